@@ -1,0 +1,23 @@
+/* The options that every server and client of linger understands. */
+#ifndef LINGER_OPTIONS_H
+#define LINGER_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct options {
+	const char *address;  /* -l: numeric IPv4 or IPv6 address to listen on, or to connect to */
+	uint16_t port;	      /* -p: TCP port; a server given 0 takes any and reports it */
+	unsigned connections; /* -n: how many */
+	double seconds;	      /* -t: the program's own time limit; 0: none */
+	bool verbose;	      /* -v: prose on stderr */
+};
+
+/*
+ * Read the command line into *o, which holds the program's defaults.
+ * summary: what the program does, in one line, for -h.
+ * On a wrong option: one sentence on stderr, exit 2. On -h: the usage on stdout, exit 0.
+ */
+void options_parse(struct options *o, int argc, char **argv, const char *summary);
+
+#endif

@@ -1,0 +1,67 @@
+/*
+ * closewait_leak: an echo server, and what it does when recv() says that the peer is gone.
+ *
+ * The peer's FIN has moved this end to CLOSE_WAIT and recv() returns 0 (or -1 after a reset). The
+ * next step is the program's alone (RFC 9293 section 3.6, case 2): close() sends the FIN that ends
+ * CLOSE_WAIT. There is no timer that would do it instead.
+ */
+#include <err.h>
+#include <event2/event.h>
+#include <event2/listener.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/endpoint.h"
+#include "common/events.h"
+#include "common/options.h"
+
+static void readable_cb(evutil_socket_t fd, short what, void *readable)
+{
+	char message[512];
+	ssize_t n = recv(fd, message, sizeof(message), 0);
+
+	(void)what;
+	if (n <= 0) {
+		say("recv fd=%d n=%zd err=%s", fd, n, error_of(n));
+		event_free(readable);
+		/* LESSON: only close() ends CLOSE_WAIT and gives the descriptor back. */
+		close(fd);
+		return;
+	}
+	n = send(fd, message, n, MSG_NOSIGNAL);
+	if (n < 0)
+		say("send fd=%d n=%zd err=%s", fd, n, error_of(n));
+}
+
+static void accept_cb(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *peer,
+		      int length, void *arg)
+{
+	struct event *readable = event_new(evconnlistener_get_base(listener), fd,
+					   EV_READ | EV_PERSIST, readable_cb, event_self_cbarg());
+
+	(void)peer, (void)length, (void)arg;
+	if (!readable || event_add(readable, NULL) < 0)
+		errx(1, "no memory for a connection");
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = {.address = "127.0.0.1", .port = 9000};
+	struct evconnlistener *listener;
+	struct event_base *base;
+	int fd;
+
+	options_parse(&o, argc, argv, "An echo server on libevent.");
+	fd = endpoint_listen(&o);
+	base = event_base_new();
+	listener =
+	    base ? evconnlistener_new(base, accept_cb, NULL, LEV_OPT_CLOSE_ON_FREE, 0, fd) : NULL;
+	if (!listener)
+		errx(1, "libevent cannot start");
+	say("ready port=%u pid=%d", endpoint_port(fd), getpid());
+	event_base_dispatch(base);
+
+	evconnlistener_free(listener);
+	event_base_free(base);
+	return EXIT_SUCCESS;
+}
