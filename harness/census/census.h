@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * census: counts the TCP sockets of one or more network namespaces by state and by owner.
+ *
+ * The kernel answers one question, "list the TCP sockets of this namespace", over a netlink socket
+ * of the family NETLINK_SOCK_DIAG (man 7 sock_diag). Everything here is built on that answer:
+ *
+ *	bytes ── parse.c ──> struct census_socket ── count.c ──> struct census_snapshot
+ *	  ^ dump.c asks, retries                       ^ owner.c adds who holds the descriptor
+ *
+ * The parts that only transform data (parse, window, inodes, snmp, expr, duration, json) make no
+ * system call and are tested on recorded bytes. Link with -lmnl.
+ *
+ * States carry their RFC 9293 names. Statements about the kernel were seen on Linux 6.18.
+ */
+#ifndef CENSUS_H
+#define CENSUS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+/* ---- errors ------------------------------------------------------------------------------- */
+
+/* How a run ends; also the exit codes of the program. */
+enum census_exit {
+	CENSUS_OK = 0,
+	CENSUS_NOT_HELD = 1, /* an expectation did not hold */
+	CENSUS_USAGE = 2,    /* wrong option, unknown name, bad expression */
+	CENSUS_BROKEN = 70,  /* an internal failure */
+	CENSUS_CANNOT = 77,  /* this machine or this user cannot do it */
+};
+
+struct census_error {
+	enum census_exit code;
+	char text[384]; /* one sentence, without a newline */
+};
+
+/* Fill @error and return -1, so that a function can end with `return census_fail(...)`. */
+int census_fail(struct census_error *error, enum census_exit code, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* ---- states and classes (state.c) --------------------------------------------------------- */
+
+/* The numbers are the kernel's (include/net/tcp_states.h), hence those of idiag_state. */
+enum census_state {
+	CENSUS_ESTABLISHED = 1,
+	CENSUS_SYN_SENT,
+	CENSUS_SYN_RECEIVED,
+	CENSUS_FIN_WAIT1,
+	CENSUS_FIN_WAIT2,
+	CENSUS_TIME_WAIT,
+	CENSUS_CLOSED,
+	CENSUS_CLOSE_WAIT,
+	CENSUS_LAST_ACK,
+	CENSUS_LISTEN,
+	CENSUS_CLOSING,
+	CENSUS_STATES, /* one more than the last state */
+};
+
+#define CENSUS_BIT(state) (1u << (state))
+#define CENSUS_ALL_STATES (CENSUS_BIT(CENSUS_STATES) - 2)
+
+/* Who is responsible for a socket. */
+enum census_class {
+	CENSUS_OWNED,	   /* a process of the host has a descriptor for it */
+	CENSUS_UNACCEPTED, /* it waits behind a listener for accept() */
+	CENSUS_ORPHAN,	   /* the program closed it, the kernel finishes the close */
+	CENSUS_TIMEWAIT,   /* in TIME_WAIT, which no program holds */
+	CENSUS_UNKNOWN,	   /* it has an inode, but no descriptor that we may read: never a guess */
+	CENSUS_CLASSES,
+};
+
+/* Name of @state ("CLOSE_WAIT"), NULL when it is none of the eleven. */
+const char *census_state_name(int state);
+
+/* Name of @class ("owned"). */
+const char *census_class_name(enum census_class class);
+
+/* The state called @name (exactly, @length bytes), or 0. */
+int census_state_by_name(const char *name, size_t length);
+
+/* The class called @name (exactly, @length bytes), or -1. */
+int census_class_by_name(const char *name, size_t length);
+
+/*
+ * The candidate closest to @word by edit distance, NULL when none is near enough to be meant.
+ * Case, '-' and '_' do not count. Offer the candidates one by one: *@best and *@distance carry the
+ * state between calls; start with *@best NULL.
+ */
+void census_nearest(const char *word, size_t length, const char *candidate, const char **best,
+		    unsigned int *distance);
+
+/* The state whose name is nearest to @word, or NULL. */
+const char *census_nearest_state(const char *word, size_t length);
+
+/* ---- one socket, and the bytes it comes in (parse.c) --------------------------------------- */
+
+struct census_socket {
+	uint8_t family; /* AF_INET or AF_INET6 */
+	uint8_t state;	/* enum census_state; request sockets are SYN_RECEIVED */
+	uint16_t port, peer_port;	/* host byte order */
+	uint32_t address[4], peer[4];	/* network byte order; IPv4 in the first word */
+	uint32_t interface;		/* index of the device it is bound to, 0: none */
+	uint64_t cookie;		/* differs for every socket since boot */
+	/*
+	 * Bytes received and not yet read. A FIN that was never read counts as one byte, because it
+	 * takes one sequence number (RFC 9293, 3.4) and idiag_rqueue is rcv_nxt - copied_seq:
+	 * a CLOSE_WAIT with 0 has read the EOF, one with >= 1 has not.
+	 * Of a listener: connections that wait for accept().
+	 */
+	uint32_t recv_queue;
+	uint32_t send_queue; /* bytes not yet acknowledged; of a listener: its backlog */
+	uint32_t inode;	     /* 0: no descriptor leads to it */
+};
+
+/* The class of @socket; @held: a process of the host is known to have a descriptor for it. */
+enum census_class census_classify(const struct census_socket *socket, bool held);
+
+/* True for a CLOSE_WAIT whose end of stream nobody read. */
+bool census_unread(const struct census_socket *socket);
+
+enum census_parse {
+	CENSUS_MORE,	    /* well formed so far, the dump goes on */
+	CENSUS_DONE,	    /* this was the end of the dump */
+	CENSUS_KERNEL_ERROR,/* the kernel refused: see census_reply.error */
+	CENSUS_MALFORMED,   /* not what a kernel sends */
+};
+
+struct census_reply {
+	bool interrupted; /* NLM_F_DUMP_INTR: the table changed in a way that spoils the dump */
+	int error;	  /* positive errno, with CENSUS_KERNEL_ERROR */
+};
+
+typedef void census_socket_fn(const struct census_socket *socket, void *data);
+
+/*
+ * Parse one datagram of a dump. Pure: it reads @bytes[0..@length) only and calls @each for every
+ * socket in it, in order. Messages that answer another request (sequence number not @sequence)
+ * and states outside the eleven are passed over. @bytes must be aligned to 4.
+ */
+enum census_parse census_parse(const void *bytes, size_t length, uint32_t sequence,
+			       census_socket_fn *each, void *data, struct census_reply *reply);
+
+/* ---- asking the kernel (dump.c) ------------------------------------------------------------ */
+
+/* Where requests go and replies come from; tests put recorded bytes here. */
+struct census_transport {
+	ssize_t (*send)(void *context, const void *bytes, size_t length); /* -1 and errno */
+	ssize_t (*receive)(void *context, void *buffer, size_t size);	  /* -1 and errno */
+	void *context;
+};
+
+/* Who wants the sockets. A dump that has to be repeated calls begin() again. */
+struct census_sink {
+	void (*begin)(void *data);
+	census_socket_fn *socket;
+	void *data;
+};
+
+/*
+ * List the sockets in @states (bits 1 << enum census_state), IPv4 and IPv6, in one walk of the
+ * kernel's table. An interrupted dump is repeated, at most 4 times; *@interrupted tells that even
+ * the last one was. Returns 0, or -1 with @error.
+ */
+int census_dump(const struct census_transport *transport, uint32_t states,
+		const struct census_sink *sink, bool *interrupted, struct census_error *error);
+
+/*
+ * The last few thousand sockets of a walk, to recognise one that the kernel lists twice (window.c).
+ * Its size does not depend on the number of sockets.
+ */
+struct census_window;
+struct census_window *census_window_new(void); /* NULL: no memory */
+void census_window_free(struct census_window *window);
+void census_window_clear(struct census_window *window); /* a new walk begins */
+/* Remember @socket; true when it is already there. */
+bool census_window_seen(struct census_window *window, const struct census_socket *socket);
+
+/* ---- counters (snmp.c) ---------------------------------------------------------------------- */
+
+struct census_counter {
+	char name[40]; /* the kernel's: PassiveOpens, TCPAbortOnClose... */
+	int64_t value;
+};
+
+struct census_counters {
+	size_t count;
+	struct census_counter counter[256];
+};
+
+/*
+ * Add the counters of the line pair that begins with @prefix ("Tcp:", "TcpExt:") in @text, which
+ * is the content of /proc/net/snmp or /proc/net/netstat. Pure. Returns how many were added.
+ */
+size_t census_counters_parse(struct census_counters *counters, const char *text,
+			     const char *prefix);
+
+/* Index of the counter called @name, or -1. */
+int census_counter_find(const struct census_counters *counters, const char *name, size_t length);
+
+/* ---- what a count gives (count.c) ----------------------------------------------------------- */
+
+/* One line of the table: the sockets of one state on one local port. */
+struct census_row {
+	uint8_t state;
+	uint16_t port; /* 0: all ephemeral ports on which nobody listens, together */
+	uint64_t count;
+	uint64_t by_class[CENSUS_CLASSES];
+	uint64_t unread;
+};
+
+#define CENSUS_FDS 8
+
+/* One process and what it holds in one state on one port. */
+struct census_owner {
+	pid_t pid;
+	char process[64]; /* any bytes but NUL; escape before printing */
+	uint8_t state;	  /* CENSUS_CLOSED: ghosts */
+	uint16_t port;	  /* as in struct census_row */
+	uint64_t descriptors;
+	int fds[CENSUS_FDS]; /* the first few of them */
+	uint64_t unread;
+};
+
+struct census_listener {
+	uint8_t family;
+	uint32_t address[4];
+	uint16_t port;
+	uint32_t recv_queue, backlog;
+	uint32_t inode;
+	pid_t pid; /* 0: not known */
+	char process[64];
+};
+
+/* What a count must find out; the less, the cheaper. */
+struct census_needs {
+	uint32_t states;  /* bits 1 << enum census_state */
+	bool owners;	  /* look for the processes that hold the sockets */
+	bool descriptors; /* count descriptors, ghosts, unconnected; implies owners, all states */
+	bool counters;	  /* read /proc/net/snmp and netstat */
+	bool rows;	  /* fill rows and owners, not only the sums */
+};
+
+struct census_snapshot {
+	struct census_needs asked; /* what was not asked for is zero below */
+	int64_t time;		   /* CLOCK_REALTIME, nanoseconds, just before the walk */
+
+	uint64_t states[CENSUS_STATES];
+	uint64_t by_class[CENSUS_STATES][CENSUS_CLASSES];
+	uint64_t classes[CENSUS_CLASSES];
+	uint64_t unread;
+	uint64_t accept_queue; /* sum of the listeners' Recv-Q */
+	bool interrupted;      /* the kernel interrupted every attempt: counts may be off */
+
+	uint64_t descriptors; /* of TCP connections, by (process, descriptor), ghosts included */
+	uint64_t ghosts;      /* descriptors whose connection is gone (CLOSED, no row anywhere) */
+	uint64_t unconnected; /* descriptors of sockets that never had a connection */
+	uint64_t unreadable_processes; /* processes whose descriptors we could not all read */
+
+	struct census_row *rows; /* by state and port */
+	size_t row_count, row_room;
+	struct census_owner *owners; /* leaks first, then by descriptors */
+	size_t owner_count, owner_room;
+	struct census_listener *listeners;
+	size_t listener_count, listener_room;
+	struct census_counters counters;
+};
+
+/* ---- a session: the hosts to count (host.c, count.c) ---------------------------------------- */
+
+struct census;
+
+/* A session without hosts, NULL when memory is short. */
+struct census *census_new(void);
+void census_free(struct census *census);
+
+/*
+ * Add the host @name, whose namespace is @netns: a path, or a bare name in /run/netns, or NULL for
+ * the caller's own (or, when processes were added, theirs). Enters the namespace for a moment
+ * unless it is the caller's. Returns 0, or -1 with @error.
+ */
+int census_add_host(struct census *census, const char *name, const char *netns,
+		    struct census_error *error);
+
+/* Count only what process @pid holds; may be repeated. Before census_add_host(). */
+int census_add_process(struct census *census, pid_t pid, struct census_error *error);
+
+/* Count only sockets whose local port is @port (1..65535); may be repeated. */
+int census_add_port(struct census *census, unsigned int port, struct census_error *error);
+
+/*
+ * Call after the last host: checks that every process of census_add_process() lives in one of
+ * them. Returns 0, or -1 with @error.
+ */
+int census_ready(struct census *census, struct census_error *error);
+
+size_t census_host_count(const struct census *census);
+const char *census_host_name(const struct census *census, size_t host);
+
+/*
+ * Count now. @snapshots has one element a host, zeroed before its first use; arrays inside are
+ * reused. Returns 0, or -1 with @error.
+ */
+int census_take(struct census *census, const struct census_needs *needs,
+		struct census_snapshot *snapshots, struct census_error *error);
+
+/* Free the arrays inside @snapshot. */
+void census_snapshot_clear(struct census_snapshot *snapshot);
+
+/*
+ * A few numbers that move when a socket of @host changes its state, without walking the table:
+ * cheap enough for every few milliseconds. Returns 0, or -1 with @error. See stream.c for what
+ * they can miss.
+ */
+struct census_pulse {
+	int64_t value[8];
+};
+int census_pulse(const struct census *census, size_t host, struct census_pulse *pulse,
+		 struct census_error *error);
+
+/* ---- expectations (expr.c, value.c) --------------------------------------------------------- */
+
+enum census_var_kind {
+	CENSUS_VAR_STATE,	/* CLOSE_WAIT */
+	CENSUS_VAR_STATE_CLASS, /* CLOSE_WAIT.owned */
+	CENSUS_VAR_STATE_UNREAD,/* CLOSE_WAIT.unread */
+	CENSUS_VAR_CLASS,	/* orphan */
+	CENSUS_VAR_DESCRIPTORS,
+	CENSUS_VAR_GHOSTS,
+	CENSUS_VAR_UNCONNECTED,
+	CENSUS_VAR_ACCEPT_QUEUE,
+	CENSUS_VAR_COUNTER, /* PassiveOpens */
+};
+
+struct census_var {
+	enum census_var_kind kind;
+	int host; /* -1: the sum over all hosts */
+	uint8_t state;
+	uint8_t class;
+	uint16_t counter; /* index in struct census_counters */
+	char text[96];	  /* as written: "server:CLOSE_WAIT" */
+};
+
+#define CENSUS_VARS 32	/* different variables in one expression */
+#define CENSUS_CODE 128 /* operators, numbers and variables in one expression */
+
+struct census_expr {
+	struct census_var var[CENSUS_VARS];
+	size_t var_count;
+	struct census_instruction {
+		uint8_t op;
+		int64_t number; /* a literal, or an index into var */
+	} code[CENSUS_CODE]; /* in the order of a stack machine */
+	size_t code_count;
+};
+
+/* The names an expression may use besides those built in. */
+struct census_names {
+	const char *const *hosts;
+	size_t host_count;
+	const struct census_counters *counters; /* may be NULL */
+};
+
+/*
+ * Parse @text. Pure. Returns 0, or -1 with @error, which names the column (1-based) and, for an
+ * unknown name, the nearest known one.
+ */
+int census_expr_parse(struct census_expr *expr, const char *text, const struct census_names *names,
+		      struct census_error *error);
+
+/* Is @expr true when its variables have @values (in the order of expr->var)? */
+bool census_expr_holds(const struct census_expr *expr, const int64_t *values);
+
+/* What must be counted to know the variables of @expr. */
+struct census_needs census_expr_needs(const struct census_expr *expr);
+
+/* The value of @var in @snapshots of @hosts hosts. */
+int64_t census_value(const struct census_var *var, const struct census_snapshot *snapshots,
+		     size_t hosts);
+
+/*
+ * True when @var cannot be told for certain from @snapshots, because there were processes whose
+ * descriptors could not be read.
+ */
+bool census_value_hidden(const struct census_var *var, const struct census_snapshot *snapshots,
+			 size_t hosts);
+
+/* ---- small helpers -------------------------------------------------------------------------- */
+
+/* Nanoseconds of @text: "300ms", "2s", "1.5s", "5us", "1min"; -1 when it is none (duration.c). */
+int64_t census_duration(const char *text);
+
+/* Write @length bytes of @text as a JSON string, quotes included; never invalid UTF-8 (json.c). */
+void census_json_string(FILE *out, const char *text, size_t length);
+
+/* Write the members of @snapshot as one JSON object (json.c). */
+void census_json_snapshot(FILE *out, const char *host, const struct census_snapshot *snapshot);
+
+/* Write @snapshot as a table for people (table.c). */
+void census_table(FILE *out, const char *host, const struct census_snapshot *snapshot);
+
+#endif

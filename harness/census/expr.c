@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The language of expectations: `server:CLOSE_WAIT == 100 and ghosts == 0`. Pure.
+ *
+ *	or      := and ("or" and)*
+ *	and     := not ("and" not)*
+ *	not     := "not" not | compare
+ *	compare := sum [("==" | "!=" | "<" | "<=" | ">" | ">=") sum]
+ *	sum     := atom (("+" | "-") atom)*
+ *	atom    := NUMBER | "-" atom | VARIABLE | "(" or ")"
+ *
+ * Numbers and truths are different types, checked while parsing: `CLOSE_WAIT and ghosts` or a bare
+ * `CLOSE_WAIT` would be true by accident. The result is code for a stack machine. Names are looked
+ * up in names.c.
+ */
+#include "census/internal.h"
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <string.h>
+
+enum type { NUMBER, TRUTH, BROKEN = -1 };
+
+enum op { PUSH, LOAD, ADD, SUBTRACT, NEGATE, EQ, NE, LT, LE, GT, GE, NOT, AND, OR };
+
+#define NESTING 40 /* parentheses and "not"s; keeps hostile input off our stack */
+
+struct parser {
+	struct census_expr *expr;
+	const struct census_names *names;
+	const char *text, *at;
+	int depth;
+	struct census_error *error;
+};
+
+static enum type or_level(struct parser *parser);
+
+#define WRONG(parser, where, ...) (wrong(parser, where, __VA_ARGS__), BROKEN)
+
+static void __attribute__((format(printf, 3, 4)))
+wrong(struct parser *parser, const char *where, const char *format, ...)
+{
+	char what[256];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(what, sizeof(what), format, arguments);
+	va_end(arguments);
+	census_fail(parser->error, CENSUS_USAGE, "expression, column %d: %s",
+		    (int)(where - parser->text) + 1, what);
+}
+
+static const char *skip_space(struct parser *parser)
+{
+	while (isspace((unsigned char)*parser->at))
+		parser->at++;
+	return parser->at;
+}
+
+/* Take @token if it comes next; a word only as a whole. */
+static bool take(struct parser *parser, const char *token)
+{
+	size_t length = strlen(token);
+
+	if (strncmp(skip_space(parser), token, length))
+		return false;
+	if (isalpha((unsigned char)*token) && census_name_byte(parser->at[length]))
+		return false;
+	parser->at += length;
+	return true;
+}
+
+static enum type emit(struct parser *parser, enum op op, int64_t number, enum type type)
+{
+	struct census_expr *expr = parser->expr;
+
+	if (expr->code_count == CENSUS_CODE)
+		return WRONG(parser, parser->at, "the expression is too long");
+	expr->code[expr->code_count++] = (struct census_instruction){ (uint8_t)op, number };
+	return type;
+}
+
+static enum type need(struct parser *parser, const char *where, enum type is, enum type wanted)
+{
+	if (is == wanted || is == BROKEN)
+		return is;
+	return wanted == TRUTH ?
+		       WRONG(parser, where, "a number alone is neither true nor false: compare it, "
+					    "as in 'CLOSE_WAIT == 0'") :
+		       WRONG(parser, where, "a number is expected here, not a comparison: combine "
+					    "comparisons with 'and', 'or'");
+}
+
+static enum type number(struct parser *parser)
+{
+	const char *start = parser->at;
+	int64_t value = 0;
+
+	for (; isdigit((unsigned char)*parser->at); parser->at++)
+		if (__builtin_mul_overflow(value, 10, &value) ||
+		    __builtin_add_overflow(value, *parser->at - '0', &value))
+			return WRONG(parser, start, "the number is too large");
+	if (census_name_byte(*parser->at) || *parser->at == '.')
+		return WRONG(parser, start, "only whole numbers are counted");
+	return emit(parser, PUSH, value, NUMBER);
+}
+
+static enum type variable(struct parser *parser)
+{
+	struct census_expr *expr = parser->expr;
+	const char *start = parser->at;
+	struct census_var var;
+	char problem[200];
+	const char *where = start;
+	size_t n = 0;
+
+	parser->at = census_name_resolve(start, parser->names, &var, &where, problem,
+					 sizeof(problem));
+	if (!parser->at)
+		return WRONG(parser, where, "%s", problem);
+	while (n < expr->var_count && strcmp(expr->var[n].text, var.text))
+		n++;
+	if (n == CENSUS_VARS)
+		return WRONG(parser, start, "more than %d different variables", CENSUS_VARS);
+	if (n == expr->var_count)
+		expr->var[expr->var_count++] = var;
+	return emit(parser, LOAD, (int64_t)n, NUMBER);
+}
+
+static enum type atom_level(struct parser *parser)
+{
+	const char *start = skip_space(parser);
+	enum type type;
+
+	if (take(parser, "(")) {
+		type = or_level(parser);
+		if (type != BROKEN && !take(parser, ")"))
+			return *parser->at ? WRONG(parser, parser->at, "')' expected") :
+					     WRONG(parser, start, "this '(' is never closed");
+		return type;
+	}
+	if (take(parser, "-")) {
+		if (++parser->depth > NESTING)
+			return WRONG(parser, start, "nested too deeply");
+		type = need(parser, start, atom_level(parser), NUMBER);
+		parser->depth--;
+		return type == BROKEN ? BROKEN : emit(parser, NEGATE, 0, NUMBER);
+	}
+	if (isdigit((unsigned char)*start))
+		return number(parser);
+	if (isalpha((unsigned char)*start) || *start == '_')
+		return variable(parser);
+	if (*start == '!')
+		return WRONG(parser, start, "'!' is not known here: write 'not'");
+	return *start ? WRONG(parser, start, "a number or a name is expected") :
+			WRONG(parser, start, "something is missing at the end");
+}
+
+static enum type sum_level(struct parser *parser)
+{
+	const char *start = skip_space(parser);
+	enum type type = atom_level(parser);
+
+	while (type != BROKEN) {
+		enum op op = take(parser, "+") ? ADD : take(parser, "-") ? SUBTRACT : PUSH;
+
+		if (op == PUSH)
+			break;
+		type = need(parser, start, type, NUMBER);
+		start = skip_space(parser);
+		if (type != BROKEN)
+			type = need(parser, start, atom_level(parser), NUMBER);
+		if (type != BROKEN)
+			type = emit(parser, op, 0, NUMBER);
+	}
+	return type;
+}
+
+static enum type compare_level(struct parser *parser)
+{
+	static const struct {
+		const char *token;
+		enum op op;
+	} compares[] = { { "==", EQ }, { "!=", NE }, { "<=", LE },
+			 { ">=", GE }, { "<", LT },  { ">", GT } };
+	const char *start = skip_space(parser);
+	enum type type = sum_level(parser);
+
+	for (size_t i = 0; type != BROKEN && i < sizeof(compares) / sizeof(compares[0]); i++) {
+		if (!take(parser, compares[i].token))
+			continue;
+		type = need(parser, start, type, NUMBER);
+		start = skip_space(parser);
+		if (type != BROKEN)
+			type = need(parser, start, sum_level(parser), NUMBER);
+		return type == BROKEN ? BROKEN : emit(parser, compares[i].op, 0, TRUTH);
+	}
+	if (type != BROKEN && *skip_space(parser) == '=')
+		return WRONG(parser, parser->at, "'=' is not known here: write '=='");
+	return type;
+}
+
+static enum type not_level(struct parser *parser)
+{
+	const char *start = skip_space(parser);
+	enum type type;
+
+	/* Every way down leads through here. */
+	if (++parser->depth > NESTING)
+		return WRONG(parser, start, "nested too deeply");
+	if (take(parser, "not")) {
+		start = skip_space(parser);
+		type = need(parser, start, not_level(parser), TRUTH);
+		if (type != BROKEN)
+			type = emit(parser, NOT, 0, TRUTH);
+	} else {
+		type = compare_level(parser);
+	}
+	parser->depth--;
+	return type;
+}
+
+static enum type chain(struct parser *parser, const char *word, enum op op,
+		       enum type (*below)(struct parser *))
+{
+	const char *start = skip_space(parser);
+	enum type type = below(parser);
+
+	while (type != BROKEN && take(parser, word)) {
+		type = need(parser, start, type, TRUTH);
+		start = skip_space(parser);
+		if (type != BROKEN)
+			type = need(parser, start, below(parser), TRUTH);
+		if (type != BROKEN)
+			type = emit(parser, op, 0, TRUTH);
+	}
+	return type;
+}
+
+static enum type and_level(struct parser *parser)
+{
+	return chain(parser, "and", AND, not_level);
+}
+
+static enum type or_level(struct parser *parser)
+{
+	return chain(parser, "or", OR, and_level);
+}
+
+int census_expr_parse(struct census_expr *expr, const char *text, const struct census_names *names,
+		      struct census_error *error)
+{
+	struct parser parser = { expr, names, text, text, 0, error };
+	enum type type;
+
+	expr->var_count = expr->code_count = 0;
+	if (!*skip_space(&parser))
+		return census_fail(error, CENSUS_USAGE, "the expression is empty");
+	type = or_level(&parser);
+	if (type != BROKEN && (*skip_space(&parser) == '&' || *parser.at == '|'))
+		type = WRONG(&parser, parser.at, "'%c' is not known here: write '%s'", *parser.at,
+			     *parser.at == '&' ? "and" : "or");
+	if (type != BROKEN && *parser.at)
+		type = WRONG(&parser, parser.at, "an operator is expected before '%.20s'", parser.at);
+	return need(&parser, text, type, TRUTH) == BROKEN ? -1 : 0;
+}
+
+static int64_t apply(enum op op, int64_t a, int64_t b)
+{
+	int64_t result;
+
+	switch (op) {
+	case ADD: /* counters never come near 2^63; a literal may: stay at the end of the range */
+		return !__builtin_add_overflow(a, b, &result) ? result : a < 0 ? INT64_MIN : INT64_MAX;
+	case SUBTRACT:
+		return !__builtin_sub_overflow(a, b, &result) ? result : a < 0 ? INT64_MIN : INT64_MAX;
+	case EQ:
+		return a == b;
+	case NE:
+		return a != b;
+	case LT:
+		return a < b;
+	case LE:
+		return a <= b;
+	case GT:
+		return a > b;
+	case GE:
+		return a >= b;
+	case AND:
+		return a && b;
+	case OR:
+		return a || b;
+	default:
+		return 0;
+	}
+}
+
+bool census_expr_holds(const struct census_expr *expr, const int64_t *values)
+{
+	int64_t stack[CENSUS_CODE];
+	size_t top = 0;
+
+	for (size_t i = 0; i < expr->code_count; i++) {
+		const struct census_instruction *code = &expr->code[i];
+
+		switch (code->op) {
+		case PUSH:
+			stack[top++] = code->number;
+			break;
+		case LOAD:
+			stack[top++] = values[code->number];
+			break;
+		case NEGATE: /* by apply(), because -INT64_MIN is not representable */
+			stack[top - 1] = apply(SUBTRACT, 0, stack[top - 1]);
+			break;
+		case NOT:
+			stack[top - 1] = !stack[top - 1];
+			break;
+		default:
+			top--;
+			stack[top - 1] = apply(code->op, stack[top - 1], stack[top]);
+		}
+	}
+	return top && stack[0];
+}

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+/* A session and its hosts: what is opened once in each namespace, and read again for each count. */
+#include "census/internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libmnl/libmnl.h>
+#include <linux/netlink.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static ssize_t transport_send(void *context, const void *bytes, size_t length)
+{
+	return mnl_socket_sendto(context, bytes, length);
+}
+
+static ssize_t transport_receive(void *context, void *buffer, size_t size)
+{
+	return mnl_socket_recvfrom(context, buffer, size);
+}
+
+/* Runs inside the host's namespace. */
+static int open_host(void *data, struct census_error *error)
+{
+	struct census_host *host = data;
+	struct mnl_socket *diag = mnl_socket_open2(NETLINK_SOCK_DIAG, SOCK_CLOEXEC);
+	int size = 1 << 20;
+
+	host->transport = (struct census_transport){ transport_send, transport_receive, diag };
+	if (!diag)
+		return census_fail(error, CENSUS_CANNOT,
+				   "cannot open a sock_diag socket (%s): this kernel or sandbox "
+				   "does not offer NETLINK_SOCK_DIAG (CONFIG_INET_DIAG)",
+				   strerror(errno));
+	if (mnl_socket_bind(diag, 0, MNL_SOCKET_AUTOPID) < 0)
+		return census_fail(error, CENSUS_BROKEN, "cannot bind a sock_diag socket: %s",
+				   strerror(errno));
+	/* Lets the kernel prepare replies ahead; what net.core.rmem_max forbids is not needed. */
+	setsockopt(mnl_socket_get_fd(diag), SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+
+	/* An open file of /proc/net stays with the namespace it was opened in. */
+	host->snmp = open("/proc/thread-self/net/snmp", O_RDONLY | O_CLOEXEC);
+	host->netstat = open("/proc/thread-self/net/netstat", O_RDONLY | O_CLOEXEC);
+	host->sockstat = open("/proc/thread-self/net/sockstat", O_RDONLY | O_CLOEXEC);
+	host->sockstat6 = open("/proc/thread-self/net/sockstat6", O_RDONLY | O_CLOEXEC);
+	host->port_range = open("/proc/sys/net/ipv4/ip_local_port_range", O_RDONLY | O_CLOEXEC);
+	return 0;
+}
+
+/* All of a small /proc file as a string. Returns its length, or -1 and errno. */
+static ssize_t read_again(int fd, char *text, size_t size)
+{
+	ssize_t length = pread(fd, text, size - 1, 0);
+
+	text[length > 0 ? length : 0] = '\0';
+	return length;
+}
+
+void host_read_ephemeral(struct census_host *host)
+{
+	char text[64];
+
+	if (read_again(host->port_range, text, sizeof(text)) <= 0 ||
+	    sscanf(text, "%u %u", &host->first_ephemeral, &host->last_ephemeral) != 2) {
+		host->first_ephemeral = 32768; /* the kernel's default */
+		host->last_ephemeral = 60999;
+	}
+}
+
+int host_read_counters(const struct census_host *host, struct census_counters *counters,
+		       struct census_error *error)
+{
+	char text[16384];
+
+	counters->count = 0;
+	if (read_again(host->snmp, text, sizeof(text)) > 0)
+		census_counters_parse(counters, text, "Tcp:");
+	if (read_again(host->netstat, text, sizeof(text)) > 0)
+		census_counters_parse(counters, text, "TcpExt:");
+	return counters->count ? 0 :
+				 census_fail(error, CENSUS_CANNOT,
+					     "cannot read the TCP counters of host %s in "
+					     "/proc/net/snmp: mount /proc",
+					     host->name);
+}
+
+/* The number behind "@line ... @word" in @text, 0 when it is not there. */
+static int64_t number_after(const char *text, const char *line, const char *word)
+{
+	const char *at = strstr(text, line);
+
+	at = at ? strstr(at, word) : NULL;
+	return at ? atoll(at + strlen(word)) : 0;
+}
+
+int census_pulse(const struct census *census, size_t index, struct census_pulse *pulse,
+		 struct census_error *error)
+{
+	static const char *const names[] = { "ActiveOpens", "InSegs", "OutSegs", "CurrEstab",
+					     "AttemptFails" };
+	const struct census_host *host = census->hosts[index];
+	struct census_counters tcp = { 0 };
+	char text[8192];
+	size_t n = 0;
+
+	*pulse = (struct census_pulse){ 0 };
+	if (read_again(host->snmp, text, sizeof(text)) <= 0)
+		return census_fail(error, CENSUS_CANNOT, "cannot read /proc/net/snmp of host %s",
+				   host->name);
+	census_counters_parse(&tcp, text, "Tcp:");
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		int at = census_counter_find(&tcp, names[i], strlen(names[i]));
+
+		pulse->value[n++] = at < 0 ? 0 : tcp.counter[at].value;
+	}
+	if (read_again(host->sockstat, text, sizeof(text)) > 0) {
+		pulse->value[n++] = number_after(text, "TCP:", " inuse ");
+		pulse->value[n++] = number_after(text, "TCP:", " tw ");
+	}
+	if (read_again(host->sockstat6, text, sizeof(text)) > 0)
+		pulse->value[n++] = number_after(text, "TCP6:", " inuse ");
+	return 0;
+}
+
+struct census *census_new(void)
+{
+	struct census *census = calloc(1, sizeof(*census));
+
+	if (census)
+		census->window = census_window_new();
+	if (census && !census->window) {
+		free(census);
+		return NULL;
+	}
+	return census;
+}
+
+static void host_free(struct census_host *host)
+{
+	const int fds[] = { host->snmp, host->netstat, host->sockstat, host->sockstat6,
+			    host->port_range };
+
+	if (host->transport.context)
+		mnl_socket_close(host->transport.context);
+	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	inodes_free(&host->inodes);
+	port_index_free(&host->row_index);
+	port_index_free(&host->owner_index);
+	free(host);
+}
+
+void census_free(struct census *census)
+{
+	if (!census)
+		return;
+	for (size_t i = 0; i < census->host_count; i++)
+		host_free(census->hosts[i]);
+	for (size_t i = 0; i < census->process_count; i++)
+		close(census->processes[i].pidfd);
+	free(census->hosts);
+	free(census->processes);
+	census_window_free(census->window);
+	free(census);
+}
+
+int census_add_host(struct census *census, const char *name, const char *netns,
+		    struct census_error *error)
+{
+	struct census_host *host = calloc(1, sizeof(*host));
+	struct census_host **hosts =
+		reallocarray(census->hosts, census->host_count + 1, sizeof(*hosts));
+	char own[64] = "/proc/thread-self/ns/net";
+
+	if (hosts)
+		census->hosts = hosts;
+	if (!host || !hosts) {
+		free(host);
+		return census_no_memory(error);
+	}
+	host->snmp = host->netstat = host->sockstat = host->sockstat6 = host->port_range = -1;
+	snprintf(host->name, sizeof(host->name), "%s", name);
+	if (!netns && census->process_count)
+		snprintf(own, sizeof(own), "/proc/%d/ns/net", census->processes[0].pid);
+	if (census_in_netns(netns ? netns : own, &host->netns, open_host, host, error) < 0) {
+		host_free(host);
+		return -1;
+	}
+	census->hosts[census->host_count++] = host;
+	return 0;
+}
+
+int census_add_process(struct census *census, pid_t pid, struct census_error *error)
+{
+	struct census_process *processes =
+		reallocarray(census->processes, census->process_count + 1, sizeof(*processes));
+	int pidfd;
+
+	if (!processes)
+		return census_no_memory(error);
+	census->processes = processes;
+	/* Held as long as we count: a later process with this number is another (see owner.c). */
+	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (pidfd < 0 && errno == ENOSYS)
+		return census_fail(error, CENSUS_CANNOT, "--pid needs Linux 5.6 (pidfd_getfd)");
+	if (pidfd < 0)
+		return census_fail(error, CENSUS_USAGE, "no process %d: %s", pid, strerror(errno));
+	processes[census->process_count++] = (struct census_process){ pid, pidfd };
+	return 0;
+}
+
+int census_add_port(struct census *census, unsigned int port, struct census_error *error)
+{
+	if (port < 1 || port > 65535)
+		return census_fail(error, CENSUS_USAGE, "no port %u: 1 to 65535", port);
+	census->by_port = true;
+	bit_set(census->ports, port);
+	return 0;
+}
+
+int census_ready(struct census *census, struct census_error *error)
+{
+	for (size_t i = 0; i < census->process_count; i++) {
+		pid_t pid = census->processes[i].pid;
+		struct namespace_id id;
+		size_t host = 0;
+
+		if (process_netns(pid, &id) < 0)
+			return census_fail(error, errno == ENOENT ? CENSUS_USAGE : CENSUS_CANNOT,
+					   "cannot look into process %d (%s): run census as the "
+					   "same user, or as root",
+					   pid, strerror(errno));
+		while (host < census->host_count &&
+		       (census->hosts[host]->netns.device != id.device ||
+			census->hosts[host]->netns.inode != id.inode))
+			host++;
+		if (host == census->host_count)
+			return census_fail(error, CENSUS_USAGE,
+					   "process %d is in none of the network namespaces "
+					   "counted: name its own with --host",
+					   pid);
+	}
+	return 0;
+}
+
+size_t census_host_count(const struct census *census)
+{
+	return census->host_count;
+}
+
+const char *census_host_name(const struct census *census, size_t host)
+{
+	return census->hosts[host]->name;
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/* census: counts TCP sockets by state and by owner. See --help and census.h. */
+#include "census/program.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int open_session(const struct options *options, struct census *census,
+			struct census_error *error)
+{
+	for (size_t i = 0; i < options->port_count; i++)
+		if (census_add_port(census, options->port[i], error) < 0)
+			return -1;
+	for (size_t i = 0; i < options->pid_count; i++)
+		if (census_add_process(census, options->pid[i], error) < 0)
+			return -1;
+	for (size_t i = 0; i < options->host_count; i++)
+		if (census_add_host(census, options->host[i].name, options->host[i].netns,
+				    error) < 0)
+			return -1;
+	if (!options->host_count && census_add_host(census, "local", NULL, error) < 0)
+		return -1;
+	return census_ready(census, error);
+}
+
+static int run(const struct options *options, struct census *census, struct census_error *error)
+{
+	struct census_snapshot *snapshots;
+	int code;
+
+	if (!census)
+		return census_fail(error, CENSUS_BROKEN, "out of memory"), error->code;
+	if (open_session(options, census, error) < 0)
+		return error->code;
+	snapshots = calloc(census_host_count(census), sizeof(*snapshots));
+	if (!snapshots)
+		return census_fail(error, CENSUS_BROKEN, "out of memory"), error->code;
+
+	code = options->stream ? run_stream(options, census, snapshots, error) :
+	       options->until  ? run_until(options, census, snapshots, error) :
+	       options->repeat ? run_repeat(options, census, snapshots, error) :
+				 run_once(options, census, snapshots, error);
+	for (size_t i = 0; i < census_host_count(census); i++)
+		census_snapshot_clear(&snapshots[i]);
+	free(snapshots);
+	return code;
+}
+
+int main(int argc, char **argv)
+{
+	struct census_error error = { 0 };
+	struct options options;
+	struct census *census;
+	int code;
+
+	signal(SIGPIPE, SIG_IGN); /* a reader that goes away is seen by the write */
+	if (options_parse(&options, argc, argv, &error) < 0) {
+		fprintf(stderr, "census: %s\n", error.text);
+		return error.code;
+	}
+	if (options.help) {
+		options_help(stdout);
+		return CENSUS_OK;
+	}
+	census = census_new();
+	code = run(&options, census, &error);
+	census_free(census);
+	if (error.text[0] && code != CENSUS_OK && code != CENSUS_NOT_HELD)
+		fprintf(stderr, "census: %s\n", error.text);
+	if ((fflush(stdout) || ferror(stdout)) && errno != EPIPE) {
+		fprintf(stderr, "census: cannot write to stdout: %s\n", strerror(errno));
+		return CENSUS_BROKEN;
+	}
+	return code;
+}

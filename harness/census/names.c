@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The variables of an expectation: what they are called, what must be counted to know them, and
+ * their values in a snapshot.
+ *
+ *	[HOST:] STATE | STATE.CLASS | CLOSE_WAIT.unread | CLASS | descriptors | ghosts
+ *	      | unconnected | accept_queue | COUNTER
+ */
+#include "census/internal.h"
+
+#include <ctype.h>
+#include <string.h>
+
+static const struct {
+	const char *name;
+	enum census_var_kind kind;
+} specials[] = {
+	{ "descriptors", CENSUS_VAR_DESCRIPTORS },
+	{ "ghosts", CENSUS_VAR_GHOSTS },
+	{ "unconnected", CENSUS_VAR_UNCONNECTED },
+	{ "accept_queue", CENSUS_VAR_ACCEPT_QUEUE },
+};
+
+#define SPECIALS (sizeof(specials) / sizeof(specials[0]))
+
+bool census_name_byte(char c)
+{
+	return isalnum((unsigned char)c) || c == '_';
+}
+
+/* The host in front of @text, -1 when there is none; *@text moves behind it. */
+static int host_prefix(const char **text, const struct census_names *names)
+{
+	/* By the known names, not by characters: a host may be called web-1. */
+	for (size_t i = 0; i < names->host_count; i++) {
+		size_t length = strlen(names->hosts[i]);
+
+		if (!strncmp(*text, names->hosts[i], length) && (*text)[length] == ':') {
+			*text += length + 1;
+			return (int)i;
+		}
+	}
+	return -1;
+}
+
+static bool plain(const char *word, size_t length, const struct census_names *names,
+		  struct census_var *var)
+{
+	int found = census_state_by_name(word, length);
+
+	if (found) {
+		var->kind = CENSUS_VAR_STATE;
+		var->state = (uint8_t)found;
+		return true;
+	}
+	found = census_class_by_name(word, length);
+	if (found >= 0) {
+		var->kind = CENSUS_VAR_CLASS;
+		var->class = (uint8_t)found;
+		return true;
+	}
+	for (size_t i = 0; i < SPECIALS; i++) {
+		if (strlen(specials[i].name) != length || memcmp(specials[i].name, word, length))
+			continue;
+		var->kind = specials[i].kind;
+		return true;
+	}
+	found = names->counters ? census_counter_find(names->counters, word, length) : -1;
+	var->kind = CENSUS_VAR_COUNTER;
+	var->counter = (uint16_t)found;
+	return found >= 0;
+}
+
+static const char *nearest(const char *word, size_t length, const struct census_names *names)
+{
+	const char *best = census_nearest_state(word, length);
+	unsigned int distance = 3; /* others must be nearer than a state that is near enough */
+
+	for (int class = 0; class < CENSUS_CLASSES; class++)
+		census_nearest(word, length, census_class_name(class), &best, &distance);
+	for (size_t i = 0; i < SPECIALS; i++)
+		census_nearest(word, length, specials[i].name, &best, &distance);
+	for (size_t i = 0; names->counters && i < names->counters->count; i++)
+		census_nearest(word, length, names->counters->counter[i].name, &best, &distance);
+	return best;
+}
+
+/* STATE.CLASS and CLOSE_WAIT.unread: @word is what stands behind the point. */
+static bool of_state(const char *word, size_t length, struct census_var *var)
+{
+	int class = census_class_by_name(word, length);
+
+	if (length == 6 && !memcmp(word, "unread", 6) && var->state == CENSUS_CLOSE_WAIT) {
+		var->kind = CENSUS_VAR_STATE_UNREAD;
+		return true;
+	}
+	var->kind = CENSUS_VAR_STATE_CLASS;
+	var->class = (uint8_t)class;
+	return class >= 0;
+}
+
+const char *census_name_resolve(const char *text, const struct census_names *names,
+				struct census_var *var, const char **where, char *problem,
+				size_t size)
+{
+	const char *word = text, *end, *hint;
+
+	*var = (struct census_var){ .host = -1 };
+	var->host = host_prefix(&word, names);
+	for (end = word; census_name_byte(*end); end++)
+		;
+	*where = word;
+	if (*end == ':') {
+		snprintf(problem, size, "no host is called '%.*s'", (int)(end - word), word);
+		return NULL;
+	}
+	if (!plain(word, (size_t)(end - word), names, var)) {
+		hint = nearest(word, (size_t)(end - word), names);
+		snprintf(problem, size, "'%.*s' is not known%s%s%s", (int)(end - word), word,
+			 hint ? ": did you mean " : "", hint ? hint : "", hint ? "?" : "");
+		return NULL;
+	}
+	if (*end == '.') {
+		word = end + 1;
+		for (end = word; census_name_byte(*end); end++)
+			;
+		*where = word;
+		if (var->kind != CENSUS_VAR_STATE) {
+			snprintf(problem, size, "only a state can be divided with '.'");
+			return NULL;
+		}
+		if (!of_state(word, (size_t)(end - word), var)) {
+			snprintf(problem, size,
+				 "'%.*s' is no class of %s: owned, unaccepted, orphan, timewait, "
+				 "unknown%s",
+				 (int)(end - word), word, census_state_name(var->state),
+				 var->state == CENSUS_CLOSE_WAIT ? ", unread" : "");
+			return NULL;
+		}
+	}
+	if ((size_t)(end - text) >= sizeof(var->text)) {
+		snprintf(problem, size, "the name is too long");
+		return NULL;
+	}
+	memcpy(var->text, text, (size_t)(end - text));
+	return end;
+}
+
+/* The states in which a socket can be of @class; see census_classify(). */
+static uint32_t states_of_class(enum census_class class)
+{
+	switch (class) {
+	case CENSUS_UNACCEPTED:
+		return CENSUS_BIT(CENSUS_ESTABLISHED) | CENSUS_BIT(CENSUS_CLOSE_WAIT) |
+		       CENSUS_BIT(CENSUS_SYN_RECEIVED);
+	case CENSUS_ORPHAN:
+		return CENSUS_BIT(CENSUS_FIN_WAIT1) | CENSUS_BIT(CENSUS_FIN_WAIT2) |
+		       CENSUS_BIT(CENSUS_CLOSING) | CENSUS_BIT(CENSUS_LAST_ACK);
+	case CENSUS_TIMEWAIT:
+		return CENSUS_BIT(CENSUS_TIME_WAIT);
+	default:
+		return CENSUS_ALL_STATES & ~CENSUS_BIT(CENSUS_TIME_WAIT);
+	}
+}
+
+struct census_needs census_expr_needs(const struct census_expr *expr)
+{
+	struct census_needs needs = { 0 };
+
+	for (size_t i = 0; i < expr->var_count; i++) {
+		const struct census_var *var = &expr->var[i];
+		bool by_owner = var->class == CENSUS_OWNED || var->class == CENSUS_UNKNOWN;
+
+		switch (var->kind) {
+		case CENSUS_VAR_STATE_CLASS:
+			needs.owners |= by_owner;
+			__attribute__((fallthrough));
+		case CENSUS_VAR_STATE:
+		case CENSUS_VAR_STATE_UNREAD:
+			needs.states |= CENSUS_BIT(var->state);
+			break;
+		case CENSUS_VAR_CLASS:
+			needs.owners |= by_owner;
+			needs.states |= states_of_class(var->class);
+			break;
+		case CENSUS_VAR_ACCEPT_QUEUE:
+			needs.states |= CENSUS_BIT(CENSUS_LISTEN);
+			break;
+		case CENSUS_VAR_COUNTER:
+			needs.counters = true;
+			break;
+		default:
+			needs.descriptors = true;
+		}
+	}
+	return needs;
+}
+
+static int64_t value_of(const struct census_var *var, const struct census_snapshot *snapshot)
+{
+	switch (var->kind) {
+	case CENSUS_VAR_STATE:
+		return (int64_t)snapshot->states[var->state];
+	case CENSUS_VAR_STATE_CLASS:
+		return (int64_t)snapshot->by_class[var->state][var->class];
+	case CENSUS_VAR_STATE_UNREAD:
+		return (int64_t)snapshot->unread;
+	case CENSUS_VAR_CLASS:
+		return (int64_t)snapshot->classes[var->class];
+	case CENSUS_VAR_DESCRIPTORS:
+		return (int64_t)snapshot->descriptors;
+	case CENSUS_VAR_GHOSTS:
+		return (int64_t)snapshot->ghosts;
+	case CENSUS_VAR_UNCONNECTED:
+		return (int64_t)snapshot->unconnected;
+	case CENSUS_VAR_ACCEPT_QUEUE:
+		return (int64_t)snapshot->accept_queue;
+	case CENSUS_VAR_COUNTER:
+		return var->counter < snapshot->counters.count ?
+			       snapshot->counters.counter[var->counter].value :
+			       0;
+	}
+	return 0;
+}
+
+int64_t census_value(const struct census_var *var, const struct census_snapshot *snapshots,
+		     size_t hosts)
+{
+	int64_t sum = 0;
+
+	for (size_t i = 0; i < hosts; i++)
+		if (var->host < 0 || (size_t)var->host == i)
+			sum += value_of(var, &snapshots[i]);
+	return sum;
+}
+
+static bool hidden_in(const struct census_var *var, const struct census_snapshot *snapshot)
+{
+	if (!snapshot->unreadable_processes)
+		return false;
+	switch (var->kind) {
+	case CENSUS_VAR_DESCRIPTORS:
+	case CENSUS_VAR_GHOSTS:
+	case CENSUS_VAR_UNCONNECTED:
+		return true;
+	case CENSUS_VAR_STATE_CLASS: /* when every socket's owner was found, none is hidden */
+		return var->class == CENSUS_OWNED &&
+		       snapshot->by_class[var->state][CENSUS_UNKNOWN];
+	case CENSUS_VAR_CLASS:
+		return var->class == CENSUS_OWNED && snapshot->classes[CENSUS_UNKNOWN];
+	default:
+		return false;
+	}
+}
+
+bool census_value_hidden(const struct census_var *var, const struct census_snapshot *snapshots,
+			 size_t hosts)
+{
+	for (size_t i = 0; i < hosts; i++)
+		if ((var->host < 0 || (size_t)var->host == i) && hidden_in(var, &snapshots[i]))
+			return true;
+	return false;
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Netlink bytes to sockets. Pure: no system call, no allocation, nothing read outside the buffer.
+ *
+ *	datagram := message+                     one recv(), at most 32 KiB
+ *	message  := nlmsghdr payload padding     man 7 netlink
+ *	payload  := inet_diag_msg attribute*     man 7 sock_diag, for a socket
+ *
+ * The attributes (shutdown mask, cgroup, socket options) say nothing that a census needs, so they
+ * are not even looked at: an attribute that lies about its length cannot hurt.
+ */
+#include "census/census.h"
+
+#include <arpa/inet.h>
+#include <libmnl/libmnl.h>
+#include <linux/inet_diag.h>
+#include <linux/sock_diag.h>
+#include <string.h>
+
+/* include/net/tcp_states.h; not in the user-space headers. */
+#define TCP_NEW_SYN_RECV 12 /* a request socket: the SYN is answered, nothing more exists yet */
+
+static bool socket_from(const struct inet_diag_msg *msg, struct census_socket *socket)
+{
+	unsigned int state = msg->idiag_state;
+
+	if (state == TCP_NEW_SYN_RECV)
+		state = CENSUS_SYN_RECEIVED;
+	if (state < 1 || state >= CENSUS_STATES)
+		return false;
+	if (msg->idiag_family != AF_INET && msg->idiag_family != AF_INET6)
+		return false;
+
+	*socket = (struct census_socket){
+		.family = msg->idiag_family,
+		.state = (uint8_t)state,
+		.port = ntohs(msg->id.idiag_sport),
+		.peer_port = ntohs(msg->id.idiag_dport),
+		.interface = msg->id.idiag_if,
+		.cookie = (uint64_t)msg->id.idiag_cookie[1] << 32 | msg->id.idiag_cookie[0],
+		.recv_queue = msg->idiag_rqueue,
+		.send_queue = msg->idiag_wqueue,
+		.inode = msg->idiag_inode,
+	};
+	/* An IPv4 address is one word; the others need not mean anything. */
+	size_t length = msg->idiag_family == AF_INET ? 4 : 16;
+
+	memcpy(socket->address, msg->id.idiag_src, length);
+	memcpy(socket->peer, msg->id.idiag_dst, length);
+	return true;
+}
+
+/* The end of a dump carries 0 or a negative errno since Linux 4.14; before, nothing. */
+static enum census_parse end_of_dump(const struct nlmsghdr *message, struct census_reply *reply)
+{
+	int32_t status = 0;
+
+	if (mnl_nlmsg_get_payload_len(message) >= sizeof(status))
+		memcpy(&status, mnl_nlmsg_get_payload(message), sizeof(status));
+	if (status >= 0)
+		return CENSUS_DONE;
+	reply->error = status == INT32_MIN ? INT32_MAX : -status;
+	return CENSUS_KERNEL_ERROR;
+}
+
+static enum census_parse refusal(const struct nlmsghdr *message, struct census_reply *reply)
+{
+	struct nlmsgerr refused;
+
+	if (mnl_nlmsg_get_payload_len(message) < sizeof(refused))
+		return CENSUS_MALFORMED;
+	memcpy(&refused, mnl_nlmsg_get_payload(message), sizeof(refused));
+	if (!refused.error)
+		return CENSUS_MORE; /* an acknowledgement */
+	if (refused.error > 0 || refused.error == INT32_MIN)
+		return CENSUS_MALFORMED;
+	reply->error = -refused.error;
+	return CENSUS_KERNEL_ERROR;
+}
+
+enum census_parse census_parse(const void *bytes, size_t length, uint32_t sequence,
+			       census_socket_fn *each, void *data, struct census_reply *reply)
+{
+	const struct nlmsghdr *message = bytes;
+	int left = (int)length;
+	struct census_socket socket;
+
+	if (length > INT32_MAX)
+		return CENSUS_MALFORMED;
+
+	for (; left > 0; message = mnl_nlmsg_next(message, &left)) {
+		enum census_parse result = CENSUS_MORE;
+
+		/*
+		 * mnl_nlmsg_ok() of libmnl 1.0.4 compares lengths as int and lets an nlmsg_len of
+		 * 2 GiB and more pass, hence the first comparison.
+		 */
+		if ((size_t)left < sizeof(*message) || message->nlmsg_len > (uint32_t)left ||
+		    !mnl_nlmsg_ok(message, left))
+			return CENSUS_MALFORMED;
+		/* Left over from a dump that was given up, or not for us. */
+		if (message->nlmsg_seq != sequence)
+			continue;
+		if (message->nlmsg_flags & NLM_F_DUMP_INTR)
+			reply->interrupted = true;
+
+		switch (message->nlmsg_type) {
+		case NLMSG_NOOP:
+			break;
+		case NLMSG_DONE:
+			result = end_of_dump(message, reply);
+			break;
+		case NLMSG_ERROR:
+			result = refusal(message, reply);
+			break;
+		case TCPDIAG_GETSOCK:
+		case SOCK_DIAG_BY_FAMILY:
+			if (mnl_nlmsg_get_payload_len(message) < sizeof(struct inet_diag_msg))
+				return CENSUS_MALFORMED;
+			if (socket_from(mnl_nlmsg_get_payload(message), &socket))
+				each(&socket, data);
+			break;
+		default:
+			return CENSUS_MALFORMED;
+		}
+		if (result != CENSUS_MORE)
+			return result;
+	}
+	return CENSUS_MORE;
+}

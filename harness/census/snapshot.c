@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/* The life of a snapshot: emptied, filled (tally.c), sorted, freed. */
+#include "census/internal.h"
+
+#include <stdlib.h>
+
+void snapshot_reset(struct census_snapshot *snapshot, const struct census_needs *asked)
+{
+	*snapshot = (struct census_snapshot){
+		.asked = *asked,
+		.rows = snapshot->rows,
+		.row_room = snapshot->row_room,
+		.owners = snapshot->owners,
+		.owner_room = snapshot->owner_room,
+		.listeners = snapshot->listeners,
+		.listener_room = snapshot->listener_room,
+	};
+}
+
+void census_snapshot_clear(struct census_snapshot *snapshot)
+{
+	free(snapshot->rows);
+	free(snapshot->owners);
+	free(snapshot->listeners);
+	*snapshot = (struct census_snapshot){ 0 };
+}
+
+static int compare_rows(const void *a, const void *b)
+{
+	const struct census_row *x = a, *y = b;
+
+	return x->state != y->state ? x->state - y->state : x->port - y->port;
+}
+
+/* What leaks: the peer, or the whole connection, is gone, the descriptor is not. */
+static bool suspect(const struct census_owner *owner)
+{
+	return owner->state == CENSUS_CLOSE_WAIT || owner->state == CENSUS_CLOSED;
+}
+
+static int compare_owners(const void *a, const void *b)
+{
+	const struct census_owner *x = a, *y = b;
+
+	if (suspect(x) != suspect(y))
+		return suspect(x) ? -1 : 1;
+	if (x->descriptors != y->descriptors)
+		return x->descriptors < y->descriptors ? 1 : -1;
+	if (x->pid != y->pid)
+		return x->pid < y->pid ? -1 : 1;
+	return x->state != y->state ? x->state - y->state : x->port - y->port;
+}
+
+static int compare_listeners(const void *a, const void *b)
+{
+	const struct census_listener *x = a, *y = b;
+
+	return x->port != y->port ? x->port - y->port : x->family - y->family;
+}
+
+void snapshot_sort(struct census_snapshot *snapshot)
+{
+	if (snapshot->row_count)
+		qsort(snapshot->rows, snapshot->row_count, sizeof(*snapshot->rows), compare_rows);
+	if (snapshot->owner_count)
+		qsort(snapshot->owners, snapshot->owner_count, sizeof(*snapshot->owners),
+		      compare_owners);
+	if (snapshot->listener_count)
+		qsort(snapshot->listeners, snapshot->listener_count, sizeof(*snapshot->listeners),
+		      compare_listeners);
+}

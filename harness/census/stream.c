@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * --stream: a JSON line for each host whenever the number of its sockets in some state changes.
+ *
+ * A walk of the table costs from 0.03 ms to 40 ms, so it is made only when the pulse says that
+ * something may have happened (census_pulse(): segments in and out, connections opened, established
+ * and failed, sockets and timewaits in use). What a pulse cannot miss, and what it can:
+ *
+ *  - Nearly every transition of RFC 9293, 3.3.2, sends or receives a segment. Those that do not
+ *    (listen(), giving up after retransmissions, the end of TIME_WAIT) change the number of
+ *    sockets or timewaits in use.
+ *  - InSegs counts a segment before it changes the state (tcp_v4_rcv(); later still when the
+ *    program has the socket locked): a walk in between would be too early. So the walk that a pulse
+ *    caused is followed by a second one at the next tick.
+ *  - A request socket (SYN_RECEIVED) that is given up is in no counter, and with --pid neither is a
+ *    descriptor that changes hands. Hence a walk every 100 ms whatever the pulse says.
+ *
+ * What comes and goes between two ticks is not seen: that is what a packet capture is for.
+ */
+#include "census/program.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#define AT_LEAST_EVERY 100000000 /* ns between walks */
+#define IDLE_SHARE 9		 /* sleep at least so many times as long as we worked */
+
+struct watched {
+	struct census_pulse pulse;
+	uint64_t states[CENSUS_STATES];
+	bool printed;
+};
+
+static volatile sig_atomic_t stopped;
+
+static void stop(int signal)
+{
+	(void)signal;
+	stopped = 1;
+}
+
+/* Signals arrive only while we sleep, so none is lost between the test and the sleep. */
+static void catch_signals(sigset_t *while_asleep)
+{
+	struct sigaction action = { .sa_handler = stop };
+	sigset_t blocked;
+
+	sigemptyset(&blocked);
+	sigaddset(&blocked, SIGINT);
+	sigaddset(&blocked, SIGTERM);
+	sigprocmask(SIG_BLOCK, &blocked, while_asleep);
+	sigdelset(while_asleep, SIGINT);
+	sigdelset(while_asleep, SIGTERM);
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+}
+
+/* Returns false when it is time to end: a signal came, or nobody reads us any more. */
+static bool rest(int64_t ns, const sigset_t *while_asleep)
+{
+	struct pollfd output = { .fd = STDOUT_FILENO };
+	struct timespec time = { ns / 1000000000, ns % 1000000000 };
+
+	/* With no events asked only the end of the reader is reported. */
+	if (ppoll(&output, 1, &time, while_asleep) > 0)
+		return false;
+	return !stopped;
+}
+
+/* Print the line of a host if it differs from the last. Returns false when it cannot be written. */
+static bool print_change(const char *host, const struct census_snapshot *snapshot,
+			 struct watched *watched)
+{
+	const char *comma = "";
+
+	if (watched->printed &&
+	    !memcmp(watched->states, snapshot->states, sizeof(watched->states)))
+		return true;
+	memcpy(watched->states, snapshot->states, sizeof(watched->states));
+	watched->printed = true;
+	printf("{\"time\":%" PRId64 ".%06" PRId64 ",\"host\":", snapshot->time / 1000000000,
+	       snapshot->time % 1000000000 / 1000);
+	census_json_string(stdout, host, strlen(host));
+	fputs(",\"states\":{", stdout);
+	for (int state = 1; state < CENSUS_STATES; state++) {
+		if (!snapshot->states[state])
+			continue;
+		printf("%s\"%s\":%" PRIu64, comma, census_state_name(state),
+		       snapshot->states[state]);
+		comma = ",";
+	}
+	fputs("}}\n", stdout);
+	return fflush(stdout) == 0;
+}
+
+/* True when some host's pulse differs from the one remembered. */
+static bool pulse_changed(struct census *census, struct watched *watched, bool *changed,
+			  struct census_error *error)
+{
+	*changed = false;
+	for (size_t i = 0; i < census_host_count(census); i++) {
+		struct census_pulse pulse;
+
+		if (census_pulse(census, i, &pulse, error) < 0)
+			return false;
+		*changed |= memcmp(&pulse, &watched[i].pulse, sizeof(pulse)) != 0;
+		watched[i].pulse = pulse;
+	}
+	return true;
+}
+
+int run_stream(const struct options *options, struct census *census,
+	       struct census_snapshot *snapshots, struct census_error *error)
+{
+	const struct census_needs needs = { .states = options->states };
+	struct watched watched[MAX_HOSTS] = { 0 };
+	bool changed = true, again = false, go_on = true, last = false;
+	int64_t walked = 0;
+	sigset_t while_asleep;
+
+	catch_signals(&while_asleep);
+	while (go_on) {
+		int64_t start = now_ns(), pause;
+
+		last = stopped;
+		if (!pulse_changed(census, watched, &changed, error))
+			return error->code;
+		if (changed || again || last || start - walked >= AT_LEAST_EVERY) {
+			if (census_take(census, &needs, snapshots, error) < 0)
+				return error->code;
+			for (size_t i = 0; i < census_host_count(census); i++)
+				if (!print_change(census_host_name(census, i), &snapshots[i],
+						  &watched[i]))
+					return errno == EPIPE ? CENSUS_OK : CENSUS_BROKEN;
+			again = changed;
+			walked = start;
+		}
+		if (last)
+			break;
+		pause = (now_ns() - start) * IDLE_SHARE;
+		go_on = rest(pause > options->every ? pause : options->every, &while_asleep) ||
+			stopped;
+	}
+	return CENSUS_OK;
+}

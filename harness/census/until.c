@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * --until EXPR: count again and again until EXPR is true and stays true.
+ *
+ *	start ---- false ---- | true ............................ |
+ *	                      begun <= within                     begun + hold: exit 0
+ *
+ * The true period must begin before the deadline, and nothing may interrupt it. A count that the
+ * kernel interrupted proves nothing and does not count as true.
+ */
+#include "census/program.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+#define STEP 1000000 /* 1 ms between counts, more when a count costs more */
+
+struct wait {
+	const struct options *options;
+	struct census *census;
+	struct census_snapshot *snapshots;
+	struct census_expr expr;
+	int64_t value[CENSUS_VARS], peak[CENSUS_VARS];
+	int64_t start, begun; /* now_ns(); begun is -1 while EXPR is false */
+	bool ever, held;
+};
+
+static void until_members(FILE *out, const void *data)
+{
+	const struct wait *wait = data;
+
+	fputs(",\"until\":{\"expression\":", out);
+	census_json_string(out, wait->options->until, strlen(wait->options->until));
+	fprintf(out, ",\"held\":%s,\"seconds\":", wait->held ? "true" : "false");
+	if (wait->begun < 0)
+		fputs("null", out);
+	else
+		fprintf(out, "%.6f", (double)(wait->begun - wait->start) / 1e9);
+	fputs(",\"peaks\":{", out);
+	for (size_t i = 0; i < wait->expr.var_count; i++)
+		fprintf(out, "%s\"%s\":%" PRId64, i ? "," : "", wait->expr.var[i].text,
+			wait->peak[i]);
+	fputs("},\"values\":{", out);
+	for (size_t i = 0; i < wait->expr.var_count; i++)
+		fprintf(out, "%s\"%s\":%" PRId64, i ? "," : "", wait->expr.var[i].text,
+			wait->value[i]);
+	fputs("}}", out);
+}
+
+/* "CLOSE_WAIT is 100, ghosts is 3" */
+static void say_values(FILE *out, const struct wait *wait)
+{
+	for (size_t i = 0; i < wait->expr.var_count; i++)
+		fprintf(out, "%s%s is %" PRId64, i ? ", " : "", wait->expr.var[i].text,
+			wait->value[i]);
+}
+
+/* Expectations that could only be true by accident, because what they name is never counted. */
+static int check_sense(const struct wait *wait, struct census_error *error)
+{
+	for (size_t i = 0; i < wait->expr.var_count; i++) {
+		const struct census_var *var = &wait->expr.var[i];
+		bool by_class = var->kind == CENSUS_VAR_STATE_CLASS ||
+				var->kind == CENSUS_VAR_CLASS;
+
+		if (wait->options->pid_count &&
+		    ((by_class && var->class != CENSUS_OWNED) ||
+		     (var->kind == CENSUS_VAR_STATE && var->state == CENSUS_TIME_WAIT)))
+			return census_fail(error, CENSUS_USAGE,
+					   "%s is never held by a process, so with --pid it would "
+					   "always be 0: leave out --pid",
+					   var->text);
+		if (var->kind == CENSUS_VAR_STATE && var->state == CENSUS_CLOSED)
+			fputs("census: note: the kernel lists no sockets in CLOSED; 'ghosts' and "
+			      "'unconnected' count them\n",
+			      stderr);
+	}
+	return 0;
+}
+
+static int prepare(struct wait *wait, struct census_error *error)
+{
+	const char *hosts[MAX_HOSTS];
+	struct census_names names = {
+		.hosts = hosts,
+		.host_count = census_host_count(wait->census),
+		.counters = &wait->snapshots[0].counters,
+	};
+	struct census_needs counters = { .counters = true };
+
+	/* Which counters there are, only the kernel knows. */
+	if (census_take(wait->census, &counters, wait->snapshots, error) < 0)
+		return -1;
+	for (size_t i = 0; i < names.host_count; i++)
+		hosts[i] = census_host_name(wait->census, i);
+	if (census_expr_parse(&wait->expr, wait->options->until, &names, error) < 0)
+		return -1;
+	for (size_t i = 0; i < CENSUS_VARS; i++)
+		wait->peak[i] = INT64_MIN;
+	return check_sense(wait, error);
+}
+
+static uint64_t unreadable(const struct wait *wait)
+{
+	uint64_t most = 0;
+
+	for (size_t i = 0; i < census_host_count(wait->census); i++)
+		if (wait->snapshots[i].unreadable_processes > most)
+			most = wait->snapshots[i].unreadable_processes;
+	return most;
+}
+
+/* One count. Returns 1 when EXPR holds, 0 when not, -1 with @error. */
+static int sample(struct wait *wait, const struct census_needs *needs, struct census_error *error)
+{
+	size_t hosts = census_host_count(wait->census);
+	bool interrupted = false;
+
+	if (census_take(wait->census, needs, wait->snapshots, error) < 0)
+		return -1;
+	for (size_t i = 0; i < hosts; i++)
+		interrupted |= wait->snapshots[i].interrupted;
+	for (size_t i = 0; i < wait->expr.var_count; i++) {
+		const struct census_var *var = &wait->expr.var[i];
+		int64_t value = census_value(var, wait->snapshots, hosts);
+
+		if (census_value_hidden(var, wait->snapshots, hosts))
+			return census_fail(error, CENSUS_CANNOT,
+					   "cannot tell %s: there are processes whose descriptors "
+					   "may not be read (%" PRIu64 "); run census as root, or "
+					   "name a process of your own with --pid",
+					   var->text, unreadable(wait));
+		if (wait->options->verbose && value != wait->value[i])
+			fprintf(stderr, "census: %.3f s: %s is %" PRId64 "\n",
+				(double)(now_ns() - wait->start) / 1e9, var->text, value);
+		wait->value[i] = value;
+		if (value > wait->peak[i])
+			wait->peak[i] = value;
+	}
+	return !interrupted && census_expr_holds(&wait->expr, wait->value);
+}
+
+static void rest(int64_t ns)
+{
+	struct timespec time = { ns / 1000000000, ns % 1000000000 };
+
+	if (ns > 0)
+		nanosleep(&time, NULL);
+}
+
+/* What the expression needs, and all that the output shows. */
+static struct census_needs full_needs(const struct wait *wait)
+{
+	const struct census_needs narrow = census_expr_needs(&wait->expr);
+	struct census_needs full = options_needs(wait->options);
+
+	full.states |= narrow.states;
+	full.owners |= narrow.owners;
+	full.descriptors |= narrow.descriptors;
+	full.counters |= narrow.counters;
+	return full;
+}
+
+static int poll_until(struct wait *wait, struct census_error *error)
+{
+	const struct options *options = wait->options;
+	const struct census_needs narrow = census_expr_needs(&wait->expr);
+	const struct census_needs full = full_needs(wait);
+
+	wait->start = now_ns();
+	wait->begun = -1;
+	for (;;) {
+		int64_t now = now_ns();
+		bool expired = now - wait->start >= options->within;
+		bool ripe = wait->begun >= 0 && now - wait->begun >= options->hold;
+		/* The JSON shows the very count that decided. */
+		bool whole = options->json && (ripe || (expired && wait->begun < 0));
+		int holds = sample(wait, whole ? &full : &narrow, error);
+		int64_t cost = now_ns() - now, pause, left;
+
+		if (holds < 0)
+			return error->code;
+		wait->ever |= holds;
+		if (!holds)
+			wait->begun = -1;
+		else if (wait->begun < 0)
+			wait->begun = now;
+		if (!holds && expired)
+			return CENSUS_NOT_HELD;
+		if (holds && now - wait->begun >= options->hold && (whole || !options->json)) {
+			wait->held = true;
+			return CENSUS_OK;
+		}
+		/* The last count before the deadline, or before the hold ends, is made just then. */
+		left = (holds ? wait->begun + options->hold : wait->start + options->within) -
+		       now_ns();
+		pause = cost * 2 > STEP ? cost * 2 : STEP;
+		rest(left < pause ? left : pause);
+	}
+}
+
+int run_until(const struct options *options, struct census *census,
+	      struct census_snapshot *snapshots, struct census_error *error)
+{
+	struct wait wait = { .options = options, .census = census, .snapshots = snapshots };
+	int code;
+
+	if (prepare(&wait, error) < 0)
+		return error->code;
+	code = poll_until(&wait, error);
+	if (code != CENSUS_OK && code != CENSUS_NOT_HELD)
+		return code;
+	if (code == CENSUS_NOT_HELD) {
+		const struct census_needs full = full_needs(&wait);
+
+		/* A failure is shown with all there is to know about it. */
+		if (!snapshots[0].asked.rows && census_take(census, &full, snapshots, error) < 0)
+			return error->code;
+		fprintf(stderr, "census: '%s' did not hold within %s%s: ", options->until,
+			options->within_text, wait.ever ? " for long enough" : "");
+		say_values(stderr, &wait);
+		putc('\n', stderr);
+	}
+	if (options->json || code == CENSUS_NOT_HELD) {
+		print_snapshots(stdout, options, census, snapshots, until_members, &wait);
+	} else {
+		printf("'%s' holds after %.3f s: ", options->until,
+		       (double)(wait.begun - wait.start) / 1e9);
+		say_values(stdout, &wait);
+		putchar('\n');
+	}
+	return code;
+}
