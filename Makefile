@@ -1,0 +1,88 @@
+# linger: how TCP connections end badly, and what the right code does instead.
+# `make help` lists the targets. Everything built goes to build/.
+
+BUILD := build$(if $(SAN),/san)
+CFLAGS ?= -O2 -g
+ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -Iharness -MMD -MP $(CFLAGS)
+ifdef SAN
+ALL_CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+LDFLAGS += -fsanitize=address,undefined
+endif
+Q := $(if $(V),,@)
+
+programs = $(patsubst %.c,$(BUILD)/%,$(wildcard $(1)/*.c))
+objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+
+PEERS := $(call programs,servers) $(call programs,clients)
+CENSUS := $(filter-out $(addprefix harness/census/,main.c test_%.c bench_%.c),$(wildcard harness/census/*.c))
+UNIT_TESTS := $(patsubst harness/census/%.c,$(BUILD)/tests/census_%,$(wildcard harness/census/test_*.c))
+PROGRAMS := $(BUILD)/sandbox $(BUILD)/sandbox-init $(BUILD)/census $(BUILD)/linger
+RUN := $(if $(N),-n $(N)) $(if $(VERBOSE),-v) $(if $(KEEP),--keep) $(if $(REPEAT),--repeat $(REPEAT))
+
+.DELETE_ON_ERROR:
+.SECONDARY:
+.PHONY: all deps scenarios test check pairs bench-census clean help
+# `make -j deps test` must not build before everything is installed.
+$(if $(filter deps,$(MAKECMDGOALS)),.NOTPARALLEL:)
+
+all: $(PROGRAMS) $(PEERS) ## build everything
+
+deps: ## install the Debian packages that are missing (asks sudo if need be)
+	@harness/deps
+
+scenario-%: all ## run one scenario, both variants (N=1000 VERBOSE=1 KEEP=1 REPEAT=10)
+	@$(BUILD)/linger run $* $(RUN)
+
+scenarios: all ## run every scenario
+	@$(BUILD)/linger run all $(RUN)
+
+test check: all $(UNIT_TESTS) ## run all tests, in parallel (SAN=1 under ASan and UBSan, ARGS='-k name')
+	@$(BUILD)/linger test -- $(ARGS)
+
+pairs: $(BUILD)/linger ## check that every pair differs only in its lesson
+	@$(BUILD)/linger pairs
+
+bench-census: all ## time the census against ss, netstat and /proc/net/tcp
+	@$(BUILD)/sandbox $(BUILD)/python harness/census/bench.py --census $(BUILD)/census
+
+clean: ## remove what was built
+	$(Q)rm -rf build
+
+help: ## list the targets
+	@sed -n 's/^\([a-z][a-z -]*\)%*:.*## /\1#/p' $(MAKEFILE_LIST) | \
+		awk -F'#' '{ sub(/-$$/, "-NAME", $$1); printf "  make %-16s %s\n", $$1, $$2 }'
+
+# Programs: what it is built from, then how.
+$(PEERS): $(BUILD)/%: $(BUILD)/obj/%.o $(call objects,$(wildcard harness/common/*.c))
+	$(link) -levent_core -lm
+
+$(BUILD)/census: $(call objects,harness/census/main.c $(CENSUS))
+	$(link) -lmnl
+
+$(BUILD)/tests/census_%: $(BUILD)/obj/harness/census/%.o $(call objects,$(CENSUS))
+	$(link) -lmnl -lcmocka
+
+$(BUILD)/sandbox-init: $(call objects,harness/sandbox/init.c)
+	$(link)
+
+$(BUILD)/sandbox: harness/sandbox/sandbox
+	$(Q)install -D $< $@
+
+# The Python that has what we need may not be the first on PATH.
+$(BUILD)/linger: harness/linger.sh Makefile
+	@mkdir -p $(@D)
+	$(Q)for python in python3 /usr/bin/python3; do \
+		found=$$($$python -c 'import sys, pytest, xdist, rich; print(sys.executable)' \
+			2>/dev/null) && break; \
+	done; \
+	[ -n "$$found" ] || { echo "no python3 imports pytest, xdist and rich; run: make deps" >&2; \
+		exit 77; }; \
+	ln -sf "$$found" $(BUILD)/python
+	$(Q)install $< $@
+
+link = @mkdir -p $(@D); $(if $(Q),echo "  LD  $@";) $(CC) $(LDFLAGS) -o $@ $^
+$(BUILD)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

@@ -1,0 +1,77 @@
+"""The census as Python sees it: one expression, awaited; one stream, recorded.
+
+The counting itself is done by build/census (harness/census), one process for each question.
+"""
+
+from __future__ import annotations
+
+import json
+import operator
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import Any, Mapping
+
+from linger.errors import Broken, CannotRun, Usage
+from linger.story import ROOT
+
+Expected = Mapping[str, "int | str"]
+STATES = (
+    "ESTABLISHED SYN_SENT SYN_RECEIVED FIN_WAIT1 FIN_WAIT2 TIME_WAIT CLOSED CLOSE_WAIT "
+    "LAST_ACK LISTEN CLOSING"
+).split()
+_COMPARE = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<=": operator.le,
+    ">=": operator.ge,
+    "<": operator.lt,
+    ">": operator.gt,
+}
+
+
+def program(name: str) -> Path:
+    """The path of a built program, such as "census" or "servers/closewait_leak_buggy"."""
+    return Path(os.environ.get("LINGER_BUILD", ROOT / "build")) / name
+
+
+def comparison(value: int | str) -> tuple[str, int]:
+    """An expected value as operator and number: 100 is ("==", 100), "<= 1" is ("<=", 1)."""
+    match = re.fullmatch(r"(==|!=|<=|>=|<|>)? *(\d+)", str(value))
+    if not match:
+        raise Usage(f"an expectation is a number or a comparison like '<= 1', not {value!r}")
+    return match[1] or "==", int(match[2])
+
+
+def holds(measured: int, value: int | str) -> bool:
+    """Whether a measured number is as expected."""
+    sign, number = comparison(value)
+    return _COMPARE[sign](measured, number)
+
+
+def command(hosts: Mapping[str, Path]) -> list[str | Path]:
+    """The census program told to count in these hosts (name to namespace)."""
+    words: list[str | Path] = [program("census")]
+    for name, path in hosts.items():
+        words += ["--host", f"{name}={path}"]
+    return words
+
+
+def until(
+    hosts: Mapping[str, Path], expression: str, within: float, hold: float
+) -> dict[str, Any]:
+    """Await an expression over the hosts' sockets; see `build/census --help` for its language.
+
+    within: seconds by which it must become true; hold: seconds for which it must then stay so.
+    Returns the last snapshot, with "until" telling whether it held and what was measured.
+    Errors: Broken, CannotRun or Usage with the census's own sentence.
+    """
+    words = command(hosts) + [
+        "--json", "--until", expression, "--within", f"{within}s", "--hold", f"{hold}s",
+    ]  # fmt: skip
+    done = subprocess.run(words, capture_output=True, text=True)
+    if done.returncode in (0, 1):
+        return json.loads(done.stdout)
+    sentence = done.stderr.strip() or f"census ended with status {done.returncode}"
+    raise {Usage.code: Usage, CannotRun.code: CannotRun}.get(done.returncode, Broken)(sentence)

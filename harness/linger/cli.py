@@ -1,0 +1,131 @@
+"""The command line of linger: list, run, test, pairs, census."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import signal
+import sys
+from pathlib import Path
+from typing import Callable, NoReturn, Sequence
+
+from linger import census, story
+from linger.errors import CannotRun, LingerError
+
+RESULTS = Path(os.environ.get("RESULTS") or story.ROOT / "results")
+SPARE_DESCRIPTORS = 64  # of a program, besides its connections
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a subcommand; returns the exit code, every error one sentence on standard error."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.action(options)
+    except LingerError as error:
+        print(f"linger: {error}", file=sys.stderr)
+        return error.code
+    except BrokenPipeError:  # whoever read our output has gone, as in `linger list | head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"linger: {where}{error.strerror}", file=sys.stderr)
+        return LingerError.code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="linger", description=__doc__.partition(":")[0] + ".")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, action: Callable[..., int], help: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=help, description=help)
+        sub.set_defaults(action=action)
+        return sub
+
+    command("list", list_scenarios, "show every scenario and what it is about")
+    command("pairs", check_pairs, "check that every pair differs only in its lesson")
+    run = command("run", run_scenarios, "run scenarios in a sandbox, both variants at once")
+    run.add_argument("names", nargs="*", metavar="NAME", help="a scenario, or: all")
+    run.add_argument("-n", type=_count, metavar="N", help="connections instead of the default")
+    run.add_argument("-v", action="store_true", help="show every step")
+    run.add_argument("--repeat", type=_count, default=1, metavar="K", help="run K times")
+    run.add_argument("--keep", action="store_true", help="on failure open a shell in the lab")
+    run.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="evidence")
+    test = command("test", run_tests, "run everything: C tests, driver tests, all scenarios")
+    test.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="evidence")
+    test.add_argument("pytest", nargs=argparse.REMAINDER, help="options for pytest, after --")
+    count = command("census", count_sockets, "count sockets; see build/census --help")
+    count.add_argument("rest", nargs=argparse.REMAINDER)
+    return parser
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"a whole number from 1 on, not {text!r}")
+    return int(text)
+
+
+def list_scenarios(options: argparse.Namespace) -> int:
+    for name in story.names():
+        print(f"{name:28} {story.title(name)}")
+    return 0
+
+
+def check_pairs(options: argparse.Namespace) -> int:
+    from linger import pairs
+
+    print(f"{pairs.check()} pairs keep the rules")
+    return 0
+
+
+def count_sockets(options: argparse.Namespace) -> NoReturn:
+    os.execv(census.program("census"), ["census", *options.rest])
+
+
+def run_scenarios(options: argparse.Namespace) -> int:
+    from linger import session
+    from linger.console import Console
+    from linger.parallel import ForkingLoop
+
+    names = story.choose(options.names)
+    if options.n:
+        os.environ["LINGER_CONNECTIONS"] = str(options.n)
+    _allow_descriptors(options.n or 100)
+    run = session.begin(options.results)
+    live = sys.stdout.isatty() and not options.keep and not options.v
+    console = Console(run, names, options.v, live)
+    loop = ForkingLoop(max(2, os.cpu_count() or 1), console.on_step)
+    arguments = [str(story.path_of(name)) for name in names]
+    arguments += [f"--repeat={options.repeat}"]
+    arguments += ["--keep"] if options.keep else []
+    try:
+        return session.run_pytest(run, arguments, [console, loop])
+    finally:
+        console.conclude()
+
+
+def run_tests(options: argparse.Namespace) -> int:
+    from linger import session
+
+    _allow_descriptors(100)
+    run = session.begin(options.results)
+    more = [word for word in options.pytest if word != "--"]
+    chosen = [word for word in more if not word.startswith("-") and Path(word).exists()]
+    if not chosen:
+        more += [str(story.SCENARIOS), str(story.ROOT / "harness" / "tests")]
+    workers = str(2 * (os.cpu_count() or 1))  # most tests wait more than they compute
+    code = session.run_pytest(run, ["-p", "xdist.plugin", "-n", workers, *more], [])
+    print(f"evidence: {run}")
+    return code
+
+
+def _allow_descriptors(connections: int) -> None:
+    """Raise the soft limit of descriptors for all programs to come, as far as allowed."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < connections + SPARE_DESCRIPTORS:
+        raise CannotRun(
+            f"{connections} connections need {connections + SPARE_DESCRIPTORS} descriptors, "
+            f"and the hard limit is {hard}; raise it (ulimit -Hn, as root) or use fewer"
+        )
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -1,0 +1,189 @@
+"""What a person sees: the story, progress while it runs, the table, the cure.
+
+On a terminal by rich, otherwise plain lines. NO_COLOR (https://no-color.org) is respected.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import textwrap
+import time
+from pathlib import Path
+from typing import Any, Sequence
+
+import pytest
+
+from linger import pairs, results, story
+from linger.census import STATES
+
+Row = Sequence[str]
+
+
+def say(line: str = "") -> None:
+    """Print a line at once; when nobody reads any more (`| head`), the run goes on unheard."""
+    try:
+        print(line, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+class Console:
+    """A pytest plugin that takes the place of pytest's own terminal output for `linger run`."""
+
+    def __init__(self, run: Path, names: Sequence[str], verbose: bool, live: bool) -> None:
+        """run: the run's directory; verbose: every step; live: progress in place, by rich."""
+        self.run = run
+        self.names = names
+        self.verbose = verbose
+        self.done = 0
+        self.total = 0
+        self.complaints: list[str] = []
+        self._started = time.monotonic()
+        self._progress = Progress() if live else None
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Take the place of pytest's own reporter, whose options stay."""
+        config.pluginmanager.unregister(name="terminalreporter")
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        self.total = len(session.items)
+        for name in self.names if self.total else ():
+            say(f"{name}: {story.title(name)}")
+
+    @property
+    def _step_by_step(self) -> bool:
+        """Whether every step gets a line: for one scenario, unless it is shown in place."""
+        return self.verbose or not self._progress and self.total <= len(story.PAIR)
+
+    def on_step(self, labels: Sequence[str], step: str) -> None:
+        """Show a step of a test."""
+        if self._progress:
+            self._progress.show(labels, step)
+        if self._step_by_step:
+            seconds = time.monotonic() - self._started
+            say(f"  {seconds:6.3f} s  {'/'.join(labels)}: {step}")
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        who = dict(report.user_properties).get("lab", report.nodeid)
+        if report.failed:
+            self.complaints.append(f"{who}: {report.longreprtext}")
+        if report.when == "teardown":
+            self.done += 1
+            if not self._progress and not self._step_by_step:
+                say(f"  [{self.done}/{self.total}] {who}")
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            self.complaints.append(report.longreprtext)
+
+    def conclude(self) -> None:
+        """Print the tables, the complaints, the cure and where the evidence lies."""
+        if self._progress:
+            self._progress.stop()
+        measured = list(results.read_results(self.run))
+        for name in self.names:
+            mine = [result for result in measured if result["scenario"] == name]
+            if mine:
+                say()
+                print_table(*table(mine), colour=self._progress is not None)
+        for complaint in self.complaints:
+            print(f"\n{complaint}", file=sys.stderr)
+        if len(self.names) == 1 and not self.complaints:
+            print_cure(self.names[0])
+        say(f"\nevidence: {_shortest(self.run)}")
+
+
+class Progress:
+    """One line a running test, redrawn in place."""
+
+    def __init__(self) -> None:
+        from rich.console import Console as Terminal
+        from rich.status import Status
+
+        self._steps: dict[str, str] = {}
+        self._status = Status("starting", console=Terminal())
+        self._status.start()
+
+    def show(self, labels: Sequence[str], step: str) -> None:
+        self._steps["/".join(labels)] = step
+        self._status.update("\n  ".join(f"{who}: {what}" for who, what in self._steps.items()))
+
+    def stop(self) -> None:
+        self._status.stop()
+
+
+def table(found: Sequence[dict[str, Any]]) -> tuple[Row, list[Row]]:
+    """The head and the rows of a scenario's table: a row a variant, repetitions summed up."""
+    columns = dict.fromkeys(row["name"] for result in found for row in result["expectations"])
+    head = ["variant", *columns, "owner", "seconds", "expected", "verdict"]
+    rows = []
+    for variant in dict.fromkeys(result["variant"] for result in found):
+        same = [result for result in found if result["variant"] == variant]
+        last = next((r for r in same if r["verdict"] != "pass"), same[-1])
+        cells = {row["name"]: _measured(row) for row in last["expectations"]}
+        passed = sum(result["verdict"] == "pass" for result in same)
+        verdict = last["verdict"] if len(same) == 1 else f"{passed} of {len(same)} pass"
+        expected = ", ".join(f"{row['name']} {row['expected']}" for row in last["expectations"])
+        slowest = max(result["seconds"] for result in same)
+        rows.append(
+            [
+                variant,
+                *(cells.get(column, "-") for column in columns),
+                _owners(last),
+                f"{slowest:.2f}",
+                expected.replace("== ", "") or "-",
+                verdict.upper() if len(same) == 1 else verdict,
+            ]
+        )
+    return head, rows
+
+
+def _measured(row: dict[str, Any]) -> str:
+    """What was counted; of a state also the highest count there ever was."""
+    measured = str(row["measured"])
+    return f"{measured} (peak {row['peak']})" if row["name"] in STATES else measured
+
+
+def _owners(result: dict[str, Any]) -> str:
+    """Who holds the connections that the scenario counted."""
+    hosts = {row["host"] for row in result["expectations"]}
+    owners = [owner for host in hosts for owner in result["owners"].get(host, ())]
+    names = dict.fromkeys(f"{owner['process']}, pid {owner['pid']}" for owner in owners)
+    return "; ".join(names) or "-"
+
+
+def print_table(head: Row, rows: list[Row], colour: bool) -> None:
+    """Print aligned columns; on a terminal as a rich table, which wraps and colours."""
+    if colour:
+        from rich.console import Console as Terminal
+        from rich.table import Table
+
+        shown = Table(*head)
+        for row in rows:
+            style = "green" if row[-1] == "PASS" else "red"
+            shown.add_row(*row[:-1], f"[{style}]{row[-1]}[/{style}]")
+        Terminal().print(shown)
+        return
+    widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
+    for row in (head, *rows):
+        say("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+
+
+def print_cure(name: str) -> None:
+    """Print the story of a scenario and, for a pair, the lines that make the difference."""
+    say("\n" + textwrap.indent(story.docstring(name).partition("\n")[2].strip("\n"), "  "))
+    for buggy, fixed in pairs.pairs():
+        if buggy.stem == f"{name.replace('-', '_')}_buggy":
+            say(f"\nthe cure: diff {_shortest(buggy)} {_shortest(fixed)}")
+            for line in pairs.lesson(buggy, fixed, context=2)[3:]:
+                say("  " + line.expandtabs(4))
+
+
+def _shortest(path: Path) -> str:
+    """A path as the caller would type it: relative when it lies below the working directory."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

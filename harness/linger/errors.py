@@ -1,0 +1,35 @@
+"""What can go wrong, each with its exit code (see "Exit codes" in the README)."""
+
+from __future__ import annotations
+
+HELD, NOT_HELD, USAGE, BROKEN, CANNOT_RUN = 0, 1, 2, 70, 77
+
+
+class LingerError(Exception):
+    """An end with one clear sentence; `code` is the exit code of the run."""
+
+    code = BROKEN
+
+
+class NotHeld(LingerError, AssertionError):
+    """An expectation did not hold, or its fault never struck."""
+
+    code = NOT_HELD
+
+
+class Usage(LingerError):
+    """The caller asked for something that does not exist or makes no sense."""
+
+    code = USAGE
+
+
+class Broken(LingerError):
+    """The harness itself failed."""
+
+    code = BROKEN
+
+
+class CannotRun(LingerError):
+    """This machine lacks something; the sentence says what to do about it."""
+
+    code = CANNOT_RUN

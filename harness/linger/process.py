@@ -1,0 +1,154 @@
+"""Programs running in a host, and the events they report.
+
+An event is a line `ev=NAME key=value ...` on standard output. Standard error is prose. Both go
+to the process's log as they come; waiting for an event is how the harness synchronises.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+from pathlib import Path
+from typing import Sequence
+
+from linger.errors import Broken, NotHeld
+
+Event = dict[str, str]
+
+
+def parse_event(line: str) -> Event | None:
+    """The event in a line, {"ev": "recv", "n": "0", ...}, or None if the line is not one."""
+    if not line.startswith("ev="):
+        return None
+    pairs = (word.partition("=") for word in line.split())
+    return {key: value for key, _, value in pairs}
+
+
+class Process:
+    """One program, started in the network namespace of the calling thread."""
+
+    def __init__(self, command: Sequence[str | Path], log: Path) -> None:
+        """Start command (a path and its arguments); its output goes to the file log.
+
+        Errors: Broken with the reason when it cannot be started.
+        """
+        self.program = Path(command[0]).name
+        self.log = log
+        self._events: list[Event] = []
+        self._news = threading.Condition()
+        self._ended = False
+        self._unwritten: OSError | None = None
+        self._log_fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+        try:
+            self._popen = subprocess.Popen(
+                [str(word) for word in command],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+            )
+        except OSError as error:
+            os.close(self._log_fd)
+            raise Broken(f"cannot start {command[0]}: {error.strerror}; run: make") from error
+        self.pid = self._popen.pid
+        self._reader = threading.Thread(target=self._read, name=self.program, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        """Copy output to the log, unbuffered, and note the events; the reader thread's life."""
+        assert self._popen.stdout
+        for line in self._popen.stdout:
+            try:
+                os.write(self._log_fd, line)
+            except OSError as error:
+                self._unwritten = error
+            if event := parse_event(line.decode(errors="replace")):
+                with self._news:
+                    self._events.append(event)
+                    self._news.notify_all()
+        os.close(self._log_fd)
+        with self._news:
+            self._ended = True
+            self._news.notify_all()
+
+    def events(self, name: str) -> list[Event]:
+        """The events of that name reported so far, oldest first."""
+        with self._news:
+            return [event for event in self._events if event["ev"] == name]
+
+    def said(self, name: str, times: int = 1, within: float = 10.0) -> Event:
+        """Wait until an event was reported so many times; returns the last of them.
+
+        within: seconds. Errors: NotHeld when the deadline passes or the program ends before.
+        """
+
+        def found() -> list[Event]:
+            return [event for event in self._events if event["ev"] == name]
+
+        with self._news:
+            self._news.wait_for(lambda: len(found()) >= times or self._ended, within)
+            if len(found()) >= times:
+                return found()[times - 1]
+            count, ended = len(found()), self._ended
+        why = self.ending() if ended else f"{within:g} s passed"
+        raise NotHeld(
+            f"{self.program} reported ev={name} {count} of {times} times, then {why}{self.tail()}"
+        )
+
+    def wait(self, within: float = 60.0) -> Process:
+        """Wait until the program has ended by itself with status 0; returns itself.
+
+        within: seconds. Errors: NotHeld when it takes longer or ends in another way.
+        """
+        try:
+            self._popen.wait(within)
+        except subprocess.TimeoutExpired:
+            raise NotHeld(f"{self.program} still runs after {within:g} s{self.tail()}") from None
+        self._reader.join()
+        if self._popen.returncode:
+            raise NotHeld(f"{self.program} {self.ending()}{self.tail()}")
+        return self
+
+    @property
+    def running(self) -> bool:
+        """Whether the program has not ended."""
+        return self._popen.poll() is None
+
+    @property
+    def status(self) -> int | None:
+        """The exit status, the negated number of the signal that ended it, or None."""
+        return self._popen.poll()
+
+    def ending(self) -> str:
+        """How the program ended, in words."""
+        status = self._popen.poll()
+        if status is None:
+            return "still runs"
+        if status < 0:
+            return f"was ended by {signal.Signals(-status).name}"
+        return f"ended with status {status}"
+
+    def tail(self, lines: int = 3) -> str:
+        """The last lines of the log, to be put behind a sentence; "" when there are none."""
+        try:
+            last = self.log.read_text(errors="replace").splitlines()[-lines:]
+        except OSError:
+            return ""
+        return "".join(f"\n    | {line}" for line in last)
+
+    def stop(self, patience: float = 1.0) -> None:
+        """End the program, by SIGTERM and after so many seconds by SIGKILL, and collect it.
+
+        Errors: Broken when its log could not be written (a full disk, say).
+        """
+        if self.running:
+            self._popen.terminate()
+            try:
+                self._popen.wait(patience)
+            except subprocess.TimeoutExpired:
+                self._popen.kill()
+        self._popen.wait()
+        self._reader.join(patience)  # a grandchild may hold the pipe open; it goes with the sandbox
+        if self._unwritten:
+            raise Broken(f"cannot write {self.log}: {self._unwritten.strerror}")

@@ -1,0 +1,104 @@
+"""Evidence on disk: the directory of a run and the files in it (results/README.md)."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, Iterator
+
+from linger import lab, netns
+from linger.errors import CannotRun
+from linger.story import ROOT
+
+SCHEMA = 1  # of result.json and environment.json
+
+
+def create_run(results: Path) -> Path:
+    """Create the directory of a new run in the folder results, and point `latest` to it.
+
+    The name is the time to the second; of two runs in one second the later gets a suffix, since
+    mkdir(2) lets only one have each name. Errors: CannotRun when the folder cannot be written.
+    """
+    stamp = time.strftime("%Y-%m-%dT%H-%M-%S")
+    try:
+        results.mkdir(parents=True, exist_ok=True)
+        for suffix in ("", *(f".{n}" for n in range(2, 1000))):
+            run = results / (stamp + suffix)
+            try:
+                run.mkdir()
+                break
+            except FileExistsError:
+                continue
+        link = results / f".latest.{run.name}"
+        link.symlink_to(run.name)
+        link.replace(results / "latest")  # atomic: readers see the old run or the new one
+    except OSError as error:
+        raise CannotRun(
+            f"cannot write results to {results}: {error.strerror}; "
+            "free it, or choose another folder with RESULTS=DIR (--results DIR)"
+        ) from error
+    return run
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write a JSON file whole or not at all."""
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(json.dumps(content, indent=2) + "\n")
+    part.replace(path)
+
+
+def read_results(run: Path) -> Iterator[dict[str, Any]]:
+    """Every result.json of a run, in the order of their paths."""
+    for path in sorted(run.glob("*/*/**/result.json")):
+        yield json.loads(path.read_text())
+
+
+class Environment:
+    """What a run ran on. The versions are asked for at the start and read at the end."""
+
+    COMMANDS = {
+        "iproute2": ["ip", "-V"],
+        "util-linux": ["unshare", "--version"],
+        "commit": ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12"],
+    }
+
+    def __init__(self) -> None:
+        self._asked = {name: self._ask(command) for name, command in self.COMMANDS.items()}
+
+    @staticmethod
+    def _ask(command: list[str]) -> subprocess.Popen[str] | None:
+        try:
+            return subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            )
+        except FileNotFoundError:
+            return None
+
+    def write(self, run: Path) -> None:
+        """Write environment.json; what could not be found out is null."""
+        import pytest
+
+        answers = {
+            name: asked.communicate()[0].strip() or None if asked else None
+            for name, asked in self._asked.items()
+        }
+        write_json(
+            run / "environment.json",
+            {
+                "schema": SCHEMA,
+                "kernel": platform.release(),
+                "machine": platform.machine(),
+                "cores": os.cpu_count(),
+                "uid": os.getuid(),
+                "python": platform.python_version(),
+                "pytest": pytest.__version__,
+                **answers,
+                "arguments": sys.argv[1:],
+                "sysctls": netns.read_sysctls(lab.SYSCTLS),
+            },
+        )

@@ -1,0 +1,80 @@
+"""Scenarios: what marks a story, where the stories are, what they are called.
+
+A scenario is one file in scenarios/ with one test function. Its name is the file's name with
+dashes (`closewait_leak.py` is `closewait-leak`), its title the first line of its docstring.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import os
+from pathlib import Path
+from typing import Callable, Iterable, Sequence
+
+from linger.errors import Usage
+
+ROOT = Path(__file__).resolve().parents[2]
+SCENARIOS = Path(os.environ.get("LINGER_SCENARIOS") or ROOT / "scenarios")
+PAIR = ("buggy", "fixed")
+
+
+def scenario(claims: Sequence[str] = (), variants: Sequence[str] = PAIR) -> Callable:
+    """Make a test function a scenario: it runs once in every variant, each in a lab of its own.
+
+    claims: ids of the claims ledger that the scenario decides.
+    variants: ("buggy", "fixed") for a pair of programs, ("condition", "control") for a
+        behaviour of the kernel.
+    """
+    import pytest  # not at the top: `linger list` needs this module and does without pytest
+
+    def mark(function: Callable) -> Callable:
+        function = pytest.mark.parametrize("variant", variants)(function)
+        return pytest.mark.scenario(claims=tuple(claims))(function)
+
+    return mark
+
+
+def connections(default: int) -> int:
+    """The number of connections a scenario runs with: its default, or what -n asked for."""
+    return int(os.environ.get("LINGER_CONNECTIONS") or default)
+
+
+def names() -> list[str]:
+    """The names of all scenarios, sorted."""
+    return sorted(name_of(path) for path in SCENARIOS.glob("[a-z]*.py"))
+
+
+def name_of(path: Path | str) -> str:
+    """The scenario's name for its file: scenarios/closewait_leak.py is closewait-leak."""
+    return Path(path).stem.replace("_", "-")
+
+
+def path_of(name: str) -> Path:
+    """The file of a scenario."""
+    return SCENARIOS / (name.replace("-", "_") + ".py")
+
+
+def docstring(name: str) -> str:
+    """The story of a scenario, read without running its file."""
+    return ast.get_docstring(ast.parse(path_of(name).read_text())) or ""
+
+
+def title(name: str) -> str:
+    """The first line of the story, without the name in front of it."""
+    first = docstring(name).partition("\n")[0]
+    return first.partition(": ")[2] or first
+
+
+def choose(wanted: Iterable[str]) -> list[str]:
+    """The scenarios asked for; Usage with the nearest name for an unknown one, or for none."""
+    known = names()
+    chosen = list(dict.fromkeys(known if wanted == ["all"] else wanted))
+    if not chosen:
+        raise Usage("no scenario named; `linger list` shows them")
+    for name in chosen:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1, 0.4)
+            hint = f"did you mean {near[0]}?" if near else "`linger list` shows them"
+            raise Usage(f"unknown scenario {name!r}; {hint}")
+    return chosen

@@ -1,0 +1,30 @@
+"""closewait-leak: a server that forgets close() when recv() fails.
+
+   client 10.0.0.1 ──veth── 10.0.0.2 server
+
+The peer's FIN moves the server's socket to CLOSE_WAIT, and recv() returns 0. From there only
+close() leads on (RFC 9293 section 3.6, case 2): there is no timer, and no sysctl sets one.
+Each connection that the error path forgets holds a socket and a descriptor until the process
+ends, and one day accept() fails with EMFILE.
+
+What does not help: waiting (it does not last two hours, it lasts for ever), tcp_fin_timeout
+(that is FIN_WAIT2), tcp_keepalive_* (they need SO_KEEPALIVE, and the descriptor leaks anyway),
+SO_REUSEADDR, SO_LINGER (it acts in close(), which is what is missing).
+"""
+
+from linger import connections, scenario
+
+N = connections(100)
+
+EXPECT = {
+    "buggy": {"CLOSE_WAIT": N, "descriptors": N},  # kept for ever
+    "fixed": {"CLOSE_WAIT": 0, "descriptors": 0},
+}
+
+
+@scenario(claims=["cw-missing-close", "cw-no-fd-limit"])
+def test_closewait_leak(lab, variant):
+    server = lab.server("closewait_leak", variant)  # returns once it listens
+    lab.client("fin", to=server, connections=N).wait()  # connect, say hello, FIN
+    lab.reached(server, ESTABLISHED=N)  # the fault really happened
+    lab.settled(server, EXPECT[variant])  # within 2 s, and it stays so
