@@ -1,0 +1,60 @@
+"""What the driver's tests share. They run in the sandbox like everything else."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import subprocess
+from pathlib import Path
+from typing import Callable
+
+import pytest
+
+from linger.census import program
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def run() -> Run:
+    """Run a built program ("sandbox", "census", "linger") to its end and capture its output."""
+
+    def run(name: str, *arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
+        words = [str(program(name)), *map(str, arguments)]
+        options = {"env": outside(), "timeout": 60, **options}
+        return subprocess.run(words, capture_output=True, text=True, **options)  # type: ignore
+
+    return run
+
+
+def outside(**more: str) -> dict[str, str]:
+    """The environment of a caller outside of any sandbox."""
+    inner = ("LINGER_SANDBOX", "LINGER_RUN", "LINGER_CONNECTIONS", "PYTEST_CURRENT_TEST")
+    kept = {name: value for name, value in os.environ.items() if name not in inner}
+    return {**kept, **more}
+
+
+def descendants(ancestor: int) -> list[int]:
+    """The pids of a process and all that descend from it."""
+    found = [ancestor]
+    for pid in found:
+        for children in Path("/proc").glob(f"{pid}/task/*/children"):
+            with contextlib.suppress(OSError):
+                found += map(int, children.read_text().split())
+    return found
+
+
+def pidfds(pids: list[int]) -> list[int]:
+    """Descriptors that tell when these processes end, however pids are used again (pidfd_open(2))."""
+    return [os.pidfd_open(pid) for pid in pids]
+
+
+def outlived(fds: list[int], within: float = 5.0) -> int:
+    """How many of the processes behind pidfds() do not end within so many seconds."""
+    left = 0
+    for fd in fds:
+        ended, _, _ = select.select([fd], [], [], within)
+        left += not ended
+        os.close(fd)
+    return left

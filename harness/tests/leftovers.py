@@ -1,0 +1,68 @@
+"""leftovers.py SIGNAL|itself|crash: start a run, end it, compare this host with what it was.
+
+Needs a host to itself (`build/sandbox`), with the environment of test_cli.failing(). Ends with
+status 1 and a sentence when anything is left.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from conftest import descendants, outlived, outside, pidfds
+from linger.census import program
+
+
+def host_state() -> dict[str, str]:
+    """What a run could leave behind or change."""
+    commands = ("ip netns", "ip -o link", "ip -o addr", "nft list ruleset", "ss -tanH")
+    state = {
+        command: subprocess.run(command.split(), capture_output=True, text=True).stdout
+        for command in commands
+    }
+    state["mounts"] = Path("/proc/self/mounts").read_text()
+    state["processes"] = " ".join(sorted(path.name for path in Path("/proc").glob("[0-9]*")))
+    for path in Path("/proc/sys/net").rglob("*"):
+        try:
+            state[str(path)] = path.read_text()
+        except OSError:  # a directory, or write-only
+            pass
+    return state
+
+
+def run_and_end(ending: str) -> str:
+    """Run the planted scenario and end it as told; returns what is wrong, or ""."""
+    words = [str(program("linger")), "run", "planted"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=outside()) as run:
+        assert run.stdout
+        if ending == "itself":
+            run.stdout.read()
+            return f"ended with {run.returncode}" if run.wait() else ""
+        for line in run.stdout:
+            if line.endswith("now\n"):
+                break
+        pids = descendants(run.pid)
+        fds = pidfds(pids)
+        if ending == "crash":  # of pytest itself: outer, process 1, then pytest
+            number, victim = signal.SIGSEGV, pids[2]
+        else:
+            number, victim = signal.Signals[ending], run.pid
+        os.kill(victim, number)
+        run.stdout.read()
+        status = run.wait()
+        if left := outlived(fds):
+            return f"{left} of {len(fds)} processes outlived the run"
+        if len(pids) < 6:
+            return f"only {len(pids)} processes ran: the test proves nothing"
+        expected = -number if number in (signal.SIGKILL, signal.SIGSEGV) else 128 + number
+        return f"ended with {status}, not {expected}" if status != expected else ""
+
+
+before = host_state()
+wrong = run_and_end(sys.argv[1])
+after = host_state()
+changed = [name for name in before | after if before.get(name) != after.get(name)]
+sys.exit(wrong or "".join(f"{n}: {before.get(n)} -> {after.get(n)}\n" for n in changed) or 0)

@@ -1,0 +1,187 @@
+"""The command line as users meet it: what it prints, how it ends, what it leaves."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+
+from conftest import Run, outside
+from linger import story
+from linger.census import program
+
+
+def run_closewait(run: Run, results: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    return run("linger", "run", "closewait-leak", "--results", results, *options)
+
+
+def test_a_run_shows_the_leak_its_count_its_cause_and_its_cure(run: Run, tmp_path: Path) -> None:
+    done = run_closewait(run, tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = done.stdout.splitlines()
+    buggy, fixed = (next(x for x in lines if x.split()[:1] == [v]) for v in ("buggy", "fixed"))
+    assert buggy.split()[1:5] == ["100", "(peak", "100)", "100"] and buggy.endswith("PASS")
+    assert fixed.split()[1] == "0" and fixed.endswith("PASS")
+    assert "closewait_leak" in buggy and "pid" in buggy
+    assert "only\nclose() leads on" in done.stdout.replace("\n  ", "\n")
+    assert any(line.split() == ["+", "close(fd);"] for line in lines)
+    assert lines[-1].startswith("evidence: ")
+    assert "\x1b" not in done.stdout, "no colours where there is no terminal"
+
+
+def test_a_run_leaves_its_evidence(run: Run, tmp_path: Path) -> None:
+    assert run_closewait(run, tmp_path, "-n", "7").returncode == 0
+    latest = tmp_path / "latest"
+    assert latest.is_symlink() and latest.resolve().parent == tmp_path
+    environment = json.loads((latest / "environment.json").read_text())
+    assert environment["kernel"] == os.uname().release
+    assert environment["sysctls"]["net.ipv4.tcp_rfc1337"] == "1"
+    for variant, left in (("buggy", 7), ("fixed", 0)):
+        folder = latest / "closewait-leak" / variant
+        result = json.loads((folder / "result.json").read_text())
+        assert (result["scenario"], result["variant"]) == ("closewait-leak", variant)
+        assert (result["verdict"], result["connections"]) == ("pass", 7)
+        assert [row["measured"] for row in result["struck"]] == [7]
+        assert {row["name"]: row["measured"] for row in result["expectations"]} == {
+            "CLOSE_WAIT": left, "descriptors": left,
+        }  # fmt: skip
+        assert (folder / "timeline.jsonl").stat().st_size
+        assert "ev=ready" in (folder / f"server-closewait_leak_{variant}.log").read_text()
+    suite = ElementTree.parse(latest / "junit.xml").getroot().find("testsuite")
+    assert suite is not None
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("2", "0", "0")
+    claims = {p.get("value") for p in suite.iter("property") if p.get("name") == "claim"}
+    assert "cw-missing-close" in claims
+
+
+def test_verbose_and_repeat(run: Run, tmp_path: Path) -> None:
+    done = run_closewait(run, tmp_path, "-n", "3", "--repeat", "4", "-v")
+    assert done.returncode == 0
+    assert done.stdout.count("4 of 4 pass") == 2
+    assert "closewait-leak/fixed/0004: server: CLOSE_WAIT 0" in done.stdout
+    assert len(list(tmp_path.glob("latest/closewait-leak/*/*/result.json"))) == 8
+
+
+WRONG = {
+    "no scenario named": ["run"],
+    "did you mean closewait-leak?": ["run", "closewait-leek"],
+    "unknown scenario 'zzz'; `linger list` shows them": ["run", "zzz"],
+    "a whole number from 1 on, not '0'": ["run", "closewait-leak", "-n", "0"],
+    "unrecognized arguments: --frobnicate": ["run", "closewait-leak", "--frobnicate"],
+    "invalid choice: 'walk'": ["walk"],
+    "the following arguments are required: COMMAND": [],
+    "nothing was selected": ["test", "--", "-k", "no_such_test_anywhere", "harness/tests"],
+}
+
+
+@pytest.mark.parametrize("sentence", WRONG)
+def test_wrong_usage_is_one_sentence_and_2(run: Run, tmp_path: Path, sentence: str) -> None:
+    done = run("linger", *WRONG[sentence], env=outside(RESULTS=str(tmp_path)), cwd=story.ROOT)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert sentence in done.stderr.splitlines()[-1]
+
+
+def test_list_names_every_scenario(run: Run) -> None:
+    done = run("linger", "list")
+    assert [line.split()[0] for line in done.stdout.splitlines()] == story.names()
+    assert "forgets close()" in done.stdout
+
+
+def test_more_connections_than_descriptors(run: Run, tmp_path: Path) -> None:
+    done = subprocess.run(
+        ["prlimit", "--nofile=256:256", program("linger"), "run", "closewait-leak",
+         "-n", "1000", "--results", tmp_path],
+        env=outside(), capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 77
+    assert "1000 connections need 1064 descriptors, and the hard limit is 256" in done.stderr
+
+
+def failing(tmp_path: Path, body: str) -> dict[str, str]:
+    """An environment in which the catalogue is this one scenario."""
+    scenarios = tmp_path / "scenarios"
+    scenarios.mkdir()
+    (scenarios / "planted.py").write_text(body)
+    return outside(LINGER_SCENARIOS=str(scenarios), RESULTS=str(tmp_path / "results"))
+
+
+PLANTED = '''"""planted: a scenario of the tests.
+
+It exists to fail.
+"""
+from linger import connections, scenario
+
+N = connections(3)
+
+@scenario()
+def test_planted(lab, variant):
+    server = lab.server("closewait_leak", variant)
+    lab.client("fin", to=server, connections=N).wait()
+    lab.reached(server, ESTABLISHED=N)
+    {last}
+'''
+ENDINGS = {
+    "lab.settled(server, {'CLOSE_WAIT': 99}, within=0.05)": (1, "expected == 99"),
+    "raise SystemError('no')": (1, "SystemError"),
+    "import os; os.kill(os.getpid(), 9)": (70, "ended without a report"),
+    "lab.settled(server, {'CLOSE_WAIT': 'x'})": (2, "a number or a comparison"),
+    "lab.settled(server, {'CLOSE_WEIGHT': 1})": (2, "CLOSE_WAIT"),
+    "raise OSError(28, 'No space left on device', 'somewhere')": (70, "No space left on device"),
+}
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_each_ending_has_its_exit_code(run: Run, tmp_path: Path, ending: str) -> None:
+    code, sentence = ENDINGS[ending]
+    env = failing(tmp_path, PLANTED.format(last=ending))
+    done = run("linger", "run", "planted", env=env)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert sentence in done.stderr
+
+
+def test_a_scenario_file_that_cannot_be_read(run: Run, tmp_path: Path) -> None:
+    done = run("linger", "run", "planted", env=failing(tmp_path, '"""p: x."""\nimport nowhere\n'))
+    assert done.returncode == 70
+    assert "nowhere" in done.stderr
+
+
+def test_results_that_cannot_be_written(run: Run, tmp_path: Path) -> None:
+    script = f"mount -t tmpfs -o ro x {tmp_path} && exec {program('linger')} run closewait-leak"
+    done = run("sandbox", "sh", "-c", script, env=outside(RESULTS=str(tmp_path)))
+    assert done.returncode == 77
+    assert done.stderr.count("\n") == 1
+    assert f"cannot write results to {tmp_path}: Read-only file system" in done.stderr
+
+
+@pytest.mark.parametrize("size", ["4k", "16k", "24k"])
+def test_a_full_disk_is_one_clear_sentence(run: Run, tmp_path: Path, size: str) -> None:
+    script = f"mount -t tmpfs -o size={size} x {tmp_path} && exec {program('linger')} run closewait-leak"
+    done = run("sandbox", "sh", "-c", script, env=outside(RESULTS=str(tmp_path)))
+    assert done.returncode in (70, 77), done.stdout + done.stderr
+    assert "No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
+
+
+def test_two_runs_at_once_do_not_meet(tmp_path: Path) -> None:
+    words = [program("linger"), "run", "closewait-leak", "-n", "50", "--results", tmp_path]
+    runs = [
+        subprocess.Popen(words, env=outside(), stdout=subprocess.PIPE, text=True) for _ in range(4)
+    ]
+    outputs = [one.communicate()[0] for one in runs]
+    assert [one.returncode for one in runs] == [0] * 4, outputs
+    assert len({output.splitlines()[-1] for output in outputs}) == 4
+    assert len([path for path in tmp_path.iterdir() if not path.is_symlink()]) == 4
+
+
+@pytest.mark.parametrize("ending", ["itself", "SIGINT", "SIGTERM", "SIGHUP", "SIGKILL", "crash"])
+def test_a_run_leaves_nothing_on_the_host(run: Run, tmp_path: Path, ending: str) -> None:
+    """In a host of its own, which nothing else changes meanwhile."""
+    last = "lab.tell('now')" + ("" if ending == "itself" else "; import time; time.sleep(60)")
+    env = failing(tmp_path, PLANTED.format(last=last))
+    done = run("sandbox", sys.executable, Path(__file__).with_name("leftovers.py"), ending, env=env)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,156 @@
+"""The lab itself: hosts, the vacuity guard, and expectations that can fail.
+
+Every expectation of a scenario is run here against the other variant, too: see test_swapped.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from linger import census, netns
+from linger.errors import Broken, NotHeld, Usage
+from linger.lab import SYSCTLS, Lab
+from linger.story import connections
+
+N = 20
+EXPECT = {
+    "buggy": {"CLOSE_WAIT": N, "descriptors": N},
+    "fixed": {"CLOSE_WAIT": 0, "descriptors": 0},
+}
+OTHER = {"buggy": "fixed", "fixed": "buggy"}
+
+
+@pytest.mark.parametrize("variant", EXPECT)
+def test_as_expected(lab: Lab, variant: str) -> None:
+    server = lab.server("closewait_leak", variant)
+    lab.client("fin", to=server, connections=N).wait()
+    lab.reached(server, ESTABLISHED=N)
+    lab.settled(server, EXPECT[variant])
+    result = lab.result()
+    assert [row["measured"] for row in result["expectations"]] == list(EXPECT[variant].values())
+    owners = {(owner["process"], owner["pid"]) for owner in result["owners"]["server"]}
+    leaker = {("closewait_leak_buggy", server.pid)}
+    assert owners == (leaker if variant == "buggy" else set())
+
+
+@pytest.mark.parametrize("row", EXPECT["buggy"])
+@pytest.mark.parametrize("variant", EXPECT)
+def test_swapped(lab: Lab, variant: str, row: str) -> None:
+    """Every row alone fails against the other variant."""
+    server = lab.server("closewait_leak", variant)
+    lab.client("fin", to=server, connections=N).wait()
+    lab.reached(server, ESTABLISHED=N)
+    wrong = EXPECT[OTHER[variant]][row]
+    right = EXPECT[variant][row]
+    with pytest.raises(NotHeld, match=f"server has {row} {right}, expected == {wrong}"):
+        lab.settled(server, {row: wrong}, within=0.05)
+
+
+def test_a_fault_that_did_not_strike(lab: Lab) -> None:
+    server = lab.server("closewait_leak", "fixed")
+    lab.client("fin", to=server, connections=N - 1).wait()
+    with pytest.raises(NotHeld, match=f"did not strike: server has ESTABLISHED {N - 1}, .* == {N}"):
+        lab.reached(server, within=0.05, ESTABLISHED=N)
+
+
+def test_nothing_is_settled_before_the_fault_is_proved(lab: Lab) -> None:
+    server = lab.server("closewait_leak", "fixed")
+    with pytest.raises(Broken, match="nothing yet proves"):
+        lab.settled(server, {"CLOSE_WAIT": 0})
+
+
+def test_a_dead_server_leaks_nothing_and_still_fails(lab: Lab) -> None:
+    server = lab.server("closewait_leak", "fixed")
+    lab.client("fin", to=server, connections=N).wait()
+    lab.reached(server, ESTABLISHED=N)
+    server.stop()
+    with pytest.raises(NotHeld, match="was ended by SIGTERM instead of serving on"):
+        lab.settled(server, EXPECT["fixed"])
+
+
+def test_an_absence_must_last(lab: Lab) -> None:
+    """True at first and no longer true within the window is not held."""
+    server = lab.server("closewait_leak", "buggy")
+    lab.client("fin", to=server, connections=N).wait()
+    lab.reached(server, ESTABLISHED=N)
+    killer = subprocess.Popen(["sh", "-c", f"sleep 0.3; kill {server.pid}"])
+    with pytest.raises(NotHeld, match="server has CLOSE_WAIT 0"):
+        lab.settled(server, {"CLOSE_WAIT": N}, within=0.2, hold=30)
+    killer.wait()
+
+
+def test_a_client_that_is_not_served_fails(lab: Lab) -> None:
+    server = lab.server("closewait_leak", "fixed")
+    server.stop()
+    with pytest.raises(NotHeld, match="fin ended with status 1(.|\n)*ECONNREFUSED"):
+        lab.client("fin", to=server, connections=1).wait()
+
+
+def test_a_server_that_cannot_listen_says_why(lab: Lab) -> None:
+    lab.server("closewait_leak", "fixed")
+    with pytest.raises(NotHeld, match="ended with status 1\n.*Address already in use"):
+        lab.server("closewait_leak", "buggy")
+
+
+def test_hosts_have_the_pinned_sysctls_and_can_reach_each_other(lab: Lab) -> None:
+    for host in lab.hosts.values():
+        with netns.inside(host.path):
+            for name, value in netns.read_sysctls(SYSCTLS).items():
+                path = Path("/proc/sys") / name.lstrip("-").replace(".", "/")
+                if path.exists():
+                    assert path.read_text().split() == value.split(), name
+    lab.hosts["server"].sysctl(tcp_fin_timeout=7)
+    with netns.inside(lab.hosts["server"].path):
+        assert Path("/proc/sys/net/ipv4/tcp_fin_timeout").read_text() == "7\n"
+    with pytest.raises(Broken, match="no sysctl net.ipv4.tcp_nonsense"):
+        lab.hosts["server"].sysctl(tcp_nonsense=1)
+
+
+def test_the_socket_table_is_the_labs_own(lab: Lab) -> None:
+    with netns.inside(lab.hosts["client"].path):
+        entries = int(Path("/proc/sys/net/ipv4/tcp_ehash_entries").read_text())
+    assert entries == 1024  # negative when it is the machine's table
+
+
+def test_the_timeline_tells_every_change(lab: Lab) -> None:
+    server = lab.server("closewait_leak", "buggy")
+    lab.client("fin", to=server, connections=N).wait()
+    lab.reached(server, ESTABLISHED=N)
+    lab.settled(server, EXPECT["buggy"])
+    lab.close()
+    samples = [json.loads(line) for line in (lab.evidence / "timeline.jsonl").open()]
+    assert {sample["host"] for sample in samples} == {"client", "server"}
+    mine = [sample["states"] for sample in samples if sample["host"] == "server"]
+    assert mine[0].get("CLOSE_WAIT", 0) == 0
+    assert max(states.get("CLOSE_WAIT", 0) for states in mine) == N
+    assert all(before != after for before, after in zip(mine, mine[1:-1]))
+
+
+def test_closing_removes_the_hosts(lab: Lab) -> None:
+    paths = [host.path for host in lab.hosts.values()]
+    assert all(path.exists() for path in paths)
+    lab.close()
+    assert not any(path.exists() for path in paths)
+
+
+@pytest.mark.parametrize("value", ["ten", "=> 1", "", "1 1"])
+def test_an_expectation_is_a_number_or_a_comparison(value: str) -> None:
+    with pytest.raises(Usage, match="a number or a comparison"):
+        census.comparison(value)
+
+
+def test_comparisons() -> None:
+    assert census.comparison(100) == ("==", 100)
+    assert census.holds(1, "<= 1") and not census.holds(2, "<= 1")
+    assert census.holds(2, "!=1") and not census.holds(1, "!=1")
+
+
+def test_connections_can_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LINGER_CONNECTIONS", raising=False)
+    assert connections(5) == 5
+    monkeypatch.setenv("LINGER_CONNECTIONS", "7")
+    assert connections(5) == 7

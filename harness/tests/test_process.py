@@ -1,0 +1,73 @@
+"""Programs and their events: awaited, never slept for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from linger.errors import Broken, NotHeld
+from linger.process import Process, parse_event
+
+
+def shell(script: str, tmp_path: Path) -> Process:
+    return Process(["/bin/sh", "-c", script], tmp_path / "log")
+
+
+def test_an_event_is_a_line_of_pairs() -> None:
+    assert parse_event("ev=recv n=-1 err=ECONNRESET") == {
+        "ev": "recv", "n": "-1", "err": "ECONNRESET",
+    }  # fmt: skip
+    assert parse_event("a message about ev=recv") is None
+
+
+def test_said_waits_for_the_event(tmp_path: Path) -> None:
+    program = shell("echo prose; echo ev=a n=1; echo ev=a n=2; exec sleep 60", tmp_path)
+    assert program.said("a", times=2)["n"] == "2"
+    assert [event["n"] for event in program.events("a")] == ["1", "2"]
+    program.stop()
+
+
+def test_said_tells_how_a_program_ended_instead(tmp_path: Path) -> None:
+    program = shell("echo bind: Address already in use >&2; exit 3", tmp_path)
+    with pytest.raises(NotHeld, match="ended with status 3\n.*Address already in use"):
+        program.said("ready")
+    assert program.status == 3
+
+
+def test_said_has_a_deadline(tmp_path: Path) -> None:
+    program = shell("exec sleep 60", tmp_path)
+    with pytest.raises(NotHeld, match="0 of 1 times, then 0.05 s passed"):
+        program.said("ready", within=0.05)
+    program.stop()
+
+
+def test_wait_wants_status_zero(tmp_path: Path) -> None:
+    assert shell("exit 0", tmp_path).wait().status == 0
+    with pytest.raises(NotHeld, match="ended with status 1"):
+        shell("exit 1", tmp_path).wait()
+    with pytest.raises(NotHeld, match="was ended by SIGSEGV"):
+        shell("kill -SEGV $$", tmp_path).wait()
+    slow = shell("exec sleep 60", tmp_path)
+    with pytest.raises(NotHeld, match="still runs after 0.05 s"):
+        slow.wait(within=0.05)
+    slow.stop()
+
+
+def test_stop_ends_a_program_that_ignores_sigterm(tmp_path: Path) -> None:
+    program = shell("trap '' TERM; echo ev=ready; while :; do sleep 60; done", tmp_path)
+    program.said("ready")
+    program.stop(patience=0.05)
+    assert not program.running
+
+
+def test_a_log_that_cannot_be_written_is_no_silent_loss(tmp_path: Path) -> None:
+    program = Process(["/bin/echo", "ev=x"], Path("/dev/full"))
+    program.said("x")  # the events still arrive
+    with pytest.raises(Broken, match="cannot write /dev/full: No space left on device"):
+        program.stop()
+
+
+def test_a_missing_program_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(Broken, match="cannot start nowhere/x: No such file.*run: make"):
+        Process(["nowhere/x"], tmp_path / "log")

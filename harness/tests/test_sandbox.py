@@ -1,0 +1,139 @@
+"""The sandbox: a private world that passes through what happens in it and leaves nothing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Iterator
+
+import pytest
+
+from conftest import Run, descendants, outlived, outside, pidfds
+from linger.census import program
+
+ORDINARY = ["setpriv", "--reuid=12345", "--regid=12345", "--clear-groups"]
+AS = {"caller": [], "ordinary user": ORDINARY}
+as_users = pytest.mark.parametrize("prefix", AS.values(), ids=AS.keys())
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    """A copy of the sandbox where every user can reach it, and to which every user can write."""
+    with tempfile.TemporaryDirectory(prefix="linger-") as name:
+        folder = Path(name)
+        folder.chmod(0o777)
+        for part in ("sandbox", "sandbox-init"):
+            shutil.copy(program(part), folder)
+        yield folder
+
+
+def sandboxed(prefix: list[str], folder: Path, *command: str) -> list[str]:
+    """The words that run a command in a sandbox as another user, if we may become one."""
+    return [*(prefix if os.getuid() == 0 else []), str(folder / "sandbox"), *command]
+
+
+@as_users
+@pytest.mark.parametrize("status", [0, 1, 7, 77])
+def test_exit_status_passes_through(prefix: list[str], folder: Path, status: int) -> None:
+    done = subprocess.run(sandboxed(prefix, folder, "sh", "-c", f"exit {status}"), env=outside())
+    assert done.returncode == status
+
+
+@as_users
+def test_death_by_signal_passes_through(prefix: list[str], folder: Path) -> None:
+    done = subprocess.run(sandboxed(prefix, folder, "sh", "-c", "kill -USR1 $$"), env=outside())
+    assert done.returncode == -signal.SIGUSR1
+
+
+@as_users
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_signal_reaches_the_command(prefix: list[str], folder: Path, number: signal.Signals) -> None:
+    script = f"trap 'echo caught; exit 5' {number.name[3:]}; echo ready; sleep 60 & wait"
+    command = sandboxed(prefix, folder, "sh", "-c", script)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=outside()) as outer:
+        assert outer.stdout and outer.stdout.readline() == "ready\n"
+        outer.send_signal(number)
+        assert outer.wait(10) == 5
+        assert outer.stdout.read() == "caught\n"
+
+
+@as_users
+def test_everything_works_without_root(prefix: list[str], folder: Path) -> None:
+    script = """
+        ip netns add a && ip netns add b &&
+        ip link add eth0 netns a type veth peer eth0 netns b &&
+        ip netns exec a nft add table ip t &&
+        ip netns exec a sysctl -q -w net.ipv4.tcp_fin_timeout=3 &&
+        ip netns exec a ss -K dport 1 && ip netns"""
+    done = subprocess.run(
+        sandboxed(prefix, folder, "sh", "-c", script), env=outside(), capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "a" in done.stdout.split() and "b" in done.stdout.split()
+
+
+def test_uid_stays_and_files_belong_to_the_caller(folder: Path) -> None:
+    file = folder / "written"
+    done = subprocess.run(
+        sandboxed(ORDINARY, folder, "sh", "-c", f"id -u; echo > {file}"),
+        env=outside(), capture_output=True, text=True,
+    )  # fmt: skip
+    owner = os.getuid() or 12345
+    assert done.stdout == f"{owner}\n", done.stderr
+    assert file.stat().st_uid == owner
+
+
+@as_users
+def test_sigkill_takes_everything_down(prefix: list[str], folder: Path) -> None:
+    daemon = "trap '' TERM INT HUP; echo ready; exec sleep 1000"
+    script = f"setsid sh -c \"{daemon}\" & ip netns add left-behind; echo ready; sleep 1000"
+    command = sandboxed(prefix, folder, "sh", "-c", script)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=outside()) as outer:
+        assert outer.stdout
+        assert [outer.stdout.readline() for _ in range(2)] == ["ready\n"] * 2
+        pids = descendants(outer.pid)
+        assert len(pids) >= 5  # outer, init, the shell, its two children
+        fds = pidfds(pids)
+        outer.kill()
+        assert outlived(fds) == 0
+    listed = subprocess.run(["ip", "netns"], capture_output=True, text=True).stdout
+    assert "left-behind" not in listed
+
+
+def test_nothing_to_run_is_wrong_usage(run: Run) -> None:
+    done = run("sandbox")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+
+
+REFUSALS = {
+    "unshare: write failed /proc/self/uid_map: Operation not permitted": "apparmor_restrict",
+    "unshare: unshare failed: No space left on device": "max_user_namespaces",
+    "unshare: unshare failed: Operation not permitted": "--privileged",
+    "mount: /proc: permission denied.": "systempaths=unconfined",
+}
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+def test_where_it_cannot_work_it_says_what_to_do(run: Run, tmp_path: Path, refusal: str) -> None:
+    fake = tmp_path / "unshare"
+    fake.write_text(f"#!/bin/sh\necho '{refusal}' >&2\nexit 1\n")
+    fake.chmod(0o755)
+    done = run("sandbox", "true", env=outside(PATH=f"{tmp_path}:{os.environ['PATH']}"))
+    assert done.returncode == 77
+    assert refusal in done.stderr and REFUSALS[refusal] in done.stderr
+    assert done.stderr.count("\n") == 1, "one sentence"
+
+
+def test_a_real_refusal_is_explained(run: Run) -> None:
+    """In a user namespace that may hold no further one, the kernel itself says no."""
+    script = f"echo 0 > /proc/sys/user/max_user_namespaces; {program('sandbox')} true"
+    done = subprocess.run(
+        ["unshare", "--user", "--map-user=12345", "--keep-caps", "sh", "-c", script],
+        env=outside(), capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 77, done.stderr
+    assert "max_user_namespaces" in done.stderr
