@@ -7,7 +7,7 @@ import os
 import select
 import subprocess
 from pathlib import Path
-from typing import Callable
+from typing import Callable, Iterator
 
 import pytest
 
@@ -33,6 +33,17 @@ def outside(**more: str) -> dict[str, str]:
     inner = ("LINGER_SANDBOX", "LINGER_RUN", "LINGER_CONNECTIONS", "PYTEST_CURRENT_TEST")
     kept = {name: value for name, value in os.environ.items() if name not in inner}
     return {**kept, **more}
+
+
+@contextlib.contextmanager
+def started(words: list[str]) -> Iterator[subprocess.Popen[str]]:
+    """A program of a caller outside of any sandbox, ended with the block whatever happens in it."""
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=outside())
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def descendants(ancestor: int) -> list[int]:

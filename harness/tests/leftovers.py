@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from conftest import descendants, outlived, outside, pidfds
+from conftest import descendants, outlived, pidfds, started
 from linger.census import program
 
 
@@ -23,7 +23,6 @@ def host_state() -> dict[str, str]:
         command: subprocess.run(command.split(), capture_output=True, text=True).stdout
         for command in commands
     }
-    state["mounts"] = Path("/proc/self/mounts").read_text()
     state["processes"] = " ".join(sorted(path.name for path in Path("/proc").glob("[0-9]*")))
     for path in Path("/proc/sys/net").rglob("*"):
         try:
@@ -36,7 +35,7 @@ def host_state() -> dict[str, str]:
 def run_and_end(ending: str) -> str:
     """Run the planted scenario and end it as told; returns what is wrong, or ""."""
     words = [str(program("linger")), "run", "planted"]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=outside()) as run:
+    with started(words) as run:
         assert run.stdout
         if ending == "itself":
             run.stdout.read()
@@ -61,8 +60,15 @@ def run_and_end(ending: str) -> str:
         return f"ended with {status}, not {expected}" if status != expected else ""
 
 
-before = host_state()
+def mounts() -> set[str]:
+    return set(Path("/proc/self/mounts").read_text().splitlines())
+
+
+before, mounted = host_state(), mounts()
 wrong = run_and_end(sys.argv[1])
 after = host_state()
 changed = [name for name in before | after if before.get(name) != after.get(name)]
-sys.exit(wrong or "".join(f"{n}: {before.get(n)} -> {after.get(n)}\n" for n in changed) or 0)
+changes = [f"{name}: {before.get(name)} -> {after.get(name)}" for name in changed]
+# Not the other way: what the world around this host unmounts goes away here too.
+changes += [f"left mounted: {mount}" for mount in mounts() - mounted]
+sys.exit(wrong or "\n".join(changes) or 0)
