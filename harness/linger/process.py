@@ -6,6 +6,7 @@ to the process's log as they come; waiting for an event is how the harness synch
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -91,6 +92,9 @@ class Process:
             if len(found()) >= times:
                 return found()[times - 1]
             count, ended = len(found()), self._ended
+        if ended:  # its output has; it follows at once, unless it closed its output and goes on
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._popen.wait(1.0)
         why = self.ending() if ended else f"{within:g} s passed"
         raise NotHeld(
             f"{self.program} reported ev={name} {count} of {times} times, then {why}{self.tail()}"

@@ -104,7 +104,8 @@ static void end_like(int status)
 		sigprocmask(SIG_SETMASK, &original, NULL);
 		raise(WTERMSIG(status));
 	}
-	exit(WEXITSTATUS(status));
+	/* Not exit(): what runs there may want a thread, and a dead pid namespace takes none. */
+	_exit(WEXITSTATUS(status));
 }
 
 int main(int argc, char **argv)

@@ -77,10 +77,12 @@ def test_an_absence_must_last(lab: Lab) -> None:
     server = lab.server("closewait_leak", "buggy")
     lab.client("fin", to=server, connections=N).wait()
     lab.reached(server, ESTABLISHED=N)
-    killer = subprocess.Popen(["sh", "-c", f"sleep 0.3; kill {server.pid}"])
-    with pytest.raises(NotHeld, match="server has CLOSE_WAIT 0"):
-        lab.settled(server, {"CLOSE_WAIT": N}, within=0.2, hold=30)
-    killer.wait()
+    watch = [*map(str, census.command({"server": lab.hosts["server"].path}))]
+    watch += ["--until", f"CLOSE_WAIT == {N}", "--hold", "100ms"]
+    killer = subprocess.Popen(["sh", "-c", f'"$@" && kill {server.pid}', "sh", *watch])
+    with pytest.raises(NotHeld, match=f"server has CLOSE_WAIT [0-9]+, expected == {N}"):
+        lab.settled(server, {"CLOSE_WAIT": N}, within=0.05, hold=30)
+    assert killer.wait() == 0
 
 
 def test_a_client_that_is_not_served_fails(lab: Lab) -> None:
