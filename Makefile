@@ -21,7 +21,7 @@ RUN := $(if $(N),-n $(N)) $(if $(VERBOSE),-v) $(if $(KEEP),--keep) $(if $(REPEAT
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps scenarios test check pairs bench-census clean help
+.PHONY: all deps scenarios prove test check pairs bench-census clean help
 # `make -j deps test` must not build before everything is installed.
 $(if $(filter deps,$(MAKECMDGOALS)),.NOTPARALLEL:)
 
@@ -35,6 +35,9 @@ scenario-%: all ## run one scenario, both variants (N=1000 VERBOSE=1 KEEP=1 REPE
 
 scenarios: all ## run every scenario
 	@$(BUILD)/linger run all $(RUN)
+
+prove: all ## show that every expectation fails when run against the other variant
+	@$(BUILD)/linger prove all
 
 test check: all $(UNIT_TESTS) ## run all tests, in parallel (SAN=1 under ASan and UBSan, ARGS='-k name')
 	@$(BUILD)/linger test -- $(ARGS)

@@ -8,6 +8,6 @@ esac
 python=$(readlink "$build/python")
 export LINGER_BUILD="$build" PYTHONPATH="$root/harness"
 case ${1-} in
-run | test) exec "$build/sandbox" "$python" -m linger "$@" ;;
+run | prove | test) exec "$build/sandbox" "$python" -m linger "$@" ;;
 *) exec "$python" -m linger "$@" ;;
 esac

@@ -25,6 +25,6 @@ EXPECT = {
 @scenario(claims=["cw-missing-close", "cw-no-fd-limit"])
 def test_closewait_leak(lab, variant):
     server = lab.server("closewait_leak", variant)  # returns once it listens
-    lab.client("fin", to=server, connections=N).wait()  # connect, say hello, FIN
+    lab.peer("connect hello fin", connections=N).wait()
     lab.reached(server, ESTABLISHED=N)  # the fault really happened
     lab.settled(server, EXPECT[variant])  # within 2 s, and it stays so

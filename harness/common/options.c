@@ -10,7 +10,7 @@
 #define USAGE_ERROR 2
 
 static const char usage[] =
-    "usage: %s [-l address] [-p port] [-n connections] [-t seconds] [-v] [-h]\n"
+    "usage: %s [-l address] [-p port] [-n connections] [-t seconds] [-v] [-h]%s\n"
     "%s\n"
     "  -l address      listen on, or connect to (default %s)\n"
     "  -p port         TCP port (default %u)\n"
@@ -42,12 +42,13 @@ static double parse_seconds(const char *text)
 	return value;
 }
 
-void options_parse(struct options *o, int argc, char **argv, const char *summary)
+static int parse(struct options *o, int argc, char **argv, const char *summary,
+		 const char *arguments)
 {
 	const struct options defaults = *o;
 	int option;
 
-	while ((option = getopt(argc, argv, "l:p:n:t:vh")) != -1) {
+	while ((option = getopt(argc, argv, "+l:p:n:t:vh")) != -1) {
 		switch (option) {
 		case 'l':
 			o->address = optarg;
@@ -65,13 +66,31 @@ void options_parse(struct options *o, int argc, char **argv, const char *summary
 			o->verbose = true;
 			break;
 		case 'h':
-			printf(usage, program_invocation_short_name, summary, defaults.address,
-			       defaults.port, defaults.connections, defaults.seconds);
+			printf(usage, program_invocation_short_name, arguments, summary,
+			       defaults.address, defaults.port, defaults.connections,
+			       defaults.seconds);
 			exit(EXIT_SUCCESS);
 		default: /* getopt() has said what is wrong */
 			exit(USAGE_ERROR);
 		}
 	}
-	if (optind < argc)
-		errx(USAGE_ERROR, "unexpected argument '%s'; try -h", argv[optind]);
+	return optind;
+}
+
+void options_parse(struct options *o, int argc, char **argv, const char *summary)
+{
+	int first = parse(o, argc, argv, summary, "");
+
+	if (first < argc)
+		errx(USAGE_ERROR, "unexpected argument '%s'; try -h", argv[first]);
+}
+
+int options_parse_some(struct options *o, int argc, char **argv, const char *summary,
+		       const char *arguments)
+{
+	int first = parse(o, argc, argv, summary, arguments);
+
+	if (first == argc)
+		errx(USAGE_ERROR, "nothing to do; try -h");
+	return first;
 }

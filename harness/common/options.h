@@ -20,4 +20,11 @@ struct options {
  */
 void options_parse(struct options *o, int argc, char **argv, const char *summary);
 
+/*
+ * The same for a program that takes arguments after its options.
+ * arguments: what they are, for -h. Returns the index of the first one in argv; none is an error.
+ */
+int options_parse_some(struct options *o, int argc, char **argv, const char *summary,
+		       const char *arguments);
+
 #endif

@@ -52,6 +52,11 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--repeat", type=_count, default=1, metavar="K", help="run K times")
     run.add_argument("--keep", action="store_true", help="on failure open a shell in the lab")
     run.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="evidence")
+    run.set_defaults(prove=False)
+    prove = command("prove", run_scenarios, "show that every expectation fails the other variant")
+    prove.add_argument("names", nargs="*", metavar="NAME", help="a scenario, or: all")
+    prove.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="evidence")
+    prove.set_defaults(n=None, v=False, repeat=1, keep=False, prove=True)
     test = command("test", run_tests, "run everything: C tests, driver tests, all scenarios")
     test.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="evidence")
     test.add_argument("pytest", nargs=argparse.REMAINDER, help="options for pytest, after --")
@@ -94,11 +99,13 @@ def run_scenarios(options: argparse.Namespace) -> int:
     _allow_descriptors(options.n or 100)
     run = session.begin(options.results)
     live = sys.stdout.isatty() and not options.keep and not options.v
-    console = Console(run, names, options.v, live)
+    cure = len(names) == 1 and not options.prove
+    console = Console(run, names, options.v, live, cure)
     loop = ForkingLoop(max(2, os.cpu_count() or 1), console.on_step)
     arguments = [str(story.path_of(name)) for name in names]
     arguments += [f"--repeat={options.repeat}"]
     arguments += ["--keep"] if options.keep else []
+    arguments += ["--prove"] if options.prove else []
     try:
         return session.run_pytest(run, arguments, [console, loop])
     finally:

@@ -31,11 +31,15 @@ def say(line: str = "") -> None:
 class Console:
     """A pytest plugin that takes the place of pytest's own terminal output for `linger run`."""
 
-    def __init__(self, run: Path, names: Sequence[str], verbose: bool, live: bool) -> None:
-        """run: the run's directory; verbose: every step; live: progress in place, by rich."""
+    def __init__(
+        self, run: Path, names: Sequence[str], verbose: bool, live: bool, cure: bool
+    ) -> None:
+        """run: the run's directory; verbose: every step; live: progress in place, by rich;
+        cure: end with the story and what makes the difference."""
         self.run = run
         self.names = names
         self.verbose = verbose
+        self.cure = cure
         self.done = 0
         self.total = 0
         self.complaints: list[str] = []
@@ -90,7 +94,7 @@ class Console:
                 print_table(*table(mine), colour=self._progress is not None)
         for complaint in self.complaints:
             print(f"\n{complaint}", file=sys.stderr)
-        if len(self.names) == 1 and not self.complaints:
+        if self.cure and not self.complaints:
             print_cure(self.names[0])
         say(f"\nevidence: {_shortest(self.run)}")
 

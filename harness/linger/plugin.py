@@ -24,6 +24,7 @@ FAILURE = pytest.StashKey["tuple[int, str]"]()  # the exit code and the message 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--repeat", type=int, default=1, help="run every scenario so many times")
+    parser.addoption("--prove", action="store_true", help="expect what the other variant leaves")
     parser.addoption("--keep", action="store_true", help="on failure open a shell in the lab")
 
 
@@ -78,7 +79,10 @@ def lab(request: pytest.FixtureRequest, evidence: Path) -> Iterator[Lab]:
         evidence=evidence,
         connections=getattr(node.module, "N", 100),
         tell=lambda step: tell_parent(labels, step),
+        prove=bool(marker) and request.config.getoption("prove"),
     )
+    if lab.verdict.prove:
+        _swap(node.module.EXPECT)
     try:
         yield lab
         code, message = node.stash.get(FAILURE, (None, None))
@@ -99,6 +103,12 @@ def lab(request: pytest.FixtureRequest, evidence: Path) -> Iterator[Lab]:
             results.write_json(evidence / "result.json", result)
     finally:
         lab.close()
+
+
+def _swap(expect: dict[str, Any]) -> None:
+    """Give each variant what the other one is expected to leave."""
+    first, second = expect
+    expect[first], expect[second] = expect[second], expect[first]
 
 
 def _labels(node: Any) -> tuple[str, ...]:

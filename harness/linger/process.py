@@ -45,7 +45,7 @@ class Process:
         try:
             self._popen = subprocess.Popen(
                 [str(word) for word in command],
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
             )
@@ -114,6 +114,30 @@ class Process:
             raise NotHeld(f"{self.program} {self.ending()}{self.tail()}")
         return self
 
+    def go(self) -> None:
+        """Tell a peer that waits (its action "await") to go on; it must have said so."""
+        assert self._popen.stdin
+        self._popen.stdin.write(b"\n")
+        self._popen.stdin.flush()
+
+    def freeze(self) -> None:
+        """Stop the program where it is (SIGSTOP); thaw() lets it go on."""
+        self._popen.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let a frozen program go on (SIGCONT)."""
+        self._popen.send_signal(signal.SIGCONT)
+
+    def kill(self) -> None:
+        """Kill the program (SIGKILL) and wait until it is gone."""
+        self._popen.kill()
+        self._popen.wait()
+
+    @property
+    def cpu_seconds(self) -> float:
+        """The time its main thread has run on a CPU (proc(5), schedstat), in seconds."""
+        return int(Path(f"/proc/{self.pid}/schedstat").read_text().split()[0]) / 1e9
+
     @property
     def running(self) -> bool:
         """Whether the program has not ended."""
@@ -133,7 +157,7 @@ class Process:
             return f"was ended by {signal.Signals(-status).name}"
         return f"ended with status {status}"
 
-    def tail(self, lines: int = 3) -> str:
+    def tail(self, lines: int = 6) -> str:
         """The last lines of the log, to be put behind a sentence; "" when there are none."""
         try:
             last = self.log.read_text(errors="replace").splitlines()[-lines:]

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any, Iterator
 
-from linger import lab, netns
+from linger import host, netns
 from linger.errors import CannotRun
 from linger.story import ROOT
 
@@ -99,6 +99,6 @@ class Environment:
                 "pytest": pytest.__version__,
                 **answers,
                 "arguments": sys.argv[1:],
-                "sysctls": netns.read_sysctls(lab.SYSCTLS),
+                "sysctls": netns.read_sysctls(host.SYSCTLS),
             },
         )

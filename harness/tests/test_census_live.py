@@ -20,7 +20,8 @@ import pytest
 from conftest import Run
 from linger import census, netns
 from linger.census import STATES
-from linger.lab import Host, Lab
+from linger.host import Host
+from linger.lab import Lab, Peer
 
 # The kernel's spelling of our names (ss(8)).
 SS = {"SYN_RECEIVED": "syn-recv", "FIN_WAIT1": "fin-wait-1", "FIN_WAIT2": "fin-wait-2"}
@@ -65,7 +66,7 @@ class Ends:
             subprocess.run(["nft", rule % match], check=True)
 
     def await_(self, expression: str, **more: Any) -> dict[str, Any]:
-        until = census.until(self.lab._paths(), expression, within=5, hold=0)
+        until = census.until(self.lab.paths, expression, within=5, hold=0)
         assert until["until"]["held"], until["until"]
         return {host["host"]: host for host in until["hosts"]}
 
@@ -181,7 +182,7 @@ for word in sys.argv[2:]:
     if word == 'refused':
         held.append(socket.socket()); held[-1].connect_ex((sys.argv[1], 1))
 print('ev=done', flush=True)
-sys.stdin.read() or __import__('signal').pause()
+__import__('signal').pause()
 """
 
 
@@ -189,7 +190,8 @@ def holder(lab: Lab, *words: str) -> Any:
     """Start HOLDER in the host "server"."""
     server = lab.hosts["server"]
     command: list[str | Path] = [sys.executable, "-c", HOLDER, server.address, *words]
-    peer = lab._start(server, command, ("PassiveOpens",))
+    peer = Peer(server, command, lab.evidence / "holder.log", ("PassiveOpens",))
+    lab._peers.append(peer)
     peer.said("ready")
     return peer
 

@@ -51,7 +51,7 @@ def test_a_run_leaves_its_evidence(run: Run, tmp_path: Path) -> None:
             "CLOSE_WAIT": left, "descriptors": left,
         }  # fmt: skip
         assert (folder / "timeline.jsonl").stat().st_size
-        assert "ev=ready" in (folder / f"server-closewait_leak_{variant}.log").read_text()
+        assert "ev=ready" in (folder / f"server-closewait_leak_{variant}-1.log").read_text()
     suite = ElementTree.parse(latest / "junit.xml").getroot().find("testsuite")
     assert suite is not None
     assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("2", "0", "0")
@@ -121,7 +121,7 @@ N = connections(3)
 @scenario()
 def test_planted(lab, variant):
     server = lab.server("closewait_leak", variant)
-    lab.client("fin", to=server, connections=N).wait()
+    lab.peer("connect hello fin", connections=N).wait()
     lab.reached(server, ESTABLISHED=N)
     {last}
 '''

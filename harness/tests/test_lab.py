@@ -13,7 +13,8 @@ import pytest
 
 from linger import census, netns
 from linger.errors import Broken, NotHeld, Usage
-from linger.lab import SYSCTLS, Lab
+from linger.host import SYSCTLS
+from linger.lab import Lab
 from linger.story import connections
 
 N = 20
@@ -27,7 +28,7 @@ OTHER = {"buggy": "fixed", "fixed": "buggy"}
 @pytest.mark.parametrize("variant", EXPECT)
 def test_as_expected(lab: Lab, variant: str) -> None:
     server = lab.server("closewait_leak", variant)
-    lab.client("fin", to=server, connections=N).wait()
+    lab.peer("connect hello fin", connections=N).wait()
     lab.reached(server, ESTABLISHED=N)
     lab.settled(server, EXPECT[variant])
     result = lab.result()
@@ -42,7 +43,7 @@ def test_as_expected(lab: Lab, variant: str) -> None:
 def test_swapped(lab: Lab, variant: str, row: str) -> None:
     """Every row alone fails against the other variant."""
     server = lab.server("closewait_leak", variant)
-    lab.client("fin", to=server, connections=N).wait()
+    lab.peer("connect hello fin", connections=N).wait()
     lab.reached(server, ESTABLISHED=N)
     wrong = EXPECT[OTHER[variant]][row]
     right = EXPECT[variant][row]
@@ -52,7 +53,7 @@ def test_swapped(lab: Lab, variant: str, row: str) -> None:
 
 def test_a_fault_that_did_not_strike(lab: Lab) -> None:
     server = lab.server("closewait_leak", "fixed")
-    lab.client("fin", to=server, connections=N - 1).wait()
+    lab.peer("connect hello fin", connections=N - 1).wait()
     with pytest.raises(NotHeld, match=f"did not strike: server has ESTABLISHED {N - 1}, .* == {N}"):
         lab.reached(server, within=0.05, ESTABLISHED=N)
 
@@ -65,7 +66,7 @@ def test_nothing_is_settled_before_the_fault_is_proved(lab: Lab) -> None:
 
 def test_a_dead_server_leaks_nothing_and_still_fails(lab: Lab) -> None:
     server = lab.server("closewait_leak", "fixed")
-    lab.client("fin", to=server, connections=N).wait()
+    lab.peer("connect hello fin", connections=N).wait()
     lab.reached(server, ESTABLISHED=N)
     server.stop()
     with pytest.raises(NotHeld, match="was ended by SIGTERM instead of serving on"):
@@ -75,7 +76,7 @@ def test_a_dead_server_leaks_nothing_and_still_fails(lab: Lab) -> None:
 def test_an_absence_must_last(lab: Lab) -> None:
     """True at first and no longer true within the window is not held."""
     server = lab.server("closewait_leak", "buggy")
-    lab.client("fin", to=server, connections=N).wait()
+    lab.peer("connect hello fin", connections=N).wait()
     lab.reached(server, ESTABLISHED=N)
     watch = [*map(str, census.command({"server": lab.hosts["server"].path}))]
     watch += ["--until", f"CLOSE_WAIT == {N}", "--hold", "100ms"]
@@ -88,8 +89,8 @@ def test_an_absence_must_last(lab: Lab) -> None:
 def test_a_client_that_is_not_served_fails(lab: Lab) -> None:
     server = lab.server("closewait_leak", "fixed")
     server.stop()
-    with pytest.raises(NotHeld, match="fin ended with status 1(.|\n)*ECONNREFUSED"):
-        lab.client("fin", to=server, connections=1).wait()
+    with pytest.raises(NotHeld, match="peer ended with status 1(.|\n)*ECONNREFUSED"):
+        lab.peer("connect hello fin").wait()
 
 
 def test_a_server_that_cannot_listen_says_why(lab: Lab) -> None:
@@ -120,7 +121,7 @@ def test_the_socket_table_is_the_labs_own(lab: Lab) -> None:
 
 def test_the_timeline_tells_every_change(lab: Lab) -> None:
     server = lab.server("closewait_leak", "buggy")
-    lab.client("fin", to=server, connections=N).wait()
+    lab.peer("connect hello fin", connections=N).wait()
     lab.reached(server, ESTABLISHED=N)
     lab.settled(server, EXPECT["buggy"])
     lab.close()

@@ -1,0 +1,233 @@
+/*
+ * peer: the other end, which does what it is told, in order, on each of -n connections.
+ *
+ *     peer -l 10.0.0.2 -p 9000 -n 100 connect hello await fin
+ *
+ * Actions, each done on every connection before the next begins:
+ *     connect        open the connections
+ *     hello          say "hello" and hear it back, so that each is known to be served
+ *     send:TEXT      send TEXT and a newline
+ *     fill:BYTES     send so many bytes, with time for as long as -t says
+ *     recv:BYTES     read exactly so many bytes
+ *     drain          read to the end: reports how many bytes came, and how it ended
+ *     half           shutdown(SHUT_WR): a FIN, and go on reading
+ *     fin            close(): a FIN
+ *     rst            close() with SO_LINGER {1, 0}: a RST
+ *     await          wait for a line on standard input
+ *     stay           do nothing until killed
+ *
+ * An error on a connection is an event, and the other connections go on; after it the connection
+ * takes part in closing only. Ends with status 1 if `connect` or `hello` failed anywhere.
+ */
+#include <err.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/endpoint.h"
+#include "common/events.h"
+#include "common/options.h"
+
+struct connection {
+	int fd;	      /* -1: not open */
+	bool failed;  /* an action on it failed; only closing is left */
+	size_t bytes; /* received by the action under way */
+};
+
+static struct options o = {.address = "127.0.0.1", .port = 9000, .connections = 1};
+
+/* Each action returns a negative number, with errno, when it failed. */
+typedef long action_fn(struct connection *c, const char *argument);
+
+static long do_connect(struct connection *c, const char *argument)
+{
+	(void)argument;
+	return c->fd = endpoint_connect(&o);
+}
+
+static long send_all(int fd, const char *bytes, size_t length)
+{
+	while (length) {
+		ssize_t n = send(fd, bytes, length, MSG_NOSIGNAL);
+
+		if (n < 0)
+			return -1;
+		bytes += n;
+		length -= n;
+	}
+	return 0;
+}
+
+/* Receive up to length bytes, fewer only at the end of the stream. */
+static long receive(struct connection *c, size_t length)
+{
+	static char buffer[1 << 16];
+
+	c->bytes = 0;
+	while (c->bytes < length) {
+		size_t want = length - c->bytes;
+		ssize_t n = recv(c->fd, buffer, want < sizeof(buffer) ? want : sizeof(buffer), 0);
+
+		if (n < 0)
+			return -1;
+		if (n == 0)
+			break;
+		c->bytes += n;
+	}
+	return 0;
+}
+
+static long do_send(struct connection *c, const char *argument)
+{
+	char line[512];
+	int length = snprintf(line, sizeof(line), "%s\n", argument);
+
+	return send_all(c->fd, line, length);
+}
+
+static long do_recv(struct connection *c, const char *argument)
+{
+	size_t length = strtoul(argument, NULL, 10);
+
+	if (receive(c, length) < 0)
+		return -1;
+	if (c->bytes == length)
+		return 0;
+	errno = ENODATA; /* the stream ended before */
+	return -1;
+}
+
+static long do_hello(struct connection *c, const char *argument)
+{
+	(void)argument;
+	return do_send(c, "hello") < 0 ? -1 : do_recv(c, "6");
+}
+
+static long do_fill(struct connection *c, const char *argument)
+{
+	static const char block[1 << 16];
+	size_t left = strtoul(argument, NULL, 10);
+
+	while (left) {
+		size_t part = left < sizeof(block) ? left : sizeof(block);
+
+		if (send_all(c->fd, block, part) < 0)
+			return -1;
+		left -= part;
+	}
+	return 0;
+}
+
+static long do_drain(struct connection *c, const char *argument)
+{
+	(void)argument;
+	return receive(c, SIZE_MAX);
+}
+
+static long do_half(struct connection *c, const char *argument)
+{
+	(void)argument;
+	return shutdown(c->fd, SHUT_WR);
+}
+
+static long do_fin(struct connection *c, const char *argument)
+{
+	int fd = c->fd;
+
+	(void)argument;
+	c->fd = -1;
+	return close(fd);
+}
+
+static long do_rst(struct connection *c, const char *argument)
+{
+	const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+
+	setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+	return do_fin(c, argument);
+}
+
+static const struct action {
+	const char *name;
+	bool takes_argument;
+	bool on_failed; /* also done on a connection that failed before */
+	action_fn *act;
+} actions[] = {
+    {"connect", false, false, do_connect}, {"hello", false, false, do_hello},
+    {"send", true, false, do_send},	   {"fill", true, false, do_fill},
+    {"recv", true, false, do_recv},	   {"drain", false, false, do_drain},
+    {"half", false, false, do_half},	   {"fin", false, true, do_fin},
+    {"rst", false, true, do_rst},
+};
+
+static const struct action *find_action(const char *word)
+{
+	const char *colon = strchrnul(word, ':');
+
+	for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++)
+		if (strncmp(actions[i].name, word, colon - word) == 0 &&
+		    actions[i].name[colon - word] == '\0' &&
+		    actions[i].takes_argument == (*colon == ':'))
+			return &actions[i];
+	errx(2, "unknown action '%s'; see -h", word);
+}
+
+/* Do one action on every connection. Returns how many it succeeded on. */
+static unsigned do_on_all(const char *word, struct connection *connections)
+{
+	const struct action *action = find_action(word);
+	const char *argument = strchrnul(word, ':');
+	unsigned done = 0;
+	size_t bytes = 0;
+
+	for (unsigned i = 0; i < o.connections; i++) {
+		struct connection *c = &connections[i];
+
+		if (c->failed && (!action->on_failed || c->fd < 0))
+			continue;
+		c->bytes = 0;
+		if (action->act(c, *argument ? argument + 1 : argument) < 0) {
+			say("error action=%s number=%u bytes=%zu err=%s", action->name, i + 1,
+			    c->bytes, error_of(-1));
+			c->failed = true;
+		} else {
+			done++;
+		}
+		bytes += c->bytes;
+	}
+	say("done action=%s count=%u bytes=%zu", action->name, done, bytes);
+	return done;
+}
+
+int main(int argc, char **argv)
+{
+	struct connection *connections;
+	int status = EXIT_SUCCESS;
+	int first;
+
+	first = options_parse_some(&o, argc, argv, "Does on each connection what it is told.",
+				   " connect|hello|send:TEXT|fill:BYTES|recv:BYTES|drain|"
+				   "half|fin|rst|await|stay ...");
+	connections = calloc(o.connections, sizeof(*connections));
+	if (!connections)
+		err(1, "calloc");
+	for (unsigned i = 0; i < o.connections; i++)
+		connections[i].fd = -1;
+	for (int i = first; i < argc; i++) {
+		if (strcmp(argv[i], "await") == 0) {
+			say("await");
+			if (getchar() == EOF)
+				errx(1, "standard input ended while waiting for the word to go on");
+		} else if (strcmp(argv[i], "stay") == 0) {
+			say("stay");
+			pause();
+		} else if (do_on_all(argv[i], connections) < o.connections &&
+			   (!strcmp(argv[i], "connect") || !strcmp(argv[i], "hello"))) {
+			status = EXIT_FAILURE;
+		}
+	}
+	free(connections);
+	return status;
+}
