@@ -28,8 +28,8 @@ def pairs(root: Path = ROOT) -> Iterator[tuple[Path, Path]]:
             yield root / folder / f"{stem}_buggy.c", root / folder / f"{stem}_fixed.c"
 
 
-def lesson(buggy: Path, fixed: Path, context: int = 0) -> list[str]:
-    """The unified diff from the bug to its repair, with so many lines of context."""
+def lesson(buggy: Path, fixed: Path, context: int = 3) -> list[str]:
+    """The unified diff from the bug to its repair, as `diff -u` shows it."""
     before, after = buggy.read_text().splitlines(), fixed.read_text().splitlines()
     names = [str(path.relative_to(path.parents[1])) for path in (buggy, fixed)]
     return list(difflib.unified_diff(before, after, *names, n=context, lineterm=""))
@@ -44,11 +44,9 @@ def faults(buggy: Path, fixed: Path) -> list[str]:
     for line in lesson(buggy, fixed)[2:]:
         if line.startswith("@@"):
             hunks.append([])
-        else:
+        elif line[0] in "+-":
             hunks[-1].append(line)
-    changed = sum(
-        max(sum(line[0] == sign for line in hunk) for sign in "+-") for hunk in hunks
-    )
+    changed = sum(max(sum(line[0] == sign for line in hunk) for sign in "+-") for hunk in hunks)
     found = []
     if not hunks:
         found.append("the two files are the same")
