@@ -40,7 +40,7 @@ struct census_error {
 
 /* Fill @error and return -1, so that a function can end with `return census_fail(...)`. */
 int census_fail(struct census_error *error, enum census_exit code, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+    __attribute__((format(printf, 3, 4)));
 
 /* ---- states and classes (state.c) --------------------------------------------------------- */
 
@@ -99,12 +99,12 @@ const char *census_nearest_state(const char *word, size_t length);
 /* ---- one socket, and the bytes it comes in (parse.c) --------------------------------------- */
 
 struct census_socket {
-	uint8_t family; /* AF_INET or AF_INET6 */
-	uint8_t state;	/* enum census_state; request sockets are SYN_RECEIVED */
-	uint16_t port, peer_port;	/* host byte order */
-	uint32_t address[4], peer[4];	/* network byte order; IPv4 in the first word */
-	uint32_t interface;		/* index of the device it is bound to, 0: none */
-	uint64_t cookie;		/* differs for every socket since boot */
+	uint8_t family;		      /* AF_INET or AF_INET6 */
+	uint8_t state;		      /* enum census_state; request sockets are SYN_RECEIVED */
+	uint16_t port, peer_port;     /* host byte order */
+	uint32_t address[4], peer[4]; /* network byte order; IPv4 in the first word */
+	uint32_t interface;	      /* index of the device it is bound to, 0: none */
+	uint64_t cookie;	      /* differs for every socket since boot */
 	/*
 	 * Bytes received and not yet read. A FIN that was never read counts as one byte, because it
 	 * takes one sequence number (RFC 9293, 3.4) and idiag_rqueue is rcv_nxt - copied_seq:
@@ -123,10 +123,10 @@ enum census_class census_classify(const struct census_socket *socket, bool held)
 bool census_unread(const struct census_socket *socket);
 
 enum census_parse {
-	CENSUS_MORE,	    /* well formed so far, the dump goes on */
-	CENSUS_DONE,	    /* this was the end of the dump */
-	CENSUS_KERNEL_ERROR,/* the kernel refused: see census_reply.error */
-	CENSUS_MALFORMED,   /* not what a kernel sends */
+	CENSUS_MORE,	     /* well formed so far, the dump goes on */
+	CENSUS_DONE,	     /* this was the end of the dump */
+	CENSUS_KERNEL_ERROR, /* the kernel refused: see census_reply.error */
+	CENSUS_MALFORMED,    /* not what a kernel sends */
 };
 
 struct census_reply {
@@ -324,10 +324,10 @@ int census_pulse(const struct census *census, size_t host, struct census_pulse *
 /* ---- expectations (expr.c, value.c) --------------------------------------------------------- */
 
 enum census_var_kind {
-	CENSUS_VAR_STATE,	/* CLOSE_WAIT */
-	CENSUS_VAR_STATE_CLASS, /* CLOSE_WAIT.owned */
-	CENSUS_VAR_STATE_UNREAD,/* CLOSE_WAIT.unread */
-	CENSUS_VAR_CLASS,	/* orphan */
+	CENSUS_VAR_STATE,	 /* CLOSE_WAIT */
+	CENSUS_VAR_STATE_CLASS,	 /* CLOSE_WAIT.owned */
+	CENSUS_VAR_STATE_UNREAD, /* CLOSE_WAIT.unread */
+	CENSUS_VAR_CLASS,	 /* orphan */
 	CENSUS_VAR_DESCRIPTORS,
 	CENSUS_VAR_GHOSTS,
 	CENSUS_VAR_UNCONNECTED,
@@ -353,7 +353,7 @@ struct census_expr {
 	struct census_instruction {
 		uint8_t op;
 		int64_t number; /* a literal, or an index into var */
-	} code[CENSUS_CODE]; /* in the order of a stack machine */
+	} code[CENSUS_CODE];	/* in the order of a stack machine */
 	size_t code_count;
 };
 

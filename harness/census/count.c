@@ -36,8 +36,8 @@ static void walk_begin(void *data)
 static int add_listener(struct census_snapshot *snapshot, const struct census_socket *socket)
 {
 	struct census_listener *listeners =
-		census_grow(snapshot->listeners, snapshot->listener_count,
-			    &snapshot->listener_room, sizeof(*listeners));
+	    census_grow(snapshot->listeners, snapshot->listener_count, &snapshot->listener_room,
+			sizeof(*listeners));
 	struct census_listener *listener;
 
 	if (!listeners)
@@ -45,11 +45,11 @@ static int add_listener(struct census_snapshot *snapshot, const struct census_so
 	snapshot->listeners = listeners;
 	listener = &listeners[snapshot->listener_count++];
 	*listener = (struct census_listener){
-		.family = socket->family,
-		.port = socket->port,
-		.recv_queue = socket->recv_queue,
-		.backlog = socket->send_queue,
-		.inode = socket->inode,
+	    .family = socket->family,
+	    .port = socket->port,
+	    .recv_queue = socket->recv_queue,
+	    .backlog = socket->send_queue,
+	    .inode = socket->inode,
 	};
 	memcpy(listener->address, socket->address, sizeof(listener->address));
 	return 0;
@@ -58,17 +58,17 @@ static int add_listener(struct census_snapshot *snapshot, const struct census_so
 static int count_socket(struct walk *walk, const struct census_socket *socket)
 {
 	const struct census_needs *needs = walk->needs;
-	bool wanted = needs->states & CENSUS_BIT(socket->state) &&
-		      port_wanted(walk->census, socket->port);
+	bool wanted =
+	    needs->states & CENSUS_BIT(socket->state) && port_wanted(walk->census, socket->port);
 	bool unread = census_unread(socket);
 	uint16_t port = census_shown_port(walk->census, walk->host, socket->port);
 
 	if (socket->inode && needs->owners) {
 		struct inode_entry entry = {
-			.inode = socket->inode,
-			.port = port,
-			.state = socket->state,
-			.flags = (uint8_t)((unread ? INODE_UNREAD : 0) | (wanted ? 0 : INODE_SKIP)),
+		    .inode = socket->inode,
+		    .port = port,
+		    .state = socket->state,
+		    .flags = (uint8_t)((unread ? INODE_UNREAD : 0) | (wanted ? 0 : INODE_SKIP)),
 		};
 
 		if (wanted && socket->state == CENSUS_LISTEN &&
@@ -125,7 +125,7 @@ static void add_up_listeners(struct walk *walk)
 
 	for (size_t i = 0; i < snapshot->listener_count; i++) {
 		const struct inode_entry *entry =
-			inodes_find(&walk->host->inodes, snapshot->listeners[i].inode);
+		    inodes_find(&walk->host->inodes, snapshot->listeners[i].inode);
 
 		if (walk->census->process_count && !(entry && entry->flags & INODE_HELD))
 			continue;
@@ -149,7 +149,7 @@ static struct census_needs implied(const struct census *census, const struct cen
 
 static int walk_host(struct walk *walk, struct census_error *error)
 {
-	const struct census_sink sink = { walk_begin, walk_socket, walk };
+	const struct census_sink sink = {walk_begin, walk_socket, walk};
 	uint32_t states = walk->needs->states;
 	bool interrupted = false;
 
@@ -173,7 +173,7 @@ int census_take(struct census *census, const struct census_needs *asked,
 	const struct census_needs needs = implied(census, asked);
 
 	for (size_t i = 0; i < census->host_count; i++) {
-		struct walk walk = { census, &needs, census->hosts[i], &snapshots[i], false };
+		struct walk walk = {census, &needs, census->hosts[i], &snapshots[i], false};
 
 		if (walk_host(&walk, error) < 0)
 			return -1;
@@ -184,7 +184,7 @@ int census_take(struct census *census, const struct census_needs *asked,
 	if (needs.owners && census_scan(census, &needs, snapshots, error) < 0)
 		return -1;
 	for (size_t i = 0; i < census->host_count; i++) {
-		struct walk walk = { census, &needs, census->hosts[i], &snapshots[i], false };
+		struct walk walk = {census, &needs, census->hosts[i], &snapshots[i], false};
 
 		if (needs.owners && add_up(&walk) < 0)
 			return census_no_memory(error);

@@ -25,17 +25,19 @@ static int no_answer(struct census_error *error, int reason)
 	case EOPNOTSUPP:
 	case EPROTONOSUPPORT:
 	case EINVAL:
-		return census_fail(error, CENSUS_CANNOT,
-				   "this kernel does not list TCP sockets over sock_diag (%s): load "
-				   "it with 'modprobe tcp_diag', or use a kernel with "
-				   "CONFIG_INET_TCP_DIAG",
-				   strerror(reason));
+		return census_fail(
+		    error, CENSUS_CANNOT,
+		    "this kernel does not list TCP sockets over sock_diag (%s): load "
+		    "it with 'modprobe tcp_diag', or use a kernel with "
+		    "CONFIG_INET_TCP_DIAG",
+		    strerror(reason));
 	case EPERM:
 	case EACCES:
-		return census_fail(error, CENSUS_CANNOT,
-				   "not permitted to list TCP sockets over sock_diag (%s): a seccomp "
-				   "or SELinux policy forbids it",
-				   strerror(reason));
+		return census_fail(
+		    error, CENSUS_CANNOT,
+		    "not permitted to list TCP sockets over sock_diag (%s): a seccomp "
+		    "or SELinux policy forbids it",
+		    strerror(reason));
 	default:
 		return census_fail(error, CENSUS_BROKEN, "sock_diag dump failed: %s",
 				   strerror(reason));
@@ -50,7 +52,7 @@ static int no_answer(struct census_error *error, int reason)
 static int request(const struct census_transport *transport, uint32_t states, uint32_t sequence,
 		   struct census_error *error)
 {
-	char buffer[MNL_NLMSG_HDRLEN + sizeof(struct inet_diag_req)] = { 0 };
+	char buffer[MNL_NLMSG_HDRLEN + sizeof(struct inet_diag_req)] = {0};
 	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
 	struct inet_diag_req *wanted;
 
@@ -115,7 +117,7 @@ int census_dump(const struct census_transport *transport, uint32_t states,
 		const struct census_sink *sink, bool *interrupted, struct census_error *error)
 {
 	for (int i = 0; i < ATTEMPTS; i++) {
-		struct census_reply reply = { 0 };
+		struct census_reply reply = {0};
 
 		if (attempt(transport, states, sink, &reply, error) < 0)
 			return -1;

@@ -10,7 +10,7 @@ int64_t census_duration(const char *text)
 	static const struct {
 		const char *name;
 		int64_t ns;
-	} units[] = { { "us", 1000 }, { "ms", 1000000 }, { "s", 1000000000 }, { "min", 60000000000 } };
+	} units[] = {{"us", 1000}, {"ms", 1000000}, {"s", 1000000000}, {"min", 60000000000}};
 	int64_t number = 0; /* in units of 10^-decimals */
 	int64_t scale = 1;
 	bool digits = false, point = false;

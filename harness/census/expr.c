@@ -10,8 +10,8 @@
  *	atom    := NUMBER | "-" atom | VARIABLE | "(" or ")"
  *
  * Numbers and truths are different types, checked while parsing: `CLOSE_WAIT and ghosts` or a bare
- * `CLOSE_WAIT` would be true by accident. The result is code for a stack machine. Names are looked
- * up in names.c.
+ * `CLOSE_WAIT` would be true by accident. The result is code for the stack machine of eval.c. Names
+ * are looked up in names.c.
  */
 #include "census/internal.h"
 
@@ -20,8 +20,6 @@
 #include <string.h>
 
 enum type { NUMBER, TRUTH, BROKEN = -1 };
-
-enum op { PUSH, LOAD, ADD, SUBTRACT, NEGATE, EQ, NE, LT, LE, GT, GE, NOT, AND, OR };
 
 #define NESTING 40 /* parentheses and "not"s; keeps hostile input off our stack */
 
@@ -76,7 +74,7 @@ static enum type emit(struct parser *parser, enum op op, int64_t number, enum ty
 
 	if (expr->code_count == CENSUS_CODE)
 		return WRONG(parser, parser->at, "the expression is too long");
-	expr->code[expr->code_count++] = (struct census_instruction){ (uint8_t)op, number };
+	expr->code[expr->code_count++] = (struct census_instruction){(uint8_t)op, number};
 	return type;
 }
 
@@ -84,11 +82,12 @@ static enum type need(struct parser *parser, const char *where, enum type is, en
 {
 	if (is == wanted || is == BROKEN)
 		return is;
-	return wanted == TRUTH ?
-		       WRONG(parser, where, "a number alone is neither true nor false: compare it, "
-					    "as in 'CLOSE_WAIT == 0'") :
-		       WRONG(parser, where, "a number is expected here, not a comparison: combine "
-					    "comparisons with 'and', 'or'");
+	return wanted == TRUTH ? WRONG(parser, where,
+				       "a number alone is neither true nor false: compare it, "
+				       "as in 'CLOSE_WAIT == 0'")
+			       : WRONG(parser, where,
+				       "a number is expected here, not a comparison: combine "
+				       "comparisons with 'and', 'or'");
 }
 
 static enum type number(struct parser *parser)
@@ -114,8 +113,8 @@ static enum type variable(struct parser *parser)
 	const char *where = start;
 	size_t n = 0;
 
-	parser->at = census_name_resolve(start, parser->names, &var, &where, problem,
-					 sizeof(problem));
+	parser->at =
+	    census_name_resolve(start, parser->names, &var, &where, problem, sizeof(problem));
 	if (!parser->at)
 		return WRONG(parser, where, "%s", problem);
 	while (n < expr->var_count && strcmp(expr->var[n].text, var.text))
@@ -135,8 +134,8 @@ static enum type atom_level(struct parser *parser)
 	if (take(parser, "(")) {
 		type = or_level(parser);
 		if (type != BROKEN && !take(parser, ")"))
-			return *parser->at ? WRONG(parser, parser->at, "')' expected") :
-					     WRONG(parser, start, "this '(' is never closed");
+			return *parser->at ? WRONG(parser, parser->at, "')' expected")
+					   : WRONG(parser, start, "this '(' is never closed");
 		return type;
 	}
 	if (take(parser, "-")) {
@@ -152,8 +151,8 @@ static enum type atom_level(struct parser *parser)
 		return variable(parser);
 	if (*start == '!')
 		return WRONG(parser, start, "'!' is not known here: write 'not'");
-	return *start ? WRONG(parser, start, "a number or a name is expected") :
-			WRONG(parser, start, "something is missing at the end");
+	return *start ? WRONG(parser, start, "a number or a name is expected")
+		      : WRONG(parser, start, "something is missing at the end");
 }
 
 static enum type sum_level(struct parser *parser)
@@ -181,8 +180,7 @@ static enum type compare_level(struct parser *parser)
 	static const struct {
 		const char *token;
 		enum op op;
-	} compares[] = { { "==", EQ }, { "!=", NE }, { "<=", LE },
-			 { ">=", GE }, { "<", LT },  { ">", GT } };
+	} compares[] = {{"==", EQ}, {"!=", NE}, {"<=", LE}, {">=", GE}, {"<", LT}, {">", GT}};
 	const char *start = skip_space(parser);
 	enum type type = sum_level(parser);
 
@@ -250,7 +248,7 @@ static enum type or_level(struct parser *parser)
 int census_expr_parse(struct census_expr *expr, const char *text, const struct census_names *names,
 		      struct census_error *error)
 {
-	struct parser parser = { expr, names, text, text, 0, error };
+	struct parser parser = {expr, names, text, text, 0, error};
 	enum type type;
 
 	expr->var_count = expr->code_count = 0;
@@ -261,65 +259,7 @@ int census_expr_parse(struct census_expr *expr, const char *text, const struct c
 		type = WRONG(&parser, parser.at, "'%c' is not known here: write '%s'", *parser.at,
 			     *parser.at == '&' ? "and" : "or");
 	if (type != BROKEN && *parser.at)
-		type = WRONG(&parser, parser.at, "an operator is expected before '%.20s'", parser.at);
+		type =
+		    WRONG(&parser, parser.at, "an operator is expected before '%.20s'", parser.at);
 	return need(&parser, text, type, TRUTH) == BROKEN ? -1 : 0;
-}
-
-static int64_t apply(enum op op, int64_t a, int64_t b)
-{
-	int64_t result;
-
-	switch (op) {
-	case ADD: /* counters never come near 2^63; a literal may: stay at the end of the range */
-		return !__builtin_add_overflow(a, b, &result) ? result : a < 0 ? INT64_MIN : INT64_MAX;
-	case SUBTRACT:
-		return !__builtin_sub_overflow(a, b, &result) ? result : a < 0 ? INT64_MIN : INT64_MAX;
-	case EQ:
-		return a == b;
-	case NE:
-		return a != b;
-	case LT:
-		return a < b;
-	case LE:
-		return a <= b;
-	case GT:
-		return a > b;
-	case GE:
-		return a >= b;
-	case AND:
-		return a && b;
-	case OR:
-		return a || b;
-	default:
-		return 0;
-	}
-}
-
-bool census_expr_holds(const struct census_expr *expr, const int64_t *values)
-{
-	int64_t stack[CENSUS_CODE];
-	size_t top = 0;
-
-	for (size_t i = 0; i < expr->code_count; i++) {
-		const struct census_instruction *code = &expr->code[i];
-
-		switch (code->op) {
-		case PUSH:
-			stack[top++] = code->number;
-			break;
-		case LOAD:
-			stack[top++] = values[code->number];
-			break;
-		case NEGATE: /* by apply(), because -INT64_MIN is not representable */
-			stack[top - 1] = apply(SUBTRACT, 0, stack[top - 1]);
-			break;
-		case NOT:
-			stack[top - 1] = !stack[top - 1];
-			break;
-		default:
-			top--;
-			stack[top - 1] = apply(code->op, stack[top - 1], stack[top]);
-		}
-	}
-	return top && stack[0];
 }

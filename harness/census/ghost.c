@@ -3,9 +3,9 @@
  * Ghosts: descriptors whose connection is gone.
  *
  * A socket in CLOSED is in none of the kernel's tables, so neither sock_diag nor /proc/net/tcp nor
- * ss(8) shows it, yet its descriptor stays used until somebody closes it. A leak of such descriptors
- * ends in EMFILE with no socket to be seen. Only the socket itself can tell: it is duplicated with
- * pidfd_getfd(2) and asked for its TCP_INFO.
+ * ss(8) shows it, yet its descriptor stays used until somebody closes it. A leak of such
+ * descriptors ends in EMFILE with no socket to be seen. Only the socket itself can tell: it is
+ * duplicated with pidfd_getfd(2) and asked for its TCP_INFO.
  */
 #include "census/internal.h"
 
@@ -45,19 +45,19 @@ static enum descriptor_kind protocol(pid_t pid, int fd)
 	if (length < 0)
 		return errno == EACCES || errno == EPERM ? DESCRIPTOR_REFUSED : DESCRIPTOR_OTHER;
 	name[length] = '\0';
-	return !strcmp(name, "TCP") || !strcmp(name, "TCPv6") ? DESCRIPTOR_CONNECTED :
-								 DESCRIPTOR_OTHER;
+	return !strcmp(name, "TCP") || !strcmp(name, "TCPv6") ? DESCRIPTOR_CONNECTED
+							      : DESCRIPTOR_OTHER;
 }
 
 static enum descriptor_kind ask(int socket, uint8_t *state, uint16_t *port)
 {
-	struct tcp_info info = { 0 };
+	struct tcp_info info = {0};
 	socklen_t length = sizeof(info);
 	union {
 		struct sockaddr any;
 		struct sockaddr_in in;
 		struct sockaddr_in6 in6;
-	} address = { 0 };
+	} address = {0};
 	socklen_t address_length = sizeof(address);
 
 	if (getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &length) < 0)
@@ -70,9 +70,9 @@ static enum descriptor_kind ask(int socket, uint8_t *state, uint16_t *port)
 		return DESCRIPTOR_LISTENER;
 	if (info.tcpi_state != CENSUS_CLOSED)
 		return DESCRIPTOR_CONNECTED;
-	return ghost_from(info.tcpi_segs_in, info.tcpi_segs_out, info.tcpi_advmss) ?
-		       DESCRIPTOR_GHOST :
-		       DESCRIPTOR_UNCONNECTED;
+	return ghost_from(info.tcpi_segs_in, info.tcpi_segs_out, info.tcpi_advmss)
+		   ? DESCRIPTOR_GHOST
+		   : DESCRIPTOR_UNCONNECTED;
 }
 
 enum descriptor_kind ghost_examine(pid_t pid, int fd, uint32_t inode, int *pidfd, uint8_t *state,

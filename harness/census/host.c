@@ -28,7 +28,7 @@ static int open_host(void *data, struct census_error *error)
 	struct mnl_socket *diag = mnl_socket_open2(NETLINK_SOCK_DIAG, SOCK_CLOEXEC);
 	int size = 1 << 20;
 
-	host->transport = (struct census_transport){ transport_send, transport_receive, diag };
+	host->transport = (struct census_transport){transport_send, transport_receive, diag};
 	if (!diag)
 		return census_fail(error, CENSUS_CANNOT,
 				   "cannot open a sock_diag socket (%s): this kernel or sandbox "
@@ -79,8 +79,8 @@ int host_read_counters(const struct census_host *host, struct census_counters *c
 		census_counters_parse(counters, text, "Tcp:");
 	if (read_again(host->netstat, text, sizeof(text)) > 0)
 		census_counters_parse(counters, text, "TcpExt:");
-	return counters->count ? 0 :
-				 census_fail(error, CENSUS_CANNOT,
+	return counters->count ? 0
+			       : census_fail(error, CENSUS_CANNOT,
 					     "cannot read the TCP counters of host %s in "
 					     "/proc/net/snmp: mount /proc",
 					     host->name);
@@ -98,14 +98,14 @@ static int64_t number_after(const char *text, const char *line, const char *word
 int census_pulse(const struct census *census, size_t index, struct census_pulse *pulse,
 		 struct census_error *error)
 {
-	static const char *const names[] = { "ActiveOpens", "InSegs", "OutSegs", "CurrEstab",
-					     "AttemptFails" };
+	static const char *const names[] = {"ActiveOpens", "InSegs", "OutSegs", "CurrEstab",
+					    "AttemptFails"};
 	const struct census_host *host = census->hosts[index];
-	struct census_counters tcp = { 0 };
+	struct census_counters tcp = {0};
 	char text[8192];
 	size_t n = 0;
 
-	*pulse = (struct census_pulse){ 0 };
+	*pulse = (struct census_pulse){0};
 	if (read_again(host->snmp, text, sizeof(text)) <= 0)
 		return census_fail(error, CENSUS_CANNOT, "cannot read /proc/net/snmp of host %s",
 				   host->name);
@@ -139,8 +139,8 @@ struct census *census_new(void)
 
 static void host_free(struct census_host *host)
 {
-	const int fds[] = { host->snmp, host->netstat, host->sockstat, host->sockstat6,
-			    host->port_range };
+	const int fds[] = {host->snmp, host->netstat, host->sockstat, host->sockstat6,
+			   host->port_range};
 
 	if (host->transport.context)
 		mnl_socket_close(host->transport.context);
@@ -172,7 +172,7 @@ int census_add_host(struct census *census, const char *name, const char *netns,
 {
 	struct census_host *host = calloc(1, sizeof(*host));
 	struct census_host **hosts =
-		reallocarray(census->hosts, census->host_count + 1, sizeof(*hosts));
+	    reallocarray(census->hosts, census->host_count + 1, sizeof(*hosts));
 	char own[64] = "/proc/thread-self/ns/net";
 
 	if (hosts)
@@ -196,7 +196,7 @@ int census_add_host(struct census *census, const char *name, const char *netns,
 int census_add_process(struct census *census, pid_t pid, struct census_error *error)
 {
 	struct census_process *processes =
-		reallocarray(census->processes, census->process_count + 1, sizeof(*processes));
+	    reallocarray(census->processes, census->process_count + 1, sizeof(*processes));
 	int pidfd;
 
 	if (!processes)
@@ -208,7 +208,7 @@ int census_add_process(struct census *census, pid_t pid, struct census_error *er
 		return census_fail(error, CENSUS_CANNOT, "--pid needs Linux 5.6 (pidfd_getfd)");
 	if (pidfd < 0)
 		return census_fail(error, CENSUS_USAGE, "no process %d: %s", pid, strerror(errno));
-	processes[census->process_count++] = (struct census_process){ pid, pidfd };
+	processes[census->process_count++] = (struct census_process){pid, pidfd};
 	return 0;
 }
 

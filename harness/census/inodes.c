@@ -22,7 +22,7 @@ static struct inode_entry *probe(const struct inodes *inodes, uint32_t inode)
 
 static int grow(struct inodes *inodes)
 {
-	struct inodes larger = { .size = inodes->size ? inodes->size * 2 : 64 };
+	struct inodes larger = {.size = inodes->size ? inodes->size * 2 : 64};
 
 	larger.slot = calloc(larger.size, sizeof(*larger.slot));
 	if (!larger.slot)
@@ -66,5 +66,5 @@ void inodes_clear(struct inodes *inodes)
 void inodes_free(struct inodes *inodes)
 {
 	free(inodes->slot);
-	*inodes = (struct inodes){ 0 };
+	*inodes = (struct inodes){0};
 }

@@ -11,7 +11,7 @@
 #define INODE_UNREAD 2 /* census_unread() */
 #define INODE_SKIP 4   /* listed only so that it is not taken for a ghost */
 
-struct inode_entry { /* 8 bytes: a million sockets are 16 MiB */
+struct inode_entry {	/* 8 bytes: a million sockets are 16 MiB */
 	uint32_t inode; /* 0: a free slot */
 	uint16_t port;	/* as in struct census_row */
 	uint8_t state;
@@ -62,7 +62,7 @@ struct census {
 	struct census_process {
 		pid_t pid;
 		int pidfd;
-	} *processes;
+	} * processes;
 	size_t process_count;
 	bool by_port;
 	uint8_t ports[65536 / 8];
@@ -97,6 +97,11 @@ uint16_t census_shown_port(const struct census *census, const struct census_host
 /* The number kept for (@state, @port), to read or to set; NULL when memory is short. */
 uint32_t *port_index_at(struct port_index *index, uint8_t state, uint16_t port);
 void port_index_free(struct port_index *index);
+
+/* ---- expr.c writes them, eval.c obeys them ----------------------------------------------------
+ */
+
+enum op { PUSH, LOAD, ADD, SUBTRACT, NEGATE, EQ, NE, LT, LE, GT, GE, NOT, AND, OR };
 
 /* ---- names.c --------------------------------------------------------------------------------- */
 
@@ -144,12 +149,12 @@ bool process_stat_may_hold(const char *stat);
 /* ---- ghost.c --------------------------------------------------------------------------------- */
 
 enum descriptor_kind {
-	DESCRIPTOR_OTHER,	/* not TCP, or closed meanwhile */
+	DESCRIPTOR_OTHER, /* not TCP, or closed meanwhile */
 	DESCRIPTOR_LISTENER,
-	DESCRIPTOR_CONNECTED,	/* it joined the table after the dump, or is of another namespace */
+	DESCRIPTOR_CONNECTED, /* it joined the table after the dump, or is of another namespace */
 	DESCRIPTOR_GHOST,
 	DESCRIPTOR_UNCONNECTED,
-	DESCRIPTOR_REFUSED,	/* TCP, but we may not look at it */
+	DESCRIPTOR_REFUSED, /* TCP, but we may not look at it */
 };
 
 /*

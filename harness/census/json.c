@@ -14,10 +14,9 @@ static size_t utf8_length(const unsigned char *text, size_t left)
 		unsigned char low, high;   /* of the second: no overlong forms, no surrogates */
 		size_t length;
 	} forms[] = {
-		{ 0xc2, 0xdf, 0x80, 0xbf, 2 }, { 0xe0, 0xe0, 0xa0, 0xbf, 3 },
-		{ 0xe1, 0xec, 0x80, 0xbf, 3 }, { 0xed, 0xed, 0x80, 0x9f, 3 },
-		{ 0xee, 0xef, 0x80, 0xbf, 3 }, { 0xf0, 0xf0, 0x90, 0xbf, 4 },
-		{ 0xf1, 0xf3, 0x80, 0xbf, 4 }, { 0xf4, 0xf4, 0x80, 0x8f, 4 },
+	    {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3}, {0xe1, 0xec, 0x80, 0xbf, 3},
+	    {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3}, {0xf0, 0xf0, 0x90, 0xbf, 4},
+	    {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
 	};
 
 	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
@@ -58,7 +57,7 @@ void census_json_string(FILE *out, const char *text, size_t length)
 
 static void classes(FILE *out, const uint64_t *by_class)
 {
-	for (int class = 0; class < CENSUS_CLASSES; class++)
+	for (int class = 0; class < CENSUS_CLASSES; class ++)
 		fprintf(out, "%s\"%s\":%" PRIu64, class ? "," : "", census_class_name(class),
 			by_class[class]);
 }
@@ -90,8 +89,8 @@ static void rows(FILE *out, const struct census_snapshot *snapshot)
 	for (size_t i = 0; i < snapshot->row_count; i++) {
 		const struct census_row *row = &snapshot->rows[i];
 
-		fprintf(out, "%s{\"state\":\"%s\",\"port\":%u,\"count\":%" PRIu64 ",",
-			i ? "," : "", census_state_name(row->state), row->port, row->count);
+		fprintf(out, "%s{\"state\":\"%s\",\"port\":%u,\"count\":%" PRIu64 ",", i ? "," : "",
+			census_state_name(row->state), row->port, row->count);
 		classes(out, row->by_class);
 		fprintf(out, ",\"unread\":%" PRIu64 "}", row->unread);
 	}
@@ -120,10 +119,9 @@ static void listeners(FILE *out, const struct census_snapshot *snapshot)
 		char address[INET6_ADDRSTRLEN] = "";
 
 		inet_ntop(listener->family, listener->address, address, sizeof(address));
-		fprintf(out,
-			"%s{\"address\":\"%s\",\"port\":%u,\"recv_q\":%u,\"backlog\":%u,\"pid\":",
-			i ? "," : "", address, listener->port, listener->recv_queue,
-			listener->backlog);
+		fprintf(
+		    out, "%s{\"address\":\"%s\",\"port\":%u,\"recv_q\":%u,\"backlog\":%u,\"pid\":",
+		    i ? "," : "", address, listener->port, listener->recv_queue, listener->backlog);
 		if (listener->pid) {
 			fprintf(out, "%d,\"process\":", listener->pid);
 			census_json_string(out, listener->process, strlen(listener->process));

@@ -3,9 +3,11 @@
 #include "census/program.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static int open_session(const struct options *options, struct census *census,
 			struct census_error *error)
@@ -17,8 +19,8 @@ static int open_session(const struct options *options, struct census *census,
 		if (census_add_process(census, options->pid[i], error) < 0)
 			return -1;
 	for (size_t i = 0; i < options->host_count; i++)
-		if (census_add_host(census, options->host[i].name, options->host[i].netns,
-				    error) < 0)
+		if (census_add_host(census, options->host[i].name, options->host[i].netns, error) <
+		    0)
 			return -1;
 	if (!options->host_count && census_add_host(census, "local", NULL, error) < 0)
 		return -1;
@@ -38,23 +40,36 @@ static int run(const struct options *options, struct census *census, struct cens
 	if (!snapshots)
 		return census_fail(error, CENSUS_BROKEN, "out of memory"), error->code;
 
-	code = options->stream ? run_stream(options, census, snapshots, error) :
-	       options->until  ? run_until(options, census, snapshots, error) :
-	       options->repeat ? run_repeat(options, census, snapshots, error) :
-				 run_once(options, census, snapshots, error);
+	code = options->stream	 ? run_stream(options, census, snapshots, error)
+	       : options->until	 ? run_until(options, census, snapshots, error)
+	       : options->repeat ? run_repeat(options, census, snapshots, error)
+				 : run_once(options, census, snapshots, error);
 	for (size_t i = 0; i < census_host_count(census); i++)
 		census_snapshot_clear(&snapshots[i]);
 	free(snapshots);
 	return code;
 }
 
+/* Without this, a socket could become descriptor 1 of a caller that closed it, and be printed to.
+ */
+static void open_standard_descriptors(void)
+{
+	int fd = open("/dev/null", O_RDWR);
+
+	while (fd >= 0 && fd <= STDERR_FILENO)
+		fd = open("/dev/null", O_RDWR);
+	if (fd >= 0)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
-	struct census_error error = { 0 };
+	struct census_error error = {0};
 	struct options options;
 	struct census *census;
 	int code;
 
+	open_standard_descriptors();
 	signal(SIGPIPE, SIG_IGN); /* a reader that goes away is seen by the write */
 	if (options_parse(&options, argc, argv, &error) < 0) {
 		fprintf(stderr, "census: %s\n", error.text);

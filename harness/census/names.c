@@ -15,10 +15,10 @@ static const struct {
 	const char *name;
 	enum census_var_kind kind;
 } specials[] = {
-	{ "descriptors", CENSUS_VAR_DESCRIPTORS },
-	{ "ghosts", CENSUS_VAR_GHOSTS },
-	{ "unconnected", CENSUS_VAR_UNCONNECTED },
-	{ "accept_queue", CENSUS_VAR_ACCEPT_QUEUE },
+    {"descriptors", CENSUS_VAR_DESCRIPTORS},
+    {"ghosts", CENSUS_VAR_GHOSTS},
+    {"unconnected", CENSUS_VAR_UNCONNECTED},
+    {"accept_queue", CENSUS_VAR_ACCEPT_QUEUE},
 };
 
 #define SPECIALS (sizeof(specials) / sizeof(specials[0]))
@@ -76,7 +76,7 @@ static const char *nearest(const char *word, size_t length, const struct census_
 	const char *best = census_nearest_state(word, length);
 	unsigned int distance = 3; /* others must be nearer than a state that is near enough */
 
-	for (int class = 0; class < CENSUS_CLASSES; class++)
+	for (int class = 0; class < CENSUS_CLASSES; class ++)
 		census_nearest(word, length, census_class_name(class), &best, &distance);
 	for (size_t i = 0; i < SPECIALS; i++)
 		census_nearest(word, length, specials[i].name, &best, &distance);
@@ -95,7 +95,7 @@ static bool of_state(const char *word, size_t length, struct census_var *var)
 		return true;
 	}
 	var->kind = CENSUS_VAR_STATE_CLASS;
-	var->class = (uint8_t)class;
+	var->class = (uint8_t) class;
 	return class >= 0;
 }
 
@@ -105,7 +105,7 @@ const char *census_name_resolve(const char *text, const struct census_names *nam
 {
 	const char *word = text, *end, *hint;
 
-	*var = (struct census_var){ .host = -1 };
+	*var = (struct census_var){.host = -1};
 	var->host = host_prefix(&word, names);
 	for (end = word; census_name_byte(*end); end++)
 		;
@@ -165,7 +165,7 @@ static uint32_t states_of_class(enum census_class class)
 
 struct census_needs census_expr_needs(const struct census_expr *expr)
 {
-	struct census_needs needs = { 0 };
+	struct census_needs needs = {0};
 
 	for (size_t i = 0; i < expr->var_count; i++) {
 		const struct census_var *var = &expr->var[i];
@@ -216,9 +216,9 @@ static int64_t value_of(const struct census_var *var, const struct census_snapsh
 	case CENSUS_VAR_ACCEPT_QUEUE:
 		return (int64_t)snapshot->accept_queue;
 	case CENSUS_VAR_COUNTER:
-		return var->counter < snapshot->counters.count ?
-			       snapshot->counters.counter[var->counter].value :
-			       0;
+		return var->counter < snapshot->counters.count
+			   ? snapshot->counters.counter[var->counter].value
+			   : 0;
 	}
 	return 0;
 }
@@ -244,8 +244,7 @@ static bool hidden_in(const struct census_var *var, const struct census_snapshot
 	case CENSUS_VAR_UNCONNECTED:
 		return true;
 	case CENSUS_VAR_STATE_CLASS: /* when every socket's owner was found, none is hidden */
-		return var->class == CENSUS_OWNED &&
-		       snapshot->by_class[var->state][CENSUS_UNKNOWN];
+		return var->class == CENSUS_OWNED && snapshot->by_class[var->state][CENSUS_UNKNOWN];
 	case CENSUS_VAR_CLASS:
 		return var->class == CENSUS_OWNED && snapshot->classes[CENSUS_UNKNOWN];
 	default:

@@ -58,7 +58,7 @@ int census_in_netns(const char *netns, struct namespace_id *id,
 			    strerror(errno));
 		goto out;
 	}
-	*id = (struct namespace_id){ there.st_dev, there.st_ino };
+	*id = (struct namespace_id){there.st_dev, there.st_ino};
 
 	/* In our own namespace no privilege is needed. */
 	if (here.st_dev == there.st_dev && here.st_ino == there.st_ino) {

@@ -11,70 +11,71 @@
 enum { HOST = 256, PID, PORT, STATE, NO_OWNERS, JSON, STREAM, EVERY, UNTIL, WITHIN, HOLD, REPEAT };
 
 static const struct option long_options[] = {
-	{ "host", required_argument, NULL, HOST },
-	{ "pid", required_argument, NULL, PID },
-	{ "port", required_argument, NULL, PORT },
-	{ "state", required_argument, NULL, STATE },
-	{ "no-owners", no_argument, NULL, NO_OWNERS },
-	{ "json", no_argument, NULL, JSON },
-	{ "stream", no_argument, NULL, STREAM },
-	{ "every", required_argument, NULL, EVERY },
-	{ "until", required_argument, NULL, UNTIL },
-	{ "within", required_argument, NULL, WITHIN },
-	{ "hold", required_argument, NULL, HOLD },
-	{ "repeat", required_argument, NULL, REPEAT },
-	{ "verbose", no_argument, NULL, 'v' },
-	{ "help", no_argument, NULL, 'h' },
-	{ NULL, 0, NULL, 0 },
+    {"host", required_argument, NULL, HOST},
+    {"pid", required_argument, NULL, PID},
+    {"port", required_argument, NULL, PORT},
+    {"state", required_argument, NULL, STATE},
+    {"no-owners", no_argument, NULL, NO_OWNERS},
+    {"json", no_argument, NULL, JSON},
+    {"stream", no_argument, NULL, STREAM},
+    {"every", required_argument, NULL, EVERY},
+    {"until", required_argument, NULL, UNTIL},
+    {"within", required_argument, NULL, WITHIN},
+    {"hold", required_argument, NULL, HOLD},
+    {"repeat", required_argument, NULL, REPEAT},
+    {"verbose", no_argument, NULL, 'v'},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0},
 };
 
 void options_help(FILE *out)
 {
-	fputs("usage: census [--host NAME=NETNS]... [--pid PID]... [--port PORT]... [--state STATE]...\n"
-	      "              [--no-owners] [--json] [-v] [-h]\n"
-	      "              [--until EXPR [--within 2s] [--hold 0s] | --stream [--every 5ms]]\n"
-	      "\n"
-	      "Counts TCP sockets, IPv4 and IPv6, by state and by owner.\n"
-	      "\n"
-	      "  --host NAME=NETNS  count this network namespace: a path, or a name in /run/netns;\n"
-	      "                     without --host: our own, called 'local'\n"
-	      "  --pid PID          only what this process holds, in its namespace\n"
-	      "  --port PORT        only sockets with this local port\n"
-	      "  --state STATE      only sockets in this state\n"
-	      "  --no-owners        do not look for the processes: no privilege needed, less work\n"
-	      "  --json             one JSON object on one line\n"
-	      "  --until EXPR       wait until EXPR is true: exit 0, or 1 when it is not in time\n"
-	      "  --within TIME      ... how soon it must become true (2s)\n"
-	      "  --hold TIME        ... how long it must then stay true (0s)\n"
-	      "  --stream           a JSON line for each host whenever its states change\n"
-	      "  --every TIME       ... looking this often (5ms), less often when that is costly\n"
-	      "  --repeat N         count N times and print the microseconds of each count\n"
-	      "  -v, --verbose      say on stderr what is being done\n"
-	      "\n"
-	      "STATE is ESTABLISHED SYN_SENT SYN_RECEIVED FIN_WAIT1 FIN_WAIT2 TIME_WAIT CLOSED\n"
-	      "CLOSE_WAIT LAST_ACK LISTEN or CLOSING. EXPR compares integers and variables:\n"
-	      "\n"
-	      "  CLOSE_WAIT              sockets in that state\n"
-	      "  CLOSE_WAIT.owned        of them, those that are: owned (by a process), unaccepted\n"
-	      "                          (behind a listener), orphan (the kernel closes them),\n"
-	      "                          timewait, unknown (no descriptor that we may read),\n"
-	      "                          unread (CLOSE_WAIT whose end of stream was never read)\n"
-	      "  owned, orphan, ...      sockets of that class in any state\n"
-	      "  descriptors             descriptors of TCP connections, ghosts included\n"
-	      "  ghosts                  descriptors whose connection is gone (in CLOSED; the kernel\n"
-	      "                          lists no such socket, so CLOSED itself is 0 at rest)\n"
-	      "  unconnected             descriptors that never had a connection\n"
-	      "  accept_queue            connections waiting for accept()\n"
-	      "  PassiveOpens, ...       any counter of /proc/net/snmp Tcp and netstat TcpExt\n"
-	      "\n"
-	      "with + - == != < <= > >= and or not ( ). Without a host ('server:CLOSE_WAIT') a\n"
-	      "variable is the sum over all hosts. TIME is 5us, 300ms, 1.5s, 1min.\n"
-	      "\n"
-	      "Exit codes: 0; 1 EXPR was not true; 2 wrong usage; 77 not possible here; 70 failure.\n"
-	      "\n"
-	      "  census --pid 1234 --until 'CLOSE_WAIT < 10'\n"
-	      "  census --host server=srv --until 'server:CLOSE_WAIT == 100' --hold 300ms\n",
-	      out);
+	fputs(
+	    "usage: census [--host NAME=NETNS]... [--pid PID]... [--port PORT]...\n"
+	    "              [--state STATE]... [--no-owners] [--json] [-v] [-h]\n"
+	    "              [--until EXPR [--within 2s] [--hold 0s] | --stream [--every 5ms]]\n"
+	    "\n"
+	    "Counts TCP sockets, IPv4 and IPv6, by state and by owner.\n"
+	    "\n"
+	    "  --host NAME=NETNS  count this network namespace: a path, or a name in /run/netns;\n"
+	    "                     without --host: our own, called 'local'\n"
+	    "  --pid PID          only what this process holds, in its namespace\n"
+	    "  --port PORT        only sockets with this local port\n"
+	    "  --state STATE      only sockets in this state\n"
+	    "  --no-owners        do not look for the processes: no privilege needed, less work\n"
+	    "  --json             one JSON object on one line\n"
+	    "  --until EXPR       wait until EXPR is true: exit 0, or 1 when it is not in time\n"
+	    "  --within TIME      ... how soon it must become true (2s)\n"
+	    "  --hold TIME        ... how long it must then stay true (0s)\n"
+	    "  --stream           a JSON line for each host whenever its states change\n"
+	    "  --every TIME       ... looking this often (5ms), less often when that is costly\n"
+	    "  --repeat N         count N times and print the microseconds of each count\n"
+	    "  -v, --verbose      say on stderr what is being done\n"
+	    "\n"
+	    "STATE is ESTABLISHED SYN_SENT SYN_RECEIVED FIN_WAIT1 FIN_WAIT2 TIME_WAIT CLOSED\n"
+	    "CLOSE_WAIT LAST_ACK LISTEN or CLOSING. EXPR compares integers and variables:\n"
+	    "\n"
+	    "  CLOSE_WAIT              sockets in that state\n"
+	    "  CLOSE_WAIT.owned        of them, those that are: owned (by a process), unaccepted\n"
+	    "                          (behind a listener), orphan (the kernel closes them),\n"
+	    "                          timewait, unknown (no descriptor that we may read),\n"
+	    "                          unread (CLOSE_WAIT whose end of stream was never read)\n"
+	    "  owned, orphan, ...      sockets of that class in any state\n"
+	    "  descriptors             descriptors of TCP connections, ghosts included\n"
+	    "  ghosts                  descriptors whose connection is gone (CLOSED: the kernel\n"
+	    "                          lists no such socket, so CLOSED itself is 0 at rest)\n"
+	    "  unconnected             descriptors that never had a connection\n"
+	    "  accept_queue            connections waiting for accept()\n"
+	    "  PassiveOpens, ...       any counter of /proc/net/snmp Tcp and netstat TcpExt\n"
+	    "\n"
+	    "with + - == != < <= > >= and or not ( ). Without a host ('server:CLOSE_WAIT') a\n"
+	    "variable is the sum over all hosts. TIME is 5us, 300ms, 1.5s, 1min.\n"
+	    "\n"
+	    "Exit codes: 0; 1 EXPR was not true; 2 wrong usage; 77 not possible here; 70 failure.\n"
+	    "\n"
+	    "  census --pid 1234 --until 'CLOSE_WAIT < 10'\n"
+	    "  census --host server=srv --until 'server:CLOSE_WAIT == 100' --hold 300ms\n",
+	    out);
 }
 
 static int parse_host(struct options *options, const char *text, struct census_error *error)
@@ -115,7 +116,8 @@ static int parse_state(struct options *options, const char *text, struct census_
 
 	if (!state)
 		return census_fail(error, CENSUS_USAGE, "no state %s%s%s%s", text,
-				   hint ? ": did you mean " : "", hint ? hint : "", hint ? "?" : "");
+				   hint ? ": did you mean " : "", hint ? hint : "",
+				   hint ? "?" : "");
 	options->states |= CENSUS_BIT(state);
 	return 0;
 }
@@ -128,8 +130,9 @@ static int parse_number(const char *option, const char *text, long max, long *nu
 	errno = 0;
 	*number = strtol(text, &end, 10);
 	if (!isdigit((unsigned char)*text) || *end || errno || *number < 1 || *number > max)
-		return census_fail(error, CENSUS_USAGE, "--%s %s: a number from 1 to %ld is expected",
-				   option, text, max);
+		return census_fail(error, CENSUS_USAGE,
+				   "--%s %s: a number from 1 to %ld is expected", option, text,
+				   max);
 	return 0;
 }
 
@@ -240,8 +243,7 @@ int options_parse(struct options *options, int argc, char **argv, struct census_
 	int option;
 
 	*options = (struct options){
-		.owners = true, .every = -1, .within = -1, .hold = -1, .within_text = "2s"
-	};
+	    .owners = true, .every = -1, .within = -1, .hold = -1, .within_text = "2s"};
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, "+:vh", long_options, NULL)) != -1) {
 		if (option == ':')
@@ -267,11 +269,11 @@ int options_parse(struct options *options, int argc, char **argv, struct census_
 struct census_needs options_needs(const struct options *options)
 {
 	return (struct census_needs){
-		.states = options->states,
-		.owners = options->owners,
-		/* To know what is a ghost all states have to be walked: only if all are wanted. */
-		.descriptors = options->owners && options->states == CENSUS_ALL_STATES,
-		.counters = options->json,
-		.rows = true,
+	    .states = options->states,
+	    .owners = options->owners,
+	    /* To know what is a ghost all states have to be walked: only if all are wanted. */
+	    .descriptors = options->owners && options->states == CENSUS_ALL_STATES,
+	    .counters = options->json,
+	    .rows = true,
 	};
 }

@@ -79,7 +79,7 @@ static int unlisted(struct visit *visit, int fd, uint32_t inode)
 	uint8_t state = 0;
 	uint16_t port = 0;
 	enum descriptor_kind kind =
-		ghost_examine(visit->pid, fd, inode, &visit->pidfd, &state, &port);
+	    ghost_examine(visit->pid, fd, inode, &visit->pidfd, &state, &port);
 
 	if (kind == DESCRIPTOR_REFUSED)
 		visit->refused = true;
@@ -119,9 +119,9 @@ static int visit_descriptors(struct visit *visit, DIR *directory)
 			continue;
 		fd = atoi(entry->d_name);
 		socket = inodes_find(&visit->host->inodes, inode);
-		result = socket ? listed(visit, fd, socket) :
-			 visit->needs->descriptors ? unlisted(visit, fd, inode) :
-						     0;
+		result = socket			     ? listed(visit, fd, socket)
+			 : visit->needs->descriptors ? unlisted(visit, fd, inode)
+						     : 0;
 		if (result < 0)
 			return -1;
 	}
@@ -138,7 +138,7 @@ static int visit_process(struct visit *visit)
 	directory = opendir(path);
 	if (!directory) {
 		visit->snapshot->unreadable_processes +=
-			(errno == EACCES || errno == EPERM) && process_may_hold(visit->pid);
+		    (errno == EACCES || errno == EPERM) && process_may_hold(visit->pid);
 		return 0;
 	}
 	result = visit_descriptors(visit, directory);
@@ -157,7 +157,7 @@ static void unreadable_everywhere(const struct census *census, struct census_sna
 static int scan_process(struct census *census, const struct census_needs *needs,
 			struct census_snapshot *snapshots, pid_t pid, int pidfd)
 {
-	struct visit visit = { .census = census, .needs = needs, .pid = pid, .pidfd = pidfd };
+	struct visit visit = {.census = census, .needs = needs, .pid = pid, .pidfd = pidfd};
 	struct namespace_id id;
 	int result = 0;
 
@@ -208,7 +208,8 @@ int census_scan(struct census *census, const struct census_needs *needs,
 	for (size_t i = 0; i < census->process_count; i++) {
 		const struct census_process *process = &census->processes[i];
 
-		/* Its number may be another's by now; the pidfd still means the one that is gone. */
+		/* Its number may be another's by now; the pidfd still means the one that is gone.
+		 */
 		if (syscall(SYS_pidfd_send_signal, process->pidfd, 0, NULL, 0) < 0 &&
 		    errno == ESRCH)
 			continue;

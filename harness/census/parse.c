@@ -32,15 +32,15 @@ static bool socket_from(const struct inet_diag_msg *msg, struct census_socket *s
 		return false;
 
 	*socket = (struct census_socket){
-		.family = msg->idiag_family,
-		.state = (uint8_t)state,
-		.port = ntohs(msg->id.idiag_sport),
-		.peer_port = ntohs(msg->id.idiag_dport),
-		.interface = msg->id.idiag_if,
-		.cookie = (uint64_t)msg->id.idiag_cookie[1] << 32 | msg->id.idiag_cookie[0],
-		.recv_queue = msg->idiag_rqueue,
-		.send_queue = msg->idiag_wqueue,
-		.inode = msg->idiag_inode,
+	    .family = msg->idiag_family,
+	    .state = (uint8_t)state,
+	    .port = ntohs(msg->id.idiag_sport),
+	    .peer_port = ntohs(msg->id.idiag_dport),
+	    .interface = msg->id.idiag_if,
+	    .cookie = (uint64_t)msg->id.idiag_cookie[1] << 32 | msg->id.idiag_cookie[0],
+	    .recv_queue = msg->idiag_rqueue,
+	    .send_queue = msg->idiag_wqueue,
+	    .inode = msg->idiag_inode,
 	};
 	/* An IPv4 address is one word; the others need not mean anything. */
 	size_t length = msg->idiag_family == AF_INET ? 4 : 16;

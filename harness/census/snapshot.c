@@ -7,13 +7,13 @@
 void snapshot_reset(struct census_snapshot *snapshot, const struct census_needs *asked)
 {
 	*snapshot = (struct census_snapshot){
-		.asked = *asked,
-		.rows = snapshot->rows,
-		.row_room = snapshot->row_room,
-		.owners = snapshot->owners,
-		.owner_room = snapshot->owner_room,
-		.listeners = snapshot->listeners,
-		.listener_room = snapshot->listener_room,
+	    .asked = *asked,
+	    .rows = snapshot->rows,
+	    .row_room = snapshot->row_room,
+	    .owners = snapshot->owners,
+	    .owner_room = snapshot->owner_room,
+	    .listeners = snapshot->listeners,
+	    .listener_room = snapshot->listener_room,
 	};
 }
 
@@ -22,7 +22,7 @@ void census_snapshot_clear(struct census_snapshot *snapshot)
 	free(snapshot->rows);
 	free(snapshot->owners);
 	free(snapshot->listeners);
-	*snapshot = (struct census_snapshot){ 0 };
+	*snapshot = (struct census_snapshot){0};
 }
 
 static int compare_rows(const void *a, const void *b)

@@ -26,15 +26,15 @@ static const char *find_line(const char *text, const char *prefix)
 	return NULL;
 }
 
-size_t census_counters_parse(struct census_counters *counters, const char *text,
-			     const char *prefix)
+size_t census_counters_parse(struct census_counters *counters, const char *text, const char *prefix)
 {
 	const char *name = find_line(text, prefix);
 	const char *value = name ? strchr(name, '\n') : NULL;
 	size_t before = counters->count;
 
 	value = value ? find_line(value + 1, prefix) : NULL;
-	while (value && counters->count < sizeof(counters->counter) / sizeof(counters->counter[0])) {
+	while (value &&
+	       counters->count < sizeof(counters->counter) / sizeof(counters->counter[0])) {
 		struct census_counter *counter = &counters->counter[counters->count];
 		size_t length;
 		char *end;

@@ -8,23 +8,22 @@
 #include <sys/socket.h>
 
 static const char *const state_names[CENSUS_STATES] = {
-	[CENSUS_ESTABLISHED] = "ESTABLISHED",
-	[CENSUS_SYN_SENT] = "SYN_SENT",
-	[CENSUS_SYN_RECEIVED] = "SYN_RECEIVED",
-	[CENSUS_FIN_WAIT1] = "FIN_WAIT1",
-	[CENSUS_FIN_WAIT2] = "FIN_WAIT2",
-	[CENSUS_TIME_WAIT] = "TIME_WAIT",
-	[CENSUS_CLOSED] = "CLOSED",
-	[CENSUS_CLOSE_WAIT] = "CLOSE_WAIT",
-	[CENSUS_LAST_ACK] = "LAST_ACK",
-	[CENSUS_LISTEN] = "LISTEN",
-	[CENSUS_CLOSING] = "CLOSING",
+    [CENSUS_ESTABLISHED] = "ESTABLISHED",
+    [CENSUS_SYN_SENT] = "SYN_SENT",
+    [CENSUS_SYN_RECEIVED] = "SYN_RECEIVED",
+    [CENSUS_FIN_WAIT1] = "FIN_WAIT1",
+    [CENSUS_FIN_WAIT2] = "FIN_WAIT2",
+    [CENSUS_TIME_WAIT] = "TIME_WAIT",
+    [CENSUS_CLOSED] = "CLOSED",
+    [CENSUS_CLOSE_WAIT] = "CLOSE_WAIT",
+    [CENSUS_LAST_ACK] = "LAST_ACK",
+    [CENSUS_LISTEN] = "LISTEN",
+    [CENSUS_CLOSING] = "CLOSING",
 };
 
 static const char *const class_names[CENSUS_CLASSES] = {
-	[CENSUS_OWNED] = "owned",	[CENSUS_UNACCEPTED] = "unaccepted",
-	[CENSUS_ORPHAN] = "orphan",	[CENSUS_TIMEWAIT] = "timewait",
-	[CENSUS_UNKNOWN] = "unknown",
+    [CENSUS_OWNED] = "owned",	    [CENSUS_UNACCEPTED] = "unaccepted", [CENSUS_ORPHAN] = "orphan",
+    [CENSUS_TIMEWAIT] = "timewait", [CENSUS_UNKNOWN] = "unknown",
 };
 
 int census_fail(struct census_error *error, enum census_exit code, const char *format, ...)
@@ -63,7 +62,7 @@ int census_state_by_name(const char *name, size_t length)
 
 int census_class_by_name(const char *name, size_t length)
 {
-	for (int class = 0; class < CENSUS_CLASSES; class++)
+	for (int class = 0; class < CENSUS_CLASSES; class ++)
 		if (same(class_names[class], name, length))
 			return class;
 	return -1;
@@ -146,7 +145,7 @@ void census_nearest(const char *word, size_t length, const char *candidate, cons
 	unsigned int d = edit_distance(a, na, b, nb);
 
 	/* Further than a third of the word is not a typing mistake. */
-	if (d > 1 + nb / 3 || (*best && d >= *distance))
+	if (d > (nb + 1) / 3 || (*best && d >= *distance))
 		return;
 	*best = candidate;
 	*distance = d;
@@ -159,9 +158,9 @@ const char *census_nearest_state(const char *word, size_t length)
 		const char *name;
 		int state;
 	} synonyms[] = {
-		{ "ESTAB", CENSUS_ESTABLISHED }, { "SYN_RECV", CENSUS_SYN_RECEIVED },
-		{ "UNCONN", CENSUS_CLOSED },	 { "LISTENING", CENSUS_LISTEN },
-		{ "TIMEWAIT", CENSUS_TIME_WAIT },
+	    {"ESTAB", CENSUS_ESTABLISHED},  {"SYN_RECV", CENSUS_SYN_RECEIVED},
+	    {"UNCONN", CENSUS_CLOSED},	    {"LISTENING", CENSUS_LISTEN},
+	    {"TIMEWAIT", CENSUS_TIME_WAIT},
 	};
 	const char *best = NULL;
 	unsigned int distance = 0;

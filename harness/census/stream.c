@@ -46,7 +46,7 @@ static void stop(int signal)
 /* Signals arrive only while we sleep, so none is lost between the test and the sleep. */
 static void catch_signals(sigset_t *while_asleep)
 {
-	struct sigaction action = { .sa_handler = stop };
+	struct sigaction action = {.sa_handler = stop};
 	sigset_t blocked;
 
 	sigemptyset(&blocked);
@@ -62,8 +62,8 @@ static void catch_signals(sigset_t *while_asleep)
 /* Returns false when it is time to end: a signal came, or nobody reads us any more. */
 static bool rest(int64_t ns, const sigset_t *while_asleep)
 {
-	struct pollfd output = { .fd = STDOUT_FILENO };
-	struct timespec time = { ns / 1000000000, ns % 1000000000 };
+	struct pollfd output = {.fd = STDOUT_FILENO};
+	struct timespec time = {ns / 1000000000, ns % 1000000000};
 
 	/* With no events asked only the end of the reader is reported. */
 	if (ppoll(&output, 1, &time, while_asleep) > 0)
@@ -77,8 +77,7 @@ static bool print_change(const char *host, const struct census_snapshot *snapsho
 {
 	const char *comma = "";
 
-	if (watched->printed &&
-	    !memcmp(watched->states, snapshot->states, sizeof(watched->states)))
+	if (watched->printed && !memcmp(watched->states, snapshot->states, sizeof(watched->states)))
 		return true;
 	memcpy(watched->states, snapshot->states, sizeof(watched->states));
 	watched->printed = true;
@@ -116,8 +115,8 @@ static bool pulse_changed(struct census *census, struct watched *watched, bool *
 int run_stream(const struct options *options, struct census *census,
 	       struct census_snapshot *snapshots, struct census_error *error)
 {
-	const struct census_needs needs = { .states = options->states };
-	struct watched watched[MAX_HOSTS] = { 0 };
+	const struct census_needs needs = {.states = options->states};
+	struct watched watched[MAX_HOSTS] = {0};
 	bool changed = true, again = false, go_on = true, last = false;
 	int64_t walked = 0;
 	sigset_t while_asleep;
@@ -142,8 +141,8 @@ int run_stream(const struct options *options, struct census *census,
 		if (last)
 			break;
 		pause = (now_ns() - start) * IDLE_SHARE;
-		go_on = rest(pause > options->every ? pause : options->every, &while_asleep) ||
-			stopped;
+		go_on =
+		    rest(pause > options->every ? pause : options->every, &while_asleep) || stopped;
 	}
 	return CENSUS_OK;
 }

@@ -61,7 +61,7 @@ static void rows(FILE *out, const struct census_snapshot *snapshot)
 	if (snapshot->row_count == listening_rows(snapshot))
 		return;
 	fprintf(out, "  %-12s %-9s %8s", "STATE", "PORT", "COUNT");
-	for (int class = 0; class < CENSUS_CLASSES; class++)
+	for (int class = 0; class < CENSUS_CLASSES; class ++)
 		if (snapshot->classes[class])
 			fprintf(out, " %10s", census_class_name(class));
 	fprintf(out, snapshot->unread ? " %8s\n" : "\n", "unread");
@@ -72,7 +72,7 @@ static void rows(FILE *out, const struct census_snapshot *snapshot)
 			continue; /* each has a line of its own below */
 		fprintf(out, "  %-12s %-9s %8" PRIu64, census_state_name(row->state),
 			port_text(row->port, text, sizeof(text)), row->count);
-		for (int class = 0; class < CENSUS_CLASSES; class++)
+		for (int class = 0; class < CENSUS_CLASSES; class ++)
 			if (snapshot->classes[class])
 				cell(out, row->by_class[class], 10);
 		if (snapshot->unread)
@@ -139,8 +139,8 @@ static void listeners(FILE *out, const struct census_snapshot *snapshot)
 		fprintf(out, "  listener %s%s%s:%u", six ? "[" : "", address, six ? "]" : "",
 			listener->port);
 		if (listener->pid)
-			fprintf(out, ", %s pid %d", printable(listener->process, name, sizeof(name)),
-				listener->pid);
+			fprintf(out, ", %s pid %d",
+				printable(listener->process, name, sizeof(name)), listener->pid);
 		fprintf(out, ": %u of %u waiting for accept()\n", listener->recv_queue,
 			listener->backlog);
 	}
@@ -152,7 +152,8 @@ static void unaccepted(FILE *out, const struct census_snapshot *snapshot)
 
 	if (n)
 		fprintf(out,
-			"  %" PRIu64 " CLOSE_WAIT belong%s to no process yet: the peer closed before "
+			"  %" PRIu64
+			" CLOSE_WAIT belong%s to no process yet: the peer closed before "
 			"accept()\n",
 			n, n == 1 ? "s" : "");
 }
@@ -164,9 +165,11 @@ static void not_seen(FILE *out, const struct census_snapshot *snapshot)
 	uint64_t unreadable = snapshot->unreadable_processes;
 
 	if (snapshot->interrupted)
-		fputs("  not exact: the table kept changing during every attempt to read it\n", out);
+		fputs("  not exact: the table kept changing during every attempt to read it\n",
+		      out);
 	if (!snapshot->asked.owners && unknown) {
-		fprintf(out, "  not seen: the owners of %" PRIu64 " socket%s, they were not asked\n",
+		fprintf(out,
+			"  not seen: the owners of %" PRIu64 " socket%s, they were not asked\n",
 			unknown, plural(unknown));
 		return;
 	}

@@ -75,7 +75,7 @@ int tally_socket(struct census_host *host, struct census_snapshot *snapshot, uin
 		snapshot->rows = rows;
 		*number = (uint32_t)snapshot->row_count++;
 		row = &rows[*number];
-		*row = (struct census_row){ .state = state, .port = shown_port };
+		*row = (struct census_row){.state = state, .port = shown_port};
 	}
 	row->count++;
 	row->by_class[class]++;
@@ -93,14 +93,14 @@ int tally_descriptor(struct census_host *host, struct census_snapshot *snapshot,
 		return -1;
 	owner = *number < snapshot->owner_count ? &snapshot->owners[*number] : NULL;
 	if (!owner || owner->pid != pid || owner->state != state || owner->port != shown_port) {
-		owners = census_grow(snapshot->owners, snapshot->owner_count,
-				     &snapshot->owner_room, sizeof(*owners));
+		owners = census_grow(snapshot->owners, snapshot->owner_count, &snapshot->owner_room,
+				     sizeof(*owners));
 		if (!owners)
 			return -1;
 		snapshot->owners = owners;
 		*number = (uint32_t)snapshot->owner_count++;
 		owner = &owners[*number];
-		*owner = (struct census_owner){ .pid = pid, .state = state, .port = shown_port };
+		*owner = (struct census_owner){.pid = pid, .state = state, .port = shown_port};
 		snprintf(owner->process, sizeof(owner->process), "%s", name);
 	}
 	if (owner->descriptors < CENSUS_FDS)

@@ -53,10 +53,10 @@ static inline struct nlmsghdr *add_message(struct datagram *datagram, uint16_t t
 
 	assert_true(datagram->length + NLMSG_SPACE(size) <= sizeof(datagram->bytes));
 	*message = (struct nlmsghdr){
-		.nlmsg_len = (uint32_t)NLMSG_LENGTH(size),
-		.nlmsg_type = type,
-		.nlmsg_flags = flags,
-		.nlmsg_seq = RECORDED_SEQUENCE,
+	    .nlmsg_len = (uint32_t)NLMSG_LENGTH(size),
+	    .nlmsg_type = type,
+	    .nlmsg_flags = flags,
+	    .nlmsg_seq = RECORDED_SEQUENCE,
 	};
 	if (size)
 		memcpy(NLMSG_DATA(message), payload, size);
@@ -68,10 +68,10 @@ static inline void add_socket(struct datagram *datagram, uint8_t state, uint16_t
 			      uint16_t peer_port, uint32_t inode, uint32_t recv_queue)
 {
 	struct inet_diag_msg msg = {
-		.idiag_family = AF_INET,
-		.idiag_state = state,
-		.idiag_rqueue = recv_queue,
-		.idiag_inode = inode,
+	    .idiag_family = AF_INET,
+	    .idiag_state = state,
+	    .idiag_rqueue = recv_queue,
+	    .idiag_inode = inode,
 	};
 
 	msg.id.idiag_sport = htons(port);

@@ -11,7 +11,7 @@ struct script {
 		uint16_t flags;
 		int32_t status;
 		bool no_socket;
-	} *steps;
+	} * steps;
 	size_t count, next;
 	uint32_t sequence, states;
 	unsigned int requests;
@@ -41,7 +41,7 @@ static ssize_t script_send(void *context, const void *bytes, size_t length)
 static ssize_t script_receive(void *context, void *buffer, size_t size)
 {
 	struct script *script = context;
-	struct datagram datagram = { 0 };
+	struct datagram datagram = {0};
 	const struct step *step;
 
 	assert_true(script->next < script->count); /* else it would wait for ever */
@@ -54,7 +54,7 @@ static ssize_t script_receive(void *context, void *buffer, size_t size)
 		add_socket(&datagram, CENSUS_CLOSE_WAIT, 9000, 1, 1, 0);
 	if (step->type)
 		add_message(&datagram, step->type, step->flags,
-			    &(struct nlmsgerr){ .error = step->status }, sizeof(struct nlmsgerr));
+			    &(struct nlmsgerr){.error = step->status}, sizeof(struct nlmsgerr));
 	assert_true(datagram.length <= size);
 	memcpy(buffer, datagram.bytes, datagram.length);
 	for (struct nlmsghdr *message = buffer;
@@ -85,25 +85,34 @@ static void tally_socket_seen(const struct census_socket *socket, void *data)
 static int dump(struct script *script, struct tally *tally, bool *interrupted,
 		struct census_error *error)
 {
-	const struct census_transport transport = { script_send, script_receive, script };
-	const struct census_sink sink = { tally_begin, tally_socket_seen, tally };
+	const struct census_transport transport = {script_send, script_receive, script};
+	const struct census_sink sink = {tally_begin, tally_socket_seen, tally};
 
-	*tally = (struct tally){ 0 };
+	*tally = (struct tally){0};
 	*interrupted = false;
 	return census_dump(&transport, CENSUS_BIT(CENSUS_CLOSE_WAIT), &sink, interrupted, error);
 }
 
 #define RUN(script_, ...)                                                                          \
-	const struct step steps[] = { __VA_ARGS__ };                                               \
-	struct script script_ = { .steps = steps, .count = sizeof(steps) / sizeof(steps[0]) };     \
-	struct census_error error = { 0 };                                                         \
+	const struct step steps[] = {__VA_ARGS__};                                                 \
+	struct script script_ = {.steps = steps, .count = sizeof(steps) / sizeof(steps[0])};       \
+	struct census_error error = {0};                                                           \
 	struct tally tally;                                                                        \
 	bool interrupted;                                                                          \
 	int result = dump(&script_, &tally, &interrupted, &error)
 
-#define GO_ON { .type = 0 }
-#define END { .type = NLMSG_DONE }
-#define END_INTERRUPTED { .type = NLMSG_DONE, .flags = NLM_F_DUMP_INTR }
+#define GO_ON                                                                                      \
+	{                                                                                          \
+		.type = 0                                                                          \
+	}
+#define END                                                                                        \
+	{                                                                                          \
+		.type = NLMSG_DONE                                                                 \
+	}
+#define END_INTERRUPTED                                                                            \
+	{                                                                                          \
+		.type = NLMSG_DONE, .flags = NLM_F_DUMP_INTR                                       \
+	}
 
 static void several_replies(void **state)
 {
@@ -128,7 +137,7 @@ static void narrow_mask(void **state)
 /* The first attempt is read to its end, then all starts again from zero. */
 static void interrupted_is_repeated(void **state)
 {
-	RUN(script, { .flags = 0 }, END_INTERRUPTED, END);
+	RUN(script, {.flags = 0}, END_INTERRUPTED, END);
 
 	(void)state;
 	assert_int_equal(result, 0);
@@ -152,7 +161,7 @@ static void always_interrupted_is_told(void **state)
 
 static void lost_replies_are_repeated(void **state)
 {
-	RUN(script, GO_ON, { .error = ENOBUFS }, END, END);
+	RUN(script, GO_ON, {.error = ENOBUFS}, END, END);
 
 	(void)state;
 	assert_int_equal(result, 0);
@@ -163,7 +172,7 @@ static void lost_replies_are_repeated(void **state)
 
 static void signals_do_no_harm(void **state)
 {
-	RUN(script, { .error = EINTR }, GO_ON, { .error = EINTR }, END);
+	RUN(script, {.error = EINTR}, GO_ON, {.error = EINTR}, END);
 
 	(void)state;
 	assert_int_equal(result, 0);
@@ -173,7 +182,7 @@ static void signals_do_no_harm(void **state)
 
 static void busy_is_repeated(void **state)
 {
-	RUN(script, { .type = NLMSG_ERROR, .status = -EBUSY, .no_socket = true }, END);
+	RUN(script, {.type = NLMSG_ERROR, .status = -EBUSY, .no_socket = true}, END);
 
 	(void)state;
 	assert_int_equal(result, 0);
@@ -183,7 +192,7 @@ static void busy_is_repeated(void **state)
 
 static void no_module(void **state)
 {
-	RUN(script, { .type = NLMSG_ERROR, .status = -ENOENT, .no_socket = true });
+	RUN(script, {.type = NLMSG_ERROR, .status = -ENOENT, .no_socket = true});
 
 	(void)state;
 	assert_int_equal(result, -1);
@@ -193,7 +202,7 @@ static void no_module(void **state)
 
 static void forbidden(void **state)
 {
-	RUN(script, { .type = NLMSG_DONE, .status = -EPERM, .no_socket = true });
+	RUN(script, {.type = NLMSG_DONE, .status = -EPERM, .no_socket = true});
 
 	(void)state;
 	assert_int_equal(result, -1);
@@ -202,7 +211,7 @@ static void forbidden(void **state)
 
 static void nonsense(void **state)
 {
-	RUN(script, { .type = 77 });
+	RUN(script, {.type = 77});
 
 	(void)state;
 	assert_int_equal(result, -1);
@@ -211,7 +220,7 @@ static void nonsense(void **state)
 
 static void ends_early(void **state)
 {
-	RUN(script, { .no_socket = true });
+	RUN(script, {.no_socket = true});
 
 	(void)state;
 	assert_int_equal(result, -1);
@@ -220,7 +229,7 @@ static void ends_early(void **state)
 
 static void receive_fails(void **state)
 {
-	RUN(script, { .error = EIO });
+	RUN(script, {.error = EIO});
 
 	(void)state;
 	assert_int_equal(result, -1);
@@ -229,7 +238,7 @@ static void receive_fails(void **state)
 
 static void send_fails(void **state)
 {
-	struct script script = { .send_error = EOPNOTSUPP };
+	struct script script = {.send_error = EOPNOTSUPP};
 	struct census_error error;
 	struct tally tally;
 	bool interrupted;
@@ -244,8 +253,11 @@ static void send_fails(void **state)
 static void twice_in_one_walk(void **state)
 {
 	struct census_window *window = census_window_new();
-	struct census_socket a = { .family = AF_INET, .state = CENSUS_ESTABLISHED, .port = 9000,
-				   .peer_port = 1, .cookie = 1 };
+	struct census_socket a = {.family = AF_INET,
+				  .state = CENSUS_ESTABLISHED,
+				  .port = 9000,
+				  .peer_port = 1,
+				  .cookie = 1};
 	struct census_socket b = a;
 
 	(void)state;
@@ -266,7 +278,7 @@ static void every_part_of_the_tuple_counts(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < 8; i++)
-		variants[i] = (struct census_socket){ .family = AF_INET6, .state = 1, .port = 9000 };
+		variants[i] = (struct census_socket){.family = AF_INET6, .state = 1, .port = 9000};
 	variants[1].port++;
 	variants[2].peer_port++;
 	variants[3].address[1]++;
@@ -285,7 +297,8 @@ static void every_part_of_the_tuple_counts(void **state)
 static void listeners_of_one_port(void **state)
 {
 	struct census_window *window = census_window_new();
-	struct census_socket a = { .family = AF_INET, .state = CENSUS_LISTEN, .port = 80, .cookie = 1 };
+	struct census_socket a = {
+	    .family = AF_INET, .state = CENSUS_LISTEN, .port = 80, .cookie = 1};
 	struct census_socket b = a;
 
 	(void)state;
@@ -300,7 +313,7 @@ static void listeners_of_one_port(void **state)
 static void far_apart(void **state)
 {
 	struct census_window *window = census_window_new();
-	struct census_socket socket = { .family = AF_INET, .state = 1, .port = 9000 };
+	struct census_socket socket = {.family = AF_INET, .state = 1, .port = 9000};
 
 	(void)state;
 	for (uint32_t i = 0; i < 100000; i++) {
@@ -321,23 +334,23 @@ static void far_apart(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(several_replies),
-		cmocka_unit_test(narrow_mask),
-		cmocka_unit_test(interrupted_is_repeated),
-		cmocka_unit_test(always_interrupted_is_told),
-		cmocka_unit_test(lost_replies_are_repeated),
-		cmocka_unit_test(signals_do_no_harm),
-		cmocka_unit_test(busy_is_repeated),
-		cmocka_unit_test(no_module),
-		cmocka_unit_test(forbidden),
-		cmocka_unit_test(nonsense),
-		cmocka_unit_test(ends_early),
-		cmocka_unit_test(receive_fails),
-		cmocka_unit_test(send_fails),
-		cmocka_unit_test(twice_in_one_walk),
-		cmocka_unit_test(every_part_of_the_tuple_counts),
-		cmocka_unit_test(listeners_of_one_port),
-		cmocka_unit_test(far_apart),
+	    cmocka_unit_test(several_replies),
+	    cmocka_unit_test(narrow_mask),
+	    cmocka_unit_test(interrupted_is_repeated),
+	    cmocka_unit_test(always_interrupted_is_told),
+	    cmocka_unit_test(lost_replies_are_repeated),
+	    cmocka_unit_test(signals_do_no_harm),
+	    cmocka_unit_test(busy_is_repeated),
+	    cmocka_unit_test(no_module),
+	    cmocka_unit_test(forbidden),
+	    cmocka_unit_test(nonsense),
+	    cmocka_unit_test(ends_early),
+	    cmocka_unit_test(receive_fails),
+	    cmocka_unit_test(send_fails),
+	    cmocka_unit_test(twice_in_one_walk),
+	    cmocka_unit_test(every_part_of_the_tuple_counts),
+	    cmocka_unit_test(listeners_of_one_port),
+	    cmocka_unit_test(far_apart),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

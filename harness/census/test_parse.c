@@ -25,8 +25,8 @@ static void see(const struct census_socket *socket, void *data)
 static enum census_parse parse(const void *bytes, size_t length, struct seen *seen,
 			       struct census_reply *reply)
 {
-	*seen = (struct seen){ 0 };
-	*reply = (struct census_reply){ 0 };
+	*seen = (struct seen){0};
+	*reply = (struct census_reply){0};
 	return census_parse(bytes, length, RECORDED_SEQUENCE, see, seen, reply);
 }
 
@@ -34,10 +34,10 @@ static void all_states(void **state)
 {
 	/* As record.py made them. */
 	static const unsigned int expected[CENSUS_STATES] = {
-		[CENSUS_ESTABLISHED] = 7,  [CENSUS_SYN_SENT] = 2,  [CENSUS_SYN_RECEIVED] = 1,
-		[CENSUS_FIN_WAIT1] = 1,	   [CENSUS_FIN_WAIT2] = 6, [CENSUS_TIME_WAIT] = 1,
-		[CENSUS_CLOSE_WAIT] = 4,   [CENSUS_LAST_ACK] = 1,  [CENSUS_LISTEN] = 9,
-		[CENSUS_CLOSING] = 1,
+	    [CENSUS_ESTABLISHED] = 7, [CENSUS_SYN_SENT] = 2,  [CENSUS_SYN_RECEIVED] = 1,
+	    [CENSUS_FIN_WAIT1] = 1,   [CENSUS_FIN_WAIT2] = 6, [CENSUS_TIME_WAIT] = 1,
+	    [CENSUS_CLOSE_WAIT] = 4,  [CENSUS_LAST_ACK] = 1,  [CENSUS_LISTEN] = 9,
+	    [CENSUS_CLOSING] = 1,
 	};
 	struct census_reply reply;
 	struct seen seen;
@@ -125,12 +125,12 @@ static void flipped_bits(void **state)
 
 static void hostile_lengths(void **state)
 {
-	static const uint32_t lengths[] = { 0,		1,	    15,		0x7fffffff, 0x80000000,
-					    0x80000010, 0xfffffff0, 0xffffffff, 4096 };
+	static const uint32_t lengths[] = {
+	    0, 1, 15, 0x7fffffff, 0x80000000, 0x80000010, 0xfffffff0, 0xffffffff, 4096};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
-		struct datagram datagram = { 0 };
+		struct datagram datagram = {0};
 		struct census_reply reply;
 		struct seen seen;
 		struct nlmsghdr *message;
@@ -147,15 +147,15 @@ static void hostile_lengths(void **state)
 
 static void short_messages(void **state)
 {
-	static const uint16_t types[] = { NLMSG_ERROR, TCPDIAG_GETSOCK, SOCK_DIAG_BY_FAMILY };
-	const unsigned char zeros[sizeof(struct inet_diag_msg)] = { 0 };
+	static const uint16_t types[] = {NLMSG_ERROR, TCPDIAG_GETSOCK, SOCK_DIAG_BY_FAMILY};
+	const unsigned char zeros[sizeof(struct inet_diag_msg)] = {0};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
 		size_t whole = types[i] == NLMSG_ERROR ? sizeof(struct nlmsgerr) : sizeof(zeros);
 
 		for (size_t size = 0; size < whole; size++) {
-			struct datagram datagram = { 0 };
+			struct datagram datagram = {0};
 			struct census_reply reply;
 			struct seen seen;
 
@@ -173,8 +173,8 @@ static void attribute_overrun(void **state)
 	struct {
 		struct inet_diag_msg msg;
 		uint16_t length, type;
-	} body = { .length = 0xffff, .type = INET_DIAG_SHUTDOWN };
-	struct datagram datagram = { 0 };
+	} body = {.length = 0xffff, .type = INET_DIAG_SHUTDOWN};
+	struct datagram datagram = {0};
 	struct census_reply reply;
 	struct seen seen;
 
@@ -189,7 +189,7 @@ static void attribute_overrun(void **state)
 
 static void what_is_not_a_tcp_state(void **state)
 {
-	struct datagram datagram = { 0 };
+	struct datagram datagram = {0};
 	struct census_reply reply;
 	struct seen seen;
 
@@ -205,7 +205,7 @@ static void what_is_not_a_tcp_state(void **state)
 
 static void fields(void **state)
 {
-	struct datagram datagram = { 0 };
+	struct datagram datagram = {0};
 	struct census_reply reply;
 	struct seen seen;
 
@@ -230,23 +230,23 @@ static void ends_and_errors(void **state)
 		enum census_parse result;
 		int error;
 	} cases[] = {
-		{ NLMSG_DONE, 0, CENSUS_DONE, 0 },
-		{ NLMSG_DONE, 5, CENSUS_DONE, 0 },
-		{ NLMSG_DONE, -2, CENSUS_KERNEL_ERROR, 2 },
-		{ NLMSG_DONE, INT32_MIN, CENSUS_KERNEL_ERROR, INT32_MAX },
-		{ NLMSG_ERROR, 0, CENSUS_MORE, 0 }, /* an acknowledgement */
-		{ NLMSG_ERROR, -95, CENSUS_KERNEL_ERROR, 95 },
-		{ NLMSG_ERROR, 95, CENSUS_MALFORMED, 0 },
-		{ NLMSG_ERROR, INT32_MIN, CENSUS_MALFORMED, 0 },
-		{ NLMSG_NOOP, 0, CENSUS_MORE, 0 },
-		{ NLMSG_OVERRUN, 0, CENSUS_MALFORMED, 0 },
-		{ 77, 0, CENSUS_MALFORMED, 0 },
+	    {NLMSG_DONE, 0, CENSUS_DONE, 0},
+	    {NLMSG_DONE, 5, CENSUS_DONE, 0},
+	    {NLMSG_DONE, -2, CENSUS_KERNEL_ERROR, 2},
+	    {NLMSG_DONE, INT32_MIN, CENSUS_KERNEL_ERROR, INT32_MAX},
+	    {NLMSG_ERROR, 0, CENSUS_MORE, 0}, /* an acknowledgement */
+	    {NLMSG_ERROR, -95, CENSUS_KERNEL_ERROR, 95},
+	    {NLMSG_ERROR, 95, CENSUS_MALFORMED, 0},
+	    {NLMSG_ERROR, INT32_MIN, CENSUS_MALFORMED, 0},
+	    {NLMSG_NOOP, 0, CENSUS_MORE, 0},
+	    {NLMSG_OVERRUN, 0, CENSUS_MALFORMED, 0},
+	    {77, 0, CENSUS_MALFORMED, 0},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct nlmsgerr payload = { .error = cases[i].status };
-		struct datagram datagram = { 0 };
+		struct nlmsgerr payload = {.error = cases[i].status};
+		struct datagram datagram = {0};
 		struct census_reply reply;
 		struct seen seen;
 
@@ -259,7 +259,7 @@ static void ends_and_errors(void **state)
 
 static void interrupted_is_told(void **state)
 {
-	struct datagram datagram = { 0 };
+	struct datagram datagram = {0};
 	struct census_reply reply;
 	struct seen seen;
 
@@ -272,7 +272,7 @@ static void interrupted_is_told(void **state)
 /* Replies that are left over from a dump that was given up must not end this one. */
 static void other_sequence_is_passed_over(void **state)
 {
-	struct datagram datagram = { 0 };
+	struct datagram datagram = {0};
 	struct census_reply reply;
 	struct seen seen;
 
@@ -287,19 +287,19 @@ static void other_sequence_is_passed_over(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(all_states),
-		cmocka_unit_test(nothing_to_list),
-		cmocka_unit_test(refused),
-		cmocka_unit_test(truncated_everywhere),
-		cmocka_unit_test(flipped_bits),
-		cmocka_unit_test(hostile_lengths),
-		cmocka_unit_test(short_messages),
-		cmocka_unit_test(attribute_overrun),
-		cmocka_unit_test(what_is_not_a_tcp_state),
-		cmocka_unit_test(fields),
-		cmocka_unit_test(ends_and_errors),
-		cmocka_unit_test(interrupted_is_told),
-		cmocka_unit_test(other_sequence_is_passed_over),
+	    cmocka_unit_test(all_states),
+	    cmocka_unit_test(nothing_to_list),
+	    cmocka_unit_test(refused),
+	    cmocka_unit_test(truncated_everywhere),
+	    cmocka_unit_test(flipped_bits),
+	    cmocka_unit_test(hostile_lengths),
+	    cmocka_unit_test(short_messages),
+	    cmocka_unit_test(attribute_overrun),
+	    cmocka_unit_test(what_is_not_a_tcp_state),
+	    cmocka_unit_test(fields),
+	    cmocka_unit_test(ends_and_errors),
+	    cmocka_unit_test(interrupted_is_told),
+	    cmocka_unit_test(other_sequence_is_passed_over),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,6 +13,7 @@
 #include <inttypes.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define STEP 1000000 /* 1 ms between counts, more when a count costs more */
 
@@ -61,8 +62,8 @@ static int check_sense(const struct wait *wait, struct census_error *error)
 {
 	for (size_t i = 0; i < wait->expr.var_count; i++) {
 		const struct census_var *var = &wait->expr.var[i];
-		bool by_class = var->kind == CENSUS_VAR_STATE_CLASS ||
-				var->kind == CENSUS_VAR_CLASS;
+		bool by_class =
+		    var->kind == CENSUS_VAR_STATE_CLASS || var->kind == CENSUS_VAR_CLASS;
 
 		if (wait->options->pid_count &&
 		    ((by_class && var->class != CENSUS_OWNED) ||
@@ -83,11 +84,11 @@ static int prepare(struct wait *wait, struct census_error *error)
 {
 	const char *hosts[MAX_HOSTS];
 	struct census_names names = {
-		.hosts = hosts,
-		.host_count = census_host_count(wait->census),
-		.counters = &wait->snapshots[0].counters,
+	    .hosts = hosts,
+	    .host_count = census_host_count(wait->census),
+	    .counters = &wait->snapshots[0].counters,
 	};
-	struct census_needs counters = { .counters = true };
+	struct census_needs counters = {.counters = true};
 
 	/* Which counters there are, only the kernel knows. */
 	if (census_take(wait->census, &counters, wait->snapshots, error) < 0)
@@ -128,9 +129,11 @@ static int sample(struct wait *wait, const struct census_needs *needs, struct ce
 		if (census_value_hidden(var, wait->snapshots, hosts))
 			return census_fail(error, CENSUS_CANNOT,
 					   "cannot tell %s: there are processes whose descriptors "
-					   "may not be read (%" PRIu64 "); run census as root, or "
-					   "name a process of your own with --pid",
-					   var->text, unreadable(wait));
+					   "may not be read (%" PRIu64
+					   "); %sname a process of your "
+					   "own with --pid",
+					   var->text, unreadable(wait),
+					   geteuid() ? "run census as root, or " : "");
 		if (wait->options->verbose && value != wait->value[i])
 			fprintf(stderr, "census: %.3f s: %s is %" PRId64 "\n",
 				(double)(now_ns() - wait->start) / 1e9, var->text, value);
@@ -143,7 +146,7 @@ static int sample(struct wait *wait, const struct census_needs *needs, struct ce
 
 static void rest(int64_t ns)
 {
-	struct timespec time = { ns / 1000000000, ns % 1000000000 };
+	struct timespec time = {ns / 1000000000, ns % 1000000000};
 
 	if (ns > 0)
 		nanosleep(&time, NULL);
@@ -192,7 +195,8 @@ static int poll_until(struct wait *wait, struct census_error *error)
 			wait->held = true;
 			return CENSUS_OK;
 		}
-		/* The last count before the deadline, or before the hold ends, is made just then. */
+		/* The last count before the deadline, or before the hold ends, is made just then.
+		 */
 		left = (holds ? wait->begun + options->hold : wait->start + options->within) -
 		       now_ns();
 		pause = cost * 2 > STEP ? cost * 2 : STEP;
@@ -203,7 +207,7 @@ static int poll_until(struct wait *wait, struct census_error *error)
 int run_until(const struct options *options, struct census *census,
 	      struct census_snapshot *snapshots, struct census_error *error)
 {
-	struct wait wait = { .options = options, .census = census, .snapshots = snapshots };
+	struct wait wait = {.options = options, .census = census, .snapshots = snapshots};
 	int code;
 
 	if (prepare(&wait, error) < 0)

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SIZE 4096	  /* sockets remembered; a power of two, like the next */
+#define SIZE 4096 /* sockets remembered; a power of two, like the next */
 #define HEADS (2 * SIZE)
 
 struct key {
@@ -59,8 +59,8 @@ void census_window_clear(struct census_window *window)
 
 static uint32_t hash(const struct key *key)
 {
-	const uint32_t words[] = { key->address[0], key->address[3], key->peer[0], key->peer[3],
-				   key->ports,	    key->cookie[0] };
+	const uint32_t words[] = {key->address[0], key->address[3], key->peer[0],
+				  key->peer[3],	   key->ports,	    key->cookie[0]};
 	uint32_t h = 0x9e3779b9;
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
@@ -73,9 +73,9 @@ static uint32_t hash(const struct key *key)
 bool census_window_seen(struct census_window *window, const struct census_socket *socket)
 {
 	struct key key = {
-		.ports = (uint32_t)socket->port << 16 | socket->peer_port,
-		.interface = socket->interface,
-		.family = socket->family,
+	    .ports = (uint32_t)socket->port << 16 | socket->peer_port,
+	    .interface = socket->interface,
+	    .family = socket->family,
 	};
 	uint64_t *head, number;
 

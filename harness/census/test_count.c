@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: MIT */
+/* Classes, sums and rows, from datagrams to a snapshot, with a kernel that only replays. */
+#include "census/test_common.h"
+
+struct replay {
+	const unsigned char *bytes;
+	size_t length;
+	uint32_t sequence, states;
+};
+
+static ssize_t replay_send(void *context, const void *bytes, size_t length)
+{
+	struct replay *replay = context;
+	const struct inet_diag_req *wanted = NLMSG_DATA((const struct nlmsghdr *)bytes);
+
+	replay->sequence = ((const struct nlmsghdr *)bytes)->nlmsg_seq;
+	replay->states = wanted->idiag_states;
+	return (ssize_t)length;
+}
+
+/* Like the kernel, answer with the request's sequence number. */
+static ssize_t replay_receive(void *context, void *buffer, size_t size)
+{
+	struct replay *replay = context;
+
+	assert_true(replay->length <= size);
+	memcpy(buffer, replay->bytes, replay->length);
+	for (size_t at = 0; at < replay->length;) {
+		struct nlmsghdr *message = (void *)((unsigned char *)buffer + at);
+
+		message->nlmsg_seq = replay->sequence;
+		at += NLMSG_ALIGN(message->nlmsg_len);
+	}
+	return (ssize_t)replay->length;
+}
+
+struct fixture {
+	struct census *census;
+	struct replay replay;
+	struct datagram datagram;
+	struct census_snapshot snapshot;
+};
+
+static int set_up(void **state)
+{
+	struct fixture *fixture = calloc(1, sizeof(*fixture));
+	struct census_host *host = calloc(1, sizeof(*host));
+
+	host->snmp = host->netstat = host->sockstat = host->sockstat6 = host->port_range = -1;
+	host->transport = (struct census_transport){replay_send, replay_receive, &fixture->replay};
+	fixture->census = census_new();
+	fixture->census->hosts = calloc(1, sizeof(*fixture->census->hosts));
+	fixture->census->hosts[0] = host;
+	fixture->census->host_count = 1;
+	*state = fixture;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *fixture = *state;
+
+	fixture->census->hosts[0]->transport.context = NULL; /* no netlink socket to close */
+	census_free(fixture->census);
+	census_snapshot_clear(&fixture->snapshot);
+	free(fixture);
+	return 0;
+}
+
+static const struct census_row *row_of(const struct census_snapshot *snapshot, int state,
+				       uint16_t port)
+{
+	for (size_t i = 0; i < snapshot->row_count; i++)
+		if (snapshot->rows[i].state == state && snapshot->rows[i].port == port)
+			return &snapshot->rows[i];
+	fail_msg("no row for state %d, port %u", state, port);
+	return NULL;
+}
+
+static struct census_snapshot *take(struct fixture *fixture, struct census_needs needs)
+{
+	struct census_error error = {0};
+
+	if (fixture->datagram.length)
+		fixture->replay = (struct replay){.bytes = fixture->datagram.bytes,
+						  .length = fixture->datagram.length};
+	if (census_take(fixture->census, &needs, &fixture->snapshot, &error) < 0)
+		fail_msg("%s", error.text);
+	return &fixture->snapshot;
+}
+
+#define COUNTED                                                                                    \
+	(struct census_needs)                                                                      \
+	{                                                                                          \
+		.states = CENSUS_ALL_STATES, .rows = true                                          \
+	}
+
+static void recorded_dump(void **state)
+{
+	struct fixture *fixture = *state;
+	struct census_snapshot *snapshot;
+	size_t length;
+	unsigned char *bytes = recorded("all_states.bin", &length);
+
+	fixture->replay = (struct replay){.bytes = bytes, .length = length};
+	snapshot = take(fixture, COUNTED);
+	assert_int_equal(snapshot->states[CENSUS_CLOSE_WAIT], 4);
+	assert_int_equal(snapshot->by_class[CENSUS_CLOSE_WAIT][CENSUS_UNACCEPTED], 1);
+	assert_int_equal(snapshot->by_class[CENSUS_FIN_WAIT2][CENSUS_ORPHAN], 4);
+	assert_int_equal(snapshot->by_class[CENSUS_SYN_RECEIVED][CENSUS_UNACCEPTED], 1);
+	assert_int_equal(snapshot->classes[CENSUS_UNACCEPTED], 3);
+	assert_int_equal(snapshot->classes[CENSUS_ORPHAN], 6);
+	assert_int_equal(snapshot->classes[CENSUS_TIMEWAIT], 1);
+	assert_int_equal(snapshot->classes[CENSUS_UNKNOWN], 23); /* nobody asked for owners */
+	assert_int_equal(snapshot->unread, 3);
+	assert_int_equal(snapshot->listener_count, 9);
+	assert_int_equal(snapshot->accept_queue, 2);
+	assert_int_equal(row_of(snapshot, CENSUS_CLOSE_WAIT, 9002)->count, 3);
+	assert_int_equal(row_of(snapshot, CENSUS_CLOSE_WAIT, 9002)->unread, 2);
+	assert_int_equal(row_of(snapshot, CENSUS_FIN_WAIT2, 0)->count, 6);
+	free(bytes);
+}
+
+static void classes(void **state)
+{
+	static const struct {
+		uint8_t state;
+		uint32_t inode;
+		bool held;
+		enum census_class class;
+	} cases[] = {
+	    {CENSUS_ESTABLISHED, 7, true, CENSUS_OWNED},
+	    {CENSUS_ESTABLISHED, 7, false, CENSUS_UNKNOWN},
+	    {CENSUS_ESTABLISHED, 0, false, CENSUS_UNACCEPTED},
+	    {CENSUS_CLOSE_WAIT, 0, false, CENSUS_UNACCEPTED},
+	    {CENSUS_CLOSE_WAIT, 7, true, CENSUS_OWNED},
+	    {CENSUS_SYN_RECEIVED, 0, false, CENSUS_UNACCEPTED},
+	    {CENSUS_FIN_WAIT1, 0, false, CENSUS_ORPHAN},
+	    {CENSUS_FIN_WAIT2, 0, false, CENSUS_ORPHAN},
+	    {CENSUS_FIN_WAIT2, 7, true, CENSUS_OWNED}, /* shutdown(), not close() */
+	    {CENSUS_CLOSING, 0, false, CENSUS_ORPHAN},
+	    {CENSUS_LAST_ACK, 0, false, CENSUS_ORPHAN},
+	    {CENSUS_LAST_ACK, 7, true, CENSUS_OWNED},
+	    {CENSUS_TIME_WAIT, 0, false, CENSUS_TIMEWAIT},
+	    {CENSUS_LISTEN, 7, false, CENSUS_UNKNOWN},
+	    {CENSUS_SYN_SENT, 0, false, CENSUS_UNKNOWN},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct census_socket socket = {.state = cases[i].state, .inode = cases[i].inode};
+
+		assert_int_equal(census_classify(&socket, cases[i].held), cases[i].class);
+	}
+}
+
+static void duplicates_count_once(void **state)
+{
+	struct fixture *fixture = *state;
+	struct census_snapshot *snapshot;
+
+	add_socket(&fixture->datagram, CENSUS_ESTABLISHED, 9000, 1, 11, 0);
+	add_socket(&fixture->datagram, CENSUS_ESTABLISHED, 9000, 2, 12, 0);
+	add_socket(&fixture->datagram, CENSUS_ESTABLISHED, 9000, 1, 11, 0);
+	add_socket(&fixture->datagram, CENSUS_TIME_WAIT, 9000, 2, 0, 0);
+	add_done(&fixture->datagram, 0);
+	snapshot = take(fixture, COUNTED);
+	assert_int_equal(snapshot->states[CENSUS_ESTABLISHED], 2);
+	assert_int_equal(snapshot->states[CENSUS_TIME_WAIT], 0);
+	snapshot = take(fixture, COUNTED); /* and again, in a walk of its own */
+	assert_int_equal(snapshot->states[CENSUS_ESTABLISHED], 2);
+}
+
+static void ephemeral_ports_are_one_row(void **state)
+{
+	struct fixture *fixture = *state;
+	struct census_snapshot *snapshot;
+
+	add_socket(&fixture->datagram, CENSUS_LISTEN, 40000, 0, 10, 0); /* a service all the same */
+	add_socket(&fixture->datagram, CENSUS_ESTABLISHED, 40000, 1, 11, 0);
+	add_socket(&fixture->datagram, CENSUS_ESTABLISHED, 40001, 1, 12, 0);
+	add_socket(&fixture->datagram, CENSUS_ESTABLISHED, 40002, 1, 13, 0);
+	add_socket(&fixture->datagram, CENSUS_ESTABLISHED, 80, 1, 14, 0);
+	add_done(&fixture->datagram, 0);
+	snapshot = take(fixture, COUNTED);
+	assert_int_equal(snapshot->row_count, 4);
+	assert_int_equal(row_of(snapshot, CENSUS_ESTABLISHED, 40000)->count, 1);
+	assert_int_equal(row_of(snapshot, CENSUS_ESTABLISHED, 0)->count, 2);
+	assert_int_equal(row_of(snapshot, CENSUS_ESTABLISHED, 80)->count, 1);
+}
+
+static void only_the_port_asked(void **state)
+{
+	struct fixture *fixture = *state;
+	struct census_error error;
+	struct census_snapshot *snapshot;
+
+	assert_int_equal(census_add_port(fixture->census, 0, &error), -1);
+	assert_int_equal(census_add_port(fixture->census, 65536, &error), -1);
+	assert_int_equal(census_add_port(fixture->census, 40001, &error), 0);
+	add_socket(&fixture->datagram, CENSUS_LISTEN, 9000, 0, 10, 3);
+	add_socket(&fixture->datagram, CENSUS_CLOSE_WAIT, 9000, 1, 11, 1);
+	add_socket(&fixture->datagram, CENSUS_CLOSE_WAIT, 40001, 1, 12, 1);
+	add_done(&fixture->datagram, 0);
+	snapshot = take(fixture, COUNTED);
+	assert_int_equal(snapshot->states[CENSUS_CLOSE_WAIT], 1);
+	assert_int_equal(snapshot->states[CENSUS_LISTEN], 0);
+	assert_int_equal(snapshot->accept_queue, 0);
+	assert_int_equal(snapshot->unread, 1);
+	assert_int_equal(row_of(snapshot, CENSUS_CLOSE_WAIT, 40001)->count, 1);
+
+	/* To tell ghosts, sockets on other ports are remembered, but still not counted. */
+	snapshot =
+	    take(fixture, (struct census_needs){
+			      .states = CENSUS_ALL_STATES, .owners = true, .descriptors = true});
+	assert_int_equal(snapshot->states[CENSUS_CLOSE_WAIT], 1);
+	assert_int_equal(snapshot->classes[CENSUS_UNKNOWN], 1);
+}
+
+static void only_the_states_asked(void **state)
+{
+	struct fixture *fixture = *state;
+	struct census_snapshot *snapshot;
+
+	add_socket(&fixture->datagram, CENSUS_LISTEN, 40000, 0, 10, 3);
+	add_socket(&fixture->datagram, CENSUS_CLOSE_WAIT, 40000, 1, 11, 1);
+	add_done(&fixture->datagram, 0);
+	snapshot = take(fixture, (struct census_needs){.states = CENSUS_BIT(CENSUS_CLOSE_WAIT)});
+	assert_int_equal(fixture->replay.states, CENSUS_BIT(CENSUS_CLOSE_WAIT));
+	assert_int_equal(snapshot->row_count, 0);
+
+	/* For rows the listeners are listed as well, to know the services, but not counted. */
+	snapshot = take(
+	    fixture, (struct census_needs){.states = CENSUS_BIT(CENSUS_CLOSE_WAIT), .rows = true});
+	assert_int_equal(fixture->replay.states,
+			 CENSUS_BIT(CENSUS_CLOSE_WAIT) | CENSUS_BIT(CENSUS_LISTEN));
+	assert_int_equal(snapshot->states[CENSUS_LISTEN], 0);
+	assert_int_equal(snapshot->accept_queue, 0);
+	assert_int_equal(snapshot->row_count, 1);
+	assert_int_equal(row_of(snapshot, CENSUS_CLOSE_WAIT, 40000)->count, 1);
+}
+
+/* /proc is read, but no process of "the host" exists: nothing may be called owned. */
+static void without_processes_all_is_unknown(void **state)
+{
+	struct fixture *fixture = *state;
+	struct census_snapshot *snapshot;
+
+	add_socket(&fixture->datagram, CENSUS_CLOSE_WAIT, 9000, 1, 11, 1);
+	add_socket(&fixture->datagram, CENSUS_CLOSE_WAIT, 9000, 2, 0, 1);
+	add_done(&fixture->datagram, 0);
+	snapshot =
+	    take(fixture, (struct census_needs){.states = CENSUS_ALL_STATES, .owners = true});
+	assert_int_equal(snapshot->by_class[CENSUS_CLOSE_WAIT][CENSUS_OWNED], 0);
+	assert_int_equal(snapshot->by_class[CENSUS_CLOSE_WAIT][CENSUS_UNKNOWN], 1);
+	assert_int_equal(snapshot->by_class[CENSUS_CLOSE_WAIT][CENSUS_UNACCEPTED], 1);
+	assert_int_equal(snapshot->states[CENSUS_CLOSE_WAIT], 2);
+}
+
+static void descriptors_by_process(void **state)
+{
+	struct fixture *fixture = *state;
+	struct census_host *host = fixture->census->hosts[0];
+	struct census_snapshot *snapshot = &fixture->snapshot;
+
+	for (int fd = 0; fd < 10; fd++)
+		tally_descriptor(host, snapshot, 12, "leaky", fd, CENSUS_CLOSE_WAIT, 9000, fd < 3);
+	tally_descriptor(host, snapshot, 12, "leaky", 20, CENSUS_CLOSE_WAIT, 0, false);
+	for (int fd = 0; fd < 11; fd++)
+		tally_descriptor(host, snapshot, 13, "busy", fd, CENSUS_ESTABLISHED, 9000, false);
+	tally_descriptor(host, snapshot, 13, "busy", 30, CENSUS_CLOSED, 9000, false);
+	snapshot_sort(snapshot);
+	assert_int_equal(snapshot->owner_count, 4);
+	assert_int_equal(snapshot->owners[0].pid, 12); /* leaks first, although 13 has more */
+	assert_int_equal(snapshot->owners[0].descriptors, 10);
+	assert_int_equal(snapshot->owners[0].unread, 3);
+	assert_int_equal(snapshot->owners[0].fds[CENSUS_FDS - 1], 7);
+	assert_string_equal(snapshot->owners[0].process, "leaky");
+	assert_int_equal(snapshot->owners[2].state, CENSUS_CLOSED);
+	assert_int_equal(snapshot->owners[3].descriptors, 11);
+}
+
+static void inode_table(void **state)
+{
+	struct inodes inodes = {0};
+
+	(void)state;
+	assert_null(inodes_find(&inodes, 1));
+	for (uint32_t i = 1; i <= 100000; i++) {
+		struct inode_entry entry = {.inode = i * 7919u, .port = (uint16_t)i};
+
+		assert_int_equal(inodes_add(&inodes, &entry), 0);
+	}
+	assert_int_equal(inodes.used, 100000);
+	for (uint32_t i = 1; i <= 100000; i++)
+		assert_int_equal(inodes_find(&inodes, i * 7919u)->port, (uint16_t)i);
+	assert_null(inodes_find(&inodes, 3));
+	assert_null(inodes_find(&inodes, 0)); /* 0 is no inode */
+	inodes_clear(&inodes);
+	assert_null(inodes_find(&inodes, 7919));
+	inodes_free(&inodes);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(classes),
+	    cmocka_unit_test(inode_table),
+	    cmocka_unit_test_setup_teardown(recorded_dump, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(duplicates_count_once, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(ephemeral_ports_are_one_row, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(only_the_port_asked, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(only_the_states_asked, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(without_processes_all_is_unknown, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(descriptors_by_process, set_up, tear_down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
