@@ -57,8 +57,12 @@ def descendants(ancestor: int) -> list[int]:
 
 
 def pidfds(pids: list[int]) -> list[int]:
-    """Descriptors that tell when these processes end, however pids are used again (pidfd_open(2))."""
-    return [os.pidfd_open(pid) for pid in pids]
+    """Descriptors that tell when these processes end, whoever gets their pids then (pidfd_open(2))."""
+    found = []
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):  # it has ended already
+            found.append(os.pidfd_open(pid))
+    return found
 
 
 def outlived(fds: list[int], within: float = 5.0) -> int:
