@@ -1,6 +1,7 @@
 # linger: how TCP connections end badly, and what the right code does instead.
 # `make help` lists the targets. Everything built goes to build/.
 
+MAKEFLAGS += --no-builtin-rules
 BUILD := build$(if $(SAN),/san)
 CFLAGS ?= -O2 -g
 ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -Iharness -MMD -MP $(CFLAGS)

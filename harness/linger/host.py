@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 from linger import netns
-from linger.errors import Broken
+from linger.errors import Broken, CannotRun
 
 SYSCTLS = Path(__file__).with_name("sysctls.conf")
 ADDRESSES = {"client": "10.0.0.1", "server": "10.0.0.2"}
@@ -29,9 +29,15 @@ class Host:
             netns.set_sysctls({f"net.ipv4.{name}": str(value) for name, value in values.items()})
 
     def run(self, *command: str, input: str | None = None) -> str:
-        """Run a tool (ip, nft, ss) in this host and return its output; Broken if it fails."""
-        with netns.inside(self.path):
-            done = subprocess.run(command, input=input, capture_output=True, text=True)
+        """Run a tool (ip, nft, ss) in this host and return its output.
+
+        Errors: Broken with what the tool says; CannotRun when it is not installed.
+        """
+        try:
+            with netns.inside(self.path):
+                done = subprocess.run(command, input=input, capture_output=True, text=True)
+        except FileNotFoundError:
+            raise CannotRun(f"{command[0]} is not installed; run: make deps") from None
         if done.returncode:
             raise Broken(f"{' '.join(command)} on {self.name}: {done.stderr.strip()}")
         return done.stdout

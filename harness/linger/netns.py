@@ -13,7 +13,7 @@ import subprocess
 from pathlib import Path
 from typing import Iterator
 
-from linger.errors import Broken
+from linger.errors import Broken, CannotRun
 
 CLONE_NEWNET = 0x40000000
 NETNS = Path("/run/netns")
@@ -65,7 +65,7 @@ def set_sysctls(values: dict[str, str]) -> None:
             path.write_text(value)
         except FileNotFoundError:
             if not name.startswith("-"):
-                raise Broken(f"this kernel has no sysctl {name}") from None
+                raise CannotRun(f"this kernel has no sysctl {name}; a newer one may") from None
         except OSError as error:
             raise Broken(f"sysctl {name} = {value}: {error.strerror}") from error
 
@@ -94,7 +94,12 @@ def ip_batch(commands: str) -> subprocess.Popen[str]:
 
 
 def finish(ip: subprocess.Popen[str]) -> None:
-    """Wait for an ip_batch(); Broken with what iproute2 said if it failed."""
+    """Wait for an ip_batch().
+
+    Errors: Broken with what iproute2 said; CannotRun when the kernel lacks what was asked for.
+    """
     _, complaint = ip.communicate()
+    if "Unknown device type" in complaint or "not supported" in complaint:
+        raise CannotRun(f"this kernel cannot build the lab ({complaint.strip()}); it needs veth")
     if ip.returncode:
         raise Broken(f"iproute2 refused: {complaint.strip()}")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from linger import census, netns
-from linger.errors import Broken, NotHeld, Usage
+from linger.errors import Broken, CannotRun, NotHeld, Usage
 from linger.host import SYSCTLS
 from linger.lab import Lab
 from linger.story import connections
@@ -109,8 +109,20 @@ def test_hosts_have_the_pinned_sysctls_and_can_reach_each_other(lab: Lab) -> Non
     lab.hosts["server"].sysctl(tcp_fin_timeout=7)
     with netns.inside(lab.hosts["server"].path):
         assert Path("/proc/sys/net/ipv4/tcp_fin_timeout").read_text() == "7\n"
-    with pytest.raises(Broken, match="no sysctl net.ipv4.tcp_nonsense"):
+    with pytest.raises(CannotRun, match="no sysctl net.ipv4.tcp_nonsense"):
         lab.hosts["server"].sysctl(tcp_nonsense=1)
+
+
+def test_a_tool_that_refuses_or_is_missing(lab: Lab) -> None:
+    host = lab.hosts["server"]
+    with pytest.raises(Broken, match="nft list chain x on server: .*Error"):
+        host.run("nft", "list", "chain", "x")
+    with pytest.raises(CannotRun, match="nowhere-tool is not installed; run: make deps"):
+        host.run("nowhere-tool")
+    with pytest.raises(CannotRun, match="it needs veth"):
+        netns.finish(netns.ip_batch("link add x type nosuchtype\n"))
+    with pytest.raises(Broken, match="iproute2 refused: .*[nN]owhere"):
+        netns.finish(netns.ip_batch("link set nowhere up\n"))
 
 
 def test_the_socket_table_is_the_labs_own(lab: Lab) -> None:
