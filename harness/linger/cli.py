@@ -14,6 +14,7 @@ from linger import census, story
 from linger.errors import CannotRun, LingerError
 
 RESULTS = Path(os.environ.get("RESULTS") or story.ROOT / "results")
+AT_ONCE = 2 * (os.cpu_count() or 1)  # tests at the same time: most wait more than they compute
 SPARE_DESCRIPTORS = 64  # of a program, besides its connections
 
 
@@ -101,7 +102,7 @@ def run_scenarios(options: argparse.Namespace) -> int:
     live = sys.stdout.isatty() and not options.keep and not options.v
     cure = len(names) == 1 and not options.prove
     console = Console(run, names, options.v, live, cure)
-    loop = ForkingLoop(max(2, os.cpu_count() or 1), console.on_step)
+    loop = ForkingLoop(AT_ONCE, console.on_step)
     arguments = [str(story.path_of(name)) for name in names]
     arguments += [f"--repeat={options.repeat}"]
     arguments += ["--keep"] if options.keep else []
@@ -121,8 +122,7 @@ def run_tests(options: argparse.Namespace) -> int:
     chosen = [word for word in more if not word.startswith("-") and Path(word).exists()]
     if not chosen:
         more += [str(story.SCENARIOS), str(story.ROOT / "harness" / "tests")]
-    workers = str(2 * (os.cpu_count() or 1))  # most tests wait more than they compute
-    code = session.run_pytest(run, ["-p", "xdist.plugin", "-n", workers, *more], [])
+    code = session.run_pytest(run, ["-p", "xdist.plugin", "-n", str(AT_ONCE), *more], [])
     print(f"evidence: {run}")
     return code
 

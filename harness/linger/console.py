@@ -18,6 +18,7 @@ from linger import pairs, results, story
 from linger.census import STATES
 
 Row = Sequence[str]
+STYLE = {"PASS": "green", "FAIL": "red", "BROKEN": "red", "CANNOT RUN": "yellow"}
 
 
 def say(line: str = "") -> None:
@@ -91,7 +92,11 @@ class Console:
             mine = [result for result in measured if result["scenario"] == name]
             if mine:
                 say()
-                print_table(*table(mine), colour=self._progress is not None)
+                colour = self._progress is not None
+                print_table(*table(mine), colour)
+                for outcomes in mine[0]["tables"]:
+                    say(f"\n  {outcomes['title']}")
+                    print_table(*grid(outcomes), colour)
         for complaint in self.complaints:
             print(f"\n{complaint}", file=sys.stderr)
         if self.cure and not self.complaints:
@@ -118,30 +123,71 @@ class Progress:
         self._status.stop()
 
 
+MOST_COLUMNS = 5  # of expectations side by side; more are listed one below the other
+
+
 def table(found: Sequence[dict[str, Any]]) -> tuple[Row, list[Row]]:
-    """The head and the rows of a scenario's table: a row a variant, repetitions summed up."""
-    columns = dict.fromkeys(row["name"] for result in found for row in result["expectations"])
-    head = ["variant", *columns, "owner", "seconds", "expected", "verdict"]
-    rows = []
-    for variant in dict.fromkeys(result["variant"] for result in found):
-        same = [result for result in found if result["variant"] == variant]
-        last = next((r for r in same if r["verdict"] != "pass"), same[-1])
-        cells = {row["name"]: _measured(row) for row in last["expectations"]}
-        passed = sum(result["verdict"] == "pass" for result in same)
-        verdict = last["verdict"] if len(same) == 1 else f"{passed} of {len(same)} pass"
-        expected = ", ".join(f"{row['name']} {row['expected']}" for row in last["expectations"])
-        slowest = max(result["seconds"] for result in same)
-        rows.append(
-            [
-                variant,
-                *(cells.get(column, "-") for column in columns),
-                _owners(last),
-                f"{slowest:.2f}",
-                expected.replace("== ", "") or "-",
-                verdict.upper() if len(same) == 1 else verdict,
-            ]
-        )
+    """The head and the rows of a scenario's table, repetitions summed up."""
+    columns = list(dict.fromkeys(row["name"] for result in found for row in result["expectations"]))
+    variants = list(dict.fromkeys(result["variant"] for result in found))
+    same = [[result for result in found if result["variant"] == variant] for variant in variants]
+    if len(columns) > MOST_COLUMNS:
+        return _tall(columns, same)
+    return ["variant", *columns, *SUMMARY], [
+        [variant, *(_cells(results, columns)), *_summary(results)]
+        for variant, results in zip(variants, same)
+    ]
+
+
+SUMMARY = ("owner", "seconds", "expected", "verdict")
+
+
+def _tall(columns: Sequence[str], same: list[list[dict[str, Any]]]) -> tuple[Row, list[Row]]:
+    """A row an expectation, a column a variant."""
+    head = ["", *(results[0]["variant"] for results in same)]
+    cells = [_cells(results, columns) for results in same]
+    summaries = [_summary(results) for results in same]
+    rows = [[name, *(column[i] for column in cells)] for i, name in enumerate(columns)]
+    rows += [
+        [name, *(summary[i] for summary in summaries)]
+        for i, name in enumerate(SUMMARY)
+        if name != "expected"
+    ]
     return head, rows
+
+
+def _representative(results: list[dict[str, Any]]) -> dict[str, Any]:
+    """Of the repetitions of a variant one that failed, if any did."""
+    return next((result for result in results if result["verdict"] != "pass"), results[-1])
+
+
+def _cells(results: list[dict[str, Any]], columns: Sequence[str]) -> list[str]:
+    cells = {row["name"]: _measured(row) for row in _representative(results)["expectations"]}
+    return [cells.get(column, "-") for column in columns]
+
+
+def _summary(results: list[dict[str, Any]]) -> list[str]:
+    shown = _representative(results)
+    passed = sum(result["verdict"] == "pass" for result in results)
+    expected = ", ".join(f"{row['name']} {row['expected']}" for row in shown["expectations"])
+    return [
+        _owners(shown),
+        f"{max(result['seconds'] for result in results):.2f}",
+        expected.replace("== ", "") or "-",
+        shown["verdict"].upper() if len(results) == 1 else f"{passed} of {len(results)} pass",
+    ]
+
+
+def grid(outcomes: dict[str, Any]) -> tuple[Row, list[Row]]:
+    """The head and the rows of a table of outcomes; what differs from the expected says so."""
+    columns = list(dict.fromkeys(cell["column"] for cell in outcomes["cells"]))
+    rows: dict[str, dict[str, str]] = {}
+    for cell in outcomes["cells"]:
+        wrong = f" (expected {cell['expected']})" if cell["held"] is False else ""
+        rows.setdefault(cell["row"], {})[cell["column"]] = cell["measured"] + wrong
+    return ["", *columns], [
+        [name, *(cells.get(column, "-") for column in columns)] for name, cells in rows.items()
+    ]
 
 
 def _measured(row: dict[str, Any]) -> str:
@@ -166,8 +212,7 @@ def print_table(head: Row, rows: list[Row], colour: bool) -> None:
 
         shown = Table(*head)
         for row in rows:
-            style = "green" if row[-1] == "PASS" else "red"
-            shown.add_row(*row[:-1], f"[{style}]{row[-1]}[/{style}]")
+            shown.add_row(*(f"[{STYLE[cell]}]{cell}" if cell in STYLE else cell for cell in row))
         Terminal().print(shown)
         return
     widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]

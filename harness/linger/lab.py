@@ -19,7 +19,7 @@ from linger.errors import NotHeld
 from linger.faults import Drop
 from linger.host import Host, build, remove
 from linger.process import Process
-from linger.verdict import Verdict, make_row
+from linger.verdict import Table, Verdict, make_row
 
 PORT = 9000
 DEADLINE = 2.0  # s: a presence must be seen within
@@ -202,6 +202,14 @@ class Lab:
         self.verdict.expect(rows)
         self.tell(f"{by}: " + ", ".join(f"{row['name']} {row['measured']}" for row in rows))
 
+    def tabulated(self, title: str, expected: Table, measured: Table) -> None:
+        """Expect a table of outcomes, (row, column) to "ok" or an error name; every cell counts.
+
+        A cell may be verdict.ABSENT ("not on this kernel"). Errors: NotHeld naming the cells.
+        """
+        self.verdict.tabulate(title, expected, measured)
+        self.tell(f"{title}: {len(measured)} cells as expected")
+
     def _until(self, expression: str, within: float, hold: float) -> dict[str, Any]:
         snapshot = census.until(self.paths, expression, within, hold)
         self.snapshot = {host["host"]: host for host in snapshot["hosts"]}
@@ -219,6 +227,7 @@ class Lab:
             "seconds": round(time.monotonic() - self._started, 4),
             "struck": self.verdict.struck,
             "expectations": self.verdict.expectations,
+            "tables": self.verdict.tables,
             "owners": {name: host["owners"] for name, host in self.snapshot.items()},
             "processes": [
                 {

@@ -11,8 +11,8 @@ from typing import Any, Mapping
 from linger import census
 from linger.errors import Broken, NotHeld
 
-Value = "int | str"
-Row = "dict[str, Any]"
+ABSENT = "not on this kernel"
+Table = Mapping["tuple[str, str]", str]
 
 
 class Verdict:
@@ -23,6 +23,7 @@ class Verdict:
         self.prove = prove
         self.struck: list[dict[str, Any]] = []
         self.expectations: list[dict[str, Any]] = []
+        self.tables: list[dict[str, Any]] = []
 
     def guard(self, host: str, name: str, expected: int | str, measured: int | str, why: str) -> None:
         """Record a row of the vacuity guard. why: what the program said, for the sentence.
@@ -54,6 +55,37 @@ class Verdict:
             failed = [f"{sentence(row)}, and that did not last" for row in rows]
         if failed:
             raise NotHeld("; ".join(failed))
+
+
+    def tabulate(self, title: str, expected: Table, measured: Table) -> None:
+        """Record a table of outcomes and judge it cell by cell.
+
+        expected, measured: (row, column) to an outcome in a word, "ok" or the name of an error.
+        A cell measured as ABSENT is not judged: this kernel cannot tell. Errors: NotHeld naming
+        the cells that differ; Broken for a table that shows nothing.
+        """
+        if len(set(expected.values())) < 2:
+            raise Broken(f"{title}: all cells are alike, so the table tells nothing")
+        cells = [
+            {
+                "row": row,
+                "column": column,
+                "expected": outcome,
+                "measured": measured[row, column],
+                "held": None if measured[row, column] == ABSENT else measured[row, column] == outcome,
+            }
+            for (row, column), outcome in expected.items()
+        ]
+        self.tables.append({"title": title, "cells": cells})
+        failed = [
+            f"{cell['row']} / {cell['column']} is {cell['measured']}, expected {cell['expected']}"
+            for cell in cells
+            if cell["held"] is False
+        ]
+        if failed:
+            raise NotHeld(f"{title}: " + "; ".join(failed))
+        if all(cell["held"] is None for cell in cells):
+            raise Broken(f"{title}: no cell can be measured on this kernel")
 
 
 def make_row(host: str, name: str, expected: int | str, measured: int | str) -> dict[str, Any]:
