@@ -108,6 +108,17 @@ static void end_like(int status)
 	_exit(WEXITSTATUS(status));
 }
 
+/* Or the first file that the command opens becomes its standard input, or is printed to. */
+static void open_standard_descriptors(void)
+{
+	int fd = open("/dev/null", O_RDWR);
+
+	while (fd >= 0 && fd <= STDERR_FILENO)
+		fd = open("/dev/null", O_RDWR);
+	if (fd >= 0)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	int ends[2];
@@ -116,6 +127,7 @@ int main(int argc, char **argv)
 
 	if (argc < 2)
 		errx(2, "usage: sandbox-init COMMAND [ARGUMENT]...");
+	open_standard_descriptors();
 	watch_signals();
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		err(HARNESS_BROKE, "pipe");
