@@ -15,9 +15,13 @@ programs = $(patsubst %.c,$(BUILD)/%,$(wildcard $(1)/*.c))
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
 PEERS := $(call programs,servers) $(call programs,clients)
-CENSUS := $(filter-out $(addprefix harness/census/,main.c test_%.c bench_%.c),$(wildcard harness/census/*.c))
-UNIT_TESTS := $(patsubst harness/census/%.c,$(BUILD)/tests/census_%,$(wildcard harness/census/test_*.c))
-PROGRAMS := $(BUILD)/sandbox $(BUILD)/sandbox-init $(BUILD)/census $(BUILD)/linger
+# A component is a folder of harness/: its library, what tests the library, and a program of its name.
+library = $(filter-out $(addprefix harness/$(1)/,main.c test_%.c bench_%.c),$(wildcard harness/$(1)/*.c))
+unit_tests = $(patsubst harness/$(1)/%.c,$(BUILD)/tests/$(1)_%,$(wildcard harness/$(1)/test_*.c))
+CENSUS := $(call library,census)
+SEGMENT := $(call library,segment)
+UNIT_TESTS := $(call unit_tests,census) $(call unit_tests,segment)
+PROGRAMS := $(addprefix $(BUILD)/,sandbox sandbox-init census segment linger)
 RUN := $(if $(N),-n $(N)) $(if $(VERBOSE),-v) $(if $(KEEP),--keep) $(if $(REPEAT),--repeat $(REPEAT))
 
 .DELETE_ON_ERROR:
@@ -65,6 +69,12 @@ $(BUILD)/census: $(call objects,harness/census/main.c $(CENSUS))
 
 $(BUILD)/tests/census_%: $(BUILD)/obj/harness/census/%.o $(call objects,$(CENSUS))
 	$(link) -lmnl -lcmocka
+
+$(BUILD)/segment: $(call objects,harness/segment/main.c $(SEGMENT) $(wildcard harness/common/*.c))
+	$(link) -lm
+
+$(BUILD)/tests/segment_%: $(BUILD)/obj/harness/segment/%.o $(call objects,$(SEGMENT))
+	$(link) -lcmocka
 
 $(BUILD)/sandbox-init: $(call objects,harness/sandbox/init.c)
 	$(link)

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/* What is changed in a segment before it is sent again. */
+#include "segment/segment.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "segment/bytes.h"
+
+/* "+1" or "-1" to what is added modulo 2^32. Returns -1 for anything else. */
+static int read_shift(const char *text, uint32_t *shift)
+{
+	unsigned long value;
+	char *end;
+
+	if ((*text != '+' && *text != '-') || !isdigit((unsigned char)text[1]))
+		return -1;
+	errno = 0;
+	value = strtoul(text + 1, &end, 10);
+	if (*end || errno || value > UINT32_MAX)
+		return -1;
+	*shift = *text == '-' ? -(uint32_t)value : (uint32_t)value;
+	return 0;
+}
+
+int segment_edit_word(struct segment_edit *edit, const char *word)
+{
+	int bits;
+
+	if (strncmp(word, "flags:", 6) == 0) {
+		bits = segment_flags_read(word + 6);
+		if (bits < 0)
+			return -1;
+		edit->reflag = true;
+		edit->flags = (uint8_t)bits;
+		return 0;
+	}
+	if (strcmp(word, "seq:next") == 0)
+		return edit->next = true, 0;
+	if (strcmp(word, "empty") == 0)
+		return edit->empty = true, 0;
+	if (strncmp(word, "seq:", 4) == 0)
+		return read_shift(word + 4, &edit->seq);
+	if (strncmp(word, "ack:", 4) == 0)
+		return read_shift(word + 4, &edit->ack);
+	return -1;
+}
+
+void segment_apply(uint8_t *packet, struct segment *segment, const struct segment_edit *edit)
+{
+	uint8_t *tcp = packet + segment->tcp;
+
+	segment->seq = (edit->next ? segment_next(segment) : segment->seq) + edit->seq;
+	segment->ack += edit->ack;
+	if (edit->reflag)
+		segment->flags = edit->flags;
+	if (edit->empty)
+		segment->length = segment->payload;
+	put32(tcp + 4, segment->seq);
+	put32(tcp + 8, segment->ack);
+	tcp[13] = segment->flags;
+	if (segment->family == AF_INET)
+		put16(packet + 2, (uint16_t)segment->length);
+	else
+		put16(packet + 4, (uint16_t)(segment->length - segment->tcp));
+	segment_complete(packet, segment);
+}

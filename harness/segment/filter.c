@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/* Which segments are meant: words to a filter, and a filter against a segment. */
+#include "segment/segment.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+	const char *name;
+	uint8_t bit;
+} flags[] = {
+    {"fin", SEGMENT_FIN}, {"syn", SEGMENT_SYN}, {"rst", SEGMENT_RST},
+    {"psh", SEGMENT_PSH}, {"ack", SEGMENT_ACK}, {"urg", SEGMENT_URG},
+};
+
+#define FLAGS (sizeof(flags) / sizeof(flags[0]))
+
+int segment_flags_read(const char *names)
+{
+	int bits = 0;
+
+	for (;;) {
+		size_t length = strcspn(names, ",");
+		size_t i = 0;
+
+		while (i < FLAGS && (strlen(flags[i].name) != length ||
+				     strncmp(flags[i].name, names, length) != 0))
+			i++;
+		if (i == FLAGS)
+			return -1;
+		bits |= flags[i].bit;
+		if (!names[length])
+			return bits;
+		names += length + 1;
+	}
+}
+
+const char *segment_flags_text(uint8_t bits, char text[SEGMENT_TEXT])
+{
+	char *end = text;
+
+	for (size_t i = 0; i < FLAGS; i++)
+		if (bits & flags[i].bit)
+			end += sprintf(end, "%s%s", end == text ? "" : ",", flags[i].name);
+	return end == text ? strcpy(text, "none") : text;
+}
+
+/* A whole number from 0 to most. Returns -1 for anything else. */
+static int read_number(const char *text, unsigned long most, unsigned long *value)
+{
+	char *end;
+
+	errno = 0;
+	*value = strtoul(text, &end, 10);
+	return isdigit((unsigned char)*text) && !*end && !errno && *value <= most ? 0 : -1;
+}
+
+int segment_filter_word(struct segment_filter *filter, const char *word)
+{
+	unsigned long number;
+	int bits;
+
+	if (strcmp(word, "from") == 0) {
+		filter->way = SEGMENT_FROM_SERVER;
+	} else if (strcmp(word, "to") == 0) {
+		filter->way = SEGMENT_TO_SERVER;
+	} else if (strncmp(word, "flags:", 6) == 0) {
+		bits = segment_flags_read(word + 6);
+		if (bits < 0)
+			return -1;
+		filter->flags = (uint8_t)bits;
+	} else if (strncmp(word, "port:", 5) == 0) {
+		if (read_number(word + 5, UINT16_MAX, &number) < 0)
+			return -1;
+		filter->port = (uint16_t)number;
+	} else if (strncmp(word, "bytes:", 6) == 0) {
+		if (read_number(word + 6, SEGMENT_MOST, &number) < 0)
+			return -1;
+		filter->exactly = true;
+		filter->payload = number;
+	} else {
+		return -1;
+	}
+	return 0;
+}
+
+static bool same_end(const struct segment_end *one, const struct segment_end *other)
+{
+	return one->port == other->port &&
+	       memcmp(one->address, other->address, sizeof(one->address)) == 0;
+}
+
+bool segment_same_way(const struct segment *one, const struct segment *other)
+{
+	return one->family == other->family && same_end(&one->from, &other->from) &&
+	       same_end(&one->to, &other->to);
+}
+
+bool segment_matches(const struct segment *segment, const struct segment_filter *filter)
+{
+	bool from = same_end(&segment->from, &filter->server);
+	bool to = same_end(&segment->to, &filter->server);
+
+	if (segment->family != filter->family)
+		return false;
+	if (!(from && filter->way != SEGMENT_TO_SERVER) &&
+	    !(to && filter->way != SEGMENT_FROM_SERVER))
+		return false;
+	if ((segment->flags & filter->flags) != filter->flags)
+		return false;
+	if (filter->port && filter->port != (from ? segment->to.port : segment->from.port))
+		return false;
+	return !filter->exactly || segment->length - segment->payload == filter->payload;
+}
