@@ -3,7 +3,15 @@
  *
  *     peer -l 10.0.0.2 -p 9000 -n 100 connect hello await fin
  *
+ * With `listen` and `accept` it is a server that does what it is told:
+ *
+ *     peer -l 10.0.0.2 -p 9000 -n 100 listen accept recv:6 send:hello drain stay
+ *
  * Actions, each done on every connection before the next begins:
+ *     listen         listen at the address and port, once
+ *     accept         take the connections
+ *     bind:PORT      take a local port, PORT for the first connection and so on; connect comes next
+ *     rebind:PORT    the same with SO_REUSEADDR
  *     connect        open the connections
  *     hello          say "hello" and hear it back, so that each is known to be served
  *     send:TEXT      send TEXT and a newline
@@ -13,6 +21,9 @@
  *     half           shutdown(SHUT_WR): a FIN, and go on reading
  *     fin            close(): a FIN
  *     rst            close() with SO_LINGER {1, 0}: a RST
+ *     keepalive      set SO_KEEPALIVE
+ *     over           wait until TCP is done with the connection; fails with its SO_ERROR
+ *     linger         set SO_LINGER {1, 0}, and no more
  *     await          wait for a line on standard input
  *     stay           do nothing until killed
  *
@@ -21,9 +32,12 @@
  */
 #include <err.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 #include "common/endpoint.h"
@@ -31,19 +45,59 @@
 #include "common/options.h"
 
 struct connection {
-	int fd;	      /* -1: not open */
-	bool failed;  /* an action on it failed; only closing is left */
-	size_t bytes; /* received by the action under way */
+	unsigned number; /* from 0 */
+	int fd;		 /* -1: not open */
+	bool failed;	 /* an action on it failed; only closing is left */
+	size_t bytes;	 /* received by the action under way */
 };
 
 static struct options o = {.address = "127.0.0.1", .port = 9000, .connections = 1};
+static int listener = -1;
 
 /* Each action returns a negative number, with errno, when it failed. */
 typedef long action_fn(struct connection *c, const char *argument);
 
-static long do_connect(struct connection *c, const char *argument)
+static long do_accept(struct connection *c, const char *argument)
 {
 	(void)argument;
+	return c->fd = endpoint_accept(listener);
+}
+
+static long do_bind(struct connection *c, const char *argument)
+{
+	struct sockaddr_storage address;
+	socklen_t length = endpoint_address(&o, &address);
+	uint16_t port = htons(strtoul(argument, NULL, 10) + c->number);
+
+	if (c->fd < 0)
+		c->fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (address.ss_family == AF_INET6) {
+		((struct sockaddr_in6 *)&address)->sin6_addr = in6addr_any;
+		((struct sockaddr_in6 *)&address)->sin6_port = port;
+	} else {
+		((struct sockaddr_in *)&address)->sin_addr.s_addr = htonl(INADDR_ANY);
+		((struct sockaddr_in *)&address)->sin_port = port;
+	}
+	return bind(c->fd, (struct sockaddr *)&address, length);
+}
+
+static long do_rebind(struct connection *c, const char *argument)
+{
+	const int yes = 1;
+
+	c->fd = socket(strchr(o.address, ':') ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	setsockopt(c->fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+	return do_bind(c, argument);
+}
+
+static long do_connect(struct connection *c, const char *argument)
+{
+	struct sockaddr_storage to;
+	socklen_t length = endpoint_address(&o, &to);
+
+	(void)argument;
+	if (c->fd >= 0)
+		return connect(c->fd, (struct sockaddr *)&to, length);
 	return c->fd = endpoint_connect(&o);
 }
 
@@ -141,12 +195,48 @@ static long do_fin(struct connection *c, const char *argument)
 	return close(fd);
 }
 
-static long do_rst(struct connection *c, const char *argument)
+static long do_linger(struct connection *c, const char *argument)
 {
 	const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
 
-	setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+	(void)argument;
+	return setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+}
+
+static long do_rst(struct connection *c, const char *argument)
+{
+	do_linger(c, argument);
 	return do_fin(c, argument);
+}
+
+static long do_keepalive(struct connection *c, const char *argument)
+{
+	const int yes = 1;
+
+	(void)argument;
+	return setsockopt(c->fd, SOL_SOCKET, SO_KEEPALIVE, &yes, sizeof(yes));
+}
+
+/* EPOLLHUP comes with the second FIN already (Linux 6.18): only the state tells. */
+static long do_over(struct connection *c, const char *argument)
+{
+	struct epoll_event changed = {.events = EPOLLIN | EPOLLET};
+	struct tcp_info info = {.tcpi_state = 0};
+	socklen_t length = sizeof(info);
+	int epoll = epoll_create1(EPOLL_CLOEXEC);
+	int error = 0;
+
+	(void)argument;
+	if (epoll < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, c->fd, &changed) < 0)
+		err(1, "epoll");
+	while (getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0 &&
+	       info.tcpi_state != TCP_CLOSE)
+		epoll_wait(epoll, &changed, 1, -1);
+	close(epoll);
+	length = sizeof(error);
+	getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &length);
+	errno = error;
+	return error ? -1 : 0;
 }
 
 static const struct action {
@@ -155,11 +245,21 @@ static const struct action {
 	bool on_failed; /* also done on a connection that failed before */
 	action_fn *act;
 } actions[] = {
-    {"connect", false, false, do_connect}, {"hello", false, false, do_hello},
-    {"send", true, false, do_send},	   {"fill", true, false, do_fill},
-    {"recv", true, false, do_recv},	   {"drain", false, false, do_drain},
-    {"half", false, false, do_half},	   {"fin", false, true, do_fin},
+    {"accept", false, false, do_accept},
+    {"bind", true, false, do_bind},
+    {"rebind", true, false, do_rebind},
+    {"connect", false, false, do_connect},
+    {"hello", false, false, do_hello},
+    {"send", true, false, do_send},
+    {"fill", true, false, do_fill},
+    {"recv", true, false, do_recv},
+    {"drain", false, false, do_drain},
+    {"half", false, false, do_half},
+    {"fin", false, true, do_fin},
     {"rst", false, true, do_rst},
+    {"keepalive", false, false, do_keepalive},
+    {"over", false, false, do_over},
+    {"linger", false, false, do_linger},
 };
 
 static const struct action *find_action(const char *word)
@@ -208,18 +308,22 @@ int main(int argc, char **argv)
 	int first;
 
 	first = options_parse_some(&o, argc, argv, "Does on each connection what it is told.",
-				   " connect|hello|send:TEXT|fill:BYTES|recv:BYTES|drain|"
-				   "half|fin|rst|await|stay ...");
+				   " listen|accept|bind:PORT|rebind:PORT|connect|hello|send:TEXT|"
+				   "fill:BYTES|recv:BYTES|drain|half|fin|rst|keepalive|linger|over|"
+				   "await|stay ...");
 	connections = calloc(o.connections, sizeof(*connections));
 	if (!connections)
 		err(1, "calloc");
 	for (unsigned i = 0; i < o.connections; i++)
-		connections[i].fd = -1;
+		connections[i] = (struct connection){.number = i, .fd = -1};
 	for (int i = first; i < argc; i++) {
 		if (strcmp(argv[i], "await") == 0) {
 			say("await");
 			if (getchar() == EOF)
 				errx(1, "standard input ended while waiting for the word to go on");
+		} else if (strcmp(argv[i], "listen") == 0) {
+			listener = endpoint_listen(&o);
+			say("ready port=%u pid=%d", endpoint_port(listener), getpid());
 		} else if (strcmp(argv[i], "stay") == 0) {
 			say("stay");
 			pause();

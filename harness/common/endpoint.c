@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -43,6 +44,19 @@ int endpoint_listen(const struct options *o)
 		err(1, "bind %s port %u", o->address, o->port);
 	if (listen(fd, INT_MAX) < 0)
 		err(1, "listen");
+	return fd;
+}
+
+int endpoint_accept(int listener)
+{
+	struct pollfd waiting = {.fd = listener, .events = POLLIN};
+	int fd;
+
+	do {
+		if (poll(&waiting, 1, -1) < 0)
+			return -1;
+		fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	} while (fd < 0 && errno == EAGAIN); /* it was another process's, or left */
 	return fd;
 }
 

@@ -19,6 +19,12 @@ socklen_t endpoint_address(const struct options *o, struct sockaddr_storage *to)
  */
 int endpoint_listen(const struct options *o);
 
+/*
+ * Wait for the next connection of a listening socket and take it: blocking, close-on-exec.
+ * Returns the descriptor, or -1 with errno from poll(2) or accept(2).
+ */
+int endpoint_accept(int listener);
+
 /* The port a socket is bound to: what the kernel chose when 0 was asked for. */
 uint16_t endpoint_port(int fd);
 
