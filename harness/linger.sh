@@ -5,9 +5,10 @@ case $build in
 */san) root=${build%/build/san} ;;
 *) root=${build%/build} ;;
 esac
-python=$(readlink "$build/python")
-export LINGER_BUILD="$build" PYTHONPATH="$root/harness"
+python=$(readlink "$build/python") || { echo "linger: not built; run: make" >&2; exit 77; }
+export LINGER_BUILD="$build" PYTHONPATH="$root/harness" PYTHONUTF8=1
 case ${1-} in
+census) shift && exec "$build/census" "$@" ;;
 run | prove | test) exec "$build/sandbox" "$python" -m linger "$@" ;;
 *) exec "$python" -m linger "$@" ;;
 esac

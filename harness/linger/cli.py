@@ -7,19 +7,23 @@ import os
 import resource
 import signal
 import sys
+import tempfile
 from pathlib import Path
-from typing import Callable, NoReturn, Sequence
+from typing import Callable, Sequence
 
-from linger import census, story
+from linger import story
 from linger.errors import CannotRun, LingerError
 
 RESULTS = Path(os.environ.get("RESULTS") or story.ROOT / "results")
 AT_ONCE = 2 * (os.cpu_count() or 1)  # tests at the same time: most wait more than they compute
+VALUED = ("-k", "-m", "-n", "-o", "-p", "-r", "-W")  # options of pytest that take a word
 SPARE_DESCRIPTORS = 64  # of a program, besides its connections
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a subcommand; returns the exit code, every error one sentence on standard error."""
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        stream.reconfigure(errors="replace")  # rather a wrong arrow than no verdict
     options = _parser().parse_args(arguments)
     try:
         return options.action(options)
@@ -52,17 +56,16 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("-v", action="store_true", help="show every step")
     run.add_argument("--repeat", type=_count, default=1, metavar="K", help="run K times")
     run.add_argument("--keep", action="store_true", help="on failure open a shell in the lab")
-    run.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="evidence")
+    run.add_argument("--results", type=_folder, default=RESULTS, metavar="DIR", help="evidence")
     run.set_defaults(prove=False)
     prove = command("prove", run_scenarios, "show that every expectation fails the other variant")
     prove.add_argument("names", nargs="*", metavar="NAME", help="a scenario, or: all")
-    prove.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="evidence")
+    prove.add_argument("--results", type=_folder, default=RESULTS, metavar="DIR", help="evidence")
     prove.set_defaults(n=None, v=False, repeat=1, keep=False, prove=True)
     test = command("test", run_tests, "run everything: C tests, driver tests, all scenarios")
-    test.add_argument("--results", type=Path, default=RESULTS, metavar="DIR", help="evidence")
+    test.add_argument("--results", type=_folder, default=RESULTS, metavar="DIR", help="evidence")
     test.add_argument("pytest", nargs=argparse.REMAINDER, help="options for pytest, after --")
-    count = command("census", count_sockets, "count sockets; see build/census --help")
-    count.add_argument("rest", nargs=argparse.REMAINDER)
+    command("census", list_scenarios, "count sockets: build/census, see its --help")
     return parser
 
 
@@ -70,6 +73,12 @@ def _count(text: str) -> int:
     if not text.isdecimal() or not int(text):
         raise argparse.ArgumentTypeError(f"a whole number from 1 on, not {text!r}")
     return int(text)
+
+
+def _folder(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("a folder, not an empty word")
+    return Path(text)
 
 
 def list_scenarios(options: argparse.Namespace) -> int:
@@ -81,12 +90,9 @@ def list_scenarios(options: argparse.Namespace) -> int:
 def check_pairs(options: argparse.Namespace) -> int:
     from linger import pairs
 
-    print(f"{pairs.check()} pairs keep the rules")
+    count = pairs.check()
+    print(f"{count} pair{'s keep' if count > 1 else ' keeps'} the rules")
     return 0
-
-
-def count_sockets(options: argparse.Namespace) -> NoReturn:
-    os.execv(census.program("census"), ["census", *options.rest])
 
 
 def run_scenarios(options: argparse.Namespace) -> int:
@@ -99,7 +105,8 @@ def run_scenarios(options: argparse.Namespace) -> int:
         os.environ["LINGER_CONNECTIONS"] = str(options.n)
     _allow_descriptors(options.n or 100)
     run = session.begin(options.results)
-    live = sys.stdout.isatty() and not options.keep and not options.v
+    terminal = sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+    live = terminal and not options.keep and not options.v
     cure = len(names) == 1 and not options.prove
     console = Console(run, names, options.v, live, cure)
     loop = ForkingLoop(AT_ONCE, console.on_step)
@@ -119,12 +126,18 @@ def run_tests(options: argparse.Namespace) -> int:
     _allow_descriptors(100)
     run = session.begin(options.results)
     more = [word for word in options.pytest if word != "--"]
-    chosen = [word for word in more if not word.startswith("-") and Path(word).exists()]
-    if not chosen:
+    if not any(map(_names_tests, more, ["", *more])):
         more += [str(story.SCENARIOS), str(story.ROOT / "harness" / "tests")]
-    code = session.run_pytest(run, ["-p", "xdist.plugin", "-n", str(AT_ONCE), *more], [])
+    with tempfile.TemporaryDirectory(prefix="linger-") as scratch:
+        parallel = ["-p", "xdist.plugin", "-n", str(AT_ONCE), f"--basetemp={scratch}/pytest"]
+        code = session.run_pytest(run, [*parallel, *more], [])
     print(f"evidence: {run}")
     return code
+
+
+def _names_tests(word: str, before: str) -> bool:
+    """Whether a word for pytest is a file, a folder or a node id, not the value of an option."""
+    return word[:1] != "-" and before not in VALUED and Path(word.partition("::")[0]).exists()
 
 
 def _allow_descriptors(connections: int) -> None:

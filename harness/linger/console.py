@@ -25,7 +25,7 @@ def say(line: str = "") -> None:
     """Print a line at once; when nobody reads any more (`| head`), the run goes on unheard."""
     try:
         print(line, flush=True)
-    except BrokenPipeError:
+    except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -43,7 +43,7 @@ class Console:
         self.cure = cure
         self.done = 0
         self.total = 0
-        self.complaints: list[str] = []
+        self.complaints: dict[str, str] = {}  # of each test the first, which is the cause
         self._started = time.monotonic()
         self._progress = Progress() if live else None
 
@@ -54,6 +54,10 @@ class Console:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         self.total = len(session.items)
+        present = {story.name_of(item.path) for item in session.items}
+        for name in self.names:
+            if name not in present and not session.testsfailed:
+                raise pytest.UsageError(f"{story.path_of(name).name} holds no scenario")
         for name in self.names if self.total else ():
             say(f"{name}: {story.title(name)}")
 
@@ -72,8 +76,10 @@ class Console:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         who = dict(report.user_properties).get("lab", report.nodeid)
+        if report.skipped:
+            self.complaints.setdefault(who, "skipped, which is not passed")
         if report.failed:
-            self.complaints.append(f"{who}: {report.longreprtext}")
+            self.complaints.setdefault(who, report.longreprtext)
         if report.when == "teardown":
             self.done += 1
             if not self._progress and not self._step_by_step:
@@ -81,7 +87,7 @@ class Console:
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
-            self.complaints.append(report.longreprtext)
+            self.complaints[report.nodeid] = report.longreprtext
 
     def conclude(self) -> None:
         """Print the tables, the complaints, the cure and where the evidence lies."""
@@ -97,9 +103,9 @@ class Console:
                 for outcomes in mine[0]["tables"]:
                     say(f"\n  {outcomes['title']}")
                     print_table(*grid(outcomes), colour)
-        for complaint in self.complaints:
-            print(f"\n{complaint}", file=sys.stderr)
-        if self.cure and not self.complaints:
+        for who, complaint in self.complaints.items():
+            print(f"\n{who}: {complaint}", file=sys.stderr)
+        if self.cure and self.done == self.total > 0 and not self.complaints:
             print_cure(self.names[0])
         say(f"\nevidence: {_shortest(self.run)}")
 
@@ -128,7 +134,12 @@ MOST_COLUMNS = 5  # of expectations side by side; more are listed one below the 
 
 def table(found: Sequence[dict[str, Any]]) -> tuple[Row, list[Row]]:
     """The head and the rows of a scenario's table, repetitions summed up."""
-    columns = list(dict.fromkeys(row["name"] for result in found for row in result["expectations"]))
+    several = len({row["host"] for result in found for row in result["expectations"]}) > 1
+    for row in (row for result in found for row in result["expectations"]):
+        row["label"] = f"{row['host']} {row['name']}" if several else row["name"]
+    columns = list(
+        dict.fromkeys(row["label"] for result in found for row in result["expectations"])
+    )
     variants = list(dict.fromkeys(result["variant"] for result in found))
     same = [[result for result in found if result["variant"] == variant] for variant in variants]
     if len(columns) > MOST_COLUMNS:
@@ -162,14 +173,14 @@ def _representative(results: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _cells(results: list[dict[str, Any]], columns: Sequence[str]) -> list[str]:
-    cells = {row["name"]: _measured(row) for row in _representative(results)["expectations"]}
+    cells = {row["label"]: _measured(row) for row in _representative(results)["expectations"]}
     return [cells.get(column, "-") for column in columns]
 
 
 def _summary(results: list[dict[str, Any]]) -> list[str]:
     shown = _representative(results)
     passed = sum(result["verdict"] == "pass" for result in results)
-    expected = ", ".join(f"{row['name']} {row['expected']}" for row in shown["expectations"])
+    expected = ", ".join(f"{row['label']} {row['expected']}" for row in shown["expectations"])
     return [
         _owners(shown),
         f"{max(result['seconds'] for result in results):.2f}",

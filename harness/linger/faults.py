@@ -22,21 +22,28 @@ class Drop:
 
     _created = 0
 
-    def __init__(self, name: str, hosts: Iterable[Host], match: str) -> None:
+    def __init__(
+        self, name: str, hosts: Iterable[Host], match: str, once: bool = False, verdict: str = "drop"
+    ) -> None:
         """Lose every packet that arrives at one of the hosts and matches.
 
         name: what is lost, in words; match: in the syntax of nft(8), "" for every packet.
+        once: of each connection only the first; verdict: "accept" only counts.
         """
         Drop._created += 1
         self.name = name
         self.hosts = list(hosts)
         self._chain = f"fault{Drop._created}"
+        seen = f"{self._chain}seen"
+        if once:
+            match += f" tcp sport . tcp dport != @{seen} add @{seen} {{ tcp sport . tcp dport }}"
         for host in self.hosts:
             _nft(
                 host,
                 f"add table {_TABLE}; add chain {_TABLE} {self._chain} "
                 "{ type filter hook prerouting priority -300; }\n"
-                f"add rule {_TABLE} {self._chain} {match} counter drop\n",
+                f"add set {_TABLE} {seen} {{ typeof tcp sport . tcp dport; flags dynamic; size 65535; }}\n"
+                f"add rule {_TABLE} {self._chain} {match} counter {verdict}\n",
             )
 
     def struck(self) -> int:
@@ -44,7 +51,8 @@ class Drop:
         return sum(map(self._counted, self.hosts))
 
     def _counted(self, host: Host) -> int:
-        listed = json.loads(_nft(host, f"list chain {_TABLE} {self._chain}\n", "-j"))
+        # By arguments: `nft -j -f -` prints nothing for a list command (nftables 1.0.6).
+        listed = json.loads(host.run("nft", "-j", "list", "chain", *_TABLE.split(), self._chain))
         rules = (entry["rule"]["expr"] for entry in listed["nftables"] if "rule" in entry)
         return sum(part["counter"]["packets"] for rule in rules for part in rule if "counter" in part)
 
@@ -69,9 +77,78 @@ def drop_nth(at: Host, n: int, match: str) -> Drop:
     return Drop(f"packet {n} lost at {at.name}", [at], words)
 
 
+PURE_ACK = "tcp flags & (fin|syn|rst|psh|ack) == ack"  # a match: an ACK and nothing else
+
+
+def drop_first(at: Host, match: str) -> Drop:
+    """Lose the first packet of each connection that arrives at a host and matches."""
+    return Drop(f"first packets lost at {at.name}", [at], match, once=True)
+
+
+def watch(at: Host, match: str) -> Drop:
+    """Count what arrives at a host and matches, and let it through."""
+    return Drop(f"packets at {at.name} ({match})", [at], match, verdict="accept")
+
+
 def partition(*hosts: Host) -> Drop:
     """Lose every TCP packet that arrives at any of the hosts: each is silent to the others."""
     return Drop("all packets lost", hosts, "meta l4proto tcp")
+
+
+class Hold:
+    """Packets that a host keeps instead of sending them, and sends later: none is lost.
+
+    The host forgets its neighbours' link-layer addresses, so its packets wait for an answer
+    (arp(7)) that it never asks for on the wire. TCP knows that they still wait, and sends none
+    of them again.
+    """
+
+    def __init__(self, host: Host) -> None:
+        """Keep from now on what the host sends on its device eth0, until release()."""
+        self.host = host
+        change = "ntable change name arp_cache dev eth0 queue 100000"
+        host.run("ip", *change.split(), *"mcast_probes 0 ucast_probes 0 app_probes 1000".split())
+        show = "-j neigh show dev eth0 nud permanent"
+        self._neighbours = json.loads(host.run("ip", *show.split()))
+        for known in self._neighbours:
+            host.run("ip", "neigh", "del", known["dst"], "dev", "eth0")
+
+    def release(self) -> None:
+        """Send what was kept, in its order, and keep nothing more."""
+        for known in self._neighbours:
+            entry = f"{known['dst']} lladdr {known['lladdr']} dev eth0 nud permanent"
+            self.host.run("ip", "neigh", "replace", *entry.split())
+
+
+def hold(host: Host) -> Hold:
+    """Keep what a host sends until release(): late, in order, and complete."""
+    return Hold(host)
+
+
+def patient(*hosts: Host) -> None:
+    """Let hosts wait a minute for an ACK before they send again, on connections made from now on.
+
+    So what hold() keeps back draws no retransmission (ip-route(8), rto_min; tcp_early_retrans).
+    """
+    for host in hosts:
+        host.sysctl(tcp_early_retrans=0)
+        _route(host, "rto_min", "60s")
+
+
+def quickack(host: Host) -> None:
+    """Let a host acknowledge at once, on connections made from now on (ip-route(8), quickack).
+
+    Otherwise the ACK waits 40 ms for data or a FIN that it could go with.
+    """
+    _route(host, "quickack", "1")
+
+
+def _route(host: Host, *metrics: str) -> None:
+    """Give the route of a host's link a metric more."""
+    link = ["dev", "eth0", "scope", "link"]
+    shown = host.run("ip", "route", "show", *link).split()
+    route = [word for word in shown if word != "lock"]  # shown, but not understood
+    host.run("ip", "route", "change", *route, *link, *metrics)
 
 
 def link_down(host: Host) -> None:
@@ -81,8 +158,18 @@ def link_down(host: Host) -> None:
 
 def destroy(host: Host, filter: str) -> int:
     """Destroy the sockets of a host that match a filter of ss(8); returns how many there were."""
-    return len(host.run("ss", "-HKtan", filter).splitlines())
+    return len(host.run("ss", "-HKtan", *filter.split()).splitlines())
 
 
-def _nft(host: Host, commands: str, *options: str) -> str:
-    return host.run("nft", *options, "-f", "-", input=commands)
+def forget(host: Host, filter: str) -> int:
+    """As destroy(), but no RST tells the other ends: the host might have lost its power."""
+    hook = "{ type filter hook output priority 0; }"
+    _nft(host, f"add table {_TABLE}; add chain {_TABLE} mute {hook}\n")
+    _nft(host, f"add rule {_TABLE} mute tcp flags & rst == rst drop\n")
+    count = destroy(host, filter)
+    _nft(host, f"delete chain {_TABLE} mute\n")
+    return count
+
+
+def _nft(host: Host, commands: str) -> str:
+    return host.run("nft", "-f", "-", input=commands)

@@ -28,6 +28,16 @@ class Host:
         with netns.inside(self.path):
             netns.set_sysctls({f"net.ipv4.{name}": str(value) for name, value in values.items()})
 
+    def knows(self, name: str) -> bool:
+        """Whether this kernel has the sysctl net.ipv4.NAME: an older one may not."""
+        with netns.inside(self.path):
+            return Path("/proc/sys/net/ipv4", name).exists()
+
+    def timewaits(self) -> list[int]:
+        """The milliseconds that each TIME_WAIT (IPv4) has left, by tens (proc(5), /proc/net/tcp)."""
+        rows = (line.split() for line in self.run("cat", "/proc/net/tcp").splitlines())
+        return [int(row[5].partition(":")[2], 16) * 10 for row in rows if row[3] == "06"]
+
     def run(self, *command: str, input: str | None = None) -> str:
         """Run a tool (ip, nft, ss) in this host and return its output.
 
@@ -36,7 +46,7 @@ class Host:
         try:
             with netns.inside(self.path):
                 done = subprocess.run(command, input=input, capture_output=True, text=True)
-        except FileNotFoundError:
+        except (FileNotFoundError, PermissionError):  # execvp(3): or only unusable ones
             raise CannotRun(f"{command[0]} is not installed; run: make deps") from None
         if done.returncode:
             raise Broken(f"{' '.join(command)} on {self.name}: {done.stderr.strip()}")
@@ -87,6 +97,9 @@ def _connect(client: Host, server: Host, entries: int) -> None:
             )
     for ip in plumbing:
         netns.finish(ip)
+    for host in (client, server):
+        with netns.inside(host.path):
+            netns.await_link("eth0")
 
 
 def remove(hosts: dict[str, Host]) -> None:

@@ -9,6 +9,7 @@ behind in the kernel (`settled`) or what a program found out (`found`).
 from __future__ import annotations
 
 import json
+import textwrap
 import time
 from pathlib import Path
 from typing import Any, Callable, Mapping
@@ -19,6 +20,7 @@ from linger.errors import NotHeld
 from linger.faults import Drop
 from linger.host import Host, build, remove
 from linger.process import Process
+from linger.segment import Captured
 from linger.verdict import Table, Verdict, make_row
 
 PORT = 9000
@@ -82,16 +84,22 @@ class Lab:
         return {name: host.path for name, host in self.hosts.items()}
 
     def server(
-        self, program: str, variant: str = "", *options: str, descriptors: int = 0
+        self,
+        program: str,
+        variant: str = "",
+        *options: str,
+        descriptors: int = 0,
+        at: str = "server",
     ) -> Peer:
-        """Start servers/PROGRAM_VARIANT in the host "server"; returns once it listens.
+        """Start servers/PROGRAM_VARIANT in a host; returns once it listens.
 
         options: further ones for the program; descriptors: its limit (RLIMIT_NOFILE), if any.
+        at: the host's name.
         """
         name = f"{program}_{variant}" if variant else program
-        peer = self.start("server", f"servers/{name}", *options, descriptors=descriptors)
-        peer.said("ready")
-        self.tell(f"{name} listens on {peer.host.address} port {PORT} (pid {peer.pid})")
+        peer = self.start(at, f"servers/{name}", *options, descriptors=descriptors)
+        port = peer.said("ready")["port"]
+        self.tell(f"{name} listens on {peer.host.address} port {port} (pid {peer.pid})")
         return peer
 
     def client(
@@ -102,17 +110,30 @@ class Lab:
         self.tell(f"{name} starts")
         return self.start("client", f"clients/{name}", "-n", str(connections), *options)
 
-    def peer(self, actions: str, connections: int = 1) -> Peer:
-        """Start clients/peer in the host "client": it does the actions in turn, each on every
-        connection: "connect hello fin". At "await" it waits for its go().
+    def peer(
+        self,
+        actions: str,
+        connections: int = 1,
+        at: str = "client",
+        port: int = PORT,
+        descriptors: int = 0,
+    ) -> Peer:
+        """Start clients/peer in a host: it does the actions in turn, each on every connection:
+        "connect hello fin". At "await" it waits for its go(). With "listen accept ..." it is a
+        server that does what it is told, and this returns once it listens.
+
+        at: the host's name; port: the server's; descriptors: as for server().
         """
-        self.tell(f"{connections} x {actions}")
-        return self.start(
-            "client", "clients/peer", "-n", str(connections), *actions.split(), actions=actions
-        )
+        words = actions.split()
+        self.tell(f"{at}: {connections} x {textwrap.shorten(actions, 60, placeholder=' ...')}")
+        options = ("-p", str(port), "-n", str(connections), *words)
+        peer = self.start(at, "clients/peer", *options, descriptors=descriptors)
+        if "listen" in words:
+            peer.said("ready")
+        return peer
 
     def start(
-        self, where: str, program: str, *options: str, descriptors: int = 0, actions: str = ""
+        self, where: str, program: str, *options: str, descriptors: int = 0
     ) -> Peer:
         """Start a built program in a host, told the server's address and port."""
         words: list[str | Path] = [census.program(program)]
@@ -122,32 +143,63 @@ class Lab:
         opened = ("PassiveOpens",) if where == "server" else ("ActiveOpens", "AttemptFails")
         log = self.evidence / f"{where}-{Path(program).name}-{len(self._peers) + 1}.log"
         peer = Peer(self.hosts[where], words, log, opened)
+        peer.program = Path(program).name  # also under prlimit
         self._peers.append(peer)
         return peer
 
+    def capture(self, where: str, words: str, connections: int = 1) -> Captured:
+        """Keep the first segment that passes a host and matches, of each connection; returns once
+        it watches. words: "from flags:fin" (harness/segment/main.c).
+        """
+        file = self.evidence / f"segments-{len(self._peers) + 1}.pcap"
+        options = ("-n", str(connections), "capture", str(file), *words.split())
+        program = self.start(where, "segment", *options)
+        program.said("ready")
+        self.tell(f"{where}: capture {words}, of {connections} connections")
+        return Captured(program, self.hosts[where], file, connections)
+
     # The vacuity guard: that the fault happened.
 
-    def reached(self, who: Peer, within: float = DEADLINE, **expected: int | str) -> None:
+    def reached(
+        self, who: Peer, within: float = DEADLINE, hold: float = 0, **expected: int | str
+    ) -> None:
         """Prove by the kernel's counts that the fault really happened.
 
         expected: counts by state, owner class or SNMP counter. ESTABLISHED stands for all the
         connections that the peer's host ever established, by the kernel's own counters
-        (RFC 4022), so it holds afterwards too. within: seconds. Errors: NotHeld.
+        (RFC 4022), so it holds afterwards too. within: seconds; hold: how long it must then stay
+        so. Errors: NotHeld.
         """
         for name, value in expected.items():
             names = who.opened if name == "ESTABLISHED" else (name,)
             sign, number = census.comparison(value)
             variables = [f"{who.host.name}:{variable}" for variable in names]
-            until = self._until(f"{' - '.join(variables)} {sign} {number}", within, hold=0)
+            until = self._until(f"{' - '.join(variables)} {sign} {number}", within, hold)
             first, *others = (until["values"][variable] for variable in variables)
             self.verdict.guard(who.host.name, name, value, first - sum(others), who.tail())
-            self.tell(f"{who.host.name}: {name} {first - sum(others)}, so the fault struck")
+            self.tell(f"{who.host.name}: {name} {first - sum(others)}")
 
-    def struck(self, fault: Drop, times: int | str = ">= 1") -> None:
-        """Prove by its own counter that a fault struck so many times by now. Errors: NotHeld."""
-        count = fault.struck()
-        self.verdict.guard("network", fault.name, times, count, "")
-        self.tell(f"network: {fault.name}, {count} times")
+    def struck(self, fault: Drop, times: int | str = ">= 1", within: float = DEADLINE) -> None:
+        """Prove by its own counter that a fault struck so many times, within so many seconds.
+
+        Errors: NotHeld.
+        """
+        self.observed("network", fault.name, fault.struck, times, within)
+
+    def observed(
+        self,
+        where: str,
+        name: str,
+        look: Callable[[], int],
+        expected: int | str,
+        within: float = DEADLINE,
+    ) -> None:
+        """Prove a measured number by looking until it is as expected, within so many seconds. Errors: NotHeld."""
+        deadline = time.monotonic() + within
+        while not census.holds(count := look(), expected) and time.monotonic() < deadline:
+            time.sleep(0.01)  # the next look
+        self.verdict.guard(where, name, expected, count, "")
+        self.tell(f"{where}: {name}: {count}")
 
     def heard(self, who: Peer, event: str, times: int = 1, within: float = 10.0, **fields: object) -> None:
         """Prove by the events of a program that it met the fault: wait for so many of them.
@@ -155,12 +207,11 @@ class Lab:
         fields: what each event must say, as heard(server, "recv", N, err="ECONNRESET").
         within: seconds. Errors: NotHeld.
         """
-        who.said(event, times, within)
-        wanted = {name: str(value) for name, value in fields.items()}
-        same = [found for found in who.events(event) if wanted.items() <= found.items()]
-        words = " ".join([event, *(f"{name}={value}" for name, value in wanted.items())])
-        self.verdict.guard(who.program, words, times, len(same), who.tail())
-        self.tell(f"{who.program}: {words}, {len(same)} times")
+        who.said(event, times, within, **fields)
+        count = len(who.events(event, **fields))
+        words = " ".join([event, *(f"{name}={value}" for name, value in fields.items())])
+        self.verdict.guard(who.program, words, times, count, who.tail())
+        self.tell(f"{who.program}: {words}, {count} times")
 
     # The expectations: what the fault leaves behind.
 
@@ -171,8 +222,9 @@ class Lab:
 
         expected: name (state, STATE.class, descriptors, ghosts, counter...) to a number or a
         comparison such as "<= 1". within, hold: seconds. Every row is measured and recorded,
-        also when another one fails. The program must still run. Errors: NotHeld; Broken when no
-        fault was proved before.
+        also when another one fails. The program must still run, unless the scenario killed it or
+        it is a client that ended with status 0. Errors: NotHeld; Broken when no fault was proved
+        before.
         """
         host = who.host.name
         variables = {name: f"{host}:{name}" for name in expected}
@@ -188,7 +240,8 @@ class Lab:
             row["seconds"] = until["seconds"]
             rows.append(row)
         self.verdict.expect(rows, stayed=until["held"])
-        if not who.running:
+        done = who.killed or who.status == 0 and not who.events("ready")
+        if not who.running and not done:
             raise NotHeld(f"{who.program} {who.ending()} instead of serving on{who.tail()}")
         self.tell(f"{host}: " + ", ".join(f"{row['name']} {row['measured']}" for row in rows))
 
@@ -209,6 +262,25 @@ class Lab:
         """
         self.verdict.tabulate(title, expected, measured)
         self.tell(f"{title}: {len(measured)} cells as expected")
+
+    def shows(self, who: Peer, expected: str, within: float = DEADLINE) -> str:
+        """What the sockets of a peer's host are, for a cell of a table: "FIN_WAIT1 100".
+
+        Waits until it is as expected, or so many seconds; "-" is no connection at all.
+        """
+        wanted = dict.fromkeys(census.STATES, 0) | {"LISTEN": ">= 0"}
+        if expected != "-":
+            state, count = expected.split()
+            wanted[state] = int(count)
+        terms = (
+            "{}:{} {} {}".format(who.host.name, state, *census.comparison(value))
+            for state, value in wanted.items()
+        )
+        self._until(" and ".join(terms), within, hold=0)
+        states = self.snapshot[who.host.name]["states"]
+        found = [f"{name} {n}" for name, n in states.items() if n and name != "LISTEN"]
+        self.tell(f"{who.host.name}: {', '.join(found) or '-'}")
+        return ", ".join(found) or "-"
 
     def _until(self, expression: str, within: float, hold: float) -> dict[str, Any]:
         snapshot = census.until(self.paths, expression, within, hold)

@@ -8,14 +8,20 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import fcntl
 import os
+import socket
+import struct
 import subprocess
+import time
 from pathlib import Path
 from typing import Iterator
 
 from linger.errors import Broken, CannotRun
 
 CLONE_NEWNET = 0x40000000
+SIOCGIFFLAGS = 0x8913  # netdevice(7)
+IFF_RUNNING = 0x40
 NETNS = Path("/run/netns")
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -75,6 +81,26 @@ def read_sysctls(path: Path) -> dict[str, str]:
     lines = (line.partition("#")[0].strip() for line in path.read_text().splitlines())
     pairs = (line.partition("=") for line in lines if line)
     return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def await_link(device: str, within: float = 30.0) -> None:
+    """Wait until a device of the current namespace passes packets.
+
+    After "up" the kernel attaches the queue of a veth a little later, from a work queue; on a busy
+    machine that takes long, and what is sent before is lost: a SYN for whole seconds.
+    within: seconds. Errors: Broken when it takes longer.
+    """
+    request = struct.pack("16sh22x", device.encode(), 0)  # struct ifreq
+    deadline = time.monotonic() + within
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        while not _flags(any_socket, request) & IFF_RUNNING:
+            if time.monotonic() > deadline:
+                raise Broken(f"{device} is not running after {within:g} s")
+            time.sleep(0.0005)  # the next look
+
+
+def _flags(any_socket: socket.socket, request: bytes) -> int:
+    return struct.unpack_from("16sh", fcntl.ioctl(any_socket, SIOCGIFFLAGS, request))[1]
 
 
 def ip_batch(commands: str) -> subprocess.Popen[str]:

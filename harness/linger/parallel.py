@@ -115,6 +115,8 @@ class Child:
         config = self.item.config
         for data in reports:
             report = config.hook.pytest_report_from_serializable(config=config, data=data)
+            if isinstance(report.longrepr, list):  # of a skip: a tuple, before it was JSON
+                report.longrepr = tuple(report.longrepr)
             self.item.ihook.pytest_runtest_logreport(report=report)
 
     def report_crash(self) -> None:

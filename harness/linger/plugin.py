@@ -14,7 +14,7 @@ from typing import Any, Iterator
 import pytest
 
 from linger import results, shell, story
-from linger.errors import BROKEN, CANNOT_RUN, NOT_HELD, LingerError
+from linger.errors import BROKEN, CANNOT_RUN, NOT_HELD, Broken, LingerError
 from linger.lab import Lab
 from linger.parallel import tell_parent
 
@@ -41,20 +41,49 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("repetition", range(1, count + 1))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start what takes longest first, so that the whole ends when the longest ends."""
+
+    def seconds(item: pytest.Item) -> float:
+        marker = item.get_closest_marker("scenario")
+        return marker.kwargs["seconds"] if marker else 0
+
+    items.sort(key=seconds, reverse=True)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Let xdist deal two tests at a time, its least: few may wait behind a long one."""
+    from xdist.scheduler import LoadScheduling
+
+    class TwoAtATime(LoadScheduling):
+        def _send_tests(self, node: Any, num: int) -> None:
+            super()._send_tests(node, max(0, min(num, 2 - len(self.node2pending[node]))))
+
+    return TwoAtATime(config, log)
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
     """Remember how each phase ended, for the lab's teardown and for the exit code."""
     outcome = yield
     report = outcome.get_result()  # type: ignore[attr-defined]
     if call.excinfo and report.failed:
-        error = call.excinfo.value
-        code = error.code if isinstance(error, LingerError) else NOT_HELD
-        if isinstance(error, OSError):
-            code = BROKEN
-        item.stash[FAILURE] = (code, str(error) or type(error).__name__)
+        code, sentence = _explain(call.excinfo.value)
+        item.stash[FAILURE] = (code, sentence or call.excinfo.exconly())
         report.user_properties.append(("exit", code))
-        if isinstance(error, LingerError):
-            report.longrepr = str(error)  # the sentence is the message, not the harness's stack
+        report.longrepr = sentence or report.longrepr
+
+
+def _explain(error: BaseException) -> tuple[int, str]:
+    """The exit code of what ended a test, and a sentence where that tells more than a stack."""
+    if isinstance(error, LingerError):
+        return error.code, str(error)
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return BROKEN, f"{where}{error.strerror or error}"
+    failed = isinstance(error, (AssertionError, pytest.fail.Exception))
+    return (NOT_HELD if failed else BROKEN), ""
 
 
 @pytest.fixture
@@ -86,6 +115,8 @@ def lab(request: pytest.FixtureRequest, evidence: Path) -> Iterator[Lab]:
     try:
         yield lab
         code, message = node.stash.get(FAILURE, (None, None))
+        if marker and not code and not lab.verdict.judged:
+            code, message = BROKEN, "the scenario expects nothing, so nothing was tested"
         if code and request.config.getoption("keep"):
             shell.open_in(lab, message)
         if marker:
@@ -101,6 +132,8 @@ def lab(request: pytest.FixtureRequest, evidence: Path) -> Iterator[Lab]:
                 **lab.result(),
             }
             results.write_json(evidence / "result.json", result)
+        if code and FAILURE not in node.stash:
+            raise Broken(message)
     finally:
         lab.close()
 

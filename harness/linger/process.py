@@ -11,8 +11,9 @@ import os
 import signal
 import subprocess
 import threading
+import time
 from pathlib import Path
-from typing import Sequence
+from typing import AbstractSet as Set, Mapping, Sequence
 
 from linger.errors import Broken, NotHeld
 
@@ -25,6 +26,11 @@ def parse_event(line: str) -> Event | None:
         return None
     pairs = (word.partition("=") for word in line.split())
     return {key: value for key, _, value in pairs}
+
+
+def _wanted(name: str, fields: Mapping[str, object]) -> Set[tuple[str, str]]:
+    """What an event of that name with these fields must contain, as items of a dict."""
+    return {"ev": name, **{key: str(value) for key, value in fields.items()}}.items()
 
 
 class Process:
@@ -40,6 +46,7 @@ class Process:
         self._events: list[Event] = []
         self._news = threading.Condition()
         self._ended = False
+        self.killed = False  # by kill()
         self._unwritten: OSError | None = None
         self._log_fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
         try:
@@ -73,31 +80,41 @@ class Process:
             self._ended = True
             self._news.notify_all()
 
-    def events(self, name: str) -> list[Event]:
-        """The events of that name reported so far, oldest first."""
+    def events(self, name: str, **fields: object) -> list[Event]:
+        """The events of that name that say so, reported so far, oldest first."""
+        wanted = _wanted(name, fields)
         with self._news:
-            return [event for event in self._events if event["ev"] == name]
+            return [event for event in self._events if wanted <= event.items()]
 
-    def said(self, name: str, times: int = 1, within: float = 10.0) -> Event:
+    def said(self, name: str, times: int = 1, within: float = 10.0, **fields: object) -> Event:
         """Wait until an event was reported so many times; returns the last of them.
 
-        within: seconds. Errors: NotHeld when the deadline passes or the program ends before.
+        within: seconds; fields: what it must say, as said("recv", err="ECONNRESET").
+        Errors: NotHeld when the deadline passes or the program ends before.
         """
+        wanted = _wanted(name, fields)
+        found: list[Event] = []
+        looked_at = 0
 
-        def found() -> list[Event]:
-            return [event for event in self._events if event["ev"] == name]
+        def enough() -> bool:
+            nonlocal looked_at
+            new = self._events[looked_at:]
+            found.extend(event for event in new if wanted <= event.items())
+            looked_at += len(new)
+            return len(found) >= times or self._ended
 
         with self._news:
-            self._news.wait_for(lambda: len(found()) >= times or self._ended, within)
-            if len(found()) >= times:
-                return found()[times - 1]
-            count, ended = len(found()), self._ended
+            self._news.wait_for(enough, within)
+            ended = self._ended
+        if len(found) >= times:
+            return found[times - 1]
         if ended:  # its output has; it follows at once, unless it closed its output and goes on
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._popen.wait(1.0)
         why = self.ending() if ended else f"{within:g} s passed"
         raise NotHeld(
-            f"{self.program} reported ev={name} {count} of {times} times, then {why}{self.tail()}"
+            f"{self.program} reported {' '.join(f'{key}={value}' for key, value in sorted(wanted))} "
+            f"{len(found)} of {times} times, then {why}{self.tail()}"
         )
 
     def wait(self, within: float = 60.0) -> Process:
@@ -117,8 +134,11 @@ class Process:
     def go(self) -> None:
         """Tell a peer that waits (its action "await") to go on; it must have said so."""
         assert self._popen.stdin
-        self._popen.stdin.write(b"\n")
-        self._popen.stdin.flush()
+        try:
+            self._popen.stdin.write(b"\n")
+            self._popen.stdin.flush()
+        except BrokenPipeError:
+            raise NotHeld(f"{self.program} {self.ending(1.0)}, it cannot go on{self.tail()}") from None
 
     def freeze(self) -> None:
         """Stop the program where it is (SIGSTOP); thaw() lets it go on."""
@@ -130,6 +150,7 @@ class Process:
 
     def kill(self) -> None:
         """Kill the program (SIGKILL) and wait until it is gone."""
+        self.killed = True
         self._popen.kill()
         self._popen.wait()
 
@@ -137,6 +158,12 @@ class Process:
     def cpu_seconds(self) -> float:
         """The time its main thread has run on a CPU (proc(5), schedstat), in seconds."""
         return int(Path(f"/proc/{self.pid}/schedstat").read_text().split()[0]) / 1e9
+
+    def busy(self, window: float = 0.5) -> int:
+        """Watch the program for so many seconds; returns how many percent of a CPU it used."""
+        ran, began = self.cpu_seconds, time.monotonic()
+        time.sleep(window)
+        return round(100 * (self.cpu_seconds - ran) / (time.monotonic() - began))
 
     @property
     def running(self) -> bool:
@@ -148,8 +175,10 @@ class Process:
         """The exit status, the negated number of the signal that ended it, or None."""
         return self._popen.poll()
 
-    def ending(self) -> str:
-        """How the program ended, in words."""
+    def ending(self, within: float = 0.0) -> str:
+        """How the program ended, in words. within: seconds it has left to end in."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._popen.wait(within)
         status = self._popen.poll()
         if status is None:
             return "still runs"

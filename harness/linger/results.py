@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
@@ -38,6 +39,9 @@ def create_run(results: Path) -> Path:
         link.symlink_to(run.name)
         link.replace(results / "latest")  # atomic: readers see the old run or the new one
     except OSError as error:
+        with contextlib.suppress(OSError, UnboundLocalError):
+            link.unlink(missing_ok=True)
+            run.rmdir()
         raise CannotRun(
             f"cannot write results to {results}: {error.strerror}; "
             "free it, or choose another folder with RESULTS=DIR (--results DIR)"
@@ -76,7 +80,7 @@ class Environment:
             return subprocess.Popen(
                 command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
             )
-        except FileNotFoundError:
+        except OSError:
             return None
 
     def write(self, run: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from pathlib import Path
 from types import FrameType
 
@@ -23,14 +24,22 @@ def begin(folder: Path) -> Path:
 def run_pytest(run: Path, arguments: list[str], plugins: list[object]) -> int:
     """Run pytest in this process; returns the exit code of linger."""
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):  # the caller's, for other projects
+        os.environ.pop(name, None)
     environment = results.Environment()
     codes = ExitCode()
     fixed = ["-c", str(story.ROOT / "harness/pytest.ini"), "--rootdir", str(story.ROOT)]
     fixed += ["-p", "linger.plugin", f"--junitxml={run / 'junit.xml'}"]
     ended_by = _interruptible()
-    result = pytest.main([*fixed, *arguments], plugins=[codes, *plugins])
+    try:
+        result = pytest.main([*fixed, *arguments], plugins=[codes, *plugins])
+    except KeyboardInterrupt:  # so early that pytest did not yet expect it
+        result = pytest.ExitCode.INTERRUPTED
     environment.write(run)
-    return 128 + ended_by[0] if ended_by else codes.of(result)
+    if ended_by:
+        print(f"linger: interrupted by {ended_by[0].name}", file=sys.stderr)
+        return 128 + ended_by[0]
+    return codes.of(result)
 
 
 def _interruptible() -> list[signal.Signals]:
@@ -56,6 +65,8 @@ class ExitCode:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed:
             self.codes.add(dict(report.user_properties).get("exit", BROKEN))
+        elif report.skipped:  # what did not run did not pass
+            self.codes.add(BROKEN)
 
     def of(self, pytest_code: int) -> int:
         """The code of the session: a failed expectation outweighs a broken harness, that the rest.

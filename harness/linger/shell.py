@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
 import subprocess
 
 from linger.census import program
@@ -29,6 +30,9 @@ def open_in(lab: Lab, message: str | None) -> None:
         subprocess.run(
             [shell, "-i"], stdin=terminal, stdout=terminal, stderr=terminal, env=environment
         )
+        # Not every shell gives the terminal back, and the next one would wait for it for ever.
+        signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+        os.tcsetpgrp(terminal, os.getpgrp())
     finally:
         os.close(terminal)
 

@@ -19,18 +19,22 @@ SCENARIOS = Path(os.environ.get("LINGER_SCENARIOS") or ROOT / "scenarios")
 PAIR = ("buggy", "fixed")
 
 
-def scenario(claims: Sequence[str] = (), variants: Sequence[str] = PAIR) -> Callable:
+def scenario(
+    claims: Sequence[str] = (), variants: Sequence[str] = PAIR, seconds: float = 1
+) -> Callable:
     """Make a test function a scenario: it runs once in every variant, each in a lab of its own.
 
     claims: ids of the claims ledger that the scenario decides.
     variants: ("buggy", "fixed") for a pair of programs, ("condition", "control") for a
         behaviour of the kernel.
+    seconds: how long it takes when that is long; of several scenarios the longest starts first,
+        so that all end when the longest ends.
     """
     import pytest  # not at the top: `linger list` needs this module and does without pytest
 
     def mark(function: Callable) -> Callable:
         function = pytest.mark.parametrize("variant", variants)(function)
-        return pytest.mark.scenario(claims=tuple(claims))(function)
+        return pytest.mark.scenario(claims=tuple(claims), seconds=seconds)(function)
 
     return mark
 
@@ -69,7 +73,8 @@ def title(name: str) -> str:
 def choose(wanted: Iterable[str]) -> list[str]:
     """The scenarios asked for; Usage with the nearest name for an unknown one, or for none."""
     known = names()
-    chosen = list(dict.fromkeys(known if wanted == ["all"] else wanted))
+    wanted = [name.replace("_", "-") for name in wanted]
+    chosen = list(dict.fromkeys(known if "all" in wanted else wanted))
     if not chosen:
         raise Usage("no scenario named; `linger list` shows them")
     for name in chosen:

@@ -6,7 +6,7 @@ that nothing was tested. `expectations` are what the scenario claims about the f
 
 from __future__ import annotations
 
-from typing import Any, Mapping
+from typing import Any, Iterable, Mapping
 
 from linger import census
 from linger.errors import Broken, NotHeld
@@ -24,6 +24,11 @@ class Verdict:
         self.struck: list[dict[str, Any]] = []
         self.expectations: list[dict[str, Any]] = []
         self.tables: list[dict[str, Any]] = []
+
+    @property
+    def judged(self) -> bool:
+        """Whether anything was expected at all."""
+        return bool(self.expectations or self.tables)
 
     def guard(self, host: str, name: str, expected: int | str, measured: int | str, why: str) -> None:
         """Record a row of the vacuity guard. why: what the program said, for the sentence.
@@ -86,6 +91,15 @@ class Verdict:
             raise NotHeld(f"{title}: " + "; ".join(failed))
         if all(cell["held"] is None for cell in cells):
             raise Broken(f"{title}: no cell can be measured on this kernel")
+
+
+def table(columns: Iterable[str], rows: Mapping[str, Iterable[str]]) -> Table:
+    """A table of outcomes from its head and its rows: row name to a cell for each column."""
+    return {
+        (name, column): cell
+        for name, cells in rows.items()
+        for column, cell in zip(columns, cells)
+    }
 
 
 def make_row(host: str, name: str, expected: int | str, measured: int | str) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def test_a_run_leaves_its_evidence(run: Run, tmp_path: Path) -> None:
         result = json.loads((folder / "result.json").read_text())
         assert (result["scenario"], result["variant"]) == ("closewait-leak", variant)
         assert (result["verdict"], result["connections"]) == ("pass", 7)
-        assert [row["measured"] for row in result["struck"]] == [7]
+        assert [row["measured"] for row in result["struck"]] == [7, 7]
         assert {row["name"]: row["measured"] for row in result["expectations"]} == {
             "CLOSE_WAIT": left, "descriptors": left,
         }  # fmt: skip
@@ -127,7 +127,10 @@ def test_planted(lab, variant):
 '''
 ENDINGS = {
     "lab.settled(server, {'CLOSE_WAIT': 99}, within=0.05)": (1, "expected == 99"),
-    "raise SystemError('no')": (1, "SystemError"),
+    "assert variant == 'other'": (1, "AssertionError"),
+    "raise SystemError('no')": (70, "SystemError"),
+    "pass": (70, "the scenario expects nothing, so nothing was tested"),
+    "import pytest; pytest.skip('later')": (70, "skipped, which is not passed"),
     "import os; os.kill(os.getpid(), 9)": (70, "ended without a report"),
     "lab.settled(server, {'CLOSE_WAIT': 'x'})": (2, "a number or a comparison"),
     "lab.settled(server, {'CLOSE_WEIGHT': 1})": (2, "CLOSE_WAIT"),
@@ -150,21 +153,56 @@ def test_a_scenario_file_that_cannot_be_read(run: Run, tmp_path: Path) -> None:
     assert "nowhere" in done.stderr
 
 
+def test_a_scenario_file_without_a_scenario(run: Run, tmp_path: Path) -> None:
+    done = run("linger", "run", "planted", env=failing(tmp_path, '"""planted: nothing."""\n'))
+    assert done.returncode == 2
+    assert "planted.py holds no scenario" in done.stderr
+
+
+def test_the_environment_and_descriptors_of_the_caller_do_no_harm(tmp_path: Path) -> None:
+    words = [str(program("linger")), "run", "closewait_leak", "-n", "5"]  # with underscore, too
+    env = outside(PYTEST_ADDOPTS="--nonsense", PYTEST_PLUGINS="nowhere", LC_ALL="C",
+                  PYTHONIOENCODING="ascii", RESULTS=str(tmp_path))  # fmt: skip
+    for redirection in ("", "<&-", ">&-", ">/dev/full", "| head -1 >/dev/null; true"):
+        script = f'"$@" {redirection}'
+        done = subprocess.run(["sh", "-c", script, "sh", *words], env=env, capture_output=True)
+        assert done.returncode == 0, (redirection, done.stderr.decode())
+        assert b"Traceback" not in done.stderr
+
+
+def test_census_is_a_command_of_linger(run: Run) -> None:
+    done = run("linger", "census", "--until", "CLOSE_WAIT < 1000000", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["until"]["held"] is True
+
+
+def test_a_node_id_selects_one_test(run: Run, tmp_path: Path) -> None:
+    node = "harness/tests/test_pairs.py::test_a_good_pair"
+    done = run("linger", "test", "--results", tmp_path, "--", node, cwd=story.ROOT)
+    assert done.returncode == 0 and " 1 passed" in done.stdout, done.stdout
+
+
 def test_results_that_cannot_be_written(run: Run, tmp_path: Path) -> None:
-    script = f"mount -t tmpfs -o ro x {tmp_path} && exec {program('linger')} run closewait-leak"
-    done = run("sandbox", "sh", "-c", script, env=outside(RESULTS=str(tmp_path)))
+    done = run_on_a_disk(run, tmp_path, "ro")
     assert done.returncode == 77
     assert done.stderr.count("\n") == 1
     assert f"cannot write results to {tmp_path}: Read-only file system" in done.stderr
 
 
-@pytest.mark.parametrize("size", ["4k", "16k", "24k"])
-def test_a_full_disk_is_one_clear_sentence(run: Run, tmp_path: Path, size: str) -> None:
-    script = f"mount -t tmpfs -o size={size} x {tmp_path} && exec {program('linger')} run closewait-leak"
-    done = run("sandbox", "sh", "-c", script, env=outside(RESULTS=str(tmp_path)))
+def run_on_a_disk(run: Run, path: Path, options: str) -> subprocess.CompletedProcess[str]:
+    """Run closewait-leak with its results on a file system mounted with these options."""
+    script = 'mount -t tmpfs -o "$1" tmpfs "$2" && shift 2 && exec "$@"'
+    words = ["sh", "-c", script, "sh", options, path, program("linger"), "run", "closewait-leak"]
+    return run("sandbox", *words, env=outside(RESULTS=str(path)))
+
+
+@pytest.mark.parametrize("limit", ["size=4k", "size=16k", "size=24k", "size=32k", "nr_inodes=8"])
+def test_a_full_disk_is_one_clear_sentence(run: Run, tmp_path: Path, limit: str) -> None:
+    done = run_on_a_disk(run, tmp_path, limit)
     assert done.returncode in (70, 77), done.stdout + done.stderr
-    assert "No space left on device" in done.stderr
-    assert "Traceback" not in done.stderr + done.stdout
+    said = [line for line in done.stderr.splitlines() if line]
+    assert 1 <= len(said) <= 3, done.stderr  # at most one for each variant and one for the run
+    assert all("No space left on device" in line for line in said)
 
 
 def test_two_runs_at_once_do_not_meet(tmp_path: Path) -> None:
@@ -181,7 +219,9 @@ def test_two_runs_at_once_do_not_meet(tmp_path: Path) -> None:
 @pytest.mark.parametrize("ending", ["itself", "SIGINT", "SIGTERM", "SIGHUP", "SIGKILL", "crash"])
 def test_a_run_leaves_nothing_on_the_host(run: Run, tmp_path: Path, ending: str) -> None:
     """In a host of its own, which nothing else changes meanwhile."""
-    last = "lab.tell('now')" + ("" if ending == "itself" else "; import time; time.sleep(60)")
+    last = "lab.settled(server, {'LISTEN': 1})"
+    if ending != "itself":
+        last = "lab.tell('now'); import time; time.sleep(60)"
     env = failing(tmp_path, PLANTED.format(last=last))
     done = run("sandbox", sys.executable, Path(__file__).with_name("leftovers.py"), ending, env=env)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -130,9 +130,10 @@ def test_where_it_cannot_work_it_says_what_to_do(run: Run, tmp_path: Path, refus
 
 def test_a_real_refusal_is_explained(run: Run) -> None:
     """In a user namespace that may hold no further one, the kernel itself says no."""
-    script = f"echo 0 > /proc/sys/user/max_user_namespaces; {program('sandbox')} true"
+    script = 'echo 0 > /proc/sys/user/max_user_namespaces; "$0" true'
     done = subprocess.run(
-        ["unshare", "--user", "--map-user=12345", "--keep-caps", "sh", "-c", script],
+        ["unshare", "--user", "--map-user=12345", "--keep-caps",
+         "sh", "-c", script, program("sandbox")],
         env=outside(), capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 77, done.stderr
