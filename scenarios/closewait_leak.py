@@ -26,5 +26,6 @@ EXPECT = {
 def test_closewait_leak(lab, variant):
     server = lab.server("closewait_leak", variant)  # returns once it listens
     lab.peer("connect hello fin", connections=N).wait()
-    lab.reached(server, ESTABLISHED=N)  # the fault really happened
+    lab.reached(server, ESTABLISHED=N)  # so many there were
+    lab.heard(server, "recv", N, n=0)  # and the FIN of each was seen
     lab.settled(server, EXPECT[variant])  # within 2 s, and it stays so

@@ -1,0 +1,41 @@
+"""client-reconnect-leak: a client reconnects and never closes what it had.
+
+   client                         server
+     | :40001 <------- FIN, idle --- |   client: CLOSE_WAIT on :40001
+     | :40002 ------- SYN ---------> |
+     | :40002 <------- FIN, idle --- |   client: CLOSE_WAIT on :40002, and so on
+
+The server closes idle connections, the client notices (recv() is 0) and opens a new one. It owes
+the old one a close() (RFC 9293 section 3.6, case 2). Without it each round leaves a CLOSE_WAIT, a
+descriptor and a local port in the client. The server shows FIN_WAIT2 for tcp_fin_timeout, then
+nothing; it never gets the TIME_WAIT that a finished close leaves. Look on the other side too.
+
+What does not help: anything done on the server, tcp_fin_timeout least of all (it forgets sooner),
+and SO_REUSEADDR: the next connect() takes a new port all the same.
+"""
+
+from linger import connections, scenario
+
+N = connections(30)
+
+EXPECT = {
+    "buggy": {
+        "client": {"CLOSE_WAIT": N, "descriptors": N},
+        "server": {"FIN_WAIT2": N, "TIME_WAIT": 0},
+    },
+    "fixed": {
+        "client": {"CLOSE_WAIT": 0, "descriptors": 0},
+        "server": {"FIN_WAIT2": 0, "TIME_WAIT": N},
+    },
+}
+
+
+@scenario(claims=["cw-reconnect-port-each", "cw-missing-close"])
+def test_client_reconnect_leak(lab, variant):
+    server = lab.server("echo", "", "-t", "0.005")
+    client = lab.client("client_reconnect_leak", variant, connections=N)
+    lab.heard(server, "close", N, why="idle")
+    lab.heard(client, "answer", N)  # both are served, on one port after the other
+    lab.reached(client, ESTABLISHED=N)
+    lab.settled(client, EXPECT[variant]["client"])
+    lab.settled(server, EXPECT[variant]["server"])

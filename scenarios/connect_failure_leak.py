@@ -1,0 +1,33 @@
+"""connect-failure-leak: a client that forgets the socket when connect() fails.
+
+   client              server
+   SYN   ────────>     nobody listens
+         <────────     RST: connect() fails with ECONNREFUSED, and socket() has been called
+
+A failed connect(2) closes nothing. The socket is in CLOSED, so ss and /proc/net/tcp are silent,
+and it keeps its descriptor: a service whose backend is down for a night finds itself at EMFILE
+in the morning, and then cannot accept() either. The success path is right, so all tests pass
+(redis#15529).
+
+What does not help: looking for sockets by state (there is none), waiting, any tcp_* sysctl,
+keepalive. A second connect() on the same descriptor works on Linux, but POSIX does not promise it.
+"""
+
+from linger import connections, scenario
+
+N = connections(100)
+
+EXPECT = {"buggy": {"ghosts": N, "descriptors": N}, "fixed": {"ghosts": 0, "descriptors": 0}}
+
+
+@scenario(claims=["fd-connect-failure"])
+def test_connect_failure_leak(lab, variant):
+    server = lab.server("echo")
+    client = lab.client("connect_failure_leak", variant, connections=N)
+    client.go()
+    lab.heard(client, "probed", up=N)  # while the server is there, all is well
+    server.kill()
+    client.go()
+    lab.heard(client, "connect", N, err="ECONNREFUSED")
+    lab.reached(client, AttemptFails=N)
+    lab.settled(client, EXPECT[variant])

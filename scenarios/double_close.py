@@ -1,0 +1,43 @@
+"""double-close: a server closes a descriptor twice, and the second time it is somebody else's.
+
+   server                 descriptor 8
+   close(8)               belonged to a client that has left
+   accept() = 8           now belongs to the next one, who is served
+   close(8), once more    its connection ends in the middle, and nothing has failed
+
+close(2) frees the number, and whoever opens something next gets the lowest free one. When the
+path that ends a session and the one that frees it both close, the second close() hits nothing
+(EBADF) on a quiet day and an innocent connection on a busy one; it could be a database file as
+well. The victim's log shows a client that left; the culprit's shows nothing. The cure: one
+owner of each descriptor, and -1 in its place once it is closed (libevent#189 is this bug).
+
+What does not help: looking at the return value of close(), which is 0; calling it again after
+EINTR, which is the same bug, as Linux has freed the number by then (close(2)).
+"""
+
+from linger import connections, scenario
+
+N = connections(100)
+
+EXPECT = {
+    "buggy": ({"ESTABLISHED": 0, "descriptors": 0}, {"served": 0}),
+    "fixed": ({"ESTABLISHED": N, "descriptors": N}, {"served": N}),
+}
+
+
+@scenario(claims=["fd-double-close"])
+def test_double_close(lab, variant):
+    left, served = EXPECT[variant]
+    server = lab.server("double_close", variant)
+    lab.peer("connect hello fin", connections=N).wait()
+    lab.heard(server, "end", N, n=0)  # closed once
+    bystanders = lab.peer("connect hello await hello stay", connections=N)
+    lab.heard(bystanders, "done", action="connect", count=N)
+    lab.heard(bystanders, "await")  # each took a free number and was served
+    server.go()
+    lab.heard(server, "accounts", sessions=N)  # those who have left are freed
+    lab.settled(server, left)
+    bystanders.go()
+    bystanders.said("stay")
+    count = bystanders.events("done")[-1]["count"]
+    lab.found(served, {"served": int(count)})

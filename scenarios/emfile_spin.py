@@ -1,0 +1,38 @@
+"""emfile-spin: a server at its descriptor limit asks accept() again and again, as fast as it can.
+
+   clients ─────> listener's queue ──accept()──X  EMFILE, RLIMIT_NOFILE is 64
+                        ^──── still readable ──┘
+
+accept(2) fails with EMFILE and leaves the connection in the queue. The listener stays readable,
+a level-triggered poll says so at once (epoll(7)), and the process turns in a circle on a whole
+CPU without serving anybody more. The cure is to leave the listener alone for a while: disable
+it in the error callback and enable it by a timer, or when a connection has closed. libevent has
+the calls and leaves the decision to the program (libevent#71; libuv#690 is the same story).
+
+What does not help: edge-triggered polling (then the queue is forgotten instead), ignoring or
+logging the error (a line for each fills the disk), a higher limit (it is met later).
+"""
+
+from linger import connections, scenario
+
+N = connections(100)
+LIMIT = 64  # descriptors of the server, all of its own included
+
+EXPECT = {
+    "buggy": {"errors": ">= 1000", "cpu_percent": ">= 10"},  # as much as the machine gives it
+    "fixed": {"errors": "<= 32", "cpu_percent": "<= 5"},  # one every 100 ms
+}
+
+
+@scenario(claims=["fd-emfile-spin"])
+def test_emfile_spin(lab, variant):
+    server = lab.server("emfile_spin", variant, descriptors=LIMIT)
+    crowd = lab.peer("connect await fin", connections=LIMIT + N)
+    lab.heard(server, "accept", err="EMFILE", errors=1)  # the limit was met
+    lab.reached(server, ESTABLISHED=LIMIT + N, accept_queue=f">= {N}")  # N and a few wait
+    cpu = server.busy()
+    errors = int(server.events("accept")[-1]["errors"])
+    lab.found(EXPECT[variant], {"errors": errors, "cpu_percent": cpu}, by="server")
+    crowd.go()
+    lab.peer("connect hello fin").wait()  # both recover when the crowd has left
+    lab.reached(server, accept_queue=0, descriptors=0)

@@ -1,0 +1,38 @@
+"""half-close-relay: a relay passes on one FIN and waits for the second one for ever.
+
+   client               relay                       backend that forgets close()
+     FIN  ────────>  CLOSE_WAIT
+                     shutdown(SHUT_WR)  ── FIN ──>  CLOSE_WAIT
+   FIN_WAIT2         FIN_WAIT2          <── ACK ──  ... and nothing more
+
+A FIN ends one direction only (RFC 9293 section 3.6), so the relay does well to pass it on and to
+leave the other direction open. But then each of its connections hangs on somebody else's bug:
+a socket in CLOSE_WAIT and one in FIN_WAIT2, two descriptors, and no timer in the kernel for
+either of them. kube-proxy held 14,000 such FIN_WAIT2 on one node (kubernetes#18354). The cure is a
+limit that begins with the first FIN: on silence, so that a long answer may still come.
+
+What does not help: tcp_fin_timeout, which is for sockets that no program holds; keepalive, for
+both peers answer it; closing both sides at the first FIN, which loses answers.
+"""
+
+from linger import connections, scenario
+
+N = connections(100)
+
+EXPECT = {
+    "buggy": {"CLOSE_WAIT": N, "FIN_WAIT2": N, "descriptors": 2 * N},
+    "fixed": {"CLOSE_WAIT": 0, "FIN_WAIT2": 0, "descriptors": 0},
+}
+
+
+@scenario(claims=["cw-relay-half-close"])
+def test_half_close_relay(lab, variant):
+    home = lab.hosts["client"].address  # of the backend: "server" has the relay alone
+    lab.hosts["server"].sysctl(tcp_fin_timeout=1)  # no help
+    backend = lab.start("client", "servers/closewait_leak_buggy", "-l", home, "-p", "9001")
+    backend.said("ready")
+    relay = lab.server("half_close_relay", variant, "-t", "0.5", home, "9001")
+    lab.peer("connect hello half stay", connections=N)  # each is answered through the relay
+    lab.heard(relay, "half", N)
+    lab.reached(backend, CLOSE_WAIT=N)  # the FIN came through, and it does not close
+    lab.settled(relay, EXPECT[variant], within=6, hold=1.3)  # longer than both

@@ -1,0 +1,47 @@
+"""half-open-peer: the clients vanish without a FIN, and the server keeps them for ever.
+
+   client 10.0.0.1 ──X── 10.0.0.2 server       no packet arrives any more
+      N idle                 ESTABLISHED: nothing to send, so nothing to notice
+      N with an answer       ESTABLISHED: repeated for 924 s and more (tcp_retries2, ip-sysctl.rst)
+        in flight
+
+Power, cable, NAT: they take a peer away and send nothing (a half-open connection, RFC 9293
+section 3.5.1). Two questions are needed. SO_KEEPALIVE asks on an idle connection, after
+tcp_keepalive_time (1 s here; 2 hours by default, so set TCP_KEEPIDLE too). It is not asked while
+data is in flight; there TCP_USER_TIMEOUT is the limit. Both end in ETIMEDOUT, and the ordinary
+error path closes.
+
+What does not help: tcp_keepalive_* sysctls without SO_KEEPALIVE (the buggy server runs with the
+same ones), tcp_fin_timeout, waiting for the link: its loss is never told to a socket.
+"""
+
+from linger import connections, faults, scenario
+
+N = connections(50)
+
+EXPECT = {
+    "buggy": ({"ESTABLISHED": 2 * N, "descriptors": 2 * N}, {"ETIMEDOUT": 0}),
+    "fixed": ({"ESTABLISHED": 0, "descriptors": 0}, {"ETIMEDOUT": 2 * N}),
+}
+
+
+@scenario(claims=["ka-finds-the-dead", "ka-needs-so-keepalive", "user-timeout-in-flight"])
+def test_half_open_peer(lab, variant):
+    left, told = EXPECT[variant]
+    lab.hosts["server"].sysctl(
+        tcp_keepalive_time=1, tcp_keepalive_intvl=1, tcp_keepalive_probes=1
+    )
+    server = lab.server("half_open_peer", variant)
+    idle = lab.peer("connect hello stay", connections=N)
+    busy = lab.peer("connect hello await send:more stay", connections=N)
+    lab.heard(idle, "stay")
+    lab.heard(busy, "await")
+    lost = faults.partition(lab.hosts["client"])
+    busy.go()
+    lab.heard(server, "answer", 3 * N)  # the last N of them are lost on their way
+    faults.partition(lab.hosts["server"])
+    lab.struck(lost, f">= {N}")
+    lab.reached(busy, ESTABLISHED=2 * N, TCPTimeouts=f">= {3 * N}", within=4)  # 1.4 s of silence
+    lab.settled(server, left, within=4, hold=1)
+    timeouts = [end for end in server.events("end") if end["err"] == "ETIMEDOUT"]
+    lab.found(told, {"ETIMEDOUT": len(timeouts)}, by="server")

@@ -1,0 +1,39 @@
+"""idle-connection: clients connect and say nothing, and keepalive keeps them.
+
+   client                          server, SO_KEEPALIVE with a time of 1 s, 1 probe
+   SYN ... ESTABLISHED
+                <──── probe ────   1 s of silence
+                ───── ACK ─────>   it lives: for another second
+                <──── probe ────   ...
+
+Keepalive asks a kernel whether it still knows the connection (RFC 9293 section 3.8.4), and the
+kernel answers for a program that hangs, waits or means harm. It removes the dead, never the
+idle. A server that has no limit of its own keeps each of them, a descriptor apiece, until accept()
+fails: that is all that a Slowloris attack needs. The cure is a time limit in the application,
+in libevent bufferevent_set_timeouts(); where a request has a deadline, one for the whole of it.
+
+What does not help: shorter tcp_keepalive_* sysctls (here they are at their shortest),
+TCP_USER_TIMEOUT (nothing is in flight), a higher limit of descriptors.
+"""
+
+from linger import connections, scenario
+
+N = connections(100)
+
+EXPECT = {
+    "buggy": {"ESTABLISHED": N, "descriptors": N},
+    "fixed": {"ESTABLISHED": 0, "descriptors": 0},
+}
+
+
+@scenario(claims=["ka-spares-the-idle"])
+def test_idle_connection(lab, variant):
+    lab.hosts["server"].sysctl(
+        tcp_keepalive_time=1, tcp_keepalive_intvl=1, tcp_keepalive_probes=1
+    )
+    server = lab.server("idle_connection", variant, "-t", "2.5")
+    lab.peer("connect hello fin").wait()  # who has something to say is served
+    lab.peer("connect drain stay", connections=N)
+    lab.reached(server, ESTABLISHED=N + 1)
+    lab.reached(server, TCPKeepAlive=f">= {2 * N}", within=4)  # the first was answered by all
+    lab.settled(server, EXPECT[variant], hold=0.8)  # longer than what is left of the 2.5 s

@@ -1,0 +1,44 @@
+"""inherited-fd: a server closes, and a helper it once started keeps the connection open.
+
+   client                   server                    helper (cat)
+     hello      ───────>      answers
+     job        ───────>      popen()      ──────>    starts, with every descriptor we hold
+     FIN        ───────>      recv() = 0
+                              close()                 holds the last reference
+     waits for the server's FIN for as long as the helper lives
+
+close() sends the FIN only when the last descriptor of the connection goes (close(2)); fork(2)
+copies them all and execve(2) keeps them, but for those marked close-on-exec. So the server did
+everything right, it holds nothing, and CLOSE_WAIT belongs to a program that knows no socket.
+Seen in OctoPrint#2035 (a restart found its port taken) and cured by accept4(SOCK_CLOEXEC), in
+libevent LEV_OPT_CLOSE_ON_EXEC.
+
+What does not help: fcntl(FD_CLOEXEC) after accept() when another thread may fork in between;
+closing in the helper what one can guess; SO_LINGER, which acts on the last close() only.
+"""
+
+from linger import connections, scenario
+
+N = connections(100)
+
+EXPECT = {
+    "buggy": (
+        {"CLOSE_WAIT": N, "descriptors": N},
+        {"holder": "cat"},  # not the server
+        {"FIN_WAIT2": N},  # each client waits for an end that does not come
+    ),
+    "fixed": ({"CLOSE_WAIT": 0, "descriptors": 0}, {"holder": "nobody"}, {"FIN_WAIT2": 0}),
+}
+
+
+@scenario(claims=["cw-inherited-descriptor"])
+def test_inherited_fd(lab, variant):
+    left, holder, waiting = EXPECT[variant]
+    server = lab.server("inherited_fd", variant)
+    crowd = lab.peer("connect hello send:job recv:4 half drain stay", connections=N)
+    lab.heard(server, "helper")  # it runs
+    lab.heard(server, "close", N, n=0)  # and the server closed every connection
+    lab.settled(server, left)
+    owners = lab.snapshot["server"]["owners"]
+    lab.found(holder, {"holder": owners[0]["process"] if owners else "nobody"}, by="server")
+    lab.settled(crowd, waiting)

@@ -1,0 +1,44 @@
+"""keepalive-hides-leak: SO_KEEPALIVE takes the CLOSE_WAIT out of sight and leaves the descriptor.
+
+   client                         server: recv() = 0, no close()
+     close() ───────> FIN           CLOSE_WAIT
+     FIN_WAIT2, gone in the end
+          <───────── probe          after tcp_keepalive_time (1 s here)
+     RST  ────────>                 CLOSED: no row in ss, the descriptor is still held
+
+condition: the server set SO_KEEPALIVE. control: it did not. The sysctls are the same in both.
+
+A probe to a peer that has forgotten the connection draws a RST (RFC 9293 section 3.8.4, tcp(7)).
+So "lower tcp_keepalive_time" seems to cure CLOSE_WAIT: the count falls, and the process runs out
+of descriptors all the same, now with nothing to see (census calls these ghosts). Without
+SO_KEEPALIVE the sysctls do nothing at all: CLOSE_WAIT has no timer. Nor do they help against
+connections accepted before: a timer that runs keeps the time it was set to. Only close() helps.
+"""
+
+from linger import connections, scenario
+from linger.faults import forget
+
+N = connections(100)
+
+EXPECT = {
+    "condition": {"CLOSE_WAIT": 0, "ghosts": N},
+    "control": {"CLOSE_WAIT": N, "ghosts": 0},
+}
+OPTION = {"condition": "keepalive", "control": ""}
+
+
+@scenario(
+    claims=["cw-keepalive-hides", "cw-sysctl-needs-keepalive"], variants=("condition", "control")
+)
+def test_keepalive_hides_leak(lab, variant):
+    lab.hosts["server"].sysctl(tcp_keepalive_time=1, tcp_keepalive_intvl=1, tcp_keepalive_probes=2)
+    actions = f"listen accept {OPTION[variant]} recv:6 send:hello drain stay"
+    server = lab.peer(actions, connections=N, at="server")
+    client = lab.peer("connect send:hello recv:6 fin", connections=N).wait()
+    lab.heard(server, "stay")  # every end of stream was read, and no descriptor was closed
+    lab.reached(server, CLOSE_WAIT=N, descriptors=N)
+    lab.reached(client, FIN_WAIT2=N)
+    forget(client.host, "dport = 9000")  # 60 s of tcp_fin_timeout, in no time
+    lab.reached(client, FIN_WAIT2=0, hold=1.5)  # for longer than it takes to send a probe
+    lab.settled(server, EXPECT[variant])
+    lab.reached(server, descriptors=N)  # either way

@@ -1,0 +1,39 @@
+"""pool-keeps-dead: a connection pool finds out at checkout that its connections are long dead.
+
+   pool in the client                     server, closes what is idle
+     [1] CLOSE_WAIT <------ FIN ------------ |
+     [2] CLOSE_WAIT <------ FIN ------------ |
+     [3] request ---> stale! ---> new [3] -> |   and soon: [3] CLOSE_WAIT <--- FIN
+
+A burst fills the pool; then one request at a time takes the connection used last. It looks before
+it uses it, so every request is served and no test complains. But what lies below is never taken,
+nor closed: CLOSE_WAIT (RFC 9293 section 3.6, case 2) for as long as the program runs. redis-py#306
+and urllib3#2100 tell of it. The cure is to listen to idle connections too: they become readable
+when the FIN comes (poll(2)), and that is the time to close them. A limit on idle time, shorter
+than the server's, saves most of them from getting there.
+
+What does not help: a check at checkout, however thorough, and keepalive: the peer's kernel may
+answer for a while, and then the descriptor leaks without the CLOSE_WAIT.
+"""
+
+from linger import connections, scenario
+
+N = connections(20)
+
+EXPECT = {
+    "buggy": {"CLOSE_WAIT": N, "descriptors": N},
+    "fixed": {"CLOSE_WAIT": 0, "descriptors": 0},
+}
+
+
+@scenario(claims=["cw-pool-checkout-too-late"])
+def test_pool_keeps_dead(lab, variant):
+    server = lab.server("echo", "", "-t", "0.01")
+    pool = lab.client("pool_keeps_dead", variant, connections=N)
+    lab.heard(pool, "answer", N)  # the burst
+    lab.heard(server, "close", N, why="idle")
+    lab.reached(server, FIN_WAIT1=0)  # every FIN has arrived at the client
+    pool.go()  # one request more: answered, on a new connection, which is closed in its turn
+    lab.heard(pool, "answer", N + 1)
+    lab.heard(server, "close", N + 1, why="idle")
+    lab.settled(pool, EXPECT[variant])

@@ -1,0 +1,37 @@
+"""read-disabled-masks-eof: back-pressure by not reading, and then nobody sees the client leave.
+
+   client                      server
+     | -- a job -------------> |  bufferevent_disable(EV_READ), the job begins
+     | -- FIN ---------------> |  CLOSE_WAIT, Recv-Q 1: not reading, so not told
+                               |  ... until the job ends, if it does
+
+A libevent program hears of FIN and RST by reading, and of nothing while EV_READ is disabled
+(libevent#78, libevent#666). The socket is in CLOSE_WAIT (RFC 9293 section 3.6, case 2), and the
+program works for nobody. The cure: go on reading into a bounded buffer, and let the further lines
+wait there. A client that has filled the buffer is still masked: only a time limit on the job frees
+it of that one.
+
+What does not help: keepalive while the client lives. And beware of an EV_CLOSED event beside the
+disabled bufferevent: it hears the FIN, but with libevent 2.1.12 on epoll a RST then turns the loop
+in a circle on a whole CPU, for EPOLLERR is handed on as EV_READ and EV_WRITE, which nobody has
+asked for.
+"""
+
+from linger import connections, scenario
+
+N = connections(100)
+
+EXPECT = {
+    "buggy": {"CLOSE_WAIT": N, "CLOSE_WAIT.unread": N, "descriptors": N},  # for 60 s
+    "fixed": {"CLOSE_WAIT": 0, "CLOSE_WAIT.unread": 0, "descriptors": 0},
+}
+
+
+@scenario(claims=["cw-read-disabled"])
+def test_read_disabled_masks_eof(lab, variant):
+    server = lab.server("read_disabled_masks_eof", variant, "-t", "60")
+    client = lab.peer("connect hello send:work await fin", connections=N)
+    lab.heard(server, "job", N)  # each job runs, and its client is still there
+    client.go()
+    client.wait()
+    lab.settled(server, EXPECT[variant])

@@ -1,0 +1,42 @@
+"""reconnect-evicts-closewait: a client that reconnects from the same port evicts the CLOSE_WAIT.
+
+   client, port 40000            server: CLOSE_WAIT, leaked
+     has forgotten it all
+     SYN            ───────>       "I have that connection": a challenge ACK
+     RST            <──────>       CLOSED: no row, the descriptor still held
+     SYN            ───────>       a new connection
+
+condition: the client comes back from the same port. control: from another one.
+
+A SYN inside an existing connection is answered by an ACK (RFC 9293 section 3.10.7.4, RFC 5961
+section 4); the client, which knows of no connection, answers that by a RST, and its next SYN
+finds the port pair free. So the row goes and the leak remains, as a ghost. Clients choose their
+ports from 28,000: it happens too seldom to help and often enough to confuse who counts rows.
+"""
+
+from linger import connections, scenario
+from linger.faults import forget
+
+N = connections(10)
+
+EXPECT = {
+    "condition": {"CLOSE_WAIT": 0, "ghosts": N},
+    "control": {"CLOSE_WAIT": N, "ghosts": 0},
+}
+PORT = {"condition": 40000, "control": 50000}  # and those after it
+
+
+@scenario(claims=["cw-reconnect-evicts"], variants=("condition", "control"))
+def test_reconnect_evicts_closewait(lab, variant):
+    server = lab.peer("listen accept recv:6 send:hello drain stay", connections=N, at="server")
+    client = lab.peer("rebind:40000 connect send:hello recv:6 fin", connections=N).wait()
+    lab.heard(server, "stay")
+    lab.reached(server, CLOSE_WAIT=N)
+    lab.reached(client, FIN_WAIT2=N)
+    forget(client.host, "dport = 9000")  # as if it had been restarted
+    lab.reached(client, FIN_WAIT2=0)
+    again = lab.peer(f"rebind:{PORT[variant]} connect stay", connections=N)
+    lab.heard(again, "stay")
+    lab.reached(server, ESTABLISHED=2 * N)  # it is connected again
+    lab.settled(server, EXPECT[variant])
+    lab.reached(server, descriptors=N)  # leaked in either case

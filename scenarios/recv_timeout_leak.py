@@ -1,0 +1,32 @@
+"""recv-timeout-leak: a server that gives up a slow client, and does not close it.
+
+   client                      server
+     | -- half a line ---------> |  recv() ... -1 EAGAIN: "too slow", return
+     | -- FIN, later ----------> |  CLOSE_WAIT, and nobody reads it
+
+SO_RCVTIMEO makes recv() return -1 with EAGAIN (socket(7)). It ends the wait, not the connection.
+When the client leaves at last, its FIN moves the socket to CLOSE_WAIT (RFC 9293 section 3.6) and
+lies in the receive queue: `ss` shows Recv-Q 1, for this program never read the end of the stream.
+In closewait-leak it did, and Recv-Q is 0: that tells the two bugs apart.
+
+What does not help: another value of the time-out, and keepalive as long as the client answers.
+"""
+
+from linger import connections, scenario
+
+N = connections(20)
+
+EXPECT = {
+    "buggy": {"CLOSE_WAIT": N, "CLOSE_WAIT.unread": N, "descriptors": N},
+    "fixed": {"CLOSE_WAIT": 0, "CLOSE_WAIT.unread": 0, "descriptors": 0},
+}
+
+
+@scenario(claims=["cw-close-after-timeout", "cw-missing-close"])
+def test_recv_timeout_leak(lab, variant):
+    server = lab.server("recv_timeout_leak", variant, "-t", "0.01")
+    client = lab.peer("connect hello fill:3 await fin", connections=N)  # a line without its end
+    lab.heard(server, "recv", N, err="EAGAIN")  # each was given up, while the client lived
+    client.go()  # and now it leaves
+    client.wait()
+    lab.settled(server, EXPECT[variant])

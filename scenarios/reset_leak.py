@@ -1,0 +1,32 @@
+"""reset-leak: descriptors leak without one CLOSE_WAIT, because the clients reset.
+
+   client                  server
+     | -- RST ---------------> |  recv() -1 ECONNRESET: "error", return
+
+The server closes at the end of a stream and forgets to on an error. A RST moves its socket from
+ESTABLISHED straight to CLOSED (RFC 9293 section 3.10.7.4), and the kernel takes it out of the
+tables that `ss` and /proc/net/tcp read. The descriptor stays: a ghost, of which `lsof` says
+"protocol: TCP" without an address. It counts against RLIMIT_NOFILE like any other.
+
+What does not help: an alarm on the number of CLOSE_WAITs. It is 0 here, as in the healthy server;
+count descriptors too.
+"""
+
+from linger import connections, scenario
+
+N = connections(100)
+
+EXPECT = {
+    "buggy": {"ghosts": N, "descriptors": N},
+    "fixed": {"ghosts": 0, "descriptors": 0},
+}
+
+
+@scenario(claims=["cw-error-path-must-release", "cw-missing-close"])
+def test_reset_leak(lab, variant):
+    server = lab.server("reset_leak", variant)
+    lab.peer("connect hello rst", connections=N).wait()
+    lab.reached(server, ESTABLISHED=N)
+    lab.heard(server, "recv", N, err="ECONNRESET")
+    lab.reached(server, CLOSE_WAIT=0, owned=1)  # the listener is all that ss would show
+    lab.settled(server, EXPECT[variant])

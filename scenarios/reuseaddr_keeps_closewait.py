@@ -1,0 +1,45 @@
+"""reuseaddr-keeps-closewait: SO_REUSEADDR shares a leaked CLOSE_WAIT's port, and frees nothing.
+
+   client                              server
+     port 40000: CLOSE_WAIT, leaked      port 9000  had closed first
+     port 40000 again ──?──>             port 9000  the same remote
+     port 40000 again ──?──>             port 9001  another one
+
+condition: old and new sockets have SO_REUSEADDR. control: neither has.
+
+A reconnecting client that leaks takes a new port each time; "reuse the port, and the old socket
+goes" is a tale. Without the option bind() fails with EADDRINUSE (ip(7)). With it bind() succeeds,
+but two connections cannot be one: connect() to the same remote fails with EADDRNOTAVAIL, and to
+another remote it works, beside the leak. The CLOSE_WAIT stays in every case, until close().
+
+The one thing that does evict it is the other end, connecting from the same port again
+(reconnect-evicts-closewait); and the descriptor is leaked even then.
+"""
+
+from linger import connections, scenario
+
+N = connections(10)
+
+EXPECT = {
+    "condition": {"EADDRINUSE": 0, "EADDRNOTAVAIL": N, "connected elsewhere": N},
+    "control": {"EADDRINUSE": 2 * N, "EADDRNOTAVAIL": 0, "connected elsewhere": 0},
+}
+BIND = {"condition": "rebind:40000", "control": "bind:40000"}  # and the ports after it
+
+
+@scenario(claims=["cw-reuseaddr-keeps"], variants=("condition", "control"))
+def test_reuseaddr_keeps_closewait(lab, variant):
+    lab.peer("listen accept recv:6 send:hello fin stay", connections=N, at="server")
+    lab.peer("listen stay", at="server", port=9001)
+    leak = lab.peer(f"{BIND[variant]} connect send:hello recv:6 drain stay", connections=N)
+    lab.heard(leak, "stay")
+    lab.reached(leak, CLOSE_WAIT=N)
+    same = lab.peer(f"{BIND[variant]} connect stay", connections=N)
+    other = lab.peer(f"{BIND[variant]} connect stay", connections=N, port=9001)
+    for again in (same, other):
+        lab.heard(again, "stay")  # it has tried
+    lab.reached(leak, CLOSE_WAIT=N, hold=0.2)  # nothing evicted them
+    errors = [error["err"] for again in (same, other) for error in again.events("error")]
+    measured = {name: errors.count(name) for name in ("EADDRINUSE", "EADDRNOTAVAIL")}
+    measured["connected elsewhere"] = int(other.events("done")[1]["count"])
+    lab.found(EXPECT[variant], measured)

@@ -1,0 +1,42 @@
+"""worker-blocked: a handler waits for a backend that hangs, and the clients leave unheard.
+
+   clients 10.0.0.1 ─────> server 10.0.0.2 ─────> backend 10.0.0.1, stopped (SIGSTOP)
+     FIN, FIN, FIN ──>  CLOSE_WAIT, not read
+
+The code closes where it should, and still fills up with CLOSE_WAIT: it does not get there. A
+stopped process keeps its connections and its kernel goes on acknowledging, so recv() has no reason
+ever to return (recv(2)). All clients of that worker are in CLOSE_WAIT with their last words unread
+(Recv-Q is not 0), and newcomers wait in the listener's queue. In xtdb#5850 some 11,300 CLOSE_WAITs
+stood behind handlers that were all occupied. The cure is a limit for each wait on somebody else,
+and an error as the answer.
+
+What does not help: SO_KEEPALIVE and TCP_USER_TIMEOUT towards the backend (its kernel answers), more
+workers (they hang one after the other), and closing more diligently.
+"""
+
+from linger import connections, scenario
+
+N = connections(10)
+
+EXPECT = {
+    "buggy": {"CLOSE_WAIT": N, "CLOSE_WAIT.unread": N, "accept_queue": 1},
+    "fixed": {"CLOSE_WAIT": 0, "CLOSE_WAIT.unread": 0, "accept_queue": 0},
+}
+
+
+@scenario(claims=["cw-blocked-handler"])
+def test_worker_blocked(lab, variant):
+    backend = lab.start("client", "servers/echo", "-l", lab.hosts["client"].address)
+    backend.said("ready")
+    server = lab.server("worker_blocked", variant, "-t", "0.02", backend.host.address)
+    clients = lab.peer("connect hello await send:work await fin", connections=N)
+    clients.said("await")  # each was answered
+    backend.freeze()
+    clients.go()
+    lab.reached(backend, accept_queue=">= 1")  # the server has asked ...
+    clients.said("await", 2)
+    clients.go()
+    clients.wait()
+    lab.peer("connect stay").said("stay")  # a newcomer
+    lab.settled(server, EXPECT[variant])
+    lab.reached(backend, accept_queue=">= 1")  # ... and the backend was silent all the time
