@@ -1,0 +1,43 @@
+"""close-unread-reset: a server refuses an upload, closes without reading it, and resets its answer.
+
+   client            server
+     4000 bytes ───> recv() takes 512
+         lost × ──── 413, send() succeeds
+            <── RST  close(): 3488 bytes are unread
+
+close() with unread input sends a RST, because the peer's data was lost (RFC 9293 section 3.6.1).
+A RST takes with it what the server had sent and the peer had not received: one lost packet, or a
+peer slower than the server, and nobody will send it again. Web servers meet this with every 413;
+nginx calls the remedy lingering_close: FIN, read until the peer closes, close (RFC 9112, 9.6).
+
+One sees ECONNRESET instead of the answer, and TCPAbortOnClose counting up.
+What does not help: SO_LINGER with any time, TCP_NODELAY, a longer send buffer. On a fast network
+without loss it seems to work, for what the peer has already received survives the RST.
+"""
+
+from linger import connections, scenario
+from linger.faults import drop
+
+N = connections(10)
+REPLY = len("HTTP/1.1 413 Content Too Large\r\nConnection: close\r\n\r\n")
+
+EXPECT = {
+    "buggy": ({"bytes": 0, "resets": N}, {"TCPAbortOnClose": N}),
+    "fixed": ({"bytes": N * REPLY, "resets": 0}, {"TCPAbortOnClose": 0}),
+}
+
+
+@scenario(claims=["close-unread-resets"])
+def test_close_unread_reset(lab, variant):
+    found, left = EXPECT[variant]
+    server = lab.server("close_unread_reset", variant)
+    lost = drop(lab.hosts["client"], "psh")  # the first copy of each answer
+    peer = lab.peer("connect fill:4000 await drain fin", connections=N)
+    lab.heard(server, "reply", N, bytes=REPLY)
+    lab.struck(lost, f">= {N}")
+    lost.lift()  # what is sent again gets there
+    peer.go()
+    bytes = int(peer.wait().events("done")[2]["bytes"])
+    resets = [error for error in peer.events("error") if error["err"] == "ECONNRESET"]
+    lab.found(found, {"bytes": bytes, "resets": len(resets)})
+    lab.settled(server, left)

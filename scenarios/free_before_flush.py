@@ -1,0 +1,36 @@
+"""free-before-flush: a libevent server frees its bufferevent before the reply has left.
+
+   bufferevent_write(4,000,000 bytes)   queued in our memory, none of it sent
+   bufferevent_free()                   the queue is gone, close() sends a FIN
+   client: recv() = 0                   an empty reply, and no error
+
+bufferevent_write() only queues: sending begins when the event loop runs again. Freeing in the same
+callback loses everything, a ten-byte reply just as well (libevent#126; event2/bufferevent.h says
+that pending data "probably won't be flushed"). TCP did nothing wrong, so both ends log success:
+without a length in the protocol the client takes nothing for the whole answer.
+
+What does not help: BEV_OPT_CLOSE_ON_FREE and SO_LINGER (the bytes never reached the kernel), or
+bufferevent_flush(), which does nothing on a socket. Free in the write callback instead.
+"""
+
+from linger import connections, scenario
+
+N = connections(10)
+REPLY = 4_000_000  # bytes
+
+EXPECT = {
+    "buggy": {"bytes": 0, "unsent": N * REPLY},
+    "fixed": {"bytes": N * REPLY, "unsent": 0},
+}
+
+
+@scenario(claims=["libevent-free-loses-output"])
+def test_free_before_flush(lab, variant):
+    server = lab.server("free_before_flush", variant)
+    peer = lab.peer("connect send:request drain fin", connections=N).wait()
+    lab.heard(server, "reply", N, bytes=REPLY)  # every request was answered
+    lab.heard(peer, "done", 1, action="drain", count=N)  # and no client saw an error
+    lab.heard(server, "end", N)
+    unsent = sum(int(end["unsent"]) for end in server.events("end"))
+    bytes = int(peer.events("done")[2]["bytes"])
+    lab.found(EXPECT[variant], {"bytes": bytes, "unsent": unsent})

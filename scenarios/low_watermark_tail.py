@@ -1,0 +1,35 @@
+"""low-watermark-tail: a libevent server loses the bytes that are below its low watermark at EOF.
+
+   client: 700 bytes, FIN          server: low watermark 512
+                                     read callback:  one record of 512
+                                     event callback: EOF; 188 bytes lie in the input buffer
+
+bufferevent_setwatermark(EV_READ, 512, 0) asks not to be called for less than a record. At the end
+of the stream the read callback is not called either: only the event callback is, with
+BEV_EVENT_EOF, and bufferevent_free() there takes the rest along. TCP delivered everything, the
+close is graceful on both sides, and files whose length is a multiple of 512 arrive whole.
+
+What does not help: SO_RCVLOWAT (libevent has its own watermark), BEV_OPT_DEFER_CALLBACKS, a longer
+record. Look into the input buffer at EOF, or demand a length or an end mark in the protocol.
+"""
+
+from linger import connections, scenario
+
+N = connections(10)
+FILE, RECORD = 700, 512  # bytes
+
+EXPECT = {
+    "buggy": {"stored": N * RECORD, "lost": N * (FILE - RECORD)},
+    "fixed": {"stored": N * FILE, "lost": 0},
+}
+
+
+@scenario(claims=["libevent-watermark-tail"])
+def test_low_watermark_tail(lab, variant):
+    server = lab.server("low_watermark_tail", variant)
+    lab.peer(f"connect fill:{FILE} fin", connections=N).wait()
+    lab.heard(server, "end", N, eof=1)  # every stream ended well
+    lab.heard(server, "record", N, bytes=RECORD)  # after its first record
+    stored = sum(int(record["bytes"]) for record in server.events("record"))
+    left = sum(int(end["left"]) for end in server.events("end"))
+    lab.found(EXPECT[variant], {"stored": stored, "lost": left}, by="server")
