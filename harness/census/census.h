@@ -29,6 +29,7 @@ enum census_exit {
 	CENSUS_OK = 0,
 	CENSUS_NOT_HELD = 1, /* an expectation did not hold */
 	CENSUS_USAGE = 2,    /* wrong option, unknown name, bad expression */
+	CENSUS_ENDED = 3,    /* a process that was watched has ended */
 	CENSUS_BROKEN = 70,  /* an internal failure */
 	CENSUS_CANNOT = 77,  /* this machine or this user cannot do it */
 };
@@ -287,6 +288,9 @@ int census_add_host(struct census *census, const char *name, const char *netns,
 
 /* Count only what process @pid holds; may be repeated. Before census_add_host(). */
 int census_add_process(struct census *census, pid_t pid, struct census_error *error);
+
+/* A process of census_add_process() that has ended, or 0: what it held is gone with it. */
+pid_t census_ended(const struct census *census);
 
 /* Count only sockets whose local port is @port (1..65535); may be repeated. */
 int census_add_port(struct census *census, unsigned int port, struct census_error *error);

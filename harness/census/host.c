@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <libmnl/libmnl.h>
 #include <linux/netlink.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -209,6 +210,17 @@ int census_add_process(struct census *census, pid_t pid, struct census_error *er
 	if (pidfd < 0)
 		return census_fail(error, CENSUS_USAGE, "no process %d: %s", pid, strerror(errno));
 	processes[census->process_count++] = (struct census_process){pid, pidfd};
+	return 0;
+}
+
+pid_t census_ended(const struct census *census)
+{
+	for (size_t i = 0; i < census->process_count; i++) {
+		struct pollfd ended = {.fd = census->processes[i].pidfd, .events = POLLIN};
+
+		if (poll(&ended, 1, 0) == 1) /* pidfd_open(2) */
+			return census->processes[i].pid;
+	}
 	return 0;
 }
 

@@ -71,7 +71,8 @@ void options_help(FILE *out)
 	    "with + - == != < <= > >= and or not ( ). Without a host ('server:CLOSE_WAIT') a\n"
 	    "variable is the sum over all hosts. TIME is 5us, 300ms, 1.5s, 1min.\n"
 	    "\n"
-	    "Exit codes: 0; 1 EXPR was not true; 2 wrong usage; 77 not possible here; 70 failure.\n"
+	    "Exit codes: 0; 1 EXPR was not true; 2 wrong usage; 3 the process of --pid ended;\n"
+	    "77 not possible here; 70 failure.\n"
 	    "\n"
 	    "  census --pid 1234 --until 'CLOSE_WAIT < 10'\n"
 	    "  census --host server=srv --until 'server:CLOSE_WAIT == 100' --hold 300ms\n",

@@ -15,7 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define STEP 1000000 /* 1 ms between counts, more when a count costs more */
+#define STEP 1000000   /* 1 ms between counts, more when a count costs more */
+#define MOST 250000000 /* but 250 ms at most: it may have been kept waiting, on a busy machine */
 
 struct wait {
 	const struct options *options;
@@ -117,9 +118,15 @@ static int sample(struct wait *wait, const struct census_needs *needs, struct ce
 {
 	size_t hosts = census_host_count(wait->census);
 	bool interrupted = false;
+	pid_t ended;
 
 	if (census_take(wait->census, needs, wait->snapshots, error) < 0)
 		return -1;
+	/* Nothing leaks any more from a process that crashed; that must not look like a repair. */
+	ended = census_ended(wait->census);
+	if (ended)
+		return census_fail(error, CENSUS_ENDED, "process %d ended while it was watched",
+				   ended);
 	for (size_t i = 0; i < hosts; i++)
 		interrupted |= wait->snapshots[i].interrupted;
 	for (size_t i = 0; i < wait->expr.var_count; i++) {
@@ -200,6 +207,7 @@ static int poll_until(struct wait *wait, struct census_error *error)
 		left = (holds ? wait->begun + options->hold : wait->start + options->within) -
 		       now_ns();
 		pause = cost * 2 > STEP ? cost * 2 : STEP;
+		pause = pause < MOST ? pause : MOST;
 		rest(left < pause ? left : pause);
 	}
 }

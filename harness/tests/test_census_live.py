@@ -19,7 +19,7 @@ import pytest
 
 from conftest import Run
 from linger import census, netns
-from linger.census import STATES
+from linger.census import STATES, program
 from linger.host import Host
 from linger.lab import Lab, Peer
 
@@ -292,6 +292,20 @@ def test_a_process_by_its_pid(run: Run) -> None:
     host = json.loads(done.stdout)["hosts"][0]
     assert host["descriptors"] == 2
     assert host["states"]["ESTABLISHED"] == 2 and host["states"]["LISTEN"] == 1
+
+
+def test_a_process_that_ends_is_no_repair(run: Run) -> None:
+    """Its sockets are gone, but so is it."""
+    listens = "import socket, signal; s = socket.create_server(('127.0.0.1', 0)); signal.pause()"
+    with subprocess.Popen([sys.executable, "-c", listens]) as listener:
+        words = ["--pid", str(listener.pid), "--until", "LISTEN == 1"]
+        assert run("census", *words).returncode == 0
+        words = [program("census"), *words, "--hold", "1min", "-v"]
+        with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as watch:
+            assert watch.stderr and "LISTEN is 1" in watch.stderr.readline()
+            listener.kill()
+            assert watch.wait(10) == 3
+            assert f"process {listener.pid} ended while it was" in watch.stderr.read()
 
 
 WRONG = {
