@@ -48,7 +48,8 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(action=action)
         return sub
 
-    command("list", list_scenarios, "show every scenario and what it is about")
+    listing = command("list", list_scenarios, "show every scenario and what it is about")
+    listing.add_argument("--markdown", action="store_true", help="as the table in the README")
     command("pairs", check_pairs, "check that every pair differs only in its lesson")
     run = command("run", run_scenarios, "run scenarios in a sandbox, both variants at once")
     run.add_argument("names", nargs="*", metavar="NAME", help="a scenario, or: all")
@@ -65,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     test = command("test", run_tests, "run everything: C tests, driver tests, all scenarios")
     test.add_argument("--results", type=_folder, default=RESULTS, metavar="DIR", help="evidence")
     test.add_argument("pytest", nargs=argparse.REMAINDER, help="options for pytest, after --")
-    command("census", list_scenarios, "count sockets: build/census, see its --help")
+    command("census", list_scenarios, "count sockets; see `linger census --help`")
     return parser
 
 
@@ -82,8 +83,11 @@ def _folder(text: str) -> Path:
 
 
 def list_scenarios(options: argparse.Namespace) -> int:
+    if options.markdown:
+        print("| scenario | what happens |\n| --- | --- |")
+    shape = "| {} | {} |" if options.markdown else "{:28} {}"
     for name in story.names():
-        print(f"{name:28} {story.title(name)}")
+        print(shape.format(name, story.title(name)))
     return 0
 
 

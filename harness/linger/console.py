@@ -18,7 +18,7 @@ from linger import pairs, results, story
 from linger.census import STATES
 
 Row = Sequence[str]
-STYLE = {"PASS": "green", "FAIL": "red", "BROKEN": "red", "CANNOT RUN": "yellow"}
+STYLE = {"PASS": "green", "TOLD APART": "green", "FAIL": "red", "BROKEN": "red", "CANNOT RUN": "yellow"}
 
 
 def say(line: str = "") -> None:
@@ -58,8 +58,8 @@ class Console:
         for name in self.names:
             if name not in present and not session.testsfailed:
                 raise pytest.UsageError(f"{story.path_of(name).name} holds no scenario")
-        for name in self.names if self.total else ():
-            say(f"{name}: {story.title(name)}")
+        if len(self.names) == 1:
+            say(f"{self.names[0]}: {story.title(self.names[0])}")
 
     @property
     def _step_by_step(self) -> bool:
@@ -97,7 +97,7 @@ class Console:
         for name in self.names:
             mine = [result for result in measured if result["scenario"] == name]
             if mine:
-                say()
+                say(f"\n{name}: {story.title(name)}" if len(self.names) > 1 else "")
                 colour = self._progress is not None
                 print_table(*table(mine), colour)
                 for outcomes in mine[0]["tables"]:
@@ -107,7 +107,10 @@ class Console:
             print(f"\n{who}: {complaint}", file=sys.stderr)
         if self.cure and self.done == self.total > 0 and not self.complaints:
             print_cure(self.names[0])
+        failed = len(self.complaints)
+        seconds = time.monotonic() - self._started
         say(f"\nevidence: {_shortest(self.run)}")
+        say(f"{max(0, self.done - failed)} passed, {failed} failed in {seconds:.1f} s")
 
 
 class Progress:
@@ -129,7 +132,7 @@ class Progress:
         self._status.stop()
 
 
-MOST_COLUMNS = 5  # of expectations side by side; more are listed one below the other
+MOST_COLUMNS = 3  # of expectations side by side; more are listed one below the other
 
 
 def table(found: Sequence[dict[str, Any]]) -> tuple[Row, list[Row]]:
@@ -154,16 +157,17 @@ SUMMARY = ("owner", "seconds", "expected", "verdict")
 
 
 def _tall(columns: Sequence[str], same: list[list[dict[str, Any]]]) -> tuple[Row, list[Row]]:
-    """A row an expectation, a column a variant."""
-    head = ["", *(results[0]["variant"] for results in same)]
-    cells = [_cells(results, columns) for results in same]
-    summaries = [_summary(results) for results in same]
-    rows = [[name, *(column[i] for column in cells)] for i, name in enumerate(columns)]
-    rows += [
-        [name, *(summary[i] for summary in summaries)]
-        for i, name in enumerate(SUMMARY)
-        if name != "expected"
-    ]
+    """A row an expectation, two columns a variant: what was measured, and what was expected."""
+    head, rows = [""], [[name] for name in (*columns, "owner", "seconds", "verdict")]
+    for results in same:
+        head += [results[0]["variant"], "expected"]
+        shown = _representative(results)["expectations"]
+        expected = {row["label"]: row["expected"].replace("== ", "") for row in shown}
+        owner, seconds, _, verdict = _summary(results)
+        cells = [*_cells(results, columns), owner, seconds, verdict]
+        wanted = [*(expected.get(column, "-") for column in columns), "", "", ""]
+        for row, pair in zip(rows, zip(cells, wanted)):
+            row += pair
     return head, rows
 
 

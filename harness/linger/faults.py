@@ -23,7 +23,12 @@ class Drop:
     _created = 0
 
     def __init__(
-        self, name: str, hosts: Iterable[Host], match: str, once: bool = False, verdict: str = "drop"
+        self,
+        name: str,
+        hosts: Iterable[Host],
+        match: str,
+        once: bool = False,
+        verdict: str = "drop",
     ) -> None:
         """Lose every packet that arrives at one of the hosts and matches.
 
@@ -42,7 +47,8 @@ class Drop:
                 host,
                 f"add table {_TABLE}; add chain {_TABLE} {self._chain} "
                 "{ type filter hook prerouting priority -300; }\n"
-                f"add set {_TABLE} {seen} {{ typeof tcp sport . tcp dport; flags dynamic; size 65535; }}\n"
+                f"add set {_TABLE} {seen} "
+                "{ typeof tcp sport . tcp dport; flags dynamic; size 65535; }\n"
                 f"add rule {_TABLE} {self._chain} {match} counter {verdict}\n",
             )
 

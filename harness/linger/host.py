@@ -34,7 +34,7 @@ class Host:
             return Path("/proc/sys/net/ipv4", name).exists()
 
     def timewaits(self) -> list[int]:
-        """The milliseconds that each TIME_WAIT (IPv4) has left, by tens (proc(5), /proc/net/tcp)."""
+        """The milliseconds that each TIME_WAIT over IPv4 has left, by tens (proc_pid_net(5))."""
         rows = (line.split() for line in self.run("cat", "/proc/net/tcp").splitlines())
         return [int(row[5].partition(":")[2], 16) * 10 for row in rows if row[3] == "06"]
 

@@ -194,7 +194,10 @@ class Lab:
         expected: int | str,
         within: float = DEADLINE,
     ) -> None:
-        """Prove a measured number by looking until it is as expected, within so many seconds. Errors: NotHeld."""
+        """Prove a number by looking until it is as expected, within so many seconds.
+
+        Errors: NotHeld.
+        """
         deadline = time.monotonic() + within
         while not census.holds(count := look(), expected) and time.monotonic() < deadline:
             time.sleep(0.01)  # the next look

@@ -119,6 +119,7 @@ def lab(request: pytest.FixtureRequest, evidence: Path) -> Iterator[Lab]:
             code, message = BROKEN, "the scenario expects nothing, so nothing was tested"
         if code and request.config.getoption("keep"):
             shell.open_in(lab, message)
+        proved = lab.verdict.prove and not code
         if marker:
             result = {
                 "schema": results.SCHEMA,
@@ -127,7 +128,7 @@ def lab(request: pytest.FixtureRequest, evidence: Path) -> Iterator[Lab]:
                 "repetition": int(labels[2]) if len(labels) > 2 else 1,
                 "connections": node.module.N,
                 "claims": claims,
-                "verdict": VERDICTS.get(code, "broken"),
+                "verdict": "told apart" if proved else VERDICTS.get(code, "broken"),
                 "message": message,
                 **lab.result(),
             }

@@ -30,7 +30,8 @@ def test_a_run_shows_the_leak_its_count_its_cause_and_its_cure(run: Run, tmp_pat
     assert "closewait_leak" in buggy and "pid" in buggy
     assert "only\nclose() leads on" in done.stdout.replace("\n  ", "\n")
     assert any(line.split() == ["+", "close(fd);"] for line in lines)
-    assert lines[-1].startswith("evidence: ")
+    assert lines[-2].startswith("evidence: ")
+    assert lines[-1].startswith("2 passed, 0 failed in ")
     assert "\x1b" not in done.stdout, "no colours where there is no terminal"
 
 
@@ -90,6 +91,10 @@ def test_list_names_every_scenario(run: Run) -> None:
     done = run("linger", "list")
     assert [line.split()[0] for line in done.stdout.splitlines()] == story.names()
     assert "forgets close()" in done.stdout
+
+
+def test_the_readme_has_the_table_of_scenarios(run: Run) -> None:
+    assert run("linger", "list", "--markdown").stdout in (story.ROOT / "README.md").read_text()
 
 
 def test_more_connections_than_descriptors(run: Run, tmp_path: Path) -> None:
@@ -212,7 +217,7 @@ def test_two_runs_at_once_do_not_meet(tmp_path: Path) -> None:
     ]
     outputs = [one.communicate()[0] for one in runs]
     assert [one.returncode for one in runs] == [0] * 4, outputs
-    assert len({output.splitlines()[-1] for output in outputs}) == 4
+    assert len({output.splitlines()[-2] for output in outputs}) == 4
     assert len([path for path in tmp_path.iterdir() if not path.is_symlink()]) == 4
 
 

@@ -93,8 +93,8 @@ def test_a_few_expectations_stand_side_by_side() -> None:
 
 def test_many_expectations_stand_one_below_the_other() -> None:
     head, rows = console.table([result("buggy", "pass", dict.fromkeys("abcdef", 1))])
-    assert head == ["", "buggy"]
-    assert rows[0] == ["a", "1"] and rows[-1] == ["verdict", "PASS"]
+    assert head == ["", "buggy", "expected"]
+    assert rows[0] == ["a", "1", "1"] and rows[-1] == ["verdict", "PASS", ""]
 
 
 def test_repetitions_are_summed_up_and_a_failure_is_shown() -> None:
