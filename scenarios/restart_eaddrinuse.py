@@ -1,0 +1,37 @@
+"""restart-eaddrinuse: a server dies, and its port is in use by connections that it had closed.
+
+   server  bind() port 9000, serves, closes first, is killed
+           its host still has 100 x TIME_WAIT on port 9000
+   server  bind() port 9000 = -1 EADDRINUSE
+
+The port belongs to every socket that was bound to it or accepted on it, TIME_WAIT included. Linux
+lets a new socket share it if and only if both sides have SO_REUSEADDR (socket(7)), or both have
+SO_REUSEPORT; accepted sockets inherit it from the listener. So it is the server *before* the
+restart that must have set it, and the first deploy of the cure still fails once. The whole table
+is in restart-matrix.
+
+What does not help: killing harder (TIME_WAIT outlives the process), tcp_fin_timeout, tcp_tw_reuse
+(for connect() only). What helps today: wait a minute.
+"""
+
+from linger import connections, scenario
+
+N = connections(100)
+
+EXPECT = {
+    "buggy": {"error": "EADDRINUSE", "answered": 0},
+    "fixed": {"error": "-", "answered": 1},
+}
+
+
+@scenario(claims=["tw-reuseaddr-restart"])
+def test_restart_eaddrinuse(lab, variant):
+    server = lab.server("restart_eaddrinuse", variant)
+    lab.peer("connect hello drain fin", connections=N).wait()
+    lab.reached(server, ESTABLISHED=N, TIME_WAIT=N)  # they have the port now
+    server.kill()
+    server = lab.start("server", f"servers/restart_eaddrinuse_{variant}")
+    error = server.said("listen")["err"]
+    visitor = lab.peer("connect hello drain fin")
+    hello = visitor.said("done", 2)  # after "connect", whether that succeeded or not
+    lab.found(EXPECT[variant], {"error": error, "answered": int(hello["count"])}, by="server")

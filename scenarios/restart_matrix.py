@@ -1,0 +1,77 @@
+"""restart-matrix: who may listen on a port that an old server had, option by option.
+
+   condition: the old listener is closed, but a connection is left, in one state or another
+   control:   the same, and the old listener still listens
+
+A new listener gets the port if and only if old and new both have SO_REUSEADDR, or both have
+SO_REUSEPORT (socket(7)), whatever state the connection is in. "SO_REUSEPORT cannot bind over
+TIME_WAIT" is true only where the old socket did not have it.
+
+While the old server still listens, SO_REUSEADDR does not count: that is why EADDRINUSE may come
+despite it, and why it never lets two servers share a port by accident. SO_REUSEPORT does just
+that, for servers of the same user.
+"""
+
+from itertools import product
+
+from linger import scenario
+from linger.faults import drop
+from linger.sockets import REUSEADDR, REUSEPORT, create, listen, listener
+
+OPTIONS = {"none": (), "REUSEADDR": (REUSEADDR,), "REUSEPORT": (REUSEPORT,)}
+OPTIONS["both"] = (REUSEADDR, REUSEPORT)
+CLOSERS = {  # who closes, in this order, to leave the server's end in that state
+    "ESTABLISHED": "",
+    "CLOSE_WAIT": "client",
+    "FIN_WAIT2": "server",
+    "TIME_WAIT": "server client",
+    "FIN_WAIT1": "server",  # the last two while the client's host loses every FIN
+    "LAST_ACK": "client server",
+}
+OLD = list(product(CLOSERS, OPTIONS))
+N = len(OLD)
+EXPECT = {"condition": {"restarts of 96": 42}, "control": {"restarts of 96": 24}}
+
+
+def leave(lab, at, state, options):
+    """Serve a connection and bring it to a state; returns the listener, and what is still open."""
+    old = listener(lab.hosts["server"], at, *options)
+    ends = {"client": create(lab.hosts["client"])}
+    ends["client"].connect(at)
+    ends["server"], _ = old.accept()
+    first, *second = CLOSERS[state].split() or [None]
+    if first:
+        ends.pop(first).close()
+    for name in second:
+        ends[name].recv(1)  # the FIN of the first is here
+        ends.pop(name).close()
+    return old, ends
+
+
+def outcome(variant, old, new):
+    common = set(OPTIONS[old]) & set(OPTIONS[new])
+    return "ok" if common - ({REUSEADDR} if variant == "control" else set()) else "EADDRINUSE"
+
+
+@scenario(claims=["tw-reuseaddr-restart", "tw-reuseport"], variants=("condition", "control"))
+def test_restart_matrix(lab, variant):
+    server = lab.hosts["server"]
+    witness = lab.peer("stay", at="server")
+    fins = drop(lab.hosts["client"], "fin", f"tcp sport >= {10000 + 4 * 4}")
+    held = {}
+    for port, (state, options) in enumerate(OLD, 10000):
+        at = (server.address, port)
+        held[at] = leave(lab, at, state, OPTIONS[options])
+    lab.reached(witness, ESTABLISHED=N, **{state: 4 for state in CLOSERS if CLOSERS[state]})
+    lab.struck(fins, ">= 8")
+    if variant == "condition":
+        for old, _ in held.values():
+            old.close()
+    measured, expected = {}, {}
+    for (at, (state, old)), new in product(zip(held, OLD), OPTIONS):
+        cell = f"{state}, old {old}", f"new {new}"
+        measured[cell] = listen(server, at, *OPTIONS[new])
+        expected[cell] = outcome(variant, old, new)
+    lab.tabulated("old and new options", expected, measured)
+    ok = sum(cell == "ok" for cell in measured.values())
+    lab.found(EXPECT[variant], {"restarts of 96": ok}, by="server")

@@ -1,0 +1,41 @@
+"""self-connect: a client that waits for its dead server connects to itself, and keeps it dead.
+
+   client  127.0.0.1:9038 ──SYN──> 127.0.0.1:9000   ECONNREFUSED, try again
+           127.0.0.1:9084 ──SYN──> 127.0.0.1:9000   ECONNREFUSED, try again
+              ...
+           127.0.0.1:9000 ──SYN──> 127.0.0.1:9000   connected
+   server  bind() port 9000 = -1 EADDRINUSE
+
+connect() takes its local port from ip_local_port_range (ip(7)). A server whose port lies in that
+range, on the same host and down, leaves it free; sooner or later a try takes it, and its SYN
+meets the sender: a simultaneous open (RFC 9293 section 3.5) with one socket as both ends. What
+the client says comes back, so a health check is content; and the server cannot start, for its
+port is in use. With 32768-60999 it takes some 14000 tries, four hours at one a second.
+
+A client may compare getsockname() with getpeername(), as here. The better cure is to listen
+below the range, or to reserve the port (ip_local_reserved_ports, ip-sysctl.rst). What does not
+help: SO_REUSEADDR at the server.
+"""
+
+from linger import scenario
+
+N = 2000  # tries, with 50 ports to choose from
+
+EXPECT = {
+    "buggy": {"client": "itself", "restart": "EADDRINUSE", "next client": "nobody"},
+    "fixed": {"client": "nobody", "restart": "-", "next client": "server"},
+}
+
+
+@scenario(claims=["self-connect"])
+def test_self_connect(lab, variant):
+    here = ("-l", "127.0.0.1")
+    lab.hosts["client"].sysctl(ip_local_port_range="9000 9099")  # connect() prefers the even ones
+    client = lab.client("self_connect", variant, *here, connections=N)
+    first = client.said("done")["with"]
+    lab.reached(client, ESTABLISHED=">= 1")  # with itself, for nobody listens
+    server = lab.start("client", "servers/restart_eaddrinuse_fixed", *here)
+    restart = server.said("listen")["err"]
+    following = lab.client("self_connect", variant, *here, connections=N).said("done")["with"]
+    measured = {"client": first, "restart": restart, "next client": following}
+    lab.found(EXPECT[variant], measured)

@@ -1,0 +1,36 @@
+"""server-port-reuse: TIME_WAIT at the server never costs a port; at the client it does.
+
+   client, 50 ports                     server, port 9000
+     condition: the server closes first   TIME_WAITs here: 1000 of 1000 connections served
+     control:   the client closes first   TIME_WAITs there: 50 served, then EADDRNOTAVAIL
+
+A TIME_WAIT may be reopened by a new SYN from the same port whose sequence number or timestamp is
+beyond the old connection's (RFC 9293 section 3.6.1, RFC 6191), and Linux does so: the server's
+listener takes the SYN, the old TIME_WAIT goes, TcpExtTW counts the one that follows. A client
+cannot: connect() avoids the ports of its own TIME_WAITs, unless tcp_tw_reuse says otherwise. So
+thousands of TIME_WAITs on a busy server are harmless, and never a reason for EADDRINUSE between
+its clients.
+"""
+
+from linger import connections, scenario
+
+N = connections(10)  # at a time, and in ROUNDS after another
+ROUNDS = 100
+PORTS = 5 * N
+
+ACTIONS = {"condition": "connect hello drain fin ", "control": "connect hello fin "}
+EXPECT = {
+    "condition": {"TIME_WAIT": ">= 1", "TW": N * ROUNDS, "PassiveOpens": N * ROUNDS},
+    "control": {"TIME_WAIT": 0, "TW": 0, "PassiveOpens": PORTS},
+}
+
+
+@scenario(claims=["tw-server-harmless"], variants=("condition", "control"))
+def test_server_port_reuse(lab, variant):
+    ports = f"40000 {40000 + PORTS - 1}"
+    lab.hosts["client"].sysctl(ip_local_port_range=ports, tcp_tw_reuse=0)
+    server = lab.server("timewait_owner", "buggy" if variant == "condition" else "fixed")
+    crowd = lab.peer(ACTIONS[variant] * ROUNDS + "stay", connections=N)
+    lab.heard(crowd, "stay")
+    lab.reached(server, ESTABLISHED=f">= {PORTS}")
+    lab.settled(server, EXPECT[variant])

@@ -1,0 +1,48 @@
+"""simultaneous-close: both ends close before either hears of it, and both end in TIME_WAIT.
+
+   client                            server
+   FIN_WAIT1  ───FIN───╲ ╱───FIN───  FIN_WAIT1
+   CLOSING    <─────────╳─────────>  CLOSING
+              ───ACK───╱ ╲───ACK───
+   TIME_WAIT  <────────   ────────>  TIME_WAIT
+
+Each FIN crosses the other on the way (RFC 9293 section 3.6, case 3, figure 13). An end that gets a
+FIN while its own is not yet acknowledged goes to CLOSING instead of TIME_WAIT, and the ACK takes it
+there. Nobody was first, so both ends keep a TIME_WAIT for 60 s. When one FIN arrives before the
+other end closes, that end goes through CLOSE_WAIT and LAST_ACK and keeps nothing.
+
+CLOSING lasts one way of the wire, so a tool that samples hardly ever shows it. Here the packets of
+both hosts are kept back and let go in turn: no packet is lost, and none is sent twice.
+"""
+
+from linger import connections, faults, scenario
+
+N = connections(100)
+
+EXPECT = {  # at the server, when the client's FINs are there, and when all is over
+    "condition": ({"CLOSING": N, "LAST_ACK": 0}, {"TIME_WAIT": N}),
+    "control": ({"CLOSING": 0, "LAST_ACK": N}, {"TIME_WAIT": 0}),
+}
+
+
+@scenario(variants=("condition", "control"), claims=["tw-simultaneous-close"])
+def test_simultaneous_close(lab, variant):
+    faults.patient(*lab.hosts.values())
+    server = lab.peer("listen accept recv:6 send:hello await fin stay", N, at="server")
+    client = lab.peer("connect send:hello recv:6 await fin", N)
+    client.said("await"), server.said("await")
+    lab.reached(server, ESTABLISHED=N)
+    on_the_way, back = faults.hold(client.host), faults.hold(server.host)
+    client.go()
+    lab.reached(client, FIN_WAIT1=N, hold=0.1)  # its FINs are kept
+    if variant == "control":
+        on_the_way.release()
+        lab.reached(server, CLOSE_WAIT=N)  # it has heard, and closes after
+    server.go()
+    server.said("stay")
+    on_the_way.release()
+    lab.settled(server, EXPECT[variant][0])
+    back.release()
+    lab.settled(server, EXPECT[variant][1])
+    lab.reached(client, TIME_WAIT=N, RetransSegs=0)
+    lab.reached(server, RetransSegs=0)

@@ -1,0 +1,41 @@
+"""timewait-no-descriptor: two thousand TIME_WAITs cost a process not one descriptor.
+
+   client, ulimit -n 64                                 its host, in the end
+     condition: connect(), talk, close(), 2000 times      2000 x TIME_WAIT, 0 descriptors
+     control:   connect(), talk, 50 times                 50 x ESTABLISHED, 50 descriptors
+
+close() gives the descriptor back at once (close(2)). What then waits in TIME_WAIT is a small
+record of the kernel's own, 250 to 500 bytes, with no inode, no owner and no place in
+RLIMIT_NOFILE. So TIME_WAITs never lead to EMFILE; and killing the program does not remove them:
+they belong to nobody, and outlive it. (The killed control leaves 50 of them: the kernel closes
+what a dead process held.) Descriptors are held by connections that are still open, as in the
+control, or forgotten, as in closewait-leak.
+
+What does not help against "too many open files": anything that makes TIME_WAITs fewer.
+"""
+
+from linger import connections, scenario
+
+N = connections(50)
+ROUNDS = 40
+
+ACTIONS = {
+    "condition": "connect hello fin " * ROUNDS + "stay",
+    "control": "connect hello stay",
+}
+EXPECT = {
+    "condition": ({"TIME_WAIT": N * ROUNDS, "descriptors": 0}, {"TIME_WAIT": N * ROUNDS}),
+    "control": ({"TIME_WAIT": 0, "descriptors": N}, {"TIME_WAIT": N}),
+}
+
+
+@scenario(claims=["tw-descriptor"], variants=("condition", "control"))
+def test_timewait_no_descriptor(lab, variant):
+    alive, killed = EXPECT[variant]
+    server = lab.server("timewait_owner", "fixed")  # it leaves the close to the client
+    crowd = lab.peer(ACTIONS[variant], connections=N, descriptors=N + 14)
+    lab.heard(crowd, "stay")
+    lab.reached(server, ESTABLISHED=f">= {N}")
+    lab.settled(crowd, alive)
+    crowd.kill()
+    lab.settled(crowd, killed)

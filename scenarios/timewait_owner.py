@@ -1,0 +1,37 @@
+"""timewait-owner: whoever closes first keeps the TIME_WAIT, and that need not be the server.
+
+   client                       server
+     hello      ───────>          answers
+                <───────  FIN   close(): it is first, and waits 60 s in TIME_WAIT
+     close()    ───────>
+
+The end that sends the first FIN cannot know that its last ACK arrived, so it stays in TIME_WAIT
+for twice the maximum segment lifetime (RFC 9293 section 3.6.1), on Linux 60 seconds. A busy
+server that closes after each answer collects the TIME_WAITs of all its clients: a hundred a
+second are six thousand. If the server leaves the close to the client, each client keeps its own.
+
+A server needs a time limit for clients that never close; that is another lesson
+(idle-connection). What does not help: tcp_fin_timeout (that is FIN_WAIT2), SO_LINGER {1, 0} (it
+resets the connection, and the answer may be lost with it).
+"""
+
+from linger import connections, scenario
+
+N = connections(100)
+
+EXPECT = {
+    "buggy": {"server": {"TIME_WAIT": N}, "client": {"TIME_WAIT": 0}},
+    "fixed": {"server": {"TIME_WAIT": 0}, "client": {"TIME_WAIT": N}},
+}
+
+
+@scenario(claims=["tw-active-side"])
+def test_timewait_owner(lab, variant):
+    server = lab.server("timewait_owner", variant)
+    crowd = lab.peer("connect hello await fin stay", connections=N)
+    lab.heard(server, "answered", N)  # by now the server has closed, if it ever closes first
+    crowd.go()
+    lab.heard(crowd, "stay")  # and the clients have closed, too
+    lab.reached(server, ESTABLISHED=N)
+    lab.settled(server, EXPECT[variant]["server"])
+    lab.settled(crowd, EXPECT[variant]["client"])
