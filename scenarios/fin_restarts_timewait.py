@@ -1,0 +1,40 @@
+"""fin-restarts-timewait: a FIN that comes again starts the 60 seconds of TIME_WAIT anew.
+
+   seconds left at the client
+     60 ─────┐ TIME_WAIT            ┌── 60 again: the peer may need all of it
+             └─────────┐            │
+     59                └── FIN ─────┘
+                             └─ ACK ──> server
+
+A FIN that is repeated says that its ACK was lost. TIME_WAIT acknowledges it and restarts the
+2 MSL time-out (RFC 9293, section 3.10.7.4), so that the next ACK may be lost as well. Here the
+server's FIN is taken from the wire and sent again when less than 59 seconds are left. As a
+control the same segment goes as a SYN without an ACK: it is answered too, and the time runs on.
+
+What does not help against a TIME_WAIT that lasts longer than a minute: any sysctl. Look for the
+peer that keeps sending its FIN, or for the firewall that eats the ACKs.
+"""
+
+from linger import connections, scenario
+from linger.faults import PURE_ACK, watch
+
+N = connections(10)
+
+SENT_AGAIN = {"condition": "", "control": "flags:syn"}  # as it was; as an old SYN
+EXPECT = {"condition": {"restarted": N}, "control": {"restarted": 0}}
+
+
+@scenario(claims=["tw-fin-restarts"], variants=("condition", "control"))
+def test_fin_restarts_timewait(lab, variant):
+    client, server = lab.hosts["client"], lab.hosts["server"]
+    lab.server("echo")
+    fin = lab.capture("server", "from flags:fin", connections=N)
+    peer = lab.peer("connect hello fin", connections=N)
+    lab.reached(peer, TIME_WAIT=N)
+    lab.observed("client", "longest left, ms", lambda: max(client.timewaits()), "< 59000")
+    answers = watch(server, PURE_ACK)
+    fin.replay(SENT_AGAIN[variant])
+    lab.struck(answers, N)  # TIME_WAIT met each of them
+    lab.reached(peer, TIME_WAIT=N)  # and lives
+    left = client.timewaits()
+    lab.found(EXPECT[variant], {"restarted": sum(ms >= 59000 for ms in left)})

@@ -1,0 +1,67 @@
+"""timewait-assassination: a reset ends TIME_WAIT long before its time, unless tcp_rfc1337 is 1.
+
+   client (TIME_WAIT)                         server (has forgotten the connection)
+               <───────────  old data, FIN or ACK, late by a detour
+     ACK       ───────────>  of a connection I do not have?
+               <───────────  RST, with exactly the number that was acknowledged
+     gone
+
+RFC 1337 calls it the assassination of TIME_WAIT: an old duplicate is answered with an ACK, as it
+should be, and the answer to that is a RST which TIME_WAIT believes. Afterwards the ports are free
+for a new connection while more old duplicates may be on their way (see old-duplicate). The remedy
+of section 3 there is to ignore a RST in TIME_WAIT: tcp_rfc1337=1. Linux's default is 0.
+
+What does not help: to check the number of the RST (it is right; a wrong one does no harm anyway).
+A count of TIME_WAIT that is too low by a few in a hundred is the same thing: a late ACK is enough.
+"""
+
+from linger import connections, scenario
+from linger.faults import PURE_ACK, watch
+
+N = connections(5)
+
+# What comes again: which segment of the server's, and what is altered in it.
+AGAIN = {
+    "RST": ("from flags:fin", "flags:rst seq:next empty"),
+    "old FIN": ("from flags:fin", ""),
+    "old data": ("from bytes:6", ""),
+    "old ACK": ("from flags:fin", "flags:ack"),
+    "RST beside the window": ("from flags:fin", "flags:rst empty"),
+}
+ANSWER = {(what, "TIME_WAIT answers"): "-" if "RST" in what else "ACK" for what in AGAIN}
+HARMFUL = [what for what in AGAIN if what != "RST beside the window"]
+EXPECT = {
+    "condition": ({"TIME_WAIT": N}, {f"left after {what}": 0 for what in HARMFUL}),
+    "control": ({"TIME_WAIT": 5 * N}, {f"left after {what}": N for what in HARMFUL}),
+}
+RFC1337 = {"condition": 0, "control": 1}
+
+
+@scenario(claims=["tw-assassination"], variants=("condition", "control"))
+def test_timewait_assassination(lab, variant):
+    total, each = EXPECT[variant]
+    client, server = lab.hosts["client"], lab.hosts["server"]
+    lab.server("echo")
+    ports, kept = {}, {}
+    for count, (what, (segment, _)) in enumerate(AGAIN.items(), 1):
+        kept[what] = lab.capture("server", segment, connections=N)
+        peer = lab.peer("connect hello fin", connections=N)
+        ports[what] = {event["toport"] for event in kept[what].taken()}
+        lab.reached(peer, TIME_WAIT=count * N)
+
+    client.sysctl(tcp_rfc1337=RFC1337[variant])
+    resets = watch(client, "tcp flags & rst == rst")
+    answers = {}
+    for what, (_, altered) in AGAIN.items():
+        answers[what] = watch(server, f"{PURE_ACK} tcp sport {{ {', '.join(ports[what])} }}")
+        kept[what].replay(altered)
+    lab.struck(resets, len(AGAIN) * N)  # each TIME_WAIT met a RST, sent here or drawn by its answer
+    outcome = {0: "-", N: "ACK"}
+    counts = {cell: answers[cell[0]].struck() for cell in ANSWER}
+    answered = {cell: outcome.get(count, str(count)) for cell, count in counts.items()}
+    lab.tabulated("what came again", ANSWER, answered)
+
+    lab.settled(peer, total)
+    rows = client.run("ss", "-Htn", "state", "time-wait").splitlines()
+    left = {row.split()[2].rpartition(":")[2] for row in rows}
+    lab.found(each, {f"left after {what}": len(left & ports[what]) for what in HARMFUL})
