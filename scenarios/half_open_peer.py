@@ -28,9 +28,7 @@ EXPECT = {
 @scenario(claims=["ka-finds-the-dead", "ka-needs-so-keepalive", "user-timeout-in-flight"])
 def test_half_open_peer(lab, variant):
     left, told = EXPECT[variant]
-    lab.hosts["server"].sysctl(
-        tcp_keepalive_time=1, tcp_keepalive_intvl=1, tcp_keepalive_probes=1
-    )
+    lab.hosts["server"].sysctl(tcp_keepalive_time=1, tcp_keepalive_intvl=1, tcp_keepalive_probes=1)
     server = lab.server("half_open_peer", variant)
     idle = lab.peer("connect hello stay", connections=N)
     busy = lab.peer("connect hello await send:more stay", connections=N)

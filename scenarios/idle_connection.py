@@ -28,9 +28,7 @@ EXPECT = {
 
 @scenario(claims=["ka-spares-the-idle"])
 def test_idle_connection(lab, variant):
-    lab.hosts["server"].sysctl(
-        tcp_keepalive_time=1, tcp_keepalive_intvl=1, tcp_keepalive_probes=1
-    )
+    lab.hosts["server"].sysctl(tcp_keepalive_time=1, tcp_keepalive_intvl=1, tcp_keepalive_probes=1)
     server = lab.server("idle_connection", variant, "-t", "2.5")
     lab.peer("connect hello fin").wait()  # who has something to say is served
     lab.peer("connect drain stay", connections=N)

@@ -43,7 +43,9 @@ def in_state(state: str) -> int:
     """How many sockets are in state, from counters that are exact when nothing moves."""
     if state == "TIME_WAIT":
         return int(Path("/proc/net/sockstat").read_text().split(" tw ")[1].split()[0])
-    names, values = [x.split() for x in Path("/proc/net/snmp").read_text().splitlines() if "Tcp:" in x]
+    names, values = [
+        x.split() for x in Path("/proc/net/snmp").read_text().splitlines() if "Tcp:" in x
+    ]
     return int(dict(zip(names, values))["CurrEstab"])
 
 
@@ -144,7 +146,13 @@ def measure(census: str, state: str, size: int) -> dict:
 
     if len(subprocess.check_output(ss).splitlines()) != size:
         sys.exit(f"bench: ss does not show {size} sockets")
-    times: dict[str, list[float]] = {"process": [], "running": [], "ss": [], "netstat": [], "/proc": []}
+    times: dict[str, list[float]] = {
+        "process": [],
+        "running": [],
+        "ss": [],
+        "netstat": [],
+        "/proc": [],
+    }
     for _ in range(15 if size <= 1_000 else 7 if size <= 10_000 else 5):
         times["process"].append(timed([*census_command, "--json"]))
         times["running"].append(running(census_command, size))
@@ -176,20 +184,31 @@ def main() -> None:
         return
 
     start = time.monotonic()
-    print("                              ---------- milliseconds ----------  "
-          "ss is slower than   peak memory, KiB")
-    print("table  state       sockets  process running      ss netstat   /proc  "
-          "process  running   census     ss netstat")
+    print(
+        "                              ---------- milliseconds ----------  "
+        "ss is slower than   peak memory, KiB"
+    )
+    print(
+        "table  state       sockets  process running      ss netstat   /proc  "
+        "process  running   census     ss netstat"
+    )
     for table in ("own", "shared"):
         for state in STATES:
             for size in map(int, options.sizes.split(",")):
                 r = in_new_namespace(census, table, state, size)
-                print(f"{table:6} {state:10} {size:8} "
-                      + "".join(f"{r[t] * 1e3:8.{2 if r[t] >= 1e-3 else 3}f}"
-                                for t in ("process", "running", "ss", "netstat", "/proc"))
-                      + f"{r['ss'] / r['process']:8.1f}x{r['ss'] / r['running']:8.1f}x "
-                      + "".join(f"{kib:8}" for kib in r["memory"]), flush=True)
-    print(f"in {time.monotonic() - start:.0f} s, on Linux {os.uname().release}, {os.cpu_count()} cores")
+                print(
+                    f"{table:6} {state:10} {size:8} "
+                    + "".join(
+                        f"{r[t] * 1e3:8.{2 if r[t] >= 1e-3 else 3}f}"
+                        for t in ("process", "running", "ss", "netstat", "/proc")
+                    )
+                    + f"{r['ss'] / r['process']:8.1f}x{r['ss'] / r['running']:8.1f}x "
+                    + "".join(f"{kib:8}" for kib in r["memory"]),
+                    flush=True,
+                )
+    print(
+        f"in {time.monotonic() - start:.0f} s, on Linux {os.uname().release}, {os.cpu_count()} cores"
+    )
 
 
 if __name__ == "__main__":

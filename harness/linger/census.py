@@ -58,9 +58,7 @@ def command(hosts: Mapping[str, Path]) -> list[str | Path]:
     return words
 
 
-def until(
-    hosts: Mapping[str, Path], expression: str, within: float, hold: float
-) -> dict[str, Any]:
+def until(hosts: Mapping[str, Path], expression: str, within: float, hold: float) -> dict[str, Any]:
     """Await an expression over the hosts' sockets; see `build/census --help` for its language.
 
     within: seconds by which it must become true; hold: seconds for which it must then stay so.

@@ -18,7 +18,13 @@ from linger import pairs, results, story
 from linger.census import STATES
 
 Row = Sequence[str]
-STYLE = {"PASS": "green", "TOLD APART": "green", "FAIL": "red", "BROKEN": "red", "CANNOT RUN": "yellow"}
+STYLE = {
+    "PASS": "green",
+    "TOLD APART": "green",
+    "FAIL": "red",
+    "BROKEN": "red",
+    "CANNOT RUN": "yellow",
+}
 
 
 def say(line: str = "") -> None:
@@ -159,12 +165,12 @@ SUMMARY = ("owner", "seconds", "expected", "verdict")
 def _tall(columns: Sequence[str], same: list[list[dict[str, Any]]]) -> tuple[Row, list[Row]]:
     """A row an expectation, two columns a variant: what was measured, and what was expected."""
     head, rows = [""], [[name] for name in (*columns, "owner", "seconds", "verdict")]
-    for results in same:
-        head += [results[0]["variant"], "expected"]
-        shown = _representative(results)["expectations"]
+    for repetitions in same:
+        head += [repetitions[0]["variant"], "expected"]
+        shown = _representative(repetitions)["expectations"]
         expected = {row["label"]: row["expected"].replace("== ", "") for row in shown}
-        owner, seconds, _, verdict = _summary(results)
-        cells = [*_cells(results, columns), owner, seconds, verdict]
+        owner, seconds, _, verdict = _summary(repetitions)
+        cells = [*_cells(repetitions, columns), owner, seconds, verdict]
         wanted = [*(expected.get(column, "-") for column in columns), "", "", ""]
         for row, pair in zip(rows, zip(cells, wanted)):
             row += pair

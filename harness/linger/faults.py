@@ -60,7 +60,9 @@ class Drop:
         # By arguments: `nft -j -f -` prints nothing for a list command (nftables 1.0.6).
         listed = json.loads(host.run("nft", "-j", "list", "chain", *_TABLE.split(), self._chain))
         rules = (entry["rule"]["expr"] for entry in listed["nftables"] if "rule" in entry)
-        return sum(part["counter"]["packets"] for rule in rules for part in rule if "counter" in part)
+        return sum(
+            part["counter"]["packets"] for rule in rules for part in rule if "counter" in part
+        )
 
     def lift(self) -> None:
         """Let packets through again; a retransmission then gets there."""

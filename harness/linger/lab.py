@@ -1,9 +1,8 @@
-"""The lab: hosts joined by links, programs running in them, and what is expected of them.
+"""The lab: hosts joined by links, and the programs running in them.
 
     client 10.0.0.1 ──veth── 10.0.0.2 server
 
-A scenario proves first that its fault struck (`reached`, `struck`, `heard`), then what it left
-behind in the kernel (`settled`) or what a program found out (`found`).
+What is expected of them is in expect.py, what can go wrong with them in faults.py.
 """
 
 from __future__ import annotations
@@ -12,36 +11,18 @@ import json
 import textwrap
 import time
 from pathlib import Path
-from typing import Any, Callable, Mapping
+from typing import Any, Callable
 
-from linger import census, netns
-from linger.census import Expected
-from linger.errors import NotHeld
-from linger.faults import Drop
-from linger.host import Host, build, remove
+from linger import census
+from linger.expect import Expectations, Peer
+from linger.host import build, remove
 from linger.process import Process
 from linger.segment import Captured
-from linger.verdict import Table, Verdict, make_row
 
 PORT = 9000
-DEADLINE = 2.0  # s: a presence must be seen within
-WINDOW = 0.2  # s: it, or an absence, must then last
 
 
-class Peer(Process):
-    """A program of the lab together with the host it runs in."""
-
-    def __init__(
-        self, host: Host, words: list[str | Path], log: Path, opened: tuple[str, ...]
-    ) -> None:
-        """opened: SNMP counters; the first less the others is the connections it established."""
-        with netns.inside(host.path):
-            super().__init__(words, log)
-        self.host = host
-        self.opened = opened
-
-
-class Lab:
+class Lab(Expectations):
     """A private network for one variant of one scenario."""
 
     def __init__(
@@ -59,10 +40,9 @@ class Lab:
         tell: called with each step in words, for whoever watches.
         prove: expect the expectations to fail, because they are the other variant's.
         """
+        super().__init__(prove)
         self.name = name
         self.evidence = evidence
-        self.verdict = Verdict(prove)
-        self.snapshot: dict[str, dict[str, Any]] = {}
         self.tell = tell
         self._peers: list[Peer] = []
         self._started = time.monotonic()
@@ -102,9 +82,7 @@ class Lab:
         self.tell(f"{name} listens on {peer.host.address} port {port} (pid {peer.pid})")
         return peer
 
-    def client(
-        self, program: str, variant: str = "", *options: str, connections: int = 1
-    ) -> Peer:
+    def client(self, program: str, variant: str = "", *options: str, connections: int = 1) -> Peer:
         """Start clients/PROGRAM_VARIANT in the host "client", pointed at the server."""
         name = f"{program}_{variant}" if variant else program
         self.tell(f"{name} starts")
@@ -132,9 +110,7 @@ class Lab:
             peer.said("ready")
         return peer
 
-    def start(
-        self, where: str, program: str, *options: str, descriptors: int = 0
-    ) -> Peer:
+    def start(self, where: str, program: str, *options: str, descriptors: int = 0) -> Peer:
         """Start a built program in a host, told the server's address and port."""
         words: list[str | Path] = [census.program(program)]
         words += ["-l", self.hosts["server"].address, "-p", str(PORT), *options]
@@ -157,140 +133,6 @@ class Lab:
         program.said("ready")
         self.tell(f"{where}: capture {words}, of {connections} connections")
         return Captured(program, self.hosts[where], file, connections)
-
-    # The vacuity guard: that the fault happened.
-
-    def reached(
-        self, who: Peer, within: float = DEADLINE, hold: float = 0, **expected: int | str
-    ) -> None:
-        """Prove by the kernel's counts that the fault really happened.
-
-        expected: counts by state, owner class or SNMP counter. ESTABLISHED stands for all the
-        connections that the peer's host ever established, by the kernel's own counters
-        (RFC 4022), so it holds afterwards too. within: seconds; hold: how long it must then stay
-        so. Errors: NotHeld.
-        """
-        for name, value in expected.items():
-            names = who.opened if name == "ESTABLISHED" else (name,)
-            sign, number = census.comparison(value)
-            variables = [f"{who.host.name}:{variable}" for variable in names]
-            until = self._until(f"{' - '.join(variables)} {sign} {number}", within, hold)
-            first, *others = (until["values"][variable] for variable in variables)
-            self.verdict.guard(who.host.name, name, value, first - sum(others), who.tail())
-            self.tell(f"{who.host.name}: {name} {first - sum(others)}")
-
-    def struck(self, fault: Drop, times: int | str = ">= 1", within: float = DEADLINE) -> None:
-        """Prove by its own counter that a fault struck so many times, within so many seconds.
-
-        Errors: NotHeld.
-        """
-        self.observed("network", fault.name, fault.struck, times, within)
-
-    def observed(
-        self,
-        where: str,
-        name: str,
-        look: Callable[[], int],
-        expected: int | str,
-        within: float = DEADLINE,
-    ) -> None:
-        """Prove a number by looking until it is as expected, within so many seconds.
-
-        Errors: NotHeld.
-        """
-        deadline = time.monotonic() + within
-        while not census.holds(count := look(), expected) and time.monotonic() < deadline:
-            time.sleep(0.01)  # the next look
-        self.verdict.guard(where, name, expected, count, "")
-        self.tell(f"{where}: {name}: {count}")
-
-    def heard(self, who: Peer, event: str, times: int = 1, within: float = 10.0, **fields: object) -> None:
-        """Prove by the events of a program that it met the fault: wait for so many of them.
-
-        fields: what each event must say, as heard(server, "recv", N, err="ECONNRESET").
-        within: seconds. Errors: NotHeld.
-        """
-        who.said(event, times, within, **fields)
-        count = len(who.events(event, **fields))
-        words = " ".join([event, *(f"{name}={value}" for name, value in fields.items())])
-        self.verdict.guard(who.program, words, times, count, who.tail())
-        self.tell(f"{who.program}: {words}, {count} times")
-
-    # The expectations: what the fault leaves behind.
-
-    def settled(
-        self, who: Peer, expected: Expected, within: float = DEADLINE, hold: float = WINDOW
-    ) -> None:
-        """Expect what is left in the kernel: all of it within a deadline, and then it stays so.
-
-        expected: name (state, STATE.class, descriptors, ghosts, counter...) to a number or a
-        comparison such as "<= 1". within, hold: seconds. Every row is measured and recorded,
-        also when another one fails. The program must still run, unless the scenario killed it or
-        it is a client that ended with status 0. Errors: NotHeld; Broken when no fault was proved
-        before.
-        """
-        host = who.host.name
-        variables = {name: f"{host}:{name}" for name in expected}
-        terms = (
-            "{} {} {}".format(variables[name], *census.comparison(value))
-            for name, value in expected.items()
-        )
-        until = self._until(" and ".join(terms), within, hold)
-        rows = []
-        for name, value in expected.items():
-            row = make_row(host, name, value, until["values"][variables[name]])
-            row["peak"] = until["peaks"][variables[name]]
-            row["seconds"] = until["seconds"]
-            rows.append(row)
-        self.verdict.expect(rows, stayed=until["held"])
-        done = who.killed or who.status == 0 and not who.events("ready")
-        if not who.running and not done:
-            raise NotHeld(f"{who.program} {who.ending()} instead of serving on{who.tail()}")
-        self.tell(f"{host}: " + ", ".join(f"{row['name']} {row['measured']}" for row in rows))
-
-    def found(self, expected: Mapping[str, int | str], measured: Mapping[str, int | str], by: str = "client") -> None:
-        """Expect what a program found out: bytes received, the error it saw, seconds it took.
-
-        expected: name to a number, a comparison, or a word; measured: by the same names.
-        by: whose finding it is. Errors: as settled().
-        """
-        rows = [make_row(by, name, value, measured[name]) for name, value in expected.items()]
-        self.verdict.expect(rows)
-        self.tell(f"{by}: " + ", ".join(f"{row['name']} {row['measured']}" for row in rows))
-
-    def tabulated(self, title: str, expected: Table, measured: Table) -> None:
-        """Expect a table of outcomes, (row, column) to "ok" or an error name; every cell counts.
-
-        A cell may be verdict.ABSENT ("not on this kernel"). Errors: NotHeld naming the cells.
-        """
-        self.verdict.tabulate(title, expected, measured)
-        self.tell(f"{title}: {len(measured)} cells as expected")
-
-    def shows(self, who: Peer, expected: str, within: float = DEADLINE) -> str:
-        """What the sockets of a peer's host are, for a cell of a table: "FIN_WAIT1 100".
-
-        Waits until it is as expected, or so many seconds; "-" is no connection at all.
-        """
-        wanted = dict.fromkeys(census.STATES, 0) | {"LISTEN": ">= 0"}
-        if expected != "-":
-            state, count = expected.split()
-            wanted[state] = int(count)
-        terms = (
-            "{}:{} {} {}".format(who.host.name, state, *census.comparison(value))
-            for state, value in wanted.items()
-        )
-        self._until(" and ".join(terms), within, hold=0)
-        states = self.snapshot[who.host.name]["states"]
-        found = [f"{name} {n}" for name, n in states.items() if n and name != "LISTEN"]
-        self.tell(f"{who.host.name}: {', '.join(found) or '-'}")
-        return ", ".join(found) or "-"
-
-    def _until(self, expression: str, within: float, hold: float) -> dict[str, Any]:
-        snapshot = census.until(self.paths, expression, within, hold)
-        self.snapshot = {host["host"]: host for host in snapshot["hosts"]}
-        return snapshot["until"]
-
-    # The end.
 
     def result(self) -> dict[str, Any]:
         """What was measured, for result.json."""

@@ -138,7 +138,9 @@ class Process:
             self._popen.stdin.write(b"\n")
             self._popen.stdin.flush()
         except BrokenPipeError:
-            raise NotHeld(f"{self.program} {self.ending(1.0)}, it cannot go on{self.tail()}") from None
+            raise NotHeld(
+                f"{self.program} {self.ending(1.0)}, it cannot go on{self.tail()}"
+            ) from None
 
     def freeze(self) -> None:
         """Stop the program where it is (SIGSTOP); thaw() lets it go on."""

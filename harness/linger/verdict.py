@@ -30,7 +30,9 @@ class Verdict:
         """Whether anything was expected at all."""
         return bool(self.expectations or self.tables)
 
-    def guard(self, host: str, name: str, expected: int | str, measured: int | str, why: str) -> None:
+    def guard(
+        self, host: str, name: str, expected: int | str, measured: int | str, why: str
+    ) -> None:
         """Record a row of the vacuity guard. why: what the program said, for the sentence.
 
         Errors: NotHeld when the fault did not strike as expected.
@@ -48,7 +50,9 @@ class Verdict:
         no fault was proved before.
         """
         if not self.struck:
-            raise Broken("an expectation before reached(): nothing yet proves that the fault struck")
+            raise Broken(
+                "an expectation before reached(): nothing yet proves that the fault struck"
+            )
         self.expectations += rows
         if self.prove:
             same = [sentence(row) for row in rows if row["held"]]
@@ -60,7 +64,6 @@ class Verdict:
             failed = [f"{sentence(row)}, and that did not last" for row in rows]
         if failed:
             raise NotHeld("; ".join(failed))
-
 
     def tabulate(self, title: str, expected: Table, measured: Table) -> None:
         """Record a table of outcomes and judge it cell by cell.
@@ -77,7 +80,9 @@ class Verdict:
                 "column": column,
                 "expected": outcome,
                 "measured": measured[row, column],
-                "held": None if measured[row, column] == ABSENT else measured[row, column] == outcome,
+                "held": None
+                if measured[row, column] == ABSENT
+                else measured[row, column] == outcome,
             }
             for (row, column), outcome in expected.items()
         ]
@@ -96,9 +101,7 @@ class Verdict:
 def table(columns: Iterable[str], rows: Mapping[str, Iterable[str]]) -> Table:
     """A table of outcomes from its head and its rows: row name to a cell for each column."""
     return {
-        (name, column): cell
-        for name, cells in rows.items()
-        for column, cell in zip(columns, cells)
+        (name, column): cell for name, cells in rows.items() for column, cell in zip(columns, cells)
     }
 
 

@@ -211,7 +211,9 @@ def test_owned_sockets_name_their_process(lab: Lab, ends: Ends) -> None:
     assert sum(row["unread"] for row in mine["rows"]) == 1  # one read its EOF, the other did not
     (owner,) = (owner for owner in mine["owners"] if owner["state"] == "CLOSE_WAIT")
     assert (owner["pid"], owner["descriptors"], owner["port"]) == (peer.pid, 2, 9000)
-    assert all(os.readlink(f"/proc/{peer.pid}/fd/{fd}").startswith("socket:") for fd in owner["fds"])
+    assert all(
+        os.readlink(f"/proc/{peer.pid}/fd/{fd}").startswith("socket:") for fd in owner["fds"]
+    )
     assert mine["classes"]["owned"] == 3  # with the listener
 
 

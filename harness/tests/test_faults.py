@@ -31,7 +31,9 @@ def test_exactly_the_nth_packet_is_lost(lab: Lab) -> None:
     fault = faults.drop_nth(lab.hosts["server"], 2, "tcp flags & syn == syn")
     leave(lab)
     lab.struck(fault, 1)
-    with pytest.raises(NotHeld, match="did not strike: network has packet 2 lost at server 1, .* == 2"):
+    with pytest.raises(
+        NotHeld, match="did not strike: network has packet 2 lost at server 1, .* == 2"
+    ):
         lab.struck(fault, 2, within=0.05)
 
 

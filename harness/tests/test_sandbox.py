@@ -51,7 +51,9 @@ def test_death_by_signal_passes_through(prefix: list[str], folder: Path) -> None
 
 @as_users
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_signal_reaches_the_command(prefix: list[str], folder: Path, number: signal.Signals) -> None:
+def test_signal_reaches_the_command(
+    prefix: list[str], folder: Path, number: signal.Signals
+) -> None:
     script = f"trap 'echo caught; exit 5' {number.name[3:]}; echo ready; sleep 60 & wait"
     command = sandboxed(prefix, folder, "sh", "-c", script)
     with started(command) as outer:
@@ -90,7 +92,7 @@ def test_uid_stays_and_files_belong_to_the_caller(folder: Path) -> None:
 @as_users
 def test_sigkill_takes_everything_down(prefix: list[str], folder: Path) -> None:
     daemon = "trap '' TERM INT HUP; echo ready; exec sleep 1000"
-    script = f"setsid sh -c \"{daemon}\" & ip netns add left-behind; echo ready; exec sleep 1000"
+    script = f'setsid sh -c "{daemon}" & ip netns add left-behind; echo ready; exec sleep 1000'
     command = sandboxed(prefix, folder, "sh", "-c", script)
     with started(command) as outer:
         assert outer.stdout

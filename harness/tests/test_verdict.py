@@ -79,16 +79,23 @@ def test_a_grid_shows_what_differs() -> None:
 
 
 def result(variant: str, verdict: str, measured: dict[str, int]) -> dict[str, object]:
-    rows = [{**make_row("client", name, 1, value), "peak": value} for name, value in measured.items()]
+    rows = [
+        {**make_row("client", name, 1, value), "peak": value} for name, value in measured.items()
+    ]
     return {
         "variant": variant, "verdict": verdict, "seconds": 0.5, "owners": {}, "expectations": rows,
     }  # fmt: skip
 
 
 def test_a_few_expectations_stand_side_by_side() -> None:
-    head, rows = console.table([result("buggy", "pass", {"a": 1}), result("fixed", "fail", {"a": 0})])
+    head, rows = console.table(
+        [result("buggy", "pass", {"a": 1}), result("fixed", "fail", {"a": 0})]
+    )
     assert head == ["variant", "a", "owner", "seconds", "expected", "verdict"]
-    assert rows == [["buggy", "1", "-", "0.50", "a 1", "PASS"], ["fixed", "0", "-", "0.50", "a 1", "FAIL"]]
+    assert rows == [
+        ["buggy", "1", "-", "0.50", "a 1", "PASS"],
+        ["fixed", "0", "-", "0.50", "a 1", "FAIL"],
+    ]
 
 
 def test_many_expectations_stand_one_below_the_other() -> None:
