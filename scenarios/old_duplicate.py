@@ -43,7 +43,7 @@ def read_afterwards(lab, recorder, port, first):
     closing = "ss -Htn exclude time-wait".split()
     old = Writer(client, port, server)
     old.outrun(seconds=2)
-    late = lab.capture("client", f"to bytes:{RECORD} port:{port}")
+    late = lab.capture("client", f"to text:old bytes:{RECORD} port:{port}")
     begun = lab.capture("client", f"from flags:syn,ack port:{port}")
     old.outrun(seconds=2)
     old.write("old")
@@ -58,7 +58,7 @@ def read_afterwards(lab, recorder, port, first):
         return errno.errorcode[error.errno]
     new.meet(segment, begun.taken()[0])
     known = len(recorder.events("record"))
-    arrived = watch(server, f"tcp sport {port} meta length >= {RECORD}")
+    arrived = watch(server, f"tcp sport {port} tcp sequence {segment['seq']}")
     late.replay()
     lab.struck(arrived, 1)
     new.write("new")

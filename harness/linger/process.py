@@ -33,6 +33,16 @@ def _wanted(name: str, fields: Mapping[str, object]) -> Set[tuple[str, str]]:
     return {"ev": name, **{key: str(value) for key, value in fields.items()}}.items()
 
 
+def descendants(ancestor: int) -> list[int]:
+    """The pids of a process and all that descend from it."""
+    found = [ancestor]
+    for pid in found:
+        for children in Path("/proc").glob(f"{pid}/task/*/children"):
+            with contextlib.suppress(OSError):
+                found += map(int, children.read_text().split())
+    return found
+
+
 class Process:
     """One program, started in the network namespace of the calling thread."""
 
@@ -150,10 +160,14 @@ class Process:
         """Let a frozen program go on (SIGCONT)."""
         self._popen.send_signal(signal.SIGCONT)
 
-    def kill(self) -> None:
-        """Kill the program (SIGKILL) and wait until it is gone."""
+    def kill(self, tree: bool = False) -> None:
+        """Kill the program (SIGKILL), with tree all that descend from it too, and collect it."""
+        family = descendants(self.pid)[1:] if tree else []
         self.killed = True
         self._popen.kill()
+        for pid in family:  # after it, or it would see them die
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self._popen.wait()
 
     @property

@@ -48,7 +48,7 @@ int segment_capture(int fd, const struct segment_filter *filter, double seconds,
 
 		if (n >= 0) {
 			if (n <= SEGMENT_MOST && segment_parse(packet, (size_t)n, segment) == 0 &&
-			    segment_matches(segment, filter))
+			    segment_matches(packet, segment, filter))
 				return 0;
 			continue;
 		}

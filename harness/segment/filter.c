@@ -80,6 +80,8 @@ int segment_filter_word(struct segment_filter *filter, const char *word)
 			return -1;
 		filter->exactly = true;
 		filter->payload = number;
+	} else if (strncmp(word, "text:", 5) == 0 && word[5]) {
+		filter->text = word + 5;
 	} else {
 		return -1;
 	}
@@ -98,8 +100,11 @@ bool segment_same_way(const struct segment *one, const struct segment *other)
 	       same_end(&one->to, &other->to);
 }
 
-bool segment_matches(const struct segment *segment, const struct segment_filter *filter)
+bool segment_matches(const uint8_t *packet, const struct segment *segment,
+		     const struct segment_filter *filter)
 {
+	size_t payload = segment->length - segment->payload;
+	size_t text = filter->text ? strlen(filter->text) : 0;
 	bool from = same_end(&segment->from, &filter->server);
 	bool to = same_end(&segment->to, &filter->server);
 
@@ -112,5 +117,7 @@ bool segment_matches(const struct segment *segment, const struct segment_filter 
 		return false;
 	if (filter->port && filter->port != (from ? segment->to.port : segment->from.port))
 		return false;
-	return !filter->exactly || segment->length - segment->payload == filter->payload;
+	if (text && (payload < text || memcmp(packet + segment->payload, filter->text, text) != 0))
+		return false;
+	return !filter->exactly || payload == filter->payload;
 }

@@ -11,6 +11,7 @@
  *     from, to       sent by the server, or to it
  *     flags:FIN,...  with these flags set (fin, syn, rst, psh, ack, urg), whatever the others are
  *     bytes:N        with exactly so many bytes of payload
+ *     text:WORD      with a payload that begins so
  *     port:N         of the client with this port
  * `replay` sends all that the file holds, as it is or altered:
  *     flags:RST,...  with these flags and no others
@@ -170,7 +171,7 @@ static int replay(const char *path, char **words)
 int main(int argc, char **argv)
 {
 	int first = options_parse_some(&o, argc, argv, "Keeps TCP segments and sends them again.",
-				       " capture FILE from|to|flags:F|bytes:N|port:N ... |"
+				       " capture FILE from|to|flags:F|bytes:N|text:T|port:N ... |"
 				       " replay FILE flags:F|seq:next|seq:+N|ack:+N|empty ...");
 
 	if (argc - first < 2)

@@ -78,20 +78,23 @@ struct segment_filter {
 	int family;
 	struct segment_end server;
 	enum { SEGMENT_BOTH_WAYS, SEGMENT_FROM_SERVER, SEGMENT_TO_SERVER } way;
-	uint8_t flags; /* these are set, whatever the others are */
-	uint16_t port; /* the other end's; 0: any */
-	bool exactly;  /* only with so many bytes of payload: */
+	uint8_t flags;	  /* these are set, whatever the others are */
+	uint16_t port;	  /* the other end's; 0: any */
+	const char *text; /* the payload begins so; NULL: however */
+	bool exactly;	  /* only with so many bytes of payload: */
 	unsigned long payload;
 };
 
 /*
- * Understand a word of a filter: from, to, flags:fin,ack, port:40000, bytes:256.
+ * Understand a word of a filter: from, to, flags:fin,ack, port:40000, bytes:256, text:GET.
+ * The filter refers to the word, which must stay.
  * Returns 0, or -1 for a word that is none.
  */
 int segment_filter_word(struct segment_filter *filter, const char *word);
 
-/* Whether a segment is one of those. */
-bool segment_matches(const struct segment *segment, const struct segment_filter *filter);
+/* Whether a packet, of which segment_parse() told, is one of those. */
+bool segment_matches(const uint8_t *packet, const struct segment *segment,
+		     const struct segment_filter *filter);
 
 /* Whether two segments belong to one connection and go the same way. */
 bool segment_same_way(const struct segment *one, const struct segment *other);

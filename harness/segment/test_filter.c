@@ -29,6 +29,10 @@ static void words_choose(void **state)
 	    {{"port:9000"}, false, false},
 	    {{"bytes:4"}, true, true},
 	    {{"bytes:0"}, false, false},
+	    {{"text:b"}, true, true},
+	    {{"text:bye\n", "to"}, true, false},
+	    {{"text:bye\nbye"}, false, false}, /* longer than the payload */
+	    {{"text:ye"}, false, false},
 	    {{"from", "bytes:4", "port:40000"}, false, true},
 	};
 
@@ -41,8 +45,8 @@ static void words_choose(void **state)
 		back = there;
 		back.from = there.to;
 		back.to = there.from;
-		assert_int_equal(segment_matches(&there, &filter), cases[i].there);
-		assert_int_equal(segment_matches(&back, &filter), cases[i].back);
+		assert_int_equal(segment_matches(ipv4_packet, &there, &filter), cases[i].there);
+		assert_int_equal(segment_matches(ipv4_packet, &back, &filter), cases[i].back);
 	}
 }
 
@@ -54,13 +58,13 @@ static void another_server_is_not_meant(void **state)
 
 	(void)state;
 	segment_parse(ipv6_packet, IPV6_SIZE, &s);
-	assert_false(segment_matches(&s, &filter));
+	assert_false(segment_matches(ipv6_packet, &s, &filter));
 	segment_parse(ipv4_packet, IPV4_SIZE, &s);
 	filter.server.port = 9001;
-	assert_false(segment_matches(&s, &filter));
+	assert_false(segment_matches(ipv4_packet, &s, &filter));
 	filter.server.port = 9000;
 	filter.server.address[3] = 3;
-	assert_false(segment_matches(&s, &filter));
+	assert_false(segment_matches(ipv4_packet, &s, &filter));
 }
 
 static void same_way(void **state)
@@ -83,7 +87,7 @@ static void same_way(void **state)
 static void words_that_are_none(void **state)
 {
 	static const char *const words[] = {
-	    "",	     "form",	   "from ",   "flags:",	 "flags:fin;",	"flags:,fin",
+	    "",	     "form",	   "from ",   "flags:",	 "flags:fin;",	"flags:,fin", "text:",
 	    "port:", "port:65536", "port:-1", "port: 1", "bytes:65536", "bytes:1k"};
 
 	(void)state;

@@ -6,7 +6,6 @@ import contextlib
 import os
 import select
 import subprocess
-from pathlib import Path
 from typing import Callable, Iterator
 
 import pytest
@@ -44,16 +43,6 @@ def started(words: list[str]) -> Iterator[subprocess.Popen[str]]:
             yield process
         finally:
             process.kill()
-
-
-def descendants(ancestor: int) -> list[int]:
-    """The pids of a process and all that descend from it."""
-    found = [ancestor]
-    for pid in found:
-        for children in Path("/proc").glob(f"{pid}/task/*/children"):
-            with contextlib.suppress(OSError):
-                found += map(int, children.read_text().split())
-    return found
 
 
 def pidfds(pids: list[int]) -> list[int]:

@@ -12,8 +12,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from conftest import descendants, outlived, pidfds, started
+from conftest import outlived, pidfds, started
 from linger.census import program
+from linger.process import descendants
 
 
 def host_state() -> dict[str, str]:

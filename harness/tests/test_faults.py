@@ -56,6 +56,14 @@ def test_watching_loses_nothing(lab: Lab) -> None:
     lab.heard(server, "recv", N, n=0)
 
 
+def test_a_pulled_cable_takes_the_carrier_of_both_ends(lab: Lab) -> None:
+    client, server = lab.hosts.values()
+    assert "NO-CARRIER" not in server.run("ip", "link", "show", "eth0")
+    faults.link_down(client)
+    assert "state DOWN" in client.run("ip", "link", "show", "eth0")
+    assert "NO-CARRIER" in server.run("ip", "link", "show", "eth0")
+
+
 def test_destroyed_sockets_are_counted(lab: Lab) -> None:
     server = lab.server("closewait_leak", "buggy")
     leave(lab)

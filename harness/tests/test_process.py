@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import select
+import signal
 from pathlib import Path
 
 import pytest
@@ -59,6 +62,19 @@ def test_stop_ends_a_program_that_ignores_sigterm(tmp_path: Path) -> None:
     program.said("ready")
     program.stop(patience=0.05)
     assert not program.running
+
+
+def test_kill_takes_the_tree_when_told(tmp_path: Path) -> None:
+    script = "sleep 60 & echo ev=child pid=$!; wait"
+    one, whole = shell(script, tmp_path), shell(script, tmp_path)
+    for program, tree in ((one, False), (whole, True)):
+        child = os.pidfd_open(int(program.said("child")["pid"]))
+        program.kill(tree)
+        assert program.status == -signal.SIGKILL
+        assert bool(select.select([child], [], [], 5 if tree else 0)[0]) is tree
+        if not tree:
+            signal.pidfd_send_signal(child, signal.SIGKILL)
+        os.close(child)
 
 
 def test_a_log_that_cannot_be_written_is_no_silent_loss(tmp_path: Path) -> None:

@@ -12,8 +12,9 @@ from typing import Iterator
 
 import pytest
 
-from conftest import Run, descendants, outlived, outside, pidfds, started
+from conftest import Run, outlived, outside, pidfds, started
 from linger.census import program
+from linger.process import descendants
 
 ORDINARY = ["setpriv", "--reuid=12345", "--regid=12345", "--clear-groups"]
 AS = {"caller": [], "ordinary user": ORDINARY}
