@@ -144,8 +144,13 @@ MOST_COLUMNS = 3  # of expectations side by side; more are listed one below the 
 def table(found: Sequence[dict[str, Any]]) -> tuple[Row, list[Row]]:
     """The head and the rows of a scenario's table, repetitions summed up."""
     several = len({row["host"] for result in found for row in result["expectations"]}) > 1
-    for row in (row for result in found for row in result["expectations"]):
-        row["label"] = f"{row['host']} {row['name']}" if several else row["name"]
+    for result in found:
+        used: set[str] = set()
+        for row in result["expectations"]:
+            row["label"] = f"{row['host']} {row['name']}" if several else row["name"]
+            while row["label"] in used:  # the same again, at a later moment
+                row["label"] += ", then"
+            used.add(row["label"])
     columns = list(
         dict.fromkeys(row["label"] for result in found for row in result["expectations"])
     )

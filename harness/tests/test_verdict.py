@@ -104,6 +104,13 @@ def test_many_expectations_stand_one_below_the_other() -> None:
     assert rows[0] == ["a", "1", "1"] and rows[-1] == ["verdict", "PASS", ""]
 
 
+def test_what_is_expected_twice_is_shown_twice() -> None:
+    twice = result("buggy", "pass", {"a": 1})
+    twice["expectations"] += [{**make_row("client", "a", 2, 2), "peak": 2}]  # type: ignore
+    head, rows = console.table([twice])
+    assert head[1:3] == ["a", "a, then"] and rows[0][1:3] == ["1", "2"]
+
+
 def test_repetitions_are_summed_up_and_a_failure_is_shown() -> None:
     _, rows = console.table(
         [result("buggy", v, {"a": m}) for v, m in (("pass", 1), ("fail", 7), ("pass", 1))]
