@@ -7,8 +7,9 @@
 
 shutdown(2) is about the stream, close(2) is about the descriptor. On the wire all is well, so
 no client complains. The server collects ghosts: descriptors whose connection is gone, which
-neither ss nor /proc/net/tcp shows; lsof says "can't identify protocol". Where the client does
-not close, FIN_WAIT2 outlives tcp_fin_timeout, which is for sockets that no program holds.
+neither ss nor /proc/net/tcp shows; lsof says "protocol: TCP", older ones "can't identify
+protocol". Where the client does not close, FIN_WAIT2 outlives tcp_fin_timeout, which is for
+sockets that no program holds.
 
 What does not help: a shorter tcp_fin_timeout (it is 1 s here), SHUT_RDWR instead of SHUT_WR,
 SO_LINGER.
