@@ -60,7 +60,7 @@ class Console:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         self.total = len(session.items)
-        present = {story.name_of(item.path) for item in session.items}
+        present = {story.name_of(item.fspath) for item in session.items}
         for name in self.names:
             if name not in present and not session.testsfailed:
                 raise pytest.UsageError(f"{story.path_of(name).name} holds no scenario")

@@ -14,6 +14,7 @@ import signal
 from typing import Any, BinaryIO, Callable, Sequence
 
 import pytest
+from _pytest.reports import TestReport
 from _pytest.runner import runtestprotocol
 
 _to_parent: BinaryIO | None = None
@@ -121,7 +122,7 @@ class Child:
 
     def report_crash(self) -> None:
         """Say for a child that ended without its reports that the harness broke."""
-        report = pytest.TestReport(
+        report = TestReport(
             self.item.nodeid, self.item.location, {}, "failed",
             "the process of this test ended without a report", "call",
         )  # fmt: skip

@@ -19,7 +19,7 @@ from linger.lab import Lab
 from linger.parallel import tell_parent
 
 VERDICTS = {None: "pass", NOT_HELD: "fail", CANNOT_RUN: "cannot run"}  # else "broken"
-FAILURE = pytest.StashKey["tuple[int, str]"]()  # the exit code and the message of a failed test
+_failures: dict[str, tuple[int, str]] = {}  # node id of a failed test: exit code and message
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -70,7 +70,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     report = outcome.get_result()  # type: ignore[attr-defined]
     if call.excinfo and report.failed:
         code, sentence = _explain(call.excinfo.value)
-        item.stash[FAILURE] = (code, sentence or call.excinfo.exconly())
+        _failures[item.nodeid] = (code, sentence or call.excinfo.exconly())
         report.user_properties.append(("exit", code))
         report.longrepr = sentence or report.longrepr
 
@@ -114,7 +114,7 @@ def lab(request: pytest.FixtureRequest, evidence: Path) -> Iterator[Lab]:
         _swap(node.module.EXPECT)
     try:
         yield lab
-        code, message = node.stash.get(FAILURE, (None, None))
+        code, message = _failures.get(node.nodeid, (None, None))
         if marker and not code and not lab.verdict.judged:
             code, message = BROKEN, "the scenario expects nothing, so nothing was tested"
         if code and request.config.getoption("keep"):
@@ -133,7 +133,7 @@ def lab(request: pytest.FixtureRequest, evidence: Path) -> Iterator[Lab]:
                 **lab.result(),
             }
             results.write_json(evidence / "result.json", result)
-        if code and FAILURE not in node.stash:
+        if code and node.nodeid not in _failures:
             raise Broken(message)
     finally:
         lab.close()
@@ -148,7 +148,7 @@ def _swap(expect: dict[str, Any]) -> None:
 def _labels(node: Any) -> tuple[str, ...]:
     """What tells a test from all others: scenario, variant, and repetition if there are several."""
     if not node.get_closest_marker("scenario"):  # a test of the driver
-        return story.name_of(node.path), re.sub(r"[^\w.-]+", "_", node.name)
+        return story.name_of(node.fspath), re.sub(r"[^\w.-]+", "_", node.name)
     parameters = node.callspec.params
-    labels = (story.name_of(node.path), parameters["variant"])
+    labels = (story.name_of(node.fspath), parameters["variant"])
     return (*labels, f"{parameters['repetition']:04}") if "repetition" in parameters else labels
