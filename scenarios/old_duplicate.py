@@ -58,7 +58,7 @@ def read_afterwards(lab, recorder, port, first):
         return errno.errorcode[error.errno]
     new.meet(segment, begun.taken()[0])
     known = len(recorder.events("record"))
-    arrived = watch(server, f"tcp sport {port} tcp sequence {segment['seq']}")
+    arrived = watch(server, f"tcp sequence {segment['seq']} meta length >= {RECORD}")
     late.replay()
     lab.struck(arrived, 1)
     new.write("new")

@@ -15,17 +15,40 @@
 
 #define BUFFER (4 << 20) /* bytes; the kernel grants net.core.rmem_max at most */
 
-int segment_capture_open(void)
+int segment_capture_open(const struct segment_filter *filter)
 {
 	const int size = BUFFER;
-	/* SOCK_DGRAM: without the link header. ETH_P_ALL: a narrower one misses what leaves. */
-	int fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, htons(ETH_P_ALL));
+	/* ETH_P_ALL: a narrower one misses what leaves. */
+	const struct sockaddr_ll all = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL)};
+	struct sock_filter program[SEGMENT_PREFILTER];
+	const struct sock_fprog prefilter = {.len = segment_prefilter(filter, program),
+					     .filter = program};
+	/* SOCK_DGRAM: without the link header. Protocol 0: nothing before the filter is attached.
+	 */
+	int fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd < 0)
 		need_net_raw("socket AF_PACKET");
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)) < 0)
 		err(1, "setsockopt SO_RCVBUF");
+	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &prefilter, sizeof(prefilter)) < 0)
+		err(1, "setsockopt SO_ATTACH_FILTER");
+	if (bind(fd, (const struct sockaddr *)&all, sizeof(all)) < 0)
+		err(1, "bind AF_PACKET");
 	return fd;
+}
+
+/* Dropped for want of buffer: what is looked for may be gone, so there is no point in waiting. */
+static void nothing_dropped(int fd)
+{
+	struct tpacket_stats seen;
+	socklen_t length = sizeof(seen);
+
+	if (getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, &seen, &length) < 0)
+		err(1, "getsockopt PACKET_STATISTICS");
+	if (seen.tp_drops)
+		errx(1, "too much traffic: %u packets dropped before they were looked at",
+		     seen.tp_drops);
 }
 
 static double now(void)
@@ -54,6 +77,7 @@ int segment_capture(int fd, const struct segment_filter *filter, double seconds,
 		}
 		if (errno != EAGAIN && errno != EINTR && errno != ENETDOWN)
 			err(1, "recv from the wire");
+		nothing_dropped(fd);
 		if (seconds && left <= 0)
 			return -1;
 		if (poll(&readable, 1, seconds ? (int)(left * 1000) + 1 : -1) < 0 && errno != EINTR)

@@ -105,7 +105,7 @@ static int capture(const char *path, char **words)
 	segment_pcap_head(head);
 	if (!file || fwrite(head, sizeof(head), 1, file) != 1)
 		err(1, "%s", path);
-	fd = segment_capture_open();
+	fd = segment_capture_open(&filter);
 	say("ready file=%s pid=%d", path, getpid());
 	for (unsigned count = 0; count < o.connections;) {
 		if (segment_capture(fd, &filter, o.seconds, packet, &kept[count]) < 0)

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * segment: takes one TCP segment from the wire, keeps it, and sends it again later, whole or
- *altered.
+ * segment: keeps TCP segments from the wire, and sends them again later, whole or altered.
  *
  *	wire ── capture.c ──> packet ── pcap.c ──> file ── edit.c ──> replay.c ──> wire
- *	                        parse.c, filter.c: which one; checksum.c: complete it
+ *	                        parse.c, filter.c, prefilter.c: which one; checksum.c: complete it
  *
  * A packet is an IPv4 or IPv6 header, the TCP header and its payload, without a link header. The
- * parts that only look at bytes (parse, filter, checksum, edit, pcap) make no system call, read
- * nothing outside what they are given, and are tested with bytes.
+ * parts that only look at bytes (all but capture.c and replay.c) make no system call, read nothing
+ * outside what they are given, and are tested with bytes.
  *
  * RFC 791 and 8200 (IP), RFC 9293 (TCP), RFC 1071 (the checksum). Statements about the kernel were
  * seen on Linux 6.18.
@@ -16,6 +15,7 @@
 #ifndef SEGMENT_H
 #define SEGMENT_H
 
+#include <linux/filter.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -99,6 +99,19 @@ bool segment_matches(const uint8_t *packet, const struct segment *segment,
 /* Whether two segments belong to one connection and go the same way. */
 bool segment_same_way(const struct segment *one, const struct segment *other);
 
+/* ---- prefilter.c -------------------------------------------------------------------------- */
+
+#define SEGMENT_PREFILTER 24 /* instructions at most */
+
+/*
+ * A program that lets the kernel refuse most of what does not match, and nothing that does.
+ * Returns its length in instructions.
+ */
+unsigned short segment_prefilter(const struct segment_filter *filter,
+				 struct sock_filter program[SEGMENT_PREFILTER]);
+
+/* ---- flags, in filter.c ------------------------------------------------------------------- */
+
 /* "fin,ack" to bits; -1 for a name that is none, or no name at all. */
 int segment_flags_read(const char *names);
 
@@ -148,10 +161,11 @@ int segment_pcap_next(const uint8_t *file, size_t size, size_t *at, const uint8_
 /* ---- capture.c and replay.c: the wire. Failures end with err(); not allowed to: exit 77. ----- */
 
 /* A packet socket that sees what enters and leaves this network namespace from now on. */
-int segment_capture_open(void);
+int segment_capture_open(const struct segment_filter *filter);
 
 /*
- * Wait for the next segment that matches.
+ * Wait for the next segment that matches. Ends with err() if the kernel had to drop some, as one of
+ * them may have been it.
  * seconds: for how long, 0 for ever. Returns 0, or -1 when the time is over.
  */
 int segment_capture(int fd, const struct segment_filter *filter, double seconds,
