@@ -83,7 +83,7 @@ def read_sysctls(path: Path) -> dict[str, str]:
     return {name.strip(): value.strip() for name, _, value in pairs}
 
 
-def await_link(device: str, within: float = 60.0) -> None:
+def await_link(device: str, within: float = 120.0) -> None:
     """Wait until a device of the current namespace passes packets.
 
     After "up" the kernel attaches the queue of a veth a little later, from a work queue; on a busy

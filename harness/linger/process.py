@@ -145,8 +145,7 @@ class Process:
         """Tell a peer that waits (its action "await") to go on; it must have said so."""
         assert self._popen.stdin
         try:
-            self._popen.stdin.write(b"\n")
-            self._popen.stdin.flush()
+            os.write(self._popen.stdin.fileno(), b"\n")  # unbuffered: nothing is left to flush
         except BrokenPipeError:
             raise NotHeld(
                 f"{self.program} {self.ending(1.0)}, it cannot go on{self.tail()}"
