@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-import signal
+import shutil
 import subprocess
 
 from linger.census import program
@@ -23,16 +23,14 @@ def open_in(lab: Lab, message: str | None) -> None:
         lab.tell("not kept: --keep needs a terminal")
         return
     try:
-        fcntl.flock(os.open(lab.evidence.parents[1], os.O_RDONLY), fcntl.LOCK_EX)
+        fcntl.flock(os.open(os.environ["LINGER_RUN"], os.O_RDONLY), fcntl.LOCK_EX)
         os.write(terminal, _greeting(lab, message).encode())
-        shell = os.environ.get("SHELL", "/bin/sh")
+        # Without job control (+m): seen from this pid namespace the terminal's foreground group
+        # has no number, so a shell that took the terminal could not give it back.
+        shell = shutil.which("bash") or "/bin/sh"
         environment = {**os.environ, "PS1": f"{lab.name} $ "}
-        subprocess.run(
-            [shell, "-i"], stdin=terminal, stdout=terminal, stderr=terminal, env=environment
-        )
-        # Not every shell gives the terminal back, and the next one would wait for it for ever.
-        signal.signal(signal.SIGTTOU, signal.SIG_IGN)
-        os.tcsetpgrp(terminal, os.getpgrp())
+        ends = {"stdin": terminal, "stdout": terminal, "stderr": terminal}
+        subprocess.run([shell, "-i", "+m"], env=environment, **ends)
     finally:
         os.close(terminal)
 
