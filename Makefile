@@ -64,7 +64,7 @@ help: ## list the targets
 $(PEERS): $(BUILD)/%: $(BUILD)/obj/%.o $(call objects,$(wildcard harness/common/*.c))
 	$(link) -levent_core -lm
 
-$(BUILD)/census: $(call objects,harness/census/main.c $(CENSUS))
+$(BUILD)/census: $(call objects,harness/census/main.c $(CENSUS) harness/common/descriptors.c)
 	$(link) -lmnl
 
 $(BUILD)/tests/census_%: $(BUILD)/obj/harness/census/%.o $(call objects,$(CENSUS))
@@ -76,7 +76,7 @@ $(BUILD)/segment: $(call objects,harness/segment/main.c $(SEGMENT) $(wildcard ha
 $(BUILD)/tests/segment_%: $(BUILD)/obj/harness/segment/%.o $(call objects,$(SEGMENT))
 	$(link) -lcmocka
 
-$(BUILD)/sandbox-init: $(call objects,harness/sandbox/init.c)
+$(BUILD)/sandbox-init: $(call objects,harness/sandbox/init.c harness/common/descriptors.c)
 	$(link)
 
 $(BUILD)/sandbox: harness/sandbox/sandbox

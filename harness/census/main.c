@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* census: counts TCP sockets by state and by owner. See --help and census.h. */
 #include "census/program.h"
+#include "common/descriptors.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -48,18 +49,6 @@ static int run(const struct options *options, struct census *census, struct cens
 		census_snapshot_clear(&snapshots[i]);
 	free(snapshots);
 	return code;
-}
-
-/* Without this, a socket could become descriptor 1 of a caller that closed it, and be printed to.
- */
-static void open_standard_descriptors(void)
-{
-	int fd = open("/dev/null", O_RDWR);
-
-	while (fd >= 0 && fd <= STDERR_FILENO)
-		fd = open("/dev/null", O_RDWR);
-	if (fd >= 0)
-		close(fd);
 }
 
 int main(int argc, char **argv)

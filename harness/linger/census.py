@@ -44,6 +44,11 @@ def comparison(value: int | str) -> tuple[str, int]:
     return match[1] or "==", int(match[2])
 
 
+def term(variable: str, value: int | str) -> str:
+    """The expression that a variable is as expected: "server:CLOSE_WAIT == 100"."""
+    return "{} {} {}".format(variable, *comparison(value))
+
+
 def holds(measured: int, value: int | str) -> bool:
     """Whether a measured number is as expected."""
     sign, number = comparison(value)

@@ -1,4 +1,4 @@
-"""The command line of linger: list, run, test, pairs, census."""
+"""The command line of linger: list, run, prove, test, pairs (`linger census` is build/census)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Callable, Sequence
 
 from linger import story
-from linger.errors import CannotRun, LingerError
+from linger.errors import BROKEN, CannotRun, LingerError, os_sentence
 
 RESULTS = Path(os.environ.get("RESULTS") or story.ROOT / "results")
 AT_ONCE = 2 * (os.cpu_count() or 1)  # tests at the same time: most wait more than they compute
@@ -34,13 +34,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        print(f"linger: {where}{error.strerror}", file=sys.stderr)
-        return LingerError.code
+        print(f"linger: {os_sentence(error)}", file=sys.stderr)
+        return BROKEN
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="linger", description=__doc__.partition(":")[0] + ".")
+    parser = argparse.ArgumentParser(
+        prog="linger",
+        description=__doc__.partition(":")[0] + ".",
+        epilog="Counting sockets is a program of its own: see `linger census --help`.",
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def command(name: str, action: Callable[..., int], help: str) -> argparse.ArgumentParser:
@@ -66,7 +69,6 @@ def _parser() -> argparse.ArgumentParser:
     test = command("test", run_tests, "run everything: C tests, driver tests, all scenarios")
     test.add_argument("--results", type=_folder, default=RESULTS, metavar="DIR", help="evidence")
     test.add_argument("pytest", nargs=argparse.REMAINDER, help="options for pytest, after --")
-    command("census", list_scenarios, "count sockets; see `linger census --help`")
     return parser
 
 

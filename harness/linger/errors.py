@@ -5,6 +5,12 @@ from __future__ import annotations
 HELD, NOT_HELD, USAGE, BROKEN, CANNOT_RUN = 0, 1, 2, 70, 77
 
 
+def os_sentence(error: OSError) -> str:
+    """What the system refused, with the file if there was one: "results/x: No space left"."""
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or error}"
+
+
 class LingerError(Exception):
     """An end with one clear sentence; `code` is the exit code of the run."""
 

@@ -61,9 +61,8 @@ class Expectations:
         """
         for name, value in expected.items():
             names = who.opened if name == "ESTABLISHED" else (name,)
-            sign, number = census.comparison(value)
             variables = [f"{who.host.name}:{variable}" for variable in names]
-            until = self._until(f"{' - '.join(variables)} {sign} {number}", within, hold)
+            until = self._until(census.term(" - ".join(variables), value), within, hold)
             first, *others = (until["values"][variable] for variable in variables)
             self.verdict.guard(who.host.name, name, value, first - sum(others), who.tail())
             self.tell(f"{who.host.name}: {name} {first - sum(others)}")
@@ -122,10 +121,7 @@ class Expectations:
         """
         host = who.host.name
         variables = {name: f"{host}:{name}" for name in expected}
-        terms = (
-            "{} {} {}".format(variables[name], *census.comparison(value))
-            for name, value in expected.items()
-        )
+        terms = (census.term(variables[name], value) for name, value in expected.items())
         until = self._until(" and ".join(terms), within, hold)
         rows = []
         for name, value in expected.items():
@@ -171,14 +167,12 @@ class Expectations:
         if expected != "-":
             state, count = expected.split()
             wanted[state] = int(count)
-        terms = (
-            "{}:{} {} {}".format(who.host.name, state, *census.comparison(value))
-            for state, value in wanted.items()
-        )
+        host = who.host.name
+        terms = (census.term(f"{host}:{state}", value) for state, value in wanted.items())
         self._until(" and ".join(terms), within, hold=0)
-        states = self.snapshot[who.host.name]["states"]
+        states = self.snapshot[host]["states"]
         found = [f"{name} {n}" for name, n in states.items() if n and name != "LISTEN"]
-        self.tell(f"{who.host.name}: {', '.join(found) or '-'}")
+        self.tell(f"{host}: {', '.join(found) or '-'}")
         return ", ".join(found) or "-"
 
     def _until(self, expression: str, within: float, hold: float) -> dict[str, Any]:

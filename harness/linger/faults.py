@@ -39,16 +39,16 @@ class Drop:
         self.name = name
         self.hosts = list(hosts)
         self._chain = f"fault{Drop._created}"
-        seen = f"{self._chain}seen"
+        ports, seen, memory = "tcp sport . tcp dport", f"{self._chain}seen", ""
         if once:
-            match += f" tcp sport . tcp dport != @{seen} add @{seen} {{ tcp sport . tcp dport }}"
+            memory = f"add set {_TABLE} {seen} {{ typeof {ports}; flags dynamic; size 65535; }}\n"
+            match += f" {ports} != @{seen} add @{seen} {{ {ports} }}"
         for host in self.hosts:
             _nft(
                 host,
                 f"add table {_TABLE}; add chain {_TABLE} {self._chain} "
                 "{ type filter hook prerouting priority -300; }\n"
-                f"add set {_TABLE} {seen} "
-                "{ typeof tcp sport . tcp dport; flags dynamic; size 65535; }\n"
+                f"{memory}"
                 f"add rule {_TABLE} {self._chain} {match} counter {verdict}\n",
             )
 

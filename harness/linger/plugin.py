@@ -14,7 +14,7 @@ from typing import Any, Iterator
 import pytest
 
 from linger import results, shell, story
-from linger.errors import BROKEN, CANNOT_RUN, NOT_HELD, Broken, LingerError
+from linger.errors import BROKEN, CANNOT_RUN, NOT_HELD, Broken, LingerError, os_sentence
 from linger.lab import Lab
 from linger.parallel import tell_parent
 
@@ -80,8 +80,7 @@ def _explain(error: BaseException) -> tuple[int, str]:
     if isinstance(error, LingerError):
         return error.code, str(error)
     if isinstance(error, OSError):
-        where = f"{error.filename}: " if error.filename else ""
-        return BROKEN, f"{where}{error.strerror or error}"
+        return BROKEN, os_sentence(error)
     failed = isinstance(error, (AssertionError, pytest.fail.Exception))
     return (NOT_HELD if failed else BROKEN), ""
 

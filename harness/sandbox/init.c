@@ -25,6 +25,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/descriptors.h"
+
 #define HARNESS_BROKE 70
 
 static sigset_t watched; /* blocked in outer and init, taken with sigwaitinfo() */
@@ -106,17 +108,6 @@ static void end_like(int status)
 	}
 	/* Not exit(): what runs there may want a thread, and a dead pid namespace takes none. */
 	_exit(WEXITSTATUS(status));
-}
-
-/* Or the first file that the command opens becomes its standard input, or is printed to. */
-static void open_standard_descriptors(void)
-{
-	int fd = open("/dev/null", O_RDWR);
-
-	while (fd >= 0 && fd <= STDERR_FILENO)
-		fd = open("/dev/null", O_RDWR);
-	if (fd >= 0)
-		close(fd);
 }
 
 int main(int argc, char **argv)
