@@ -145,12 +145,9 @@ def table(found: Sequence[dict[str, Any]]) -> tuple[Row, list[Row]]:
     """The head and the rows of a scenario's table, repetitions summed up."""
     several = len({row["host"] for result in found for row in result["expectations"]}) > 1
     for result in found:
-        used: set[str] = set()
-        for row in result["expectations"]:
-            row["label"] = f"{row['host']} {row['name']}" if several else row["name"]
-            while row["label"] in used:  # the same again, at a later moment
-                row["label"] += ", then"
-            used.add(row["label"])
+        rows = result["expectations"]
+        for row, name in zip(rows, results.labels(rows)):
+            row["label"] = f"{row['host']} {name}" if several else name
     columns = list(
         dict.fromkeys(row["label"] for result in found for row in result["expectations"])
     )

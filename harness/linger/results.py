@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any, Iterable, Iterator, Mapping
 
 from linger import host, netns
 from linger.errors import CannotRun
@@ -60,6 +60,19 @@ def read_results(run: Path) -> Iterator[dict[str, Any]]:
     """Every result.json of a run, in the order of their paths."""
     for path in sorted(run.glob("*/*/**/result.json")):
         yield json.loads(path.read_text())
+
+
+def labels(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The name of each row; what a host has measured before is told apart: "TIME_WAIT, then"."""
+    used: set[tuple[str, str]] = set()
+    found = []
+    for row in rows:
+        name = row["name"]
+        while (row["host"], name) in used:
+            name += ", then"
+        used.add((row["host"], name))
+        found.append(name)
+    return found
 
 
 class Environment:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import ast
 import difflib
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, Iterable, Sequence
 
-from linger.errors import Usage
+from linger import toml
+from linger.errors import Broken, Usage
 
 ROOT = Path(__file__).resolve().parents[2]
 SCENARIOS = Path(os.environ.get("LINGER_SCENARIOS") or ROOT / "scenarios")
@@ -68,6 +70,41 @@ def title(name: str) -> str:
     """The first line of the story, without the name in front of it."""
     first = docstring(name).partition("\n")[0]
     return first.partition(": ")[2] or first
+
+
+def claims(name: str) -> tuple[str, ...]:
+    """The ids of the claims that a scenario decides, read without running its file."""
+    for node in ast.walk(ast.parse(path_of(name).read_text())):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "scenario":
+            return next(
+                (tuple(ast.literal_eval(k.value)) for k in node.keywords if k.arg == "claims"), ()
+            )
+    return ()
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What would have helped against a scenario's fault, and what would not, in sentences."""
+
+    helps: tuple[str, ...]
+    does_not_help: tuple[str, ...]
+
+
+def answers(name: str) -> Answers:
+    """The answers of a scenario, from the TOML file beside its story.
+
+    Errors: Broken when the file cannot be read, an answer is missing, or a key is unknown.
+    """
+    path = path_of(name).with_suffix(".toml")
+    content = toml.read(path)
+    unknown = content.keys() - {"helps", "does_not_help", "lab"}
+    if unknown:
+        raise Broken(f"{path.name}: unknown key {min(unknown)}")
+    found = [content.get(key) for key in ("helps", "does_not_help")]
+    for value in found:
+        if not value or not isinstance(value, list) or not all(isinstance(x, str) for x in value):
+            raise Broken(f"{path.name}: helps and does_not_help are lists of sentences")
+    return Answers(*map(tuple, found))
 
 
 def choose(wanted: Iterable[str]) -> list[str]:
