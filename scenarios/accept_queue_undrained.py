@@ -23,7 +23,14 @@ EXPECT = {
 }
 
 
-@scenario(claims=["cw-unaccepted-has-no-owner", "cw-passive-side"])
+@scenario(
+    claims=[
+        "cw-passive-side",
+        "cw-descriptor",
+        "cw-cause-missing-close",
+        "cw-unaccepted-has-no-owner",
+    ]
+)
 def test_accept_queue_undrained(lab, variant):
     server = lab.server("accept_queue_undrained", variant, "-n", str(LIMIT))
     lab.peer("connect hello fin", connections=LIMIT).wait()  # served, and gone
@@ -32,3 +39,4 @@ def test_accept_queue_undrained(lab, variant):
     lab.peer("connect fin", connections=N).wait()
     lab.reached(server, ESTABLISHED=LIMIT + N)
     lab.settled(server, EXPECT[variant])
+    lab.reached(server, descriptors=0)  # none of them has one, in either variant

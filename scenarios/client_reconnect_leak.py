@@ -21,16 +21,19 @@ N = connections(30)
 EXPECT = {
     "buggy": {
         "client": {"CLOSE_WAIT": N, "descriptors": N},
+        "ports": {"ports": N},
         "server": {"FIN_WAIT2": N, "TIME_WAIT": 0},
     },
     "fixed": {
         "client": {"CLOSE_WAIT": 0, "descriptors": 0},
+        "ports": {"ports": 0},
         "server": {"FIN_WAIT2": 0, "TIME_WAIT": N},
     },
 }
+CLOSE_WAITS = "ss -Htn state close-wait".split()
 
 
-@scenario(claims=["cw-reconnect-port-each", "cw-missing-close"])
+@scenario(claims=["cw-reconnect-port-each", "cw-cause-missing-close"])
 def test_client_reconnect_leak(lab, variant):
     server = lab.server("echo", "", "-t", "0.005")
     client = lab.client("client_reconnect_leak", variant, connections=N)
@@ -38,4 +41,6 @@ def test_client_reconnect_leak(lab, variant):
     lab.heard(client, "answer", N)  # both are served, on one port after the other
     lab.reached(client, ESTABLISHED=N)
     lab.settled(client, EXPECT[variant]["client"])
+    held = {row.split()[2] for row in client.host.run(*CLOSE_WAITS).splitlines()}
+    lab.found(EXPECT[variant]["ports"], {"ports": len(held)})
     lab.settled(server, EXPECT[variant]["server"])

@@ -21,7 +21,7 @@ EXPECT = {
 }
 
 
-@scenario(claims=["cw-missing-close", "cw-libevent-close-on-free"])
+@scenario(claims=["cw-cause-missing-close", "cw-libevent-close-on-free"])
 def test_close_on_free_missing(lab, variant):
     server = lab.server("close_on_free_missing", variant)
     lab.peer("connect hello fin", connections=N).wait()

@@ -27,7 +27,7 @@ EXPECT = {
 }
 
 
-@scenario(claims=["close-unread-resets"])
+@scenario(claims=["lz-default-graceful", "close-unread-resets"])
 def test_close_unread_reset(lab, variant):
     found, left = EXPECT[variant]
     server = lab.server("close_unread_reset", variant)

@@ -22,7 +22,7 @@ EXPECT = {
 }
 
 
-@scenario(claims=["cw-missing-close", "cw-no-fd-limit"])
+@scenario(claims=["cw-missing-close", "cw-descriptor", "cw-cause-missing-close", "cw-no-fd-limit"])
 def test_closewait_leak(lab, variant):
     server = lab.server("closewait_leak", variant)  # returns once it listens
     lab.peer("connect hello fin", connections=N).wait()

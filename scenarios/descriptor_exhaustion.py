@@ -29,7 +29,7 @@ EXPECT = {
 }
 
 
-@scenario(claims=["cw-rogue-client-exhausts", "cw-missing-close"])
+@scenario(claims=["cw-rogue-client-exhausts", "cw-cause-missing-close", "cw-no-fd-limit"])
 def test_descriptor_exhaustion(lab, variant):
     server = lab.server("descriptor_exhaustion", variant, descriptors=LIMIT)
     lab.peer("connect hello send:rubbish recv:6 fin", connections=N).wait()

@@ -38,7 +38,7 @@ LADDER = {
 }
 
 
-@scenario(variants=("condition", "control"), claims=["cw-four-packets"])
+@scenario(variants=("condition", "control"), claims=["cw-passive-side", "cw-four-packets"])
 def test_four_way_close(lab, variant):
     faults.patient(*lab.hosts.values())
     if variant == "condition":

@@ -25,7 +25,14 @@ EXPECT = {
 }
 
 
-@scenario(claims=["ka-finds-the-dead", "ka-needs-so-keepalive", "user-timeout-in-flight"])
+@scenario(
+    claims=[
+        "ka-removes-idle",
+        "ka-needs-so-keepalive",
+        "ka-finds-the-dead",
+        "user-timeout-in-flight",
+    ]
+)
 def test_half_open_peer(lab, variant):
     left, told = EXPECT[variant]
     lab.hosts["server"].sysctl(tcp_keepalive_time=1, tcp_keepalive_intvl=1, tcp_keepalive_probes=1)

@@ -26,7 +26,7 @@ EXPECT = {
 }
 
 
-@scenario(claims=["ka-spares-the-idle"])
+@scenario(claims=["ka-removes-idle", "ka-spares-the-idle"])
 def test_idle_connection(lab, variant):
     lab.hosts["server"].sysctl(tcp_keepalive_time=1, tcp_keepalive_intvl=1, tcp_keepalive_probes=1)
     server = lab.server("idle_connection", variant, "-t", "2.5")

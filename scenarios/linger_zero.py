@@ -23,7 +23,7 @@ EXPECT = {
 }
 
 
-@scenario(claims=["lz-reset", "lz-loses-data", "lz-default-graceful"])
+@scenario(claims=["lz-reset", "lz-loses-data", "lz-peer-econnreset", "lz-default-graceful"])
 def test_linger_zero(lab, variant):
     found, left = EXPECT[variant]
     lab.hosts["server"].sysctl(tcp_wmem="4096 4194304 4194304")  # send() takes a whole reply

@@ -12,7 +12,12 @@ With close() the option does act: a RST instead of a FIN (RFC 9293 section 3.10.
 whatever the peer has not yet received is lost (see linger-zero). A plain close() would have done.
 """
 
+import socket
+import struct
+
 from linger import connections, scenario
+from linger.sockets import create, listener
+from linger.verdict import table
 
 N = connections(100)
 
@@ -22,8 +27,40 @@ EXPECT = {
 }
 END = {"condition": "", "control": "fin"}
 
+OPTIONS = {"not set": None, "{0, 0}": (0, 0), "{1, 0}": (1, 0), "{1, 5}": (1, 5)}
+WHEN = ["the option is set", "the server closes"]
+HEARD = {option: ["-", "RST" if option == "{1, 0}" else "FIN"] for option in OPTIONS}
 
-@scenario(claims=["cw-linger-zero-needs-close"], variants=("condition", "control"))
+
+def hears(client):
+    """What of the server's the client has got: "FIN", "RST", or "-" for nothing."""
+    try:
+        return "FIN" if client.recv(1) == b"" else "data"
+    except ConnectionResetError:
+        return "RST"
+    except BlockingIOError:
+        return "-"
+
+
+def outcome(lab, value):
+    """What the client hears when the server, in CLOSE_WAIT, sets the option, and when it closes."""
+    with listener(lab.hosts["server"], (lab.hosts["server"].address, 0)) as listening:
+        with create(lab.hosts["client"]) as client:
+            client.connect(listening.getsockname())
+            server, _ = listening.accept()
+            with server:
+                client.shutdown(socket.SHUT_WR)
+                server.recv(1)  # the client's FIN is here
+                if value:
+                    linger = struct.pack("ii", *value)
+                    server.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+                client.setblocking(False)
+                first = hears(client)
+            client.settimeout(2)
+            return [first, hears(client)]
+
+
+@scenario(claims=["lz-sends-rst", "cw-linger-zero-needs-close"], variants=("condition", "control"))
 def test_linger_zero_closewait(lab, variant):
     actions = f"listen accept recv:6 send:hello drain await linger {END[variant]} stay"
     server = lab.peer(actions, connections=N, at="server")
@@ -34,3 +71,5 @@ def test_linger_zero_closewait(lab, variant):
     lab.heard(server, "stay")
     lab.heard(server, "done", action="linger", count=N)  # the option was set on each
     lab.settled(server, EXPECT[variant])
+    heard = {option: outcome(lab, value) for option, value in OPTIONS.items()}
+    lab.tabulated("SO_LINGER in CLOSE_WAIT", table(WHEN, HEARD), table(WHEN, heard))

@@ -26,7 +26,7 @@ EXPECT = {
 }
 
 
-@scenario(claims=["tw-port-exhaustion", "tw-keep-alive-cures"])
+@scenario(claims=["tw-port-exhaustion", "tw-many-short", "tw-keep-alive-cures"])
 def test_port_exhaustion(lab, variant):
     outcome, left = EXPECT[variant]
     ports = f"40000 {40000 + N - 1}"

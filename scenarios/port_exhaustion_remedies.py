@@ -38,7 +38,10 @@ BIND = {
 }
 
 
-@scenario(variants=list(EXPECT), claims=["tw-reuse-after-1s", "tw-more-ports-or-addresses"])
+@scenario(
+    variants=list(EXPECT),
+    claims=["tw-more-ports-or-addresses", "tw-reuse-after-1s", "tw-reuse-client-only"],
+)
 def test_port_exhaustion_remedies(lab, variant):
     client, server, loopback = lab.hosts["client"], lab.hosts["server"].address, "127.0.0.1"
     client.sysctl(ip_local_port_range=f"40000 {39999 + N}")

@@ -27,7 +27,7 @@ EXPECT = {
 }
 
 
-@scenario(claims=["cw-read-disabled"])
+@scenario(claims=["cw-cause-missing-close", "cw-read-disabled"])
 def test_read_disabled_masks_eof(lab, variant):
     server = lab.server("read_disabled_masks_eof", variant, "-t", "60")
     client = lab.peer("connect hello send:work await fin", connections=N)

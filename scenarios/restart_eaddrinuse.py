@@ -24,8 +24,9 @@ EXPECT = {
 }
 
 
-@scenario(claims=["tw-reuseaddr-restart"])
+@scenario(claims=["tw-reuse-client-only", "tw-reuseaddr-restart"])
 def test_restart_eaddrinuse(lab, variant):
+    lab.hosts["server"].sysctl(tcp_tw_reuse=1)  # no help: it is for connect()
     server = lab.server("restart_eaddrinuse", variant)
     lab.peer("connect hello drain fin", connections=N).wait()
     lab.reached(server, ESTABLISHED=N, TIME_WAIT=N)  # they have the port now

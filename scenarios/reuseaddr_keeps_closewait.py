@@ -27,7 +27,7 @@ EXPECT = {
 BIND = {"condition": "rebind:40000", "control": "bind:40000"}  # and the ports after it
 
 
-@scenario(claims=["cw-reuseaddr-keeps"], variants=("condition", "control"))
+@scenario(claims=["cw-reuseaddr-keeps", "cw-reuseaddr-evicts"], variants=("condition", "control"))
 def test_reuseaddr_keeps_closewait(lab, variant):
     lab.peer("listen accept recv:6 send:hello fin stay", connections=N, at="server")
     lab.peer("listen stay", at="server", port=9001)

@@ -25,7 +25,7 @@ EXPECT = {
 }
 
 
-@scenario(claims=["tw-server-harmless"], variants=("condition", "control"))
+@scenario(claims=["tw-port-exhaustion", "tw-server-harmless"], variants=("condition", "control"))
 def test_server_port_reuse(lab, variant):
     ports = f"40000 {40000 + PORTS - 1}"
     lab.hosts["client"].sysctl(ip_local_port_range=ports, tcp_tw_reuse=0)

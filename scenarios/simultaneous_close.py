@@ -25,7 +25,7 @@ EXPECT = {  # at the server, when the client's FINs are there, and when all is o
 }
 
 
-@scenario(variants=("condition", "control"), claims=["tw-simultaneous-close"])
+@scenario(variants=("condition", "control"), claims=["tw-active-side", "tw-simultaneous-close"])
 def test_simultaneous_close(lab, variant):
     faults.patient(*lab.hosts.values())
     server = lab.peer("listen accept recv:6 send:hello await fin stay", N, at="server")

@@ -24,7 +24,7 @@ EXPECT = {
 }
 
 
-@scenario(claims=["cw-blocked-handler"])
+@scenario(claims=["cw-cause-missing-close", "cw-blocked-handler"])
 def test_worker_blocked(lab, variant):
     backend = lab.start("client", "servers/echo", "-l", lab.hosts["client"].address)
     backend.said("ready")

@@ -126,7 +126,8 @@ def _look_up(predicate: Cell, result: Mapping[str, Any]) -> tuple[bool | None, s
         for cell in table["cells"]:
             if (table["title"], cell["row"], cell["column"]) == wanted:
                 measured = cell["measured"]
-                true = None if measured == ABSENT else measured == predicate.outcome
+                outcome = re.sub(r"\bN\b", str(result["connections"]), predicate.outcome)
+                true = None if measured == ABSENT else measured == outcome
                 return true, f"{cell['row']} / {cell['column']}: {measured}"
     raise Unmeasured(
         f"{result['scenario']}/{result['variant']} did not measure "

@@ -34,9 +34,20 @@ class Host:
             return Path("/proc/sys/net/ipv4", name).exists()
 
     def timewaits(self) -> list[int]:
-        """The milliseconds that each TIME_WAIT over IPv4 has left, by tens (proc_pid_net(5))."""
-        rows = (line.split() for line in self.run("cat", "/proc/net/tcp").splitlines())
-        return [int(row[5].partition(":")[2], 16) * 10 for row in rows if row[3] == "06"]
+        """The milliseconds that each TIME_WAIT over IPv4 has left, by tens."""
+        return self._timers("06", "03")
+
+    def keepalives(self) -> list[int]:
+        """The milliseconds until the keepalive timer of each CLOSE_WAIT over IPv4, by tens; one
+        without the timer is not in the list."""
+        return self._timers("08", "02")
+
+    def _timers(self, state: str, kind: str) -> list[int]:
+        """What timers of a kind have left in a state, both as /proc/net/tcp numbers them
+        (proc_pid_net(5), proc_net_tcp.rst)."""
+        rows = (line.split() for line in self.run("cat", "/proc/net/tcp").splitlines()[1:])
+        timers = (row[5].split(":") for row in rows if row[3] == state)
+        return [int(left, 16) * 10 for active, left in timers if active == kind]
 
     def run(self, *command: str, input: str | None = None) -> str:
         """Run a tool (ip, nft, ss) in this host and return its output.

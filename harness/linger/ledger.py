@@ -53,7 +53,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Cell:
-    """A predicate on a cell of a table of outcomes: it is this outcome."""
+    """A predicate on a cell of a table of outcomes: it is this outcome, N again the connections."""
 
     variant: str
     title: str

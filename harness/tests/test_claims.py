@@ -1,0 +1,197 @@
+"""The claims ledger and its verdicts: what is measured decides, and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from linger import claims, ledger, story
+from linger.errors import Broken
+from linger.verdict import ABSENT, make_row
+
+LEDGER = """
+[[claim]]
+id = "x-one"
+article = "linger"
+sentence = "One is so."
+case = [
+    { scenario = "one", when = "it is leaky", measured = ["buggy server CLOSE_WAIT == 2 * N + 1"] },
+    { scenario = "one", when = "it is sound", measured = ["fixed server error, then == -"] },
+]
+[[claim]]
+id = "x-two"
+article = "close-wait"
+sentence = "Two is so."
+note = "Half of it."
+[[claim.case]]
+scenario = "two"
+struck = ["condition network packets lost >= 3"]
+tables = [
+    { variant = "condition", title = "binds", row = "old", column = "new", is = "N ok" },
+    { variant = "condition", title = "binds", row = "old", column = "newer", is = "ok" },
+]
+"""
+
+
+def entries(tmp_path: Path, text: str = LEDGER) -> list[ledger.Claim]:
+    (tmp_path / "claims.toml").write_text(text)
+    return ledger.load(tmp_path / "claims.toml")
+
+
+def result(scenario: str, variant: str, *rows: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {
+        "scenario": scenario, "variant": variant, "connections": 10, "verdict": "pass",
+        "message": None, "struck": [], "expectations": list(rows), "tables": [], **more,
+    }  # fmt: skip
+
+
+def cell(column: str, measured: str) -> dict[str, str]:
+    return {"row": "old", "column": column, "measured": measured}
+
+
+def measured(left: int = 21, error: str = "-", lost: int = 3, **cells: str) -> list[dict[str, Any]]:
+    """The results of a run in which both claims hold, but for what is given."""
+    words = {"new": "10 ok", "newer": "ok", **cells}
+    return [
+        result("one", "buggy", make_row("server", "CLOSE_WAIT", 21, left)),
+        result(
+            "one", "fixed",
+            make_row("server", "error", "EMFILE", "EMFILE"), make_row("server", "error", "-", error),
+        ),
+        result(
+            "two", "condition", struck=[make_row("network", "packets lost", 3, lost)],
+            tables=[{"title": "binds", "cells": [cell(*word) for word in words.items()]}],
+        ),
+    ]  # fmt: skip
+
+
+def verdicts(tmp_path: Path, results: list[dict[str, Any]]) -> list[str | None]:
+    return [judged.verdict for judged in claims.judge(results, entries(tmp_path))]
+
+
+def test_what_is_measured_decides(tmp_path: Path) -> None:
+    one, two = claims.judge(measured(), entries(tmp_path))
+    assert (one.verdict, two.verdict) == ("holds", "holds")
+    assert one.evidence == "one/buggy: server CLOSE_WAIT 21\none/fixed: server error, then -"
+    assert two.evidence == (
+        "two/condition: network packets lost 3, old / new: 10 ok, old / newer: ok"
+    )
+    assert (two.scenario, two.scenarios, two.note) == ("two", ("two",), "Half of it.")
+
+
+@pytest.mark.parametrize(
+    "altered, expected",
+    [
+        ({"left": 20}, "holds when it is sound"),
+        ({"error": "EMFILE"}, "holds when it is leaky"),
+        ({"left": 20, "error": "EMFILE"}, "fails"),
+    ],
+)
+def test_another_measurement_gives_another_verdict(
+    tmp_path: Path, altered: dict[str, Any], expected: str
+) -> None:
+    assert verdicts(tmp_path, measured(**altered)) == [expected, "holds"]
+
+
+@pytest.mark.parametrize("altered", [{"lost": 2}, {"new": "9 ok"}, {"newer": "EPERM"}])
+def test_every_predicate_of_a_case_counts(tmp_path: Path, altered: dict[str, Any]) -> None:
+    assert verdicts(tmp_path, measured(**altered)) == ["holds", "fails"]
+
+
+def test_one_repetition_against_it_is_enough(tmp_path: Path) -> None:
+    repeated = [*measured(), *measured(left=7), *measured()]
+    one, two = claims.judge(repeated, entries(tmp_path))
+    assert (one.verdict, two.verdict) == ("holds when it is sound", "holds")
+    assert one.evidence.startswith("one/buggy: server CLOSE_WAIT 7\n")
+
+
+def test_a_failed_run_is_judged_by_what_it_measured(tmp_path: Path) -> None:
+    results = measured(left=20)
+    results[0] |= {"verdict": "fail", "message": "server has CLOSE_WAIT 20, expected == 21"}
+    assert verdicts(tmp_path, results) == ["holds when it is sound", "holds"]
+
+
+def test_a_cell_that_this_kernel_lacks_does_not_count(tmp_path: Path) -> None:
+    assert verdicts(tmp_path, measured(newer=ABSENT)) == ["holds", "holds"]
+    results = measured(new=ABSENT, newer=ABSENT)
+    results[2]["struck"] = [make_row("network", "packets lost", 3, 2)]
+    assert verdicts(tmp_path, results)[1] == "fails"
+
+
+def gap(tmp_path: Path, results: list[dict[str, Any]], text: str = LEDGER) -> str:
+    """Why the run does not decide the claim x-one, or x-two when it decides that."""
+    undecided = [x for x in claims.judge(results, entries(tmp_path, text)) if x.verdict is None]
+    assert len(undecided) == 1
+    return undecided[0].evidence
+
+
+def test_without_a_measurement_there_is_no_verdict(tmp_path: Path) -> None:
+    assert gap(tmp_path, measured()[:2]) == "two/condition was not run"
+    for verdict in ("broken", "cannot run", "told apart"):
+        results = measured()
+        results[0]["verdict"] = verdict
+        assert gap(tmp_path, results) == f"one/buggy measured nothing to judge by ({verdict})"
+    results = measured()
+    results[0] |= {"verdict": "fail", "message": "the fault did not strike", "expectations": []}
+    assert gap(tmp_path, results) == (
+        "one/buggy did not measure server CLOSE_WAIT, for it ended before: the fault did not strike"
+    )
+    assert "'newer'" not in gap(tmp_path, [*measured()[:2], result("two", "condition")])
+    text = LEDGER.replace("network packets lost >= 3", "network packets lost >= many")
+    assert "which has no order" in gap(tmp_path, measured(), text)
+    only = LEDGER.replace('struck = ["condition network packets lost >= 3"]', "")
+    results = measured(new=ABSENT, newer=ABSENT)
+    assert gap(tmp_path, results, only).startswith("this kernel cannot show it")
+
+
+WRONG = {
+    "claim x-one is in claims.toml twice": ('"x-two"', '"x-one"'),
+    "the article is one of": ('"close-wait"', '"a-rumour"'),
+    "claim x-two: unknown key remark": ("note", "remark"),
+    "unknown key hit in a case": ("struck", "hit"),
+    "it needs an id and a sentence": ('"Two is so."', '""'),
+    "not a predicate: 'condition network lost'": ("network packets lost >= 3", "network lost"),
+    "each needs a `when`": ('when = "it is sound", ', ""),
+    "a table needs column, is, row, title, variant": (', is = "ok"', ""),
+    "claims.toml: ": ("[[claim.case]]", "[[claim.case"),
+}
+
+
+@pytest.mark.parametrize("sentence", WRONG)
+def test_an_entry_that_cannot_be_decided_is_refused(tmp_path: Path, sentence: str) -> None:
+    with pytest.raises(Broken, match=sentence.replace("[", r"\[")):
+        entries(tmp_path, LEDGER.replace(*WRONG[sentence], 1))
+
+
+def test_a_claim_needs_a_scenario_that_decides_it(tmp_path: Path) -> None:
+    with pytest.raises(Broken, match="claim x: no scenario decides it"):
+        entries(tmp_path, '[[claim]]\nid = "x"\narticle = "linger"\nsentence = "So."\n')
+
+
+def test_the_ledger_and_the_stories_agree(tmp_path: Path) -> None:
+    found = entries(tmp_path)
+    agreed = {"one": ("x-one",), "two": ("x-two",), "three": ()}
+    ledger.compare(found, agreed)
+    for altered, sentence in [
+        ({"three": ("x-nine",)}, "scenario three names claim x-nine, which is not in claims.toml"),
+        ({"three": ("x-one",)}, "claim x-one: decided by three. claims.toml has no case of it"),
+        ({"two": ()}, "claim x-two: decided by two. its story does not say so"),
+    ]:
+        with pytest.raises(Broken, match=sentence):
+            ledger.compare(found, {**agreed, **altered})
+    del agreed["two"]
+    with pytest.raises(Broken, match="claim x-two: there is no scenario two"):
+        ledger.compare(found, agreed)
+
+
+def test_the_project_has_a_sound_ledger() -> None:
+    """Every predicate is about a variant that its scenario has."""
+    found = ledger.load()
+    assert {claim.article for claim in found} == set(ledger.ARTICLES)
+    for claim in found:
+        for case in claim.cases:
+            source = story.path_of(case.scenario).read_text()
+            variants = {"buggy", "fixed"} if "variants=" not in source else {"condition", "control"}
+            assert {predicate.variant for predicate in case.predicates} <= variants, claim.id

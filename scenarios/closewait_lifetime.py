@@ -1,0 +1,38 @@
+"""closewait-lifetime: a CLOSE_WAIT has no end of its own; a keepalive timer may give it one.
+
+   server, socket in CLOSE_WAIT          its timer in the kernel
+     condition: SO_KEEPALIVE was set       keepalive, 7200 s from the last word of the peer
+     control:   it was not                 none
+
+"It lasts two hours" is said of CLOSE_WAIT. RFC 9293 (section 3.6, case 2) gives the state no
+timer: it lasts until the program closes or ends. The two hours are tcp_keepalive_time (tcp(7)),
+which a socket waits for only if the program asked for SO_KEEPALIVE; then a probe is sent. What
+follows depends on the peer: if it knows the connection, another two hours, and if not, the row
+goes and the descriptor stays (keepalive-hides-leak). Here the kernel's timers are read from
+/proc/net/tcp, so nobody needs to wait.
+"""
+
+from math import ceil
+
+from linger import connections, scenario
+
+N = connections(50)
+
+EXPECT = {
+    "condition": {"timers": N, "minutes left": 120},
+    "control": {"timers": 0, "minutes left": 0},
+}
+OPTION = {"condition": "keepalive", "control": ""}
+
+
+@scenario(claims=["cw-two-hours"], variants=("condition", "control"))
+def test_closewait_lifetime(lab, variant):
+    actions = f"listen accept {OPTION[variant]} recv:6 send:hello drain stay"
+    server = lab.peer(actions, connections=N, at="server")
+    lab.peer("connect send:hello recv:6 fin", connections=N).wait()
+    lab.heard(server, "stay")
+    lab.reached(server, CLOSE_WAIT=N, descriptors=N)
+    timers = server.host.keepalives()
+    minutes = ceil(max(timers, default=0) / 60_000)
+    lab.found(EXPECT[variant], {"timers": len(timers), "minutes left": minutes}, by="kernel")
+    lab.reached(server, CLOSE_WAIT=N)  # they were read while it was so
