@@ -7,9 +7,6 @@ gone. The kernel goes on: it completes handshakes and acknowledges FINs without 
 (listen(2)). Clients that give up leave a CLOSE_WAIT (RFC 9293 section 3.6, case 2) with inode 0: no
 process, no descriptor, "-" in the owner column of netstat. The listener's Recv-Q in `ss -lt` counts
 them. uwsgi#2472 shows the sight. When the queue is full, SYNs are dropped and connect() times out.
-
-What does not help: looking for the leaking close() (no accept() came first), a longer backlog (it
-collects more), and more descriptors (none is used).
 """
 
 from linger import connections, scenario

@@ -9,9 +9,6 @@ The server closes idle connections, the client notices (recv() is 0) and opens a
 the old one a close() (RFC 9293 section 3.6, case 2). Without it each round leaves a CLOSE_WAIT, a
 descriptor and a local port in the client. The server shows FIN_WAIT2 for tcp_fin_timeout, then
 nothing; it never gets the TIME_WAIT that a finished close leaves. Look on the other side too.
-
-What does not help: anything done on the server, tcp_fin_timeout least of all (it forgets sooner),
-and SO_REUSEADDR: the next connect() takes a new port all the same.
 """
 
 from linger import connections, scenario

@@ -6,9 +6,6 @@ The callback runs, the end of the stream was read, the bufferevent is freed: no 
 find. But bufferevent_free() closes the socket only if BEV_OPT_CLOSE_ON_FREE was given when the
 bufferevent was made (event2/bufferevent.h; libevent#1764). Without it the socket is the program's,
 which has just thrown its number away: CLOSE_WAIT with Recv-Q 0 (RFC 9293 section 3.6, case 2).
-
-What does not help: LEV_OPT_CLOSE_ON_FREE, which is about the listener's own socket, and
-bufferevent_disable() or event_base_free(), which close nothing either.
 """
 
 from linger import connections, scenario

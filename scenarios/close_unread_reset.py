@@ -11,8 +11,7 @@ peer slower than the server, and nobody will send it again. Web servers meet thi
 nginx calls the remedy lingering_close: FIN, read until the peer closes, close (RFC 9112, 9.6).
 
 One sees ECONNRESET instead of the answer, and TCPAbortOnClose counting up.
-What does not help: SO_LINGER with any time, TCP_NODELAY, a longer send buffer. On a fast network
-without loss it seems to work, for what the peer has already received survives the RST.
+On a fast network without loss it seems to work: what the peer has received survives the RST.
 """
 
 from linger import connections, scenario

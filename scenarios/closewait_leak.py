@@ -6,10 +6,6 @@ The peer's FIN moves the server's socket to CLOSE_WAIT, and recv() returns 0. Fr
 close() leads on (RFC 9293 section 3.6, case 2): there is no timer, and no sysctl sets one.
 Each connection that the error path forgets holds a socket and a descriptor until the process
 ends, and one day accept() fails with EMFILE.
-
-What does not help: waiting (it does not last two hours, it lasts for ever), tcp_fin_timeout
-(that is FIN_WAIT2), tcp_keepalive_* (they need SO_KEEPALIVE, and the descriptor leaks anyway),
-SO_REUSEADDR, SO_LINGER (it acts in close(), which is what is missing).
 """
 
 from linger import connections, scenario

@@ -9,8 +9,7 @@ and it keeps its descriptor: a service whose backend is down for a night finds i
 in the morning, and then cannot accept() either. The success path is right, so all tests pass
 (redis#15529).
 
-What does not help: looking for sockets by state (there is none), waiting, any tcp_* sysctl,
-keepalive. A second connect() on the same descriptor works on Linux, but POSIX does not promise it.
+A second connect() on the same descriptor works on Linux, but POSIX does not promise it.
 """
 
 from linger import connections, scenario

@@ -7,9 +7,6 @@ Each bad request is refused by a path that forgets close(). The rogue leaves, th
 CLOSE_WAIT (RFC 9293 section 3.6, case 2), a descriptor poorer. That costs the attacker nothing: one
 connection at a time, at any pace, will do. At the limit accept() fails with EMFILE (accept(2)), and
 the next guest, connected by the kernel, waits in the queue for an answer that never comes.
-
-What does not help: a higher limit (it is met later), and keepalive: it removes the rows, not the
-descriptors, and accept() still fails.
 """
 
 from linger import connections, scenario

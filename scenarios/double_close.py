@@ -10,9 +10,6 @@ path that ends a session and the one that frees it both close, the second close(
 (EBADF) on a quiet day and an innocent connection on a busy one; it could be a database file as
 well. The victim's log shows a client that left; the culprit's shows nothing. The cure: one
 owner of each descriptor, and -1 in its place once it is closed (libevent#189 is this bug).
-
-What does not help: looking at the return value of close(), which is 0; calling it again after
-EINTR, which is the same bug, as Linux has freed the number by then (close(2)).
 """
 
 from linger import connections, scenario

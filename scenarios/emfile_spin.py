@@ -8,9 +8,6 @@ a level-triggered poll says so at once (epoll(7)), and the process turns in a ci
 CPU without serving anybody more. The cure is to leave the listener alone for a while: disable
 it in the error callback and enable it by a timer, or when a connection has closed. libevent has
 the calls and leaves the decision to the program (libevent#71; libuv#690 is the same story).
-
-What does not help: edge-triggered polling (then the queue is forgotten instead), ignoring or
-logging the error (a line for each fills the disk), a higher limit (it is met later).
 """
 
 from linger import connections, scenario

@@ -10,9 +10,6 @@ A FIN that is repeated says that its ACK was lost. TIME_WAIT acknowledges it and
 2 MSL time-out (RFC 9293, section 3.10.7.4), so that the next ACK may be lost as well. Here the
 server's FIN is taken from the wire and sent again when less than 59 seconds are left. As a
 control the same segment goes as a SYN without an ACK: it is answered too, and the time runs on.
-
-What does not help against a TIME_WAIT that lasts longer than a minute: any sysctl. Look for the
-peer that keeps sending its FIN, or for the firewall that eats the ACKs.
 """
 
 from linger import connections, scenario

@@ -8,9 +8,6 @@ bufferevent_write() only queues: sending begins when the event loop runs again. 
 callback loses everything, a ten-byte reply just as well (libevent#126; event2/bufferevent.h says
 that pending data "probably won't be flushed"). TCP did nothing wrong, so both ends log success:
 without a length in the protocol the client takes nothing for the whole answer.
-
-What does not help: BEV_OPT_CLOSE_ON_FREE and SO_LINGER (the bytes never reached the kernel), or
-bufferevent_flush(), which does nothing on a socket. Free in the write callback instead.
 """
 
 from linger import connections, scenario

@@ -10,8 +10,7 @@ many RPC libraries) waits for its answer, and the server may send in CLOSE_WAIT 
 as it likes (RFC 9293 section 3.6, case 2). Envoy dropped such replies (envoy#2066).
 
 One sees a truncated reply and a clean end: no RST, no error, nothing in any counter.
-What does not help: waiting for the send buffer to drain (SO_LINGER {1, t}): the kernel delivers
-what it has got, and the server never gave it the rest. Small replies fit and hide the bug.
+Small replies fit and hide the bug.
 """
 
 from linger import connections, scenario

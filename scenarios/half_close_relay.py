@@ -10,9 +10,6 @@ leave the other direction open. But then each of its connections hangs on somebo
 a socket in CLOSE_WAIT and one in FIN_WAIT2, two descriptors, and no timer in the kernel for
 either of them. kube-proxy held 14,000 such FIN_WAIT2 on one node (kubernetes#18354). The cure is a
 limit that begins with the first FIN: on silence, so that a long answer may still come.
-
-What does not help: tcp_fin_timeout, which is for sockets that no program holds; keepalive, for
-both peers answer it; closing both sides at the first FIN, which loses answers.
 """
 
 from linger import connections, scenario

@@ -10,9 +10,6 @@ section 3.5.1). Two questions are needed. SO_KEEPALIVE asks on an idle connectio
 tcp_keepalive_time (1 s here; 2 hours by default, so set TCP_KEEPIDLE too). It is not asked while
 data is in flight; there TCP_USER_TIMEOUT is the limit. Both end in ETIMEDOUT, and the ordinary
 error path closes.
-
-What does not help: tcp_keepalive_* sysctls without SO_KEEPALIVE (the buggy server runs with the
-same ones), tcp_fin_timeout, waiting for the link: its loss is never told to a socket.
 """
 
 from linger import connections, faults, scenario

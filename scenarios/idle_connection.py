@@ -11,9 +11,6 @@ kernel answers for a program that hangs, waits or means harm. It removes the dea
 idle. A server that has no limit of its own keeps each of them, a descriptor apiece, until accept()
 fails: that is all that a Slowloris attack needs. The cure is a time limit in the application,
 in libevent bufferevent_set_timeouts(); where a request has a deadline, one for the whole of it.
-
-What does not help: shorter tcp_keepalive_* sysctls (here they are at their shortest),
-TCP_USER_TIMEOUT (nothing is in flight), a higher limit of descriptors.
 """
 
 from linger import connections, scenario

@@ -12,9 +12,6 @@ copies them all and execve(2) keeps them, but for those marked close-on-exec. So
 everything right, it holds nothing, and CLOSE_WAIT belongs to a program that knows no socket.
 Seen in OctoPrint#2035 (a restart found its port taken) and cured by accept4(SOCK_CLOEXEC), in
 libevent LEV_OPT_CLOSE_ON_EXEC.
-
-What does not help: fcntl(FD_CLOEXEC) after accept() when another thread may fork in between;
-closing in the helper what one can guess; SO_LINGER, which acts on the last close() only.
 """
 
 from linger import connections, scenario

@@ -12,8 +12,7 @@ must stay able to acknowledge the other's FIN again. Where it is suppressed (tcp
 is 0 here; a full table does the same), the repeated FIN meets no socket and draws a RST: a
 connection on which every byte arrived ends for the other side with ECONNRESET.
 
-What does not help: a longer tcp_fin_timeout (that is FIN_WAIT2), more retries on the server (the
-first repetition draws the RST). It is also what "getting rid of TIME_WAIT" costs.
+This is also what "getting rid of TIME_WAIT" costs.
 """
 
 from linger import connections, scenario

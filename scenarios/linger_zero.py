@@ -8,8 +8,6 @@ close() comes. A graceful close delivers it first (RFC 9293 section 3.6). With a
 zero close() aborts instead (section 3.10.5): send() had taken every byte, and they are thrown away.
 
 One sees no TIME_WAIT at the server, TCPAbortOnData counting up, and ECONNRESET at the client.
-What does not help: checking send() and close(), which both succeed; a short sleep before close().
-If TIME_WAIT is a burden, let the client close first.
 """
 
 from linger import connections, scenario

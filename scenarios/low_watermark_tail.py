@@ -8,9 +8,6 @@ bufferevent_setwatermark(EV_READ, 512, 0) asks not to be called for less than a 
 of the stream the read callback is not called either: only the event callback is, with
 BEV_EVENT_EOF, and bufferevent_free() there takes the rest along. TCP delivered everything, the
 close is graceful on both sides, and files whose length is a multiple of 512 arrive whole.
-
-What does not help: SO_RCVLOWAT (libevent has its own watermark), BEV_OPT_DEFER_CALLBACKS, a longer
-record. Look into the input buffer at EOF, or demand a length or an end mark in the protocol.
 """
 
 from linger import connections, scenario

@@ -11,9 +11,6 @@ nor closed: CLOSE_WAIT (RFC 9293 section 3.6, case 2) for as long as the program
 and urllib3#2100 tell of it. The cure is to listen to idle connections too: they become readable
 when the FIN comes (poll(2)), and that is the time to close them. A limit on idle time, shorter
 than the server's, saves most of them from getting there.
-
-What does not help: a check at checkout, however thorough, and keepalive: the peer's kernel may
-answer for a while, and then the descriptor leaks without the CLOSE_WAIT.
 """
 
 from linger import connections, scenario

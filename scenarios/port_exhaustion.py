@@ -11,9 +11,6 @@ can differ, and connect() takes it from ip_local_port_range (ip(7)). A client th
 leaves each port in TIME_WAIT (RFC 9293 section 3.6.1). Here 100 ports are gone after 100 requests;
 the usual 28,232 are gone at 470 requests a second, for good. The cure is to keep the connection
 for the next request (HTTP/1.1 does, RFC 9112 section 9.3): then a single TIME_WAIT is left.
-
-What does not help: a higher descriptor limit, tcp_fin_timeout, more listening threads. What
-helps without a change of code (tcp_tw_reuse, more addresses) is in port-exhaustion-remedies.
 """
 
 from linger import connections, scenario

@@ -9,7 +9,6 @@ server port; for the next 60 s connect() fails with EADDRNOTAVAIL. What makes ro
 - More server ports, more client addresses: each combination has 100 ports of its own.
 - A fixed port, at once, if old and new socket had SO_REUSEADDR and the connection timestamps.
 - IP_BIND_ADDRESS_NO_PORT (ip(7)): without it bind() to port 0 takes one for every destination.
-What does not help: tcp_fin_timeout (it is for FIN_WAIT2), tcp_tw_recycle (gone since Linux 4.12).
 """
 
 from linger import connections, scenario

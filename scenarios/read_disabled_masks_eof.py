@@ -11,10 +11,9 @@ program works for nobody. The cure: go on reading into a bounded buffer, and let
 wait there. A client that has filled the buffer is still masked: only a time limit on the job frees
 it of that one.
 
-What does not help: keepalive while the client lives. And beware of an EV_CLOSED event beside the
-disabled bufferevent: it hears the FIN, but with libevent 2.1.12 on epoll a RST then turns the loop
-in a circle on a whole CPU, for EPOLLERR is handed on as EV_READ and EV_WRITE, which nobody has
-asked for.
+Beware of an EV_CLOSED event beside the disabled bufferevent: it hears the FIN, but with libevent
+2.1.12 on epoll a RST then turns the loop in a circle on a whole CPU, for EPOLLERR is handed on as
+EV_READ and EV_WRITE, which nobody has asked for.
 """
 
 from linger import connections, scenario

@@ -8,8 +8,6 @@ SO_RCVTIMEO makes recv() return -1 with EAGAIN (socket(7)). It ends the wait, no
 When the client leaves at last, its FIN moves the socket to CLOSE_WAIT (RFC 9293 section 3.6) and
 lies in the receive queue: `ss` shows Recv-Q 1, for this program never read the end of the stream.
 In closewait-leak it did, and Recv-Q is 0: that tells the two bugs apart.
-
-What does not help: another value of the time-out, and keepalive as long as the client answers.
 """
 
 from linger import connections, scenario

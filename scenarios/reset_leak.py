@@ -7,9 +7,6 @@ The server closes at the end of a stream and forgets to on an error. A RST moves
 ESTABLISHED straight to CLOSED (RFC 9293 section 3.10.7.4), and the kernel takes it out of the
 tables that `ss` and /proc/net/tcp read. The descriptor stays: a ghost, of which `lsof` says
 "protocol: TCP" without an address. It counts against RLIMIT_NOFILE like any other.
-
-What does not help: an alarm on the number of CLOSE_WAITs. It is 0 here, as in the healthy server;
-count descriptors too.
 """
 
 from linger import connections, scenario

@@ -9,9 +9,6 @@ lets a new socket share it if and only if both sides have SO_REUSEADDR (socket(7
 SO_REUSEPORT; accepted sockets inherit it from the listener. So it is the server *before* the
 restart that must have set it, and the first deploy of the cure still fails once. The whole table
 is in restart-matrix.
-
-What does not help: killing harder (TIME_WAIT outlives the process), tcp_fin_timeout, tcp_tw_reuse
-(for connect() only). What helps today: wait a minute.
 """
 
 from linger import connections, scenario

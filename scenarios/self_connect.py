@@ -13,8 +13,7 @@ the client says comes back, so a health check is content; and the server cannot 
 port is in use. With 32768-60999 it takes some 14000 tries, four hours at one a second.
 
 A client may compare getsockname() with getpeername(), as here. The better cure is to listen
-below the range, or to reserve the port (ip_local_reserved_ports, ip-sysctl.rst). What does not
-help: SO_REUSEADDR at the server.
+below the range, or to reserve the port (ip_local_reserved_ports, ip-sysctl.rst).
 """
 
 from linger import scenario

@@ -10,9 +10,6 @@ no client complains. The server collects ghosts: descriptors whose connection is
 neither ss nor /proc/net/tcp shows; lsof says "protocol: TCP", older ones "can't identify
 protocol". Where the client does not close, FIN_WAIT2 outlives tcp_fin_timeout, which is for
 sockets that no program holds.
-
-What does not help: a shorter tcp_fin_timeout (it is 1 s here), SHUT_RDWR instead of SHUT_WR,
-SO_LINGER.
 """
 
 from linger import connections, scenario

@@ -9,9 +9,6 @@ With EPIPE comes SIGPIPE (send(2)), and what SIGPIPE does by default is to end t
 (signal(7)): no core, no line in its log, and every other client is cut off because one pressed
 Stop. Give MSG_NOSIGNAL with every send(). write(), writev() and sendfile() have no such flag: for
 their sake a program ignores SIGPIPE once, at its start; a library cannot rely on that.
-
-What does not help: checking the result of send(), which never returns; SO_LINGER; asking poll()
-first, for the RST may come in between.
 """
 
 from linger import connections, scenario

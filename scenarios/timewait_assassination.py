@@ -11,7 +11,6 @@ should be, and the answer to that is a RST which TIME_WAIT believes. Afterwards 
 for a new connection while more old duplicates may be on their way (see old-duplicate). The remedy
 of section 3 there is to ignore a RST in TIME_WAIT: tcp_rfc1337=1. Linux's default is 0.
 
-What does not help: to check the number of the RST (it is right; a wrong one does no harm anyway).
 A count of TIME_WAIT that is too low by a few in a hundred is the same thing: a late ACK is enough.
 """
 

@@ -10,8 +10,6 @@ RLIMIT_NOFILE. So TIME_WAITs never lead to EMFILE; and killing the program does 
 they belong to nobody, and outlive it. (The killed control leaves 50 of them: the kernel closes
 what a dead process held.) Descriptors are held by connections that are still open, as in the
 control, or forgotten, as in closewait-leak.
-
-What does not help against "too many open files": anything that makes TIME_WAITs fewer.
 """
 
 from linger import connections, scenario

@@ -11,8 +11,7 @@ server that closes after each answer collects the TIME_WAITs of all its clients:
 second are six thousand. If the server leaves the close to the client, each client keeps its own.
 
 A server needs a time limit for clients that never close; that is another lesson
-(idle-connection). What does not help: tcp_fin_timeout (that is FIN_WAIT2), SO_LINGER {1, 0} (it
-resets the connection, and the answer may be lost with it).
+(idle-connection).
 """
 
 from linger import connections, scenario

@@ -9,9 +9,6 @@ ever to return (recv(2)). All clients of that worker are in CLOSE_WAIT with thei
 (Recv-Q is not 0), and newcomers wait in the listener's queue. In xtdb#5850 some 11,300 CLOSE_WAITs
 stood behind handlers that were all occupied. The cure is a limit for each wait on somebody else,
 and an error as the answer.
-
-What does not help: SO_KEEPALIVE and TCP_USER_TIMEOUT towards the backend (its kernel answers), more
-workers (they hang one after the other), and closing more diligently.
 """
 
 from linger import connections, scenario

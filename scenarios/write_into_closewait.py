@@ -13,7 +13,7 @@ lost at every restart of the collector, and no error ever names it (rsyslog#4257
 
 Look for the end of the stream before each write: poll(2) for POLLIN or POLLRDHUP, or recv() with
 MSG_PEEK. A FIN on its way is still missed: only an acknowledgement by the application closes that
-gap. What does not help: checking send(), keepalive, TCP_NODELAY, TCP_USER_TIMEOUT.
+gap.
 """
 
 from linger import connections, scenario

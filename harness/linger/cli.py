@@ -1,22 +1,25 @@
-"""The command line of linger: list, run, prove, test, pairs (`linger census` is build/census)."""
+"""The command line of linger: list, run, prove, test, pairs, claims (`linger census` is build/census)."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import resource
 import signal
 import sys
 import tempfile
 from pathlib import Path
-from typing import Callable, Sequence
+from typing import Callable, Iterator, Sequence
 
 from linger import story
-from linger.errors import BROKEN, CannotRun, LingerError, os_sentence
+from linger.census import program
+from linger.errors import BROKEN, HELD, CannotRun, LingerError, os_sentence
 
 RESULTS = Path(os.environ.get("RESULTS") or story.ROOT / "results")
 AT_ONCE = 2 * (os.cpu_count() or 1)  # tests at the same time: most wait more than they compute
 VALUED = ("-k", "-m", "-n", "-o", "-p", "-r", "-W")  # options of pytest that take a word
+TAP = "KTAP on standard output, everything else on standard error"
 SPARE_DESCRIPTORS = 64  # of a program, besides its connections
 
 
@@ -61,14 +64,21 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--repeat", type=_count, default=1, metavar="K", help="run K times")
     run.add_argument("--keep", action="store_true", help="on failure open a shell in the lab")
     run.add_argument("--results", type=_folder, default=RESULTS, metavar="DIR", help="evidence")
+    run.add_argument("--tap", action="store_true", help=TAP)
     run.set_defaults(prove=False)
     prove = command("prove", run_scenarios, "show that every expectation fails the other variant")
     prove.add_argument("names", nargs="*", metavar="NAME", help="a scenario, or: all")
     prove.add_argument("--results", type=_folder, default=RESULTS, metavar="DIR", help="evidence")
-    prove.set_defaults(n=None, v=False, repeat=1, keep=False, prove=True)
+    prove.set_defaults(n=None, v=False, repeat=1, keep=False, prove=True, tap=False)
     test = command("test", run_tests, "run everything: C tests, driver tests, all scenarios")
     test.add_argument("--results", type=_folder, default=RESULTS, metavar="DIR", help="evidence")
+    test.add_argument("--tap", action="store_true", help=TAP)
     test.add_argument("pytest", nargs=argparse.REMAINDER, help="options for pytest, after --")
+    claims = command("claims", show_claims, "judge the claims of the ledger by what a run measured")
+    claims.add_argument("names", nargs="*", metavar="NAME", help="a claim, or a scenario")
+    claims.add_argument("--run", type=_folder, metavar="DIR", help="this run, not the newest")
+    claims.add_argument("--markdown", action="store_true", help="as the table in the README")
+    claims.add_argument("--results", type=_folder, default=RESULTS, metavar="DIR", help="evidence")
     return parser
 
 
@@ -111,19 +121,37 @@ def run_scenarios(options: argparse.Namespace) -> int:
         os.environ["LINGER_CONNECTIONS"] = str(options.n)
     _allow_descriptors(options.n or 100)
     run = session.begin(options.results)
-    terminal = sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
-    live = terminal and not options.keep and not options.v
-    cure = len(names) == 1 and not options.prove
-    console = Console(run, names, options.v, live, cure)
-    loop = ForkingLoop(AT_ONCE, console.on_step)
     arguments = [str(story.path_of(name)) for name in names]
     arguments += [f"--repeat={options.repeat}"]
     arguments += ["--keep"] if options.keep else []
     arguments += ["--prove"] if options.prove else []
-    try:
-        return session.run_pytest(run, arguments, [console, loop])
-    finally:
-        console.conclude()
+    with _tap(options, run) as tap:
+        terminal = sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+        live = terminal and not options.keep and not options.v
+        cure = len(names) == 1 and not options.prove
+        console = Console(run, names, options.v, live, cure)
+        loop = ForkingLoop(AT_ONCE, console.on_step)
+        try:
+            return session.run_pytest(run, arguments, [console, loop, *tap])
+        finally:
+            console.conclude()
+
+
+@contextlib.contextmanager
+def _tap(options: argparse.Namespace, run: Path) -> Iterator[list[object]]:
+    """The plugin that --tap asks for, if it does; all but its output goes to standard error."""
+    if not options.tap:
+        yield []
+        return
+    from linger.tap import Tap
+
+    with os.fdopen(os.dup(sys.stdout.fileno()), "w", errors="replace") as out:
+        tap = Tap(run, out)
+        with contextlib.redirect_stdout(sys.stderr):
+            try:
+                yield [tap]
+            finally:
+                tap.conclude()
 
 
 def run_tests(options: argparse.Namespace) -> int:
@@ -134,11 +162,44 @@ def run_tests(options: argparse.Namespace) -> int:
     more = [word for word in options.pytest if word != "--"]
     if not any(map(_names_tests, more, ["", *more])):
         more += [str(story.SCENARIOS), str(story.ROOT / "harness" / "tests")]
-    with tempfile.TemporaryDirectory(prefix="linger-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="linger-") as scratch, _tap(options, run) as tap:
         parallel = ["-p", "xdist.plugin", "-n", str(AT_ONCE), f"--basetemp={scratch}/pytest"]
-        code = session.run_pytest(run, [*parallel, *more], [])
-    print(f"evidence: {run}")
+        code = session.run_pytest(run, [*parallel, *more], tap)
+        print(f"evidence: {run}")
     return code
+
+
+def show_claims(options: argparse.Namespace) -> int:
+    """Read the newest run that decides the claims; without one, measure them in the sandbox."""
+    from linger import claims_run, claims_text, results
+
+    chosen = claims_run.choose(options.names)
+    if options.run:
+        found = claims_run.judge(options.run, chosen)
+    else:
+        found = claims_run.newest(options.results, chosen)
+        if not found and "LINGER_SANDBOX" not in os.environ:
+            words = [str(program("sandbox")), sys.executable, "-m", "linger", *sys.argv[1:]]
+            os.execv(words[0], words)
+        if not found:
+            names = claims_run.scenarios(chosen)
+            found = claims_run.judge(_measure(names, options.results), chosen)
+    run, environment, judged = found
+    if options.markdown:
+        print(*claims_text.markdown(judged, environment), sep="\n")
+    else:
+        print(*claims_text.plain(judged), sep="\n")
+        print(
+            f"measured on {claims_text.measured_on(environment)}; evidence: {results.shortest(run)}"
+        )
+    return HELD
+
+
+def _measure(names: Sequence[str], folder: Path) -> Path:
+    """Run scenarios, all output on standard error; returns the run's directory."""
+    with contextlib.redirect_stdout(sys.stderr):
+        run_scenarios(_parser().parse_args(["run", *names, "--results", str(folder)]))
+    return Path(os.environ["LINGER_RUN"])
 
 
 def _names_tests(word: str, before: str) -> bool:

@@ -16,6 +16,7 @@ import pytest
 
 from linger import pairs, results, story
 from linger.census import STATES
+from linger.errors import Broken
 
 Row = Sequence[str]
 STYLE = {
@@ -115,7 +116,7 @@ class Console:
             print_cure(self.names[0])
         failed = len(self.complaints)
         seconds = time.monotonic() - self._started
-        say(f"\nevidence: {_shortest(self.run)}")
+        say(f"\nevidence: {results.shortest(self.run)}")
         say(f"{max(0, self.done - failed)} passed, {failed} failed in {seconds:.1f} s")
 
 
@@ -244,18 +245,31 @@ def print_table(head: Row, rows: list[Row], colour: bool) -> None:
 
 
 def print_cure(name: str) -> None:
-    """Print the story of a scenario and, for a pair, the lines that make the difference."""
+    """Print the story of a scenario, what helps and what does not, and, for a pair, the lines that
+    make the difference."""
     say("\n" + textwrap.indent(story.docstring(name).partition("\n")[2].strip("\n"), "  "))
+    try:
+        answers = story.answers(name)
+        _print_answers("What helps", answers.helps)
+        _print_answers("What does not help", answers.does_not_help)
+    except Broken as missing:  # of a scenario in the making
+        say(f"\n  ({missing})")
     for buggy, fixed in pairs.pairs():
         if buggy.stem == f"{name.replace('-', '_')}_buggy":
-            say(f"\nthe cure: diff {_shortest(buggy)} {_shortest(fixed)}")
+            say(f"\nthe cure: diff {results.shortest(buggy)} {results.shortest(fixed)}")
             for line in pairs.lesson(buggy, fixed, context=2)[3:]:
                 say("  " + line.expandtabs(4))
 
 
-def _shortest(path: Path) -> str:
-    """A path as the caller would type it: relative when it lies below the working directory."""
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)
+def _print_answers(heading: str, sentences: Sequence[str]) -> None:
+    say(f"\n  {heading}:")
+    for sentence in sentences:
+        say(
+            textwrap.fill(
+                sentence,
+                98,
+                initial_indent="  - ",
+                subsequent_indent="    ",
+                break_on_hyphens=False,
+            )
+        )

@@ -62,6 +62,14 @@ def read_results(run: Path) -> Iterator[dict[str, Any]]:
         yield json.loads(path.read_text())
 
 
+def shortest(path: Path) -> str:
+    """A path as the caller would type it: relative when it lies below the working directory."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
 def labels(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     """The name of each row; what a host has measured before is told apart: "TIME_WAIT, then"."""
     used: set[tuple[str, str]] = set()
@@ -85,6 +93,7 @@ class Environment:
     }
 
     def __init__(self) -> None:
+        self._date = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         self._asked = {name: self._ask(command) for name, command in self.COMMANDS.items()}
 
     @staticmethod
@@ -108,6 +117,7 @@ class Environment:
             run / "environment.json",
             {
                 "schema": SCHEMA,
+                "date": self._date,
                 "kernel": platform.release(),
                 "machine": platform.machine(),
                 "cores": os.cpu_count(),
