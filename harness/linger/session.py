@@ -10,7 +10,7 @@ from types import FrameType
 
 import pytest
 
-from linger import results, story
+from linger import junit, results, story
 from linger.errors import BROKEN, CANNOT_RUN, HELD, NOT_HELD, USAGE, Usage
 
 
@@ -35,6 +35,7 @@ def run_pytest(run: Path, arguments: list[str], plugins: list[object]) -> int:
         result = pytest.main([*fixed, *arguments], plugins=[codes, *plugins])
     except KeyboardInterrupt:  # so early that pytest did not yet expect it
         result = pytest.ExitCode.INTERRUPTED
+    junit.tidy(run / "junit.xml")
     environment.write(run)
     if ended_by:
         print(f"linger: interrupted by {ended_by[0].name}", file=sys.stderr)

@@ -27,7 +27,8 @@ class Tap:
         """run: the run's directory, with the results of scenarios; out: where to write."""
         self.run = run
         self.out = out
-        self._waiting: dict[str, list[str]] = {}  # of each test its subtests, by node id
+        self._tests: dict[str, str] = {}  # of each subtest the test that it belongs to, by node id
+        self._waiting: dict[str, list[str]] = {}  # of each test its subtests
         self._names: dict[str, str] = {}  # of a subtest, as soon as it is known
         self._complaints: dict[str, str] = {}
         self._ended: set[str] = set()
@@ -39,20 +40,22 @@ class Tap:
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
-            self._unreadable.setdefault(_test(report.nodeid), report.longreprtext)
+            name = _test(report.nodeid) or "collection"  # outside of the project it has no name
+            self._unreadable.setdefault(name, report.longreprtext)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        self._plan([item.nodeid for item in getattr(session, "items", ())])
+        items = getattr(session, "items", ())  # with xdist its workers have them
+        self._plan({item.nodeid: story.name_of(item.fspath) for item in items})
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, node: Any, ids: list[str]) -> None:
-        self._plan(ids)
+        self._plan({node: _test(node) for node in ids})
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         node = report.nodeid
-        lab = dict(report.user_properties).get("lab", "")
-        if lab.partition("/")[0] == _test(node):
-            self._names[node] = lab.partition("/")[2]
+        scenario, _, variant = dict(report.user_properties).get("lab", "").partition("/")
+        if scenario == self._tests[node]:
+            self._names[node] = variant
         if report.skipped:
             self._complaints.setdefault(node, "skipped, which is not passed")
         if report.failed:
@@ -65,18 +68,19 @@ class Tap:
 
     # What is written.
 
-    def _plan(self, nodes: list[str]) -> None:
-        if self._planned or not nodes:
+    def _plan(self, tests: dict[str, str]) -> None:
+        """Write the plan; tests: of each subtest, by its node id, the test it belongs to."""
+        if self._planned or not tests:
             return
-        self._planned = True
-        for node in nodes:
-            self._waiting.setdefault(_test(node), []).append(node)
+        self._planned, self._tests = True, tests
+        for node, test in tests.items():
+            self._waiting.setdefault(test, []).append(node)
         self._write(VERSION)
         self._write(f"1..{len(self._waiting.keys() | self._unreadable.keys())}")
 
     def _end(self, node: str) -> None:
         self._ended.add(node)
-        test = _test(node)
+        test = self._tests[node]
         if test in self._waiting and self._ended.issuperset(self._waiting[test]):
             self._report(test, self._waiting.pop(test))
 
@@ -136,7 +140,7 @@ class Tap:
 
 
 def _test(node: str) -> str:
-    """The name of the test that a node id belongs to: of its file."""
+    """The name of the test that a node id belongs to, which is that of its file."""
     return story.name_of(node.partition("::")[0])
 
 

@@ -15,7 +15,7 @@ from linger.census import program
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def run() -> Run:
     """Run a built program ("sandbox", "census", "linger") to its end and capture its output."""
 

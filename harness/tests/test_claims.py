@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from conftest import Run
 from linger import claims, ledger, story
 from linger.errors import Broken
 from linger.verdict import ABSENT, make_row
@@ -195,3 +198,102 @@ def test_the_project_has_a_sound_ledger() -> None:
             source = story.path_of(case.scenario).read_text()
             variants = {"buggy", "fixed"} if "variants=" not in source else {"condition", "control"}
             assert {predicate.variant for predicate in case.predicates} <= variants, claim.id
+
+
+# The command.
+
+
+def test_claims_are_measured_once_and_then_read(run: Run, tmp_path: Path) -> None:
+    words = ("linger", "claims", "fd-limit-1024", "closewait-lifetime", "--results", tmp_path)
+    first, second = run(*words), run(*words)
+    assert first.returncode == second.returncode == 0, first.stderr
+    assert "passed, 0 failed" in first.stderr and not second.stderr
+    assert first.stdout == second.stdout
+    assert "  verdict   holds when the program has set SO_KEEPALIVE\n" in first.stdout
+    assert "  measured  closewait-lifetime/condition: kernel timers 50, " in first.stdout
+    assert "0 hold, 2 hold under a condition, 0 fail\n" in first.stdout
+    assert f"measured on Linux {os.uname().release}, " in first.stdout
+    environment = tmp_path / "latest" / "environment.json"
+    environment.write_text(environment.read_text().replace(os.uname().release, "2.6.32"))
+    assert "passed, 0 failed" in run(*words).stderr, "a run of another kernel decides nothing here"
+
+
+def test_a_run_that_is_named_must_decide_every_claim(run: Run, tmp_path: Path) -> None:
+    done = run("linger", "claims", "fd-limit-1024", "--results", tmp_path)
+    assert done.returncode == 0, done.stderr
+    named = tmp_path / "latest"
+    words = ("linger", "claims", "--run", named, "--results", tmp_path)
+    assert run(*words, "kernel-defaults", "--markdown").stdout.count("\n| ") == 5
+    done = run(*words, "fd-limit-1024", "fd-double-close")
+    assert done.returncode == 70
+    assert "does not decide claim fd-double-close: double-close/buggy was not run" in done.stderr
+    result = named / "kernel-defaults" / "condition" / "result.json"
+    result.write_text(result.read_text().replace("EMFILE at 256", "EMFILE at 1024"))
+    assert "  verdict   holds\n" in run(*words, "fd-limit-1024").stdout
+
+
+WRONG_NAMES = {
+    "unknown claim or scenario 'cw-tow-hours'; did you mean cw-two-hours?": "cw-tow-hours",
+    "unknown claim or scenario 'zzz'; `linger claims` shows them": "zzz",
+    "nowhere holds no finished run": "--run=nowhere",
+}
+
+
+@pytest.mark.parametrize("sentence", WRONG_NAMES)
+def test_wrong_usage_of_claims(run: Run, tmp_path: Path, sentence: str) -> None:
+    done = run("linger", "claims", WRONG_NAMES[sentence], "--results", tmp_path)
+    assert done.returncode == 2 and sentence in done.stderr
+    assert not list(tmp_path.iterdir()), "nothing was run"
+
+
+def test_the_readme_has_the_claims_of_the_ledger() -> None:
+    """In words and with their scenarios; the verdicts there name the kernel and the day."""
+    readme = (story.ROOT / "README.md").read_text()
+    head, rows = re.search(r"^(\| claim \|.*)\n\|[- |]+\n((?:\|.*\n)+)", readme, re.M).groups()
+    assert re.fullmatch(
+        r"\| claim \| in words \| from \| on Linux \d\S+, \d{4}-\d\d-\d\d \| measured by \|", head
+    )
+    shown = [row.strip("| ").split(" | ") for row in rows.splitlines()]
+    assert [(row[0], row[1], row[2], row[4]) for row in shown] == [
+        (claim.id, claim.sentence, claim.article, ", ".join(claim.scenarios))
+        for claim in ledger.load()
+    ]
+    for claim, row in zip(ledger.load(), shown):
+        conditions = row[3].replace("holds when ", "").split("; or when ")
+        assert row[3] in (claims.HOLDS, claims.FAILS) or {*conditions} <= {
+            case.when for case in claim.cases
+        }
+
+
+# What would have helped.
+
+
+@pytest.mark.parametrize("name", story.names())
+def test_every_scenario_says_what_helps_and_what_does_not(name: str) -> None:
+    answers = story.answers(name)
+    for sentences in (answers.helps, answers.does_not_help):
+        assert 1 <= len(sentences) <= 4
+        assert all(sentence.endswith(".") and len(sentence) < 140 for sentence in sentences)
+    named = re.findall(r"\(([a-z]+(?:-[a-z]+)+)\)", " ".join(answers.helps + answers.does_not_help))
+    assert {*named} <= {*story.names()}, "a scenario that does not exist"
+
+
+@pytest.mark.parametrize(
+    "text, sentence",
+    [
+        ('helps = ["A."]\n', "are lists of sentences"),
+        ('helps = ["A."]\ndoes_not_help = "B."\n', "are lists of sentences"),
+        ('helps = ["A."]\ndoes_not_help = []\n', "are lists of sentences"),
+        ('helps = ["A."]\ndoes_not_help = ["B."]\nhint = 1\n', "unknown key hint"),
+        ("helps", "x_leak.toml: "),
+        (None, "x_leak.toml: No such file"),
+    ],
+)
+def test_answers_that_are_missing_or_unknown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str | None, sentence: str
+) -> None:
+    monkeypatch.setattr(story, "SCENARIOS", tmp_path)
+    if text is not None:
+        (tmp_path / "x_leak.toml").write_text(text)
+    with pytest.raises(Broken, match=sentence):
+        story.answers("x-leak")
