@@ -86,11 +86,11 @@ $(BUILD)/sandbox: harness/sandbox/sandbox
 $(BUILD)/linger: harness/linger.sh Makefile
 	@mkdir -p $(@D)
 	$(Q)for python in python3 /usr/bin/python3; do \
-		found=$$($$python -c 'import sys, pytest, xdist, rich; \
+		found=$$($$python -c 'import sys, jsonschema, pytest, xdist, rich; \
 			__import__("tomllib" if sys.version_info >= (3, 11) else "tomli"); \
 			print(sys.executable)' 2>/dev/null) && break; \
 	done; \
-	[ -n "$$found" ] || { echo "no python3 imports pytest, xdist, rich and tomli; run: make deps" >&2; \
+	[ -n "$$found" ] || { echo "no python3 has the modules that linger needs; run: make deps" >&2; \
 		exit 77; }; \
 	ln -sf "$$found" $(BUILD)/python
 	$(Q)install $< $@

@@ -12,8 +12,11 @@ WIDTH = 100
 
 
 def measured_on(environment: Mapping[str, Any]) -> str:
-    """Where and when the verdicts were measured: "Linux 6.18.44, 2026-11-22"."""
-    return f"Linux {environment['kernel']}, {environment['date'][:10]}"
+    """Where and when the verdicts were measured: "Linux 6.18.44, 2026-11-22".
+
+    What a builder adds to the version of the kernel is in environment.json.
+    """
+    return f"Linux {environment['kernel'].partition('-')[0]}, {environment['date'][:10]}"
 
 
 def plain(judged: Sequence[Judged]) -> Iterator[str]:

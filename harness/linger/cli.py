@@ -14,7 +14,7 @@ from typing import Callable, Iterator, Sequence
 
 from linger import story
 from linger.census import program
-from linger.errors import BROKEN, HELD, CannotRun, LingerError, os_sentence
+from linger.errors import BROKEN, HELD, CannotRun, LingerError, Usage, os_sentence
 
 RESULTS = Path(os.environ.get("RESULTS") or story.ROOT / "results")
 AT_ONCE = 2 * (os.cpu_count() or 1)  # tests at the same time: most wait more than they compute
@@ -143,6 +143,8 @@ def _tap(options: argparse.Namespace, run: Path) -> Iterator[list[object]]:
     if not options.tap:
         yield []
         return
+    if not sys.stdout:
+        raise Usage("--tap writes to standard output, which is closed")
     from linger.tap import Tap
 
     with os.fdopen(os.dup(sys.stdout.fileno()), "w", errors="replace") as out:

@@ -239,6 +239,8 @@ def test_what_did_not_pass_is_not_ok(run: Run, tmp_path: Path, last: str, diagno
     assert not held and done.returncode != 0
     assert sorted(ok for ok, _ in variants.values()) in ([False, True], [False, False])
     assert diagnostic in done.stdout, done.stdout
+    for name, document in documents(tmp_path / "results" / "latest"):
+        validator(name).validate(document)
 
 
 def test_a_file_that_cannot_be_read_is_not_ok(run: Run, tmp_path: Path) -> None:
