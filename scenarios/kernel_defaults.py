@@ -11,7 +11,8 @@ them. So a container on a tuned host runs untuned, and tuning belongs into the c
 settings. tcp_tw_reuse is 2 since Linux 4.19: on, but between loopback addresses only.
 
 The limit of descriptors is no sysctl and no constant: a process inherits what its parent had
-(getrlimit(2)). 1024 is what the kernel gives to the first of them, and many systems raise it.
+(getrlimit(2)). 1024 is what the kernel gives to the first of them (INR_OPEN_CUR in linux/fs.h),
+and many systems raise it.
 """
 
 import sys

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -227,9 +229,22 @@ def test_a_run_that_is_named_must_decide_every_claim(run: Run, tmp_path: Path) -
     done = run(*words, "fd-limit-1024", "fd-double-close")
     assert done.returncode == 70
     assert "does not decide claim fd-double-close: double-close/buggy was not run" in done.stderr
-    result = named / "kernel-defaults" / "condition" / "result.json"
+
+
+def test_the_newest_run_that_decides_counts(run: Run, tmp_path: Path) -> None:
+    words = ("linger", "claims", "fd-limit-1024", "--results", tmp_path)
+    assert "1 hold under a condition" in run(*words).stdout
+    newer = shutil.copytree(tmp_path / "latest", tmp_path / "a-newer-run")
+    environment = json.loads((newer / "environment.json").read_text())
+    environment["date"] = "2999-01-01T00:00:00Z"
+    (newer / "environment.json").write_text(json.dumps(environment))
+    result = newer / "kernel-defaults" / "condition" / "result.json"
     result.write_text(result.read_text().replace("EMFILE at 256", "EMFILE at 1024"))
-    assert "  verdict   holds\n" in run(*words, "fd-limit-1024").stdout
+    done = run(*words)
+    assert "1 hold, 0 hold under" in done.stdout and "a-newer-run" in done.stdout
+    result.unlink()
+    done = run(*words)
+    assert "1 hold under a condition" in done.stdout and not done.stderr, "the older one decides"
 
 
 WRONG_NAMES = {
