@@ -20,8 +20,11 @@ library = $(filter-out $(addprefix harness/$(1)/,main.c test_%.c bench_%.c),$(wi
 unit_tests = $(patsubst harness/$(1)/%.c,$(BUILD)/tests/$(1)_%,$(wildcard harness/$(1)/test_*.c))
 CENSUS := $(call library,census)
 SEGMENT := $(call library,segment)
-UNIT_TESTS := $(call unit_tests,census) $(call unit_tests,segment)
-PROGRAMS := $(addprefix $(BUILD)/,sandbox sandbox-init census segment linger)
+# It names states as the census does, and reads packets as segment does.
+WIRE := $(call library,wire) $(addprefix harness/,segment/parse.c common/descriptors.c \
+	common/events.c $(addprefix census/,state.c names.c snmp.c netns.c json.c))
+UNIT_TESTS := $(foreach component,census segment wire,$(call unit_tests,$(component)))
+PROGRAMS := $(addprefix $(BUILD)/,sandbox sandbox-init census segment wire linger)
 RUN := $(if $(N),-n $(N)) $(if $(VERBOSE),-v) $(if $(KEEP),--keep) $(if $(REPEAT),--repeat $(REPEAT))
 
 .DELETE_ON_ERROR:
@@ -75,6 +78,12 @@ $(BUILD)/segment: $(call objects,harness/segment/main.c $(SEGMENT) $(wildcard ha
 
 $(BUILD)/tests/segment_%: $(BUILD)/obj/harness/segment/%.o $(call objects,$(SEGMENT))
 	$(link) -lcmocka
+
+$(BUILD)/wire: $(call objects,harness/wire/main.c $(WIRE))
+	$(link) -lpcap -lmnl
+
+$(BUILD)/tests/wire_%: $(BUILD)/obj/harness/wire/%.o $(call objects,$(WIRE))
+	$(link) -lpcap -lmnl -lcmocka
 
 $(BUILD)/sandbox-init: $(call objects,harness/sandbox/init.c harness/common/descriptors.c)
 	$(link)

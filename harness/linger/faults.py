@@ -49,7 +49,7 @@ class Drop:
                 f"add table {_TABLE}; add chain {_TABLE} {self._chain} "
                 "{ type filter hook prerouting priority -300; }\n"
                 f"{memory}"
-                f"add rule {_TABLE} {self._chain} {match} counter {verdict}\n",
+                f"add rule {_TABLE} {self._chain} {match} counter {_log(host, verdict)}{verdict}\n",
             )
 
     def struck(self) -> int:
@@ -68,6 +68,13 @@ class Drop:
         """Let packets through again; a retransmission then gets there."""
         for host in self.hosts:
             _nft(host, f"delete chain {_TABLE} {self._chain}\n")
+
+
+def _log(host: Host, verdict: str) -> str:
+    """The recorder of packets sees them arrive before a rule drops them, so the rule tells it."""
+    if verdict != "drop" or host.log_group is None:
+        return ""
+    return f"log group {host.log_group} queue-threshold 1 "
 
 
 def drop(at: Host, flags: str = "", match: str = "") -> Drop:

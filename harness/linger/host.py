@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from typing import Callable
 
 from linger import netns
 from linger.errors import Broken, CannotRun
@@ -22,6 +23,7 @@ class Host:
         self.name = name
         self.address = address
         self.path = path
+        self.log_group: int | None = None  # of NFLOG, where what a fault drops is told to wire
 
     def sysctl(self, **values: object) -> None:
         """Set sysctls of net.ipv4 in this host: host.sysctl(tcp_fin_timeout=2)."""
@@ -64,9 +66,12 @@ class Host:
         return done.stdout
 
 
-def build(lab: str, entries: int) -> dict[str, Host]:
+def build(
+    lab: str, entries: int, meanwhile: Callable[[dict[str, Host]], None] = lambda hosts: None
+) -> dict[str, Host]:
     """Create the hosts of a lab, joined by a veth, each with a socket table of so many buckets.
 
+    meanwhile: called when the namespaces are there and the plumbing is not.
     Link-layer addresses are fixed and known to both sides, so no ARP packet is ever needed.
     Errors: Broken with what iproute2 or the kernel refused; then nothing is left.
     """
@@ -75,14 +80,14 @@ def build(lab: str, entries: int) -> dict[str, Host]:
         for name, address in ADDRESSES.items()
     }
     try:
-        _connect(*hosts.values(), entries)
+        _connect(*hosts.values(), entries, lambda: meanwhile(hosts))
     except BaseException:
         remove(hosts)
         raise
     return hosts
 
 
-def _connect(client: Host, server: Host, entries: int) -> None:
+def _connect(client: Host, server: Host, entries: int, meanwhile: Callable[[], None]) -> None:
     with netns.socket_table(entries):
         netns.finish(
             netns.ip_batch(
@@ -92,6 +97,7 @@ def _connect(client: Host, server: Host, entries: int) -> None:
                 f"peer eth0 address 02:00:00:00:00:02 netns {server.path.name}\n"
             )
         )
+    meanwhile()
     pinned = netns.read_sysctls(SYSCTLS)
     plumbing = []
     for number, (host, other) in enumerate(((client, server), (server, client)), 1):

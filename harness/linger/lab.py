@@ -7,15 +7,16 @@ What is expected of them is in expect.py, what can go wrong with them in faults.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import textwrap
 import time
 from pathlib import Path
 from typing import Any, Callable
 
-from linger import census
+from linger import census, wire
 from linger.expect import Expectations, Peer
-from linger.host import build, remove
+from linger.host import Host, build, remove
 from linger.process import Process
 from linger.segment import Captured
 
@@ -45,18 +46,25 @@ class Lab(Expectations):
         self.evidence = evidence
         self.tell = tell
         self._peers: list[Peer] = []
+        self._closed = False
         self._started = time.monotonic()
-        self.hosts = build(name, entries=max(1024, 8 * connections))
+        self.hosts: dict[str, Host] = {}
+        self._recorder: wire.Recorder | None = None
+        self._timeline: Process | None = None
+        self.hosts = build(name, max(1024, 8 * connections), meanwhile=self._record)
         try:
-            self._timeline = self._record()
+            if self._recorder:
+                self._recorder.await_ready()
         except BaseException:
-            remove(self.hosts)
+            self.close()
             raise
 
-    def _record(self) -> Process:
-        """Start the census stream; its first line says that it counts."""
-        words = census.command(self.paths) + ["--stream"]
-        return Process(words, self.evidence / "timeline.jsonl")
+    def _record(self, hosts: dict[str, Host]) -> None:
+        """Start to count and to record the hosts; the census's first line says that it counts."""
+        if wire.recording():
+            self._recorder = wire.Recorder(hosts, self.evidence)
+        words = census.command({name: host.path for name, host in hosts.items()}) + ["--stream"]
+        self._timeline = Process(words, self.evidence / "timeline.jsonl")
 
     @property
     def paths(self) -> dict[str, Path]:
@@ -167,10 +175,22 @@ class Lab(Expectations):
                 highest[state] = max(count, highest.get(state, 0))
         return peaks
 
+    def ladder(self) -> dict[str, Any]:
+        """What the packets tell of each connection so far: what ladder.json will hold."""
+        assert self._recorder
+        return self._recorder.ladder()
+
     def close(self) -> None:
-        """End every process, youngest first, and remove the hosts."""
-        try:
-            for process in (*reversed(self._peers), self._timeline):
-                process.stop()
-        finally:
-            remove(self.hosts)
+        """End every process, youngest first, write the ladder, and remove the hosts.
+
+        The packets with which the connections end are recorded, too.
+        """
+        with contextlib.ExitStack() as ending:
+            ending.callback(remove, self.hosts)
+            if self._recorder and not self._closed:
+                ending.callback(self._recorder.write)
+                ending.callback(self._recorder.stop)
+            for process in (self._timeline, *self._peers):
+                if process:
+                    ending.callback(process.stop)
+        self._closed = True

@@ -36,26 +36,34 @@ static int parse_ipv6(const uint8_t *packet, size_t length, struct segment *segm
 	return 0;
 }
 
-int segment_parse(const uint8_t *packet, size_t length, struct segment *segment)
+int segment_headers(const uint8_t *packet, size_t kept, struct segment *segment)
 {
-	int version = length ? packet[0] >> 4 : 0;
+	int version = kept ? packet[0] >> 4 : 0;
 	const uint8_t *tcp;
 
 	memset(segment, 0, sizeof(*segment));
-	if (version == 4 ? parse_ipv4(packet, length, segment) < 0
-			 : version != 6 || parse_ipv6(packet, length, segment) < 0)
+	if (version == 4 ? parse_ipv4(packet, kept, segment) < 0
+			 : version != 6 || parse_ipv6(packet, kept, segment) < 0)
 		return -1;
-	if (segment->length > length || segment->length < segment->tcp + 20)
+	if (kept < segment->tcp + 20 || segment->length < segment->tcp + 20)
 		return -1;
 	tcp = packet + segment->tcp;
 	segment->payload = segment->tcp + 4 * (tcp[12] >> 4);
-	if (segment->payload < segment->tcp + 20 || segment->payload > segment->length)
+	if (segment->payload < segment->tcp + 20 || segment->payload > segment->length ||
+	    segment->payload > kept)
 		return -1;
 	segment->from.port = get16(tcp);
 	segment->to.port = get16(tcp + 2);
 	segment->seq = get32(tcp + 4);
 	segment->ack = get32(tcp + 8);
 	segment->flags = tcp[13];
+	return 0;
+}
+
+int segment_parse(const uint8_t *packet, size_t length, struct segment *segment)
+{
+	if (segment_headers(packet, length, segment) < 0 || segment->length > length)
+		return -1;
 	return 0;
 }
 

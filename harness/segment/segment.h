@@ -57,6 +57,12 @@ struct segment {
  */
 int segment_parse(const uint8_t *packet, size_t length, struct segment *segment);
 
+/*
+ * The same for a packet of which only the first bytes were kept: all of the headers must be there,
+ * the payload need not.
+ */
+int segment_headers(const uint8_t *packet, size_t kept, struct segment *segment);
+
 /* The sequence number that follows a segment: SYN and FIN count one each (RFC 9293, 3.4). */
 uint32_t segment_next(const struct segment *segment);
 

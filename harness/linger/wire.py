@@ -1,0 +1,97 @@
+"""The packets of a lab: recorded by build/wire, and told as ladders (results/README.md).
+
+The recorder runs from before the first program starts until all have ended. What it wrote is
+evidence like the logs: a pcap a host, and ladder.json made of them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any, Mapping
+
+from linger import netns
+from linger.census import program
+from linger.errors import Broken, CannotRun, NotHeld
+from linger.host import Host
+from linger.process import Process
+
+LOG_GROUP = 9  # of NFLOG: what drops a packet says so there
+
+
+class Recorder:
+    """The recorder of one lab."""
+
+    def __init__(self, hosts: Mapping[str, Host], evidence: Path) -> None:
+        """Start to record each host into EVIDENCE/NAME.pcap; see await_ready()."""
+        self._hosts = hosts
+        self._evidence = evidence
+        words: list[str | Path] = [program("wire"), "record", "--group", str(LOG_GROUP)]
+        for name, host in hosts.items():
+            words += ["--host", f"{name}={host.path}:{evidence / name}.pcap"]
+        self._process = Process(words, evidence / "recorder.log")
+        self._flushed = 0
+        self._infer = False
+
+    def await_ready(self) -> None:
+        """Wait until everything is recorded that happens from now on.
+
+        Errors: Broken, or CannotRun, with the recorder's own sentence.
+        """
+        self._infer = self._said("ready")["losses"] != "logged"
+        for host in self._hosts.values():
+            host.log_group = None if self._infer else LOG_GROUP
+
+    def _said(self, event: str, times: int = 1) -> dict[str, str]:
+        try:
+            return self._process.said(event, times, within=60.0)
+        except NotHeld:
+            raise self._failure() from None
+
+    def _failure(self) -> Exception:
+        """Why the recorder did not do what it should."""
+        cannot = self._process.status == CannotRun.code
+        sentence = f"the packets are not recorded: wire {self._process.ending()}"
+        return (CannotRun if cannot else Broken)(sentence + self._process.tail())
+
+    def ladder(self) -> dict[str, Any]:
+        """The ladders of all that has happened so far, as in ladder.json."""
+        self._flushed += 1
+        try:
+            self._process.go()
+        except NotHeld:
+            raise self._failure() from None
+        self._said("flushed", self._flushed)
+        return json.loads(self._derive())
+
+    def stop(self) -> None:
+        """End the recorder, which writes what is left. Errors: Broken if it had failed."""
+        self._process.stop(patience=10.0)
+        if self._process.status:
+            raise self._failure()
+
+    def write(self) -> None:
+        """Write ladder.json, after stop(). Errors: Broken."""
+        (self._evidence / "ladder.json").write_bytes(self._derive())
+
+    def _derive(self) -> bytes:
+        words: list[str | Path] = [program("wire"), "ladder", "--json"]
+        words += ["--census", self._evidence / "timeline.jsonl"]
+        words += ["--recorder", self._process.log]
+        words += ["--infer-losses"] if self._infer else []
+        for name, host in self._hosts.items():
+            with netns.inside(host.path):
+                if Path("/proc/sys/net/ipv4/tcp_rfc1337").read_text().strip() == "1":
+                    words += ["--rfc1337", name]
+        words += [f"{name}={self._evidence / name}.pcap" for name in self._hosts]
+        done = subprocess.run(list(map(str, words)), capture_output=True)
+        if done.returncode:
+            raise Broken(f"no ladder: {done.stderr.decode(errors='replace').strip()}")
+        return done.stdout
+
+
+def recording() -> bool:
+    """Whether labs record packets; harness/wire/bench.py alone sets LINGER_RECORD=0."""
+    return os.environ.get("LINGER_RECORD") != "0"

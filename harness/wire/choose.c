@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which packets are kept: all of the first connections, of the others what begins and ends them.
+ *
+ * A connection gets its place, or none, when its first packet is looked at, wherever that was. A
+ * place is never given up, so every host keeps the same connections, however late it looks.
+ */
+#include "wire/wire.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct pair {
+	int family; /* 0: a free place */
+	struct segment_end low, high;
+};
+
+struct wire_choice {
+	size_t whole, used, mask;
+	struct pair pair[];
+};
+
+struct wire_choice *wire_choice_new(size_t whole)
+{
+	struct wire_choice *choice;
+	size_t places = 4;
+
+	while (places < 2 * whole)
+		places *= 2;
+	choice = calloc(1, sizeof(*choice) + places * sizeof(choice->pair[0]));
+	if (choice) {
+		choice->whole = whole;
+		choice->mask = places - 1;
+	}
+	return choice;
+}
+
+void wire_choice_free(struct wire_choice *choice)
+{
+	free(choice);
+}
+
+static bool same_end(const struct segment_end *one, const struct segment_end *other)
+{
+	return one->port == other->port && !memcmp(one->address, other->address, 16);
+}
+
+static bool is_low(const struct segment_end *one, const struct segment_end *other)
+{
+	if (one->port != other->port)
+		return one->port < other->port;
+	return memcmp(one->address, other->address, 16) < 0;
+}
+
+bool wire_choice_keeps(struct wire_choice *choice, const struct wire_frame *frame)
+{
+	bool straight = is_low(&frame->from, &frame->to);
+	const struct segment_end *low = straight ? &frame->from : &frame->to;
+	const struct segment_end *high = straight ? &frame->to : &frame->from;
+	size_t at = ((size_t)low->port * 40503 + high->port * 2654435761u + low->address[3] * 131u +
+		     high->address[3] * 8191u + high->address[15]) &
+		    choice->mask;
+
+	for (; choice->pair[at].family; at = (at + 1) & choice->mask)
+		if (choice->pair[at].family == frame->family &&
+		    same_end(&choice->pair[at].low, low) && same_end(&choice->pair[at].high, high))
+			return true;
+	if (choice->used < choice->whole) {
+		choice->pair[at] = (struct pair){frame->family, *low, *high};
+		choice->used++;
+		return true;
+	}
+	return frame->flags & (SEGMENT_SYN | SEGMENT_FIN | SEGMENT_RST);
+}

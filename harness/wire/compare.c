@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The census against the packets: two ways to know the states of a host, which must agree. Pure.
+ *
+ * The census samples, so it sees no state that came and went between two looks; a packet that a
+ * host keeps back (linger.faults.hold) is recorded only when it leaves, after the state it made. So
+ * a state is in agreement if the other side has it at some time while the one side has it, or a
+ * little before or after; and only what lasts is counted exactly.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "wire/wire.h"
+
+#define SLACK 100000000	    /* ns: a busy machine looks late */
+#define LASTS 200000000	    /* ns: from here on a state was surely looked at */
+#define TW_SLACK 3000000000 /* ns: TIME_WAIT ends 60 to 62.5 s after it began */
+
+/* A host's count of one state over time: point[i].count from point[i].time on. */
+struct point {
+	int64_t time;
+	uint64_t count;
+};
+
+struct curve {
+	struct point *point;
+	size_t count;
+};
+
+static int64_t slack(int state)
+{
+	return state == CENSUS_TIME_WAIT ? TW_SLACK : SLACK;
+}
+
+/* Smallest and largest count in a span of time; *any: whether it was ever exactly @wanted. */
+static uint64_t most_in(const struct curve *curve, int64_t from, int64_t to, uint64_t wanted,
+			bool *any)
+{
+	size_t low = 0, high = curve->count;
+	uint64_t most = 0;
+
+	*any = wanted == 0 && !curve->count;
+	while (low < high) { /* the first point after the beginning */
+		size_t middle = low + (high - low) / 2;
+
+		if (curve->point[middle].time <= from)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == 0)
+		*any |= wanted == 0;
+	for (size_t i = low ? low - 1 : 0; i < curve->count && curve->point[i].time <= to; i++) {
+		most = curve->point[i].count > most ? curve->point[i].count : most;
+		*any |= curve->point[i].count == wanted;
+	}
+	return most;
+}
+
+static void disagree(struct wire_ladders *l, struct wire_disagreement what)
+{
+	for (size_t i = 0; i < l->disagreements; i++)
+		if (l->disagreement[i].host == what.host &&
+		    l->disagreement[i].state == what.state &&
+		    l->disagreement[i].by_census == what.by_census)
+			return; /* once is enough */
+	if (l->disagreements < WIRE_DISAGREEMENTS)
+		l->disagreement[l->disagreements++] = what;
+}
+
+/* Everything that @here has must be there, too, about the same time. */
+static void check(struct wire_ladders *l, int host, int state, bool by_census,
+		  const struct curve *here, const struct curve *there, int64_t end)
+{
+	for (size_t i = 0; i < here->count; i++) {
+		int64_t from = here->point[i].time;
+		int64_t to = i + 1 < here->count ? here->point[i + 1].time : end;
+		uint64_t count = here->point[i].count, most;
+		struct wire_disagreement what = {host, state, by_census, from, 0, 0};
+		bool lasts = to - from >= LASTS, same;
+
+		if (!count || (!by_census && !lasts))
+			continue;
+		most = most_in(there, from - slack(state), to + slack(state), count, &same);
+		if (same || (most && !(lasts && l->whole)))
+			continue;
+		what.count = by_census ? count : most;
+		what.derived = by_census ? most : count;
+		disagree(l, what);
+	}
+}
+
+static void add_point(struct curve *curve, int64_t time, uint64_t count)
+{
+	if (curve->count && curve->point[curve->count - 1].time == time)
+		curve->count--;
+	if (curve->count && curve->point[curve->count - 1].count == count)
+		return;
+	curve->point[curve->count++] = (struct point){time, count};
+}
+
+static void curve_of_changes(const struct wire_ladders *l, int host, int state, struct curve *curve)
+{
+	int64_t sum = 0;
+
+	for (size_t i = 0; i < l->change_count; i++) {
+		const struct wire_change *change = &l->changes[i];
+
+		if (change->host != host || change->state != state)
+			continue;
+		sum += change->by;
+		add_point(curve, change->time, sum < 0 ? 0 : (uint64_t)sum);
+	}
+}
+
+static void curve_of_samples(const struct wire_sample *samples, size_t count, int host, int state,
+			     struct curve *curve)
+{
+	for (size_t i = 0; i < count; i++)
+		if (samples[i].host == host)
+			add_point(curve, samples[i].time, samples[i].states[state]);
+}
+
+int wire_compare(struct wire_ladders *l, const struct wire_sample *samples, size_t count)
+{
+	size_t room = 1 + (count > l->change_count ? count : l->change_count);
+	struct curve seen = {.point = calloc(room, sizeof(struct point))};
+	struct curve derived = {.point = calloc(room, sizeof(struct point))};
+	int64_t end = l->rules.until;
+
+	for (int host = 0; seen.point && derived.point && host < (int)l->hosts; host++)
+		for (int state = 1; state < CENSUS_STATES; state++) {
+			if (state == CENSUS_LISTEN || state == CENSUS_CLOSED)
+				continue; /* no packet tells of them */
+			seen.count = derived.count = 0;
+			curve_of_samples(samples, count, host, state, &seen);
+			curve_of_changes(l, host, state, &derived);
+			check(l, host, state, true, &seen, &derived, end);
+			check(l, host, state, false, &derived, &seen, end);
+		}
+	room = seen.point && derived.point;
+	free(seen.point);
+	free(derived.point);
+	return room ? 0 : -1;
+}
+
+void wire_disagreement_text(const struct wire_disagreement *d, char *text, size_t size)
+{
+	const char *state = census_state_name(d->state);
+	uint64_t first = d->by_census ? d->count : d->derived;
+	uint64_t other = d->by_census ? d->derived : d->count;
+	char rest[32] = "none";
+
+	if (other)
+		snprintf(rest, sizeof(rest), "%llu", (unsigned long long)other);
+	snprintf(text, size,
+		 d->by_census ? "the census saw %llu %s, the packets tell of %s"
+			      : "the packets tell of %llu %s, the census saw %s",
+		 (unsigned long long)first, state, rest);
+}
+
+/* The value of "time": seconds with a fraction. */
+static int parse_time(const char *text, int64_t *time)
+{
+	int64_t scale = 1000000000;
+
+	*time = 0;
+	for (; *text >= '0' && *text <= '9'; text++) {
+		if (*time > INT64_MAX / 20)
+			return -1;
+		*time = *time * 10 + *text - '0';
+	}
+	if (*time > INT64_MAX / scale / 2)
+		return -1;
+	*time *= scale;
+	if (*text == '.')
+		for (text++; *text >= '0' && *text <= '9' && scale > 1; text++)
+			*time += (*text - '0') * (scale /= 10);
+	return 0;
+}
+
+int wire_sample_parse(const char *line, const struct wire_ladders *hosts,
+		      struct wire_sample *sample)
+{
+	static const char time[] = "{\"time\":", host[] = "\"host\":\"", states[] = "\"states\":{";
+	const char *at = strstr(line, host), *list = strstr(line, states), *quote;
+
+	*sample = (struct wire_sample){.host = -1};
+	if (strncmp(line, time, strlen(time)) || !at || !list ||
+	    parse_time(line + strlen(time), &sample->time) < 0)
+		return -1;
+	at += strlen(host);
+	for (size_t i = 0; i < hosts->hosts; i++) {
+		size_t length = strlen(hosts->host[i].name);
+
+		if (!strncmp(at, hosts->host[i].name, length) && at[length] == '"')
+			sample->host = (int)i;
+	}
+	for (at = list + strlen(states); *at == '"' || *at == ','; at += strspn(at, "0123456789")) {
+		at += *at == ',';
+		if (*at++ != '"' || !(quote = strchr(at, '"')) || quote[1] != ':')
+			return -1;
+		sample->states[census_state_by_name(at, (size_t)(quote - at))] =
+		    strtoull(quote + 2, NULL, 10);
+		at = quote + 2;
+	}
+	return sample->host < 0 || *at != '}' ? -1 : 0;
+}

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MIT */
+/* All connections: groups that went the same way, and counts of states over time. Pure. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "wire/wire.h"
+
+#define ENDING (SEGMENT_SYN | SEGMENT_FIN | SEGMENT_RST)
+#define EDGE 10 /* segments at either end of a long ladder that are shown whatever they are */
+
+struct counting {
+	struct wire_ladders *ladders;
+	const struct wire_connection *connection;
+	bool failed;
+};
+
+static void add_change(struct counting *counting, int host, int64_t time, int state, int by)
+{
+	struct wire_ladders *l = counting->ladders;
+
+	if (state == CENSUS_CLOSED)
+		return;
+	if (l->change_count == l->change_room) {
+		size_t room = l->change_room ? 2 * l->change_room : 1024;
+		struct wire_change *more = realloc(l->changes, room * sizeof(*more));
+
+		counting->failed |= !more;
+		if (!more)
+			return;
+		l->changes = more;
+		l->change_room = room;
+	}
+	l->changes[l->change_count++] =
+	    (struct wire_change){time, (uint8_t)host, (uint8_t)state, (int8_t)by};
+}
+
+static void moved(void *data, int end, int64_t time, int before, int after)
+{
+	struct counting *counting = data;
+	int host = counting->connection->host[end];
+
+	if (host < 0)
+		return;
+	add_change(counting, host, time, before, -1);
+	add_change(counting, host, time, after, 1);
+}
+
+/* Whether a segment belongs to the way a connection went: it is not just data, or its ACK. */
+static bool tells(const struct wire_connection *c, const struct wire_step *steps, size_t i)
+{
+	if (c->segments[i].flags & ENDING || steps[i].marks)
+		return true;
+	return i > 0 && memcmp(steps[i].state, steps[i - 1].state, sizeof(steps[i].state));
+}
+
+static uint64_t mix(uint64_t hash, uint64_t value)
+{
+	return (hash ^ value) * 0x100000001b3u; /* FNV-1a, by words */
+}
+
+static uint64_t signature(const struct wire_connection *c, const struct wire_step *steps,
+			  const uint8_t ends[2])
+{
+	uint64_t hash = 0xcbf29ce484222325u;
+
+	for (size_t i = 0; i < c->count; i++) {
+		const struct wire_segment *s = &c->segments[i];
+
+		if (!tells(c, steps, i))
+			continue;
+		hash = mix(hash, (uint64_t)s->from << 32 | (uint64_t)steps[i].marks << 24 |
+				     (uint64_t)steps[i].state[0] << 16 |
+				     (uint64_t)steps[i].state[1] << 8 |
+				     (uint64_t)(s->flags & ~SEGMENT_PSH));
+		hash = mix(hash, s->length > 0);
+	}
+	return mix(mix(hash, ends[0]), ends[1]);
+}
+
+/* A connection of which only the ends were kept. */
+static bool is_partial(const struct wire_ladders *l, const struct wire_connection *c)
+{
+	if (l->whole)
+		return false;
+	for (size_t i = 0; i < c->count; i++)
+		if (!(c->segments[i].flags & ENDING))
+			return false;
+	return true;
+}
+
+struct groups {
+	struct wire_group *group;
+	size_t count, room;
+};
+
+/* Groups by signature in a hash table of their own: most connections go few ways. */
+static int add_to_group(struct groups *groups, uint64_t sign, const struct wire_connection *c)
+{
+	size_t at;
+
+	if (2 * groups->count >= groups->room) {
+		struct groups more = {.room = groups->room ? 2 * groups->room : 64};
+
+		more.group = calloc(more.room, sizeof(*more.group));
+		if (!more.group)
+			return -1;
+		for (size_t i = 0; i < groups->room; i++)
+			if (groups->group[i].first) {
+				at = groups->group[i].signature & (more.room - 1);
+				while (more.group[at].first)
+					at = (at + 1) & (more.room - 1);
+				more.group[at] = groups->group[i];
+				more.count++;
+			}
+		free(groups->group);
+		*groups = more;
+	}
+	at = sign & (groups->room - 1);
+	while (groups->group[at].first && groups->group[at].signature != sign)
+		at = (at + 1) & (groups->room - 1);
+	if (!groups->group[at].first) {
+		groups->group[at] = (struct wire_group){sign, 0, c};
+		groups->count++;
+	}
+	groups->group[at].connections++;
+	return 0;
+}
+
+static int64_t began(const struct wire_connection *c)
+{
+	const struct wire_segment *s = &c->segments[0];
+
+	return s->sent != WIRE_NEVER ? s->sent : s->arrived;
+}
+
+static int by_size(const void *one, const void *other)
+{
+	const struct wire_group *a = one, *b = other;
+
+	if (a->connections != b->connections)
+		return a->connections > b->connections ? -1 : 1;
+	if (!a->first || !b->first)
+		return !a->first - !b->first;
+	return began(a->first) < began(b->first) ? -1 : began(a->first) > began(b->first);
+}
+
+static int by_time(const void *one, const void *other)
+{
+	const struct wire_change *a = one, *b = other;
+
+	return a->time < b->time ? -1 : a->time > b->time;
+}
+
+int wire_ladders_make(struct wire_ladders *ladders)
+{
+	struct counting counting = {.ladders = ladders};
+	struct groups groups = {0};
+	struct wire_step *steps = NULL;
+	size_t room = 0;
+	int result = -1;
+
+	for (struct wire_connection *c = ladders->store.oldest; c; c = c->next) {
+		uint8_t ends[2];
+
+		if (c->count > room) {
+			free(steps);
+			room = 2 * c->count;
+			steps = malloc(room * sizeof(*steps));
+			if (!steps)
+				goto out;
+		}
+		if (!c->count || is_partial(ladders, c))
+			continue;
+		counting.connection = c;
+		if (wire_derive(c, &ladders->rules, steps, ends, moved, &counting) < 0 ||
+		    add_to_group(&groups, signature(c, steps, ends), c) < 0 || counting.failed)
+			goto out;
+	}
+	if (ladders->change_count)
+		qsort(ladders->changes, ladders->change_count, sizeof(*ladders->changes), by_time);
+	if (groups.count)
+		qsort(groups.group, groups.room, sizeof(*groups.group), by_size);
+	ladders->groups = groups.count < WIRE_GROUPS ? groups.count : WIRE_GROUPS;
+	if (ladders->groups)
+		memcpy(ladders->group, groups.group, ladders->groups * sizeof(*groups.group));
+	result = 0;
+out:
+	free(groups.group);
+	free(steps);
+	return result;
+}
+
+void wire_ladders_clear(struct wire_ladders *ladders)
+{
+	wire_store_clear(&ladders->store);
+	free(ladders->changes);
+}
+
+uint32_t wire_relative(const struct wire_connection *c, int end, uint32_t number)
+{
+	return c->known[end] || c->guessed[end] ? number - c->isn[end] : number;
+}
+
+/* Choose the segments that are shown of a long connection: what tells most, and both edges. */
+static void choose(struct wire_ladder *ladder)
+{
+	const struct wire_connection *c = ladder->connection;
+	size_t plain = 0, room;
+	uint64_t before = 0;
+
+	for (size_t i = 0; i < c->count; i++)
+		plain += !tells(c, ladder->steps, i);
+	/* Of what tells less than fits, all is shown. */
+	room = c->count - plain < WIRE_RUNGS - 2 * EDGE ? c->count - plain : WIRE_RUNGS - 2 * EDGE;
+	for (size_t i = 0; i < c->count; i++) {
+		bool shown = c->count <= WIRE_RUNGS || i < EDGE || c->count - i <= EDGE;
+
+		before += c->segments[i].before;
+		if (!shown && tells(c, ladder->steps, i) && room > 0) {
+			shown = true;
+			room--;
+		}
+		if (!shown) {
+			before++;
+			continue;
+		}
+		ladder->rung[ladder->rungs] = i;
+		ladder->before[ladder->rungs++] = before;
+		ladder->omitted += before;
+		before = 0;
+	}
+}
+
+int wire_ladder_of(const struct wire_ladders *ladders, const struct wire_connection *c,
+		   struct wire_ladder *ladder)
+{
+	*ladder = (struct wire_ladder){.connection = c, .began = began(c)};
+	ladder->steps = malloc(c->count * sizeof(*ladder->steps));
+	if (!ladder->steps ||
+	    wire_derive(c, &ladders->rules, ladder->steps, ladder->ends, NULL, NULL) < 0)
+		return -1;
+	choose(ladder);
+	return 0;
+}
+
+void wire_ladder_clear(struct wire_ladder *ladder)
+{
+	free(ladder->steps);
+}
+
+const char *wire_flag_name(unsigned bit)
+{
+	static const char *const names[] = {"FIN", "SYN", "RST", "PSH", "ACK", "URG"};
+
+	return names[bit];
+}
+
+const char *wire_mark_name(unsigned bit)
+{
+	static const char *const names[] = {"retransmission", "lost",	 "reset",    "duplicate",
+					    "injected",	      "refused", "keepalive"};
+
+	return names[bit];
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* One end of a connection, as RFC 9293 has it; see machine.c. */
+#ifndef WIRE_MACHINE_H
+#define WIRE_MACHINE_H
+
+#include "wire/wire.h"
+
+#define TIME_WAIT_LASTS 60000000000 /* ns: TCP_TIMEWAIT_LEN of Linux */
+#define GAPS 8			    /* ranges received out of order that are remembered */
+
+struct machine {
+	int state;		  /* enum census_state */
+	bool opened;		  /* it sent a SYN, or was in the middle when the tap began */
+	bool heard;		  /* rcv_nxt is known */
+	bool assassinable;	  /* tcp_rfc1337 is 0: a RST ends TIME_WAIT */
+	uint32_t snd_nxt;	  /* one more than the highest number sent */
+	uint32_t rcv_nxt;	  /* the next number that is expected */
+	bool fin_sent, fin_heard; /* fin_heard: it arrived, perhaps before what precedes it */
+	uint32_t fin_end;	  /* the number behind its own FIN */
+	uint32_t fin_at;	  /* the number of the other's FIN */
+	bool fin_taken;		  /* ... and it has been processed */
+	bool stamped;
+	uint32_t ts_recent; /* RFC 7323 */
+	struct {
+		uint32_t from, to;
+	} gap[GAPS]; /* what arrived beyond rcv_nxt */
+	size_t gaps;
+	int64_t waits_since; /* in TIME_WAIT */
+};
+
+/* A segment leaves the end. Returns enum wire_mark bits. */
+uint8_t machine_send(struct machine *machine, const struct wire_segment *segment);
+
+/* A segment arrives and is processed at @time. Returns enum wire_mark bits. */
+uint8_t machine_receive(struct machine *machine, const struct wire_segment *segment, int64_t time);
+
+#endif

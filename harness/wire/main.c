@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* wire: records the packets of hosts, and shows how each connection went. See --help and wire.h. */
+#include "wire/program.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+#include "common/descriptors.h"
+
+int main(int argc, char **argv)
+{
+	struct census_error error = {0};
+	struct options options;
+	int code;
+
+	open_standard_descriptors();
+	signal(SIGPIPE, SIG_IGN); /* a reader that goes away is seen by the write */
+	if (options_parse(&options, argc, argv, &error) < 0) {
+		fprintf(stderr, "wire: %s\n", error.text);
+		return error.code;
+	}
+	if (options.help) {
+		options_help(stdout);
+		return CENSUS_OK;
+	}
+	code = options.record ? run_record(&options, &error) : run_ladder(&options, &error);
+	if (code != CENSUS_OK)
+		fprintf(stderr, "wire: %s\n", error.text);
+	if ((fflush(stdout) || ferror(stdout)) && errno != EPIPE) {
+		fprintf(stderr, "wire: cannot write to stdout: %s\n", strerror(errno));
+		return CENSUS_BROKEN;
+	}
+	return code;
+}

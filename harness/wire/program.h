@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/* What the modules of the program share. */
+#ifndef WIRE_PROGRAM_H
+#define WIRE_PROGRAM_H
+
+#include <pcap/pcap.h>
+
+#include "wire/wire.h"
+
+struct tapped {
+	char name[WIRE_NAME];
+	char *netns, *file;
+};
+
+struct options {
+	struct tapped host[WIRE_HOSTS];
+	size_t hosts;
+	const char *ladder[WIRE_HOSTS]; /* files of `wire ladder`: NAME=FILE, or one FILE */
+	size_t files;
+	size_t whole;	/* connections kept whole */
+	uint64_t most;	/* bytes of a file */
+	int snap;	/* bytes of a packet */
+	unsigned group; /* of NFLOG */
+	const char *rfc1337[WIRE_HOSTS];
+	size_t rfc1337_count;
+	const char *census, *recorder;
+	bool json, infer, help, record;
+};
+
+/* Fill @options from the command line. Returns 0, or -1 with @error. */
+int options_parse(struct options *options, int argc, char **argv, struct census_error *error);
+void options_help(FILE *out);
+
+/* ---- tap.c: the packets of one host --------------------------------------------------------- */
+
+struct tap {
+	const char *name, *file;
+	pcap_t *pcap;
+	pcap_dumper_t *dump;
+	struct nflog *log; /* what faults drop; NULL: this kernel cannot tell */
+	uint64_t packets, kept, bytes;
+	uint64_t most;
+	struct wire_choice *choice;
+};
+
+/* Begin to record in the namespace of @host. Returns 0, or -1 with @error. */
+int tap_open(struct tap *tap, const struct tapped *host, const struct options *options,
+	     struct census_error *error);
+
+/* Write what the kernel has by now. Returns how many packets there were, or -1 with @error. */
+int tap_drain(struct tap *tap, struct census_error *error);
+
+/* Packets that the kernel dropped for want of buffer, before we saw them. */
+uint64_t tap_missed(struct tap *tap);
+
+void tap_close(struct tap *tap);
+
+/* ---- nflog.c: the packets that a rule of nft(8) logged before it dropped them ------------------
+ */
+
+/* Listen to @group in the current namespace. NULL: not on this kernel. */
+struct nflog *nflog_open(unsigned group, int snap);
+int nflog_fd(const struct nflog *log);
+
+/* Take what is there: each packet goes to @file (created with the first). -1 with @error. */
+int nflog_drain(struct nflog *log, const char *file, struct census_error *error);
+
+uint64_t nflog_count(const struct nflog *log); /* those missed included */
+void nflog_close(struct nflog *log);
+
+/* ---- the modes; each returns the exit code, and @error says why
+ * ---------------------------------- */
+
+int run_record(const struct options *options, struct census_error *error);
+int run_ladder(const struct options *options, struct census_error *error);
+
+/* @file with -lost before its .pcap. Returns path. */
+char *lost_path(const char *file, char *path, size_t size);
+
+#endif

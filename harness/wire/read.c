@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/* The files of all hosts, merged by time, into the store. A file that ends in the middle is fine.
+ */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "wire/program.h"
+
+struct source {
+	pcap_t *pcap;
+	int host, link;
+	bool lost; /* what a fault dropped */
+	bool more;
+	struct wire_frame frame;
+};
+
+char *lost_path(const char *file, char *path, size_t size)
+{
+	size_t length = strlen(file);
+	const char *suffix = length > 5 && !strcmp(file + length - 5, ".pcap") ? ".pcap" : "";
+
+	snprintf(path, size, "%.*s" WIRE_LOST "%s", (int)(length - strlen(suffix)), file, suffix);
+	return path;
+}
+
+/* Find the next TCP segment of a file. */
+static void advance(struct source *source, struct wire_ladders *ladders)
+{
+	struct pcap_pkthdr *head;
+	const u_char *bytes;
+
+	while (pcap_next_ex(source->pcap, &head, &bytes) == 1) {
+		source->frame.time = (int64_t)head->ts.tv_sec * 1000000000 + head->ts.tv_usec;
+		if (wire_frame_parse(source->link, bytes, head->caplen, &source->frame) == 0) {
+			source->more = true;
+			return;
+		}
+		ladders->skipped++;
+	}
+	source->more = false; /* its end, or where it is cut short */
+}
+
+static int open_source(struct source *source, const char *path, struct wire_ladders *ladders,
+		       struct census_error *error)
+{
+	char why[PCAP_ERRBUF_SIZE];
+
+	source->pcap =
+	    pcap_open_offline_with_tstamp_precision(path, PCAP_TSTAMP_PRECISION_NANO, why);
+	if (!source->pcap)
+		return census_fail(error, CENSUS_USAGE, "cannot read the capture: %s", why);
+	source->link = pcap_datalink(source->pcap);
+	if (!wire_link_known(source->link))
+		return census_fail(error, CENSUS_USAGE,
+				   "%s was captured on a link of type %d, which wire does not know",
+				   path, source->link);
+	if (!source->lost && !ladders->store.one_tap && source->link != DLT_LINUX_SLL &&
+	    source->link != DLT_LINUX_SLL2)
+		return census_fail(error, CENSUS_USAGE,
+				   "%s does not tell which packets its host sent: record with the "
+				   "device any (tcpdump -i any), or show it alone",
+				   path);
+	advance(source, ladders);
+	return 0;
+}
+
+/* Count it for its host, and learn the host's address from what it sends. */
+static void note(struct wire_ladders *ladders, const struct source *source)
+{
+	struct wire_host *host = &ladders->host[source->host];
+
+	if (source->lost) {
+		host->lost++;
+		return;
+	}
+	host->packets++;
+	if (source->frame.way == WIRE_OUT && !host->family) {
+		host->family = source->frame.family;
+		memcpy(host->address, source->frame.from.address, sizeof(host->address));
+	}
+}
+
+static struct source *earliest(struct source *sources, size_t count)
+{
+	struct source *first = NULL;
+
+	for (size_t i = 0; i < count; i++)
+		if (sources[i].more && (!first || sources[i].frame.time < first->frame.time))
+			first = &sources[i];
+	return first;
+}
+
+int wire_read(struct wire_ladders *ladders, struct census_error *error)
+{
+	struct source sources[2 * WIRE_HOSTS] = {0};
+	struct source *source;
+	size_t count = 0;
+	int result = -1;
+	char path[4096];
+
+	wire_store_init(&ladders->store, ladders->hosts == 1);
+	for (size_t i = 0; i < ladders->hosts; i++) {
+		sources[count].host = (int)i;
+		if (open_source(&sources[count++], ladders->host[i].path, ladders, error) < 0)
+			goto out;
+		lost_path(ladders->host[i].path, path, sizeof(path));
+		if (access(path, F_OK) < 0)
+			continue;
+		sources[count] = (struct source){.host = (int)i, .lost = true};
+		if (open_source(&sources[count++], path, ladders, error) < 0)
+			goto out;
+	}
+	while ((source = earliest(sources, count))) {
+		note(ladders, source);
+		if (source->lost)
+			wire_store_lost(&ladders->store, source->host, &source->frame);
+		else if (wire_store_add(&ladders->store, source->host, &source->frame) < 0) {
+			census_fail(error, CENSUS_BROKEN, "out of memory");
+			goto out;
+		}
+		advance(source, ladders);
+	}
+	result = 0;
+out:
+	for (size_t i = 0; i < count; i++)
+		if (sources[i].pcap)
+			pcap_close(sources[i].pcap);
+	return result;
+}

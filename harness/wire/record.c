@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * wire record: one process records every host until SIGTERM or SIGINT. A line on standard input
+ * makes it write what happened so far, and say so.
+ */
+#include "wire/program.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "common/events.h"
+
+#define BATCH 5 /* ms: one packet seldom comes alone, and to wake for each costs the programs */
+
+static int catch_signals(void)
+{
+	sigset_t ending;
+
+	sigemptyset(&ending);
+	sigaddset(&ending, SIGINT);
+	sigaddset(&ending, SIGTERM);
+	sigprocmask(SIG_BLOCK, &ending, NULL);
+	return signalfd(-1, &ending, SFD_CLOEXEC);
+}
+
+static int drain_all(struct tap *taps, size_t count, struct census_error *error)
+{
+	int total = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		int n = tap_drain(&taps[i], error);
+
+		if (n < 0)
+			return -1;
+		total += n;
+	}
+	return total;
+}
+
+static void tell_all(struct tap *taps, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct nflog *log = taps[i].log;
+
+		say("recorded host=%s packets=%" PRIu64 " kept=%" PRIu64 " missed=%" PRIu64
+		    " lost=%" PRIu64,
+		    taps[i].name, taps[i].packets, taps[i].kept, tap_missed(&taps[i]),
+		    log ? nflog_count(log) : 0);
+	}
+}
+
+/* Returns whether we were told to write; when the other side is gone nobody will tell again. */
+static bool told(struct pollfd *input)
+{
+	char line[256];
+
+	if (!input->revents)
+		return false;
+	if (read(input->fd, line, sizeof(line)) > 0)
+		return true;
+	input->fd = -1;
+	return false;
+}
+
+static int record(struct tap *taps, size_t count, struct census_error *error)
+{
+	struct pollfd fds[2 + 2 * WIRE_HOSTS] = {{.fd = catch_signals(), .events = POLLIN},
+						 {.fd = STDIN_FILENO, .events = POLLIN}};
+	size_t used = 2;
+	int packets = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		fds[used++] = (struct pollfd){pcap_get_selectable_fd(taps[i].pcap), POLLIN, 0};
+		if (taps[i].log)
+			fds[used++] = (struct pollfd){nflog_fd(taps[i].log), POLLIN, 0};
+	}
+	say("ready hosts=%zu losses=%s", count, taps[0].log ? "logged" : "inferred");
+	for (;;) {
+		/* While packets come, let some gather; otherwise sleep until one comes. */
+		if (poll(fds, packets ? 2 : used, packets ? BATCH : -1) < 0 && errno != EINTR)
+			return census_fail(error, CENSUS_BROKEN, "poll: %s", strerror(errno));
+		packets = drain_all(taps, count, error);
+		if (packets < 0)
+			return -1;
+		if (fds[0].revents)
+			break;
+		if (told(&fds[1])) {
+			tell_all(taps, count);
+			say("flushed");
+		}
+	}
+	tell_all(taps, count);
+	say("end");
+	return 0;
+}
+
+int run_record(const struct options *options, struct census_error *error)
+{
+	struct tap taps[WIRE_HOSTS] = {0};
+	struct wire_choice *choice = wire_choice_new(options->whole);
+	int result = -1;
+
+	if (!choice) {
+		census_fail(error, CENSUS_BROKEN, "out of memory");
+		goto out;
+	}
+	for (size_t i = 0; i < options->hosts; i++) {
+		taps[i].choice = choice;
+		if (tap_open(&taps[i], &options->host[i], options, error) < 0)
+			goto out;
+	}
+	result = record(taps, options->hosts, error);
+out:
+	for (size_t i = 0; i < options->hosts; i++)
+		tap_close(&taps[i]);
+	wire_choice_free(choice);
+	return result < 0 ? (int)error->code : CENSUS_OK;
+}

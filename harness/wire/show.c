@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/* wire ladder: what is read, what is told. */
+#include <errno.h>
+#include <inttypes.h>
+#include <langinfo.h>
+#include <locale.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "wire/program.h"
+
+static int name_hosts(const struct options *options, struct wire_ladders *l,
+		      struct census_error *error)
+{
+	for (size_t i = 0; i < options->files; i++) {
+		const char *text = options->ladder[i], *equals = strchr(text, '=');
+		struct wire_host *host = &l->host[l->hosts++];
+		int length = equals ? (int)(equals - text) : 0;
+
+		if ((options->files > 1 && !equals) || length >= WIRE_NAME)
+			return census_fail(error, CENSUS_USAGE, "%s: write NAME=FILE", text);
+		snprintf(host->name, sizeof(host->name), "%.*s", length ? length : 7,
+			 length ? text : "capture");
+		host->path = equals ? equals + 1 : text;
+	}
+	for (size_t i = 0; i < options->rfc1337_count; i++)
+		for (size_t host = 0; host < l->hosts; host++)
+			if (!strcmp(l->host[host].name, options->rfc1337[i]))
+				l->rules.rfc1337 |= 1u << host;
+	l->rules.infer_losses = options->infer || l->hosts == 1;
+	return 0;
+}
+
+/* The last line of each host in what the recorder said: packets seen, kept, missed, lost. */
+static int read_recorder(const char *path, struct wire_ladders *l, struct census_error *error)
+{
+	FILE *file = fopen(path, "re");
+	char line[512], name[WIRE_NAME];
+	struct wire_host told;
+
+	if (!file)
+		return census_fail(error, CENSUS_USAGE, "%s: %s", path, strerror(errno));
+	while (fgets(line, sizeof(line), file)) {
+		if (sscanf(line,
+			   "ev=recorded host=%63s packets=%" SCNu64 " kept=%" SCNu64
+			   " missed=%" SCNu64 " lost=%" SCNu64,
+			   name, &told.packets, &told.kept, &told.missed, &told.lost) != 5)
+			continue;
+		for (size_t i = 0; i < l->hosts; i++)
+			if (!strcmp(l->host[i].name, name)) {
+				l->host[i].packets = told.packets;
+				l->host[i].kept = told.kept;
+				l->host[i].missed = told.missed;
+				l->host[i].lost = told.lost;
+			}
+	}
+	fclose(file);
+	return 0;
+}
+
+/* The census's timeline, and the time of its last line. */
+static int read_census(const char *path, const struct wire_ladders *l, struct wire_sample **samples,
+		       size_t *count, struct census_error *error)
+{
+	FILE *file = fopen(path, "re");
+	size_t room = 0, size = 0;
+	char *line = NULL;
+
+	if (!file)
+		return census_fail(error, CENSUS_USAGE, "%s: %s", path, strerror(errno));
+	while (getline(&line, &size, file) > 0) {
+		if (*count == room) {
+			struct wire_sample *more;
+
+			room = room ? 2 * room : 256;
+			more = realloc(*samples, room * sizeof(*more));
+			if (!more)
+				break;
+			*samples = more;
+		}
+		if (wire_sample_parse(line, l, &(*samples)[*count]) == 0)
+			++*count;
+	}
+	free(line);
+	fclose(file);
+	return 0;
+}
+
+int run_ladder(const struct options *options, struct census_error *error)
+{
+	struct wire_ladders ladders = {.whole = true};
+	struct wire_sample *samples = NULL;
+	size_t count = 0;
+	int result = -1;
+
+	setlocale(LC_CTYPE, "");
+	if (name_hosts(options, &ladders, error) < 0 || wire_read(&ladders, error) < 0)
+		goto out;
+	for (size_t i = 0; i < ladders.hosts; i++)
+		ladders.host[i].kept = ladders.host[i].packets;
+	if (options->recorder && read_recorder(options->recorder, &ladders, error) < 0)
+		goto out;
+	for (size_t i = 0; i < ladders.hosts; i++)
+		ladders.whole &=
+		    ladders.host[i].packets == ladders.host[i].kept && !ladders.host[i].missed;
+	if (options->census && read_census(options->census, &ladders, &samples, &count, error) < 0)
+		goto out;
+	ladders.rules.until = ladders.store.last;
+	if (count && samples[count - 1].time > ladders.rules.until)
+		ladders.rules.until = samples[count - 1].time;
+	if (wire_ladders_make(&ladders) < 0 ||
+	    (count && wire_compare(&ladders, samples, count) < 0)) {
+		census_fail(error, CENSUS_BROKEN, "out of memory");
+		goto out;
+	}
+	if (options->json)
+		wire_json(stdout, &ladders);
+	else
+		wire_text(stdout, &ladders, strcmp(nl_langinfo(CODESET), "UTF-8") != 0);
+	result = 0;
+out:
+	free(samples);
+	wire_ladders_clear(&ladders);
+	return result < 0 ? (int)error->code : CENSUS_OK;
+}

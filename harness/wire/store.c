@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Frames of all taps to connections: told apart by addresses, ports and initial sequence number;
+ * the frame that left one host and the one that arrived at the other become one segment. Pure.
+ *
+ * Memory is bounded: a long connection loses segments of its middle that only carry data, and
+ * connections beyond the most are not looked at. Both are counted.
+ */
+#include "wire/wire.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define ENDING (SEGMENT_SYN | SEGMENT_FIN | SEGMENT_RST)
+#define CONNECTIONS 1000000 /* at most */
+#define PLENTY 2000000	    /* segments in memory, from which on connections are kept short */
+#define LONG 4096	    /* segments of a connection */
+#define SHORT 64	    /* ... when there are plenty */
+#define SEARCH 256	    /* segments that are looked at for one that matches */
+#define FAR (1u << 28)	    /* a sequence number so far on is not of this connection */
+
+void wire_store_init(struct wire_store *store, bool one_tap)
+{
+	*store = (struct wire_store){.one_tap = one_tap, .first = WIRE_NEVER, .last = WIRE_NEVER};
+}
+
+void wire_store_clear(struct wire_store *store)
+{
+	struct wire_connection *next;
+
+	for (struct wire_connection *c = store->oldest; c; c = next) {
+		next = c->next;
+		free(c->segments);
+		free(c);
+	}
+	free(store->slot);
+}
+
+static bool same_end(const struct segment_end *one, const struct segment_end *other)
+{
+	return one->port == other->port && !memcmp(one->address, other->address, 16);
+}
+
+bool wire_is_self(const struct wire_connection *connection)
+{
+	return same_end(&connection->end[0], &connection->end[1]);
+}
+
+/* Which end of @connection sent the frame, or -1 if it is of other addresses or ports. */
+static int sender(const struct wire_connection *connection, const struct wire_frame *frame)
+{
+	if (connection->family != frame->family)
+		return -1;
+	for (int end = 0; end < 2; end++)
+		if (same_end(&connection->end[end], &frame->from) &&
+		    same_end(&connection->end[!end], &frame->to))
+			return end;
+	return -1;
+}
+
+static uint64_t mixed(const struct segment_end *end)
+{
+	uint64_t word[2];
+
+	memcpy(word, end->address, 16);
+	return (word[0] ^ word[1] * 3 ^ (uint64_t)end->port << 40) * 0x9e3779b97f4a7c15u;
+}
+
+/* The same for both directions. */
+static struct wire_connection **slot_of(const struct wire_store *store,
+					const struct wire_frame *frame)
+{
+	uint64_t hash = mixed(&frame->from) + mixed(&frame->to);
+	size_t at = (hash ^ hash >> 29) & (store->slots - 1);
+
+	while (store->slot[at] && sender(store->slot[at], frame) < 0)
+		at = (at + 1) & (store->slots - 1);
+	return &store->slot[at];
+}
+
+/* Room for one more in the hash table. */
+static int grow_table(struct wire_store *store)
+{
+	struct wire_connection **old = store->slot;
+	size_t slots = store->slots;
+
+	if (store->used * 2 < slots)
+		return 0;
+	store->slots = slots ? 2 * slots : 1024;
+	store->slot = calloc(store->slots, sizeof(struct wire_connection *));
+	if (!store->slot) {
+		store->slot = old;
+		store->slots = slots;
+		return -1;
+	}
+	for (size_t i = 0; i < slots; i++)
+		if (old[i]) {
+			const struct wire_frame of = {
+			    .family = old[i]->family, .from = old[i]->end[0], .to = old[i]->end[1]};
+
+			*slot_of(store, &of) = old[i];
+		}
+	free(old);
+	return 0;
+}
+
+static struct wire_connection *begin(struct wire_store *store, const struct wire_frame *frame)
+{
+	struct wire_connection *connection;
+	/* Who begins in the middle of a connection: rather the higher port is the client's. */
+	bool answer = frame->flags & SEGMENT_SYN ? frame->flags & SEGMENT_ACK
+						 : frame->from.port < frame->to.port;
+	struct wire_connection **slot;
+
+	if (store->connections == CONNECTIONS) {
+		store->ignored++;
+		return NULL;
+	}
+	connection = calloc(1, sizeof(*connection));
+	if (!connection)
+		return NULL;
+	connection->family = frame->family;
+	connection->end[answer ? WIRE_SERVER : WIRE_CLIENT] = frame->from;
+	connection->end[answer ? WIRE_CLIENT : WIRE_SERVER] = frame->to;
+	connection->host[0] = connection->host[1] = -1;
+	connection->replaced[0] = connection->replaced[1] = WIRE_NEVER;
+	slot = slot_of(store, frame);
+	connection->older = *slot;
+	store->used += !*slot;
+	*slot = connection;
+	if (store->newest)
+		store->newest->next = connection;
+	else
+		store->oldest = connection;
+	store->newest = connection;
+	store->connections++;
+	return connection;
+}
+
+/* Whether the numbers of a frame of @end are those of the connection. */
+static bool fits(const struct wire_connection *c, int end, const struct wire_frame *frame)
+{
+	if (c->known[end] || c->guessed[end])
+		return frame->seq - c->isn[end] <= c->top[end] - c->isn[end] + FAR;
+	if (!c->known[!end])
+		return true;
+	return frame->flags & SEGMENT_ACK &&
+	       frame->ack - c->isn[!end] <= c->top[!end] - c->isn[!end] + 1;
+}
+
+static bool only_opened(const struct wire_connection *c)
+{
+	for (size_t i = 0; i < c->count; i++)
+		if (c->segments[i].flags & (SEGMENT_ACK | SEGMENT_RST))
+			return false;
+	return true;
+}
+
+/* The connection of a frame, a new one for a new SYN; NULL: none, or no memory. */
+static struct wire_connection *find(struct wire_store *store, const struct wire_frame *frame)
+{
+	struct wire_connection *newest, *c;
+	bool opens = (frame->flags & (SEGMENT_SYN | SEGMENT_ACK | SEGMENT_RST)) == SEGMENT_SYN;
+
+	if (grow_table(store) < 0)
+		return NULL;
+	newest = *slot_of(store, frame);
+	if (!newest)
+		return begin(store, frame);
+	for (c = newest; c; c = c->older) {
+		int end = sender(c, frame);
+
+		if (opens ? c->known[end] && c->isn[end] == frame->seq : fits(c, end, frame))
+			return c;
+	}
+	/* Both ends may open at once: this is the other SYN. */
+	if (opens && frame->way != WIRE_IN &&
+	    !(newest->known[!sender(newest, frame)] && !newest->known[sender(newest, frame)] &&
+	      only_opened(newest)))
+		return begin(store, frame);
+	return newest;
+}
+
+/* Leave out what is in the middle of a connection and only carries data, half of it. */
+static void shorten(struct wire_store *store, struct wire_connection *c, size_t most)
+{
+	size_t head = most / 4, tail = c->count - most / 4, kept = head;
+	uint32_t pending = 0;
+
+	for (size_t i = head; i < c->count; i++) {
+		struct wire_segment *s = &c->segments[i];
+
+		if (i < tail && !(s->flags & ENDING)) {
+			pending += s->before + 1;
+			continue;
+		}
+		s->before += pending;
+		pending = 0;
+		c->segments[kept++] = *s;
+	}
+	c->left_out += c->count - kept;
+	store->segments -= c->count - kept;
+	c->count = kept;
+	c->first[0] = c->first[1] = head < kept ? head : kept;
+}
+
+static struct wire_segment *append(struct wire_store *store, struct wire_connection *c)
+{
+	size_t most = store->segments < PLENTY ? LONG : SHORT;
+
+	if (c->count >= most)
+		shorten(store, c, most);
+	if (c->count == c->room) {
+		size_t room = c->room ? 2 * c->room : 16;
+		struct wire_segment *more = realloc(c->segments, room * sizeof(*more));
+
+		if (!more)
+			return NULL;
+		c->segments = more;
+		c->room = room;
+	}
+	store->segments++;
+	return memset(&c->segments[c->count++], 0, sizeof(struct wire_segment));
+}
+
+/* Whether a segment looks as the frame does. */
+static bool is_it(const struct wire_segment *s, int from, const struct wire_frame *frame)
+{
+	return s->from == from && s->seq == frame->seq && s->ack == frame->ack &&
+	       s->flags == frame->flags && s->length == frame->length && s->id == frame->id &&
+	       s->stamp == frame->stamp;
+}
+
+/* The first segment of @from that looks so and has not yet arrived, or NULL. */
+static struct wire_segment *on_the_way(struct wire_connection *c, int from,
+				       const struct wire_frame *frame)
+{
+	bool waiting = false;
+	size_t looked = 0;
+
+	for (size_t i = c->first[from]; i < c->count && looked < SEARCH; i++) {
+		struct wire_segment *s = &c->segments[i];
+
+		if (s->from != from || s->arrived != WIRE_NEVER) {
+			if (!waiting)
+				c->first[from] = i + 1;
+			continue;
+		}
+		if (is_it(s, from, frame))
+			return s;
+		waiting = true;
+		looked++;
+	}
+	return NULL;
+}
+
+/* The last segment that arrived and looks so, or NULL. */
+static struct wire_segment *arrived_last(struct wire_connection *c, int from,
+					 const struct wire_frame *frame)
+{
+	for (size_t i = c->count; i > 0 && c->count - i < SEARCH; i--) {
+		struct wire_segment *s = &c->segments[i - 1];
+
+		if (s->arrived != WIRE_NEVER && !s->lost && is_it(s, from, frame))
+			return s;
+	}
+	return NULL;
+}
+
+/*
+ * Whether the host sent a packet again that its TCP had sent before: TCP never uses the number of
+ * an IPv4 header again so soon, not even to retransmit. Numbers of 0 tell nothing.
+ */
+static bool is_replayed(const struct wire_connection *c, int from, const struct wire_frame *frame)
+{
+	if (!frame->id)
+		return false;
+	for (; c; c = c->older) {
+		int end = sender(c, frame);
+
+		if (c->id[end] && (int16_t)(frame->id - c->id[end]) > 0 && !c->older)
+			return false;
+		for (size_t i = c->count; i > 0 && c->count - i < SEARCH; i--) {
+			const struct wire_segment *s = &c->segments[i - 1];
+
+			if (s->from == end && s->id == frame->id && s->stamp == frame->stamp)
+				return true;
+		}
+		(void)from;
+	}
+	return false;
+}
+
+/* Note the numbers of an end: RSTs have those of the other's choice. */
+static void number(struct wire_connection *c, int from, const struct wire_frame *frame)
+{
+	uint32_t next = frame->seq + frame->length + !!(frame->flags & SEGMENT_SYN) +
+			!!(frame->flags & SEGMENT_FIN);
+
+	if (frame->flags & SEGMENT_SYN && !c->known[from]) {
+		c->known[from] = true;
+		c->isn[from] = frame->seq;
+		c->top[from] = next;
+	}
+	if (frame->flags & SEGMENT_RST)
+		return;
+	if (!c->known[from] && !c->guessed[from]) {
+		c->guessed[from] = true;
+		c->isn[from] = c->top[from] = frame->seq - 1;
+	}
+	if (frame->flags & SEGMENT_ACK && !c->known[!from] && !c->guessed[!from]) {
+		c->guessed[!from] = true;
+		c->isn[!from] = c->top[!from] = frame->ack - 1;
+	}
+	if ((int32_t)(next - c->top[from]) > 0)
+		c->top[from] = next;
+}
+
+/* Once an end takes part in a new connection, the old one of these addresses has none there. */
+static void replace(struct wire_connection *c, int from, const struct wire_frame *frame)
+{
+	for (struct wire_connection *old = c->older; old; old = old->older) {
+		int end = sender(old, frame);
+
+		if (old->replaced[end] == WIRE_NEVER)
+			old->replaced[end] = frame->time;
+	}
+	(void)from;
+}
+
+static int add_new(struct wire_store *store, struct wire_connection *c, int from, bool sent,
+		   bool arrived, const struct wire_frame *frame)
+{
+	struct wire_segment *s;
+	bool replayed = sent && !arrived && is_replayed(c, from, frame);
+
+	s = append(store, c);
+	if (!s)
+		return -1;
+	s->sent = sent ? frame->time : WIRE_NEVER;
+	s->arrived = arrived ? frame->time : WIRE_NEVER;
+	s->seq = frame->seq;
+	s->ack = frame->ack;
+	s->length = frame->length;
+	s->stamp = frame->stamp;
+	s->stamped = frame->stamped;
+	s->id = frame->id;
+	s->flags = frame->flags;
+	s->from = (uint8_t)from;
+	s->replayed = replayed;
+	if (replayed || !sent)
+		return 0;
+	number(c, from, frame);
+	if (frame->id)
+		c->id[from] = frame->id;
+	if (frame->flags & SEGMENT_SYN)
+		replace(c, from, frame);
+	return 0;
+}
+
+int wire_store_add(struct wire_store *store, int host, const struct wire_frame *frame)
+{
+	struct wire_connection *c;
+	struct wire_segment *s;
+	uint64_t ignored = store->ignored;
+	bool passing = store->one_tap || frame->way == WIRE_PASSING;
+	int from;
+
+	if (store->first == WIRE_NEVER)
+		store->first = frame->time;
+	store->last = frame->time;
+	c = find(store, frame);
+	if (!c)
+		return store->ignored > ignored ? 0 : -1;
+	from = sender(c, frame);
+	if (frame->way != WIRE_IN)
+		c->host[from] = host;
+	if (frame->way != WIRE_OUT)
+		c->host[!from] = host;
+	if (passing || frame->way == WIRE_OUT)
+		return add_new(store, c, from, true, passing, frame);
+	s = on_the_way(c, from, frame);
+	if (s) {
+		s->arrived = frame->time;
+		return 0;
+	}
+	if (add_new(store, c, from, false, true, frame) < 0)
+		return -1;
+	c->segments[c->count - 1].twice = false;
+	for (size_t i = c->count - 1; i > 0 && c->count - i < SEARCH; i--)
+		if (is_it(&c->segments[i - 1], from, frame) &&
+		    c->segments[i - 1].sent != WIRE_NEVER)
+			c->segments[c->count - 1].twice = true;
+	return 0;
+}
+
+void wire_store_lost(struct wire_store *store, int host, const struct wire_frame *frame)
+{
+	struct wire_connection *c;
+
+	(void)host;
+	if (!store->slots)
+		return;
+	for (c = *slot_of(store, frame); c; c = c->older) {
+		struct wire_segment *s = arrived_last(c, sender(c, frame), frame);
+
+		if (s) {
+			s->lost = true;
+			return;
+		}
+	}
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/* Ladders for people: two life lines, an arrow a segment, 100 columns at most. */
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "wire/wire.h"
+
+#define STATE 12 /* columns of a state */
+#define TIME 12	 /* columns of a time */
+#define ARROW 54 /* columns between the life lines */
+#define LABEL (ARROW - 10)
+
+static void repeat(FILE *out, const char *text, int count)
+{
+	while (count-- > 0)
+		fputs(text, out);
+}
+
+/* Add to a text that is never longer than its room. */
+static void add(char *text, size_t size, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+static void add(char *text, size_t size, const char *format, ...)
+{
+	size_t used = strlen(text);
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text + used, size - used, format, arguments);
+	va_end(arguments);
+}
+
+/* "FIN ACK seq 7 ack 7, lost" */
+static void label(const struct wire_connection *c, const struct wire_segment *s,
+		  const struct wire_step *step, char *text, size_t size)
+{
+	const char *comma = ",";
+
+	*text = '\0';
+	for (unsigned bit = 0; bit < 6; bit++)
+		if (s->flags & 1u << bit)
+			add(text, size, "%s%s", *text ? " " : "", wire_flag_name(bit));
+	add(text, size, "%sseq %" PRIu32, *text ? " " : "", wire_relative(c, s->from, s->seq));
+	if (s->flags & SEGMENT_ACK)
+		add(text, size, " ack %" PRIu32, wire_relative(c, !s->from, s->ack));
+	if (s->length)
+		add(text, size, " len %" PRIu32, s->length);
+	for (unsigned bit = 0; bit < 7; bit++)
+		if (step->marks & 1u << bit && 1u << bit != WIRE_RESET) {
+			add(text, size, "%s %s", comma, wire_mark_name(bit));
+			comma = "";
+		}
+}
+
+/* The arrow from its tail to its head, with the label on it; a lost one ends half way in an x. */
+static void arrow(FILE *out, const char *text, bool to_the_right, bool lost, bool ascii)
+{
+	const char *line = ascii ? "-" : "─";
+	int rest = ARROW - (int)strlen(text) - 5; /* two of line and two spaces, and the head */
+	int gap = lost ? rest / 2 : 0;
+
+	if (to_the_right) {
+		repeat(out, line, 2);
+		fprintf(out, " %s ", text);
+		repeat(out, line, rest - gap);
+		fputs(lost ? "x" : ">", out);
+		repeat(out, " ", gap);
+	} else {
+		repeat(out, " ", gap);
+		fputs(lost ? "x" : "<", out);
+		repeat(out, line, 2);
+		fprintf(out, " %s ", text);
+		repeat(out, line, rest - gap);
+	}
+}
+
+static void omitted(FILE *out, uint64_t count)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "... %" PRIu64 " more ...", count);
+	fprintf(out, "  %*s%s\n", STATE + 1 + TIME + 2 + (ARROW - (int)strlen(text)) / 2, "", text);
+}
+
+static void rung(FILE *out, const struct wire_ladder *ladder, size_t i, bool ascii)
+{
+	const struct wire_connection *c = ladder->connection;
+	const struct wire_segment *s = &c->segments[ladder->rung[i]];
+	const struct wire_step *step = &ladder->steps[ladder->rung[i]];
+	int64_t time = (s->sent != WIRE_NEVER ? s->sent : s->arrived) - ladder->began;
+	char text[LABEL + 1];
+
+	if (ladder->before[i])
+		omitted(out, ladder->before[i]);
+	label(c, s, step, text, sizeof(text));
+	fprintf(out, "  %-*s %*.3f ms  ", STATE, census_state_name(step->state[WIRE_CLIENT]),
+		TIME - 3, (double)time / 1e6);
+	arrow(out, text, s->from == WIRE_CLIENT, step->marks & WIRE_IS_LOST, ascii);
+	fprintf(out, "  %s\n", census_state_name(step->state[WIRE_SERVER]));
+}
+
+/* "client 10.0.0.1:40000" */
+static void name(const struct wire_ladders *l, const struct wire_connection *c, int end, char *text,
+		 size_t size)
+{
+	char address[INET6_ADDRSTRLEN] = "?";
+	const char *host = c->host[end] < 0 || l->store.one_tap
+			       ? (end == WIRE_CLIENT ? "client" : "server")
+			       : l->host[c->host[end]].name;
+
+	inet_ntop(c->family, c->end[end].address, address, sizeof(address));
+	snprintf(text, size, c->family == AF_INET6 ? "%s [%s]:%u" : "%s %s:%u", host, address,
+		 c->end[end].port);
+}
+
+static void show(FILE *out, const struct wire_ladders *l, const struct wire_ladder *ladder,
+		 bool ascii)
+{
+	char client[160], server[160];
+	int width;
+
+	name(l, ladder->connection, WIRE_CLIENT, client, sizeof(client));
+	name(l, ladder->connection, WIRE_SERVER, server, sizeof(server));
+	width = STATE + 1 + TIME + 2 + ARROW + 2 - (int)strlen(client);
+	/* Long names leave the columns before they leave the line. */
+	if (width + (int)strlen(client) + (int)strlen(server) > 97)
+		width = 97 - (int)strlen(client) - (int)strlen(server);
+	fprintf(out, "  %s%*s%s\n", client, width > 2 ? width : 2, "", server);
+	for (size_t i = 0; i < ladder->rungs; i++)
+		rung(out, ladder, i, ascii);
+	fprintf(out, "  at the end: %s, %s\n", census_state_name(ladder->ends[WIRE_CLIENT]),
+		census_state_name(ladder->ends[WIRE_SERVER]));
+}
+
+void wire_text(FILE *out, const struct wire_ladders *l, bool ascii)
+{
+	uint64_t shown = 0;
+	char text[160];
+
+	for (size_t i = 0; i < l->groups; i++) {
+		const struct wire_group *group = &l->group[i];
+		struct wire_ladder ladder;
+
+		if (wire_ladder_of(l, group->first, &ladder) == 0)
+			show(out, l, &ladder, ascii);
+		wire_ladder_clear(&ladder);
+		if (group->connections > 1)
+			fprintf(out, "  %" PRIu64 " further connection%s like this\n",
+				group->connections - 1, group->connections == 2 ? "" : "s");
+		fputs("\n", out);
+		shown += group->connections;
+	}
+	if (l->store.connections > shown)
+		fprintf(out, "  %" PRIu64 " connections went other ways, or were not kept whole\n",
+			l->store.connections - shown);
+	if (!l->store.connections)
+		fputs("  no TCP connection was recorded\n", out);
+	if (l->skipped || l->store.ignored)
+		fprintf(out,
+			"  %" PRIu64 " packets were no whole TCP segments; %" PRIu64
+			" belonged to more connections than are looked at\n",
+			l->skipped, l->store.ignored);
+	for (size_t i = 0; i < l->hosts; i++)
+		if (l->host[i].missed)
+			fprintf(out, "  %s: %" PRIu64 " packets were missed by the recorder\n",
+				l->host[i].name, l->host[i].missed);
+	for (size_t i = 0; i < l->disagreements; i++) {
+		wire_disagreement_text(&l->disagreement[i], text, sizeof(text));
+		fprintf(out, "  %s: %s\n", l->host[l->disagreement[i].host].name, text);
+	}
+}

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * wire: records the packets of hosts, and tells from them how each connection went.
+ *
+ *	wire ── tap.c, nflog.c ──> record.c ──> pcap of each host   (choose.c: which packets)
+ *	pcap ── frame.c ──> read.c ──> store.c ──> derive.c ──> ladder.c ──> json.c, text.c
+ *	        parse       merge      match       states       group        compare.c: the census
+ *
+ * The parts that only look at bytes and structs (choose, frame, store, derive, ladder, compare)
+ * make no system call and are tested with bytes. States, their names and errors are the census's.
+ *
+ * RFC 9293 (TCP), 5961 (which RST counts), 7323 (time stamps), 1337 (RST in TIME_WAIT); link types
+ * as in pcap-linktype(7). Statements about the kernel were seen on Linux 6.18.
+ */
+#ifndef WIRE_H
+#define WIRE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "census/census.h"
+#include "segment/segment.h"
+
+#define WIRE_NEVER INT64_MIN /* instead of a time */
+#define WIRE_NAME 64	     /* bytes for the name of a host */
+#define WIRE_HOSTS 16	     /* hosts at most */
+#define WIRE_LOST "-lost"    /* FILE.pcap's companion FILE-lost.pcap: what a fault dropped */
+
+enum wire_end { WIRE_CLIENT, WIRE_SERVER };
+
+/* ---- frame.c: bytes to one segment at one tap ------------------------------------------------ */
+
+/* Where a packet was going when the tap saw it. */
+enum wire_way {
+	WIRE_PASSING, /* not known, or between two sockets of one host */
+	WIRE_OUT,     /* the host of the tap sent it */
+	WIRE_IN,      /* it arrived there */
+};
+
+struct wire_frame {
+	int64_t time; /* ns since 1970 */
+	enum wire_way way;
+	int family;
+	struct segment_end from, to;
+	uint32_t seq, ack;
+	uint32_t length; /* bytes of payload */
+	uint32_t stamp;	 /* TSval, if stamped */
+	uint16_t id;	 /* of the IPv4 header */
+	uint8_t flags;
+	bool stamped;
+};
+
+/* Whether frames of this DLT_ type can be read. */
+bool wire_link_known(int link);
+
+/*
+ * Read a frame of a capture with link type @link (DLT_EN10MB, RAW, IPV4, IPV6, NULL, LOOP,
+ * LINUX_SLL, LINUX_SLL2), of which @kept bytes were kept. Everything but frame->time is filled in.
+ * Returns 0, or -1 for what is no TCP segment with whole headers.
+ */
+int wire_frame_parse(int link, const uint8_t *bytes, size_t kept, struct wire_frame *frame);
+
+/* ---- choose.c: which packets are worth their bytes --------------------------------------------
+ */
+
+/* The connections that are kept whole, told by addresses and ports; of the others only the ends. */
+struct wire_choice;
+struct wire_choice *wire_choice_new(size_t whole); /* NULL: no memory */
+void wire_choice_free(struct wire_choice *choice);
+
+/* Whether to keep a frame. All hosts ask the same choice, so they keep the same connections. */
+bool wire_choice_keeps(struct wire_choice *choice, const struct wire_frame *frame);
+
+/* ---- store.c: frames of all taps to connections ------------------------------------------------
+ */
+
+/* One segment of one connection. */
+struct wire_segment {
+	int64_t sent, arrived; /* ns since 1970, or WIRE_NEVER: not seen there */
+	uint32_t seq, ack, length, stamp;
+	uint32_t before; /* segments left out just before it */
+	uint16_t id;
+	uint8_t flags;
+	uint8_t from; /* enum wire_end */
+	bool stamped;
+	bool lost;     /* a fault dropped it where it arrived */
+	bool replayed; /* sent by the host, but not by its TCP */
+	bool twice;    /* arrived a second time, sent once */
+};
+
+struct wire_connection {
+	struct wire_connection *older; /* same addresses and ports, before */
+	struct wire_connection *next;  /* in the order of their first segments */
+	int family;
+	struct segment_end end[2]; /* by enum wire_end */
+	int host[2];		   /* which tap is at that end, -1: none */
+	bool both[2];		   /* what that end sends and gets is seen at both ends */
+	bool known[2];		   /* isn is that of a SYN; otherwise a guess, or none */
+	bool guessed[2];
+	uint32_t isn[2], top[2];       /* initial, and highest sequence number so far */
+	int64_t replaced[2];	       /* when a new connection took its place, or WIRE_NEVER */
+	struct wire_segment *segments; /* in the order they were first seen */
+	size_t count, room;
+	size_t first[2];   /* before it no segment of that end waits to arrive */
+	uint64_t left_out; /* segments in the middle of a long connection */
+	uint32_t pending;  /* left out since the last one that was kept */
+	uint16_t id[2];	   /* of the newest packet that end's TCP sent */
+};
+
+struct wire_store {
+	struct wire_connection **slot; /* hash table, newest of its addresses and ports */
+	size_t slots, used;
+	struct wire_connection *oldest, *newest;
+	uint64_t connections;
+	uint64_t segments;   /* kept in memory */
+	uint64_t ignored;    /* frames of connections beyond the most that are looked at */
+	int64_t first, last; /* times of the first and the last frame */
+	bool one_tap;	     /* one file shows both sides: what is sent is taken to arrive */
+};
+
+void wire_store_init(struct wire_store *store, bool one_tap);
+void wire_store_clear(struct wire_store *store);
+
+/* Add a frame of tap @host; frames come in the order of their times. Returns -1 without memory. */
+int wire_store_add(struct wire_store *store, int host, const struct wire_frame *frame);
+
+/* A frame that a fault dropped at @host before its TCP saw it; wire_store_add() knows it already.
+ */
+void wire_store_lost(struct wire_store *store, int host, const struct wire_frame *frame);
+
+/* ---- derive.c: segments to states ---------------------------------------------------------------
+ */
+
+enum wire_mark {
+	WIRE_RETRANSMISSION = 1,
+	WIRE_IS_LOST = 2,
+	WIRE_RESET = 4,
+	WIRE_DUPLICATE = 8,
+	WIRE_INJECTED = 16,
+	WIRE_REFUSED = 32,
+	WIRE_KEEPALIVE = 64,
+};
+
+/* What is told of a segment besides its bytes. */
+struct wire_step {
+	uint8_t marks;
+	uint8_t state[2]; /* enum census_state: of either end once it had sent or processed it */
+};
+
+struct wire_rules {
+	uint32_t rfc1337;  /* bits 1 << host: there TIME_WAIT ignores a RST (tcp_rfc1337=1) */
+	bool infer_losses; /* the taps do not tell what a fault dropped */
+	int64_t until;	   /* ns since 1970: the time for which the last states are asked */
+};
+
+/* The state of an end has changed. */
+typedef void wire_moved_fn(void *data, int end, int64_t time, int before, int after);
+
+/*
+ * Run both ends' state machines over a connection.
+ * steps: one for each segment; ends: the last states; moved: may be NULL.
+ * Returns 0, or -1 without memory.
+ */
+int wire_derive(const struct wire_connection *connection, const struct wire_rules *rules,
+		struct wire_step *steps, uint8_t ends[2], wire_moved_fn *moved, void *data);
+
+/* Whether it connects one socket with itself. */
+bool wire_is_self(const struct wire_connection *connection);
+
+/* ---- ladder.c: connections to what is told of them
+ * ------------------------------------------------ */
+
+#define WIRE_GROUPS 4  /* ladders that are shown */
+#define WIRE_RUNGS 60  /* segments of a ladder that are shown */
+#define WIRE_ROWS 2000 /* rows of derived counts a host */
+#define WIRE_DISAGREEMENTS 20
+
+struct wire_group {
+	uint64_t signature, connections;
+	const struct wire_connection *first;
+};
+
+/* A change of a host's count of sockets in a state. */
+struct wire_change {
+	int64_t time;
+	uint8_t host, state;
+	int8_t by;
+};
+
+struct wire_host {
+	char name[WIRE_NAME];
+	const char *path;
+	int family; /* of its address; 0: not known */
+	uint8_t address[16];
+	uint64_t packets, kept, missed, lost;
+};
+
+struct wire_disagreement {
+	int host, state;
+	bool by_census; /* the census saw it; otherwise the packets tell of it */
+	int64_t time;
+	uint64_t count, derived;
+};
+
+struct wire_ladders {
+	struct wire_store store;
+	struct wire_rules rules;
+	struct wire_host host[WIRE_HOSTS];
+	size_t hosts;
+	uint64_t skipped; /* packets that are no whole TCP segments */
+	bool whole;	  /* every packet was kept */
+	struct wire_group group[WIRE_GROUPS];
+	size_t groups;
+	struct wire_change *changes; /* by time */
+	size_t change_count, change_room;
+	struct wire_disagreement disagreement[WIRE_DISAGREEMENTS];
+	size_t disagreements;
+};
+
+/* Derive all connections: groups and changes. Returns 0, or -1 without memory. */
+int wire_ladders_make(struct wire_ladders *ladders);
+void wire_ladders_clear(struct wire_ladders *ladders);
+
+/* One connection, ready to be shown. */
+struct wire_ladder {
+	const struct wire_connection *connection;
+	struct wire_step *steps;
+	uint8_t ends[2];
+	size_t rung[WIRE_RUNGS]; /* indices of the segments that are shown, by time */
+	uint64_t before[WIRE_RUNGS];
+	size_t rungs;
+	uint64_t omitted;
+	int64_t began;
+};
+
+/* Returns 0, or -1 without memory; wire_ladder_clear() in any case. */
+int wire_ladder_of(const struct wire_ladders *ladders, const struct wire_connection *connection,
+		   struct wire_ladder *ladder);
+void wire_ladder_clear(struct wire_ladder *ladder);
+
+/* A number relative to the initial one of that end. */
+uint32_t wire_relative(const struct wire_connection *connection, int end, uint32_t number);
+
+/* ---- compare.c: the census against the packets
+ * ------------------------------------------------------ */
+
+/* A line of the census's timeline (build/census --stream). */
+struct wire_sample {
+	int64_t time;
+	int host;
+	uint64_t states[CENSUS_STATES];
+};
+
+/* Read one line; -1 for what is none. hosts: whose index is looked up. Pure. */
+int wire_sample_parse(const char *line, const struct wire_ladders *hosts,
+		      struct wire_sample *sample);
+
+/* Fill in ladders->disagreement. samples: by time. Returns 0, or -1 without memory. */
+int wire_compare(struct wire_ladders *ladders, const struct wire_sample *samples, size_t count);
+
+/* The disagreement in words. */
+void wire_disagreement_text(const struct wire_disagreement *disagreement, char *text, size_t size);
+
+/* ---- read.c, json.c, text.c
+ * ---------------------------------------------------------------------------- */
+
+/* Read the files of all hosts by time into ladders->store. Returns 0, or -1 with @error. */
+int wire_read(struct wire_ladders *ladders, struct census_error *error);
+
+void wire_json(FILE *out, const struct wire_ladders *ladders);
+
+/* @ascii: no arrows of Unicode. */
+void wire_text(FILE *out, const struct wire_ladders *ladders, bool ascii);
+
+/* "SYN ACK" for a person, with a space between them; the first is separated by @first. */
+const char *wire_flag_name(unsigned bit); /* bit 0..5: FIN SYN RST PSH ACK URG */
+const char *wire_mark_name(unsigned bit); /* bit 0..6 of enum wire_mark */
+
+#endif
