@@ -4,22 +4,23 @@
  *
  * The census samples, so it sees no state that came and went between two looks; a packet that a
  * host keeps back (linger.faults.hold) is recorded only when it leaves, after the state it made. So
- * a state is in agreement if the other side has it at some time while the one side has it, or a
- * little before or after; and only what lasts is counted exactly.
+ * while the census has a count, or a little before or after, that many connections must have been
+ * in the state by their packets, though perhaps not at once; and if the count lasts, the packets
+ * must not tell of more all the time. The same holds the other way round for what lasts.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "wire/wire.h"
 
-#define SLACK 100000000	    /* ns: a busy machine looks late */
-#define LASTS 200000000	    /* ns: from here on a state was surely looked at */
-#define TW_SLACK 3000000000 /* ns: TIME_WAIT ends 60 to 62.5 s after it began */
+#define SLACK 100000000 /* ns: a busy machine looks late */
+#define LASTS 200000000 /* ns: from here on a state was surely looked at */
 
-/* A host's count of one state over time: point[i].count from point[i].time on. */
+/* A host's connections in one state: how many from a time on, and how many had entered it by then.
+ */
 struct point {
 	int64_t time;
-	uint64_t count;
+	uint64_t count, entered;
 };
 
 struct curve {
@@ -27,19 +28,13 @@ struct curve {
 	size_t count;
 };
 
-static int64_t slack(int state)
-{
-	return state == CENSUS_TIME_WAIT ? TW_SLACK : SLACK;
-}
-
-/* Smallest and largest count in a span of time; *any: whether it was ever exactly @wanted. */
-static uint64_t most_in(const struct curve *curve, int64_t from, int64_t to, uint64_t wanted,
-			bool *any)
+/* Fewest at any time in a span, and how many were in the state in it. */
+static void look(const struct curve *curve, int64_t from, int64_t to, uint64_t *fewest,
+		 uint64_t *passed)
 {
 	size_t low = 0, high = curve->count;
-	uint64_t most = 0;
+	uint64_t entered = 0;
 
-	*any = wanted == 0 && !curve->count;
 	while (low < high) { /* the first point after the beginning */
 		size_t middle = low + (high - low) / 2;
 
@@ -48,17 +43,20 @@ static uint64_t most_in(const struct curve *curve, int64_t from, int64_t to, uin
 		else
 			high = middle;
 	}
-	if (low == 0)
-		*any |= wanted == 0;
-	for (size_t i = low ? low - 1 : 0; i < curve->count && curve->point[i].time <= to; i++) {
-		most = curve->point[i].count > most ? curve->point[i].count : most;
-		*any |= curve->point[i].count == wanted;
+	*fewest = *passed = low ? curve->point[low - 1].count : 0;
+	entered = low ? curve->point[low - 1].entered : 0;
+	for (; low < curve->count && curve->point[low].time <= to; low++) {
+		if (curve->point[low].count < *fewest)
+			*fewest = curve->point[low].count;
+		*passed += curve->point[low].entered - entered;
+		entered = curve->point[low].entered;
 	}
-	return most;
 }
 
 static void disagree(struct wire_ladders *l, struct wire_disagreement what)
 {
+	if (what.by_census && !l->whole)
+		return; /* of a connection that was not kept the packets do not tell */
 	for (size_t i = 0; i < l->disagreements; i++)
 		if (l->disagreement[i].host == what.host &&
 		    l->disagreement[i].state == what.state &&
@@ -68,35 +66,46 @@ static void disagree(struct wire_ladders *l, struct wire_disagreement what)
 		l->disagreement[l->disagreements++] = what;
 }
 
-/* Everything that @here has must be there, too, about the same time. */
+/* Compare each count of one side with what the other side has about that time. */
 static void check(struct wire_ladders *l, int host, int state, bool by_census,
-		  const struct curve *here, const struct curve *there, int64_t end)
+		  const struct curve *here, const struct curve *there)
 {
 	for (size_t i = 0; i < here->count; i++) {
+		struct wire_disagreement what = {
+		    .host = host, .state = state, .by_census = by_census};
 		int64_t from = here->point[i].time;
-		int64_t to = i + 1 < here->count ? here->point[i + 1].time : end;
-		uint64_t count = here->point[i].count, most;
-		struct wire_disagreement what = {host, state, by_census, from, 0, 0};
-		bool lasts = to - from >= LASTS, same;
+		int64_t to = i + 1 < here->count ? here->point[i + 1].time : l->rules.until;
+		uint64_t count = here->point[i].count, fewest, passed;
+		bool lasts = to - from >= LASTS;
 
-		if (!count || (!by_census && !lasts))
-			continue;
-		most = most_in(there, from - slack(state), to + slack(state), count, &same);
-		if (same || (most && !(lasts && l->whole)))
-			continue;
-		what.count = by_census ? count : most;
-		what.derived = by_census ? most : count;
-		disagree(l, what);
+		look(there, from - SLACK, to + SLACK, &fewest, &passed);
+		what.time = from;
+		/* Too few there: what passes quickly only packets tell. */
+		if (passed < (lasts ? count : by_census && count)) {
+			what.count = by_census ? count : passed;
+			what.derived = by_census ? passed : count;
+			disagree(l, what);
+		}
+		/* Too many there, all the time. */
+		if (lasts && fewest > count) {
+			what.by_census = !by_census;
+			what.count = by_census ? count : fewest;
+			what.derived = by_census ? fewest : count;
+			disagree(l, what);
+		}
 	}
 }
 
 static void add_point(struct curve *curve, int64_t time, uint64_t count)
 {
-	if (curve->count && curve->point[curve->count - 1].time == time)
-		curve->count--;
-	if (curve->count && curve->point[curve->count - 1].count == count)
+	const struct point *last = curve->count ? &curve->point[curve->count - 1] : NULL;
+	uint64_t before = last ? last->count : 0, entered = last ? last->entered : 0;
+
+	if (last && before == count)
 		return;
-	curve->point[curve->count++] = (struct point){time, count};
+	if (count > before)
+		entered += count - before;
+	curve->point[curve->count++] = (struct point){time, count, entered};
 }
 
 static void curve_of_changes(const struct wire_ladders *l, int host, int state, struct curve *curve)
@@ -126,7 +135,6 @@ int wire_compare(struct wire_ladders *l, const struct wire_sample *samples, size
 	size_t room = 1 + (count > l->change_count ? count : l->change_count);
 	struct curve seen = {.point = calloc(room, sizeof(struct point))};
 	struct curve derived = {.point = calloc(room, sizeof(struct point))};
-	int64_t end = l->rules.until;
 
 	for (int host = 0; seen.point && derived.point && host < (int)l->hosts; host++)
 		for (int state = 1; state < CENSUS_STATES; state++) {
@@ -135,8 +143,8 @@ int wire_compare(struct wire_ladders *l, const struct wire_sample *samples, size
 			seen.count = derived.count = 0;
 			curve_of_samples(samples, count, host, state, &seen);
 			curve_of_changes(l, host, state, &derived);
-			check(l, host, state, true, &seen, &derived, end);
-			check(l, host, state, false, &derived, &seen, end);
+			check(l, host, state, true, &seen, &derived);
+			check(l, host, state, false, &derived, &seen);
 		}
 	room = seen.point && derived.point;
 	free(seen.point);

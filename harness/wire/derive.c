@@ -143,6 +143,12 @@ static void receive(struct course *course, const struct wire_segment *s, struct 
 	int before = machine->state;
 
 	step->marks |= machine_receive(machine, s, time);
+	if (before == CENSUS_ESTABLISHED && machine->state == CENSUS_CLOSING) { /* unaware */
+		machine->state = CENSUS_FIN_WAIT1;
+		tell(course, !s->from, time, before);
+		before = CENSUS_FIN_WAIT1;
+		machine->state = CENSUS_CLOSING;
+	}
 	tell(course, !s->from, time, before);
 }
 
@@ -158,6 +164,26 @@ static void show_answered(const struct wire_connection *c, size_t answer, struct
 			return;
 		}
 	}
+}
+
+/*
+ * Whether an end sent its FIN before it knew of the other's, by what it acknowledged with it. Then
+ * it had closed when that arrived, even if its own FIN left later: the tap sees a segment before
+ * TCP does, and a host can keep back what it sends.
+ */
+static bool is_unaware(const struct wire_connection *c, int end)
+{
+	const struct wire_segment *fin[2] = {NULL, NULL};
+
+	for (size_t i = 0; i < c->count; i++) {
+		const struct wire_segment *s = &c->segments[i];
+
+		if (s->flags & SEGMENT_FIN && s->sent != WIRE_NEVER && !s->replayed &&
+		    !fin[s->from])
+			fin[s->from] = s;
+	}
+	return fin[end] && fin[!end] && fin[end]->flags & SEGMENT_ACK &&
+	       fin[end]->ack != fin[!end]->seq + fin[!end]->length + 1;
 }
 
 int wire_derive(const struct wire_connection *c, const struct wire_rules *rules,
@@ -185,6 +211,7 @@ int wire_derive(const struct wire_connection *c, const struct wire_rules *rules,
 		course.end[end].state = CENSUS_CLOSED;
 		course.end[end].assassinable =
 		    c->host[end] < 0 || !(rules->rfc1337 & 1u << c->host[end]);
+		course.end[end].unaware = is_unaware(c, end);
 	}
 	for (size_t i = 0; i < count; i++) {
 		const struct wire_segment *s = &c->segments[events[i].segment];

@@ -30,8 +30,9 @@ static void add_change(struct counting *counting, int host, int64_t time, int st
 		l->changes = more;
 		l->change_room = room;
 	}
-	l->changes[l->change_count++] =
-	    (struct wire_change){time, (uint8_t)host, (uint8_t)state, (int8_t)by};
+	l->changes[l->change_count] = (struct wire_change){
+	    time, (uint32_t)l->change_count, (uint8_t)host, (uint8_t)state, (int8_t)by};
+	l->change_count++;
 }
 
 static void moved(void *data, int end, int64_t time, int before, int after)
@@ -148,7 +149,9 @@ static int by_time(const void *one, const void *other)
 {
 	const struct wire_change *a = one, *b = other;
 
-	return a->time < b->time ? -1 : a->time > b->time;
+	if (a->time != b->time)
+		return a->time < b->time ? -1 : 1;
+	return a->order < b->order ? -1 : a->order > b->order;
 }
 
 int wire_ladders_make(struct wire_ladders *ladders)

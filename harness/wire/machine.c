@@ -25,8 +25,8 @@ static void take_fin(struct machine *m, int64_t time)
 	m->rcv_nxt = m->fin_at + 1;
 	switch (m->state) {
 	case CENSUS_SYN_RECEIVED:
-	case CENSUS_ESTABLISHED:
-		m->state = CENSUS_CLOSE_WAIT;
+	case CENSUS_ESTABLISHED: /* if unaware, it has closed, and its FIN is not out yet */
+		m->state = m->unaware ? CENSUS_CLOSING : CENSUS_CLOSE_WAIT;
 		break;
 	case CENSUS_FIN_WAIT1: /* had its FIN been acknowledged, it would be in FIN_WAIT2 */
 		m->state = CENSUS_CLOSING;
@@ -139,14 +139,8 @@ uint8_t machine_send(struct machine *m, const struct wire_segment *s)
 		if (m->fin_heard && !m->fin_taken && s->ack == m->fin_at + 1)
 			advance(m, m->fin_at, s->sent);
 	}
-	if (s->flags & SEGMENT_FIN && !m->fin_sent) {
-		bool unaware = m->state == CENSUS_CLOSE_WAIT && s->flags & SEGMENT_ACK &&
-			       s->ack != m->fin_at + 1;
-
+	if (s->flags & SEGMENT_FIN && !m->fin_sent)
 		send_fin(m);
-		if (unaware) /* sent before the other's FIN was processed */
-			m->state = CENSUS_CLOSING;
-	}
 	return marks;
 }
 

@@ -17,8 +17,9 @@ struct machine {
 	uint32_t rcv_nxt;	  /* the next number that is expected */
 	bool fin_sent, fin_heard; /* fin_heard: it arrived, perhaps before what precedes it */
 	uint32_t fin_end;	  /* the number behind its own FIN */
-	uint32_t fin_at;	  /* the number of the other's FIN */
-	bool fin_taken;		  /* ... and it has been processed */
+	bool unaware;	 /* its FIN, sent or still kept back, does not know of the other's */
+	uint32_t fin_at; /* the number of the other's FIN */
+	bool fin_taken;	 /* ... and it has been processed */
 	bool stamped;
 	uint32_t ts_recent; /* RFC 7323 */
 	struct {

@@ -33,7 +33,7 @@ static const struct option ladder_options[] = {
 void options_help(FILE *out)
 {
 	fputs(
-	    "usage: wire record --host NAME=NETNS:FILE... [--whole 256] [--most 16777216]\n"
+	    "usage: wire record --host NAME=NETNS:FILE... [--whole 1024] [--most 16777216]\n"
 	    "                   [--snap 256] [--group 9]\n"
 	    "       wire ladder [--json] [--census TIMELINE] NAME=FILE... | FILE\n"
 	    "\n"
@@ -42,7 +42,7 @@ void options_help(FILE *out)
 	    "  --host NAME=NETNS:FILE  record this network namespace (a path, or a name in\n"
 	    "                          /run/netns) into FILE\n"
 	    "  --whole N               of the first N connections every packet is kept, of the\n"
-	    "                          others only what has SYN, FIN or RST (256)\n"
+	    "                          others only what has SYN, FIN or RST (1024)\n"
 	    "  --most BYTES            a file grows to so many bytes (16777216)\n"
 	    "  --snap BYTES            of a packet so many bytes are kept (256)\n"
 	    "  --group N               rules of nft that drop log to this NFLOG group (9); what\n"
@@ -169,7 +169,7 @@ int options_parse(struct options *options, int argc, char **argv, struct census_
 	const char *mode = argc > 1 ? argv[1] : "";
 	int option;
 
-	*options = (struct options){.whole = 256, .most = 16 << 20, .snap = 256, .group = 9};
+	*options = (struct options){.whole = 1024, .most = 16 << 20, .snap = 256, .group = 9};
 	options->help = !strcmp(mode, "--help") || !strcmp(mode, "-h");
 	if (options->help)
 		return 0;

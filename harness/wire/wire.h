@@ -185,6 +185,7 @@ struct wire_group {
 /* A change of a host's count of sockets in a state. */
 struct wire_change {
 	int64_t time;
+	uint32_t order; /* of what happened at the same time */
 	uint8_t host, state;
 	int8_t by;
 };
