@@ -185,12 +185,13 @@ class Lab(Expectations):
 
         The packets with which the connections end are recorded, too.
         """
+        if self._closed:
+            return
+        self._closed = True
         with contextlib.ExitStack() as ending:
             ending.callback(remove, self.hosts)
-            if self._recorder and not self._closed:
-                ending.callback(self._recorder.write)
-                ending.callback(self._recorder.stop)
+            if self._recorder:
+                ending.callback(self._recorder.conclude)
             for process in (self._timeline, *self._peers):
                 if process:
                     ending.callback(process.stop)
-        self._closed = True

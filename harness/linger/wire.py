@@ -66,14 +66,14 @@ class Recorder:
         self._said("flushed", self._flushed)
         return json.loads(self._derive())
 
-    def stop(self) -> None:
-        """End the recorder, which writes what is left. Errors: Broken if it had failed."""
+    def conclude(self) -> None:
+        """End the recorder, which writes what is left, and write ladder.json.
+
+        Errors: Broken if it had failed, or no ladder can be made.
+        """
         self._process.stop(patience=10.0)
         if self._process.status:
             raise self._failure()
-
-    def write(self) -> None:
-        """Write ladder.json, after stop(). Errors: Broken."""
         (self._evidence / "ladder.json").write_bytes(self._derive())
 
     def _derive(self) -> bytes:

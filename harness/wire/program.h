@@ -41,6 +41,7 @@ struct tap {
 	uint64_t packets, kept, bytes;
 	uint64_t most;
 	struct wire_choice *choice;
+	int error; /* errno of the first write that failed */
 };
 
 /* Begin to record in the namespace of @host. Returns 0, or -1 with @error. */

@@ -86,7 +86,10 @@ static void keep(u_char *data, const struct pcap_pkthdr *head, const u_char *byt
 		return;
 	tap->kept++;
 	tap->bytes += head->caplen + 16; /* and the head of its record, pcap-savefile(5) */
+	errno = 0;
 	pcap_dump((u_char *)tap->dump, head, bytes);
+	if (errno && !tap->error && ferror(pcap_dump_file(tap->dump)))
+		tap->error = errno; /* pcap_dump() tells nothing */
 }
 
 int tap_drain(struct tap *tap, struct census_error *error)
@@ -99,10 +102,11 @@ int tap_drain(struct tap *tap, struct census_error *error)
 	if (n < 0)
 		return census_fail(error, CENSUS_BROKEN, "cannot record in %s: %s", tap->name,
 				   pcap_geterr(tap->pcap));
-	errno = 0;
-	if (pcap_dump_flush(tap->dump) < 0 || ferror(pcap_dump_file(tap->dump)))
+	if (!tap->error && pcap_dump_flush(tap->dump) < 0)
+		tap->error = errno;
+	if (tap->error)
 		return census_fail(error, CENSUS_BROKEN, "cannot write %s: %s", tap->file,
-				   errno ? strerror(errno) : "short write");
+				   strerror(tap->error));
 	if (tap->log && nflog_drain(tap->log, lost_path(tap->file, path, sizeof(path)), error) < 0)
 		return -1;
 	return total;
