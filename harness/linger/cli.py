@@ -1,4 +1,7 @@
-"""The command line of linger: list, run, prove, test, pairs, claims (`linger census` is build/census)."""
+"""The command line of linger: list, run, prove, test, show, pairs, claims.
+
+`linger census` is build/census.
+"""
 
 from __future__ import annotations
 
@@ -70,6 +73,11 @@ def _parser() -> argparse.ArgumentParser:
     prove.add_argument("names", nargs="*", metavar="NAME", help="a scenario, or: all")
     prove.add_argument("--results", type=_folder, default=RESULTS, metavar="DIR", help="evidence")
     prove.set_defaults(n=None, v=False, repeat=1, keep=False, prove=True, tap=False)
+    shown = command("show", show_run, "show what a run left: the table, the ladders, the packets")
+    shown.add_argument("name", metavar="NAME", help="a scenario")
+    shown.add_argument("--variant", metavar="V", help="only this one")
+    shown.add_argument("--run", type=_folder, metavar="DIR", help="instead of the newest with it")
+    shown.add_argument("--results", type=_folder, default=RESULTS, metavar="DIR", help="evidence")
     test = command("test", run_tests, "run everything: C tests, driver tests, all scenarios")
     test.add_argument("--results", type=_folder, default=RESULTS, metavar="DIR", help="evidence")
     test.add_argument("--tap", action="store_true", help=TAP)
@@ -108,6 +116,13 @@ def check_pairs(options: argparse.Namespace) -> int:
 
     count = pairs.check()
     print(f"{count} pair{'s keep' if count > 1 else ' keeps'} the rules")
+    return 0
+
+
+def show_run(options: argparse.Namespace) -> int:
+    from linger.show import show
+
+    show(options.name, options.results, options.run, options.variant)
     return 0
 
 

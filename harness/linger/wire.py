@@ -10,9 +10,8 @@ import json
 import os
 import subprocess
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any, Mapping, Sequence
 
-from linger import netns
 from linger.census import program
 from linger.errors import Broken, CannotRun, NotHeld
 from linger.host import Host
@@ -33,16 +32,15 @@ class Recorder:
             words += ["--host", f"{name}={host.path}:{evidence / name}.pcap"]
         self._process = Process(words, evidence / "recorder.log")
         self._flushed = 0
-        self._infer = False
 
     def await_ready(self) -> None:
         """Wait until everything is recorded that happens from now on.
 
         Errors: Broken, or CannotRun, with the recorder's own sentence.
         """
-        self._infer = self._said("ready")["losses"] != "logged"
+        logged = self._said("ready")["losses"] == "logged"
         for host in self._hosts.values():
-            host.log_group = None if self._infer else LOG_GROUP
+            host.log_group = LOG_GROUP if logged else None
 
     def _said(self, event: str, times: int = 1) -> dict[str, str]:
         try:
@@ -77,19 +75,21 @@ class Recorder:
         (self._evidence / "ladder.json").write_bytes(self._derive())
 
     def _derive(self) -> bytes:
-        words: list[str | Path] = [program("wire"), "ladder", "--json"]
-        words += ["--census", self._evidence / "timeline.jsonl"]
-        words += ["--recorder", self._process.log]
-        words += ["--infer-losses"] if self._infer else []
-        for name, host in self._hosts.items():
-            with netns.inside(host.path):
-                if Path("/proc/sys/net/ipv4/tcp_rfc1337").read_text().strip() == "1":
-                    words += ["--rfc1337", name]
-        words += [f"{name}={self._evidence / name}.pcap" for name in self._hosts]
-        done = subprocess.run(list(map(str, words)), capture_output=True)
-        if done.returncode:
-            raise Broken(f"no ladder: {done.stderr.decode(errors='replace').strip()}")
-        return done.stdout
+        return tell(self._evidence, list(self._hosts), "--json")
+
+
+def tell(evidence: Path, hosts: Sequence[str], *options: str) -> bytes:
+    """What `wire ladder` says of the packets of hosts, from what a lab left in a directory.
+
+    Errors: Broken with its sentence.
+    """
+    words: list[str | Path] = [program("wire"), "ladder", *options]
+    words += ["--census", evidence / "timeline.jsonl", "--recorder", evidence / "recorder.log"]
+    words += [f"{name}={evidence / name}.pcap" for name in hosts]
+    done = subprocess.run(words, capture_output=True)
+    if done.returncode:
+        raise Broken(f"no ladder: {done.stderr.decode(errors='replace').strip()}")
+    return done.stdout
 
 
 def recording() -> bool:

@@ -73,7 +73,8 @@ static uint64_t signature(const struct wire_connection *c, const struct wire_ste
 				     (uint64_t)steps[i].state[0] << 16 |
 				     (uint64_t)steps[i].state[1] << 8 |
 				     (uint64_t)(s->flags & ~SEGMENT_PSH));
-		hash = mix(hash, s->length > 0);
+		/* Of a RST it matters where its number lies. */
+		hash = mix(hash, s->flags & SEGMENT_RST ? s->seq - c->top[s->from] : s->length > 0);
 	}
 	return mix(mix(hash, ends[0]), ends[1]);
 }

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HOST = 256, WHOLE, MOST, SNAP, GROUP, JSON, CENSUS, RECORDER, RFC1337, INFER };
+enum { HOST = 256, WHOLE, MOST, SNAP, GROUP, JSON, CENSUS, RECORDER, INFER };
 
 static const struct option record_options[] = {
     {"host", required_argument, NULL, HOST},
@@ -24,7 +24,6 @@ static const struct option ladder_options[] = {
     {"json", no_argument, NULL, JSON},
     {"census", required_argument, NULL, CENSUS},
     {"recorder", required_argument, NULL, RECORDER},
-    {"rfc1337", required_argument, NULL, RFC1337},
     {"infer-losses", no_argument, NULL, INFER},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
@@ -58,8 +57,7 @@ void options_help(FILE *out)
 	    "\n"
 	    "  --json                  one JSON object\n"
 	    "  --census TIMELINE       compare with what `census --stream` saw\n"
-	    "  --recorder LOG          what `wire record` said, to know what is missing\n"
-	    "  --rfc1337 NAME          a host where tcp_rfc1337 is 1\n"
+	    "  --recorder LOG          what `wire record` said: what is missing, and sysctls\n"
 	    "  --infer-losses          nothing tells what was dropped on arrival: infer it from\n"
 	    "                          retransmissions (with a single FILE this is always done)\n"
 	    "\n"
@@ -133,11 +131,6 @@ static int parse_option(struct options *options, int option, struct census_error
 		return 0;
 	case RECORDER:
 		options->recorder = optarg;
-		return 0;
-	case RFC1337:
-		if (options->rfc1337_count == WIRE_HOSTS)
-			return census_fail(error, CENSUS_USAGE, "more than %d hosts", WIRE_HOSTS);
-		options->rfc1337[options->rfc1337_count++] = optarg;
 		return 0;
 	case INFER:
 		options->infer = true;

@@ -21,8 +21,6 @@ struct options {
 	uint64_t most;	/* bytes of a file */
 	int snap;	/* bytes of a packet */
 	unsigned group; /* of NFLOG */
-	const char *rfc1337[WIRE_HOSTS];
-	size_t rfc1337_count;
 	const char *census, *recorder;
 	bool json, infer, help, record;
 };
@@ -37,6 +35,7 @@ struct tap {
 	const char *name, *file;
 	pcap_t *pcap;
 	pcap_dumper_t *dump;
+	int rfc1337;	   /* the sysctl tcp_rfc1337 of that namespace; -1: not to be read */
 	struct nflog *log; /* what faults drop; NULL: this kernel cannot tell */
 	uint64_t packets, kept, bytes;
 	uint64_t most;
@@ -50,6 +49,9 @@ int tap_open(struct tap *tap, const struct tapped *host, const struct options *o
 
 /* Write what the kernel has by now. Returns how many packets there were, or -1 with @error. */
 int tap_drain(struct tap *tap, struct census_error *error);
+
+/* Whether TIME_WAIT ignores a RST there (tcp_rfc1337=1). */
+bool tap_rfc1337(const struct tap *tap);
 
 /* Packets that the kernel dropped for want of buffer, before we saw them. */
 uint64_t tap_missed(struct tap *tap);

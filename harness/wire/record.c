@@ -49,9 +49,9 @@ static void tell_all(struct tap *taps, size_t count)
 		const struct nflog *log = taps[i].log;
 
 		say("recorded host=%s packets=%" PRIu64 " kept=%" PRIu64 " missed=%" PRIu64
-		    " lost=%" PRIu64,
+		    " lost=%" PRIu64 " rfc1337=%d",
 		    taps[i].name, taps[i].packets, taps[i].kept, tap_missed(&taps[i]),
-		    log ? nflog_count(log) : 0);
+		    log ? nflog_count(log) : 0, tap_rfc1337(&taps[i]));
 	}
 }
 
@@ -104,21 +104,24 @@ int run_record(const struct options *options, struct census_error *error)
 {
 	struct tap taps[WIRE_HOSTS] = {0};
 	struct wire_choice *choice = wire_choice_new(options->whole);
+	size_t opened = 0;
 	int result = -1;
 
 	if (!choice) {
 		census_fail(error, CENSUS_BROKEN, "out of memory");
 		goto out;
 	}
-	for (size_t i = 0; i < options->hosts; i++) {
-		taps[i].choice = choice;
-		if (tap_open(&taps[i], &options->host[i], options, error) < 0)
+	while (opened < options->hosts) {
+		struct tap *tap = &taps[opened];
+
+		tap->choice = choice;
+		if (tap_open(tap, &options->host[opened++], options, error) < 0)
 			goto out;
 	}
 	result = record(taps, options->hosts, error);
 out:
-	for (size_t i = 0; i < options->hosts; i++)
-		tap_close(&taps[i]);
+	while (opened > 0)
+		tap_close(&taps[--opened]);
 	wire_choice_free(choice);
 	return result < 0 ? (int)error->code : CENSUS_OK;
 }

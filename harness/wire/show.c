@@ -23,28 +23,27 @@ static int name_hosts(const struct options *options, struct wire_ladders *l,
 			 length ? text : "capture");
 		host->path = equals ? equals + 1 : text;
 	}
-	for (size_t i = 0; i < options->rfc1337_count; i++)
-		for (size_t host = 0; host < l->hosts; host++)
-			if (!strcmp(l->host[host].name, options->rfc1337[i]))
-				l->rules.rfc1337 |= 1u << host;
 	l->rules.infer_losses = options->infer || l->hosts == 1;
 	return 0;
 }
 
-/* The last line of each host in what the recorder said: packets seen, kept, missed, lost. */
+/* The last line of each host in what the recorder said, and whether it was told of losses. */
 static int read_recorder(const char *path, struct wire_ladders *l, struct census_error *error)
 {
 	FILE *file = fopen(path, "re");
 	char line[512], name[WIRE_NAME];
 	struct wire_host told;
+	int rfc1337;
 
 	if (!file)
 		return census_fail(error, CENSUS_USAGE, "%s: %s", path, strerror(errno));
 	while (fgets(line, sizeof(line), file)) {
+		l->rules.infer_losses |= strstr(line, " losses=inferred") != NULL;
 		if (sscanf(line,
 			   "ev=recorded host=%63s packets=%" SCNu64 " kept=%" SCNu64
-			   " missed=%" SCNu64 " lost=%" SCNu64,
-			   name, &told.packets, &told.kept, &told.missed, &told.lost) != 5)
+			   " missed=%" SCNu64 " lost=%" SCNu64 " rfc1337=%d",
+			   name, &told.packets, &told.kept, &told.missed, &told.lost,
+			   &rfc1337) != 6)
 			continue;
 		for (size_t i = 0; i < l->hosts; i++)
 			if (!strcmp(l->host[i].name, name)) {
@@ -52,6 +51,8 @@ static int read_recorder(const char *path, struct wire_ladders *l, struct census
 				l->host[i].kept = told.kept;
 				l->host[i].missed = told.missed;
 				l->host[i].lost = told.lost;
+				l->rules.rfc1337 &= ~(1u << i);
+				l->rules.rfc1337 |= (uint32_t) !!rfc1337 << i;
 			}
 	}
 	fclose(file);

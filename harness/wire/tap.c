@@ -3,8 +3,10 @@
 #include "wire/program.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "census/internal.h"
 
@@ -52,6 +54,8 @@ static int open_there(void *data, struct census_error *error)
 		return census_fail(error, CENSUS_BROKEN, "cannot record in %s: %s", tap->name,
 				   pcap_geterr(tap->pcap));
 	tap->log = nflog_open(options->group, options->snap);
+	/* An open sysctl stays with the namespace it was opened in. */
+	tap->rfc1337 = open("/proc/sys/net/ipv4/tcp_rfc1337", O_RDONLY | O_CLOEXEC);
 	return 0;
 }
 
@@ -64,6 +68,7 @@ int tap_open(struct tap *tap, const struct tapped *host, const struct options *o
 	tap->name = host->name;
 	tap->file = host->file;
 	tap->most = options->most;
+	tap->rfc1337 = -1;
 	if (census_in_netns(host->netns, &id, open_there, &opening, error) < 0)
 		return -1;
 	tap->dump = pcap_dump_open(tap->pcap, tap->file);
@@ -119,8 +124,17 @@ uint64_t tap_missed(struct tap *tap)
 	return pcap_stats(tap->pcap, &seen) < 0 ? 0 : seen.ps_drop;
 }
 
+bool tap_rfc1337(const struct tap *tap)
+{
+	char value = '0';
+
+	return pread(tap->rfc1337, &value, 1, 0) == 1 && value == '1';
+}
+
 void tap_close(struct tap *tap)
 {
+	if (tap->rfc1337 >= 0)
+		close(tap->rfc1337);
 	if (tap->dump)
 		pcap_dump_close(tap->dump);
 	nflog_close(tap->log);
