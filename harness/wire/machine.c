@@ -109,6 +109,8 @@ static void send_fin(struct machine *m)
 
 uint8_t machine_send(struct machine *m, const struct wire_segment *s)
 {
+	const bool answers =
+	    (s->flags & (SEGMENT_SYN | SEGMENT_ACK)) == (SEGMENT_SYN | SEGMENT_ACK);
 	const uint32_t end = ends_at(s);
 	uint8_t marks = 0;
 
@@ -118,8 +120,10 @@ uint8_t machine_send(struct machine *m, const struct wire_segment *s)
 	}
 	if (m->opened && is_keepalive(m, s))
 		marks = WIRE_KEEPALIVE;
-	else if (m->opened && end != s->seq && !before(m->snd_nxt, end))
+	else if (m->opened && end != s->seq && !before(m->snd_nxt, end) &&
+		 (m->answered || !answers)) /* the SYN ACK of a simultaneous open is a first */
 		marks = WIRE_RETRANSMISSION;
+	m->answered |= answers;
 	if (!m->opened && !(s->flags & SEGMENT_SYN)) { /* the tap began in the middle */
 		m->opened = true;
 		m->state = CENSUS_ESTABLISHED;

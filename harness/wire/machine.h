@@ -12,6 +12,7 @@ struct machine {
 	int state;		  /* enum census_state */
 	bool opened;		  /* it sent a SYN, or was in the middle when the tap began */
 	bool heard;		  /* rcv_nxt is known */
+	bool answered;		  /* it has sent a SYN ACK */
 	bool assassinable;	  /* tcp_rfc1337 is 0: a RST ends TIME_WAIT */
 	uint32_t snd_nxt;	  /* one more than the highest number sent */
 	uint32_t rcv_nxt;	  /* the next number that is expected */
