@@ -29,7 +29,7 @@ RUN := $(if $(N),-n $(N)) $(if $(VERBOSE),-v) $(if $(KEEP),--keep) $(if $(REPEAT
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps scenarios prove test check pairs bench-census clean help
+.PHONY: all deps scenarios prove test check pairs bench-census bench-wire clean help
 # `make -j deps test` must not build before everything is installed.
 $(if $(filter deps,$(MAKECMDGOALS)),.NOTPARALLEL:)
 
@@ -55,6 +55,9 @@ pairs: $(BUILD)/linger ## check that every pair differs only in its lesson
 
 bench-census: all ## time the census against ss, netstat and /proc/net/tcp
 	@$(BUILD)/sandbox $(BUILD)/python harness/census/bench.py --census $(BUILD)/census
+
+bench-wire: all ## time what recording costs a scenario, and packets becoming ladders
+	@$(BUILD)/python harness/wire/bench.py --build $(BUILD)
 
 clean: ## remove what was built
 	$(Q)rm -rf build
