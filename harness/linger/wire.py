@@ -49,10 +49,11 @@ class Recorder:
             raise self._failure() from None
 
     def _failure(self) -> Exception:
-        """Why the recorder did not do what it should."""
-        cannot = self._process.status == CannotRun.code
-        sentence = f"the packets are not recorded: wire {self._process.ending()}"
-        return (CannotRun if cannot else Broken)(sentence + self._process.tail())
+        """Why the recorder did not do what it should, in its own words if it had any."""
+        words = [line for line in self._process.tail(1).splitlines() if "| wire: " in line]
+        why = words[0].partition("| wire: ")[2] if words else f"wire {self._process.ending(1.0)}"
+        kind = CannotRun if self._process.status == CannotRun.code else Broken
+        return kind(f"the packets are not recorded: {why}")
 
     def ladder(self) -> dict[str, Any]:
         """The ladders of all that has happened so far, as in ladder.json."""

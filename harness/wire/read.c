@@ -114,7 +114,7 @@ int wire_read(struct wire_ladders *ladders, struct census_error *error)
 	while ((source = earliest(sources, count))) {
 		note(ladders, source);
 		if (source->lost)
-			wire_store_lost(&ladders->store, source->host, &source->frame);
+			wire_store_lost(&ladders->store, &source->frame);
 		else if (wire_store_add(&ladders->store, source->host, &source->frame) < 0) {
 			census_fail(error, CENSUS_BROKEN, "out of memory");
 			goto out;

@@ -58,12 +58,16 @@ static int sender(const struct wire_connection *connection, const struct wire_fr
 	return -1;
 }
 
+/* The upper half of a product depends on all bits of its factors. */
 static uint64_t mixed(const struct segment_end *end)
 {
+	const uint64_t odd = 0x9e3779b97f4a7c15u;
 	uint64_t word[2];
 
 	memcpy(word, end->address, 16);
-	return (word[0] ^ word[1] * 3 ^ (uint64_t)end->port << 40) * 0x9e3779b97f4a7c15u;
+	word[0] = (word[0] ^ (uint64_t)end->port << 48) * odd;
+	word[1] = (word[1] ^ word[0] >> 32) * odd;
+	return word[0] ^ word[1];
 }
 
 /* The same for both directions. */
@@ -71,7 +75,7 @@ static struct wire_connection **slot_of(const struct wire_store *store,
 					const struct wire_frame *frame)
 {
 	uint64_t hash = mixed(&frame->from) + mixed(&frame->to);
-	size_t at = (hash ^ hash >> 29) & (store->slots - 1);
+	size_t at = (hash ^ hash >> 32) & (store->slots - 1);
 
 	while (store->slot[at] && sender(store->slot[at], frame) < 0)
 		at = (at + 1) & (store->slots - 1);
@@ -271,7 +275,7 @@ static struct wire_segment *arrived_last(struct wire_connection *c, int from,
  * Whether the host sent a packet again that its TCP had sent before: TCP never uses the number of
  * an IPv4 header again so soon, not even to retransmit. Numbers of 0 tell nothing.
  */
-static bool is_replayed(const struct wire_connection *c, int from, const struct wire_frame *frame)
+static bool is_replayed(const struct wire_connection *c, const struct wire_frame *frame)
 {
 	if (!frame->id)
 		return false;
@@ -286,7 +290,6 @@ static bool is_replayed(const struct wire_connection *c, int from, const struct 
 			if (s->from == end && s->id == frame->id && s->stamp == frame->stamp)
 				return true;
 		}
-		(void)from;
 	}
 	return false;
 }
@@ -317,7 +320,7 @@ static void number(struct wire_connection *c, int from, const struct wire_frame 
 }
 
 /* Once an end takes part in a new connection, the old one of these addresses has none there. */
-static void replace(struct wire_connection *c, int from, const struct wire_frame *frame)
+static void replace(struct wire_connection *c, const struct wire_frame *frame)
 {
 	for (struct wire_connection *old = c->older; old; old = old->older) {
 		int end = sender(old, frame);
@@ -325,14 +328,13 @@ static void replace(struct wire_connection *c, int from, const struct wire_frame
 		if (old->replaced[end] == WIRE_NEVER)
 			old->replaced[end] = frame->time;
 	}
-	(void)from;
 }
 
 static int add_new(struct wire_store *store, struct wire_connection *c, int from, bool sent,
 		   bool arrived, const struct wire_frame *frame)
 {
 	struct wire_segment *s;
-	bool replayed = sent && !arrived && is_replayed(c, from, frame);
+	bool replayed = sent && !arrived && is_replayed(c, frame);
 
 	s = append(store, c);
 	if (!s)
@@ -354,7 +356,7 @@ static int add_new(struct wire_store *store, struct wire_connection *c, int from
 	if (frame->id)
 		c->id[from] = frame->id;
 	if (frame->flags & SEGMENT_SYN)
-		replace(c, from, frame);
+		replace(c, frame);
 	return 0;
 }
 
@@ -386,7 +388,6 @@ int wire_store_add(struct wire_store *store, int host, const struct wire_frame *
 	}
 	if (add_new(store, c, from, false, true, frame) < 0)
 		return -1;
-	c->segments[c->count - 1].twice = false;
 	for (size_t i = c->count - 1; i > 0 && c->count - i < SEARCH; i--)
 		if (is_it(&c->segments[i - 1], from, frame) &&
 		    c->segments[i - 1].sent != WIRE_NEVER)
@@ -394,11 +395,10 @@ int wire_store_add(struct wire_store *store, int host, const struct wire_frame *
 	return 0;
 }
 
-void wire_store_lost(struct wire_store *store, int host, const struct wire_frame *frame)
+void wire_store_lost(struct wire_store *store, const struct wire_frame *frame)
 {
 	struct wire_connection *c;
 
-	(void)host;
 	if (!store->slots)
 		return;
 	for (c = *slot_of(store, frame); c; c = c->older) {

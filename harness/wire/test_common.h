@@ -78,7 +78,7 @@ static inline void tell_store(struct wire_store *store, const struct told *told,
 				continue;
 			assert_int_equal(wire_store_add(store, !client, &frame), 0);
 			if (told[i].lost)
-				wire_store_lost(store, !client, &frame);
+				wire_store_lost(store, &frame);
 		}
 }
 

@@ -96,7 +96,6 @@ struct wire_connection {
 	int family;
 	struct segment_end end[2]; /* by enum wire_end */
 	int host[2];		   /* which tap is at that end, -1: none */
-	bool both[2];		   /* what that end sends and gets is seen at both ends */
 	bool known[2];		   /* isn is that of a SYN; otherwise a guess, or none */
 	bool guessed[2];
 	uint32_t isn[2], top[2];       /* initial, and highest sequence number so far */
@@ -105,7 +104,6 @@ struct wire_connection {
 	size_t count, room;
 	size_t first[2];   /* before it no segment of that end waits to arrive */
 	uint64_t left_out; /* segments in the middle of a long connection */
-	uint32_t pending;  /* left out since the last one that was kept */
 	uint16_t id[2];	   /* of the newest packet that end's TCP sent */
 };
 
@@ -128,7 +126,7 @@ int wire_store_add(struct wire_store *store, int host, const struct wire_frame *
 
 /* A frame that a fault dropped at @host before its TCP saw it; wire_store_add() knows it already.
  */
-void wire_store_lost(struct wire_store *store, int host, const struct wire_frame *frame);
+void wire_store_lost(struct wire_store *store, const struct wire_frame *frame);
 
 /* ---- derive.c: segments to states ---------------------------------------------------------------
  */
@@ -275,7 +273,7 @@ void wire_json(FILE *out, const struct wire_ladders *ladders);
 /* @ascii: no arrows of Unicode. */
 void wire_text(FILE *out, const struct wire_ladders *ladders, bool ascii);
 
-/* "SYN ACK" for a person, with a space between them; the first is separated by @first. */
+/* Names of single bits. */
 const char *wire_flag_name(unsigned bit); /* bit 0..5: FIN SYN RST PSH ACK URG */
 const char *wire_mark_name(unsigned bit); /* bit 0..6 of enum wire_mark */
 
