@@ -4,7 +4,7 @@
  *
  * The census samples, so it sees no state that came and went between two looks; a packet that a
  * host keeps back (linger.faults.hold) is recorded only when it leaves, after the state it made. So
- * while the census has a count, or a little before or after, that many connections must have been
+ * while the census sees a state, or a little before or after, as many connections must have been
  * in the state by their packets, though perhaps not at once; and if the count lasts, the packets
  * must not tell of more all the time. The same holds the other way round for what lasts.
  */
@@ -28,29 +28,42 @@ struct curve {
 	size_t count;
 };
 
-/* Fewest at any time in a span, and how many were in the state in it. */
-static void look(const struct curve *curve, int64_t from, int64_t to, uint64_t *fewest,
-		 uint64_t *passed)
+/* What a curve is at @time: nothing before its first point. */
+static struct point at(const struct curve *curve, int64_t time, size_t *next)
 {
 	size_t low = 0, high = curve->count;
-	uint64_t entered = 0;
 
-	while (low < high) { /* the first point after the beginning */
+	while (low < high) { /* the first point after it */
 		size_t middle = low + (high - low) / 2;
 
-		if (curve->point[middle].time <= from)
+		if (curve->point[middle].time <= time)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	*fewest = *passed = low ? curve->point[low - 1].count : 0;
-	entered = low ? curve->point[low - 1].entered : 0;
-	for (; low < curve->count && curve->point[low].time <= to; low++) {
-		if (curve->point[low].count < *fewest)
-			*fewest = curve->point[low].count;
-		*passed += curve->point[low].entered - entered;
-		entered = curve->point[low].entered;
-	}
+	*next = low;
+	return low ? curve->point[low - 1] : (struct point){.time = time};
+}
+
+/* How many connections were in the state at some time of a span. */
+static uint64_t passed_in(const struct curve *curve, int64_t from, int64_t to)
+{
+	size_t next;
+	struct point first = at(curve, from, &next);
+
+	return first.count + at(curve, to, &next).entered - first.entered;
+}
+
+/* The fewest that were in the state at any time of a span. */
+static uint64_t fewest_in(const struct curve *curve, int64_t from, int64_t to)
+{
+	size_t next;
+	uint64_t fewest = at(curve, from, &next).count;
+
+	for (; next < curve->count && curve->point[next].time <= to; next++)
+		if (curve->point[next].count < fewest)
+			fewest = curve->point[next].count;
+	return fewest;
 }
 
 static void disagree(struct wire_ladders *l, struct wire_disagreement what)
@@ -66,28 +79,40 @@ static void disagree(struct wire_ladders *l, struct wire_disagreement what)
 		l->disagreement[l->disagreements++] = what;
 }
 
+/* When point @i of a curve gives way to the next. */
+static int64_t end_of(const struct wire_ladders *l, const struct curve *curve, size_t i)
+{
+	return i + 1 < curve->count ? curve->point[i + 1].time : l->rules.until;
+}
+
 /* Compare each count of one side with what the other side has about that time. */
 static void check(struct wire_ladders *l, int host, int state, bool by_census,
 		  const struct curve *here, const struct curve *there)
 {
+	size_t last = 0; /* point @i and those behind it up to this one are not 0 */
+
 	for (size_t i = 0; i < here->count; i++) {
 		struct wire_disagreement what = {
 		    .host = host, .state = state, .by_census = by_census};
-		int64_t from = here->point[i].time;
-		int64_t to = i + 1 < here->count ? here->point[i + 1].time : l->rules.until;
-		uint64_t count = here->point[i].count, fewest, passed;
+		int64_t from = here->point[i].time, to = end_of(l, here, i);
+		uint64_t count = here->point[i].count, passed, fewest;
 		bool lasts = to - from >= LASTS;
 
-		look(there, from - SLACK, to + SLACK, &fewest, &passed);
+		last = last > i ? last : i;
+		while (last + 1 < here->count && here->point[last].count &&
+		       here->point[last + 1].count)
+			last++;
 		what.time = from;
 		/* Too few there: what passes quickly only packets tell. */
+		passed = passed_in(there, from - SLACK, end_of(l, here, last) + SLACK);
 		if (passed < (lasts ? count : by_census && count)) {
 			what.count = by_census ? count : passed;
 			what.derived = by_census ? passed : count;
 			disagree(l, what);
 		}
 		/* Too many there, all the time. */
-		if (lasts && fewest > count) {
+		fewest = lasts ? fewest_in(there, from - SLACK, to + SLACK) : 0;
+		if (fewest > count) {
 			what.by_census = !by_census;
 			what.count = by_census ? count : fewest;
 			what.derived = by_census ? fewest : count;

@@ -82,8 +82,7 @@ static void send_reset(struct machine *m, const struct wire_segment *s)
 {
 	switch (m->state) {
 	case CENSUS_SYN_SENT: /* in answer to an ACK of something else; it goes on */
-	case CENSUS_TIME_WAIT:
-	case CENSUS_CLOSED: /* there is no socket */
+	case CENSUS_CLOSED:   /* there is no socket */
 		return;
 	case CENSUS_SYN_RECEIVED: /* a bad ACK gets one, too, with the number it acknowledges */
 		if (s->seq != m->snd_nxt)

@@ -1,0 +1,46 @@
+"""linger show: what a run left, as text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from conftest import Run
+
+
+@pytest.fixture
+def results(run: Run, tmp_path: Path) -> Path:
+    done = run("linger", "run", "closewait-leak", "-n", "5", "--results", tmp_path)
+    assert done.returncode == 0, done.stderr
+    return tmp_path
+
+
+def test_the_newest_run_that_holds_it(run: Run, results: Path) -> None:
+    done = run("linger", "show", "closewait-leak", "--results", results)
+    assert done.returncode == 0, done.stderr
+    for words in ("a server that forgets close()", "CLOSE_WAIT", "buggy: pass", "fixed: pass"):
+        assert words in done.stdout
+    assert done.stdout.count("further connections like this") >= 1
+    packets = [line for line in done.stdout.splitlines() if line.startswith("  packets: ")]
+    assert len(packets) == 2
+    assert all(Path(word).is_file() for line in packets for word in line.split()[1:])
+
+
+def test_one_variant_of_one_run(run: Run, results: Path) -> None:
+    [folder] = results.glob("2*")
+    done = run("linger", "show", "closewait-leak", "--variant", "fixed", "--run", folder)
+    assert "fixed: pass" in done.stdout and "buggy: pass" not in done.stdout
+
+
+def test_what_is_not_there_is_a_sentence(run: Run, results: Path, tmp_path: Path) -> None:
+    [folder] = results.glob("2*")
+    for words, sentence in {
+        ("closewait-leek",): "did you mean closewait-leak?",
+        ("reset-leak",): "reset-leak has not been run; try: make scenario-reset-leak",
+        ("reset-leak", "--run", folder): "holds no run of reset-leak",
+        ("closewait-leak", "--variant", "bugy"): "no variant bugy; it has buggy, fixed",
+    }.items():
+        done = run("linger", "show", *words, "--results", results)
+        assert done.returncode == 2 and done.stdout == ""
+        assert sentence in done.stderr and done.stderr.count("\n") == 1
