@@ -6,17 +6,12 @@
  * Memory is bounded: a long connection loses segments of its middle that only carry data, and
  * connections beyond the most are not looked at. Both are counted.
  */
-#include "wire/wire.h"
+#include "wire/store.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define ENDING (SEGMENT_SYN | SEGMENT_FIN | SEGMENT_RST)
 #define CONNECTIONS 1000000 /* at most */
-#define PLENTY 2000000	    /* segments in memory, from which on connections are kept short */
-#define LONG 4096	    /* segments of a connection */
-#define SHORT 64	    /* ... when there are plenty */
-#define SEARCH 256	    /* segments that are looked at for one that matches */
 #define FAR (1u << 28)	    /* a sequence number so far on is not of this connection */
 
 void wire_store_init(struct wire_store *store, bool one_tap)
@@ -47,7 +42,7 @@ bool wire_is_self(const struct wire_connection *connection)
 }
 
 /* Which end of @connection sent the frame, or -1 if it is of other addresses or ports. */
-static int sender(const struct wire_connection *connection, const struct wire_frame *frame)
+int wire_sender(const struct wire_connection *connection, const struct wire_frame *frame)
 {
 	if (connection->family != frame->family)
 		return -1;
@@ -77,7 +72,7 @@ static struct wire_connection **slot_of(const struct wire_store *store,
 	uint64_t hash = mixed(&frame->from) + mixed(&frame->to);
 	size_t at = (hash ^ hash >> 32) & (store->slots - 1);
 
-	while (store->slot[at] && sender(store->slot[at], frame) < 0)
+	while (store->slot[at] && wire_sender(store->slot[at], frame) < 0)
 		at = (at + 1) & (store->slots - 1);
 	return &store->slot[at];
 }
@@ -164,6 +159,7 @@ static bool only_opened(const struct wire_connection *c)
 static struct wire_connection *find(struct wire_store *store, const struct wire_frame *frame)
 {
 	struct wire_connection *newest, *c;
+	int age = 0;
 	bool opens = (frame->flags & (SEGMENT_SYN | SEGMENT_ACK | SEGMENT_RST)) == SEGMENT_SYN;
 
 	if (grow_table(store) < 0)
@@ -171,127 +167,18 @@ static struct wire_connection *find(struct wire_store *store, const struct wire_
 	newest = *slot_of(store, frame);
 	if (!newest)
 		return begin(store, frame);
-	for (c = newest; c; c = c->older) {
-		int end = sender(c, frame);
+	for (c = newest; c && age < WIRE_AGES; c = c->older, age++) {
+		int end = wire_sender(c, frame);
 
 		if (opens ? c->known[end] && c->isn[end] == frame->seq : fits(c, end, frame))
 			return c;
 	}
 	/* Both ends may open at once: this is the other SYN. */
 	if (opens && frame->way != WIRE_IN &&
-	    !(newest->known[!sender(newest, frame)] && !newest->known[sender(newest, frame)] &&
-	      only_opened(newest)))
+	    !(newest->known[!wire_sender(newest, frame)] &&
+	      !newest->known[wire_sender(newest, frame)] && only_opened(newest)))
 		return begin(store, frame);
 	return newest;
-}
-
-/* Leave out what is in the middle of a connection and only carries data, half of it. */
-static void shorten(struct wire_store *store, struct wire_connection *c, size_t most)
-{
-	size_t head = most / 4, tail = c->count - most / 4, kept = head;
-	uint32_t pending = 0;
-
-	for (size_t i = head; i < c->count; i++) {
-		struct wire_segment *s = &c->segments[i];
-
-		if (i < tail && !(s->flags & ENDING)) {
-			pending += s->before + 1;
-			continue;
-		}
-		s->before += pending;
-		pending = 0;
-		c->segments[kept++] = *s;
-	}
-	c->left_out += c->count - kept;
-	store->segments -= c->count - kept;
-	c->count = kept;
-	c->first[0] = c->first[1] = head < kept ? head : kept;
-}
-
-static struct wire_segment *append(struct wire_store *store, struct wire_connection *c)
-{
-	size_t most = store->segments < PLENTY ? LONG : SHORT;
-
-	if (c->count >= most)
-		shorten(store, c, most);
-	if (c->count == c->room) {
-		size_t room = c->room ? 2 * c->room : 16;
-		struct wire_segment *more = realloc(c->segments, room * sizeof(*more));
-
-		if (!more)
-			return NULL;
-		c->segments = more;
-		c->room = room;
-	}
-	store->segments++;
-	return memset(&c->segments[c->count++], 0, sizeof(struct wire_segment));
-}
-
-/* Whether a segment looks as the frame does. */
-static bool is_it(const struct wire_segment *s, int from, const struct wire_frame *frame)
-{
-	return s->from == from && s->seq == frame->seq && s->ack == frame->ack &&
-	       s->flags == frame->flags && s->length == frame->length && s->id == frame->id &&
-	       s->stamp == frame->stamp;
-}
-
-/* The first segment of @from that looks so and has not yet arrived, or NULL. */
-static struct wire_segment *on_the_way(struct wire_connection *c, int from,
-				       const struct wire_frame *frame)
-{
-	bool waiting = false;
-	size_t looked = 0;
-
-	for (size_t i = c->first[from]; i < c->count && looked < SEARCH; i++) {
-		struct wire_segment *s = &c->segments[i];
-
-		if (s->from != from || s->arrived != WIRE_NEVER) {
-			if (!waiting)
-				c->first[from] = i + 1;
-			continue;
-		}
-		if (is_it(s, from, frame))
-			return s;
-		waiting = true;
-		looked++;
-	}
-	return NULL;
-}
-
-/* The last segment that arrived and looks so, or NULL. */
-static struct wire_segment *arrived_last(struct wire_connection *c, int from,
-					 const struct wire_frame *frame)
-{
-	for (size_t i = c->count; i > 0 && c->count - i < SEARCH; i--) {
-		struct wire_segment *s = &c->segments[i - 1];
-
-		if (s->arrived != WIRE_NEVER && !s->lost && is_it(s, from, frame))
-			return s;
-	}
-	return NULL;
-}
-
-/*
- * Whether the host sent a packet again that its TCP had sent before: TCP never uses the number of
- * an IPv4 header again so soon, not even to retransmit. Numbers of 0 tell nothing.
- */
-static bool is_replayed(const struct wire_connection *c, const struct wire_frame *frame)
-{
-	if (!frame->id)
-		return false;
-	for (; c; c = c->older) {
-		int end = sender(c, frame);
-
-		if (c->id[end] && (int16_t)(frame->id - c->id[end]) > 0 && !c->older)
-			return false;
-		for (size_t i = c->count; i > 0 && c->count - i < SEARCH; i--) {
-			const struct wire_segment *s = &c->segments[i - 1];
-
-			if (s->from == end && s->id == frame->id && s->stamp == frame->stamp)
-				return true;
-		}
-	}
-	return false;
 }
 
 /* Note the numbers of an end: RSTs have those of the other's choice. */
@@ -323,10 +210,11 @@ static void number(struct wire_connection *c, int from, const struct wire_frame 
 static void replace(struct wire_connection *c, const struct wire_frame *frame)
 {
 	for (struct wire_connection *old = c->older; old; old = old->older) {
-		int end = sender(old, frame);
+		int end = wire_sender(old, frame);
 
-		if (old->replaced[end] == WIRE_NEVER)
-			old->replaced[end] = frame->time;
+		if (old->replaced[end] != WIRE_NEVER)
+			return; /* and those before it */
+		old->replaced[end] = frame->time;
 	}
 }
 
@@ -334,9 +222,9 @@ static int add_new(struct wire_store *store, struct wire_connection *c, int from
 		   bool arrived, const struct wire_frame *frame)
 {
 	struct wire_segment *s;
-	bool replayed = sent && !arrived && is_replayed(c, frame);
+	bool replayed = sent && !arrived && segments_replayed(c, frame);
 
-	s = append(store, c);
+	s = segments_append(store, c);
 	if (!s)
 		return -1;
 	s->sent = sent ? frame->time : WIRE_NEVER;
@@ -374,35 +262,33 @@ int wire_store_add(struct wire_store *store, int host, const struct wire_frame *
 	c = find(store, frame);
 	if (!c)
 		return store->ignored > ignored ? 0 : -1;
-	from = sender(c, frame);
+	from = wire_sender(c, frame);
 	if (frame->way != WIRE_IN)
 		c->host[from] = host;
 	if (frame->way != WIRE_OUT)
 		c->host[!from] = host;
 	if (passing || frame->way == WIRE_OUT)
 		return add_new(store, c, from, true, passing, frame);
-	s = on_the_way(c, from, frame);
+	s = segments_on_the_way(c, from, frame);
 	if (s) {
 		s->arrived = frame->time;
 		return 0;
 	}
 	if (add_new(store, c, from, false, true, frame) < 0)
 		return -1;
-	for (size_t i = c->count - 1; i > 0 && c->count - i < SEARCH; i--)
-		if (is_it(&c->segments[i - 1], from, frame) &&
-		    c->segments[i - 1].sent != WIRE_NEVER)
-			c->segments[c->count - 1].twice = true;
+	c->segments[c->count - 1].twice = segments_seen(c, from, frame);
 	return 0;
 }
 
 void wire_store_lost(struct wire_store *store, const struct wire_frame *frame)
 {
 	struct wire_connection *c;
+	int age = 0;
 
 	if (!store->slots)
 		return;
-	for (c = *slot_of(store, frame); c; c = c->older) {
-		struct wire_segment *s = arrived_last(c, sender(c, frame), frame);
+	for (c = *slot_of(store, frame); c && age < WIRE_AGES; c = c->older, age++) {
+		struct wire_segment *s = segments_arrived_last(c, wire_sender(c, frame), frame);
 
 		if (s) {
 			s->lost = true;
