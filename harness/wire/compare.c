@@ -14,7 +14,11 @@
 #include "wire/wire.h"
 
 #define SLACK 100000000 /* ns: a busy machine looks late */
-#define LASTS 200000000 /* ns: from here on a state was surely looked at */
+#define LASTS                                                                                      \
+	200000000 /* ns: from here on a state was surely looked at, if there are FEW sockets */
+#define FEW 200
+#define EACH 1000000 /* ns more for each socket beyond: the census rests longer after a long walk  \
+		      */
 
 /* A host's connections in one state: how many from a time on, and how many had entered it by then.
  */
@@ -79,6 +83,14 @@ static void disagree(struct wire_ladders *l, struct wire_disagreement what)
 		l->disagreement[l->disagreements++] = what;
 }
 
+/* For how long a state must last to be surely seen by the census. */
+static int64_t surely(const struct wire_ladders *l)
+{
+	uint64_t sockets = l->store.connections;
+
+	return LASTS + (sockets > FEW ? (int64_t)(sockets - FEW) * EACH : 0);
+}
+
 /* When point @i of a curve gives way to the next. */
 static int64_t end_of(const struct wire_ladders *l, const struct curve *curve, size_t i)
 {
@@ -96,7 +108,7 @@ static void check(struct wire_ladders *l, int host, int state, bool by_census,
 		    .host = host, .state = state, .by_census = by_census};
 		int64_t from = here->point[i].time, to = end_of(l, here, i);
 		uint64_t count = here->point[i].count, passed, fewest;
-		bool lasts = to - from >= LASTS;
+		bool lasts = to - from >= surely(l);
 
 		last = last > i ? last : i;
 		while (last + 1 < here->count && here->point[last].count &&
