@@ -11,8 +11,10 @@ import subprocess
 from pathlib import Path
 from typing import Any, Callable
 
+import jsonschema
 import pytest
 
+import linger
 from conftest import Run
 from linger import census, faults
 from linger.errors import Broken, NotHeld
@@ -219,6 +221,8 @@ def test_the_ladder_of_an_orderly_close(lab: Lab) -> None:
     lab.reached(client, TIME_WAIT=N)
     lab.close()
     ladder = json.loads((lab.evidence / "ladder.json").read_text())
+    schema = Path(linger.__file__).parent / "schema/ladder.schema.json"
+    jsonschema.validate(ladder, json.loads(schema.read_text()))
     assert ladder["connections"] == N and ladder["groups"][0]["connections"] == N
     assert rungs(ladder)[:3] == [
         "client SYN -> SYN_SENT SYN_RECEIVED",
