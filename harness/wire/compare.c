@@ -14,11 +14,9 @@
 #include "wire/wire.h"
 
 #define SLACK 100000000 /* ns: a busy machine looks late */
-#define LASTS                                                                                      \
-	200000000 /* ns: from here on a state was surely looked at, if there are FEW sockets */
+#define LASTS 200000000 /* ns: from here on a state was surely looked at, if there are FEW */
 #define FEW 200
-#define EACH 1000000 /* ns more for each socket beyond: the census rests longer after a long walk  \
-		      */
+#define EACH 1000000 /* ns more for each socket beyond: after a long walk the census rests */
 
 /* A host's connections in one state: how many from a time on, and how many had entered it by then.
  */
