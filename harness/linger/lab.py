@@ -45,7 +45,7 @@ class Lab(Expectations):
         self.evidence = evidence
         self.tell = tell
         self._peers: list[Peer] = []
-        self._started = time.monotonic()
+        self._began, self._started = time.time(), time.monotonic()
         self.hosts = build(name, entries=max(1024, 8 * connections))
         try:
             self._timeline = self._record()
@@ -141,6 +141,7 @@ class Lab(Expectations):
             if "peak" in row:
                 row["peak"] = max(row["peak"], peaks[row["host"]].get(row["name"], 0))
         return {
+            "began": self._began,
             "seconds": round(time.monotonic() - self._started, 4),
             "struck": self.verdict.struck,
             "expectations": self.verdict.expectations,
