@@ -86,7 +86,7 @@ $(BUILD)/sandbox: harness/sandbox/sandbox
 $(BUILD)/linger: harness/linger.sh Makefile
 	@mkdir -p $(@D)
 	$(Q)for python in python3 /usr/bin/python3; do \
-		found=$$($$python -c 'import sys, jsonschema, pytest, xdist, rich; \
+		found=$$($$python -c 'import sys, jinja2, jsonschema, matplotlib, pytest, xdist, rich; \
 			__import__("tomllib" if sys.version_info >= (3, 11) else "tomli"); \
 			print(sys.executable)' 2>/dev/null) && break; \
 	done; \
