@@ -26,7 +26,7 @@ RUN := $(if $(N),-n $(N)) $(if $(VERBOSE),-v) $(if $(KEEP),--keep) $(if $(REPEAT
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps scenarios prove test check pairs bench-census clean help
+.PHONY: all deps scenarios prove test check report pairs bench-census clean help
 # `make -j deps test` must not build before everything is installed.
 $(if $(filter deps,$(MAKECMDGOALS)),.NOTPARALLEL:)
 
@@ -46,6 +46,9 @@ prove: all ## show that every expectation fails when run against the other varia
 
 test check: all $(UNIT_TESTS) ## run all tests, in parallel (SAN=1 under ASan and UBSan, ARGS='-k name')
 	@$(BUILD)/linger test -- $(ARGS)
+
+report: $(BUILD)/linger ## write the newest run as web pages, and say where
+	@$(BUILD)/linger report
 
 pairs: $(BUILD)/linger ## check that every pair differs only in its lesson
 	@$(BUILD)/linger pairs
