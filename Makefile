@@ -29,7 +29,7 @@ RUN := $(if $(N),-n $(N)) $(if $(VERBOSE),-v) $(if $(KEEP),--keep) $(if $(REPEAT
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps scenarios prove test check pairs bench-census bench-wire clean help
+.PHONY: all deps scenarios prove test check report pairs bench-census bench-wire clean help
 # `make -j deps test` must not build before everything is installed.
 $(if $(filter deps,$(MAKECMDGOALS)),.NOTPARALLEL:)
 
@@ -49,6 +49,9 @@ prove: all ## show that every expectation fails when run against the other varia
 
 test check: all $(UNIT_TESTS) ## run all tests, in parallel (SAN=1 under ASan and UBSan, ARGS='-k name')
 	@$(BUILD)/linger test -- $(ARGS)
+
+report: $(BUILD)/linger ## write the newest run as web pages, and say where
+	@$(BUILD)/linger report
 
 pairs: $(BUILD)/linger ## check that every pair differs only in its lesson
 	@$(BUILD)/linger pairs
@@ -98,7 +101,7 @@ $(BUILD)/sandbox: harness/sandbox/sandbox
 $(BUILD)/linger: harness/linger.sh Makefile
 	@mkdir -p $(@D)
 	$(Q)for python in python3 /usr/bin/python3; do \
-		found=$$($$python -c 'import sys, jsonschema, pytest, xdist, rich; \
+		found=$$($$python -c 'import sys, jinja2, jsonschema, matplotlib, pytest, xdist, rich; \
 			__import__("tomllib" if sys.version_info >= (3, 11) else "tomli"); \
 			print(sys.executable)' 2>/dev/null) && break; \
 	done; \

@@ -10,6 +10,7 @@ import contextlib
 import os
 import resource
 import signal
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -78,6 +79,10 @@ def _parser() -> argparse.ArgumentParser:
     shown.add_argument("--variant", metavar="V", help="only this one")
     shown.add_argument("--run", type=_folder, metavar="DIR", help="instead of the newest with it")
     shown.add_argument("--results", type=_folder, default=RESULTS, metavar="DIR", help="evidence")
+    report = command("report", write_report, "write a run as web pages")
+    report.add_argument("run", nargs="?", metavar="RUN", help="its directory or name; the newest")
+    report.add_argument("--results", type=_folder, default=RESULTS, metavar="DIR", help="evidence")
+    report.add_argument("--open", action="store_true", help="show it, if there is a display")
     test = command("test", run_tests, "run everything: C tests, driver tests, all scenarios")
     test.add_argument("--results", type=_folder, default=RESULTS, metavar="DIR", help="evidence")
     test.add_argument("--tap", action="store_true", help=TAP)
@@ -147,7 +152,8 @@ def run_scenarios(options: argparse.Namespace) -> int:
         console = Console(run, names, options.v, live, cure)
         loop = ForkingLoop(AT_ONCE, console.on_step)
         try:
-            return session.run_pytest(run, arguments, [console, loop, *tap])
+            code = session.run_pytest(run, arguments, [console, loop, *tap])
+            return _report_on(run, code) if len(names) > 1 else code
         finally:
             console.conclude()
 
@@ -173,6 +179,7 @@ def _tap(options: argparse.Namespace, run: Path) -> Iterator[list[object]]:
 
 def run_tests(options: argparse.Namespace) -> int:
     from linger import session
+    from linger.report import collect
 
     _allow_descriptors(100)
     run = session.begin(options.results)
@@ -182,8 +189,40 @@ def run_tests(options: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="linger-") as scratch, _tap(options, run) as tap:
         parallel = ["-p", "xdist.plugin", "-n", str(AT_ONCE), f"--basetemp={scratch}/pytest"]
         code = session.run_pytest(run, [*parallel, *more], tap)
+        if len(collect.scenarios(run)) > 1:
+            code = _report_on(run, code)
+        if (run / "index.html").exists():
+            print(f"report: {run / 'index.html'}")
         print(f"evidence: {run}")
     return code
+
+
+def _report_on(run: Path, code: int) -> int:
+    """Write the report of a run that ended with a code; returns the code it then ends with.
+
+    A run that was interrupted gets none: whoever interrupts does not want to wait.
+    """
+    from linger.report import pages
+
+    if code >= 128:
+        return code
+    try:
+        pages.write(run)
+    except LingerError as error:  # the run's own failure matters more
+        print(f"linger: {error}", file=sys.stderr)
+        return code or error.code
+    return code
+
+
+def write_report(options: argparse.Namespace) -> int:
+    from linger import results
+    from linger.report import pages
+
+    index = pages.write(results.find_run(options.results, options.run))
+    print(index)
+    if options.open and any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY"))):
+        subprocess.run(["xdg-open", index], check=False)
+    return 0
 
 
 def show_claims(options: argparse.Namespace) -> int:

@@ -116,7 +116,9 @@ class Console:
             print_cure(self.names[0])
         failed = len(self.complaints)
         seconds = time.monotonic() - self._started
-        say(f"\nevidence: {results.shortest(self.run)}")
+        page = self.run / "index.html"
+        say(f"\nreport: {results.shortest(page) if page.exists() else 'make report'}")
+        say(f"evidence: {results.shortest(self.run)}")
         say(f"{max(0, self.done - failed)} passed, {failed} failed in {seconds:.1f} s")
 
 
@@ -254,11 +256,10 @@ def print_cure(name: str) -> None:
         _print_answers("What does not help", answers.does_not_help)
     except Broken as missing:  # of a scenario in the making
         say(f"\n  ({missing})")
-    for buggy, fixed in pairs.pairs():
-        if buggy.stem == f"{name.replace('-', '_')}_buggy":
-            say(f"\nthe cure: diff {results.shortest(buggy)} {results.shortest(fixed)}")
-            for line in pairs.lesson(buggy, fixed, context=2)[3:]:
-                say("  " + line.expandtabs(4))
+    if pair := pairs.pair_of(name):
+        say(f"\nthe cure: diff {results.shortest(pair[0])} {results.shortest(pair[1])}")
+        for line in pairs.lesson(*pair, context=2)[3:]:
+            say("  " + line.expandtabs(4))
 
 
 def _print_answers(heading: str, sentences: Sequence[str]) -> None:

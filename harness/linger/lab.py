@@ -47,7 +47,7 @@ class Lab(Expectations):
         self.tell = tell
         self._peers: list[Peer] = []
         self._closed = False
-        self._started = time.monotonic()
+        self._began, self._started = time.time(), time.monotonic()
         self.hosts: dict[str, Host] = {}
         self._recorder: wire.Recorder | None = None
         self._timeline: Process | None = None
@@ -149,6 +149,7 @@ class Lab(Expectations):
             if "peak" in row:
                 row["peak"] = max(row["peak"], peaks[row["host"]].get(row["name"], 0))
         return {
+            "began": self._began,
             "seconds": round(time.monotonic() - self._started, 4),
             "struck": self.verdict.struck,
             "expectations": self.verdict.expectations,

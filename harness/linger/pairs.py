@@ -28,6 +28,12 @@ def pairs(root: Path = ROOT) -> Iterator[tuple[Path, Path]]:
             yield root / folder / f"{stem}_buggy.c", root / folder / f"{stem}_fixed.c"
 
 
+def pair_of(name: str, root: Path = ROOT) -> tuple[Path, Path] | None:
+    """The (buggy, fixed) files of a scenario; None when it has no pair of its own."""
+    stem = f"{name.replace('-', '_')}_buggy"
+    return next((pair for pair in pairs(root) if pair[0].stem == stem), None)
+
+
 def lesson(buggy: Path, fixed: Path, context: int = 3) -> list[str]:
     """The unified diff from the bug to its repair, as `diff -u` shows it."""
     before, after = buggy.read_text().splitlines(), fixed.read_text().splitlines()

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Iterable, Iterator, Mapping
 
 from linger import host, netns
-from linger.errors import CannotRun
+from linger.errors import CannotRun, Usage
 from linger.story import ROOT
 
 SCHEMA = 1  # of result.json and environment.json
@@ -49,11 +49,32 @@ def create_run(results: Path) -> Path:
     return run
 
 
+def write_text(path: Path, content: str) -> None:
+    """Write a file whole or not at all."""
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(content)
+    part.replace(path)
+
+
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write a JSON file whole or not at all."""
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(json.dumps(content, indent=2) + "\n")
-    part.replace(path)
+    write_text(path, json.dumps(content, indent=2) + "\n")
+
+
+def find_run(results: Path, name: str | None = None) -> Path:
+    """The directory of a run: a path, or a name in the folder results; the newest by default.
+
+    Errors: Usage when there is none.
+    """
+    places = [Path(name), results / name] if name else [results / "latest"]
+    for place in places:
+        if any((place / file).exists() for file in ("environment.json", "junit.xml")):
+            return place.resolve()
+        if next(place.glob("*/*/**/result.json"), None):  # it was ended before it could say more
+            return place.resolve()
+    if name:
+        raise Usage(f"no run {name!r}, neither as a directory nor in {results}")
+    raise Usage(f"no run in {results} yet; `linger run` makes one")
 
 
 def read_results(run: Path) -> Iterator[dict[str, Any]]:

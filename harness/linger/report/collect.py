@@ -1,0 +1,230 @@
+"""What a run left, read for its report: results, junit.xml, the environment, ladders, logs.
+
+A run may have been cut off anywhere, so each of its files may be absent.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import xml.etree.ElementTree as ElementTree
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Iterable, Iterator
+
+from linger import story
+from linger.report import timeline
+
+GOOD = ("pass", "told apart")
+UNFINISHED = "the run has no result of it: it ended, or was ended, before"
+MOST_FILES = 100  # of a variant to name
+LONGEST = 20_000  # characters of a message to show
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A test that junit.xml tells as failed; for a scenario its name and labels, else empty."""
+
+    test: str
+    scenario: str
+    labels: tuple[str, ...]
+    message: str
+
+
+@dataclass(frozen=True)
+class Repetition:
+    """One lab: a variant of a scenario, once. `result` is None when the lab left none."""
+
+    folder: Path
+    labels: tuple[str, ...]  # variant, and number if there are several
+    result: dict[str, Any] | None
+    failure: str  # what junit.xml says, or ""
+
+    @property
+    def verdict(self) -> str:
+        """The result's; "broken" when there is none, or when the test failed after it."""
+        if self.result is None or self.failure and self.result["verdict"] in GOOD:
+            return "broken"
+        return self.result["verdict"]
+
+    @property
+    def held(self) -> bool:
+        return self.verdict in GOOD
+
+    @property
+    def message(self) -> str:
+        """Why it did not pass, or ""."""
+        said = self.result and self.result["message"] or self.failure
+        if not said and not self.result:
+            said = UNFINISHED
+        if len(said) > LONGEST:
+            return f"{said[:LONGEST]} ... and {len(said) - LONGEST} characters more"
+        return said
+
+    @cached_property
+    def timeline(self) -> timeline.Timeline | None:
+        result = self.result or {}
+        return timeline.read(
+            self.folder / "timeline.jsonl", result.get("began"), result.get("seconds")
+        )
+
+    @cached_property
+    def ladders(self) -> dict[str, Any] | None:
+        """ladder.json, or None when no ladder was recorded."""
+        return _read_json(self.folder / "ladder.json")
+
+    @cached_property
+    def files(self) -> list[Path]:
+        """What it left, packets first, then what was measured, then the logs."""
+        kinds = (".pcap", ".json", ".jsonl", ".log")
+        files = [path for path in self.folder.iterdir() if path.is_file()]
+        files = [path for path in files if path.suffix in kinds and path.name[0] != "."]
+        return sorted(files, key=lambda path: (kinds.index(path.suffix), path.name))[:MOST_FILES]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """The repetitions of a variant; most often there is one."""
+
+    name: str
+    repetitions: list[Repetition]
+
+    @cached_property
+    def shown(self) -> Repetition:
+        """The one that stands for all: the first that did not pass, or the last."""
+        return next((one for one in self.repetitions if not one.held), self.repetitions[-1])
+
+    @property
+    def passed(self) -> int:
+        return sum(one.held for one in self.repetitions)
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A scenario of the run with all its labs."""
+
+    name: str
+    variants: list[Variant]
+
+    @property
+    def labs(self) -> list[Repetition]:
+        return [one for variant in self.variants for one in variant.repetitions]
+
+    @property
+    def held(self) -> bool:
+        return all(one.held for one in self.labs)
+
+    @property
+    def pair(self) -> bool:
+        """Whether its variants are two programs, not two conditions of one."""
+        return {variant.name for variant in self.variants} <= set(story.PAIR)
+
+    @property
+    def seconds(self) -> float:
+        return max((one.result["seconds"] for one in self.labs if one.result), default=0.0)
+
+
+@dataclass
+class Run:
+    """A run: its scenarios by name, and what else its tests say."""
+
+    path: Path
+    environment: dict[str, Any] | None
+    scenarios: list[Scenario] = field(default_factory=list)
+    tests: int = 0  # of all kinds
+    seconds: float | None = None  # from the first test to the end of the last
+    failures: list[Failure] = field(default_factory=list)  # of tests that left no lab here
+
+    @property
+    def results(self) -> list[dict[str, Any]]:
+        return [one.result for each in self.scenarios for one in each.labs if one.result]
+
+    @property
+    def verdicts(self) -> dict[str, int]:
+        """How many labs ended with each verdict."""
+        count: dict[str, int] = {}
+        for scenario in self.scenarios:
+            for one in scenario.labs:
+                count[one.verdict] = count.get(one.verdict, 0) + 1
+        return count
+
+
+def collect(path: Path) -> Run:
+    """Read the run in a directory. Errors: OSError when it cannot be read."""
+    run = Run(path, _read_json(path / "environment.json"))
+    failures: dict[tuple[str, ...], Failure] = {}
+    for failure in _read_junit(run):
+        if failure.scenario:
+            failures.setdefault((failure.scenario, *failure.labels), failure)
+        else:
+            run.failures.append(failure)
+    for name in scenarios(path):
+        labs = [_repetition(path, lab, failures) for lab in _labs(path / name)]
+        names = dict.fromkeys(lab.labels[0] for lab in labs)
+        same = {name: [lab for lab in labs if lab.labels[0] == name] for name in names}
+        run.scenarios.append(Scenario(name, [Variant(*both) for both in same.items()]))
+    run.failures += failures.values()  # what is left has no directory
+    return run
+
+
+def scenarios(path: Path) -> list[str]:
+    """The names of the scenarios that a run holds, sorted; tests of the harness are none."""
+    known = set(story.names())
+    folders = [folder for folder in path.iterdir() if folder.is_dir()]
+    return sorted(
+        folder.name
+        for folder in folders
+        if folder.name in known and _labs(folder) or any(folder.glob("*/**/result.json"))
+    )
+
+
+def _labs(folder: Path) -> list[Path]:
+    """The directories of the labs of a scenario: its variants, or their repetitions."""
+    labs = []
+    for variant in sorted(path for path in folder.iterdir() if path.is_dir()):
+        repetitions = sorted(p for p in variant.iterdir() if p.is_dir() and p.name.isdecimal())
+        labs += repetitions or [variant]
+    return labs
+
+
+def _repetition(run: Path, folder: Path, failures: dict[tuple[str, ...], Failure]) -> Repetition:
+    scenario, *labels = folder.relative_to(run).parts
+    failure = failures.pop((scenario, *labels), None)
+    result = _read_json(folder / "result.json")
+    return Repetition(folder, tuple(labels), result, failure.message if failure else "")
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    """The content of a JSON file; None when it is absent or was never finished."""
+    try:
+        return json.loads(path.read_text())
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def _read_junit(run: Run) -> Iterator[Failure]:
+    """The failed tests of a run; how many there were, and how long they took, goes to the run."""
+    try:
+        root = ElementTree.parse(run.path / "junit.xml").getroot()
+    except (FileNotFoundError, ElementTree.ParseError):
+        return
+    for suite in root.iter("testsuite"):
+        run.tests += int(suite.get("tests", 0))
+        run.seconds = (run.seconds or 0.0) + float(suite.get("time", 0))
+    for case in root.iter("testcase"):
+        bad = [one for one in case if one.tag in ("failure", "error", "skipped")]
+        if bad:
+            yield _failure(case, bad)
+
+
+def _failure(case: ElementTree.Element, bad: Iterable[ElementTree.Element]) -> Failure:
+    """A failed test. Its name tells which lab was its: one that crashed says nothing else."""
+    name = case.get("name", "")
+    message = "\n".join(one.text or one.get("message", "") for one in bad)
+    test = "::".join(filter(None, (case.get("classname"), name))) or "collection"
+    found = re.fullmatch(r"test_(\w+)\[(?:(\d+)-)?([\w-]+)\]", name)
+    if not found or story.name_of(found[1]) not in story.names():
+        return Failure(test, "", (), message)
+    number = (f"{int(found[2]):04}",) if found[2] else ()
+    return Failure(test, story.name_of(found[1]), (found[3], *number), message)

@@ -1,0 +1,265 @@
+"""The drawing of a ladder: two life lines, and between them the segments in the order of time.
+
+The ladder is one of ladder.json (see results/README.md). Height tells the order of events, not how
+long they are apart: the times stand in the margins, and a long wait is said in words.
+"""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any, Mapping, NamedTuple
+
+from linger.report.palette import colour
+
+Ladder = Mapping[str, Any]
+Segment = Mapping[str, Any]
+
+WIDTH = 440.0
+LINES = {"client": 98.0, "server": 342.0}  # where the life lines are
+LENGTH = LINES["server"] - LINES["client"] - 12  # of an arrow, from left to right
+BAR = 7.0  # the width of a life line, which has the colour of the state
+STEP_SENT, STEP_ARRIVED = 22.0, 11.0  # from one event down to the next
+NOTE, TEXT = 16.0, 11.0  # the height of a remark between segments, and of a line in a margin
+SIZE = 11.0  # of the text
+LETTER = 5.6  # about the width of one, to keep labels apart
+LONG_WAIT = 0.02  # s: from here on a wait is said in words
+MOST_SEGMENTS = 120  # of a ladder: what is beyond stands in ladder.json
+OTHER = {"client": "server", "server": "client"}
+
+
+class Event(NamedTuple):
+    """A segment leaves or arrives; `time` in seconds since the connection began."""
+
+    time: float
+    segment: int
+    arrives: bool  # the last one, so that of one moment a segment leaves before it arrives
+
+
+def draw(ladder: Ladder) -> str:
+    """A ladder as SVG."""
+    return _Drawing(ladder).svg()
+
+
+def label(segment: Segment) -> str:
+    """A segment in words: "FIN ACK seq 6 ack 12"."""
+    words = [*segment["flags"], f"seq {segment['seq']}"]
+    words += [] if segment["ack"] is None else [f"ack {segment['ack']}"]
+    words += [f"len {segment['length']}"] if segment["length"] else []
+    return " ".join(words)
+
+
+def remark(segment: Segment) -> str:
+    """What is special about a segment: "retransmission", or nothing. That it is a reset or was
+    lost, its drawing says."""
+    return ", ".join(mark for mark in segment["marks"] if mark not in ("lost", "reset"))
+
+
+def duration(seconds: float) -> str:
+    """A time as short as it can be told: "41 µs", "12.3 ms", "1.2 s"."""
+    for limit, unit, factor in ((0.001, "µs", 1e6), (1.0, "ms", 1e3)):
+        if abs(seconds) < limit:
+            return f"{seconds * factor:.3g} {unit}" if seconds else "0"
+    return f"{seconds:.4g} s"
+
+
+def sentence(ladder: Ladder) -> str:
+    """What the drawing shows, in words."""
+    segments = ladder["segments"]
+    lost = sum("lost" in segment["marks"] for segment in segments)
+    again = sum("retransmission" in segment["marks"] for segment in segments)
+    resets = sum("RST" in segment["flags"] for segment in segments)
+    counts = [f"{len(segments)} segments"]
+    counts += [f"{lost} lost"] if lost else []
+    counts += [f"{again} sent again"] if again else []
+    counts += [f"{resets} with RST"] if resets else []
+    ends = ladder["ends"]
+    return (
+        f"Ladder of a connection from {_end(ladder, 'client')} to {_end(ladder, 'server')}: "
+        f"{', '.join(counts)}. At its end the client is {ends['client']}, "
+        f"the server {ends['server']}."
+    )
+
+
+def _end(ladder: Ladder, side: str) -> str:
+    end = ladder[side]
+    return f"{end['host'] or side} {end['address']} port {end['port']}"
+
+
+def shown(ladder: Ladder) -> tuple[list[Segment], int]:
+    """The segments to draw, and how many after them are too many."""
+    segments = ladder["segments"]
+    return segments[:MOST_SEGMENTS], max(0, len(segments) - MOST_SEGMENTS)
+
+
+class _Drawing:
+    """The one drawing: where each event is, and what has been drawn so far."""
+
+    def __init__(self, ladder: Ladder) -> None:
+        self.ladder = ladder
+        self.segments, self.beyond = shown(ladder)
+        self.parts: list[str] = []
+        self.y = 34.0  # of the last event
+        self.margin = dict.fromkeys(LINES, 0.0)  # down to where each margin is written on
+        self.state: dict[str, tuple[str, float] | None] = dict.fromkeys(LINES)
+
+    def svg(self) -> str:
+        places = self._place()
+        for number, segment in enumerate(self.segments):
+            self._arrow(segment, *places[number])
+        if self.beyond or self.ladder["omitted"] and not self.segments:
+            self._note(f"{self.beyond or self.ladder['omitted']} segments more")
+        bottom = self.y + 26
+        for side in LINES:
+            self._enter(side, None, bottom - 12)
+        body = self._head() + "".join(self.parts)
+        return (
+            f'<svg xmlns="http://www.w3.org/2000/svg" class="ladder" viewBox="0 0 {WIDTH:g} '
+            f'{bottom:g}" font-family="sans-serif" font-size="{SIZE:g}" role="img" '
+            f'aria-label="{escape(sentence(self.ladder))}">{body}</svg>'
+        )
+
+    def _head(self) -> str:
+        parts = []
+        for side, anchor, x in (("client", "start", 0.0), ("server", "end", WIDTH)):
+            end = self.ladder[side]
+            where = f"{end['address']}:{end['port']}"
+            parts.append(_text(x, 11, end["host"] or side, anchor, "ink", ' font-weight="600"'))
+            parts.append(_text(x, 24, where, anchor, "soft"))
+        return "".join(parts)
+
+    def _place(self) -> list[tuple[float, float]]:
+        """Go through the events in the order of time; returns where each segment leaves and
+        arrives, having written the margins, the states and the waits."""
+        places = [[0.0, 0.0] for _ in self.segments]
+        before = None
+        for event in sorted(self._events()):
+            segment = self.segments[event.segment]
+            leaves = not event.arrives
+            if leaves or segment["sent"] is None:
+                self._remarks(segment, event.time - (event.time if before is None else before))
+            self.y += STEP_SENT if leaves else STEP_ARRIVED
+            places[event.segment][event.arrives] = self.y
+            sender = segment["from"]
+            if leaves:
+                self._margin(sender, duration(event.time), "soft")
+            side = sender if leaves else OTHER[sender]
+            if leaves or "lost" not in segment["marks"]:
+                self._enter(side, segment[side], self.y)
+            if leaves and segment["arrived"] is None:
+                self.y += STEP_ARRIVED
+            before = event.time
+        for place, segment in zip(places, self.segments):
+            if segment["sent"] is None:
+                place[0] = place[1] - STEP_ARRIVED
+            if segment["arrived"] is None:
+                place[1] = place[0] + STEP_ARRIVED
+        return [(leaves, arrives) for leaves, arrives in places]
+
+    def _events(self) -> list[Event]:
+        events = []
+        for number, segment in enumerate(self.segments):
+            sent, arrived = segment["sent"], segment["arrived"]
+            if sent is not None:
+                events.append(Event(sent, number, False))
+            if arrived is not None:  # clocks of captures may differ by less than they resolve
+                events.append(Event(max(arrived, sent or arrived), number, True))
+        return events
+
+    def _remarks(self, segment: Segment, waited: float) -> None:
+        if segment["omitted_before"]:
+            self._note(f"{segment['omitted_before']} segments left out")
+        elif waited >= LONG_WAIT:
+            self._note(f"{duration(waited)} later")
+
+    def _note(self, words: str) -> None:
+        self.y += NOTE
+        middle = sum(LINES.values()) / 2
+        self.parts.append(_text(middle, self.y + 3, f"⋮ {words}", "middle", "soft"))
+
+    def _enter(self, side: str, state: str | None, y: float) -> None:
+        """End the bar of the state that a side was in and begin that of another, or None."""
+        current = self.state[side]
+        if current and current[0] == state:
+            return
+        if current:
+            name, since = current
+            x = LINES[side] - BAR / 2
+            self.parts.insert(
+                0,
+                f'<rect x="{x:g}" y="{since:g}" width="{BAR:g}" height="{y - since:g}" '
+                f'style="fill: {colour(name)}"><title>{escape(name)}</title></rect>',
+            )
+        if state:
+            self._margin(side, state, "ink")
+            self.state[side] = state, y
+
+    def _margin(self, side: str, words: str, ink: str) -> None:
+        """Write beside a life line at the height of the event, or below what stands there."""
+        y = max(self.y + 3, self.margin[side] + TEXT)
+        self.margin[side] = y
+        x, anchor = (LINES[side] - 9, "end") if side == "client" else (LINES[side] + 9, "start")
+        self.parts.append(_text(x, y, words, anchor, ink))
+
+    def _arrow(self, segment: Segment, leaves: float, arrives: float) -> None:
+        """The segment between the life lines, with its label along it."""
+        sender = segment["from"]
+        sign = 1 if sender == "client" else -1
+        begin, end = LINES[sender] + sign * 6, LINES[OTHER[sender]] - sign * 6
+        slope = (arrives - leaves) / (end - begin)
+        marks = segment["marks"]
+        lost = "lost" in marks or segment["arrived"] is None
+        if lost:
+            end -= sign * 52
+        if segment["sent"] is None:
+            begin += sign * 60
+        top, bottom = (leaves + slope * (x - LINES[sender] - sign * 6) for x in (begin, end))
+        ink = "alarm" if "RST" in segment["flags"] else "ink"
+        dash = ' stroke-dasharray="5 3"' if "retransmission" in marks else ""
+        self.parts.append(
+            f'<path d="M{begin:.1f} {top:.1f}L{end:.1f} {bottom:.1f}"{dash} '
+            f'style="stroke: {colour(ink)}; stroke-width: 1.2"/>'
+        )
+        if segment["sent"] is None:  # nobody of ours sent it
+            self.parts.append(
+                f'<circle cx="{begin:.1f}" cy="{top:.1f}" r="3" style="fill: {colour(ink)}"/>'
+            )
+        self.parts.append(_cross(end, bottom) if lost else _head(end, bottom, sign, ink))
+        self._label(segment, sign, slope, leaves, ink)
+
+    def _label(self, segment: Segment, sign: int, slope: float, leaves: float, ink: str) -> None:
+        """Write along the arrow, from its sender on, so that crossing arrows keep theirs apart."""
+        words = label(segment)
+        length = LETTER * len(words)
+        middle = LENGTH / 2
+        if abs(slope) * LENGTH > 2 * STEP_ARRIVED:
+            middle = min(middle, length / 2 + 8)
+        x = LINES[segment["from"]] + sign * (6 + middle)
+        y = leaves + slope * sign * middle - 4
+        more = f' class="halo" transform="rotate({_degrees(slope):.1f} {x:.1f} {y:.1f})"'
+        if length > LENGTH:
+            more += f' font-size="{SIZE * LENGTH / length:.1f}"'
+        self.parts.append(_text(x, y, words, "middle", ink, more))
+        if special := remark(segment):
+            self.parts.append(_text(x, y + 16, special, "middle", "soft", ' class="halo"'))
+
+
+def _degrees(slope: float) -> float:
+    return slope * 57.2958  # the tangent of so small an angle is the angle
+
+
+def _text(x: float, y: float, words: str, anchor: str, ink: str, more: str = "") -> str:
+    return (
+        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{more} '
+        f'style="fill: {colour(ink)}">{escape(words)}</text>'
+    )
+
+
+def _head(x: float, y: float, sign: int, ink: str) -> str:
+    return f'<path d="M{x:.1f} {y:.1f}l{-7 * sign} -3.5v7z" style="fill: {colour(ink)}"/>'
+
+
+def _cross(x: float, y: float) -> str:
+    return (
+        f'<path d="M{x - 5:.1f} {y - 5:.1f}l10 10m0 -10l-10 10" '
+        f'style="stroke: {colour("alarm")}; stroke-width: 2"/>'
+    )

@@ -1,0 +1,167 @@
+"""The pages of a run, written beside its evidence: an index, and a page a scenario.
+
+They are drawn by several processes, since drawing is what takes the time.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import re
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Sequence
+
+import jinja2
+from markupsafe import Markup
+
+from linger import claims, results, story
+from linger.errors import Broken, CannotRun, LingerError
+from linger.report import ladder, palette, plot, words
+from linger.report.collect import Run, Scenario, collect
+
+MOST_REPETITIONS = 500  # to list on a page
+# What has no place in a page, though a program may have said it: controls, halves of a character,
+# and what turns the direction of the text that follows.
+UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+FILTERS = (
+    "href seconds expected moment date owners failures tables shortened verdicts counts bars went "
+    "segments kind"
+).split()
+
+
+def write(path: Path) -> Path:
+    """Write the report of the run in a directory; returns the path of its index.
+
+    Errors: CannotRun when the run cannot be read or the pages cannot be written.
+    """
+    try:
+        book = Book.of(collect(path))
+        shares = os.cpu_count() or 1
+        context = multiprocessing.get_context("fork")  # what is imported and read is there already
+        with ProcessPoolExecutor(shares, context, _open, (book,)) as pool:
+            list(pool.map(_write_page, range(len(book.order))))
+        index = path / "index.html"
+        results.write_text(index, book.index())
+    except BrokenProcessPool as error:
+        raise Broken("a process that drew pages was killed") from error
+    except OSError as error:
+        raise CannotRun(
+            f"cannot write the report of {path}: {error.strerror or error}; "
+            "copy the run to a folder where you may write, and report on that"
+        ) from error
+    return index
+
+
+_book: Book | None = None  # of a worker
+
+
+def _open(book: Book) -> None:
+    global _book
+    _book = book
+
+
+def _write_page(number: int) -> None:
+    assert _book
+    name = _book.order[number].name
+    try:
+        page = _book.page(number)
+    except (LookupError, TypeError, ValueError, jinja2.UndefinedError) as error:
+        raise Broken(f"{name}: evidence that is not as linger writes it ({error!r})") from error
+    results.write_text(_book.run.path / name / "index.html", page)
+
+
+@dataclass(frozen=True)
+class Book:
+    """A run with what is said about it, and the templates that say it."""
+
+    run: Run
+    order: list[Scenario]  # of the pages
+    judged: Sequence[Any]  # claims
+    claims_sentence: str  # why there are none
+    templates: jinja2.Environment
+
+    @classmethod
+    def of(cls, run: Run) -> Book:
+        judged: Sequence[Any] = ()
+        sentence = ""
+        try:
+            judged = claims.judge(run.results)
+        except LingerError as error:
+            sentence = str(error)
+        order = sorted(run.scenarios, key=lambda scenario: (not scenario.pair, scenario.name))
+        return cls(run, order, judged, sentence, _templates())
+
+    def index(self) -> str:
+        """The page of the run."""
+        counted = {name for scenario in self.order for name in words.counts(scenario)}
+        present_in = {scenario.name for scenario in self.order}.intersection
+        pairs = [scenario for scenario in self.order if scenario.pair]
+        kernel = [scenario for scenario in self.order if not scenario.pair]
+        return self._render(
+            "index.html.j2",
+            summary=words.summary(self.run),
+            groups=[
+                ("Programs: a bug and its repair", pairs),
+                ("The kernel: a condition and its control", kernel),
+            ],
+            filters=[name for name in ("failed", *words.FILTERS) if name in counted],
+            judged=self.judged,
+            decided=[claim for claim in self.judged if present_in(claim.scenarios)],
+            claims_sentence=self.claims_sentence,
+        )
+
+    def page(self, number: int) -> str:
+        """The page of a scenario."""
+        scenario = self.order[number]
+        names = [None, *(one.name for one in self.order), None]
+        listed, unlisted = words.repetitions(scenario, MOST_REPETITIONS)
+        return self._render(
+            "scenario.html.j2",
+            scenario=scenario,
+            story=words.tell(scenario.name),
+            answers=_answers(scenario.name),
+            cure=words.cure(scenario.name),
+            proving=any(one.verdict == "told apart" for one in scenario.labs),
+            judged=[claim for claim in self.judged if scenario.name in claim.scenarios],
+            before=names[number],
+            after=names[number + 2],
+            repetitions=listed,
+            unlisted=unlisted,
+        )
+
+    def _render(self, template: str, **values: object) -> str:
+        page = self.templates.get_template(template).render(run=self.run, **values)
+        return UNPRINTABLE.sub("\ufffd", page)
+
+
+def _answers(name: str) -> story.Answers | None:
+    """What helps and what does not; None when nobody has written it."""
+    try:
+        return story.answers(name)
+    except LingerError:
+        return None
+
+
+def _templates() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters.update({name: getattr(words, name) for name in FILTERS})
+    environment.filters.update(
+        labels=results.labels,
+        title_of=lambda name: words.tell(name).title,
+        segment=ladder.label,
+        plot=lambda timeline: Markup(plot.draw(timeline)),
+        ladder=lambda connection: Markup(ladder.draw(connection)),
+    )
+    schemes = {scheme: palette.variables(scheme) for scheme in ("light", "dark")}
+    style = environment.get_template("style.css").render(schemes)
+    environment.globals["style"] = Markup(style)
+    return environment

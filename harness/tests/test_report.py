@@ -1,0 +1,479 @@
+"""The report: pages that stand alone, say what happened, and break on nothing that a run left."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any, Iterator
+from urllib.parse import unquote
+
+import pytest
+
+from conftest import Run, outside
+from linger import results, story
+from linger.census import program
+from linger.errors import Broken
+from linger.report import collect, ladder, pages, palette, plot, timeline, words
+from test_cli import PLANTED, failing
+
+HOSTILE = "</pre><script>alert('x')</script>&amp;\x07\x1b[31m\u202e\"' -->]]>"
+VOID = {"meta", "input", "br", "link", "hr", "img"}
+
+
+class Page(HTMLParser):
+    """A page taken apart; what does not nest or has no place in it is an error."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(convert_charrefs=True)
+        self.path = path
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.text = ""
+        self.source = path.read_text()
+        self.feed(self.source)
+        assert not self.open, f"{path}: never closed: {self.open}"
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert tag not in ("script", "iframe", "object", "embed", "img", "base")
+        assert not [name for name, _ in attrs if name.startswith("on")]
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open and self.open.pop() == tag, f"{self.path}: </{tag}> closes nothing"
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def all(self, *names: str) -> list[dict[str, str | None]]:
+        return [attributes for tag, attributes in self.tags if tag in names]
+
+
+def read(run: Path) -> dict[str, Page]:
+    """The pages of a run by their place in it, each checked for what holds for every page."""
+    found = {str(path.relative_to(run)): Page(path) for path in sorted(run.rglob("index.html"))}
+    for name, page in found.items():
+        assert len(page.source.encode()) <= 1_000_000, name
+        assert_stands_alone(page, run)
+        assert_reads_aloud(page)
+    return found
+
+
+def assert_stands_alone(page: Page, run: Path) -> None:
+    """Nothing is loaded, and each link leads to something that is there."""
+    assert not page.all("link"), "a style sheet from elsewhere"
+    assert not re.search(r"@import|url\((?!#)", page.source)
+    ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
+    assert len(ids) == len(set(ids)), "two elements of one name"
+    for attributes in page.all("a", "use"):
+        target = attributes["href"] or ""
+        assert "://" not in target and not target.startswith(("/", "javascript:", "data:"))
+        file, _, fragment = target.partition("#")
+        assert not fragment or fragment in ids
+        there = (page.path.parent / unquote(file)).resolve()
+        assert there.exists(), f"{page.path}: {target} leads nowhere"
+        assert run.resolve() in (there, *there.parents)
+
+
+def assert_reads_aloud(page: Page) -> None:
+    """Drawings have a sentence, tables a caption and headed columns, and headings skip no level."""
+    for attributes in page.all("svg"):
+        assert attributes["role"] == "img" and len(attributes["aria-label"] or "") > 20
+    tags = [tag for tag, _ in page.tags]
+    assert tags.count("caption") == tags.count("table") and tags.count("main") == 1
+    assert all("scope" in attributes for attributes in page.all("th"))
+    levels = [int(tag[1]) for tag in tags if re.fullmatch("h[1-6]", tag)]
+    assert levels[0] == 1 and all(b <= a + 1 for a, b in zip(levels, levels[1:]))
+    for attributes in page.all("input"):
+        assert attributes["id"] in [label["for"] for label in page.all("label")]
+
+
+def segment(sent: float | None, arrived: float | None, sender: str, flags: str, **more: Any) -> Any:
+    return {
+        "sent": sent, "arrived": arrived, "from": sender, "flags": flags.split(), "seq": 1,
+        "ack": 1 if "ACK" in flags else None, "length": 0, "marks": [], "client": "ESTABLISHED",
+        "server": "ESTABLISHED", "omitted_before": 0, **more,
+    }  # fmt: skip
+
+
+SEGMENTS = [
+    segment(0.0, 0.001, "client", "SYN", client="SYN_SENT", server="SYN_RECEIVED"),
+    segment(0.002, 0.003, "server", "SYN ACK", server="SYN_RECEIVED"),
+    segment(0.004, 0.005, "client", "ACK"),
+    segment(0.006, 0.008, "client", "FIN ACK", client="FIN_WAIT1", server="CLOSING"),
+    segment(0.007, 0.009, "server", "FIN ACK", client="CLOSING", server="FIN_WAIT1"),
+    segment(0.010, 0.011, "client", "ACK", marks=["lost"], client="CLOSING", server="CLOSING"),
+    segment(0.4, 0.41, "client", "FIN ACK", marks=["retransmission"], client="CLOSING",
+            server="TIME_WAIT"),
+    segment(None, 0.5, "client", "PSH ACK", marks=["injected"], length=700, omitted_before=12,
+            client="CLOSING", server="TIME_WAIT"),
+    segment(0.6, None, "server", "RST", marks=["reset", "lost"], client="CLOSING",
+            server="CLOSED"),
+]  # fmt: skip
+
+
+def make_ladder(segments: list[Any], host: str | None = "server") -> dict[str, Any]:
+    return {
+        "client": {"host": "client", "address": "10.0.0.1", "port": 40000},
+        "server": {"host": host, "address": "10.0.0.2", "port": 9000},
+        "began": 1795365880.9,
+        "omitted": 0,
+        "segments": segments,
+        "ends": {"client": "CLOSING", "server": "CLOSED"},
+    }
+
+
+def recording(segments: list[Any]) -> dict[str, Any]:
+    sentence = "the census saw 3 CLOSE_WAIT, the packets tell of none"
+    return {
+        "schema": 1,
+        "hosts": {
+            "server": {"address": "10.0.0.2", "packets": 9, "kept": 8, "missed": 1, "lost": 1}
+        },
+        "connections": 3,
+        "groups": [{"connections": 2, "ladder": make_ladder(segments)}],
+        "states": {},
+        "whole": True,
+        "disagreements": [{"host": "server", "state": "CLOSE_WAIT", "sentence": sentence}],
+    }
+
+
+ENDINGS = {
+    "good": "lab.settled(server, {'CLOSE_WAIT': 3 * (variant == 'buggy')})",
+    "fails": "lab.settled(server, {'CLOSE_WAIT': 99}, within=0.05)",
+    "hostile": f"assert False, {HOSTILE!r}",
+    "guard": "lab.reached(server, ESTABLISHED=77, within=0.05)",
+    "crashes": "import os; os.kill(os.getpid(), 9)",
+}
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict[str, str]]]:
+    """A real run of planted scenarios, one of each ending, and the environment it ran in."""
+    folder = tmp_path_factory.mktemp("report")
+    env = failing(folder, "")
+    (folder / "scenarios/planted.py").unlink()
+    for name, last in ENDINGS.items():
+        body = PLANTED.replace("planted", name).format(last=last)
+        (folder / f"scenarios/{name}.py").write_text(body)
+    done = subprocess.run(
+        [program("linger"), "run", "all"], env=env, capture_output=True, text=True
+    )
+    assert done.returncode == 1, done.stderr
+    run = (folder / "results/latest").resolve()
+    assert f"report: {run}/index.html" in done.stdout, "several scenarios: the run reports itself"
+    yield run, env
+
+
+@pytest.fixture
+def again(ran: tuple[Path, dict[str, str]], tmp_path: Path, monkeypatch: Any) -> Path:
+    """A copy of that run without its report, to be changed and reported on in this process."""
+    monkeypatch.setattr(story, "SCENARIOS", ran[0].parents[1] / "scenarios")
+    copy = tmp_path / "run"
+    shutil.copytree(ran[0], copy)
+    for page in copy.rglob("index.html"):
+        page.unlink()
+    return copy
+
+
+def test_every_page_stands_alone_and_can_be_read_aloud(ran: tuple[Path, dict[str, str]]) -> None:
+    found = read(ran[0])
+    assert set(found) == {"index.html", *(f"{name}/index.html" for name in ENDINGS)}
+    index = found["index.html"].text
+    assert "2 passed, 6 failed, 2 broken" in index
+    assert index.index("What did not pass") < index.index("Programs: a bug and its repair")
+    assert "expected == 99" in index and "ended without a report" in index
+
+
+def test_a_failing_scenario_says_first_why(ran: tuple[Path, dict[str, str]]) -> None:
+    found = read(ran[0])
+    fails = found["fails/index.html"].text
+    assert fails.index("server has CLOSE_WAIT 3, expected == 99") < fails.index("What happens")
+    assert "the fault did not strike" in found["guard/index.html"].text
+    assert "the process of this test ended without a report" in found["crashes/index.html"].text
+    assert "What did not pass" not in found["good/index.html"].text
+    assert not any("Traceback" in page.text for page in found.values())
+
+
+def test_what_programs_say_is_never_markup(ran: tuple[Path, dict[str, str]]) -> None:
+    page = read(ran[0])["hostile/index.html"]  # parsed: a <script> would have been an error
+    assert "</pre><script>alert('x')</script>&amp;" in page.text
+    assert not re.search("[\x00-\x08\x0b-\x1f\u202e]", page.source)
+
+
+def test_the_same_run_gives_the_same_pages(again: Path) -> None:
+    def texts() -> dict[Path, str]:
+        pages.write(again)
+        return {path: path.read_text() for path in again.rglob("index.html")}
+
+    first = texts()
+    assert len(first) == 1 + len(ENDINGS) and first == texts()
+
+
+def test_a_page_shows_counts_over_time_and_ladders(again: Path) -> None:
+    (again / "good/buggy/ladder.json").write_text(json.dumps(recording(SEGMENTS)))
+    (again / "good/buggy/server.pcap").write_bytes(b"")
+    pages.write(again)
+    page = read(again)["good/index.html"]
+    assert "No ladder was recorded." in page.text, "of the fixed variant"
+    assert "the census saw 3 CLOSE_WAIT, the packets tell of none" in page.text
+    assert "2 connections went this way" in page.text and "1 missed by the recorder" in page.text
+    assert "buggy/server.pcap" in [attributes["href"] for attributes in page.all("a")]
+    labels = [attributes["aria-label"] or "" for attributes in page.all("svg")]
+    assert [label[:7] for label in labels] == ["Sockets", "Sockets", "Ladder "]
+    assert "CLOSE_WAIT 3 at the end, peak 3" in labels[0]
+
+
+def test_a_pair_shows_its_lesson(again: Path) -> None:
+    shutil.copytree(again / "good", again / "closewait-leak")  # whose story is not planted here
+    pages.write(again)
+    page = read(again)["closewait-leak/index.html"]
+    assert "This scenario is no longer among the stories." in page.text
+    classes = [attributes.get("class") for attributes in page.all("span")]
+    assert {"out lesson", "in lesson", "in", "hunk", "same"} <= {*classes}
+    lines = words.cure("closewait-leak").lines
+    assert [line.split() for kind, line in lines if kind == "in"] == [["+", "close(fd);"]]
+    assert all("lesson" in kind for kind, line in lines if "LESSON:" in line)
+    assert words.cure("four-way-close") is None
+
+
+def test_repetitions_are_summed_up_and_the_failed_one_is_shown(again: Path) -> None:
+    folder = again / "good/buggy"
+    for number in range(1, 621):
+        target = folder / f"{number:04}"
+        target.mkdir()
+        result = json.loads((folder / "result.json").read_text())
+        if number == 600:
+            result.update(verdict="fail", message="the six hundredth")
+        (target / "result.json").write_text(json.dumps(result))
+    pages.write(again)
+    text = read(again)["good/index.html"].text
+    assert "619 of 620 pass" in text and "the six hundredth" in text
+    assert "and 120 more" in text
+
+
+def test_a_run_that_proves_says_so(again: Path) -> None:
+    file = again / "good/fixed/result.json"
+    result = json.loads(file.read_text())
+    result["verdict"] = "told apart"
+    result["expectations"][0]["held"] = False
+    file.write_text(json.dumps(result))
+    pages.write(again)
+    page = read(again)["good/index.html"]
+    assert "This run proves" in page.text and "TOLD APART" in page.text
+    assert not [one for one in page.all("td") if "off" in (one.get("class") or "")]
+
+
+def test_a_run_that_was_cut_off_is_reported_all_the_same(again: Path) -> None:
+    for name in ("junit.xml", "environment.json"):
+        (again / name).unlink()
+    (again / "good/buggy/result.json").unlink()
+    (again / "good/fixed/timeline.jsonl").write_text('{"time": 1795365880.9, "host": "ser')
+    pages.write(again)
+    found = read(again)
+    assert "the run did not end in order" in found["index.html"].text
+    good = found["good/index.html"].text
+    assert "buggy BROKEN" in good and collect.UNFINISHED in good
+    assert "No timeline was recorded." in good
+
+
+def test_a_failure_behind_the_verdict_counts(again: Path) -> None:
+    """As when a lab cannot be closed: its result says pass, and junit.xml knows better."""
+    case = '<testcase name="test_good[buggy]"><error message="the recorder died"/></testcase>'
+    (again / "junit.xml").write_text(f"<testsuites><testsuite>{case}</testsuite></testsuites>")
+    run = collect.collect(again)
+    good = next(scenario for scenario in run.scenarios if scenario.name == "good")
+    assert [(one.verdict, one.message) for one in good.labs] == [
+        ("broken", "the recorder died"), ("pass", ""),
+    ]  # fmt: skip
+
+
+def test_evidence_of_another_shape_is_one_sentence(again: Path) -> None:
+    file = again / "good/buggy/result.json"
+    file.write_text(file.read_text().replace('"expectations"', '"other"'))
+    with pytest.raises(Broken, match="good"):
+        pages.write(again)
+
+
+SUITE, SECONDS, CORES = 47, 5, 2  # so many scenarios are reported on in that time
+
+
+def test_a_whole_suite_is_reported_on_in_time(again: Path) -> None:
+    """By processor time, which hardly depends on what else the machine does."""
+    for variant in ("buggy", "fixed"):
+        text = json.dumps(recording(8 * SEGMENTS))
+        (again / "good" / variant / "ladder.json").write_text(text)
+    for number in range(SUITE):
+        shutil.copytree(again / "good", again / f"good-{number:02}")
+    words = [program("linger"), "report", again]
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL, env=outside()) as process:
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    assert len(list(again.glob("good-*/index.html"))) == SUITE
+    assert usage.ru_utime + usage.ru_stime <= SECONDS * CORES
+
+
+WRONG = {"no run 'nowhere'": ["nowhere"], "no run in": []}
+
+
+@pytest.mark.parametrize("sentence", WRONG)
+def test_an_unknown_run_is_wrong_usage(run: Run, tmp_path: Path, sentence: str) -> None:
+    done = run("linger", "report", "--results", tmp_path, *WRONG[sentence])
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert sentence in done.stderr
+
+
+def test_a_run_that_cannot_be_written_to(run: Run, again: Path) -> None:
+    script = 'mount --bind "$1" "$1" && mount -o remount,ro,bind "$1" && exec "$2" report "$1"'
+    words = ["sh", "-c", script, "sh", again, program("linger")]
+    done = run("sandbox", *words, env=outside(LINGER_SCENARIOS=str(story.SCENARIOS)))
+    assert done.returncode == 77 and done.stderr.count("\n") == 1, done.stderr
+    assert f"cannot write the report of {again}: Read-only file system" in done.stderr
+
+
+def test_a_single_scenario_is_not_held_up(run: Run, ran: tuple[Path, dict[str, str]]) -> None:
+    done = run("linger", "run", "good", env=ran[1])
+    assert "report: make report" in done.stdout
+    latest = ran[0].parent / "latest"
+    assert not (latest / "index.html").exists()
+    done = run("linger", "report", "--results", ran[0].parent, env=ran[1])
+    assert done.stdout == f"{latest.resolve()}/index.html\n", done.stderr
+    assert set(read(latest.resolve())) == {"index.html", "good/index.html"}
+
+
+def test_linger_needs_no_drawing_until_it_draws() -> None:
+    code = "import sys, linger.cli, linger.console, linger.plugin, linger.report.collect\n"
+    code += "sys.exit('matplotlib' in sys.modules or 'jinja2' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+# The drawings, by themselves.
+
+
+def svg(text: str) -> ElementTree.Element:
+    assert "xlink" not in text and "url(" not in text
+    return ElementTree.fromstring(text)
+
+
+def test_a_drawing_of_a_ladder_tells_each_segment_and_state() -> None:
+    drawn = svg(ladder.draw(make_ladder(SEGMENTS)))
+    texts = ["".join(one.itertext()) for one in drawn.findall(".//{*}text")]
+    for each in SEGMENTS:
+        assert ladder.label(each) in texts and (ladder.remark(each) or "client") in texts
+    for said in ("⋮ 389 ms later", "⋮ 12 segments left out", "CLOSING", "TIME_WAIT", "400 ms"):
+        assert said in texts, (said, texts)
+    bars = ["".join(one.itertext()) for one in drawn.findall(".//{*}rect")]
+    assert bars.count("ESTABLISHED") == 2 and bars.count("CLOSING") == 2
+    paths = [one.attrib for one in drawn.findall(".//{*}path")]
+    assert sum("stroke-dasharray" in one for one in paths) == 1, "one was sent again"
+    assert sum("m0 -10" in one["d"] for one in paths) == 2, "two were lost"
+    alarms = [one for one in paths if palette.colour("alarm") in one["style"]]
+    assert len(alarms) == 2 + 1, "two crosses, and a reset that got nowhere"
+
+
+def test_a_segment_arrives_below_where_it_leaves() -> None:
+    """Also where the clock does not tell the two apart, as on the loopback device."""
+    same = [dict(each, arrived=each["sent"]) for each in SEGMENTS[:3]]
+    places = ladder._Drawing(make_ladder(same))._place()
+    assert all(leaves < arrives for leaves, arrives in places)
+    assert all(one[1] < other[0] for one, other in zip(places, places[1:]))
+
+
+def test_segments_that_cross_are_drawn_in_the_order_of_time() -> None:
+    drawing = ladder._Drawing(make_ladder(SEGMENTS))
+    places = drawing._place()
+    (sent, arrived), (other_sent, other_arrived) = places[3:5]
+    assert sent < other_sent < arrived < other_arrived
+
+
+@pytest.mark.parametrize("count", [0, 1, 5000])
+def test_ladders_of_any_length(count: int) -> None:
+    text = ladder.draw(make_ladder(count * SEGMENTS[2:3], host=None))
+    svg(text)
+    assert len(text) < 200_000
+    assert ("⋮ 4880 segments more" in text) == (count == 5000)
+
+
+def test_a_plot_is_the_same_each_time_and_names_what_it_shows() -> None:
+    samples = [
+        (0.0, "client", {}), (0.1, "client", {"FIN_WAIT2": 100, "LISTEN": 1}),
+        (0.1, "<server> $x_1$", {"CLOSE_WAIT": 100, "LAST_ACK": 1}),
+        (0.5, "client", {"TIME_WAIT": 100}),
+    ]  # fmt: skip
+    seen = timeline.collect(samples, seconds=1.0)
+    text = plot.draw(seen)
+    assert text == plot.draw(seen)
+    texts = ["".join(one.itertext()) for one in svg(text).findall(".//{*}text")]
+    assert {"<server> $x_1$", "CLOSE_WAIT", "TIME_WAIT", "logarithmic", "seconds"} <= {*texts}
+    assert "LISTEN" not in texts
+    assert not re.search("#[0-9a-f]{6}(?![0-9a-f]*\\))", text), "a colour that no scheme can change"
+    assert "CLOSE_WAIT 100 at the end, peak 100" in timeline.sentence(seen)
+
+
+def test_what_comes_after_the_verdict_is_left_out(tmp_path: Path) -> None:
+    file = tmp_path / "timeline.jsonl"
+    lines = [(100.0, {}), (100.1, {"CLOSE_WAIT": 9}), (101.5, {})]
+    rows = [json.dumps({"time": t, "host": "server", "states": s}) for t, s in lines]
+    file.write_text("\n".join(rows))
+    curve = timeline.read(file, began=99.9, seconds=1.0).hosts["server"]["CLOSE_WAIT"]
+    assert curve.last == 9 and curve.steps[-1][0] == 1.0
+    assert timeline.read(file, None, None).hosts["server"]["CLOSE_WAIT"].last == 0
+
+
+def test_a_long_timeline_keeps_its_peaks() -> None:
+    peaks = {500 * n + 3: 1000 + n for n in range(40)}
+    samples = [(n / 1000, "server", {"CLOSE_WAIT": peaks.get(n, n % 7)}) for n in range(20_000)]
+    seen = timeline.collect(samples)
+    counts = [count for _, count in seen.hosts["server"]["CLOSE_WAIT"].steps]
+    assert len(counts) < 5 * timeline.BUCKETS and set(peaks.values()) <= set(counts)
+    assert len(plot.draw(seen)) < 150_000
+
+
+def test_a_line_runs_only_where_something_is() -> None:
+    outline = list(timeline.Curve([(0, 0), (1, 5), (2, 0), (3, 0), (4, 2)]).outline())
+    drawn = [corner for corner in outline if corner[0] == corner[0]]
+    assert drawn == [(1, 0), (1, 5), (2, 5), (2, 0), (4, 0), (4, 2)]
+
+
+def contrast(one: str, other: str) -> float:
+    """The contrast of two colours (WCAG 2.1, "contrast ratio")."""
+
+    def luminance(colour: str) -> float:
+        parts = [int(colour[n : n + 2], 16) / 255 for n in (1, 3, 5)]
+        red, green, blue = (
+            part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+        )
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    darker, lighter = sorted((luminance(one), luminance(other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_colours_can_be_read(scheme: str) -> None:
+    paper = getattr(palette.PAGE["paper"], scheme)
+    for name in ("ink", "soft", "alarm"):
+        assert contrast(getattr(palette.PAGE[name], scheme), paper) >= 4.5, name
+    for name, ink in palette.STATES.items():
+        assert contrast(getattr(ink, scheme), paper) >= 3, name
+    inks = [ink.light for ink in (*palette.PAGE.values(), *palette.STATES.values())]
+    assert len(set(inks)) == len(inks), "plots tell colours apart by their light one"
+    css = results.ROOT / "harness/linger/report/templates/style.css"
+    light, dark = css.read_text().split("@media screen", 1)
+    rules = light if scheme == "light" else dark.split("* {", 1)[0]
+    for name in ("good", "warn", "link"):
+        for ground in ("paper", "wash"):
+            back = paper if ground == "paper" else re.search(r"--wash: (#\w+)", rules)[1]
+            assert contrast(re.search(rf"--{name}: (#\w+)", rules)[1], back) >= 4.5, name
