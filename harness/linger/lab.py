@@ -47,6 +47,7 @@ class Lab(Expectations):
         self.tell = tell
         self._peers: list[Peer] = []
         self._closed = False
+        self._judged: float | None = None  # when, in seconds since 1970
         self._began, self._started = time.time(), time.monotonic()
         self.hosts: dict[str, Host] = {}
         self._recorder: wire.Recorder | None = None
@@ -144,6 +145,7 @@ class Lab(Expectations):
 
     def result(self) -> dict[str, Any]:
         """What was measured, for result.json."""
+        self._judged = time.time()
         peaks = self._peaks()
         for row in self.verdict.expectations:  # the timeline may have seen more, or lag a sample
             if "peak" in row:
@@ -192,7 +194,7 @@ class Lab(Expectations):
         with contextlib.ExitStack() as ending:
             ending.callback(remove, self.hosts)
             if self._recorder:
-                ending.callback(self._recorder.conclude)
+                ending.callback(self._recorder.conclude, self._judged)
             for process in (self._timeline, *self._peers):
                 if process:
                     ending.callback(process.stop)

@@ -57,7 +57,7 @@ def _show_ladders(path: Path, result: dict[str, Any]) -> None:
     if not hosts:
         say("  no packets were recorded")
         return
-    say(wire.tell(path, hosts).decode().rstrip("\n"))
+    say(wire.tell(path, hosts, verdict=result["began"] + result["seconds"]).decode().rstrip("\n"))
     say("  packets: " + " ".join(shortest(path / f"{name}.pcap") for name in hosts))
 
 

@@ -65,27 +65,32 @@ class Recorder:
         self._said("flushed", self._flushed)
         return json.loads(self._derive())
 
-    def conclude(self) -> None:
+    def conclude(self, verdict: float | None = None) -> None:
         """End the recorder, which writes what is left, and write ladder.json.
 
+        verdict: its time in seconds since 1970, if there was one; what is later was the lab's end.
         Errors: Broken if it had failed, or no ladder can be made.
         """
         self._process.stop(patience=10.0)
         if self._process.status:
             raise self._failure()
-        (self._evidence / "ladder.json").write_bytes(self._derive())
+        (self._evidence / "ladder.json").write_bytes(self._derive(verdict))
 
-    def _derive(self) -> bytes:
-        return tell(self._evidence, list(self._hosts), "--json")
+    def _derive(self, verdict: float | None = None) -> bytes:
+        return tell(self._evidence, list(self._hosts), "--json", verdict=verdict)
 
 
-def tell(evidence: Path, hosts: Sequence[str], *options: str) -> bytes:
+def tell(
+    evidence: Path, hosts: Sequence[str], *options: str, verdict: float | None = None
+) -> bytes:
     """What `wire ladder` says of the packets of hosts, from what a lab left in a directory.
 
+    verdict: as for Recorder.conclude().
     Errors: Broken with its sentence.
     """
     words: list[str | Path] = [program("wire"), "ladder", *options]
     words += ["--census", evidence / "timeline.jsonl", "--recorder", evidence / "recorder.log"]
+    words += ["--verdict", f"{verdict:.6f}"] if verdict else []
     words += [f"{name}={evidence / name}.pcap" for name in hosts]
     done = subprocess.run(words, capture_output=True)
     if done.returncode:

@@ -63,6 +63,7 @@ LADDER = {
                 "server": {"host": None, "address": "10.0.0.2", "port": 9000},
                 "began": 1795365880.91,
                 "omitted": 0,
+                "verdict": 0.5,
                 "segments": [
                     {
                         "sent": 0.0, "arrived": None, "from": "client", "flags": ["SYN"], "seq": 0,

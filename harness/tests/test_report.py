@@ -129,6 +129,7 @@ def make_ladder(segments: list[Any], host: str | None = "server") -> dict[str, A
         "server": {"host": host, "address": "10.0.0.2", "port": 9000},
         "began": 1795365880.9,
         "omitted": 0,
+        "verdict": None,
         "segments": segments,
         "ends": {"client": "CLOSING", "server": "CLOSED"},
     }
@@ -223,7 +224,7 @@ def test_the_same_run_gives_the_same_pages(again: Path) -> None:
 
 def test_a_page_shows_counts_over_time_and_ladders(again: Path) -> None:
     (again / "good/buggy/ladder.json").write_text(json.dumps(recording(SEGMENTS)))
-    (again / "good/buggy/server.pcap").write_bytes(b"")
+    (again / "good/fixed/ladder.json").unlink()
     pages.write(again)
     page = read(again)["good/index.html"]
     assert "No ladder was recorded." in page.text, "of the fixed variant"

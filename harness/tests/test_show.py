@@ -33,6 +33,14 @@ def test_one_variant_of_one_run(run: Run, results: Path) -> None:
     assert "fixed: pass" in done.stdout and "buggy: pass" not in done.stdout
 
 
+def test_what_the_verdict_did_not_see_is_told_apart(run: Run, results: Path) -> None:
+    """The leaking server never sends a FIN; only its end, after the verdict, does."""
+    for variant, closes_itself in (("buggy", False), ("fixed", True)):
+        told = run("linger", "show", "closewait-leak", "--variant", variant, "--results", results)
+        before = told.stdout.partition("the verdict;")[0]
+        assert ("LAST_ACK" in before) == closes_itself, told.stdout
+
+
 def test_what_is_not_there_is_a_sentence(run: Run, results: Path, tmp_path: Path) -> None:
     [folder] = results.glob("2*")
     for words, sentence in {

@@ -116,7 +116,9 @@ static void group(FILE *out, const struct wire_ladders *l, const struct wire_gro
 		end(out, l, ladder.connection, WIRE_SERVER);
 		fputs("\"began\":", out);
 		seconds(out, ladder.began);
-		fprintf(out, ",\"omitted\":%" PRIu64 ",\"segments\":[", ladder.omitted);
+		fprintf(out, ",\"omitted\":%" PRIu64 ",", ladder.omitted);
+		since(out, "verdict", l->verdict ? l->verdict : WIRE_NEVER, ladder.began);
+		fputs("\"segments\":[", out);
 		for (size_t i = 0; i < ladder.rungs; i++) {
 			fputs(i ? ",\n" : "\n", out);
 			segment(out, &ladder, i);

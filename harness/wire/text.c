@@ -31,6 +31,12 @@ static void add(char *text, size_t size, const char *format, ...)
 	va_end(arguments);
 }
 
+/* When a segment was first seen. */
+static int64_t moment(const struct wire_segment *s)
+{
+	return s->sent != WIRE_NEVER ? s->sent : s->arrived;
+}
+
 /* "FIN ACK seq 7 ack 7, lost" */
 static void label(const struct wire_connection *c, const struct wire_segment *s,
 		  const struct wire_step *step, char *text, size_t size)
@@ -75,11 +81,9 @@ static void arrow(FILE *out, const char *text, bool to_the_right, bool lost, boo
 	}
 }
 
-static void omitted(FILE *out, uint64_t count)
+/* A line in the middle of the ladder. */
+static void remark(FILE *out, const char *text)
 {
-	char text[64];
-
-	snprintf(text, sizeof(text), "... %" PRIu64 " more ...", count);
 	fprintf(out, "  %*s%s\n", STATE + 1 + TIME + 2 + (ARROW - (int)strlen(text)) / 2, "", text);
 }
 
@@ -88,14 +92,15 @@ static void rung(FILE *out, const struct wire_ladder *ladder, size_t i, bool asc
 	const struct wire_connection *c = ladder->connection;
 	const struct wire_segment *s = &c->segments[ladder->rung[i]];
 	const struct wire_step *step = &ladder->steps[ladder->rung[i]];
-	int64_t time = (s->sent != WIRE_NEVER ? s->sent : s->arrived) - ladder->began;
 	char text[LABEL + 1];
 
-	if (ladder->before[i])
-		omitted(out, ladder->before[i]);
+	if (ladder->before[i]) {
+		snprintf(text, sizeof(text), "... %" PRIu64 " more ...", ladder->before[i]);
+		remark(out, text);
+	}
 	label(c, s, step, text, sizeof(text));
 	fprintf(out, "  %-*s %*.3f ms  ", STATE, census_state_name(step->state[WIRE_CLIENT]),
-		TIME - 3, (double)time / 1e6);
+		TIME - 3, (double)(moment(s) - ladder->began) / 1e6);
 	arrow(out, text, s->from == WIRE_CLIENT, step->marks & WIRE_IS_LOST, ascii);
 	fprintf(out, "  %s\n", census_state_name(step->state[WIRE_SERVER]));
 }
@@ -114,6 +119,15 @@ static void name(const struct wire_ladders *l, const struct wire_connection *c, 
 		 c->end[end].port);
 }
 
+/* Whether the verdict fell before this rung and not before the one above it. */
+static bool judged_before(const struct wire_ladders *l, const struct wire_ladder *ladder, size_t i)
+{
+	const struct wire_segment *segments = ladder->connection->segments;
+
+	return l->verdict && moment(&segments[ladder->rung[i]]) > l->verdict &&
+	       (i == 0 || moment(&segments[ladder->rung[i - 1]]) <= l->verdict);
+}
+
 static void show(FILE *out, const struct wire_ladders *l, const struct wire_ladder *ladder,
 		 bool ascii)
 {
@@ -127,8 +141,11 @@ static void show(FILE *out, const struct wire_ladders *l, const struct wire_ladd
 	if (width + (int)strlen(client) + (int)strlen(server) > 97)
 		width = 97 - (int)strlen(client) - (int)strlen(server);
 	fprintf(out, "  %s%*s%s\n", client, width > 2 ? width : 2, "", server);
-	for (size_t i = 0; i < ladder->rungs; i++)
+	for (size_t i = 0; i < ladder->rungs; i++) {
+		if (judged_before(l, ladder, i))
+			remark(out, "the verdict; then all processes were ended");
 		rung(out, ladder, i, ascii);
+	}
 	fprintf(out, "  at the end: %s, %s\n", census_state_name(ladder->ends[WIRE_CLIENT]),
 		census_state_name(ladder->ends[WIRE_SERVER]));
 }

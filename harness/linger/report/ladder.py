@@ -131,10 +131,13 @@ class _Drawing:
         """Go through the events in the order of time; returns where each segment leaves and
         arrives, having written the margins, the states and the waits."""
         places = [[0.0, 0.0] for _ in self.segments]
-        before = None
+        before, verdict = None, self.ladder["verdict"]
         for event in sorted(self._events()):
             segment = self.segments[event.segment]
             leaves = not event.arrives
+            if verdict is not None and event.time > verdict:
+                self._note("the verdict; then all processes were ended")
+                verdict = None
             if leaves or segment["sent"] is None:
                 self._remarks(segment, event.time - (event.time if before is None else before))
             self.y += STEP_SENT if leaves else STEP_ARRIVED
