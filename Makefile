@@ -29,7 +29,7 @@ RUN := $(if $(N),-n $(N)) $(if $(VERBOSE),-v) $(if $(KEEP),--keep) $(if $(REPEAT
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps scenarios prove test check pairs bench-census bench-scale fuzz fuzz-targets fuzz-figures valgrind \
+.PHONY: all deps scenarios prove test check pairs bench bench-census bench-sampling bench-scale fuzz fuzz-targets fuzz-figures valgrind \
 	clean help
 # `make -j deps test` must not build before everything is installed.
 $(if $(filter deps,$(MAKECMDGOALS)),.NOTPARALLEL:)
@@ -57,9 +57,17 @@ pairs: $(BUILD)/linger ## check that every pair differs only in its lesson
 bench-census: all ## time the census against ss, netstat and /proc/net/tcp
 	@$(BUILD)/sandbox $(BUILD)/python harness/census/bench.py --census $(BUILD)/census
 
+in_sandbox = $(BUILD)/sandbox env LINGER_BUILD=$(abspath $(BUILD)) PYTHONPATH=harness $(BUILD)/python
+
+bench: all bench-census ## time a run by parts, warm and cold, and the suite against its longest test
+	@$(in_sandbox) harness/bench/parts.py --suite
+
+bench-sampling: all ## what a sampler of 5 ms and of 1 ms misses (TRACEFS=1 as root: and the kernel's account)
+	@$(in_sandbox) harness/bench/sampling.py $(if $(TRACEFS),--tracefs)
+
 bench-scale: all ## CLOSE_WAIT and TIME_WAIT up to a million: time, memory (SIZES=1000,10000,100000,1000000)
-	@$(BUILD)/sandbox env LINGER_BUILD=$(abspath $(BUILD)) PYTHONPATH=harness $(BUILD)/python \
-		harness/bench/scale.py --results $(or $(RESULTS),results) $(if $(SIZES),--sizes $(SIZES))
+	@$(in_sandbox) harness/bench/scale.py --results $(or $(RESULTS),results) \
+		$(if $(SIZES),--sizes $(SIZES))
 
 fuzz: $(FUZZED) ## look for what breaks a parser (TARGET=expression SECONDS=60; all of them: TARGET unset)
 	@harness/fuzz/run $(BUILD)/fuzz $(or $(SECONDS),60) $(or $(TARGET),$(notdir $(FUZZED)))
