@@ -14,8 +14,6 @@ Q := $(if $(V),,@)
 programs = $(patsubst %.c,$(BUILD)/%,$(wildcard $(1)/*.c))
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
-fuzzed = $(patsubst %.c,$(BUILD)/obj/fuzz/%.o,$(1))
-
 PEERS := $(call programs,servers) $(call programs,clients)
 # A component is a folder of harness/: its library, what tests the library, and a program of its name.
 library = $(filter-out $(addprefix harness/$(1)/,main.c test_%.c bench_%.c),$(wildcard harness/$(1)/*.c))
@@ -23,14 +21,12 @@ unit_tests = $(patsubst harness/$(1)/%.c,$(BUILD)/tests/$(1)_%,$(wildcard harnes
 CENSUS := $(call library,census)
 SEGMENT := $(call library,segment)
 UNIT_TESTS := $(call unit_tests,census) $(call unit_tests,segment)
-FUZZED := $(patsubst harness/fuzz/fuzz_%.c,$(BUILD)/fuzz/%,$(wildcard harness/fuzz/fuzz_*.c))
 PROGRAMS := $(addprefix $(BUILD)/,sandbox sandbox-init census segment linger)
 RUN := $(if $(N),-n $(N)) $(if $(VERBOSE),-v) $(if $(KEEP),--keep) $(if $(REPEAT),--repeat $(REPEAT))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps scenarios prove test check pairs bench bench-census bench-sampling bench-scale fuzz fuzz-targets fuzz-figures valgrind \
-	clean help
+.PHONY: all deps scenarios prove test check pairs bench-census clean help
 # `make -j deps test` must not build before everything is installed.
 $(if $(filter deps,$(MAKECMDGOALS)),.NOTPARALLEL:)
 
@@ -48,7 +44,7 @@ scenarios: all ## run every scenario
 prove: all ## show that every expectation fails when run against the other variant
 	@$(BUILD)/linger prove all
 
-test check: all $(UNIT_TESTS) $(FUZZED) ## run all tests, in parallel (SAN=1 under ASan and UBSan, ARGS='-k name')
+test check: all $(UNIT_TESTS) ## run all tests, in parallel (SAN=1 under ASan and UBSan, ARGS='-k name')
 	@$(BUILD)/linger test -- $(ARGS)
 
 pairs: $(BUILD)/linger ## check that every pair differs only in its lesson
@@ -56,31 +52,6 @@ pairs: $(BUILD)/linger ## check that every pair differs only in its lesson
 
 bench-census: all ## time the census against ss, netstat and /proc/net/tcp
 	@$(BUILD)/sandbox $(BUILD)/python harness/census/bench.py --census $(BUILD)/census
-
-in_sandbox = $(BUILD)/sandbox env LINGER_BUILD=$(abspath $(BUILD)) PYTHONPATH=harness $(BUILD)/python
-
-bench: all bench-census ## time a run by parts, warm and cold, and the suite against its longest test
-	@$(in_sandbox) harness/bench/parts.py --suite
-
-bench-sampling: all ## what a sampler of 5 ms and of 1 ms misses (TRACEFS=1 as root: and the kernel's account)
-	@$(in_sandbox) harness/bench/sampling.py $(if $(TRACEFS),--tracefs)
-
-bench-scale: all ## CLOSE_WAIT and TIME_WAIT up to a million: time, memory (SIZES=1000,10000,100000,1000000)
-	@$(in_sandbox) harness/bench/scale.py --results $(or $(RESULTS),results) \
-		$(if $(SIZES),--sizes $(SIZES))
-
-fuzz: $(FUZZED) ## look for what breaks a parser (TARGET=expression SECONDS=60; all of them: TARGET unset)
-	@harness/fuzz/run $(BUILD)/fuzz $(or $(SECONDS),60) $(or $(TARGET),$(notdir $(FUZZED)))
-
-fuzz-figures: $(FUZZED) ## executions and coverage of each fuzz target (SECONDS=10)
-	@$(MAKE) --no-print-directory BUILD=build/coverage fuzz-targets \
-		FUZZ_CC='clang -fprofile-instr-generate -fcoverage-mapping'
-	@harness/fuzz/figures $(BUILD)/fuzz build/coverage/fuzz $(or $(SECONDS),10)
-
-fuzz-targets: $(FUZZED)
-
-valgrind: all ## run the fixed programs under valgrind: no error, lost byte or leaked descriptor
-	@$(BUILD)/sandbox $(BUILD)/python harness/valgrind/run.py $(BUILD)
 
 clean: ## remove what was built
 	$(Q)rm -rf build
@@ -105,23 +76,6 @@ $(BUILD)/segment: $(call objects,harness/segment/main.c $(SEGMENT) $(wildcard ha
 $(BUILD)/tests/segment_%: $(BUILD)/obj/harness/segment/%.o $(call objects,$(SEGMENT))
 	$(link) -lcmocka
 
-# The parsers and who attacks them, all made by the compiler that harness/fuzz/compiler finds.
-$(BUILD)/fuzz/compiler: harness/fuzz/compiler
-	@mkdir -p $(@D)
-	$(Q)$(if $(FUZZ_CC),echo,harness/fuzz/compiler) '$(or $(FUZZ_CC),$(CC))' > $@
-
-$(FUZZED): $(BUILD)/fuzz/%: $(call fuzzed,harness/fuzz/fuzz_%.c harness/fuzz/main.c) \
-		$(BUILD)/fuzz/parsers.a
-	$(Q)$$(cat $(BUILD)/fuzz/compiler) $(LDFLAGS) -o $@ $^ -lmnl -lm
-
-$(BUILD)/fuzz/parsers.a: $(call fuzzed,$(CENSUS) $(SEGMENT) harness/common/endpoint.c \
-		harness/common/events.c)
-	$(Q)ar rcs $@ $^
-
-$(BUILD)/obj/fuzz/%.o: %.c $(BUILD)/fuzz/compiler
-	@mkdir -p $(@D)
-	$(Q)$$(cat $(BUILD)/fuzz/compiler) $(ALL_CFLAGS) -c -o $@ $<
-
 $(BUILD)/sandbox-init: $(call objects,harness/sandbox/init.c harness/common/descriptors.c)
 	$(link)
 
@@ -140,6 +94,8 @@ $(BUILD)/linger: harness/linger.sh Makefile
 		exit 77; }; \
 	ln -sf "$$found" $(BUILD)/python
 	$(Q)install $< $@
+
+include $(wildcard harness/*/*.mk)
 
 link = @mkdir -p $(@D); $(if $(Q),echo "  LD  $@";) $(CC) $(LDFLAGS) -o $@ $^
 $(BUILD)/obj/%.o: %.c
