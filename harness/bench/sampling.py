@@ -9,8 +9,7 @@ every 5 ms and another every 1 ms. For each host and state, medians over the rou
     entered   connections that entered the state, by the packets (`wire ladder`)
     kernel    the same by the kernel's tracepoint sock:inet_sock_set_state, with --tracefs: root
               only, and the one thing here that is not private to the sandbox (a tracefs instance,
-              removed at the end). The kernel has no such event for TIME_WAIT, nor for the host of
-              a SYN_RECEIVED before the handshake is complete.
+              removed at the end). The kernel has no such event for TIME_WAIT.
     seen      the sum of all increases of the count between two samples: what a sampler can know
 
 The packets' column needs every connection in a ladder; "of so many" is said when groups were cut.
