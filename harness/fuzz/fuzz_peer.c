@@ -42,6 +42,14 @@ static _Noreturn void leave(int status)
 #include "../../clients/peer.c"
 #undef main
 
+static void check_word(const char *word)
+{
+	const char *number = strchr(word, ':');
+
+	if (number && strncmp(word, "send:", 5))
+		MUST(number[1] && strspn(number + 1, "0123456789") == strlen(number + 1));
+}
+
 static void check_options(void)
 {
 	MUST(o.connections <= 10 * 1000 * 1000);
@@ -84,9 +92,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 		int first = understand(count, words);
 
 		check_options();
-		for (int i = first; i < count; i++)
+		for (int i = first; i < count; i++) {
+			check_word(words[i]);
 			if (!strncmp(words[i], "send:", 5))
 				check_sent(words[i] + 5);
+		}
 	} else {
 		MUST(status == EXIT_SUCCESS || status == 2);
 		MUST(sentence[0] || optopt); /* getopt(3) says it itself, unless opterr is 0 */

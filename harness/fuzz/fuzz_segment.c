@@ -32,6 +32,20 @@ static bool same(const struct segment *one, const struct segment *other)
 	       one->payload == other->payload && one->length == other->length;
 }
 
+/* RFC 1071 by the letter: the sum of 16-bit words, with those of the pseudo header, is all ones. */
+static bool sums_up(const uint8_t *packet, const struct segment *segment)
+{
+	size_t address = segment->family == AF_INET ? 4 : 16;
+	uint64_t sum = 6 + (segment->length - segment->tcp); /* IPPROTO_TCP, and the TCP length */
+
+	for (size_t i = 0; i < address; i++)
+		sum += (uint64_t)(segment->from.address[i] + segment->to.address[i])
+		       << (i % 2 ? 0 : 8);
+	for (size_t i = segment->tcp; i < segment->length; i++)
+		sum += (uint64_t)packet[i] << ((i - segment->tcp) % 2 ? 0 : 8);
+	return sum % 0xffff == 0;
+}
+
 static void check_flags(uint8_t flags)
 {
 	char text[SEGMENT_TEXT];
@@ -52,11 +66,11 @@ static void check_packet(const uint8_t *bytes, size_t length, struct segment_fil
 		MUST(segment.length <= length);
 		check_flags(segment.flags);
 		filter.family = segment.family;
-		filter.server = segment.to;
+		filter.server = filter.way == SEGMENT_FROM_SERVER ? segment.from : segment.to;
 		if (segment_matches(packet, &segment, &filter) && length <= segment.length + 46)
 			MUST(passes(&filter, packet, length));
 		segment_complete(packet, &segment);
-		MUST(segment_intact(packet, &segment));
+		MUST(segment_intact(packet, &segment) && sums_up(packet, &segment));
 		segment_apply(packet, &segment, edit);
 		MUST(segment_intact(packet, &segment));
 		MUST(segment_parse(packet, length, &again) == 0 && same(&segment, &again));
