@@ -139,7 +139,9 @@ def show(rounds: List[Dict[str, Counts]]) -> None:
 
     kernel = "kernel" in rounds[0]
     print(
-        "host    state         entered" + "   kernel" * kernel + "      seen at 5 ms      at 1 ms"
+        "host    state         entered"
+        + ("   kernel" if kernel else "")
+        + "      seen at 5 ms      at 1 ms"
     )
     sums: Counter = Counter()
     for host in ("client", "server"):
@@ -150,7 +152,9 @@ def show(rounds: List[Dict[str, Counts]]) -> None:
                 continue
             values = {period: min(truth, median(period, key)) for period in PERIODS}
             sums.update(values, truth=truth)
-            line = f"{host:7} {state:12} {truth:8}" + f"{median('kernel', key):9}" * kernel
+            line = f"{host:7} {state:12} {truth:8}" + (
+                f"{median('kernel', key):9}" if kernel else ""
+            )
             print(line + "".join(f"{v:8} {1 - v / truth:5.0%} missed" for v in values.values()))
     missed = ", ".join(f"{1 - sums[p] / sums['truth']:.0%} at {p}" for p in PERIODS)
     print(f"missed of all {sums['truth']} changes: {missed}")
