@@ -110,6 +110,8 @@ $(BUILD)/linger: harness/linger.sh Makefile
 	ln -sf "$$found" $(BUILD)/python
 	$(Q)install $< $@
 
+include $(wildcard harness/*/*.mk)
+
 link = @mkdir -p $(@D); $(if $(Q),echo "  LD  $@";) $(CC) $(LDFLAGS) -o $@ $^
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)

@@ -30,8 +30,10 @@
  * An error on a connection is an event, and the other connections go on; after it the connection
  * takes part in closing only. Ends with status 1 if `connect` or `hello` failed anywhere.
  */
+#include <ctype.h>
 #include <err.h>
 #include <errno.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -135,10 +137,15 @@ static long receive(struct connection *c, size_t length)
 
 static long do_send(struct connection *c, const char *argument)
 {
-	char line[512];
-	int length = snprintf(line, sizeof(line), "%s\n", argument);
+	char *line;
+	int length = asprintf(&line, "%s\n", argument); /* as one segment, if it fits */
+	long result;
 
-	return send_all(c->fd, line, length);
+	if (length < 0)
+		err(1, "asprintf");
+	result = send_all(c->fd, line, length);
+	free(line);
+	return result;
 }
 
 static long do_recv(struct connection *c, const char *argument)
@@ -241,25 +248,19 @@ static long do_over(struct connection *c, const char *argument)
 
 static const struct action {
 	const char *name;
-	bool takes_argument;
+	enum { NOTHING, TEXT, PORT, BYTES } takes; /* what stands behind the colon */
 	bool on_failed; /* also done on a connection that failed before */
-	action_fn *act;
+	action_fn *act; /* NULL: done once, by main() */
 } actions[] = {
-    {"accept", false, false, do_accept},
-    {"bind", true, false, do_bind},
-    {"rebind", true, false, do_rebind},
-    {"connect", false, false, do_connect},
-    {"hello", false, false, do_hello},
-    {"send", true, false, do_send},
-    {"fill", true, false, do_fill},
-    {"recv", true, false, do_recv},
-    {"drain", false, false, do_drain},
-    {"half", false, false, do_half},
-    {"fin", false, true, do_fin},
-    {"rst", false, true, do_rst},
-    {"keepalive", false, false, do_keepalive},
-    {"over", false, false, do_over},
-    {"linger", false, false, do_linger},
+    {"listen", NOTHING, false, NULL},	     {"await", NOTHING, false, NULL},
+    {"stay", NOTHING, false, NULL},	     {"accept", NOTHING, false, do_accept},
+    {"bind", PORT, false, do_bind},	     {"rebind", PORT, false, do_rebind},
+    {"connect", NOTHING, false, do_connect}, {"hello", NOTHING, false, do_hello},
+    {"send", TEXT, false, do_send},	     {"fill", BYTES, false, do_fill},
+    {"recv", BYTES, false, do_recv},	     {"drain", NOTHING, false, do_drain},
+    {"half", NOTHING, false, do_half},	     {"fin", NOTHING, true, do_fin},
+    {"rst", NOTHING, true, do_rst},	     {"keepalive", NOTHING, false, do_keepalive},
+    {"over", NOTHING, false, do_over},	     {"linger", NOTHING, false, do_linger},
 };
 
 static const struct action *find_action(const char *word)
@@ -269,9 +270,44 @@ static const struct action *find_action(const char *word)
 	for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++)
 		if (strncmp(actions[i].name, word, colon - word) == 0 &&
 		    actions[i].name[colon - word] == '\0' &&
-		    actions[i].takes_argument == (*colon == ':'))
+		    (actions[i].takes != NOTHING) == (*colon == ':'))
 			return &actions[i];
 	errx(2, "unknown action '%s'; see -h", word);
+}
+
+/* The number behind a colon, of bytes or a port, which grows by one for each connection. */
+static void check_number(const struct action *action, const char *text)
+{
+	unsigned long most = action->takes == PORT ? UINT16_MAX : LONG_MAX;
+	unsigned long last = action->takes == PORT && o.connections ? o.connections - 1 : 0;
+	unsigned long value;
+	char *end;
+
+	errno = 0;
+	value = strtoul(text, &end, 10);
+	if (!isdigit((unsigned char)*text) || *end || errno || value > most || last > most - value)
+		errx(2, "%s takes a number up to %lu for each connection, not '%s'", action->name,
+		     most, text);
+}
+
+/*
+ * Read the command line to its end, so that a wrong word ends the program before it does anything.
+ * Returns the index of the first action.
+ */
+static int understand(int argc, char **argv)
+{
+	int first = options_parse_some(&o, argc, argv, "Does on each connection what it is told.",
+				       " listen|accept|bind:PORT|rebind:PORT|connect|hello|"
+				       "send:TEXT|fill:BYTES|recv:BYTES|drain|half|fin|rst|"
+				       "keepalive|linger|over|await|stay ...");
+
+	for (int i = first; i < argc; i++) {
+		const struct action *action = find_action(argv[i]);
+
+		if (action->takes == PORT || action->takes == BYTES)
+			check_number(action, strchr(argv[i], ':') + 1);
+	}
+	return first;
 }
 
 /* Do one action on every connection. Returns how many it succeeded on. */
@@ -304,13 +340,9 @@ static unsigned do_on_all(const char *word, struct connection *connections)
 int main(int argc, char **argv)
 {
 	struct connection *connections;
+	int first = understand(argc, argv);
 	int status = EXIT_SUCCESS;
-	int first;
 
-	first = options_parse_some(&o, argc, argv, "Does on each connection what it is told.",
-				   " listen|accept|bind:PORT|rebind:PORT|connect|hello|send:TEXT|"
-				   "fill:BYTES|recv:BYTES|drain|half|fin|rst|keepalive|linger|over|"
-				   "await|stay ...");
 	connections = calloc(o.connections, sizeof(*connections));
 	if (!connections)
 		err(1, "calloc");

@@ -36,7 +36,7 @@ enum census_exit {
 
 struct census_error {
 	enum census_exit code;
-	char text[384]; /* one sentence, without a newline */
+	char text[384]; /* one sentence, without a control character */
 };
 
 /* Fill @error and return -1, so that a function can end with `return census_fail(...)`. */

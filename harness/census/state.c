@@ -34,6 +34,10 @@ int census_fail(struct census_error *error, enum census_exit code, const char *f
 	va_start(arguments, format);
 	vsnprintf(error->text, sizeof(error->text), format, arguments);
 	va_end(arguments);
+	/* What the user wrote is quoted: no newline, and nothing that a terminal obeys. */
+	for (char *c = error->text; *c; c++)
+		if (iscntrl((unsigned char)*c))
+			*c = '?';
 	return -1;
 }
 

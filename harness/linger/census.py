@@ -38,7 +38,7 @@ def program(name: str) -> Path:
 
 def comparison(value: int | str) -> tuple[str, int]:
     """An expected value as operator and number: 100 is ("==", 100), "<= 1" is ("<=", 1)."""
-    match = re.fullmatch(r"(==|!=|<=|>=|<|>)? *(\d+)", str(value))
+    match = re.fullmatch(r"(==|!=|<=|>=|<|>)? *([0-9]+)", str(value))
     if not match:
         raise Usage(f"an expectation is a number or a comparison like '<= 1', not {value!r}")
     return match[1] or "==", int(match[2])

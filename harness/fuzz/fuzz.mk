@@ -1,0 +1,33 @@
+# The parsers against libFuzzer: see fuzz.h.
+FUZZED := $(patsubst harness/fuzz/fuzz_%.c,$(BUILD)/fuzz/%,$(wildcard harness/fuzz/fuzz_*.c))
+fuzzed = $(patsubst %.c,$(BUILD)/obj/fuzz/%.o,$(1))
+
+.PHONY: fuzz fuzz-targets fuzz-figures
+test check: $(FUZZED)
+
+fuzz: $(FUZZED) ## look for what breaks a parser (TARGET=expression or all of them, SECONDS=60)
+	@harness/fuzz/run $(BUILD)/fuzz $(or $(SECONDS),60) $(or $(TARGET),$(notdir $(FUZZED)))
+
+fuzz-figures: $(FUZZED) ## executions and coverage of the fuzz targets (SECONDS=10)
+	@$(MAKE) --no-print-directory BUILD=build/coverage fuzz-targets \
+		FUZZ_CC='clang -fprofile-instr-generate -fcoverage-mapping'
+	@harness/fuzz/figures $(BUILD)/fuzz build/coverage/fuzz $(or $(SECONDS),10)
+
+fuzz-targets: $(FUZZED)
+
+# All is made by the compiler that the script finds, or that FUZZ_CC names.
+$(BUILD)/fuzz/compiler: harness/fuzz/compiler
+	@mkdir -p $(@D)
+	$(Q)$(if $(FUZZ_CC),echo,harness/fuzz/compiler) '$(or $(FUZZ_CC),$(CC))' > $@
+
+$(FUZZED): $(BUILD)/fuzz/%: $(call fuzzed,harness/fuzz/fuzz_%.c harness/fuzz/main.c) \
+		$(BUILD)/fuzz/parsers.a
+	$(Q)$$(cat $(BUILD)/fuzz/compiler) $(LDFLAGS) -o $@ $^ -lmnl -lm
+
+$(BUILD)/fuzz/parsers.a: $(call fuzzed,$(CENSUS) $(SEGMENT) harness/common/endpoint.c \
+		harness/common/events.c)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(BUILD)/obj/fuzz/%.o: %.c $(BUILD)/fuzz/compiler
+	@mkdir -p $(@D)
+	$(Q)$$(cat $(BUILD)/fuzz/compiler) $(ALL_CFLAGS) -c -o $@ $<

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The language of `census --until`. What is accepted must be a program that neither underflows the
+ * stack of eval.c nor mixes numbers with truths, and give what a second, slower machine gives; what
+ * is refused must be a sentence about a column that exists.
+ */
+#include "census/internal.h"
+#include "fuzz/fuzz.h"
+
+static const char *const hosts[] = {"server", "client", "web-1"};
+
+static const char snmp[] = "Tcp: ActiveOpens PassiveOpens CurrEstab\nTcp: 17 4 2\n";
+
+struct item {
+	enum { NUMBER, TRUTH } type;
+	int64_t value;
+};
+
+static int64_t within_range(__int128 value)
+{
+	return value < INT64_MIN ? INT64_MIN : value > INT64_MAX ? INT64_MAX : (int64_t)value;
+}
+
+static struct item number(__int128 value)
+{
+	return (struct item){NUMBER, within_range(value)};
+}
+
+static struct item truth(bool value)
+{
+	return (struct item){TRUTH, value};
+}
+
+/* What the operator @op, which takes two of one type, makes of @a and @b. */
+static struct item combine(enum op op, struct item a, struct item b)
+{
+	MUST(a.type == b.type && a.type == (op == AND || op == OR ? TRUTH : NUMBER));
+	switch (op) {
+	case ADD:
+		return number((__int128)a.value + b.value);
+	case SUBTRACT:
+		return number((__int128)a.value - b.value);
+	case EQ:
+		return truth(a.value == b.value);
+	case NE:
+		return truth(a.value != b.value);
+	case LT:
+		return truth(a.value < b.value);
+	case LE:
+		return truth(a.value <= b.value);
+	case GT:
+		return truth(a.value > b.value);
+	case GE:
+		return truth(a.value >= b.value);
+	case AND:
+		return truth(a.value && b.value);
+	case OR:
+		return truth(a.value || b.value);
+	default:
+		MUST(!"an operator that does not exist");
+		return truth(false);
+	}
+}
+
+static bool evaluate(const struct census_expr *expr, const int64_t *values)
+{
+	struct item stack[CENSUS_CODE];
+	size_t top = 0;
+
+	for (size_t i = 0; i < expr->code_count; i++) {
+		const struct census_instruction *code = &expr->code[i];
+
+		if (code->op == PUSH) {
+			MUST(code->number >= 0);
+			stack[top++] = number(code->number);
+		} else if (code->op == LOAD) {
+			MUST(code->number >= 0 && (size_t)code->number < expr->var_count);
+			stack[top++] = number(values[code->number]);
+		} else if (code->op == NEGATE) {
+			MUST(top >= 1 && stack[top - 1].type == NUMBER);
+			stack[top - 1] = number(-(__int128)stack[top - 1].value);
+		} else if (code->op == NOT) {
+			MUST(top >= 1 && stack[top - 1].type == TRUTH);
+			stack[top - 1] = truth(!stack[top - 1].value);
+		} else {
+			MUST(top >= 2);
+			top--;
+			stack[top - 1] = combine(code->op, stack[top - 1], stack[top]);
+		}
+	}
+	MUST(top == 1 && stack[0].type == TRUTH);
+	return stack[0].value;
+}
+
+static void check_accepted(const struct census_expr *expr)
+{
+	static const int64_t extremes[] = {0, 1, 100, -1, INT64_MAX, INT64_MIN};
+	const struct census_needs needs = census_expr_needs(expr);
+	struct census_snapshot snapshots[3] = {{.states = {[CENSUS_CLOSE_WAIT] = 1}}};
+	int64_t values[CENSUS_VARS];
+
+	MUST(expr->code_count <= CENSUS_CODE && expr->var_count <= CENSUS_VARS);
+	MUST(!(needs.states & ~CENSUS_ALL_STATES));
+	for (size_t i = 0; i < expr->var_count; i++) {
+		const struct census_var *var = &expr->var[i];
+
+		MUST(var->host >= -1 && var->host < 3 && var->class < CENSUS_CLASSES);
+		MUST(memchr(var->text, '\0', sizeof(var->text)));
+		for (size_t j = 0; j < i; j++)
+			MUST(strcmp(var->text, expr->var[j].text));
+		MUST(census_value(var, snapshots, 3) >= 0);
+		census_value_hidden(var, snapshots, 3);
+	}
+	/* Each variable at a different extreme, then all of them one further. */
+	for (size_t shift = 0; shift < 6; shift++) {
+		for (size_t i = 0; i < expr->var_count; i++)
+			values[i] = extremes[(i + shift) % 6];
+		MUST(census_expr_holds(expr, values) == evaluate(expr, values));
+	}
+}
+
+static void check_refused(const char *text, const struct census_error *error)
+{
+	int column;
+
+	MUST(error->code == CENSUS_USAGE && fuzz_is_sentence(error->text));
+	if (sscanf(error->text, "expression, column %d:", &column) == 1)
+		MUST(column >= 1 && (size_t)column <= strlen(text) + 1);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+{
+	struct census_counters counters = {0};
+	const struct census_names names = {hosts, 3, size % 2 ? &counters : NULL};
+	struct census_error error = {0};
+	struct census_expr expr;
+	char *text = fuzz_text(bytes, size);
+
+	census_counters_parse(&counters, snmp, "Tcp:");
+	if (census_expr_parse(&expr, text, &names, &error) == 0)
+		check_accepted(&expr);
+	else
+		check_refused(text, &error);
+	free(text);
+	return 0;
+}

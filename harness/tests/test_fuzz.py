@@ -1,0 +1,103 @@
+"""The parsers against what nobody would write: corpora and a short, repeatable search.
+
+With clang's libFuzzer a target runs its corpus and then so many inputs made from it, the same ones
+each time; without, only its corpus. `make fuzz` searches for longer.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from linger import census
+from linger.errors import Usage
+from linger.story import ROOT
+
+FUZZ = ROOT / "harness" / "fuzz"
+TARGETS = sorted(path.stem[5:] for path in FUZZ.glob("fuzz_*.c"))
+RUNS = 10_000  # inputs of a short search
+
+
+def executed(output: str) -> int:
+    """How many inputs a target says that it ran."""
+    return int(re.findall(r"stat::number_of_executed_units: +(\d+)", output)[-1])
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_nothing_breaks_a_parser(target: str, tmp_path: Path) -> None:
+    corpus = FUZZ / "corpus" / target
+    inputs = len(list(corpus.iterdir()))
+    found = tmp_path / "found"  # libFuzzer writes to the first folder
+    found.mkdir()
+    done = subprocess.run(
+        [
+            census.program(f"fuzz/{target}"), f"-runs={RUNS}", "-seed=1", "-timeout=60",
+            "-print_final_stats=1", f"-artifact_prefix={tmp_path}/", found, corpus,
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        errors="replace",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-4000:]
+    assert inputs >= 5, "a corpus of nothing shows nothing"
+    assert executed(done.stderr) >= inputs
+
+
+def test_a_target_that_breaks_is_seen(tmp_path: Path) -> None:
+    """The same way of running one, with a target that must break at its second input."""
+    source = tmp_path / "broken.c"
+    source.write_text(
+        '#include "fuzz/fuzz.h"\n'
+        "int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)\n"
+        "{ MUST(size < 2 || bytes[1] != 'x'); return 0; }\n"
+    )
+    (tmp_path / "corpus").mkdir()
+    for name, content in (("1", "a"), ("2", "ax")):
+        (tmp_path / "corpus" / name).write_text(content)
+    program = tmp_path / "broken"
+    compiler = census.program("fuzz/compiler").read_text().split()
+    words = [*compiler, "-D_GNU_SOURCE", f"-I{ROOT}/harness", source, FUZZ / "main.c"]
+    subprocess.run([*words, "-o", program], check=True)
+    done = subprocess.run([program, tmp_path / "corpus", "-runs=9"], capture_output=True, text=True)
+    assert done.returncode != 0 and "not true" in done.stderr
+
+
+SIGNS = ["==", "!=", "<=", ">=", "<", ">"]
+
+
+def test_python_and_the_census_compare_alike() -> None:
+    """What census.holds() says of two numbers, `census --until` says of the same term."""
+    dice = random.Random(1)
+    numbers = [0, 1, 2, 99, 100, 101, 2**31, 2**63 - 1]
+    for _ in range(60):
+        measured, number = dice.choice(numbers), dice.choice(numbers)
+        value = f"{dice.choice(SIGNS)}{' ' * dice.randrange(3)}{number}"
+        words = [census.program("census"), "--until", census.term(str(measured), value)]
+        done = subprocess.run([*words, "--within", "0s"], capture_output=True, text=True)
+        assert done.returncode in (0, 1), done.stderr
+        assert census.holds(measured, value) == (done.returncode == 0), (measured, value)
+
+
+def test_an_expectation_is_understood_or_refused() -> None:
+    """Every word made of what expectations are made of, against a plain rule for them."""
+    dice = random.Random(1)
+    pieces = [*SIGNS, "=", "!", " ", "-", "+", "0", "7", "100", "1.5", "\u0663", "\n", "x", ""]
+    seen = {True: 0, False: 0}
+    for _ in range(20_000):
+        word = "".join(dice.choices(pieces, k=dice.randrange(1, 5)))
+        sign = next((sign for sign in SIGNS if word.startswith(sign)), "")
+        digits = word[len(sign) :].lstrip(" ")
+        right = digits.isascii() and digits.isdecimal()
+        seen[right] += 1
+        if right:
+            assert census.comparison(word) == (sign or "==", int(digits)), repr(word)
+            assert census.comparison(census.term("", word).strip()) == census.comparison(word)
+        else:
+            with pytest.raises(Usage):
+                census.comparison(word)
+    assert min(seen.values()) > 1000, "the dice throw only one kind"
