@@ -2,7 +2,7 @@
 in_sandbox = $(BUILD)/sandbox env LINGER_BUILD=$(abspath $(BUILD)) PYTHONPATH=harness $(BUILD)/python
 
 .PHONY: bench bench-scale bench-sampling
-bench: all bench-census ## time a run by parts, warm and cold, and the suite against its longest test
+bench: all bench-census bench-wire ## time a run by parts, warm and cold, and the suite against its longest test
 	@$(in_sandbox) harness/bench/parts.py --suite
 
 bench-scale: all ## CLOSE_WAIT and TIME_WAIT up to a million: time, memory, curves (SIZES=1000,10000)

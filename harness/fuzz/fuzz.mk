@@ -22,10 +22,10 @@ $(BUILD)/fuzz/compiler: harness/fuzz/compiler
 
 $(FUZZED): $(BUILD)/fuzz/%: $(call fuzzed,harness/fuzz/fuzz_%.c harness/fuzz/main.c) \
 		$(BUILD)/fuzz/parsers.a
-	$(Q)$$(cat $(BUILD)/fuzz/compiler) $(LDFLAGS) -o $@ $^ -lmnl -lm
+	$(Q)$$(cat $(BUILD)/fuzz/compiler) $(LDFLAGS) -o $@ $^ -lpcap -lmnl -lm
 
-$(BUILD)/fuzz/parsers.a: $(call fuzzed,$(CENSUS) $(SEGMENT) harness/common/endpoint.c \
-		harness/common/events.c)
+$(BUILD)/fuzz/parsers.a: $(call fuzzed,$(sort $(CENSUS) $(SEGMENT) \
+		$(filter-out harness/wire/options.c,$(WIRE)) harness/common/endpoint.c))
 	$(Q)rm -f $@ && ar rcs $@ $^
 
 $(BUILD)/obj/fuzz/%.o: %.c $(BUILD)/fuzz/compiler
