@@ -115,7 +115,7 @@ class Console:
             print_cure(self.names[0])
         failed = len(self.complaints)
         seconds = time.monotonic() - self._started
-        say(f"\nevidence: {_shortest(self.run)}")
+        say(f"\nevidence: {shortest(self.run)}")
         say(f"{max(0, self.done - failed)} passed, {failed} failed in {seconds:.1f} s")
 
 
@@ -251,12 +251,12 @@ def print_cure(name: str) -> None:
     say("\n" + textwrap.indent(story.docstring(name).partition("\n")[2].strip("\n"), "  "))
     for buggy, fixed in pairs.pairs():
         if buggy.stem == f"{name.replace('-', '_')}_buggy":
-            say(f"\nthe cure: diff {_shortest(buggy)} {_shortest(fixed)}")
+            say(f"\nthe cure: diff {shortest(buggy)} {shortest(fixed)}")
             for line in pairs.lesson(buggy, fixed, context=2)[3:]:
                 say("  " + line.expandtabs(4))
 
 
-def _shortest(path: Path) -> str:
+def shortest(path: Path) -> str:
     """A path as the caller would type it: relative when it lies below the working directory."""
     try:
         return str(path.relative_to(Path.cwd()))
