@@ -136,7 +136,7 @@ def lab(request: pytest.FixtureRequest, evidence: Path) -> Iterator[Lab]:
             }
             results.write_json(evidence / "result.json", result)
         if marker and story.yours() and labels[1] != "buggy":
-            results.write_json(evidence / "trial.json", trial.examine(lab, labels[0]))
+            results.write_json(evidence / "trial.json", trial.examine(lab, labels[0], not code))
         if code and node.nodeid not in _failures:
             raise Broken(message)
     finally:

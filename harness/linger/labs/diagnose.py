@@ -19,6 +19,7 @@ from linger.labs.workplace import strip_comments
 REPAIRED = "repaired"
 CRASHES = ("SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT", "SIGTRAP", "SIGSYS")
 SANITIZER = re.compile(r"ERROR: \w*Sanitizer|runtime error:")
+SPINNING = 0.5  # s of CPU time: a hundred times what any exercise needs
 PLACES = {  # in the kernel: what a program waits for there
     "epoll": "an event (epoll_wait)",
     "poll_schedule": "an event (poll or select)",
@@ -80,6 +81,7 @@ def diagnose(
         _never_listens(text, yours.trial),
         _untouched(untouched, yours.result),
         _like_the_bug(yours.result, buggy.result),
+        _spins(yours),
         _clients(yours.trial, fixed.trial),
         _silenced(text, source, yours),
         _stuck(text, yours),
@@ -124,8 +126,7 @@ def _ended(text: Text, trial: dict[str, Any]) -> Found:
                             CRASH_ADVICE.get(name, "The report names the line."), tail)  # fmt: skip
         elif name in ("SIGXCPU", "SIGKILL"):
             yield Diagnosis("spins", "Your program used up its seconds of CPU time, and was ended.",
-                            "Something turns in a circle: is there a loop that goes on after an "
-                            "error, or an event that stays ready?", tail)  # fmt: skip
+                            SPIN_ADVICE, tail)  # fmt: skip
         elif name:
             yield Diagnosis("ended-by-signal", f"Your program was ended by {name}.",
                             SIGNAL_ADVICE.get(name, "Who sends it that signal?"), tail)  # fmt: skip
@@ -138,6 +139,10 @@ def _ended(text: Text, trial: dict[str, Any]) -> Found:
                             "It gave up before its work was done.", tail)  # fmt: skip
 
 
+SPIN_ADVICE = (
+    "Something turns in a circle: is there a loop that goes on after an error, or an event that "
+    "stays ready?"
+)
 CRASH_ADVICE = {
     "SIGSEGV": "It used memory that is not its own: a pointer that is NULL, freed or never set.",
     "SIGABRT": "It ended itself by abort(): often after free() of something that was freed before.",
@@ -228,6 +233,15 @@ ABORT_ADVICE = (
 )
 
 
+def _spins(yours: Evidence) -> Found:
+    """Still on a CPU when the story had waited long enough."""
+    assert yours.result and yours.trial
+    for subject in yours.trial["subjects"]:
+        if _failed(yours.result) and subject["cpu_seconds"] >= SPINNING:
+            yield Diagnosis("spins", f"Your program had used {subject['cpu_seconds']:.1f} s of CPU "
+                            "time when the harness lost patience.", SPIN_ADVICE)  # fmt: skip
+
+
 def _silenced(text: Text, source: str, yours: Evidence) -> Found:
     """The story waits for an event that the student took out of the program."""
     assert text.buggy
@@ -242,7 +256,7 @@ def _silenced(text: Text, source: str, yours: Evidence) -> Found:
 def _awaited(yours: Evidence) -> str:
     """The event of the student's program that the story waited for in vain, or ""."""
     assert yours.result
-    found = re.search(r"(\w+) reported .*?\bev=(\w+)", yours.result["message"] or "")
+    found = re.search(r"(\S+) reported .*?\bev=(\w+)", yours.result["message"] or "")
     subjects = {subject["program"] for subject in yours.trial["subjects"]} if yours.trial else ()
     return found[2] if found and found[1] in subjects else ""
 

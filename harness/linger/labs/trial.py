@@ -41,8 +41,11 @@ def instead(own: Any, scenario: str) -> dict[str, list[str | Path]]:
     return {fixed: [census.program("confine"), *memory, own.args[0]]}
 
 
-def examine(lab: Lab, scenario: str) -> dict[str, Any]:
-    """What the programs of a lab did, after its story has ended, well or not."""
+def examine(lab: Lab, scenario: str, passed: bool) -> dict[str, Any]:
+    """What the programs of a lab did, after its story has ended.
+
+    passed: whether it ended well; only then it matters if a fresh client is served.
+    """
     stem = story.path_of(scenario).stem
     subjects = [peer for peer in lab.peers if peer.program.startswith(f"{stem}_")]
     others = [peer for peer in lab.peers if peer not in subjects]
@@ -53,7 +56,7 @@ def examine(lab: Lab, scenario: str) -> dict[str, Any]:
         "others": [_other(peer) for peer in others],
         "listening": counted["LISTEN"],
         "aborts": sum(counted[name] for name in ABORTS),
-        "service": _serve(lab, scenario, subjects),
+        "service": _serve(lab, scenario, subjects) if passed else None,
     }
 
 
@@ -71,6 +74,7 @@ def _subject(peer: Peer) -> dict[str, Any]:
         "killed": peer.killed,
         "status": peer.status,
         "waits": _waits(peer) if peer.running else None,
+        "cpu_seconds": peer.cpu_seconds if peer.running else 0,
         "events": _tally(peer),
         "tail": peer.tail(),
     }
