@@ -59,6 +59,7 @@ class Process:
         self._news = threading.Condition()
         self._ended = False
         self.killed = False  # by kill()
+        self.told = 0  # times, by go()
         self.patience = math.inf  # s: said() and wait() wait no longer, whatever they are told
         self._unwritten: OSError | None = None
         self._log_fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
@@ -155,6 +156,7 @@ class Process:
         assert self._popen.stdin
         try:
             os.write(self._popen.stdin.fileno(), b"\n")  # unbuffered: nothing is left to flush
+            self.told += 1
         except BrokenPipeError:
             raise NotHeld(
                 f"{self.program} {self.ending(1.0)}, it cannot go on{self.tail()}"

@@ -84,11 +84,11 @@ def diagnose(
         _spins(yours),
         _clients(yours.trial, fixed.trial),
         _silenced(text, source, yours),
-        _stuck(text, yours),
+        _stuck(yours),
+        _aborts(text, yours.trial, fixed.trial),
         _expectations(yours.result),
         _service(yours.trial, fixed.trial),
         _witness(text, yours.trial, fixed.trial),
-        _aborts(text, yours.trial, fixed.trial),
     )
     for look in looks:
         for found in look:
@@ -204,16 +204,20 @@ def rows(found: list[dict[str, Any]]) -> str:
 
 
 def _clients(trial: dict[str, Any], fixed: dict[str, Any]) -> Found:
-    """What the story's clients met that they do not meet with the fixed program."""
+    """What the story's clients met that they do not meet with the fixed program.
+
+    A client in its step "await" waits for the story, not for the program.
+    """
     for mine, model in zip(trial["others"], fixed["others"]):
         new = [error for error in mine["errors"] if error not in model["errors"]]
         if new:
             yield _client_error(new[0], mine["errors"][new[0]])
-        elif mine["status"] is None and len(mine["done"]) < len(model["done"]):
+        elif mine["status"] is None and not mine["awaits"] and len(mine["done"]) < len(model["done"]):
             step = model["done"][len(mine["done"])].split()[0]
             subject = trial["subjects"][-1]
+            owed = "the end: who closes?" if step == "drain" else "an answer."
             yield Diagnosis("answers-nothing", f"A client still waits in its step \"{step}\".",
-                            f"Your program owes it an answer. {_waiting(subject)}".strip())
+                            f"Your program owes it {owed} {_waiting(subject)}".strip())
 
 
 def _client_error(error: str, times: int) -> Diagnosis:
@@ -247,27 +251,37 @@ def _silenced(text: Text, source: str, yours: Evidence) -> Found:
     assert text.buggy
     spoken = set(re.findall(r'say\("(\w+)', text.buggy.read_text()))
     missing = spoken - set(re.findall(r'say\("(\w+)', source))
-    waited = _awaited(yours)
-    if waited in missing:
-        yield Diagnosis("silenced", f"The harness waits for your program to say \"{waited}\".",
-                        f'The buggy program did; put its line say("{waited} ...") back.')
+    words = _awaited(yours)
+    if words and words.split()[0] in missing:
+        yield Diagnosis("silenced", f"The harness waits for your program to say \"{words}\".",
+                        f'The buggy program did; put its line say("{words.split()[0]} ...") back.')
 
 
 def _awaited(yours: Evidence) -> str:
-    """The event of the student's program that the story waited for in vain, or ""."""
-    assert yours.result
-    found = re.search(r"(\S+) reported .*?\bev=(\w+)", yours.result["message"] or "")
-    subjects = {subject["program"] for subject in yours.trial["subjects"]} if yours.trial else ()
-    return found[2] if found and found[1] in subjects else ""
+    """What the story waited in vain to hear from the student's program, as "recv n=0", or ""."""
+    assert yours.result and yours.trial
+    found = re.search(r"(\S+) reported (.*?) \d+ of \d+ times", yours.result["message"] or "")
+    subjects = [subject["program"] for subject in yours.trial["subjects"]]
+    if not found or found[1] not in subjects:
+        return ""
+    fields = dict(word.partition("=")[::2] for word in found[2].split())
+    return " ".join([fields.pop("ev"), *(f"{key}={value}" for key, value in fields.items())])
 
 
-def _stuck(text: Text, yours: Evidence) -> Found:
-    waited = _awaited(yours)
-    if waited:
-        assert yours.result and yours.trial
-        subject = yours.trial["subjects"][-1]
-        yield Diagnosis("stuck", f"Your program never came to say \"{waited}\".",
-                        _waiting(subject), (yours.result["message"] or "").split("\n")[0])
+def _stuck(yours: Evidence) -> Found:
+    """It runs, and does not come to where the story waits for it."""
+    assert yours.result and yours.trial
+    message = (yours.result["message"] or "").split("\n")[0]
+    words = _awaited(yours)
+    subjects = {subject["program"]: subject for subject in yours.trial["subjects"]}
+    late = re.match(r"(\S+) still runs after", message)
+    if words:
+        last = yours.trial["subjects"][-1]
+        yield Diagnosis("stuck", f"Your program did not say \"{words}\" as often as it should.",
+                        _waiting(last), message)  # fmt: skip
+    elif late and late[1] in subjects:
+        yield Diagnosis("stuck", "Your program does not come to its end.",
+                        _waiting(subjects[late[1]]), message)  # fmt: skip
 
 
 def _waiting(subject: dict[str, Any]) -> str:

@@ -82,8 +82,8 @@ def _subject(peer: Peer) -> dict[str, Any]:
 
 def _other(peer: Peer) -> dict[str, Any]:
     """Another program: what it did, and the errors it met."""
-    done = [f"{event['action']} {event['count']}" for event in peer.events("done")
-            if "action" in event]  # fmt: skip
+    done = [f"{event['action']} {event['count']} ({event['bytes']} bytes)"
+            for event in peer.events("done") if "action" in event]  # fmt: skip
     errors = [f"{event.get('action', '-')} {event.get('err', '-')}"
               for event in peer.events("error")]  # fmt: skip
     return {
@@ -92,6 +92,7 @@ def _other(peer: Peer) -> dict[str, Any]:
         "events": _tally(peer),
         "done": done,
         "errors": dict(collections.Counter(errors)),
+        "awaits": peer.running and len(peer.events("await")) > peer.told,  # the story's word
     }
 
 
