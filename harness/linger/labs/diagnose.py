@@ -77,10 +77,11 @@ def diagnose(
                          "Does your program signal other processes, or start very many of its "
                          "own? Only what the task asks for is allowed here.")  # fmt: skip
     looks = (
-        _ended(text, yours.trial),
-        _never_listens(text, yours.trial),
         _untouched(untouched, yours.result),
+        _ended(text, yours.trial),
         _like_the_bug(yours.result, buggy.result),
+        _signalled(yours.trial),
+        _never_listens(text, yours.trial),
         _spins(yours),
         _clients(yours.trial, fixed.trial),
         _silenced(text, source, yours),
@@ -114,29 +115,40 @@ def _failed(result: dict[str, Any]) -> bool:
     return result["verdict"] != "pass"
 
 
-def _ended(text: Text, trial: dict[str, Any]) -> Found:
-    """By a signal, by a sanitizer, or by itself although nobody asked it to."""
+def _ends(trial: dict[str, Any]) -> Iterator[tuple[int, str, dict[str, Any]]]:
+    """Of each program that ended unasked its status, the signal's name or "", and all of it."""
     for subject in trial["subjects"]:
-        status, tail = subject["status"], subject["tail"]
-        if subject["killed"] or status is None:
-            continue
-        name = signal.Signals(-status).name if status < 0 else ""
+        status = subject["status"]
+        if not subject["killed"] and status is not None:
+            yield status, signal.Signals(-status).name if status < 0 else "", subject
+
+
+def _ended(text: Text, trial: dict[str, Any]) -> Found:
+    """By a crash, by the limit of CPU time, or by itself although nobody asked it to."""
+    for status, name, subject in _ends(trial):
+        tail = subject["tail"]
         if name in CRASHES or SANITIZER.search(tail):
             yield Diagnosis("crashes", f"Your program crashed{f' ({name})' if name else ''}.",
                             CRASH_ADVICE.get(name, "The report names the line."), tail)  # fmt: skip
         elif name in ("SIGXCPU", "SIGKILL"):
             yield Diagnosis("spins", "Your program used up its seconds of CPU time, and was ended.",
                             SPIN_ADVICE, tail)  # fmt: skip
-        elif name:
-            yield Diagnosis("ended-by-signal", f"Your program was ended by {name}.",
-                            SIGNAL_ADVICE.get(name, "Who sends it that signal?"), tail)  # fmt: skip
-        elif _is_server(text) and subject["events"].get("ready"):
+        elif not name and _is_server(text) and subject["events"].get("ready"):
             yield Diagnosis("exits", f"Your server ended by itself, with status {status}.",
                             "That closes everything, and serves nobody any more. A server goes on "
                             "after a connection has ended.", tail)  # fmt: skip
-        elif not _is_server(text) and status:
+        elif status > 0 and not _is_server(text):
             yield Diagnosis("exits", f"Your client ended with status {status}.",
                             "It gave up before its work was done.", tail)  # fmt: skip
+
+
+def _signalled(trial: dict[str, Any]) -> Found:
+    """By a signal that is no crash; where that is the bug itself, the rows have said so."""
+    for _, name, subject in _ends(trial):
+        if name:
+            yield Diagnosis("ended-by-signal", f"Your program was ended by {name}.",
+                            SIGNAL_ADVICE.get(name, "Who sends it that signal?"),
+                            subject["tail"])  # fmt: skip
 
 
 SPIN_ADVICE = (
