@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import time
 from pathlib import Path
@@ -129,8 +128,9 @@ def score(options: argparse.Namespace) -> int:
     for folder in folders:
         if not folder.is_dir():
             raise Usage(f"{folder} is not a folder; give the labs/ folders of the checkouts")
-    done = score.collect(folders, texts.course(), options.regrade, options.results)
-    page, data = score.write(done, options.results)
-    score.show(done)
+    course = texts.course()
+    scores = score.collect(folders, course, options.regrade, options.results)
+    page, data = score.write(scores, course, options.results)
+    score.show(scores, course)
     say(f"\n{console.shortest(page)}, {console.shortest(data)}")
     return HELD

@@ -180,8 +180,11 @@ def _never_listens(text: Text, trial: dict[str, Any]) -> Found:
         yield Diagnosis("never-listens", f"Your server ended with status {last['status']} before "
                         "it listened.", "See what it said:", last["tail"])  # fmt: skip
     elif not ready and trial["listening"]:
-        yield Diagnosis("silenced", 'Your server listens, and does not say so (ev=ready).',
-                        "The harness waits for its event lines. Put say(\"ready ...\") back.")
+        yield Diagnosis(
+            "silenced",
+            "Your server listens, and does not say so (ev=ready).",
+            'The harness waits for its event lines. Put say("ready ...") back.',
+        )
     elif not trial["listening"] and last["status"] is None:
         yield Diagnosis("never-listens", "Your server runs, and does not listen (any more).",
                         _waiting(last) or "No client can connect.", last["tail"])  # fmt: skip
@@ -198,9 +201,11 @@ def _like_the_bug(result: dict[str, Any], buggy: dict[str, Any]) -> Found:
     bug = {(row["host"], row["name"]): row["expected"] for row in buggy["expectations"]}
     if failed and all(_fits(row, bug.get((row["host"], row["name"]), "")) for row in failed):
         whole = len(failed) == len(result["expectations"])
-        yield Diagnosis("not-repaired" if whole else "half-repaired",
-                        f"Not repaired yet: {rows(failed)}.",
-                        "" if whole else "Part of it is better, and the rest is as before.")
+        yield Diagnosis(
+            "not-repaired" if whole else "half-repaired",
+            f"Not repaired yet: {rows(failed)}.",
+            "" if whole else "Part of it is better, and the rest is as before.",
+        )
 
 
 def _fits(row: dict[str, Any], expected: str) -> bool:
@@ -224,20 +229,28 @@ def _clients(trial: dict[str, Any], fixed: dict[str, Any]) -> Found:
         new = [error for error in mine["errors"] if error not in model["errors"]]
         if new:
             yield _client_error(new[0], mine["errors"][new[0]])
-        elif mine["status"] is None and not mine["awaits"] and len(mine["done"]) < len(model["done"]):
+        elif (
+            mine["status"] is None and not mine["awaits"] and len(mine["done"]) < len(model["done"])
+        ):
             step = model["done"][len(mine["done"])].split()[0]
             subject = trial["subjects"][-1]
             owed = "the end: who closes?" if step == "drain" else "an answer."
-            yield Diagnosis("answers-nothing", f"A client still waits in its step \"{step}\".",
-                            f"Your program owes it {owed} {_waiting(subject)}".strip())
+            yield Diagnosis(
+                "answers-nothing",
+                f'A client still waits in its step "{step}".',
+                f"Your program owes it {owed} {_waiting(subject)}".strip(),
+            )
 
 
 def _client_error(error: str, times: int) -> Diagnosis:
     action, name = error.split()
     met = f"{times} client{'s' if times > 1 else ''} met {name} in the step \"{action}\""
     if action in ("hello", "recv", "send", "fill"):
-        return Diagnosis("closes-early", f"Your program hung up before it had answered: {met}.",
-                         "Close when the client has left or the work is done, not before.")
+        return Diagnosis(
+            "closes-early",
+            f"Your program hung up before it had answered: {met}.",
+            "Close when the client has left or the work is done, not before.",
+        )
     if name == "ECONNRESET":
         return Diagnosis("resets", f"Your program reset connections: {met}.", ABORT_ADVICE)
     return Diagnosis("drops-service", f"Clients are not served: {met}.")
@@ -265,8 +278,11 @@ def _silenced(text: Text, source: str, yours: Evidence) -> Found:
     missing = spoken - set(re.findall(r'say\("(\w+)', source))
     words = _awaited(yours)
     if words and words.split()[0] in missing:
-        yield Diagnosis("silenced", f"The harness waits for your program to say \"{words}\".",
-                        f'The buggy program did; put its line say("{words.split()[0]} ...") back.')
+        yield Diagnosis(
+            "silenced",
+            f'The harness waits for your program to say "{words}".',
+            f'The buggy program did; put its line say("{words.split()[0]} ...") back.',
+        )
 
 
 def _awaited(yours: Evidence) -> str:
