@@ -30,7 +30,8 @@
 #define HARNESS_BROKE 70
 #define NOBODY 65534
 #define CPU_SECONDS 5
-#define PROCESSES 512 /* an ordinary user's count includes the harness's own */
+#define PROCESSES 64
+#define PROCESSES_OF_A_USER 256 /* whose count includes the harness's own */
 
 static void limit(int resource, rlim_t soft, rlim_t hard)
 {
@@ -74,6 +75,13 @@ static void drop_privileges(void)
 		err(HARNESS_BROKE, "prctl");
 }
 
+static void limit_processes(void)
+{
+	rlim_t most = getuid() == NOBODY ? PROCESSES : PROCESSES_OF_A_USER;
+
+	limit(RLIMIT_NPROC, most, most);
+}
+
 int main(int argc, char **argv)
 {
 	rlim_t megabytes = 512;
@@ -92,10 +100,10 @@ int main(int argc, char **argv)
 	read_only_files();
 	limit(RLIMIT_CORE, 0, 0);
 	limit(RLIMIT_CPU, CPU_SECONDS, CPU_SECONDS + 1); /* SIGXCPU, a second later SIGKILL */
-	limit(RLIMIT_NPROC, PROCESSES, PROCESSES);
 	if (megabytes)
 		limit(RLIMIT_AS, megabytes << 20, megabytes << 20);
 	drop_privileges();
+	limit_processes();
 	fexecve(program, argv, environ);
 	err(HARNESS_BROKE, "cannot start %s", argv[0]);
 }

@@ -20,7 +20,7 @@ from linger.labs.diagnose import Diagnosis, Evidence, diagnose
 from linger.labs.texts import Text
 from linger.labs.workplace import same_code
 
-LIMIT = 60  # s: for a whole run
+LIMIT = 30  # s: for a whole run
 
 
 @dataclasses.dataclass(frozen=True)
