@@ -29,7 +29,6 @@ HEAD = """
 # Each ends with status 0 when it could do what it should not.
 ATTEMPTS = {
     "write the evidence": 'return open("{folder}/result.json", O_WRONLY | O_CREAT, 0600) < 0;',
-    "write anywhere": 'return open("/tmp/linger-was-here", O_WRONLY | O_CREAT, 0600) < 0;',
     "change a sysctl": 'return open("/proc/sys/net/ipv4/tcp_fin_timeout", O_WRONLY) < 0;',
     "enter another network": 'return setns(open("/proc/1/ns/net", O_RDONLY), CLONE_NEWNET) < 0;',
     "read the harness's memory": 'return open("/proc/1/mem", O_RDWR) < 0;',
@@ -63,8 +62,9 @@ def compiled(tmp_path: Path, body: str) -> Path:
 @pytest.mark.parametrize("attempt", ATTEMPTS)
 def test_a_confined_program_cannot(attempt: str, tmp_path: Path) -> None:
     binary = compiled(tmp_path, ATTEMPTS[attempt].format(folder=tmp_path))
-    done = subprocess.run([program("confine"), binary])
-    assert done.returncode == 1
+    assert subprocess.run([program("confine"), binary]).returncode == 1
+    if attempt != "reach an address outside":  # which nobody in the sandbox can
+        assert subprocess.run([binary]).returncode == 0, "this proves nothing"
 
 
 def test_what_an_exercise_needs_it_can(tmp_path: Path) -> None:
