@@ -68,7 +68,7 @@ def test_from_the_first_call_to_the_cure(student: Student) -> None:
     assert "Predict first" not in second.stdout and "\x1b" not in second.stdout
     assert (student.noted["predicted"], student.noted["runs"]) == ("b", 2)
     assert student.noted["solved"]
-    assert "1    done   closewait-leak" in re.sub(" +", lambda m: m[0][:4], student.lab().stdout)
+    assert re.search("^ +1  done   closewait-leak", student.lab().stdout)
 
 
 def test_hints_come_one_by_one(student: Student) -> None:
@@ -96,8 +96,10 @@ def test_a_started_file_is_never_overwritten(student: Student) -> None:
 
 def test_a_program_that_does_not_compile(student: Student) -> None:
     student.lab(LEAK)
+    student.place.note(LEAK, answered=False)
     student.writes("event_free(readable);", "event_fre(readable)")
     done = student.lab(LEAK)
+    assert not student.noted["answered"], "nothing was measured"
     assert done.returncode == 1
     assert "does not compile" in done.stdout and "closewait_leak.c:" in done.stdout
     assert "variant" not in done.stdout, "nothing ran"
@@ -112,7 +114,7 @@ def test_a_warning_is_shown_and_does_not_matter(student: Student) -> None:
 
 def test_a_crash_is_explained_by_the_sanitizer(student: Student) -> None:
     student.lab(LEAK)
-    student.writes("event_free(readable);", "free(event_get_base(readable)); abort();")
+    student.writes("event_free(readable);", "event_free(readable); free(readable);")
     done = student.lab(LEAK)
     assert done.returncode == 1 and "crashed (SIGABRT)" in done.stdout
     assert "AddressSanitizer: " in done.stdout and "free" in done.stdout

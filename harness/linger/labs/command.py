@@ -83,8 +83,9 @@ def repair(text: Text, place: Workplace, options: argparse.Namespace) -> int:
     show.verdict(found)
     for remark in remarks(text, file.read_text(errors="replace")):
         show.section("About your way:", remark)
-    if given.run and first:
+    if given.run and not place.progress()[text.name].get("answered"):
         show.answered(text, predicted)
+        place.note(text.name, answered=True)
     if found.repaired:
         place.note(text.name, solved=time.time(), digest=place.digest(text))
         show.closing(text)

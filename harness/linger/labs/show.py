@@ -8,7 +8,7 @@ import sys
 import textwrap
 from typing import Any, Sequence
 
-from linger import console, story
+from linger import console
 from linger.census import program
 from linger.console import say
 from linger.labs.diagnose import Diagnosis
@@ -51,8 +51,7 @@ def course(texts: Sequence[Text], progress: dict[str, dict[str, Any]]) -> None:
     for number, text in enumerate(texts, 1):
         mine = progress.get(text.name, {})
         mark = "done" if mine.get("solved") else "begun" if mine else ""
-        what = "" if text.buggy else " (predict)"
-        line = f"{number:3}  {mark:6} {text.name:26} {story.title(text.name)}{what}"
+        line = f"{number:3}  {mark:6} {text.name:26} {text.symptom}"
         say(paint(line, "green") if mark == "done" else line)
     done = sum(bool(progress.get(text.name, {}).get("solved")) for text in texts)
     say(f"\n{done} of {len(texts)} done; start or go on with: make lab-NAME")
@@ -60,7 +59,7 @@ def course(texts: Sequence[Text], progress: dict[str, dict[str, Any]]) -> None:
 
 def opening(text: Text) -> None:
     """The situation and the question, before anything has run."""
-    say(f"{paint(text.name, 'bold')}: {story.title(text.name)}\n")
+    say(f"{paint(text.name, 'bold')}: {text.symptom}\n")
     paragraphs(text.situation)
     section("Predict first:", text.question)
     for letter, choice in zip(LETTERS, text.choices):

@@ -17,7 +17,7 @@ except ModuleNotFoundError:  # before Python 3.11; the package python3-tomli
 
 LETTERS = "abcd"
 HINTS = 3
-FOR_ALL = ("order", "situation", "question", "choices", "answer", "because", "explanation")
+FOR_ALL = ("order", "symptom", "situation", "question", "choices", "answer", "because", "explanation")
 FOR_PAIRS = ("task", "hints")
 OPTIONAL = ("wild", "further", "service", "witness", "aborts", "discuss")
 
@@ -29,7 +29,8 @@ class Text:
     name: str  # of the scenario
     buggy: Path | None  # the program to repair; None for a behaviour of the kernel
     order: int  # its place in the workshop
-    situation: str  # a symptom as met at work
+    symptom: str  # one line for the list, which must not give the cause away
+    situation: str  # the symptom as met at work
     question: str  # to be answered before the first run
     choices: list[str]
     answer: str  # the letter of the right choice
