@@ -9,7 +9,7 @@ import pytest
 
 from conftest import Run
 from linger.census import program
-from linger.labs import build, grade, texts
+from linger.labs import grade, texts
 from linger.labs.diagnose import Diagnosis
 
 HEAD = """
@@ -54,8 +54,7 @@ ATTEMPTS = {
 def compiled(tmp_path: Path, body: str) -> Path:
     source = tmp_path / "attempt.c"
     source.write_text(HEAD + "int main(void)\n{\n" + body + "\n}\n")
-    worked, said = build.compile(source, tmp_path / "attempt", "-O0")
-    assert worked, said
+    subprocess.run(["cc", "-D_GNU_SOURCE", "-w", source, "-o", tmp_path / "attempt"], check=True)
     return tmp_path / "attempt"
 
 

@@ -116,7 +116,7 @@ def test_a_crash_is_explained_by_the_sanitizer(student: Student) -> None:
     student.lab(LEAK)
     student.writes("event_free(readable);", "event_free(readable); free(readable);")
     done = student.lab(LEAK)
-    assert done.returncode == 1 and "crashed (SIGABRT)" in done.stdout
+    assert done.returncode == 1 and "Your program crashed" in done.stdout
     assert "AddressSanitizer: " in done.stdout and "free" in done.stdout
 
 

@@ -27,6 +27,11 @@ def command(source: Path, binary: Path, *more: str) -> list[str]:
     ]  # fmt: skip
 
 
+def sanitized() -> bool:
+    """Whether students' programs are built with sanitizers: to look at a crash, or by SAN=1."""
+    return "LINGER_SANITIZED" in os.environ or "-fsanitize" in program("compile").read_text()
+
+
 def compile(source: Path, binary: Path, *more: str) -> tuple[bool, str]:
     """Compile a program; returns whether it worked, and what the compiler said.
 

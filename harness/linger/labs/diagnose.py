@@ -18,7 +18,7 @@ from linger.labs.workplace import strip_comments
 
 REPAIRED = "repaired"
 CRASHES = ("SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT", "SIGTRAP", "SIGSYS")
-SANITIZER = re.compile(r"ERROR: \w*Sanitizer|runtime error:")
+SANITIZER = re.compile(r"SUMMARY: \w*Sanitizer|runtime error:")
 SPINNING = 0.5  # s of CPU time: a hundred times what any exercise needs
 PLACES = {  # in the kernel: what a program waits for there
     "epoll": "an event (epoll_wait)",

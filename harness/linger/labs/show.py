@@ -97,7 +97,8 @@ def ladder(run: Run, variant: str) -> None:
     done = subprocess.run([str(program("wire")), "ladder", *hosts], capture_output=True, text=True)
     if done.returncode == 0 and done.stdout:
         say(f"One connection of {variant}:\n")
-        say(textwrap.indent(done.stdout.rstrip(), "  ") + "\n")
+        say(textwrap.indent(done.stdout.rstrip(), "  "))
+        say("  (The harness ends all programs after the verdict; what comes last may be that.)\n")
 
 
 def verdict(found: Diagnosis) -> None:

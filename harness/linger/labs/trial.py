@@ -9,7 +9,6 @@ measure of it, go to trial.json.
 from __future__ import annotations
 
 import collections
-import os
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from linger import census, story
 from linger.errors import NotHeld
 from linger.expect import Peer
 from linger.lab import IMPATIENCE, Lab
-from linger.labs import texts
+from linger.labs import build, texts
 
 ABORTS = ("TCPAbortOnData", "TCPAbortOnClose")  # close() that became a reset (tcp(7), nstat(8))
 
@@ -37,7 +36,7 @@ def instead(own: Any, scenario: str) -> dict[str, list[str | Path]]:
     buggy = texts.buggy_of(scenario)
     assert buggy
     fixed = f"{buggy.parent.name}/{buggy.stem.replace('_buggy', '_fixed')}"
-    memory = ["-m", "0"] if os.environ.get("LINGER_SANITIZED") else []
+    memory = ["-m", "0"] if build.sanitized() else []
     return {fixed: [census.program("confine"), *memory, own.args[0]]}
 
 
