@@ -10,7 +10,7 @@ import pytest
 from conftest import Run
 from linger.census import program
 from linger.labs import grade, texts
-from linger.labs.diagnose import Diagnosis
+from linger.labs.evidence import Diagnosis
 
 HEAD = """
 #include <arpa/inet.h>

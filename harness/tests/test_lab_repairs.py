@@ -15,7 +15,7 @@ import pytest
 
 from linger import story
 from linger.labs import build, grade, texts
-from linger.labs.diagnose import REPAIRED
+from linger.labs.evidence import REPAIRED
 
 REPAIRS = story.ROOT / "harness/tests/repairs"
 AT_LEAST = 2  # right ones besides the fixed program, and wrong ones

@@ -14,7 +14,7 @@ import pytest
 from conftest import Run, outside
 from linger import story
 from linger.errors import Broken
-from linger.labs import diagnose, score, texts
+from linger.labs import remarks, score, texts
 from linger.labs.workplace import Workplace, same_code
 
 LEAK = "closewait-leak"
@@ -218,6 +218,6 @@ def test_comments_and_spaces_are_no_change() -> None:
 
 def test_remarks_are_about_the_code_alone() -> None:
     text = texts.load(LEAK)
-    assert not diagnose.remarks(text, "/* SO_LINGER */ int x;")
-    assert "lost data" in diagnose.remarks(text, "setsockopt(fd, SOL_SOCKET, SO_LINGER")[0]
-    assert "sysctl" in diagnose.remarks(text, 'open("/proc/sys/net", 0)')[0]
+    assert not remarks.remarks(text, "/* SO_LINGER */ int x;")
+    assert "lost data" in remarks.remarks(text, "setsockopt(fd, SOL_SOCKET, SO_LINGER")[0]
+    assert "sysctl" in remarks.remarks(text, 'open("/proc/sys/net", 0)')[0]

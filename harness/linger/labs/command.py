@@ -11,7 +11,7 @@ from linger import console, story
 from linger.console import say
 from linger.errors import HELD, NOT_HELD, Usage
 from linger.labs import grade, show, texts
-from linger.labs.diagnose import remarks
+from linger.labs.remarks import remarks
 from linger.labs.texts import LETTERS, Text
 from linger.labs.workplace import Workplace
 

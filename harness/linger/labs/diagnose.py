@@ -7,65 +7,13 @@ of stories that only the program can know.
 
 from __future__ import annotations
 
-import dataclasses
 import re
-import signal
-from typing import Any, Iterator
+from typing import Any
 
 from linger import census
+from linger.labs.endings import ended, never_listens, signalled, spins, waiting
+from linger.labs.evidence import REPAIRED, Diagnosis, Evidence, Found
 from linger.labs.texts import Text
-from linger.labs.workplace import strip_comments
-
-REPAIRED = "repaired"
-CRASHES = ("SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT", "SIGTRAP", "SIGSYS")
-SANITIZER = re.compile(r"SUMMARY: \w*Sanitizer|runtime error:")
-SPINNING = 0.5  # s of CPU time: a hundred times what any exercise needs
-PLACES = {  # in the kernel: what a program waits for there
-    "epoll": "an event (epoll_wait)",
-    "poll_schedule": "an event (poll or select)",
-    "accept": "a client (accept)",
-    "wait_woken": "data from the other side (recv), or room to send",
-    "sk_wait_data": "data from the other side (recv)",
-    "stream_wait_memory": "room to send (send)",
-    "nanosleep": "time to pass (sleep)",
-    "pipe": "somebody at the other end of a pipe",
-    "futex": "a lock",
-    "do_wait": "a child process",
-    "pause": "a signal (pause)",
-}
-
-
-@dataclasses.dataclass(frozen=True)
-class Diagnosis:
-    """What is wrong, as a word that tests know and sentences that people read."""
-
-    word: str
-    sentence: str  # what happened
-    advice: str = ""  # what it means, where to look
-    report: str = ""  # the program's own last words
-
-    @property
-    def repaired(self) -> bool:
-        return self.word == REPAIRED
-
-
-# What is to be said in any exercise about a means that is not in the pair: pattern and text.
-MEANS = (
-    (r"\bSO_LINGER\b",
-     "SO_LINGER {1, 0} changes what close() does: it throws away what was not delivered and sends a "
-     "reset. It closes nothing by itself, and it trades a leak for lost data."),
-    (r"/proc/sys|\bsysctl\b",
-     "No sysctl repairs a program: what one holds open, the kernel keeps, whatever its settings. "
-     "(Here a program may not change them, either.)"),
-)  # fmt: skip
-
-
-@dataclasses.dataclass(frozen=True)
-class Evidence:
-    """What a run left of one variant: result.json and trial.json, each None if it is missing."""
-
-    result: dict[str, Any] | None
-    trial: dict[str, Any] | None
 
 
 def diagnose(
@@ -77,17 +25,17 @@ def diagnose(
                          "Does your program signal other processes, or start very many of its "
                          "own? Only what the task asks for is allowed here.")  # fmt: skip
     looks = (
-        _untouched(untouched, yours.result),
-        _ended(text, yours.trial),
+        _untouched(untouched, yours),
+        ended(text, yours.trial),
         _like_the_bug(yours.result, buggy.result),
-        _signalled(yours.trial),
-        _spins(yours),
-        _never_listens(text, yours.trial),
+        signalled(yours.trial),
+        spins(yours),
+        never_listens(text, yours.trial),
         _clients(yours.trial, fixed.trial),
         _silenced(text, source, yours),
         _stuck(yours),
         _aborts(text, yours.trial, fixed.trial),
-        _expectations(yours.result),
+        _expectations(yours),
         _service(yours.trial, fixed.trial),
         _witness(text, yours.trial, fixed.trial),
     )
@@ -97,101 +45,8 @@ def diagnose(
     return Diagnosis(REPAIRED, "Repaired: measured as for the fixed program, and still serving.")
 
 
-def remarks(text: Text, source: str) -> list[str]:
-    """What is to be said about the means in a student's code that the pair does without."""
-    assert text.buggy
-    fixed = text.buggy.with_name(f"{text.stem}_fixed.c")
-    known = strip_comments(text.buggy.read_text() + fixed.read_text())
-    written = strip_comments(source)
-    entries = [(entry["pattern"], entry["text"]) for entry in text.discuss]
-    return [words for pattern, words in (*entries, *MEANS)
-            if re.search(pattern, written) and not re.search(pattern, known)]  # fmt: skip
-
-
-Found = Iterator[Diagnosis]
-
-
-def _failed(result: dict[str, Any]) -> bool:
-    return result["verdict"] != "pass"
-
-
-def _ends(trial: dict[str, Any]) -> Iterator[tuple[int, str, dict[str, Any]]]:
-    """Of each program that ended unasked its status, the signal's name or "", and all of it."""
-    for subject in trial["subjects"]:
-        status = subject["status"]
-        if not subject["killed"] and status is not None:
-            yield status, signal.Signals(-status).name if status < 0 else "", subject
-
-
-def _ended(text: Text, trial: dict[str, Any]) -> Found:
-    """By a crash, by the limit of CPU time, or by itself although nobody asked it to."""
-    for status, name, subject in _ends(trial):
-        tail = subject["tail"]
-        if name in CRASHES or SANITIZER.search(tail):
-            yield Diagnosis("crashes", f"Your program crashed{f' ({name})' if name else ''}.",
-                            CRASH_ADVICE.get(name, "The report names the line."), tail)  # fmt: skip
-        elif name in ("SIGXCPU", "SIGKILL"):
-            yield Diagnosis("spins", "Your program used up its seconds of CPU time, and was ended.",
-                            SPIN_ADVICE, tail)  # fmt: skip
-        elif not name and _is_server(text) and subject["events"].get("ready"):
-            yield Diagnosis("exits", f"Your server ended by itself, with status {status}.",
-                            "That closes everything, and serves nobody any more. A server goes on "
-                            "after a connection has ended.", tail)  # fmt: skip
-        elif status > 0 and not _is_server(text):
-            yield Diagnosis("exits", f"Your client ended with status {status}.",
-                            "It gave up before its work was done.", tail)  # fmt: skip
-
-
-def _signalled(trial: dict[str, Any]) -> Found:
-    """By a signal that is no crash; where that is the bug itself, the rows have said so."""
-    for _, name, subject in _ends(trial):
-        if name:
-            yield Diagnosis("ended-by-signal", f"Your program was ended by {name}.",
-                            SIGNAL_ADVICE.get(name, "Who sends it that signal?"),
-                            subject["tail"])  # fmt: skip
-
-
-SPIN_ADVICE = (
-    "Something turns in a circle: is there a loop that goes on after an error, or an event that "
-    "stays ready?"
-)
-CRASH_ADVICE = {
-    "SIGSEGV": "It used memory that is not its own: a pointer that is NULL, freed or never set.",
-    "SIGABRT": "It ended itself by abort(): often after free() of something that was freed before.",
-    "SIGFPE": "An impossible division, most likely by 0.",
-}
-SIGNAL_ADVICE = {
-    "SIGPIPE": "It wrote to a connection whose other end is gone. send() with MSG_NOSIGNAL returns "
-    "-1 and EPIPE instead.",
-}
-
-
-def _is_server(text: Text) -> bool:
-    return bool(text.buggy and text.buggy.parent.name == "servers")
-
-
-def _never_listens(text: Text, trial: dict[str, Any]) -> Found:
-    subjects = trial["subjects"]
-    if not _is_server(text) or not subjects:
-        return
-    last = subjects[-1]
-    ready = last["events"].get("ready")
-    if not ready and last["status"] is not None:
-        yield Diagnosis("never-listens", f"Your server ended with status {last['status']} before "
-                        "it listened.", "See what it said:", last["tail"])  # fmt: skip
-    elif not ready and trial["listening"]:
-        yield Diagnosis(
-            "silenced",
-            "Your server listens, and does not say so (ev=ready).",
-            'The harness waits for its event lines. Put say("ready ...") back.',
-        )
-    elif not trial["listening"] and last["status"] is None:
-        yield Diagnosis("never-listens", "Your server runs, and does not listen (any more).",
-                        _waiting(last) or "No client can connect.", last["tail"])  # fmt: skip
-
-
-def _untouched(untouched: bool, result: dict[str, Any]) -> Found:
-    if untouched and _failed(result):
+def _untouched(untouched: bool, yours: Evidence) -> Found:
+    if untouched and yours.failed:
         yield Diagnosis("untouched", "This is the bug, measured. Nothing is changed yet.")
 
 
@@ -238,7 +93,7 @@ def _clients(trial: dict[str, Any], fixed: dict[str, Any]) -> Found:
             yield Diagnosis(
                 "answers-nothing",
                 f'A client still waits in its step "{step}".',
-                f"Your program owes it {owed} {_waiting(subject)}".strip(),
+                f"Your program owes it {owed} {waiting(subject)}".strip(),
             )
 
 
@@ -260,15 +115,6 @@ ABORT_ADVICE = (
     "A reset (RST) is not a close: what the other side has not read may be lost, and it sees an "
     "error instead of an end. SO_LINGER {1, 0} does that, and so does close() with unread input."
 )
-
-
-def _spins(yours: Evidence) -> Found:
-    """Still on a CPU when the story had waited long enough."""
-    assert yours.result and yours.trial
-    for subject in yours.trial["subjects"]:
-        if _failed(yours.result) and subject["cpu_seconds"] >= SPINNING:
-            yield Diagnosis("spins", f"Your program had used {subject['cpu_seconds']:.1f} s of CPU "
-                            "time when the harness lost patience.", SPIN_ADVICE)  # fmt: skip
 
 
 def _silenced(text: Text, source: str, yours: Evidence) -> Found:
@@ -306,28 +152,21 @@ def _stuck(yours: Evidence) -> Found:
     if words:
         last = yours.trial["subjects"][-1]
         yield Diagnosis("stuck", f"Your program did not say \"{words}\" as often as it should.",
-                        _waiting(last), message)  # fmt: skip
+                        waiting(last), message)  # fmt: skip
     elif late and late[1] in subjects:
         yield Diagnosis("stuck", "Your program does not come to its end.",
-                        _waiting(subjects[late[1]]), message)  # fmt: skip
+                        waiting(subjects[late[1]]), message)  # fmt: skip
 
 
-def _waiting(subject: dict[str, Any]) -> str:
-    where = subject["waits"] or ""
-    for part, what in PLACES.items():
-        if part in where:
-            return f"It waits for {what}."
-    return ""
-
-
-def _expectations(result: dict[str, Any]) -> Found:
+def _expectations(yours: Evidence) -> Found:
     """Whatever else the story does not accept."""
-    if not _failed(result):
+    if not yours.failed:
         return
-    failed = [row for row in result["expectations"] if not row["held"]]
+    assert yours.result
+    failed = [row for row in yours.result["expectations"] if not row["held"]]
     if failed:
         yield Diagnosis("half-repaired", f"Not yet: {rows(failed)}.")
-    yield Diagnosis("fails", "The story did not go its way.", "", result["message"] or "")
+    yield Diagnosis("fails", "The story did not go its way.", "", yours.result["message"] or "")
 
 
 def _service(trial: dict[str, Any], fixed: dict[str, Any]) -> Found:

@@ -16,7 +16,8 @@ from typing import Any, Sequence
 from linger.census import program
 from linger.errors import Broken, CannotRun, os_sentence
 from linger.labs import build, trial
-from linger.labs.diagnose import Diagnosis, Evidence, diagnose
+from linger.labs.diagnose import diagnose
+from linger.labs.evidence import Diagnosis, Evidence
 from linger.labs.texts import Text
 from linger.labs.workplace import same_code
 

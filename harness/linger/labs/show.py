@@ -11,7 +11,7 @@ from typing import Any, Sequence
 from linger import console
 from linger.census import program
 from linger.console import say
-from linger.labs.diagnose import Diagnosis
+from linger.labs.evidence import Diagnosis
 from linger.labs.grade import Run
 from linger.labs.texts import LETTERS, Text
 

@@ -17,7 +17,16 @@ except ModuleNotFoundError:  # before Python 3.11; the package python3-tomli
 
 LETTERS = "abcd"
 HINTS = 3
-FOR_ALL = ("order", "symptom", "situation", "question", "choices", "answer", "because", "explanation")
+FOR_ALL = (
+    "order",
+    "symptom",
+    "situation",
+    "question",
+    "choices",
+    "answer",
+    "because",
+    "explanation",
+)
 FOR_PAIRS = ("task", "hints")
 OPTIONAL = ("wild", "further", "service", "witness", "aborts", "discuss")
 
@@ -44,6 +53,11 @@ class Text:
     witness: str = ""  # the event by which the other programs tell that the client was served
     aborts: bool = False  # whether a repair may end connections by reset
     discuss: list[dict[str, str]] = dataclasses.field(default_factory=list)  # pattern, text
+
+    @property
+    def serves(self) -> bool:
+        """Whether the program to repair is a server."""
+        return bool(self.buggy and self.buggy.parent.name == "servers")
 
     @property
     def stem(self) -> str:
