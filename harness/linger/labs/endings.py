@@ -11,7 +11,7 @@ from linger.labs.texts import Text
 
 CRASHES = ("SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT", "SIGTRAP", "SIGSYS")
 SANITIZER = re.compile(r"SUMMARY: \w*Sanitizer|runtime error:")
-SPINNING = 0.5  # s of CPU time: a hundred times what any exercise needs
+SPINNING = 0.1  # s of CPU time: many times what any exercise needs, also on a busy machine
 PLACES = {  # in the kernel: what a program waits for there
     "epoll": "an event (epoll_wait)",
     "poll_schedule": "an event (poll or select)",
