@@ -24,12 +24,12 @@ SEGMENT := $(call library,segment)
 WIRE := $(call library,wire) $(addprefix harness/,segment/parse.c common/descriptors.c \
 	common/events.c $(addprefix census/,state.c names.c snmp.c netns.c json.c))
 UNIT_TESTS := $(foreach component,census segment wire,$(call unit_tests,$(component)))
-PROGRAMS := $(addprefix $(BUILD)/,sandbox sandbox-init census segment wire linger)
+PROGRAMS := $(addprefix $(BUILD)/,sandbox sandbox-init confine compile census segment wire linger)
 RUN := $(if $(N),-n $(N)) $(if $(VERBOSE),-v) $(if $(KEEP),--keep) $(if $(REPEAT),--repeat $(REPEAT))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps scenarios prove test check report pairs bench-census bench-wire clean help
+.PHONY: all deps scenarios prove test check report pairs lab lab-score bench-census bench-wire clean help
 # `make -j deps test` must not build before everything is installed.
 $(if $(filter deps,$(MAKECMDGOALS)),.NOTPARALLEL:)
 
@@ -46,6 +46,18 @@ scenarios: all ## run every scenario
 
 prove: all ## show that every expectation fails when run against the other variant
 	@$(BUILD)/linger prove all
+
+lab: $(BUILD)/linger ## list the exercises in teaching order, and what is done
+	@$(BUILD)/linger lab
+
+lab-reset-%: all ## begin an exercise again (keeps a backup of what you had)
+	@$(BUILD)/linger lab $* --reset
+
+lab-score: all ## who has solved what (DIRS='one/labs two/labs', REGRADE=1 runs them)
+	@$(BUILD)/linger lab-score $(if $(REGRADE),--regrade) $(or $(DIRS),labs)
+
+lab-%: all ## start or go on with an exercise (HINT=1..3, PREDICT=a)
+	@$(BUILD)/linger lab $* $(if $(HINT),--hint $(HINT)) $(if $(PREDICT),--predict $(PREDICT))
 
 test check: all $(UNIT_TESTS) ## run all tests, in parallel (SAN=1 under ASan and UBSan, ARGS='-k name')
 	@$(BUILD)/linger test -- $(ARGS)
@@ -93,6 +105,14 @@ $(BUILD)/tests/wire_%: $(BUILD)/obj/harness/wire/%.o $(call objects,$(WIRE))
 
 $(BUILD)/sandbox-init: $(call objects,harness/sandbox/init.c harness/common/descriptors.c)
 	$(link)
+
+$(BUILD)/confine: $(call objects,harness/sandbox/confine.c)
+	$(link)
+
+# How a student's file is compiled and linked: as ours, but a warning is only a warning.
+$(BUILD)/compile: Makefile $(call objects,$(wildcard harness/common/*.c))
+	@echo '$(CC) $(filter-out -Werror -MMD -MP,$(ALL_CFLAGS)) $(LDFLAGS)' \
+		'{source} $(filter %.o,$^) -levent_core -lm' >$@
 
 $(BUILD)/sandbox: harness/sandbox/sandbox
 	$(Q)install -D $< $@

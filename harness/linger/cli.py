@@ -69,11 +69,13 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--keep", action="store_true", help="on failure open a shell in the lab")
     run.add_argument("--results", type=_folder, default=RESULTS, metavar="DIR", help="evidence")
     run.add_argument("--tap", action="store_true", help=TAP)
+    run.add_argument("--yours", action="append", default=[], metavar="PROGRAM",
+                     help="run this program too, in place of the pair's own")  # fmt: skip
     run.set_defaults(prove=False)
     prove = command("prove", run_scenarios, "show that every expectation fails the other variant")
     prove.add_argument("names", nargs="*", metavar="NAME", help="a scenario, or: all")
     prove.add_argument("--results", type=_folder, default=RESULTS, metavar="DIR", help="evidence")
-    prove.set_defaults(n=None, v=False, repeat=1, keep=False, prove=True, tap=False)
+    prove.set_defaults(n=None, v=False, repeat=1, keep=False, prove=True, tap=False, yours=[])
     shown = command("show", show_run, "show what a run left: the table, the ladders, the packets")
     shown.add_argument("name", metavar="NAME", help="a scenario")
     shown.add_argument("--variant", metavar="V", help="only this one")
@@ -83,6 +85,16 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("run", nargs="?", metavar="RUN", help="its directory or name; the newest")
     report.add_argument("--results", type=_folder, default=RESULTS, metavar="DIR", help="evidence")
     report.add_argument("--open", action="store_true", help="show it, if there is a display")
+    lab = command("lab", labs("lab"), "list the exercises, or start or go on with one")
+    lab.add_argument("name", nargs="?", metavar="NAME", help="an exercise")
+    lab.add_argument("--hint", type=int, choices=(1, 2, 3), default=0, help="show hints up to K")
+    lab.add_argument("--predict", default="", metavar="LETTER", help="your prediction")
+    lab.add_argument("--reset", action="store_true", help="begin again, keeping a backup")
+    lab.add_argument("--results", type=_folder, default=RESULTS, metavar="DIR", help="evidence")
+    score = command("lab-score", labs("score"), "show who has solved what")
+    score.add_argument("folders", nargs="+", metavar="DIR", help="the labs/ of a checkout")
+    score.add_argument("--regrade", action="store_true", help="run every program once more")
+    score.add_argument("--results", type=_folder, default=RESULTS, metavar="DIR", help="where to")
     test = command("test", run_tests, "run everything: C tests, driver tests, all scenarios")
     test.add_argument("--results", type=_folder, default=RESULTS, metavar="DIR", help="evidence")
     test.add_argument("--tap", action="store_true", help=TAP)
@@ -105,6 +117,17 @@ def _folder(text: str) -> Path:
     if not text:
         raise argparse.ArgumentTypeError("a folder, not an empty word")
     return Path(text)
+
+
+def labs(action: str) -> Callable[..., int]:
+    """An action of the workshop, whose modules the other commands do without."""
+
+    def act(options: argparse.Namespace) -> int:
+        from linger.labs import command
+
+        return getattr(command, action)(options)
+
+    return act
 
 
 def list_scenarios(options: argparse.Namespace) -> int:
@@ -139,6 +162,8 @@ def run_scenarios(options: argparse.Namespace) -> int:
     names = story.choose(options.names)
     if options.n:
         os.environ["LINGER_CONNECTIONS"] = str(options.n)
+    if options.yours:
+        os.environ["LINGER_YOURS"] = os.pathsep.join(os.path.abspath(p) for p in options.yours)
     _allow_descriptors(options.n or 100)
     run = session.begin(options.results)
     arguments = [str(story.path_of(name)) for name in names]

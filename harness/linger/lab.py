@@ -12,7 +12,8 @@ import json
 import textwrap
 import time
 from pathlib import Path
-from typing import Any, Callable
+from types import MappingProxyType
+from typing import Any, Callable, Mapping, Sequence
 
 from linger import census, wire
 from linger.expect import Expectations, Peer
@@ -21,6 +22,7 @@ from linger.process import Process
 from linger.segment import Captured
 
 PORT = 9000
+IMPATIENCE = 4.0  # s: in a lab with somebody's own program
 
 
 class Lab(Expectations):
@@ -33,6 +35,7 @@ class Lab(Expectations):
         connections: int = 100,
         tell: Callable[[str], None] = lambda step: None,
         prove: bool = False,
+        instead: Mapping[str, Sequence[str | Path]] = MappingProxyType({}),
     ) -> None:
         """Build the hosts and links.
 
@@ -40,12 +43,15 @@ class Lab(Expectations):
         connections: how many to prepare for, which sizes the socket tables.
         tell: called with each step in words, for whoever watches.
         prove: expect the expectations to fail, because they are the other variant's.
+        instead: the command to start in place of a program: {"servers/x_fixed": ["confine", ...]}.
+            Such a lab is impatient: nobody likes to wait a minute to hear that his program hangs.
         """
         super().__init__(prove)
+        self.instead = instead
         self.name = name
         self.evidence = evidence
         self.tell = tell
-        self._peers: list[Peer] = []
+        self.peers: list[Peer] = []
         self._closed = False
         self._judged: float | None = None  # when, in seconds since 1970
         self._began, self._started = time.time(), time.monotonic()
@@ -88,7 +94,7 @@ class Lab(Expectations):
         name = f"{program}_{variant}" if variant else program
         peer = self.start(at, f"servers/{name}", *options, descriptors=descriptors)
         port = peer.said("ready")["port"]
-        self.tell(f"{name} listens on {peer.host.address} port {port} (pid {peer.pid})")
+        self.tell(f"{peer.program} listens on {peer.host.address} port {port} (pid {peer.pid})")
         return peer
 
     def client(self, program: str, variant: str = "", *options: str, connections: int = 1) -> Peer:
@@ -121,22 +127,25 @@ class Lab(Expectations):
 
     def start(self, where: str, program: str, *options: str, descriptors: int = 0) -> Peer:
         """Start a built program in a host, told the server's address and port."""
-        words: list[str | Path] = [census.program(program)]
+        words = [*self.instead.get(program, [census.program(program)])]
+        name = Path(words[-1]).name
         words += ["-l", self.hosts["server"].address, "-p", str(PORT), *options]
         if descriptors:
             words = ["prlimit", f"--nofile={descriptors}:{descriptors}", *words]
         opened = ("PassiveOpens",) if where == "server" else ("ActiveOpens", "AttemptFails")
-        log = self.evidence / f"{where}-{Path(program).name}-{len(self._peers) + 1}.log"
+        log = self.evidence / f"{where}-{name}-{len(self.peers) + 1}.log"
         peer = Peer(self.hosts[where], words, log, opened)
-        peer.program = Path(program).name  # also under prlimit
-        self._peers.append(peer)
+        peer.program = name  # also under prlimit
+        if self.instead:
+            peer.patience = IMPATIENCE
+        self.peers.append(peer)
         return peer
 
     def capture(self, where: str, words: str, connections: int = 1) -> Captured:
         """Keep the first segment that passes a host and matches, of each connection; returns once
         it watches. words: "from flags:fin" (harness/segment/main.c).
         """
-        file = self.evidence / f"segments-{len(self._peers) + 1}.pcap"
+        file = self.evidence / f"segments-{len(self.peers) + 1}.pcap"
         options = ("-n", str(connections), "capture", str(file), *words.split())
         program = self.start(where, "segment", *options)
         program.said("ready")
@@ -164,7 +173,7 @@ class Lab(Expectations):
                     "pid": peer.pid,
                     "status": peer.status,
                 }
-                for peer in self._peers
+                for peer in self.peers
             ],
         }
 
@@ -195,6 +204,6 @@ class Lab(Expectations):
             ending.callback(remove, self.hosts)
             if self._recorder:
                 ending.callback(self._recorder.conclude, self._judged)
-            for process in (self._timeline, *self._peers):
+            for process in (self._timeline, *self.peers):
                 if process:
                     ending.callback(process.stop)

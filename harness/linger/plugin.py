@@ -16,6 +16,7 @@ import pytest
 from linger import results, shell, story
 from linger.errors import BROKEN, CANNOT_RUN, NOT_HELD, Broken, LingerError, os_sentence
 from linger.lab import Lab
+from linger.labs import trial
 from linger.parallel import tell_parent
 
 VERDICTS = {None: "pass", NOT_HELD: "fail", CANNOT_RUN: "cannot run"}  # else "broken"
@@ -30,6 +31,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "scenario(claims): a story of the catalogue")
+    config.addinivalue_line("markers", "yours(program): run with somebody's own program")
     if "LINGER_SANDBOX" not in os.environ:
         raise pytest.UsageError("not in a sandbox; use `build/linger run` or `build/linger test`")
 
@@ -108,6 +110,7 @@ def lab(request: pytest.FixtureRequest, evidence: Path) -> Iterator[Lab]:
         connections=getattr(node.module, "N", 100),
         tell=lambda step: tell_parent(labels, step),
         prove=bool(marker) and request.config.getoption("prove"),
+        instead=trial.instead(node.get_closest_marker("yours"), labels[0]),
     )
     if lab.verdict.prove:
         _swap(node.module.EXPECT)
@@ -132,6 +135,8 @@ def lab(request: pytest.FixtureRequest, evidence: Path) -> Iterator[Lab]:
                 **lab.result(),
             }
             results.write_json(evidence / "result.json", result)
+        if marker and story.yours() and labels[1] != "buggy":
+            results.write_json(evidence / "trial.json", trial.examine(lab, labels[0], not code))
         if code and node.nodeid not in _failures:
             raise Broken(message)
     finally:
@@ -144,10 +149,16 @@ def _swap(expect: dict[str, Any]) -> None:
     expect[first], expect[second] = expect[second], expect[first]
 
 
+def _variant(node: Any) -> str:
+    """What a test's variant is called: of somebody's own program "yours"."""
+    own = node.get_closest_marker("yours")
+    return trial.label(own.args[0]) if own else node.callspec.params["variant"]
+
+
 def _labels(node: Any) -> tuple[str, ...]:
     """What tells a test from all others: scenario, variant, and repetition if there are several."""
     if not node.get_closest_marker("scenario"):  # a test of the driver
         return story.name_of(node.fspath), re.sub(r"[^\w.-]+", "_", node.name)
     parameters = node.callspec.params
-    labels = (story.name_of(node.fspath), parameters["variant"])
+    labels = (story.name_of(node.fspath), _variant(node))
     return (*labels, f"{parameters['repetition']:04}") if "repetition" in parameters else labels

@@ -7,6 +7,7 @@ to the process's log as they come; waiting for an event is how the harness synch
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import signal
 import subprocess
@@ -18,6 +19,7 @@ from typing import AbstractSet as Set, Mapping, Sequence
 from linger.errors import Broken, NotHeld
 
 Event = dict[str, str]
+MOST_LOG, MOST_LINE = 32 << 20, 1 << 16  # bytes: of a program's output that are kept, of a line
 
 
 def parse_event(line: str) -> Event | None:
@@ -57,6 +59,8 @@ class Process:
         self._news = threading.Condition()
         self._ended = False
         self.killed = False  # by kill()
+        self.told = 0  # times, by go()
+        self.patience = math.inf  # s: said() and wait() wait no longer, whatever they are told
         self._unwritten: OSError | None = None
         self._log_fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
         try:
@@ -76,7 +80,11 @@ class Process:
     def _read(self) -> None:
         """Copy output to the log, unbuffered, and note the events; the reader thread's life."""
         assert self._popen.stdout
-        for line in self._popen.stdout:
+        room = MOST_LOG
+        for line in iter(lambda: self._popen.stdout.readline(MOST_LINE), b""):
+            room -= len(line)
+            if room < 0:  # it babbles; that it is read on keeps it from blocking
+                continue
             try:
                 os.write(self._log_fd, line)
             except OSError as error:
@@ -90,9 +98,9 @@ class Process:
             self._ended = True
             self._news.notify_all()
 
-    def events(self, name: str, **fields: object) -> list[Event]:
-        """The events of that name that say so, reported so far, oldest first."""
-        wanted = _wanted(name, fields)
+    def events(self, name: str = "", **fields: object) -> list[Event]:
+        """The events of that name (of any without one) that say so, so far, oldest first."""
+        wanted = _wanted(name, fields) if name else set()
         with self._news:
             return [event for event in self._events if wanted <= event.items()]
 
@@ -103,6 +111,7 @@ class Process:
         Errors: NotHeld when the deadline passes or the program ends before.
         """
         wanted = _wanted(name, fields)
+        within = min(within, self.patience)
         found: list[Event] = []
         looked_at = 0
 
@@ -132,6 +141,7 @@ class Process:
 
         within: seconds. Errors: NotHeld when it takes longer or ends in another way.
         """
+        within = min(within, self.patience)
         try:
             self._popen.wait(within)
         except subprocess.TimeoutExpired:
@@ -146,6 +156,7 @@ class Process:
         assert self._popen.stdin
         try:
             os.write(self._popen.stdin.fileno(), b"\n")  # unbuffered: nothing is left to flush
+            self.told += 1
         except BrokenPipeError:
             raise NotHeld(
                 f"{self.program} {self.ending(1.0)}, it cannot go on{self.tail()}"

@@ -48,17 +48,25 @@ def _folder(name: str, results: Path, run: Path | None) -> Path:
     return max(runs, key=lambda path: path.parent.stat().st_mtime_ns)
 
 
+def ladders(path: Path, result: dict[str, Any]) -> str:
+    """The ladders of one variant of one run as text, groups divided by empty lines; "" without.
+
+    path: its directory; result: its result.json. Errors: Broken when they cannot be derived.
+    """
+    judged = result["began"] + result["seconds"]
+    hosts = _hosts(path)
+    return wire.tell(path, hosts, verdict=judged).decode().rstrip("\n") if hosts else ""
+
+
 def _show_ladders(path: Path, result: dict[str, Any]) -> None:
     """Print one variant of one run; of repetitions each."""
     say(f"\n{result['variant']}: {result['verdict']}" + _repetition(result))
     if result["message"]:
         say(f"  {result['message']}")
-    hosts = _hosts(path)
-    if not hosts:
-        say("  no packets were recorded")
-        return
-    say(wire.tell(path, hosts, verdict=result["began"] + result["seconds"]).decode().rstrip("\n"))
-    say("  packets: " + " ".join(shortest(path / f"{name}.pcap") for name in hosts))
+    told = ladders(path, result)
+    say(told or "  no packets were recorded")
+    if told:
+        say("  packets: " + " ".join(shortest(path / f"{name}.pcap") for name in _hosts(path)))
 
 
 def _repetition(result: dict[str, Any]) -> str:

@@ -34,11 +34,20 @@ def scenario(
     """
     import pytest  # not at the top: `linger list` needs this module and does without pytest
 
+    # A student's programs run as further variants, of which the same is expected as of "fixed".
+    theirs = yours() if tuple(variants) == PAIR else []
+    more = [pytest.param("fixed", id=p.name, marks=pytest.mark.yours(p)) for p in theirs]
+
     def mark(function: Callable) -> Callable:
-        function = pytest.mark.parametrize("variant", variants)(function)
+        function = pytest.mark.parametrize("variant", [*variants, *more])(function)
         return pytest.mark.scenario(claims=tuple(claims), seconds=seconds)(function)
 
     return mark
+
+
+def yours() -> list[Path]:
+    """The programs to run in place of a pair's own (`linger run --yours`), beside the pair."""
+    return [Path(path) for path in os.environ.get("LINGER_YOURS", "").split(os.pathsep) if path]
 
 
 def connections(default: int) -> int:

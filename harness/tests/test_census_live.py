@@ -191,7 +191,7 @@ def holder(lab: Lab, *words: str) -> Any:
     server = lab.hosts["server"]
     command: list[str | Path] = [sys.executable, "-c", HOLDER, server.address, *words]
     peer = Peer(server, command, lab.evidence / "holder.log", ("PassiveOpens",))
-    lab._peers.append(peer)
+    lab.peers.append(peer)
     peer.said("ready")
     return peer
 

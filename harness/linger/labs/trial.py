@@ -1,0 +1,130 @@
+"""In the sandbox: a student's program in the place of a pair's own, and what it did there.
+
+The story itself says what its expectations measured. What it does not ask is asked here, after it
+and in the same lab: how each program ended, what the other programs met, and whether a fresh
+client is still served. The answers, for the student's program and for the fixed one, which is the
+measure of it, go to trial.json.
+"""
+
+from __future__ import annotations
+
+import collections
+from pathlib import Path
+from typing import Any
+
+from linger import census, story
+from linger.errors import NotHeld
+from linger.expect import Peer
+from linger.lab import IMPATIENCE, Lab
+from linger.labs import build, texts
+
+ABORTS = ("TCPAbortOnData", "TCPAbortOnClose")  # close() that became a reset (tcp(7), nstat(8))
+
+
+def label(program: Path) -> str:
+    """What the variant with a program is called: closewait_leak_yours is "yours"."""
+    return program.name.rpartition("_")[2]
+
+
+def instead(own: Any, scenario: str) -> dict[str, list[str | Path]]:
+    """For Lab(instead=): the confined program in the place of the fixed one.
+
+    own: the test's marker `yours`, or None.
+    """
+    if not own:
+        return {}
+    buggy = texts.buggy_of(scenario)
+    assert buggy
+    fixed = f"{buggy.parent.name}/{buggy.stem.replace('_buggy', '_fixed')}"
+    memory = ["-m", "0"] if build.sanitized() else []
+    return {fixed: [census.program("confine"), *memory, own.args[0]]}
+
+
+def examine(lab: Lab, scenario: str, passed: bool) -> dict[str, Any]:
+    """What the programs of a lab did, after its story has ended.
+
+    passed: whether it ended well; only then it matters if a fresh client is served.
+    """
+    stem = story.path_of(scenario).stem
+    subjects = [peer for peer in lab.peers if peer.program.startswith(f"{stem}_")]
+    others = [peer for peer in lab.peers if peer not in subjects]
+    host = subjects[0].host.name if subjects else "server"
+    counted = _counts(lab, host)
+    return {
+        "subjects": [_subject(peer) for peer in subjects],
+        "others": [_other(peer) for peer in others],
+        "listening": counted["LISTEN"],
+        "aborts": sum(counted[name] for name in ABORTS),
+        "service": _serve(lab, scenario, subjects) if passed else None,
+    }
+
+
+def _counts(lab: Lab, host: str) -> dict[str, int]:
+    names = ("LISTEN", *ABORTS)
+    expression = " and ".join(f"{host}:{name} >= 0" for name in names)
+    values = census.until(lab.paths, expression, 0, 0)["until"]["values"]
+    return {name: values[f"{host}:{name}"] for name in names}
+
+
+def _subject(peer: Peer) -> dict[str, Any]:
+    """The program under trial: how it ended, where it waits, what it reported."""
+    return {
+        "program": peer.program,
+        "killed": peer.killed,
+        "status": peer.status,
+        "waits": _waits(peer) if peer.running else None,
+        "cpu_seconds": peer.cpu_seconds if _on_cpu(peer) else 0,
+        "events": _tally(peer),
+        "tail": peer.tail(),
+    }
+
+
+def _other(peer: Peer) -> dict[str, Any]:
+    """Another program: what it did, and the errors it met."""
+    done = [f"{event['action']} {event['count']} ({event['bytes']} bytes)"
+            for event in peer.events("done") if "action" in event]  # fmt: skip
+    errors = [f"{event.get('action', '-')} {event.get('err', '-')}"
+              for event in peer.events("error")]  # fmt: skip
+    return {
+        "program": peer.program,
+        "status": peer.status,
+        "events": _tally(peer),
+        "done": done,
+        "errors": dict(collections.Counter(errors)),
+        "awaits": peer.running and len(peer.events("await")) > peer.told,  # the story's word
+    }
+
+
+def _tally(peer: Peer) -> dict[str, int]:
+    return dict(collections.Counter(event["ev"] for event in peer.events()))
+
+
+def _on_cpu(peer: Peer) -> bool:
+    """Whether a program computes, or would if it were its turn (proc(5), stat: R)."""
+    if not peer.running:
+        return False
+    return Path(f"/proc/{peer.pid}/stat").read_text().rpartition(") ")[2].startswith("R")
+
+
+def _waits(peer: Peer) -> str:
+    """The kernel function in which a program waits (proc(5), wchan); "" when it does not tell."""
+    try:
+        where = Path(f"/proc/{peer.pid}/wchan").read_text()
+    except OSError:
+        return ""
+    return "" if where == "0" else where
+
+
+def _serve(lab: Lab, scenario: str, subjects: list[Peer]) -> dict[str, Any] | None:
+    """Ask for the service once more, by a fresh client on a network without faults."""
+    words = texts.table(scenario).get("service")
+    if not words or not subjects or not subjects[-1].running:
+        return None
+    for host in lab.hosts.values():
+        host.run("nft", "flush", "ruleset")
+    client = lab.peer(words)
+    try:
+        client.wait(IMPATIENCE)
+    except NotHeld:
+        pass  # the events tell how far it got
+    return _other(client) | {"words": words}

@@ -1,0 +1,223 @@
+"""The exercises as a student meets them: the first call, the hints, the verdicts, the score."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from conftest import Run, outside
+from linger import story
+from linger.errors import Broken
+from linger.labs import remarks, score, texts
+from linger.labs.workplace import Workplace, same_code
+
+LEAK = "closewait-leak"
+CURE = "\t\tclose(fd);\n\t\treturn;"
+
+
+class Student:
+    """Somebody with labs/ of his own."""
+
+    def __init__(self, run: Run, folder: Path) -> None:
+        self.run = run
+        self.place = Workplace(folder / "labs")
+        self.results = folder / "results"
+        self.file = self.place.file(texts.load(LEAK))
+
+    def lab(self, *words: str) -> subprocess.CompletedProcess[str]:
+        env = outside(LABS=str(self.place.folder), RESULTS=str(self.results))
+        return self.run("linger", "lab", *words, env=env, stdin=subprocess.DEVNULL)
+
+    def writes(self, before: str, after: str) -> None:
+        """Edit the file of the leak."""
+        source = self.file.read_text()
+        assert source.count(before) == 1
+        self.file.write_text(source.replace(before, after))
+
+    @property
+    def noted(self) -> dict[str, object]:
+        return self.place.progress()[LEAK]
+
+
+@pytest.fixture
+def student(run: Run, tmp_path: Path) -> Student:
+    return Student(run, tmp_path / "anna")
+
+
+def test_from_the_first_call_to_the_cure(student: Student) -> None:
+    first = student.lab(LEAK, "--predict", "b")
+    assert first.returncode == 1, first.stderr
+    order = ["three weeks", "Predict first", "variant", "the bug, measured", "You said b",
+             "Your task", "Next: edit"]  # fmt: skip
+    places = [first.stdout.index(words) for words in order]
+    assert places == sorted(places)
+    assert "RFC 9293" not in first.stdout, "the explanation comes with the cure"
+    assert re.search(r"yours +100 \(peak 100\) +100 .* FAIL", first.stdout)
+
+    student.writes("\t\treturn;\n\t}\n\tn = send", f"{CURE}\n\t}}\n\tn = send")
+    second = student.lab(LEAK)
+    assert second.returncode == 0, second.stdout + second.stderr
+    assert re.search(r"yours +0 \(peak \d+\) +0 .* PASS", second.stdout)
+    assert "Repaired" in second.stdout and "RFC 9293" in second.stdout
+    assert "Predict first" not in second.stdout and "\x1b" not in second.stdout
+    assert (student.noted["predicted"], student.noted["runs"]) == ("b", 2)
+    assert student.noted["solved"]
+    assert re.search("^ +1  done   closewait-leak", student.lab().stdout)
+
+
+def test_hints_come_one_by_one(student: Student) -> None:
+    for number in (1, 3):
+        done = student.lab(LEAK, "--hint", str(number))
+        assert done.stdout.count(" of 3:\n") == number
+        assert student.noted["hints"] == number
+    assert "HINT=" not in done.stdout, "there is no fourth"
+
+
+def test_a_started_file_is_never_overwritten(student: Student) -> None:
+    student.place.folder.mkdir(parents=True)
+    student.file.write_text("mine")
+    assert student.lab(LEAK).returncode == 1
+    assert student.file.read_text() == "mine"
+    for kept in ("mine", "mine too"):
+        student.file.write_text(kept)
+        done = student.lab(LEAK, "--reset")
+        assert done.returncode == 0 and "closewait_leak." in done.stdout
+    text = texts.load(LEAK)
+    assert text.buggy and student.file.read_text() == text.buggy.read_text()
+    backups = {path.read_text() for path in student.place.folder.glob("closewait_leak.*.c")}
+    assert backups == {"mine", "mine too"}
+
+
+def test_a_program_that_does_not_compile(student: Student) -> None:
+    student.lab(LEAK)
+    student.place.note(LEAK, answered=False)
+    student.writes("event_free(readable);", "event_fre(readable)")
+    done = student.lab(LEAK)
+    assert not student.noted["answered"], "nothing was measured"
+    assert done.returncode == 1
+    assert "does not compile" in done.stdout and "closewait_leak.c:" in done.stdout
+    assert "variant" not in done.stdout, "nothing ran"
+
+
+def test_a_warning_is_shown_and_does_not_matter(student: Student) -> None:
+    student.lab(LEAK)
+    student.writes("\t\treturn;\n\t}\n\tn = send", f"\t\tint unused;\n{CURE}\n\t}}\n\tn = send")
+    done = student.lab(LEAK)
+    assert done.returncode == 0 and "unused variable" in done.stdout
+
+
+def test_a_crash_is_explained_by_the_sanitizer(student: Student) -> None:
+    student.lab(LEAK)
+    student.writes("event_free(readable);", "event_free(readable); free(readable);")
+    done = student.lab(LEAK)
+    assert done.returncode == 1 and "Your program crashed" in done.stdout
+    assert "AddressSanitizer: " in done.stdout and "free" in done.stdout
+
+
+def test_an_exercise_about_the_kernel(student: Student) -> None:
+    done = student.lab("timewait-no-descriptor", "--predict", "b")
+    assert done.returncode == 0, done.stderr
+    assert "As you predicted" in done.stdout and "condition" in done.stdout
+    assert "Who sent the 50 FINs?" in done.stdout
+
+
+WRONG = {
+    "did you mean closewait-leak?": ["closewait-leek"],
+    "a prediction is one of a, b, c, not 'z'": [LEAK, "--predict", "z"],
+    "has not been started": [LEAK, "--reset"],
+    "no exercise yet": ["timewait-lifetime"],
+}
+
+
+@pytest.mark.parametrize("sentence", WRONG)
+def test_wrong_usage(student: Student, sentence: str) -> None:
+    if sentence == "no exercise yet" and texts.table(WRONG[sentence][0]):
+        WRONG[sentence] = [next(name for name in story.names() if not texts.table(name))]
+    done = student.lab(*WRONG[sentence])
+    assert done.returncode == 2 and sentence in done.stderr.splitlines()[-1]
+
+
+def test_the_score_believes_files_and_not_their_owners(student: Student, tmp_path: Path) -> None:
+    """One has solved it, one says so, one has not begun, one has a broken page."""
+    text = texts.load(LEAK)
+    assert text.buggy
+    names = ["anna", "bert <b>", "carla", "dora"]
+    places = {name: Workplace(tmp_path / name / "labs") for name in names}
+    for place in places.values():
+        place.folder.mkdir(parents=True, exist_ok=True)
+    fixed = text.buggy.with_name("closewait_leak_fixed.c")
+    shutil.copy(fixed, places["anna"].file(text))
+    shutil.copy(text.buggy, places["bert <b>"].file(text))
+    for name in names[:2]:
+        places[name].note(LEAK, solved=time.time(), digest=places[name].digest(text), hints=2)
+    (places["dora"].folder / ".progress.json").write_text("[]")
+    folders = [str(place.folder) for place in places.values()]
+    for regrade, solved in (([], {"anna", "bert <b>"}), (["--regrade"], {"anna"})):
+        out = tmp_path / f"score{len(regrade)}"
+        done = student.run("linger", "lab-score", "--results", out, *regrade, *folders)
+        assert done.returncode == 0, done.stderr
+        told = json.loads((out / "labs.json").read_text())["students"]
+        assert {one["who"] for one in told if one["labs"].get(LEAK, {}).get("solved")} == solved
+        assert [one["error"] is None for one in told] == [True, True, True, False]
+        page = (out / "labs.html").read_text()
+        assert "bert &lt;b&gt;" in page and "<b>" not in page and "2 hints" in page
+    assert "untouched" in page
+
+
+def test_the_score_no_longer_counts_a_file_that_was_changed(tmp_path: Path) -> None:
+    text, place = texts.load(LEAK), Workplace(tmp_path / "anna" / "labs")
+    place.start(text)
+    place.note(LEAK, solved=1.0, digest=place.digest(text))
+    solved = [score.collect([place.folder], [text], False, tmp_path)[0]["labs"][LEAK]["solved"]]
+    place.file(text).write_text("int main;")
+    solved += [score.collect([place.folder], [text], False, tmp_path)[0]["labs"][LEAK]["solved"]]
+    assert solved == [1.0, None]
+
+
+GOOD = texts.table(LEAK)
+BAD = {
+    "task is missing": {"task": ""},
+    "colour is unknown": {"colour": "red"},
+    "letter of no choice": {"answer": "d"},
+    "choices are 2 to 4": {"choices": ["yes"]},
+    "hints are 3": {"hints": ["one"]},
+    "service is missing": {"service": ""},
+    "a pattern and a text": {"discuss": [{"pattern": "x"}]},
+    "unterminated": {"discuss": [{"pattern": "(", "text": "x"}]},
+}
+
+
+@pytest.mark.parametrize("fault", BAD)
+def test_a_wrong_table_is_named_with_its_fault(fault: str) -> None:
+    assert any(fault in found for found in texts.faults(LEAK, {**GOOD, **BAD[fault]}))
+
+
+def test_every_table_is_right() -> None:
+    course = texts.course()  # Broken with what is wrong
+    assert course and len({text.order for text in course}) == len(course)
+    assert not texts.faults(LEAK, GOOD)
+
+
+def test_a_file_that_is_no_toml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(story, "SCENARIOS", tmp_path)
+    (tmp_path / "x.toml").write_text("[lab\n")
+    with pytest.raises(Broken, match="x.toml: "):
+        texts.table("x")
+
+
+def test_comments_and_spaces_are_no_change() -> None:
+    assert same_code("int x; /* a */\n// b\n", "int  x;")
+    assert not same_code("int x;", "int y;")
+
+
+def test_remarks_are_about_the_code_alone() -> None:
+    text = texts.load(LEAK)
+    assert not remarks.remarks(text, "/* SO_LINGER */ int x;")
+    assert "lost data" in remarks.remarks(text, "setsockopt(fd, SOL_SOCKET, SO_LINGER")[0]
+    assert "sysctl" in remarks.remarks(text, 'open("/proc/sys/net", 0)')[0]
