@@ -21,7 +21,7 @@ unit_tests = $(patsubst harness/$(1)/%.c,$(BUILD)/tests/$(1)_%,$(wildcard harnes
 CENSUS := $(call library,census)
 SEGMENT := $(call library,segment)
 UNIT_TESTS := $(call unit_tests,census) $(call unit_tests,segment)
-PROGRAMS := $(addprefix $(BUILD)/,sandbox sandbox-init census segment linger)
+PROGRAMS := $(addprefix $(BUILD)/,sandbox sandbox-init confine census segment linger)
 RUN := $(if $(N),-n $(N)) $(if $(VERBOSE),-v) $(if $(KEEP),--keep) $(if $(REPEAT),--repeat $(REPEAT))
 
 .DELETE_ON_ERROR:
@@ -76,7 +76,12 @@ $(BUILD)/segment: $(call objects,harness/segment/main.c $(SEGMENT) $(wildcard ha
 $(BUILD)/tests/segment_%: $(BUILD)/obj/harness/segment/%.o $(call objects,$(SEGMENT))
 	$(link) -lcmocka
 
-$(BUILD)/sandbox-init: $(call objects,harness/sandbox/init.c harness/common/descriptors.c)
+$(BUILD)/sandbox-init: $(call objects,$(addprefix harness/sandbox/,init.c supervise.c) \
+		harness/common/descriptors.c)
+	$(link)
+
+$(BUILD)/confine: $(call objects,$(addprefix harness/sandbox/,confine.c cage.c families.c supervise.c) \
+		harness/common/descriptors.c)
 	$(link)
 
 $(BUILD)/sandbox: harness/sandbox/sandbox

@@ -27,11 +27,19 @@ class Peer(Process):
     """A program of the lab together with the host it runs in."""
 
     def __init__(
-        self, host: Host, words: list[str | Path], log: Path, opened: tuple[str, ...]
+        self,
+        host: Host,
+        words: list[str | Path],
+        log: Path,
+        opened: tuple[str, ...],
+        generation: int = 0,
     ) -> None:
-        """opened: SNMP counters; the first less the others is the connections it established."""
+        """opened: SNMP counters; the first less the others is the connections it established.
+
+        generation: as for Process().
+        """
         with netns.inside(host.path):
-            super().__init__(words, log)
+            super().__init__(words, log, generation)
         self.host = host
         self.opened = opened
 

@@ -11,7 +11,7 @@ import json
 import textwrap
 import time
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Callable, Sequence
 
 from linger import census
 from linger.expect import Expectations, Peer
@@ -110,16 +110,29 @@ class Lab(Expectations):
             peer.said("ready")
         return peer
 
-    def start(self, where: str, program: str, *options: str, descriptors: int = 0) -> Peer:
-        """Start a built program in a host, told the server's address and port."""
+    def start(
+        self,
+        where: str,
+        program: str,
+        *options: str,
+        descriptors: int = 0,
+        confined: Sequence[str] = (),
+    ) -> Peer:
+        """Start a built program in a host, told the server's address and port.
+
+        confined: words of confine.closed() or confine.opened(), when somebody else wrote it.
+        """
         words: list[str | Path] = [census.program(program)]
         words += ["-l", self.hosts["server"].address, "-p", str(PORT), *options]
-        if descriptors:
+        if confined:
+            limit = ["--limit", f"nofile={descriptors}"] if descriptors else []
+            words = [*confined, *limit, "--", *words]
+        elif descriptors:
             words = ["prlimit", f"--nofile={descriptors}:{descriptors}", *words]
         opened = ("PassiveOpens",) if where == "server" else ("ActiveOpens", "AttemptFails")
         log = self.evidence / f"{where}-{Path(program).name}-{len(self._peers) + 1}.log"
-        peer = Peer(self.hosts[where], words, log, opened)
-        peer.program = Path(program).name  # also under prlimit
+        peer = Peer(self.hosts[where], words, log, opened, generation=2 if confined else 0)
+        peer.program = Path(program).name  # also under prlimit or confine
         self._peers.append(peer)
         return peer
 

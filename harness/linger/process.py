@@ -46,10 +46,11 @@ def descendants(ancestor: int) -> list[int]:
 class Process:
     """One program, started in the network namespace of the calling thread."""
 
-    def __init__(self, command: Sequence[str | Path], log: Path) -> None:
+    def __init__(self, command: Sequence[str | Path], log: Path, generation: int = 0) -> None:
         """Start command (a path and its arguments); its output goes to the file log.
 
-        Errors: Broken with the reason when it cannot be started.
+        generation: of the program that counts, among the descendants of what is started: of a
+        confined one the second (confine.c). Errors: Broken when it cannot be started.
         """
         self.program = Path(command[0]).name
         self.log = log
@@ -69,9 +70,15 @@ class Process:
         except OSError as error:
             os.close(self._log_fd)
             raise Broken(f"cannot start {command[0]}: {error.strerror}; run: make") from error
-        self.pid = self._popen.pid
+        self.pid = self._await(generation)
         self._reader = threading.Thread(target=self._read, name=self.program, daemon=True)
         self._reader.start()
+
+    def _await(self, generation: int) -> int:
+        """The pid of the program that counts, or of what was started if that ends before."""
+        while len(family := descendants(self._popen.pid)) <= generation and self.running:
+            time.sleep(0.0002)  # the next look; confine needs some 1.5 ms
+        return family[generation] if len(family) > generation else self._popen.pid
 
     def _read(self) -> None:
         """Copy output to the log, unbuffered, and note the events; the reader thread's life."""
@@ -151,19 +158,27 @@ class Process:
                 f"{self.program} {self.ending(1.0)}, it cannot go on{self.tail()}"
             ) from None
 
+    def _signal(self, number: signal.Signals) -> None:
+        if self.running:
+            with contextlib.suppress(ProcessLookupError):  # it has just ended
+                os.kill(self.pid, number)
+
     def freeze(self) -> None:
         """Stop the program where it is (SIGSTOP); thaw() lets it go on."""
-        self._popen.send_signal(signal.SIGSTOP)
+        self._signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
         """Let a frozen program go on (SIGCONT)."""
-        self._popen.send_signal(signal.SIGCONT)
+        self._signal(signal.SIGCONT)
 
     def kill(self, tree: bool = False) -> None:
-        """Kill the program (SIGKILL), with tree all that descend from it too, and collect it."""
+        """Kill the program (SIGKILL), with tree all that descend from it too, and collect it.
+
+        All that descend from a confined program go with it in any case.
+        """
         family = descendants(self.pid)[1:] if tree else []
         self.killed = True
-        self._popen.kill()
+        self._signal(signal.SIGKILL)
         for pid in family:  # after it, or it would see them die
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
