@@ -41,7 +41,7 @@ scenario-%: all ## run one scenario, both variants (N=1000 VERBOSE=1 KEEP=1 REPE
 scenarios: all ## run every scenario
 	@$(BUILD)/linger run all $(RUN)
 
-prove: all ## show that every expectation fails when run against the other variant
+prove: all ## show that every expectation can fail, and every guard
 	@$(BUILD)/linger prove all
 
 test check: all $(UNIT_TESTS) ## run all tests, in parallel (SAN=1 under ASan and UBSan, ARGS='-k name')

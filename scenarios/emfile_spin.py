@@ -32,4 +32,4 @@ def test_emfile_spin(lab, variant):
     lab.found(EXPECT[variant], {"errors": errors, "cpu_percent": cpu}, by="server")
     crowd.go()
     lab.peer("connect hello fin").wait()  # both recover when the crowd has left
-    lab.reached(server, accept_queue=0, descriptors=0)
+    lab.reached(server, ESTABLISHED=LIMIT + N + 1, accept_queue=0, descriptors=0)

@@ -18,6 +18,8 @@ from linger.expect import Expectations, Peer
 from linger.host import build, remove
 from linger.process import Process
 from linger.segment import Captured
+from linger.verdict import Verdict
+from linger.withhold import withheld
 
 PORT = 9000
 
@@ -31,16 +33,16 @@ class Lab(Expectations):
         evidence: Path,
         connections: int = 100,
         tell: Callable[[str], None] = lambda step: None,
-        prove: bool = False,
+        verdict: Verdict | None = None,
     ) -> None:
         """Build the hosts and links.
 
         name: unique among the labs of a sandbox; evidence: the directory for logs and timeline.
         connections: how many to prepare for, which sizes the socket tables.
         tell: called with each step in words, for whoever watches.
-        prove: expect the expectations to fail, because they are the other variant's.
+        verdict: where the rows go; by default it is judged as it stands.
         """
-        super().__init__(prove)
+        super().__init__(verdict or Verdict())
         self.name = name
         self.evidence = evidence
         self.tell = tell
@@ -86,6 +88,8 @@ class Lab(Expectations):
         """Start clients/PROGRAM_VARIANT in the host "client", pointed at the server."""
         name = f"{program}_{variant}" if variant else program
         self.tell(f"{name} starts")
+        if withheld():
+            return self.start("client", "clients/peer", "stay")
         return self.start("client", f"clients/{name}", "-n", str(connections), *options)
 
     def peer(
@@ -103,8 +107,9 @@ class Lab(Expectations):
         at: the host's name; port: the server's; descriptors: as for server().
         """
         words = actions.split()
+        pretend = ["pretend"] if withheld() else []
         self.tell(f"{at}: {connections} x {textwrap.shorten(actions, 60, placeholder=' ...')}")
-        options = ("-p", str(port), "-n", str(connections), *words)
+        options = ("-p", str(port), "-n", str(connections), *pretend, *words)
         peer = self.start(at, "clients/peer", *options, descriptors=descriptors)
         if "listen" in words:
             peer.said("ready")

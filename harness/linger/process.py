@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import AbstractSet as Set, Mapping, Sequence
 
 from linger.errors import Broken, NotHeld
+from linger.withhold import patience, withheld
 
 Event = dict[str, str]
 
@@ -109,6 +110,7 @@ class Process:
         within: seconds; fields: what it must say, as said("recv", err="ECONNRESET").
         Errors: NotHeld when the deadline passes or the program ends before.
         """
+        within = patience(within)
         wanted = _wanted(name, fields)
         found: list[Event] = []
         looked_at = 0
@@ -139,6 +141,7 @@ class Process:
 
         within: seconds. Errors: NotHeld when it takes longer or ends in another way.
         """
+        within = patience(within)
         try:
             self._popen.wait(within)
         except subprocess.TimeoutExpired:
@@ -165,7 +168,8 @@ class Process:
 
     def freeze(self) -> None:
         """Stop the program where it is (SIGSTOP); thaw() lets it go on."""
-        self._signal(signal.SIGSTOP)
+        if not withheld():
+            self._signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
         """Let a frozen program go on (SIGCONT)."""
@@ -176,6 +180,8 @@ class Process:
 
         All that descend from a confined program go with it in any case.
         """
+        if withheld():
+            return
         family = descendants(self.pid)[1:] if tree else []
         self.killed = True
         self._signal(signal.SIGKILL)
