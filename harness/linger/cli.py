@@ -14,10 +14,10 @@ from typing import Callable, Iterator, Sequence
 
 from linger import story
 from linger.census import program
-from linger.errors import BROKEN, HELD, CannotRun, LingerError, Usage, os_sentence
+from linger.errors import BROKEN, HELD, CannotRun, LingerError, Usage, complain, os_sentence
 
 RESULTS = Path(os.environ.get("RESULTS") or story.ROOT / "results")
-AT_ONCE = 2 * (os.cpu_count() or 1)  # tests at the same time: most wait more than they compute
+AT_ONCE = 4 * (os.cpu_count() or 1)  # tests at the same time: most wait more than they compute
 VALUED = ("-k", "-m", "-n", "-o", "-p", "-r", "-W")  # options of pytest that take a word
 TAP = "KTAP on standard output, everything else on standard error"
 SPARE_DESCRIPTORS = 64  # of a program, besides its connections
@@ -31,13 +31,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return options.action(options)
     except LingerError as error:
-        print(f"linger: {error}", file=sys.stderr)
+        complain(f"linger: {error}")
         return error.code
     except BrokenPipeError:  # whoever read our output has gone, as in `linger list | head -1`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
     except OSError as error:
-        print(f"linger: {os_sentence(error)}", file=sys.stderr)
+        complain(f"linger: {os_sentence(error)}")
         return BROKEN
 
 

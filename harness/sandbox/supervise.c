@@ -3,6 +3,7 @@
 #include <err.h>
 #include <errno.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -23,6 +24,17 @@ void watch_signals(void)
 	sigprocmask(SIG_BLOCK, &watched, &original);
 }
 
+/* Whether the command does not know of a signal yet. */
+static bool to_be_handed_on(const siginfo_t *info)
+{
+	if (info->si_signo == SIGCHLD)
+		return false;
+	if (info->si_code != SI_KERNEL)
+		return true;
+	/* When a terminal goes away, of all the processes only the session leader is told. */
+	return info->si_signo == SIGHUP && getsid(0) == getpid();
+}
+
 int wait_handing_on_signals(pid_t pid)
 {
 	siginfo_t info;
@@ -35,7 +47,7 @@ int wait_handing_on_signals(pid_t pid)
 				return status;
 		if (sigwaitinfo(&watched, &info) < 0)
 			continue; /* EINTR: stopped and continued */
-		if (info.si_signo != SIGCHLD && info.si_code != SI_KERNEL)
+		if (to_be_handed_on(&info))
 			kill(pid, info.si_signo);
 	}
 }

@@ -20,7 +20,7 @@ void watch_signals(void);
 /*
  * Hand signals on to pid until it has ended, reaping every other child on the way.
  * A signal sent by the terminal (si_code SI_KERNEL) is left alone: it went to the whole
- * foreground process group, and the command is in it.
+ * foreground process group, and the command is in it. Only SIGHUP goes to the session leader alone.
  * Returns the wait status of pid, as waitpid(2) gives it.
  */
 int wait_handing_on_signals(pid_t pid);
