@@ -26,7 +26,7 @@ RUN := $(if $(N),-n $(N)) $(if $(VERBOSE),-v) $(if $(KEEP),--keep) $(if $(REPEAT
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps scenarios prove kill-test test check pairs bench-census clean help
+.PHONY: all deps scenarios prove soak kill-test test check pairs bench-census clean help
 # `make -j deps test` must not build before everything is installed.
 $(if $(filter deps,$(MAKECMDGOALS)),.NOTPARALLEL:)
 
@@ -46,6 +46,9 @@ prove: all ## show that every expectation can fail, and every guard
 
 test check: all $(UNIT_TESTS) ## run all tests, in parallel (SAN=1 under ASan and UBSan, ARGS='-k name')
 	@$(BUILD)/linger test -- $(ARGS)
+
+soak: all ## run every scenario again and again, also on a busy machine (RUNS=200 FRESH=1)
+	@$(BUILD)/linger soak --runs $(or $(RUNS),200) $(if $(FRESH),--fresh)
 
 kill-test: all ## end runs at random instants and in every way; nothing may be left (RUNS=200 SEED=)
 	@LINGER_BUILD=$(abspath $(BUILD)) PYTHONPATH=harness:harness/tests $(BUILD)/sandbox \

@@ -1,4 +1,7 @@
-"""The command line of linger: list, run, prove, test, pairs, claims (`linger census` is build/census)."""
+"""The command line of linger: list, run, prove, soak, test, pairs, claims.
+
+Counting (`linger census`) is a program of its own, build/census.
+"""
 
 from __future__ import annotations
 
@@ -70,6 +73,11 @@ def _parser() -> argparse.ArgumentParser:
     prove.add_argument("names", nargs="*", metavar="NAME", help="a scenario, or: all")
     prove.add_argument("--results", type=_folder, default=RESULTS, metavar="DIR", help="evidence")
     prove.set_defaults(n=None, v=False, repeat=1, keep=False, prove=True, tap=False)
+    soak = command("soak", soak_scenarios, "run scenarios again and again, also on a busy machine")
+    soak.add_argument("names", nargs="*", metavar="NAME", help="a scenario; by default all")
+    soak.add_argument("--runs", type=_count, default=200, metavar="K", help="rounds in all")
+    soak.add_argument("--fresh", action="store_true", help="forget the rounds so far")
+    soak.add_argument("--results", type=_folder, default=RESULTS, metavar="DIR", help="evidence")
     test = command("test", run_tests, "run everything: C tests, driver tests, all scenarios")
     test.add_argument("--results", type=_folder, default=RESULTS, metavar="DIR", help="evidence")
     test.add_argument("--tap", action="store_true", help=TAP)
@@ -156,6 +164,13 @@ def _tap(options: argparse.Namespace, run: Path) -> Iterator[list[object]]:
                 yield [tap]
             finally:
                 tap.conclude()
+
+
+def soak_scenarios(options: argparse.Namespace) -> int:
+    from linger import soak
+
+    names = story.choose(options.names or ["all"])
+    return soak.run(names, options.runs, (options.results / "soak").absolute(), options.fresh)
 
 
 def run_tests(options: argparse.Namespace) -> int:
