@@ -191,15 +191,22 @@ class Process:
         self._popen.wait()
 
     @property
-    def cpu_seconds(self) -> float:
-        """The time its main thread has run on a CPU (proc(5), schedstat), in seconds."""
-        return int(Path(f"/proc/{self.pid}/schedstat").read_text().split()[0]) / 1e9
+    def runnable_seconds(self) -> float:
+        """The time its main thread has run on a CPU or waited for one, in seconds.
+
+        From schedstat in /proc (Documentation/scheduler/sched-stats.rst).
+        """
+        ran, waited, _ = Path(f"/proc/{self.pid}/schedstat").read_text().split()
+        return (int(ran) + int(waited)) / 1e9
 
     def busy(self, window: float = 0.5) -> int:
-        """Watch the program for so many seconds; returns how many percent of a CPU it used."""
-        ran, began = self.cpu_seconds, time.monotonic()
+        """Watch the program for so many seconds; returns in how many percent of them it was busy.
+
+        That is the CPU time it would use on a machine of its own, whatever else runs on this one.
+        """
+        before, began = self.runnable_seconds, time.monotonic()
         time.sleep(window)
-        return round(100 * (self.cpu_seconds - ran) / (time.monotonic() - began))
+        return round(100 * (self.runnable_seconds - before) / (time.monotonic() - began))
 
     @property
     def running(self) -> bool:
