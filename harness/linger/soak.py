@@ -181,8 +181,8 @@ def _slice() -> None:
 
 
 def _outcome(case: ElementTree.Element) -> Outcome:
-    scenario = story.name_of(case.get("classname", "").rpartition(".")[2])
-    variant = case.get("name", "").partition("[")[2].rstrip("]")
+    function, _, variant = case.get("name", "").rstrip("]").partition("[")
+    scenario = story.name_of(function[len("test_") :])
     bad = [child for child in case if child.tag in ("failure", "error", "skipped")]
     sentence = " ".join((bad[0].get("message") or bad[0].text or "?").split()) if bad else ""
     return Outcome(scenario, variant, float(case.get("time", 0)), sentence[:300])
