@@ -75,6 +75,7 @@ class Soak:
         number = self.rounds + 1
         condition = list(CONDITIONS)[self.rounds % len(CONDITIONS)]
         here = self.folder / f"round-{number:04}"
+        shutil.rmtree(here, ignore_errors=True)  # of a round that was interrupted
         rare = number % RARELY == 1
         chosen = [name for name in names if rare or seconds_of(name) < SLOW]
         outcomes = _run(chosen, condition, here)

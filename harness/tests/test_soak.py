@@ -57,6 +57,10 @@ def test_it_goes_on_where_it_was(run: Run, tmp_path: Path) -> None:
         assert said in done.stdout
         found = json.loads(state.read_text())
         assert found["rounds"] == found["table"]["planted/fixed"]["passed"] == rounds
+    stale = state.parent / "round-0002" / "2026-01-01T00-00-00"  # of an interrupted round
+    stale.mkdir(parents=True)
+    (stale / "junit.xml").write_text("<testsuites/>")
+    assert "2 passed, 0 failed" in run("linger", "soak", "--runs", "2", env=env).stdout
     state.write_text(json.dumps({**found, "commit": "another"}))
     done = run("linger", "soak", "--runs", "1", env=env)
     assert "starts anew" in done.stdout
