@@ -64,8 +64,8 @@ class _Withheld:
 def withholding(story: Path, site: Site, patience: float) -> Iterator[type[_Withheld]]:
     """Withhold the fault at a site for the length of a block; `times` then says how often.
 
-    patience: seconds for all that has no deadline of the story's own: what does not come by then
-    would not come later. When it is short and the machine is busy, a story may seem to notice what
+    patience: seconds, from then on, for all that has no deadline of the story's own: what does not
+    come by then would not come later. When it is short and the machine is busy, a story may seem to notice what
     it does not; never the other way round.
     """
     _Withheld.site, _Withheld.story, _Withheld.times = site, os.fspath(story), 0
@@ -91,5 +91,5 @@ def withheld() -> bool:
 
 
 def patience(seconds: float) -> float:
-    """A deadline that no story chose, in seconds: shorter while a fault is withheld."""
-    return min(seconds, _Withheld.patience) if _Withheld.site else seconds
+    """A deadline that no story chose, in seconds: shorter once the fault was withheld."""
+    return min(seconds, _Withheld.patience) if _Withheld.site and _Withheld.times else seconds

@@ -31,7 +31,7 @@ def test_what_takes_long_says_so() -> None:
 
 def test_failures_are_kept_and_passes_are_not(run: Run, tmp_path: Path) -> None:
     env = failing(tmp_path, PLANTED.format(last=FLAKY))
-    done = run("linger", "soak", "--runs", "3", env=env)
+    done = run("linger", "soak", "--runs", "3", env=env, timeout=300)
     assert done.returncode == 1, done.stdout + done.stderr
     assert "planted/buggy  3 of 3  >= 43.8%" in done.stdout
     assert "planted/fixed  0 of 3" in done.stdout
@@ -52,7 +52,7 @@ def test_it_goes_on_where_it_was(run: Run, tmp_path: Path) -> None:
         (["--runs", "2"], 2, "goes on after 1 rounds"),
         (["--runs", "1", "--fresh"], 1, "round 1 of 1"),
     ):
-        done = run("linger", "soak", *options, env=env)
+        done = run("linger", "soak", *options, env=env, timeout=300)
         assert done.returncode == 0, done.stdout + done.stderr
         assert said in done.stdout
         found = json.loads(state.read_text())
