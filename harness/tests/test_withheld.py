@@ -62,4 +62,5 @@ def test_the_story_notices(
 
 
 def test_every_story_does_a_fault() -> None:
-    assert [name for name in story.names() if not sites(story.path_of(name))] == []
+    idle = [name for name in story.names() if not sites(story.path_of(name))]
+    assert idle == ["kernel-defaults"]  # which reads what the kernel says, and does nothing
