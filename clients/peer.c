@@ -325,8 +325,8 @@ int main(int argc, char **argv)
 				errx(1, "standard input ended while waiting for the word to go on");
 		} else if (strcmp(argv[i], "listen") == 0) {
 			listener = pretending ? -1 : endpoint_listen(&o);
-			say("ready port=%u pid=%d",
-			    pretending ? o.port : endpoint_port(listener), getpid());
+			say("ready port=%u pid=%d", pretending ? o.port : endpoint_port(listener),
+			    getpid());
 		} else if (strcmp(argv[i], "pretend") == 0) {
 			pretending = true;
 		} else if (strcmp(argv[i], "stay") == 0) {
