@@ -29,7 +29,7 @@ RUN := $(if $(N),-n $(N)) $(if $(VERBOSE),-v) $(if $(KEEP),--keep) $(if $(REPEAT
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps scenarios prove test check report pairs lab lab-score bench-census bench-wire clean help
+.PHONY: all deps scenarios prove soak kill-test test check report pairs lab lab-score bench-census bench-wire clean help
 # `make -j deps test` must not build before everything is installed.
 $(if $(filter deps,$(MAKECMDGOALS)),.NOTPARALLEL:)
 
@@ -44,7 +44,7 @@ scenario-%: all ## run one scenario, both variants (N=1000 VERBOSE=1 KEEP=1 REPE
 scenarios: all ## run every scenario
 	@$(BUILD)/linger run all $(RUN)
 
-prove: all ## show that every expectation fails when run against the other variant
+prove: all ## show that every expectation can fail, and every guard
 	@$(BUILD)/linger prove all
 
 lab: $(BUILD)/linger ## list the exercises in teaching order, and what is done
@@ -64,6 +64,13 @@ test check: all $(UNIT_TESTS) ## run all tests, in parallel (SAN=1 under ASan an
 
 report: $(BUILD)/linger ## write the newest run as web pages, and say where
 	@$(BUILD)/linger report
+
+soak: all ## run every scenario again and again, also on a busy machine (RUNS=200 FRESH=1)
+	@$(BUILD)/linger soak --runs $(or $(RUNS),200) $(if $(FRESH),--fresh)
+
+kill-test: all ## end runs at random instants and in every way; nothing may be left (RUNS=200 SEED=)
+	@LINGER_BUILD=$(abspath $(BUILD)) PYTHONPATH=harness:harness/tests $(BUILD)/sandbox \
+		$(BUILD)/python harness/tests/kill.py $(or $(RUNS),200) $(SEED)
 
 pairs: $(BUILD)/linger ## check that every pair differs only in its lesson
 	@$(BUILD)/linger pairs
@@ -103,10 +110,12 @@ $(BUILD)/wire: $(call objects,harness/wire/main.c $(WIRE))
 $(BUILD)/tests/wire_%: $(BUILD)/obj/harness/wire/%.o $(call objects,$(WIRE))
 	$(link) -lpcap -lmnl -lcmocka
 
-$(BUILD)/sandbox-init: $(call objects,harness/sandbox/init.c harness/common/descriptors.c)
+$(BUILD)/sandbox-init: $(call objects,$(addprefix harness/sandbox/,init.c supervise.c) \
+		harness/common/descriptors.c)
 	$(link)
 
-$(BUILD)/confine: $(call objects,harness/sandbox/confine.c)
+$(BUILD)/confine: $(call objects,$(addprefix harness/sandbox/,confine.c cage.c families.c supervise.c) \
+		harness/common/descriptors.c)
 	$(link)
 
 # How a student's file is compiled and linked: as ours, but a warning is only a warning.

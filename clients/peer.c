@@ -26,6 +26,7 @@
  *     linger         set SO_LINGER {1, 0}, and no more
  *     await          wait for a line on standard input
  *     stay           do nothing until killed
+ *     pretend        from here on do nothing, and say what would be said: a test of who believes it
  *
  * An error on a connection is an event, and the other connections go on; after it the connection
  * takes part in closing only. Ends with status 1 if `connect` or `hello` failed anywhere.
@@ -55,6 +56,7 @@ struct connection {
 
 static struct options o = {.address = "127.0.0.1", .port = 9000, .connections = 1};
 static int listener = -1;
+static bool pretending;
 
 /* Each action returns a negative number, with errno, when it failed. */
 typedef long action_fn(struct connection *c, const char *argument);
@@ -299,7 +301,7 @@ static int understand(int argc, char **argv)
 	int first = options_parse_some(&o, argc, argv, "Does on each connection what it is told.",
 				       " listen|accept|bind:PORT|rebind:PORT|connect|hello|"
 				       "send:TEXT|fill:BYTES|recv:BYTES|drain|half|fin|rst|"
-				       "keepalive|linger|over|await|stay ...");
+				       "keepalive|linger|over|await|stay|pretend ...");
 
 	for (int i = first; i < argc; i++) {
 		const struct action *action = find_action(argv[i]);
@@ -324,7 +326,7 @@ static unsigned do_on_all(const char *word, struct connection *connections)
 		if (c->failed && (!action->on_failed || c->fd < 0))
 			continue;
 		c->bytes = 0;
-		if (action->act(c, *argument ? argument + 1 : argument) < 0) {
+		if (!pretending && action->act(c, *argument ? argument + 1 : argument) < 0) {
 			say("error action=%s number=%u bytes=%zu err=%s", action->name, i + 1,
 			    c->bytes, error_of(-1));
 			c->failed = true;
@@ -354,8 +356,11 @@ int main(int argc, char **argv)
 			if (getchar() == EOF)
 				errx(1, "standard input ended while waiting for the word to go on");
 		} else if (strcmp(argv[i], "listen") == 0) {
-			listener = endpoint_listen(&o);
-			say("ready port=%u pid=%d", endpoint_port(listener), getpid());
+			listener = pretending ? -1 : endpoint_listen(&o);
+			say("ready port=%u pid=%d", pretending ? o.port : endpoint_port(listener),
+			    getpid());
+		} else if (strcmp(argv[i], "pretend") == 0) {
+			pretending = true;
 		} else if (strcmp(argv[i], "stay") == 0) {
 			say("stay");
 			pause();

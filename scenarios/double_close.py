@@ -30,6 +30,7 @@ def test_double_close(lab, variant):
     lab.heard(server, "end", N, n=0)  # closed once
     bystanders = lab.peer("connect hello await hello stay", connections=N)
     lab.heard(bystanders, "done", action="connect", count=N)
+    lab.reached(server, ESTABLISHED=2 * N)
     lab.heard(bystanders, "await")  # each took a free number and was served
     server.go()
     lab.heard(server, "accounts", sessions=N)  # those who have left are freed

@@ -41,9 +41,10 @@ def test_half_open_peer(lab, variant):
     lost = faults.partition(lab.hosts["client"])
     busy.go()
     lab.heard(server, "answer", 3 * N)  # the last N of them are lost on their way
-    faults.partition(lab.hosts["server"])
+    silence = faults.partition(lab.hosts["server"])
     lab.struck(lost, f">= {N}")
     lab.reached(busy, ESTABLISHED=2 * N, TCPTimeouts=f">= {3 * N}", within=4)  # 1.4 s of silence
+    lab.struck(silence, f">= {N}")
     lab.settled(server, left, within=4, hold=1)
     timeouts = [end for end in server.events("end") if end["err"] == "ETIMEDOUT"]
     lab.found(told, {"ETIMEDOUT": len(timeouts)}, by="server")

@@ -65,7 +65,8 @@ def test_port_exhaustion_remedies(lab, variant):
         client.sysctl(tcp_tw_reuse_delay=1000)
     lab.reached(near, TIME_WAIT=4 * (3 + 1) * N, hold=1.1)  # server ports x addresses x N
     client.sysctl(tcp_tw_reuse=int(variant == "condition"))
-    use_up(client, (server, WITH), ("10.0.0.254", 0), NO_PORT)
+    _, end = use_up(client, (server, WITH), ("10.0.0.254", 0), NO_PORT)
+    lab.observed("client", "no port left", lambda: int(end == FULL), 1)
     lab.settled(near, EXPECT[variant])
     cells = map(list.__add__, at_once, one_more())
     lab.tabulated("one more connection", table(WHEN, REUSE), table(WHEN, dict(zip(REUSE, cells))))

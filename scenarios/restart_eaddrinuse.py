@@ -28,8 +28,10 @@ def test_restart_eaddrinuse(lab, variant):
     lab.peer("connect hello drain fin", connections=N).wait()
     lab.reached(server, ESTABLISHED=N, TIME_WAIT=N)  # they have the port now
     server.kill()
+    lab.reached(server, LISTEN=0)
     server = lab.start("server", f"servers/restart_eaddrinuse_{variant}")
     error = server.said("listen")["err"]
     visitor = lab.peer("connect hello drain fin")
+    lab.reached(visitor, ActiveOpens=N + 1)
     hello = visitor.said("done", 2)  # after "connect", whether that succeeded or not
     lab.found(EXPECT[variant], {"error": error, "answered": int(hello["count"])}, by="server")

@@ -25,19 +25,24 @@ EXPECT = {
     "control": {"EADDRINUSE": 2 * N, "EADDRNOTAVAIL": 0, "connected elsewhere": 0},
 }
 BIND = {"condition": "rebind:40000", "control": "bind:40000"}  # and the ports after it
+REFUSED = {"condition": 0, "control": N}  # by bind() already
 
 
 @scenario(claims=["cw-reuseaddr-keeps", "cw-reuseaddr-evicts"], variants=("condition", "control"))
 def test_reuseaddr_keeps_closewait(lab, variant):
-    lab.peer("listen accept recv:6 send:hello fin stay", connections=N, at="server")
+    server = lab.peer("listen accept recv:6 send:hello fin stay", connections=N, at="server")
     lab.peer("listen stay", at="server", port=9001)
     leak = lab.peer(f"{BIND[variant]} connect send:hello recv:6 drain stay", connections=N)
     lab.heard(leak, "stay")
     lab.reached(leak, CLOSE_WAIT=N)
+    lab.reached(server, LISTEN=2)
     same = lab.peer(f"{BIND[variant]} connect stay", connections=N)
     other = lab.peer(f"{BIND[variant]} connect stay", connections=N, port=9001)
     for again in (same, other):
-        lab.heard(again, "stay")  # it has tried
+        lab.heard(again, "stay")
+    lab.heard(same, "error", N)  # it has tried ...
+    lab.observed("client", "refused", lambda: len(other.events("error")), REFUSED[variant])
+    lab.reached(other, ESTABLISHED=2 * N - REFUSED[variant])  # ... and so has the other
     lab.reached(leak, CLOSE_WAIT=N, hold=0.2)  # nothing evicted them
     errors = [error["err"] for again in (same, other) for error in again.events("error")]
     measured = {name: errors.count(name) for name in ("EADDRINUSE", "EADDRNOTAVAIL")}

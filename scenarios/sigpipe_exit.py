@@ -30,6 +30,7 @@ def test_sigpipe_exit(lab, variant):
     lab.reached(server, CLOSE_WAIT=N)  # they asked, and left
     server.thaw()
     later = lab.peer("connect send:request drain")  # somebody else
+    lab.reached(later, ActiveOpens=N + 1)
     bytes = int(later.said("done", 3)["bytes"])
     ending = server.ending(within=0.2)
     gone = [served for served in server.events("served") if served["err"] == "EPIPE"]

@@ -36,4 +36,5 @@ def test_timewait_no_descriptor(lab, variant):
     lab.reached(server, ESTABLISHED=f">= {N}")
     lab.settled(crowd, alive)
     crowd.kill()
+    lab.observed("client", "crowd runs", lambda: int(crowd.running), 0)
     lab.settled(crowd, killed)

@@ -35,5 +35,6 @@ def test_worker_blocked(lab, variant):
     clients.go()
     clients.wait()
     lab.peer("connect stay").said("stay")  # a newcomer
+    lab.reached(server, ESTABLISHED=N + 1)
     lab.settled(server, EXPECT[variant])
     lab.reached(backend, accept_queue=">= 1")  # ... and the backend was silent all the time

@@ -1,6 +1,6 @@
-"""The command line of linger: list, run, prove, test, show, pairs, claims.
+"""The command line of linger.
 
-`linger census` is build/census.
+Counting (`linger census`) is a program of its own, build/census.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from typing import Callable, Iterator, Sequence
 
 from linger import story
 from linger.census import program
-from linger.errors import BROKEN, HELD, CannotRun, LingerError, Usage, os_sentence
+from linger.errors import BROKEN, HELD, CannotRun, LingerError, Usage, complain, os_sentence
 
 RESULTS = Path(os.environ.get("RESULTS") or story.ROOT / "results")
-AT_ONCE = 2 * (os.cpu_count() or 1)  # tests at the same time: most wait more than they compute
+AT_ONCE = 4 * (os.cpu_count() or 1)  # tests at the same time: most wait more than they compute
 VALUED = ("-k", "-m", "-n", "-o", "-p", "-r", "-W")  # options of pytest that take a word
 TAP = "KTAP on standard output, everything else on standard error"
 SPARE_DESCRIPTORS = 64  # of a program, besides its connections
@@ -35,13 +35,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return options.action(options)
     except LingerError as error:
-        print(f"linger: {error}", file=sys.stderr)
+        complain(f"linger: {error}")
         return error.code
     except BrokenPipeError:  # whoever read our output has gone, as in `linger list | head -1`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
     except OSError as error:
-        print(f"linger: {os_sentence(error)}", file=sys.stderr)
+        complain(f"linger: {os_sentence(error)}")
         return BROKEN
 
 
@@ -72,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--yours", action="append", default=[], metavar="PROGRAM",
                      help="run this program too, in place of the pair's own")  # fmt: skip
     run.set_defaults(prove=False)
-    prove = command("prove", run_scenarios, "show that every expectation fails the other variant")
+    prove = command("prove", run_scenarios, "show that every expectation can fail, and every guard")
     prove.add_argument("names", nargs="*", metavar="NAME", help="a scenario, or: all")
     prove.add_argument("--results", type=_folder, default=RESULTS, metavar="DIR", help="evidence")
     prove.set_defaults(n=None, v=False, repeat=1, keep=False, prove=True, tap=False, yours=[])
@@ -95,6 +95,11 @@ def _parser() -> argparse.ArgumentParser:
     score.add_argument("folders", nargs="+", metavar="DIR", help="the labs/ of a checkout")
     score.add_argument("--regrade", action="store_true", help="run every program once more")
     score.add_argument("--results", type=_folder, default=RESULTS, metavar="DIR", help="where to")
+    soak = command("soak", soak_scenarios, "run scenarios again and again, also on a busy machine")
+    soak.add_argument("names", nargs="*", metavar="NAME", help="a scenario; by default all")
+    soak.add_argument("--runs", type=_count, default=200, metavar="K", help="rounds in all")
+    soak.add_argument("--fresh", action="store_true", help="forget the rounds so far")
+    soak.add_argument("--results", type=_folder, default=RESULTS, metavar="DIR", help="evidence")
     test = command("test", run_tests, "run everything: C tests, driver tests, all scenarios")
     test.add_argument("--results", type=_folder, default=RESULTS, metavar="DIR", help="evidence")
     test.add_argument("--tap", action="store_true", help=TAP)
@@ -169,7 +174,9 @@ def run_scenarios(options: argparse.Namespace) -> int:
     arguments = [str(story.path_of(name)) for name in names]
     arguments += [f"--repeat={options.repeat}"]
     arguments += ["--keep"] if options.keep else []
-    arguments += ["--prove"] if options.prove else []
+    if options.prove:
+        arguments += ["--prove", f"--withhold={','.join(names)}"]
+        arguments += [str(story.ROOT / "harness/tests/test_withheld.py")]
     with _tap(options, run) as tap:
         terminal = sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
         live = terminal and not options.keep and not options.v
@@ -200,6 +207,13 @@ def _tap(options: argparse.Namespace, run: Path) -> Iterator[list[object]]:
                 yield [tap]
             finally:
                 tap.conclude()
+
+
+def soak_scenarios(options: argparse.Namespace) -> int:
+    from linger import soak
+
+    names = story.choose(options.names or ["all"])
+    return soak.run(names, options.runs, (options.results / "soak").absolute(), options.fresh)
 
 
 def run_tests(options: argparse.Namespace) -> int:

@@ -16,7 +16,7 @@ import pytest
 
 from linger import pairs, results, story
 from linger.census import STATES
-from linger.errors import Broken
+from linger.errors import Broken, complain
 
 Row = Sequence[str]
 STYLE = {
@@ -111,7 +111,7 @@ class Console:
                     say(f"\n  {outcomes['title']}")
                     print_table(*grid(outcomes), colour)
         for who, complaint in self.complaints.items():
-            print(f"\n{who}: {complaint}", file=sys.stderr)
+            complain(f"\n{who}: {complaint}")
         if self.cure and self.done == self.total > 0 and not self.complaints:
             print_cure(self.names[0])
         failed = len(self.complaints)

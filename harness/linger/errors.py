@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
+
 HELD, NOT_HELD, USAGE, BROKEN, CANNOT_RUN = 0, 1, 2, 70, 77
+
+
+def complain(sentence: str) -> None:
+    """Print to standard error; where nobody reads any more (a closed terminal), say nothing."""
+    with contextlib.suppress(OSError):
+        print(sentence, file=sys.stderr, flush=True)
 
 
 def os_sentence(error: OSError) -> str:

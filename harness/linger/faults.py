@@ -13,8 +13,10 @@ import json
 from typing import Iterable
 
 from linger.host import Host
+from linger.withhold import withheld
 
 _TABLE = "inet linger"
+_NOTHING = "tcp dport 0"  # a match that no packet is
 
 
 class Drop:
@@ -35,6 +37,8 @@ class Drop:
         name: what is lost, in words; match: in the syntax of nft(8), "" for every packet.
         once: of each connection only the first; verdict: "accept" only counts.
         """
+        if verdict == "drop" and withheld():
+            match = _NOTHING
         Drop._created += 1
         self.name = name
         self.hosts = list(hosts)
@@ -121,6 +125,9 @@ class Hold:
     def __init__(self, host: Host) -> None:
         """Keep from now on what the host sends on its device eth0, until release()."""
         self.host = host
+        self._neighbours = []
+        if withheld():
+            return
         change = "ntable change name arp_cache dev eth0 queue 100000"
         host.run("ip", *change.split(), *"mcast_probes 0 ucast_probes 0 app_probes 1000".split())
         show = "-j neigh show dev eth0 nud permanent"
@@ -168,11 +175,14 @@ def _route(host: Host, *metrics: str) -> None:
 
 def link_down(host: Host) -> None:
     """Pull the cable of a host: its device goes down, and the other end loses its carrier."""
-    host.run("ip", "link", "set", "eth0", "down")
+    if not withheld():
+        host.run("ip", "link", "set", "eth0", "down")
 
 
 def destroy(host: Host, filter: str) -> int:
     """Destroy the sockets of a host that match a filter of ss(8); returns how many there were."""
+    if withheld():
+        return 0
     return len(host.run("ss", "-HKtan", *filter.split()).splitlines())
 
 

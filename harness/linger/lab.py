@@ -13,16 +13,25 @@ import textwrap
 import time
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Callable, Mapping, Sequence
+from typing import Any, Callable, Mapping, NamedTuple, Sequence
 
 from linger import census, wire
 from linger.expect import Expectations, Peer
 from linger.host import Host, build, remove
 from linger.process import Process
 from linger.segment import Captured
+from linger.verdict import Verdict
+from linger.withhold import withheld
 
 PORT = 9000
 IMPATIENCE = 4.0  # s: in a lab with somebody's own program
+
+
+class Own(NamedTuple):
+    """A program of somebody's own: where it is, and the words of linger.confine before it."""
+
+    program: Path
+    confined: Sequence[str]
 
 
 class Lab(Expectations):
@@ -34,19 +43,19 @@ class Lab(Expectations):
         evidence: Path,
         connections: int = 100,
         tell: Callable[[str], None] = lambda step: None,
-        prove: bool = False,
-        instead: Mapping[str, Sequence[str | Path]] = MappingProxyType({}),
+        verdict: Verdict | None = None,
+        instead: Mapping[str, Own] = MappingProxyType({}),
     ) -> None:
         """Build the hosts and links.
 
         name: unique among the labs of a sandbox; evidence: the directory for logs and timeline.
         connections: how many to prepare for, which sizes the socket tables.
         tell: called with each step in words, for whoever watches.
-        prove: expect the expectations to fail, because they are the other variant's.
-        instead: the command to start in place of a program: {"servers/x_fixed": ["confine", ...]}.
+        verdict: where the rows go; by default it is judged as it stands.
+        instead: somebody's own program in place of one of ours: {"servers/x_fixed": Own(...)}.
             Such a lab is impatient: nobody likes to wait a minute to hear that his program hangs.
         """
-        super().__init__(prove)
+        super().__init__(verdict or Verdict())
         self.instead = instead
         self.name = name
         self.evidence = evidence
@@ -101,6 +110,8 @@ class Lab(Expectations):
         """Start clients/PROGRAM_VARIANT in the host "client", pointed at the server."""
         name = f"{program}_{variant}" if variant else program
         self.tell(f"{name} starts")
+        if withheld():
+            return self.start("client", "clients/peer", "stay")
         return self.start("client", f"clients/{name}", "-n", str(connections), *options)
 
     def peer(
@@ -118,24 +129,40 @@ class Lab(Expectations):
         at: the host's name; port: the server's; descriptors: as for server().
         """
         words = actions.split()
+        pretend = ["pretend"] if withheld() else []
         self.tell(f"{at}: {connections} x {textwrap.shorten(actions, 60, placeholder=' ...')}")
-        options = ("-p", str(port), "-n", str(connections), *words)
+        options = ("-p", str(port), "-n", str(connections), *pretend, *words)
         peer = self.start(at, "clients/peer", *options, descriptors=descriptors)
         if "listen" in words:
             peer.said("ready")
         return peer
 
-    def start(self, where: str, program: str, *options: str, descriptors: int = 0) -> Peer:
-        """Start a built program in a host, told the server's address and port."""
-        words = [*self.instead.get(program, [census.program(program)])]
-        name = Path(words[-1]).name
+    def start(
+        self,
+        where: str,
+        program: str,
+        *options: str,
+        descriptors: int = 0,
+        confined: Sequence[str] = (),
+    ) -> Peer:
+        """Start a built program in a host, told the server's address and port.
+
+        confined: words of confine.closed() or confine.opened(), when somebody else wrote it.
+        """
+        binary = census.program(program)
+        if program in self.instead:
+            binary, confined = self.instead[program]
+        words: list[str | Path] = [binary]
         words += ["-l", self.hosts["server"].address, "-p", str(PORT), *options]
-        if descriptors:
+        if confined:
+            limit = ["--limit", f"nofile={descriptors}"] if descriptors else []
+            words = [*confined, *limit, "--", *words]
+        elif descriptors:
             words = ["prlimit", f"--nofile={descriptors}:{descriptors}", *words]
         opened = ("PassiveOpens",) if where == "server" else ("ActiveOpens", "AttemptFails")
-        log = self.evidence / f"{where}-{name}-{len(self.peers) + 1}.log"
-        peer = Peer(self.hosts[where], words, log, opened)
-        peer.program = name  # also under prlimit
+        log = self.evidence / f"{where}-{binary.name}-{len(self.peers) + 1}.log"
+        peer = Peer(self.hosts[where], words, log, opened, generation=2 if confined else 0)
+        peer.program = binary.name  # also under prlimit or confine
         if self.instead:
             peer.patience = IMPATIENCE
         self.peers.append(peer)

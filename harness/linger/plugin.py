@@ -18,6 +18,7 @@ from linger.errors import BROKEN, CANNOT_RUN, NOT_HELD, Broken, LingerError, os_
 from linger.lab import Lab
 from linger.labs import trial
 from linger.parallel import tell_parent
+from linger.verdict import Verdict
 
 VERDICTS = {None: "pass", NOT_HELD: "fail", CANNOT_RUN: "cannot run"}  # else "broken"
 _failures: dict[str, tuple[int, str]] = {}  # node id of a failed test: exit code and message
@@ -26,6 +27,7 @@ _failures: dict[str, tuple[int, str]] = {}  # node id of a failed test: exit cod
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--repeat", type=int, default=1, help="run every scenario so many times")
     parser.addoption("--prove", action="store_true", help="expect what the other variant leaves")
+    parser.addoption("--withhold", default="", help="the stories to withhold faults in, by commas")
     parser.addoption("--keep", action="store_true", help="on failure open a shell in the lab")
 
 
@@ -104,16 +106,15 @@ def lab(request: pytest.FixtureRequest, evidence: Path) -> Iterator[Lab]:
     marker = node.get_closest_marker("scenario")
     claims = marker.kwargs["claims"] if marker else ()
     node.user_properties += [("lab", "/".join(labels)), *(("claim", claim) for claim in claims)]
+    prove = marker and request.config.getoption("prove")
     lab = Lab(
         name=".".join(labels),
         evidence=evidence,
         connections=getattr(node.module, "N", 100),
         tell=lambda step: tell_parent(labels, step),
-        prove=bool(marker) and request.config.getoption("prove"),
         instead=trial.instead(node.get_closest_marker("yours"), labels[0]),
+        verdict=_proving(node.module.EXPECT) if prove else Verdict(),
     )
-    if lab.verdict.prove:
-        _swap(node.module.EXPECT)
     try:
         yield lab
         code, message = _failures.get(node.nodeid, (None, None))
@@ -143,10 +144,12 @@ def lab(request: pytest.FixtureRequest, evidence: Path) -> Iterator[Lab]:
         lab.close()
 
 
-def _swap(expect: dict[str, Any]) -> None:
-    """Give each variant what the other one is expected to leave."""
+def _proving(expect: dict[str, Any]) -> Verdict:
+    """Give each variant what the other one is expected to leave; the verdict expects it to fail."""
     first, second = expect
     expect[first], expect[second] = expect[second], expect[first]
+    parts = [each if isinstance(each, tuple) else (each,) for each in expect.values()]
+    return Verdict(prove=True, swapped=sum(parts, ()))
 
 
 def _variant(node: Any) -> str:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import AbstractSet as Set, Mapping, Sequence
 
 from linger.errors import Broken, NotHeld
+from linger.withhold import patience, withheld
 
 Event = dict[str, str]
 MOST_LOG, MOST_LINE = 32 << 20, 1 << 16  # bytes: of a program's output that are kept, of a line
@@ -48,10 +49,11 @@ def descendants(ancestor: int) -> list[int]:
 class Process:
     """One program, started in the network namespace of the calling thread."""
 
-    def __init__(self, command: Sequence[str | Path], log: Path) -> None:
+    def __init__(self, command: Sequence[str | Path], log: Path, generation: int = 0) -> None:
         """Start command (a path and its arguments); its output goes to the file log.
 
-        Errors: Broken with the reason when it cannot be started.
+        generation: of the program that counts, among the descendants of what is started: of a
+        confined one the second (confine.c). Errors: Broken when it cannot be started.
         """
         self.program = Path(command[0]).name
         self.log = log
@@ -73,9 +75,15 @@ class Process:
         except OSError as error:
             os.close(self._log_fd)
             raise Broken(f"cannot start {command[0]}: {error.strerror}; run: make") from error
-        self.pid = self._popen.pid
+        self.pid = self._await(generation)
         self._reader = threading.Thread(target=self._read, name=self.program, daemon=True)
         self._reader.start()
+
+    def _await(self, generation: int) -> int:
+        """The pid of the program that counts, or of what was started if that ends before."""
+        while len(family := descendants(self._popen.pid)) <= generation and self.running:
+            time.sleep(0.0002)  # the next look; confine needs some 1.5 ms
+        return family[generation] if len(family) > generation else self._popen.pid
 
     def _read(self) -> None:
         """Copy output to the log, unbuffered, and note the events; the reader thread's life."""
@@ -110,8 +118,8 @@ class Process:
         within: seconds; fields: what it must say, as said("recv", err="ECONNRESET").
         Errors: NotHeld when the deadline passes or the program ends before.
         """
+        within = min(patience(within), self.patience)
         wanted = _wanted(name, fields)
-        within = min(within, self.patience)
         found: list[Event] = []
         looked_at = 0
 
@@ -141,7 +149,7 @@ class Process:
 
         within: seconds. Errors: NotHeld when it takes longer or ends in another way.
         """
-        within = min(within, self.patience)
+        within = min(patience(within), self.patience)
         try:
             self._popen.wait(within)
         except subprocess.TimeoutExpired:
@@ -162,34 +170,52 @@ class Process:
                 f"{self.program} {self.ending(1.0)}, it cannot go on{self.tail()}"
             ) from None
 
+    def _signal(self, number: signal.Signals) -> None:
+        if self.running:
+            with contextlib.suppress(ProcessLookupError):  # it has just ended
+                os.kill(self.pid, number)
+
     def freeze(self) -> None:
         """Stop the program where it is (SIGSTOP); thaw() lets it go on."""
-        self._popen.send_signal(signal.SIGSTOP)
+        if not withheld():
+            self._signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
         """Let a frozen program go on (SIGCONT)."""
-        self._popen.send_signal(signal.SIGCONT)
+        self._signal(signal.SIGCONT)
 
     def kill(self, tree: bool = False) -> None:
-        """Kill the program (SIGKILL), with tree all that descend from it too, and collect it."""
+        """Kill the program (SIGKILL), with tree all that descend from it too, and collect it.
+
+        All that descend from a confined program go with it in any case.
+        """
+        if withheld():
+            return
         family = descendants(self.pid)[1:] if tree else []
         self.killed = True
-        self._popen.kill()
+        self._signal(signal.SIGKILL)
         for pid in family:  # after it, or it would see them die
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self._popen.wait()
 
     @property
-    def cpu_seconds(self) -> float:
-        """The time its main thread has run on a CPU (proc(5), schedstat), in seconds."""
-        return int(Path(f"/proc/{self.pid}/schedstat").read_text().split()[0]) / 1e9
+    def runnable_seconds(self) -> float:
+        """The time its main thread has run on a CPU or waited for one, in seconds.
+
+        From schedstat in /proc (Documentation/scheduler/sched-stats.rst).
+        """
+        ran, waited, _ = Path(f"/proc/{self.pid}/schedstat").read_text().split()
+        return (int(ran) + int(waited)) / 1e9
 
     def busy(self, window: float = 0.5) -> int:
-        """Watch the program for so many seconds; returns how many percent of a CPU it used."""
-        ran, began = self.cpu_seconds, time.monotonic()
+        """Watch the program for so many seconds; returns in how many percent of them it was busy.
+
+        That is the CPU time it would use on a machine of its own, whatever else runs on this one.
+        """
+        before, began = self.runnable_seconds, time.monotonic()
         time.sleep(window)
-        return round(100 * (self.cpu_seconds - ran) / (time.monotonic() - began))
+        return round(100 * (self.runnable_seconds - before) / (time.monotonic() - began))
 
     @property
     def running(self) -> bool:

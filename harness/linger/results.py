@@ -35,7 +35,7 @@ def create_run(results: Path) -> Path:
                 break
             except FileExistsError:
                 continue
-        link = results / f".latest.{run.name}"
+        link = run / ".latest"  # in there, whatever happens before the next line
         link.symlink_to(run.name)
         link.replace(results / "latest")  # atomic: readers see the old run or the new one
     except OSError as error:

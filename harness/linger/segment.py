@@ -7,6 +7,7 @@ from pathlib import Path
 from linger import census
 from linger.host import Host
 from linger.process import Event, Process
+from linger.withhold import withheld
 
 
 class Captured:
@@ -34,4 +35,5 @@ class Captured:
         words: what is altered before, "flags:rst seq:next empty". Errors: NotHeld, Broken.
         """
         self.taken()
-        self.host.run(str(census.program("segment")), "replay", str(self.file), *words.split())
+        if not withheld():
+            self.host.run(str(census.program("segment")), "replay", str(self.file), *words.split())

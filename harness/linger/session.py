@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from pathlib import Path
 from types import FrameType
 
 import pytest
 
 from linger import junit, results, story
-from linger.errors import BROKEN, CANNOT_RUN, HELD, NOT_HELD, USAGE, Usage
+from linger.errors import BROKEN, CANNOT_RUN, HELD, NOT_HELD, USAGE, Usage, complain
 
 
 def begin(folder: Path) -> Path:
@@ -38,7 +37,7 @@ def run_pytest(run: Path, arguments: list[str], plugins: list[object]) -> int:
     junit.tidy(run / "junit.xml")
     environment.write(run)
     if ended_by:
-        print(f"linger: interrupted by {ended_by[0].name}", file=sys.stderr)
+        complain(f"linger: interrupted by {ended_by[0].name}")
         return 128 + ended_by[0]
     return codes.of(result)
 

@@ -6,7 +6,7 @@ that nothing was tested. `expectations` are what the scenario claims about the f
 
 from __future__ import annotations
 
-from typing import Any, Iterable, Mapping
+from typing import Any, Iterable, Mapping, Sequence
 
 from linger import census
 from linger.errors import Broken, NotHeld
@@ -18,9 +18,17 @@ Table = Mapping["tuple[str, str]", str]
 class Verdict:
     """The rows of one variant of one scenario."""
 
-    def __init__(self, prove: bool) -> None:
-        """prove: the expectations are those of the other variant, and every row must fail."""
+    def __init__(
+        self, prove: bool = False, withhold: bool = False, swapped: Sequence[object] = ()
+    ) -> None:
+        """prove: the expectations are those of the other variant, and every row must fail.
+
+        swapped: with prove, everything in EXPECT, of which each variant has the other one's.
+        withhold: a fault is withheld (withhold.py), so they are not judged: a guard must fail.
+        """
         self.prove = prove
+        self.withhold = withhold
+        self.swapped = swapped
         self.struck: list[dict[str, Any]] = []
         self.expectations: list[dict[str, Any]] = []
         self.tables: list[dict[str, Any]] = []
@@ -54,6 +62,8 @@ class Verdict:
                 "an expectation before reached(): nothing yet proves that the fault struck"
             )
         self.expectations += rows
+        if self.withhold:
+            return
         if self.prove:
             same = [sentence(row) for row in rows if row["held"]]
             if same:
@@ -69,8 +79,10 @@ class Verdict:
         """Record a table of outcomes and judge it cell by cell.
 
         expected, measured: (row, column) to an outcome in a word, "ok" or the name of an error.
-        A cell measured as ABSENT is not judged: this kernel cannot tell. Errors: NotHeld naming
-        the cells that differ; Broken for a table that shows nothing.
+        A cell measured as ABSENT is not judged: this kernel cannot tell. With prove, a table that
+        EXPECT has for each variant must differ; one that all variants share must not, and is
+        covered by withholding. Errors: NotHeld naming the cells that differ; Broken for a table
+        that shows nothing.
         """
         if len(set(expected.values())) < 2:
             raise Broken(f"{title}: all cells are alike, so the table tells nothing")
@@ -92,6 +104,10 @@ class Verdict:
             for cell in cells
             if cell["held"] is False
         ]
+        if self.prove and any(expected is table for table in self.swapped):
+            if not failed:
+                raise NotHeld(f"{title}: does not tell the variants apart")
+            return
         if failed:
             raise NotHeld(f"{title}: " + "; ".join(failed))
         if all(cell["held"] is None for cell in cells):

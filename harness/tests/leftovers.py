@@ -1,7 +1,7 @@
 """leftovers.py SIGNAL|itself|crash: start a run, end it, compare this host with what it was.
 
 Needs a host to itself (`build/sandbox`), with the environment of test_cli.failing(). Ends with
-status 1 and a sentence when anything is left.
+status 1 and a sentence when anything is left. kill.py does the same at random instants.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from conftest import outlived, pidfds, started
@@ -17,20 +18,49 @@ from linger.census import program
 from linger.process import descendants
 
 
-def host_state() -> dict[str, str]:
-    """What a run could leave behind or change."""
-    commands = ("ip netns", "ip -o link", "ip -o addr", "nft list ruleset", "ss -tanH")
-    state = {
-        command: subprocess.run(command.split(), capture_output=True, text=True).stdout
-        for command in commands
-    }
-    state["processes"] = " ".join(sorted(path.name for path in Path("/proc").glob("[0-9]*")))
-    for path in Path("/proc/sys/net").rglob("*"):
-        try:
-            state[str(path)] = path.read_text()
-        except OSError:  # a directory, or write-only
-            pass
-    return state
+class HostState:
+    """What a run could leave behind or change in this host."""
+
+    COMMANDS = ("ip netns", "ip -o link", "ip -o addr", "nft list ruleset", "ss -tanH")
+
+    def __init__(self, *folders: Path) -> None:
+        """folders: where no file may appear either."""
+        self._folders = folders
+        self._before, self._mounted = self._look(), self._mounts()
+
+    def changes(self, within: float = 5.0) -> str:
+        """What is not as it was, once so many seconds have passed and it still is not; or ""."""
+        deadline = time.monotonic() + within
+        while (found := self._compare()) and time.monotonic() < deadline:
+            time.sleep(0.01)  # the next look
+        return found
+
+    def _look(self) -> dict[str, str]:
+        state = {
+            command: subprocess.run(command.split(), capture_output=True, text=True).stdout
+            for command in self.COMMANDS
+        }
+        state["processes"] = " ".join(sorted(path.name for path in Path("/proc").glob("[0-9]*")))
+        for folder in self._folders:
+            state[str(folder)] = " ".join(sorted(path.name for path in folder.iterdir()))
+        for path in Path("/proc/sys/net").rglob("*"):
+            try:
+                state[str(path)] = path.read_text()
+            except OSError:  # a directory, or write-only
+                pass
+        return state
+
+    @staticmethod
+    def _mounts() -> set[str]:
+        return set(Path("/proc/self/mounts").read_text().splitlines())
+
+    def _compare(self) -> str:
+        before, after = self._before, self._look()
+        names = [name for name in before | after if before.get(name) != after.get(name)]
+        found = [f"{name}: {before.get(name)} -> {after.get(name)}" for name in names]
+        # Not the other way: what the world around this host unmounts goes away here too.
+        found += [f"left mounted: {mount}" for mount in self._mounts() - self._mounted]
+        return "\n".join(found)
 
 
 def run_and_end(ending: str) -> str:
@@ -61,15 +91,6 @@ def run_and_end(ending: str) -> str:
         return f"ended with {status}, not {expected}" if status != expected else ""
 
 
-def mounts() -> set[str]:
-    return set(Path("/proc/self/mounts").read_text().splitlines())
-
-
-before, mounted = host_state(), mounts()
-wrong = run_and_end(sys.argv[1])
-after = host_state()
-changed = [name for name in before | after if before.get(name) != after.get(name)]
-changes = [f"{name}: {before.get(name)} -> {after.get(name)}" for name in changed]
-# Not the other way: what the world around this host unmounts goes away here too.
-changes += [f"left mounted: {mount}" for mount in mounts() - mounted]
-sys.exit(wrong or "\n".join(changes) or 0)
+if __name__ == "__main__":
+    host = HostState()
+    sys.exit(run_and_end(sys.argv[1]) or host.changes() or 0)

@@ -219,6 +219,13 @@ def test_two_runs_at_once_do_not_meet(tmp_path: Path) -> None:
     assert len([path for path in tmp_path.iterdir() if not path.is_symlink()]) == 4
 
 
+def test_runs_ended_at_random_leave_nothing(run: Run) -> None:
+    """Every ending once; `make kill-test` does it a few hundred times."""
+    done = run("sandbox", sys.executable, Path(__file__).with_name("kill.py"), 7, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "7 of 7 left nothing" in done.stdout
+
+
 @pytest.mark.parametrize("ending", ["itself", "SIGINT", "SIGTERM", "SIGHUP", "SIGKILL", "crash"])
 def test_a_run_leaves_nothing_on_the_host(run: Run, tmp_path: Path, ending: str) -> None:
     """In a host of its own, which nothing else changes meanwhile."""

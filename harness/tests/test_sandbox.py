@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import pty
 import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 from typing import Iterator
 
@@ -62,6 +64,26 @@ def test_signal_reaches_the_command(
         outer.send_signal(number)
         assert outer.wait(10) == 5
         assert outer.stdout.read() == "caught\n"
+
+
+def test_a_closed_terminal_ends_the_command(tmp_path: Path) -> None:
+    """As `ssh -t` and `xterm -e` start it: the sandbox itself leads the session."""
+    script = f"trap 'exit 5' HUP; echo $$ > {tmp_path}/ready; sleep 60 & wait"
+    terminal, theirs = pty.openpty()
+    outer = subprocess.Popen(
+        ["setsid", "--ctty", str(program("sandbox")), "sh", "-c", script],
+        stdin=theirs, stdout=theirs, stderr=theirs, env=outside(),
+    )  # fmt: skip
+    os.close(theirs)
+    with outer:
+        try:
+            while not (tmp_path / "ready").exists():
+                assert outer.poll() is None
+                time.sleep(0.005)  # the next look
+            os.close(terminal)
+            assert outer.wait(10) == 5
+        finally:
+            outer.kill()
 
 
 @as_users

@@ -51,6 +51,14 @@ def test_to_prove_every_row_must_fail() -> None:
         guarded(prove=True).expect([make_row("server", "a", 1, 0), make_row("server", "b", 1, 1)])
 
 
+def test_what_is_withheld_is_not_judged_by_expectations() -> None:
+    verdict = Verdict(withhold=True)
+    verdict.guard("server", "ESTABLISHED", 3, 3, "")
+    verdict.expect([make_row("server", "a", 1, 0)])
+    with pytest.raises(NotHeld, match="did not strike"):
+        verdict.guard("server", "rst", 1, 0, "")
+
+
 TABLE = {("old", "new"): "ok", ("old", "newer"): "EADDRINUSE"}
 
 
@@ -59,6 +67,14 @@ def test_a_table_is_judged_cell_by_cell() -> None:
     verdict.tabulate("binds", TABLE, TABLE)
     with pytest.raises(NotHeld, match="old / newer is ok, expected EADDRINUSE"):
         verdict.tabulate("binds", TABLE, {**TABLE, ("old", "newer"): "ok"})
+
+
+def test_to_prove_a_table_of_each_variant_must_differ() -> None:
+    Verdict(prove=True, swapped=[TABLE]).tabulate("binds", TABLE, dict.fromkeys(TABLE, "ok"))
+    with pytest.raises(NotHeld, match="does not tell the variants apart"):
+        Verdict(prove=True, swapped=[TABLE]).tabulate("binds", TABLE, dict(TABLE))
+    with pytest.raises(NotHeld, match="old / newer is ok"):  # one that both share is as ever
+        Verdict(prove=True).tabulate("binds", TABLE, dict.fromkeys(TABLE, "ok"))
 
 
 def test_a_table_that_shows_nothing_is_no_table() -> None:

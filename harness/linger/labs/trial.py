@@ -12,12 +12,14 @@ import collections
 from pathlib import Path
 from typing import Any
 
-from linger import census, story
+from linger import census, confine, story
 from linger.errors import NotHeld
 from linger.expect import Peer
-from linger.lab import IMPATIENCE, Lab
+from linger.lab import IMPATIENCE, Lab, Own
 from linger.labs import build, texts
 
+# More than an exercise needs: bytes of memory, seconds of CPU time, processes, core dumps.
+LIMITS = {"as": 512 << 20, "cpu": 5, "nproc": 64, "core": 0}
 ABORTS = ("TCPAbortOnData", "TCPAbortOnClose")  # close() that became a reset (tcp(7), nstat(8))
 
 
@@ -26,7 +28,7 @@ def label(program: Path) -> str:
     return program.name.rpartition("_")[2]
 
 
-def instead(own: Any, scenario: str) -> dict[str, list[str | Path]]:
+def instead(own: Any, scenario: str) -> dict[str, Own]:
     """For Lab(instead=): the confined program in the place of the fixed one.
 
     own: the test's marker `yours`, or None.
@@ -36,8 +38,10 @@ def instead(own: Any, scenario: str) -> dict[str, list[str | Path]]:
     buggy = texts.buggy_of(scenario)
     assert buggy
     fixed = f"{buggy.parent.name}/{buggy.stem.replace('_buggy', '_fixed')}"
-    memory = ["-m", "0"] if build.sanitized() else []
-    return {fixed: [census.program("confine"), *memory, own.args[0]]}
+    limits = dict(LIMITS)
+    if build.sanitized():  # AddressSanitizer reserves terabytes of addresses
+        del limits["as"]
+    return {fixed: Own(own.args[0], confine.closed(**limits))}
 
 
 def examine(lab: Lab, scenario: str, passed: bool) -> dict[str, Any]:

@@ -1,0 +1,107 @@
+#include "sandbox/supervise.h"
+
+#include <err.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static sigset_t watched; /* blocked in outer and init, taken with sigwaitinfo() */
+static sigset_t original;
+
+void watch_signals(void)
+{
+	static const int signals[] = {SIGHUP,  SIGINT,	SIGQUIT,  SIGTERM,
+				      SIGUSR1, SIGUSR2, SIGWINCH, SIGCHLD};
+
+	sigemptyset(&watched);
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		sigaddset(&watched, signals[i]);
+	sigprocmask(SIG_BLOCK, &watched, &original);
+}
+
+/* Whether the command does not know of a signal yet. */
+static bool to_be_handed_on(const siginfo_t *info)
+{
+	if (info->si_signo == SIGCHLD)
+		return false;
+	if (info->si_code != SI_KERNEL)
+		return true;
+	/* When a terminal goes away, of all the processes only the session leader is told. */
+	return info->si_signo == SIGHUP && getsid(0) == getpid();
+}
+
+int wait_handing_on_signals(pid_t pid)
+{
+	siginfo_t info;
+	pid_t ended;
+	int status;
+
+	for (;;) {
+		while ((ended = waitpid(-1, &status, WNOHANG)) > 0)
+			if (ended == pid)
+				return status;
+		if (sigwaitinfo(&watched, &info) < 0)
+			continue; /* EINTR: stopped and continued */
+		if (to_be_handed_on(&info))
+			kill(pid, info.si_signo);
+	}
+}
+
+static void run_command(char **argv)
+{
+	sigprocmask(SIG_SETMASK, &original, NULL);
+	execvp(argv[0], argv);
+	warn("cannot start %s", argv[0]);
+	_exit(errno == ENOENT ? 127 : 126); /* as a shell says it */
+}
+
+void run_init(char **argv, int status_fd)
+{
+	struct pollfd outer = {.fd = status_fd};
+	pid_t command;
+	int status;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (poll(&outer, 1, 0) == 1) /* nobody reads: outer was killed before the line above */
+		_exit(HARNESS_BROKE);
+	command = fork();
+	if (command < 0)
+		err(HARNESS_BROKE, "cannot start a process in the sandbox");
+	if (command == 0)
+		run_command(argv);
+	status = wait_handing_on_signals(command);
+	if (write(status_fd, &status, sizeof(status)) != sizeof(status))
+		_exit(HARNESS_BROKE);
+	_exit(0);
+}
+
+static _Noreturn void end_like(int status)
+{
+	static const struct rlimit no_core = {0, 0};
+
+	if (WIFSIGNALED(status)) {
+		setrlimit(RLIMIT_CORE, &no_core); /* the core, if any, is the command's */
+		signal(WTERMSIG(status), SIG_DFL);
+		sigprocmask(SIG_SETMASK, &original, NULL);
+		raise(WTERMSIG(status));
+	}
+	/* Not exit(): what runs there may want a thread, and a dead pid namespace takes none. */
+	_exit(WEXITSTATUS(status));
+}
+
+void end_like_command(pid_t init, int status_fd)
+{
+	int own = wait_handing_on_signals(init);
+	int status;
+
+	if (read(status_fd, &status, sizeof(status)) == sizeof(status))
+		end_like(status);
+	if (WIFEXITED(own))
+		_exit(WEXITSTATUS(own)); /* init has said why */
+	errx(HARNESS_BROKE, "process 1 of the sandbox was killed");
+}

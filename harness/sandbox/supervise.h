@@ -1,0 +1,40 @@
+/*
+ * The two ends of a private pid namespace (pid_namespaces(7)):
+ *
+ *     outer   hands on signals; ends the way the command ended
+ *      └─ init     process 1: reaps what it inherits; dies with outer, and everything with it
+ *          └─ command
+ */
+#ifndef SANDBOX_SUPERVISE_H
+#define SANDBOX_SUPERVISE_H
+
+#include <signal.h>
+#include <sys/types.h>
+
+#define HARNESS_BROKE 70
+#define CANNOT_RUN 77
+
+/* Block the signals to be handed on; outer calls it before it creates init, which inherits that. */
+void watch_signals(void);
+
+/*
+ * Hand signals on to pid until it has ended, reaping every other child on the way.
+ * A signal sent by the terminal (si_code SI_KERNEL) is left alone: it went to the whole
+ * foreground process group, and the command is in it. Only SIGHUP goes to the session leader alone.
+ * Returns the wait status of pid, as waitpid(2) gives it.
+ */
+int wait_handing_on_signals(pid_t pid);
+
+/*
+ * The rest of process 1's life: run the command and wait for it. Its own exit status cannot tell
+ * a signal, so the wait status goes through a pipe, whose writing end is status_fd (close-on-exec).
+ */
+_Noreturn void run_init(char **argv, int status_fd);
+
+/*
+ * The rest of outer's life: wait for init, read the wait status from the other end of that pipe,
+ * and end as the command did, with its exit status or by the same signal.
+ */
+_Noreturn void end_like_command(pid_t init, int status_fd);
+
+#endif

@@ -1,0 +1,137 @@
+"""kill.py RUNS [SEED]: end runs in every way and at random instants; nothing may be left of any.
+
+Needs a host to itself: `build/sandbox`. A run of a few scenarios gets a signal, or loses its
+terminal, or its disk is full or cannot be written. Afterwards this host has no process, namespace,
+link, rule, mount, sysctl or file more than before, and the next run works. The seed is printed, so
+the same endings and instants can be had again. Ends with status 1 if anything was left.
+"""
+
+from __future__ import annotations
+
+import os
+import pty
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from conftest import outside
+from leftovers import HostState
+from linger import story
+from linger.census import program
+
+SIGNALS = ("SIGKILL", "SIGINT", "SIGTERM", "SIGHUP")
+DISKS = ("full", "read-only")
+ENDINGS = (*SIGNALS, "hang-up", *DISKS)
+LONGEST = 2.0  # s: an instant is a random time before; most runs take less
+SLOW = ("timewait-lifetime",)
+
+
+class Run:
+    """A run of some scenarios on a terminal of its own, with results and scratch of its own."""
+
+    def __init__(self, folder: Path, names: list[str], disk: str = "") -> None:
+        words = [str(program("linger")), "run", *names]
+        if disk:
+            options = "ro" if disk == "read-only" else disk
+            script = 'mount -t tmpfs -o "$1" tmpfs "$RESULTS" && shift && exec "$@"'
+            words = [str(program("sandbox")), "sh", "-c", script, "sh", options, *words]
+        self._terminal, theirs = pty.openpty()
+        self._process = subprocess.Popen(
+            ["setsid", "--ctty", *words], stdin=theirs, stdout=theirs, stderr=theirs,
+            env=outside(RESULTS=str(folder / "results"), TMPDIR=str(folder / "tmp"), TERM="dumb"),
+        )  # fmt: skip
+        os.close(theirs)
+
+    def signal(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
+
+    def hang_up(self) -> None:
+        """Close the terminal: the kernel sends SIGHUP to all in its foreground."""
+        os.close(self._terminal)
+        self._terminal = -1
+
+    def end(self, within: float = 60.0) -> int:
+        """Read what it says until it has ended; returns its status."""
+        os.set_blocking(self._terminal, False) if self._terminal >= 0 else None
+        deadline = time.monotonic() + within
+        while self._process.poll() is None and time.monotonic() < deadline:
+            try:
+                os.read(self._terminal, 1 << 16)
+            except OSError:  # nothing to read now, or no terminal any more
+                time.sleep(0.005)  # the next look
+        if self._terminal >= 0:
+            os.close(self._terminal)
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+            raise TimeoutError(f"it did not end within {within:g} s")
+        return self._process.returncode
+
+
+def once(random: random.Random, folder: Path, ending: str) -> tuple[str, str]:
+    """Run and end; returns what was done, and what is wrong with the status, or ""."""
+    names = random.sample([name for name in story.names() if name not in SLOW], 3)
+    if ending in DISKS:
+        disk = ending if ending == "read-only" else f"size={random.randrange(8, 400)}k"
+        status = Run(folder, names, disk).end()
+        expected = {77} if ending == "read-only" else {0, 70, 77}
+        return f"{disk}, {' '.join(names)}", "" if status in expected else f"ended with {status}"
+    instant = random.uniform(0, LONGEST)
+    run = Run(folder, names)
+    time.sleep(instant)  # the instant is the matter
+    if ending == "hang-up":
+        run.hang_up()
+        number = signal.SIGHUP
+    else:
+        number = signal.Signals[ending]
+        run.signal(number)
+    status = run.end()
+    # By the signal before linger could take it, in order after, or it was over already.
+    known = status in (-number, 128 + number, 0)
+    done = f"{ending} after {instant:.3f} s, {' '.join(names)}: status {status}"
+    return done, "" if known else f"ended with {status}"
+
+
+def check(folder: Path, host: HostState) -> str:
+    """What is left now, or ""; then whether the next run works."""
+    left = host.changes()
+    stray = [
+        path.name
+        for path in (folder / "results").iterdir()
+        if path.name != "latest" and not path.name.startswith("20")
+    ]
+    if stray:
+        left += f"\nleft in the results: {' '.join(stray)}"
+    if left:
+        return left
+    status = Run(folder, ["closewait-leak"]).end()
+    return f"the next run ended with {status}" if status else ""
+
+
+def main(runs: int, seed: int) -> int:
+    print(f"seed {seed}, {runs} runs", flush=True)
+    chance = random.Random(seed)
+    failed = 0
+    with tempfile.TemporaryDirectory(prefix="linger-") as name:
+        folder = Path(name)
+        (folder / "results").mkdir()
+        (folder / "tmp").mkdir()
+        host = HostState(folder, folder / "tmp", Path("/run"))
+        for number in range(runs):
+            done, wrong = once(chance, folder, ENDINGS[number % len(ENDINGS)])
+            wrong = wrong or check(folder, host)
+            print(f"{number + 1:4}  {done}  {'FAILED: ' + wrong if wrong else 'ok'}", flush=True)
+            if wrong:
+                failed += 1
+                host = HostState(folder, folder / "tmp", Path("/run"))  # the next one's own
+    print(f"{runs - failed} of {runs} left nothing (seed {seed})")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    count = int(sys.argv[1])
+    sys.exit(main(count, int(sys.argv[2]) if sys.argv[2:] else random.randrange(1 << 32)))

@@ -1,0 +1,264 @@
+"""Confined programs: what they can no longer do, and that they are counted like any other."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Iterator
+
+import pytest
+
+from conftest import Run, outlived, pidfds
+from linger import confine
+from linger.errors import NotHeld
+from linger.expect import Peer
+from linger.lab import Lab
+from linger.process import descendants
+
+ATTACKER = Path(__file__).with_name("attacker.py").read_text()
+N = 10
+
+
+@pytest.fixture
+def witness() -> Iterator[int]:
+    """A process outside, such as the harness is."""
+    with subprocess.Popen(["sleep", "1000"]) as process:
+        yield process.pid
+        process.kill()
+
+
+def cages(folder: Path) -> dict[str, list[str]]:
+    return {"opened": confine.opened([folder]), "closed": confine.closed()}
+
+
+def run_python(lab: Lab, words: list[str], text: str, *arguments: object) -> Peer:
+    """Start a Python program in the lab's server, behind these words."""
+    command = [*words, "--", sys.executable] if words else [sys.executable]
+    command += ["-c", text, *map(str, arguments)]
+    log = lab.evidence / "program.log"
+    return Peer(lab.hosts["server"], command, log, ("PassiveOpens",), 2 if words else 0)
+
+
+# What each attack comes to: as an ordinary program of the lab, opened, closed. A kernel may lack
+# AF_VSOCK and forbid io_uring; then there is nothing to deny.
+LACKING = {"hypervisor": {"EAFNOSUPPORT"}, "io_uring": {"ENOSYS", "EPERM"}}
+OUTCOMES = {
+    "signal": ("ok", "ESRCH", "ESRCH"),
+    "trace": ("ok", "ESRCH", "ESRCH"),
+    "memory": ("ok", "ENOENT", "ENOENT"),
+    "descriptors": ("ok", "ENOENT", "ENOENT"),
+    "other-host": ("ok", "ENOENT", "ENOENT"),
+    "mount": ("ok", "EPERM", "EPERM"),
+    "sysctl": ("ok", "EROFS", "EROFS"),
+    "raw-socket": ("ok", "EPERM", "EPERM"),
+    "user-namespace": ("ok", "ENOSPC", "ENOSPC"),
+    "evidence": ("ok", "EROFS", "ENOENT"),
+    "files": ("ok", "ok", "ENOENT"),
+    "unix-socket": ("ok", "ok", "EAFNOSUPPORT"),
+    "hypervisor": ("ok", "ok", "EAFNOSUPPORT"),
+    "io_uring": ("ok", "ok", "ENOSYS"),
+    "scratch": ("ok", "ok", "ok"),
+    "outside": ("ENETUNREACH", "ENETUNREACH", "ENETUNREACH"),
+}
+
+
+@pytest.mark.parametrize("column, cage", enumerate(["none", "opened", "closed"]))
+def test_what_an_attacker_can_do(
+    lab: Lab, tmp_path: Path, witness: int, column: int, cage: str
+) -> None:
+    folder = tmp_path / "evidence"
+    folder.mkdir()
+    outside = socket.socket(socket.AF_UNIX)
+    outside.bind(str(tmp_path / "socket"))
+    outside.listen()
+    words = cages(folder).get(cage, [])
+    scratch = Path(f"/tmp/linger-attacker-{witness}")
+    try:
+        attacker = run_python(
+            lab, words, ATTACKER, witness, folder, lab.hosts["client"].path, tmp_path / "socket"
+        )
+        attacker.said("ready")
+        found = {event["way"]: event["outcome"] for event in attacker.events("attack")}
+        lacking = {way for way, without in LACKING.items() if found[way] in without}
+        for way in lacking if cage != "closed" else ():
+            found.pop(way)
+        expected = {way: row[column] for way, row in OUTCOMES.items() if way in found}
+        assert found == expected
+        assert scratch.exists() == (cage != "closed"), "a closed cage has a /tmp of its own"
+        assert (folder / "forged").exists() == (cage == "none")
+    finally:
+        outside.close()
+        scratch.unlink(missing_ok=True)
+        attacker.stop()
+
+
+@pytest.mark.parametrize("cage", ["opened", "closed"])
+def test_it_kills_whom_it_can_and_reaches_nobody(lab: Lab, witness: int, cage: str) -> None:
+    text = "import os; print('ev=ready', flush=True); os.kill(-1, 9)"
+    with pytest.raises(NotHeld, match="No such process"):  # nobody is left but process 1
+        run_python(lab, cages(lab.evidence)[cage], text).wait()
+    assert Path(f"/proc/{witness}/stat").read_text().split()[2] == "S"
+
+
+def test_what_is_read_only_is_so_from_within_too(tmp_path: Path) -> None:
+    words = [*confine.opened([tmp_path]), "--", "sh", "-c", "pwd; : > here"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, f"{tmp_path}\n"), done.stderr
+
+
+@pytest.mark.parametrize("cage", ["opened", "closed"])
+def test_it_is_counted_like_any_other(lab: Lab, cage: str) -> None:
+    words = cages(lab.evidence)[cage]
+    server = lab.start("server", "servers/closewait_leak_buggy", confined=words)
+    server.said("ready")
+    lab.peer("connect hello fin", connections=N).wait()
+    lab.heard(server, "recv", N, n=0)
+    lab.reached(server, ESTABLISHED=N)
+    lab.settled(server, {"CLOSE_WAIT.owned": N, "descriptors": N})
+    owners = {(owner["process"], owner["pid"]) for owner in lab.snapshot["server"]["owners"]}
+    assert owners == {("closewait_leak_buggy", server.pid)}
+
+
+def test_its_ghosts_are_found(lab: Lab) -> None:
+    server = lab.start("server", "servers/reset_leak_buggy", confined=confine.closed())
+    server.said("ready")
+    lab.peer("connect hello rst", connections=N).wait()
+    lab.heard(server, "recv", N, err="ECONNRESET")
+    lab.settled(server, {"ghosts": N, "descriptors": N})
+
+
+def test_it_can_be_frozen_and_killed(lab: Lab) -> None:
+    server = lab.start("server", "servers/closewait_leak_fixed", confined=confine.closed())
+    server.said("ready")
+    server.freeze()
+    peer = lab.peer("connect hello fin")
+    lab.reached(server, accept_queue=1)
+    assert not peer.events("done", action="hello")
+    server.thaw()
+    peer.wait()
+    server.kill()
+    assert server.ending() == "was ended by SIGKILL"
+    lab.reached(server, LISTEN=0)
+
+
+def test_its_descriptors_are_limited(lab: Lab) -> None:
+    """As lab.server() limits them: the listener is the fourth, epoll the fifth."""
+    server = lab.start(
+        "server", "servers/descriptor_exhaustion_buggy", descriptors=7, confined=confine.closed()
+    )
+    server.said("ready")
+    lab.peer("connect hello send:rubbish recv:6 fin", connections=2).wait()
+    lab.peer("connect hello fin").said("done")
+    lab.heard(server, "accept", err="EMFILE")
+
+
+def test_its_word_is_not_its_verdict(lab: Lab) -> None:
+    """It says what a repaired server would say, and leaks: the census decides."""
+    text = """if True:
+        import socket, time
+        listener = socket.create_server(("10.0.0.2", 9000))
+        print("ev=ready port=9000", flush=True)
+        kept = [listener.accept()[0] for _ in range(10)]
+        for each in kept:
+            each.recv(9), each.send(b"hello\\n")
+        for each in kept:
+            each.recv(9)
+            print("ev=recv fd=9 n=0 err=-\\nev=CLOSE_WAIT count=0\\nev=verdict pass", flush=True)
+        time.sleep(1000)"""
+    server = run_python(lab, confine.closed(), text)
+    server.said("ready")
+    lab.peer("connect hello fin", connections=N).wait()
+    lab.heard(server, "recv", N, n=0)
+    with pytest.raises(NotHeld, match=f"CLOSE_WAIT {N}, expected == 0"):
+        lab.settled(server, {"CLOSE_WAIT": 0, "descriptors": 0}, within=0.1)
+    server.stop()
+
+
+DAEMON = """if True:
+    import os, signal, sys, time
+    if os.fork():
+        time.sleep(1000)
+    os.setsid()
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    print("ev=ready", flush=True)
+    time.sleep(1000)"""
+
+
+@pytest.mark.parametrize("ending", ["stop", "kill", "SIGKILL of confine"])
+def test_nothing_of_it_outlives_it(lab: Lab, ending: str) -> None:
+    program = run_python(lab, confine.closed(), DAEMON)
+    program.said("ready")
+    family = descendants(program._popen.pid)
+    assert len(family) == 4  # confine, process 1, the program, its daemon
+    fds = pidfds(family[1:])
+    if ending == "SIGKILL of confine":
+        os.kill(family[0], signal.SIGKILL)
+    else:
+        getattr(program, ending)()
+    assert outlived(fds) == 0
+    program.stop()
+
+
+GREEDY = {
+    "nproc": (
+        20,
+        "import os\nfor n in range(99): os.fork() or __import__('time').sleep(99)",
+        "EAGAIN|temporarily",
+    ),
+    "as": (200 << 20, "x = bytearray(1 << 30)", "MemoryError"),
+    "fsize": (1000, "open('/tmp/x', 'w').write('x' * 9999)", "File too large|SIGXFSZ"),
+    "cpu": (1, "while True: pass", "SIGXCPU"),
+    "nofile": (10, "import os\nwhile True: os.dup(0)", "Too many open files"),
+}
+
+
+@pytest.mark.parametrize("name", GREEDY)
+def test_it_cannot_take_all_there_is(lab: Lab, name: str) -> None:
+    limit, text, sentence = GREEDY[name]
+    program = run_python(lab, confine.closed(**{name: limit}), text)
+    with pytest.raises(NotHeld, match=sentence):
+        program.wait(20)
+
+
+def test_it_has_no_terminal(run: Run) -> None:
+    """What is typed into a terminal by TIOCSTI, its owner's shell would read."""
+    text = "open('/dev/tty'); print('opened')"
+    for words, opened in ([], True), (confine.opened(), False), (confine.closed(), False):
+        command = [*words, *(["--"] if words else []), sys.executable, "-c", f'"{text}"']
+        script = ["script", "-qec", " ".join(command), "/dev/null"]
+        done = subprocess.run(script, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        assert ("opened" in done.stdout) == opened, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("command, status", [("exit 7", 7), ("kill -PIPE $$", -signal.SIGPIPE)])
+@pytest.mark.parametrize("words", [["--closed"], []], ids=["closed", "opened"])
+def test_its_ending_passes_through(run: Run, words: list[str], command: str, status: int) -> None:
+    done = run("confine", *words, "--", "sh", "-c", command)
+    assert done.returncode == status, done.stderr
+
+
+WRONG = {
+    "usage: confine": [],
+    "unknown limit 'speed=9'": ["--limit", "speed=9", "--", "true"],
+    "'many' is not a whole number": ["--limit", "nproc=many", "--", "true"],
+    "unrecognized option": ["--frobnicate", "--", "true"],
+}
+
+
+@pytest.mark.parametrize("sentence", WRONG)
+def test_wrong_usage(run: Run, sentence: str) -> None:
+    done = run("confine", *WRONG[sentence])
+    assert (done.returncode, sentence in done.stderr) == (2, True), done.stderr
+
+
+def test_where_it_cannot_work_it_says_so(run: Run) -> None:
+    done = run("confine", "--read-only", "/nowhere", "--", "true")
+    assert (done.returncode, done.stderr) == (
+        77,
+        "confine: cannot confine the program: /nowhere: No such file or directory\n",
+    )

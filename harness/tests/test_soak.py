@@ -1,0 +1,77 @@
+"""Soak: it counts what passed, keeps the evidence of what failed, and goes on where it was."""
+
+from __future__ import annotations
+
+import json
+import resource
+from pathlib import Path
+
+import pytest
+
+from conftest import Run
+from linger import soak, story
+from test_cli import PLANTED, failing
+
+GOOD = "lab.settled(server, {'LISTEN': 1})"
+FLAKY = f"assert variant == 'buggy', 'a planted failure'; {GOOD}"
+
+
+@pytest.mark.parametrize(
+    "passed, runs, bound", [(200, 200, 0.9812), (199, 200, 0.9722), (0, 6, 0.0), (1, 1, 0.2065)]
+)
+def test_the_wilson_bound(passed: int, runs: int, bound: float) -> None:
+    """Of the formula in Wilson (1927), with z = 1.96."""
+    assert soak.wilson(passed, runs) == pytest.approx(bound, abs=5e-5)
+
+
+def test_what_takes_long_says_so() -> None:
+    slow = [name for name in story.names() if soak.seconds_of(name) >= soak.SLOW]
+    assert slow == ["timewait-lifetime"]
+
+
+def test_failures_are_kept_and_passes_are_not(run: Run, tmp_path: Path) -> None:
+    env = failing(tmp_path, PLANTED.format(last=FLAKY))
+    done = run("linger", "soak", "--runs", "3", env=env, timeout=300)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "planted/buggy  3 of 3  >= 43.8%" in done.stdout
+    assert "planted/fixed  0 of 3" in done.stdout
+    assert done.stdout.count("FAILED planted/fixed in round") == 3
+    folder = tmp_path / "results" / "soak"
+    kept = sorted(path.name for path in (folder / "failures").iterdir())
+    assert kept == [f"000{n}-{c}-planted-fixed" for n, c in enumerate(soak.CONDITIONS, 1)]
+    assert "a planted failure" in (folder / "failures" / kept[0] / "failure.txt").read_text()
+    assert (folder / "failures" / kept[0] / "timeline.jsonl").stat().st_size
+    assert sorted(path.name for path in folder.iterdir()) == ["failures", "soak.json"]
+
+
+def test_it_goes_on_where_it_was(run: Run, tmp_path: Path) -> None:
+    env = failing(tmp_path, PLANTED.format(last=GOOD))
+    state = tmp_path / "results" / "soak" / "soak.json"
+    for options, rounds, said in (
+        (["--runs", "1"], 1, "round 1 of 1"),
+        (["--runs", "2"], 2, "goes on after 1 rounds"),
+        (["--runs", "1", "--fresh"], 1, "round 1 of 1"),
+    ):
+        done = run("linger", "soak", *options, env=env, timeout=300)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert said in done.stdout
+        found = json.loads(state.read_text())
+        assert found["rounds"] == found["table"]["planted/fixed"]["passed"] == rounds
+    stale = state.parent / "round-0002" / "2026-01-01T00-00-00"  # of an interrupted round
+    stale.mkdir(parents=True)
+    (stale / "junit.xml").write_text("<testsuites/>")
+    assert "2 passed, 0 failed" in run("linger", "soak", "--runs", "2", env=env).stdout
+    state.write_text(json.dumps({**found, "commit": "another"}))
+    done = run("linger", "soak", "--runs", "1", env=env)
+    assert "starts anew" in done.stdout
+
+
+def test_a_round_that_cannot_be_run_is_no_pass(run: Run, tmp_path: Path) -> None:
+    env = failing(tmp_path, PLANTED.format(last=GOOD))
+    done = run("linger", "soak", "--runs", "1", env=env, preexec_fn=_few_descriptors)
+    assert done.returncode == 77, done.stdout + done.stderr
+    assert "the hard limit is 64" in done.stderr
+
+
+def _few_descriptors() -> None:
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
