@@ -64,29 +64,35 @@ static void furnish_dev(void)
 	must(mkdir("/dev/shm", 0755), "/dev/shm");
 }
 
-/* Go to the command's own folder, and name the command as it is called there. */
-static void enter_folder_of(char **command)
+/*
+ * Show the command at another place: the way to its own may be barred to whom it becomes. One that
+ * is to be found by PATH stays where it is.
+ */
+static void show_command(char **command, int fd)
 {
-	static char folder[PATH_MAX], name[PATH_MAX];
-	const char *slash = strrchr(*command, '/');
+	static char original[32], shown[PATH_MAX];
 
-	if (!slash) { /* to be found by PATH */
-		must(chdir("/"), "/");
+	if (fd < 0)
 		return;
-	}
-	snprintf(folder, sizeof(folder), "%.*s", (int)(slash - *command + 1), *command);
-	snprintf(name, sizeof(name), "./%s", slash + 1);
-	must(chdir(folder), folder);
-	*command = name;
+	snprintf(original, sizeof(original), "/proc/self/fd/%d", fd);
+	snprintf(shown, sizeof(shown), "/run%s", strrchr(*command, '/'));
+	must(mknod(shown, S_IFREG | 0444, 0), shown);
+	must(mount(original, shown, NULL, MS_BIND, NULL), shown);
+	*command = shown;
 }
 
-static void make_private(void)
+static void make_private(char **command)
 {
+	int fd = strchr(*command, '/') ? open(*command, O_PATH | O_CLOEXEC) : -1;
+
+	must(strchr(*command, '/') ? fd : 0, *command);
 	furnish_dev();
 	make_read_only("/");
 	mount_private("/tmp", MS_NODEV, "mode=1777,size=64m,nr_inodes=4096");
 	mount_private("/run", MS_NODEV, "mode=1777,size=4m,nr_inodes=512");
 	mount_private("/dev/shm", MS_NODEV, "mode=1777,size=16m,nr_inodes=512");
+	show_command(command, fd);
+	must(chdir("/tmp"), "/tmp");
 }
 
 /*
@@ -135,12 +141,10 @@ void cage_enter(const struct cage *cage, char **command)
 	must(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), "mount propagation");
 	forbid_user_namespaces(); /* before its file is read-only */
 	protect(cage->read_only, cage->folders);
-	if (cage->closed) {
-		enter_folder_of(command);
-		make_private();
-	} else if (access("/run/netns", F_OK) == 0) {
+	if (cage->closed)
+		make_private(command);
+	else if (access("/run/netns", F_OK) == 0)
 		mount_private("/run/netns", MS_RDONLY, NULL); /* the other hosts */
-	}
 	must(mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY, NULL),
 	     "/proc");
 	must(setsid(), "setsid"); /* a terminal takes input from whoever it controls (TIOCSTI) */

@@ -15,9 +15,9 @@ struct cage {
 
 /*
  * Furnish the cage, in the new namespaces, and give up everything that leads out of it.
- * Descriptors from 3 on close at exec. command: its path; a closed cage makes it relative to its
- * folder, which becomes the working folder, since the way there may be barred. On failure: one
- * sentence on stderr, exit 77.
+ * Descriptors from 3 on close at exec. command: its path, which a closed cage replaces by one in
+ * its /run, since the way to the other may be barred; the working folder becomes /tmp. On failure:
+ * one sentence on stderr, exit 77.
  */
 void cage_enter(const struct cage *cage, char **command);
 

@@ -32,7 +32,7 @@
 static const char usage[] =
     "usage: confine [OPTION]... -- COMMAND [ARGUMENT]...\n"
     "  --closed            all files read-only, /tmp, /run and /dev private, and no sockets but\n"
-    "                      those of IPv4 and IPv6; the command runs in its own folder\n"
+    "                      those of IPv4 and IPv6; the command runs in /tmp\n"
     "  --read-only FOLDER  that folder read-only (without --closed), may be repeated\n"
     "  --user UID          become this user, when started by root\n"
     "  --limit NAME=VALUE  as, core, cpu, fsize, nofile, nproc: see setrlimit(2); may be "
