@@ -69,7 +69,7 @@ def test_from_the_first_call_to_the_cure(student: Student) -> None:
     assert "Predict first" not in second.stdout and "\x1b" not in second.stdout
     assert (student.noted["predicted"], student.noted["runs"]) == ("b", 2)
     assert student.noted["solved"]
-    assert re.search("^ +1  done   closewait-leak", student.lab().stdout)
+    assert re.search(r"^ +\d+  done   closewait-leak", student.lab().stdout, re.M)
 
 
 def test_hints_come_one_by_one(student: Student) -> None:
