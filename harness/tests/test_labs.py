@@ -13,8 +13,9 @@ import pytest
 
 from conftest import Run, outside
 from linger import story
+from linger.census import program
 from linger.errors import Broken
-from linger.labs import remarks, score, texts
+from linger.labs import grade, remarks, score, texts
 from linger.labs.workplace import Workplace, same_code
 
 LEAK = "closewait-leak"
@@ -68,7 +69,7 @@ def test_from_the_first_call_to_the_cure(student: Student) -> None:
     assert "Predict first" not in second.stdout and "\x1b" not in second.stdout
     assert (student.noted["predicted"], student.noted["runs"]) == ("b", 2)
     assert student.noted["solved"]
-    assert re.search("^ +1  done   closewait-leak", student.lab().stdout)
+    assert re.search(r"^ +\d+  done   closewait-leak", student.lab().stdout, re.M)
 
 
 def test_hints_come_one_by_one(student: Student) -> None:
@@ -125,6 +126,16 @@ def test_an_exercise_about_the_kernel(student: Student) -> None:
     assert done.returncode == 0, done.stderr
     assert "As you predicted" in done.stdout and "condition" in done.stdout
     assert "Who sent the 50 FINs?" in done.stdout
+
+
+def test_only_a_students_program_is_short_of_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A story of our own may take a minute; a program that hangs must not."""
+    monkeypatch.setattr(grade, "LIMIT", 0.01)
+    theirs = program("servers/closewait_leak_fixed")
+    codes = [grade.run_story(LEAK, given, tmp_path / "results").code for given in ([], [theirs])]
+    assert codes == [0, -9]
 
 
 WRONG = {

@@ -30,11 +30,13 @@ def paint(words: str, colour: str) -> str:
 
 def paragraphs(words: str, indent: str = "  ") -> None:
     """Print a text, wrapped; lines that are indented or begin like a table stay as they are."""
+    wrapped = textwrap.TextWrapper(WIDTH, initial_indent=indent, subsequent_indent=indent)
+    wrapped.break_on_hyphens = False  # the names of exercises stay in one piece
     for part in words.strip("\n").split("\n\n"):
         if any(line.startswith((" ", "|")) for line in part.splitlines()):
             say(textwrap.indent(part, indent))
         else:
-            say(textwrap.fill(part, WIDTH, initial_indent=indent, subsequent_indent=indent))
+            say(wrapped.fill(part))
         say()
 
 
