@@ -4,6 +4,7 @@
      4000 bytes ───> recv() takes 512
          lost × ──── 413, send() succeeds
             <── RST  close(): 3488 bytes are unread
+     the rest   ×    nobody is there
 
 close() with unread input sends a RST, because the peer's data was lost (RFC 9293 section 3.6.1).
 A RST takes with it what the server had sent and the peer had not received: one lost packet, or a
@@ -31,12 +32,12 @@ def test_close_unread_reset(lab, variant):
     found, left = EXPECT[variant]
     server = lab.server("close_unread_reset", variant)
     lost = drop(lab.hosts["client"], "psh")  # the first copy of each answer
-    peer = lab.peer("connect fill:4000 await drain fin", connections=N)
+    peer = lab.peer("connect fill:4000 await fill:4000 drain fin", connections=N)
     lab.heard(server, "reply", N, bytes=REPLY)
     lab.struck(lost, f">= {N}")
     lost.lift()  # what is sent again gets there
-    peer.go()
-    bytes = int(peer.wait().events("done")[2]["bytes"])
+    peer.go()  # on with the upload
+    bytes = int(peer.wait().events("done", action="drain")[0]["bytes"])
     resets = [error for error in peer.events("error") if error["err"] == "ECONNRESET"]
     lab.found(found, {"bytes": bytes, "resets": len(resets)})
     lab.settled(server, left)

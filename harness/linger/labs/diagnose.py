@@ -89,11 +89,11 @@ def _clients(trial: dict[str, Any], fixed: dict[str, Any]) -> Found:
         ):
             step = model["done"][len(mine["done"])].split()[0]
             subject = trial["subjects"][-1]
-            owed = "the end: who closes?" if step == "drain" else "an answer."
+            owed = {"drain": "the end: who closes?", "accept": "a connection."}
             yield Diagnosis(
                 "answers-nothing",
-                f'A client still waits in its step "{step}".',
-                f"Your program owes it {owed} {waiting(subject)}".strip(),
+                f'The other side still waits in its step "{step}".',
+                f"Your program owes it {owed.get(step, 'an answer.')} {waiting(subject)}".strip(),
             )
 
 
