@@ -26,7 +26,7 @@ def diagnose(
                          "own? Only what the task asks for is allowed here.")  # fmt: skip
     looks = (
         _untouched(untouched, yours),
-        ended(text, yours.trial),
+        ended(text, yours.trial, fixed.trial),
         _like_the_bug(yours.result, buggy.result),
         signalled(yours.trial),
         spins(yours),

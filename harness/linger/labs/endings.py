@@ -48,8 +48,9 @@ def _ends(trial: dict[str, Any]) -> Iterator[tuple[int, str, dict[str, Any]]]:
             yield status, signal.Signals(-status).name if status < 0 else "", subject
 
 
-def ended(text: Text, trial: dict[str, Any]) -> Found:
+def ended(text: Text, trial: dict[str, Any], fixed: dict[str, Any]) -> Found:
     """By a crash, by the limit of CPU time, or by itself although nobody asked it to."""
+    stays = any(subject["status"] is None for subject in fixed["subjects"])
     for status, name, subject in _ends(trial):
         tail = subject["tail"]
         if name in CRASHES or SANITIZER.search(tail):
@@ -65,6 +66,10 @@ def ended(text: Text, trial: dict[str, Any]) -> Found:
         elif status > 0 and not text.serves:
             yield Diagnosis("exits", f"Your client ended with status {status}.",
                             "It gave up before its work was done.", tail)  # fmt: skip
+        elif not name and not text.serves and stays:
+            yield Diagnosis("exits", "Your client ended by itself; it should have gone on.",
+                            "At the end of a program the kernel closes what it left open. A "
+                            "program that runs for months cannot wait for that.")  # fmt: skip
 
 
 def signalled(trial: dict[str, Any]) -> Found:
