@@ -29,7 +29,7 @@ def diagnose(
         ended(text, yours.trial, fixed.trial),
         _like_the_bug(yours.result, buggy.result),
         signalled(yours.trial),
-        spins(yours),
+        spins(yours.trial),
         never_listens(text, yours.trial),
         _clients(yours.trial, fixed.trial),
         _silenced(text, source, yours),

@@ -73,7 +73,7 @@ def _subject(peer: Peer) -> dict[str, Any]:
         "killed": peer.killed,
         "status": peer.status,
         "waits": _waits(peer) if peer.running else None,
-        "cpu_seconds": peer.cpu_seconds if _on_cpu(peer) else 0,
+        "busy": peer.busy() if _on_cpu(peer) else 0,  # percent of a CPU
         "events": _tally(peer),
         "tail": peer.tail(),
     }
