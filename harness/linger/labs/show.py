@@ -35,7 +35,8 @@ def paragraphs(words: str, indent: str = "  ") -> None:
         if any(line.startswith((" ", "|")) for line in part.splitlines()):
             say(textwrap.indent(part, indent))
         else:
-            say(textwrap.fill(part, WIDTH, initial_indent=indent, subsequent_indent=indent))
+            say(textwrap.fill(part, WIDTH, initial_indent=indent, subsequent_indent=indent,
+                              break_on_hyphens=False))  # fmt: skip
         say()
 
 
