@@ -11,7 +11,6 @@ from linger.labs.texts import Text
 
 CRASHES = ("SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT", "SIGTRAP", "SIGSYS")
 SANITIZER = re.compile(r"SUMMARY: \w*Sanitizer|runtime error:")
-SPINNING = 5  # percent of a CPU; a program that waits needs none, a spinning one gets its share
 PLACES = {  # in the kernel: what a program waits for there
     "epoll": "an event (epoll_wait)",
     "poll_schedule": "an event (poll or select)",
@@ -104,9 +103,9 @@ def never_listens(text: Text, trial: dict[str, Any]) -> Found:
 def spins(trial: dict[str, Any]) -> Found:
     """Still on a CPU when the story is over, whether all else is right or not."""
     for subject in trial["subjects"]:
-        if subject["busy"] >= SPINNING:
-            yield Diagnosis("spins", f"Your program uses {subject['busy']} % of a CPU, and nobody "
-                            "asks it for anything.", SPIN_ADVICE)  # fmt: skip
+        if subject["spins"]:
+            yield Diagnosis("spins", "Your program uses a whole CPU, and nobody asks it for "
+                            "anything.", SPIN_ADVICE)  # fmt: skip
 
 
 def waiting(subject: dict[str, Any]) -> str:
