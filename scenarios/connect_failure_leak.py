@@ -25,6 +25,7 @@ def test_connect_failure_leak(lab, variant):
     client = lab.client("connect_failure_leak", variant, connections=N)
     client.go()
     lab.heard(client, "probed", up=N)  # while the server is there, all is well
+    lab.heard(server, "close", N)
     server.kill()
     client.go()
     lab.heard(client, "connect", N, err="ECONNREFUSED")

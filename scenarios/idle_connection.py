@@ -11,6 +11,7 @@ kernel answers for a program that hangs, waits or means harm. It removes the dea
 idle. A server that has no limit of its own keeps each of them, a descriptor apiece, until accept()
 fails: that is all that a Slowloris attack needs. The cure is a time limit in the application,
 in libevent bufferevent_set_timeouts(); where a request has a deadline, one for the whole of it.
+The limit is on silence: a client that goes on talking stays.
 """
 
 from linger import connections, scenario
@@ -18,8 +19,8 @@ from linger import connections, scenario
 N = connections(100)
 
 EXPECT = {
-    "buggy": {"ESTABLISHED": N, "descriptors": N},
-    "fixed": {"ESTABLISHED": 0, "descriptors": 0},
+    "buggy": {"ESTABLISHED": N + 1, "descriptors": N + 1},
+    "fixed": {"ESTABLISHED": 1, "descriptors": 1},  # who has something to say
 }
 
 
@@ -27,8 +28,10 @@ EXPECT = {
 def test_idle_connection(lab, variant):
     lab.hosts["server"].sysctl(tcp_keepalive_time=1, tcp_keepalive_intvl=1, tcp_keepalive_probes=1)
     server = lab.server("idle_connection", variant, "-t", "2.5")
-    lab.peer("connect hello fin").wait()  # who has something to say is served
+    talker = lab.peer("connect hello await hello stay")
     lab.peer("connect drain stay", connections=N)
     lab.reached(server, ESTABLISHED=N + 1)
     lab.reached(server, TCPKeepAlive=f">= {2 * N}", within=4)  # the first was answered by all
+    talker.go()  # so it is silent for less than the 2.5 s, again
+    lab.heard(talker, "done", 2, action="hello")
     lab.settled(server, EXPECT[variant], hold=0.8)  # longer than what is left of the 2.5 s

@@ -26,10 +26,10 @@ def diagnose(
                          "own? Only what the task asks for is allowed here.")  # fmt: skip
     looks = (
         _untouched(untouched, yours),
-        ended(text, yours.trial),
+        ended(text, yours.trial, fixed.trial),
         _like_the_bug(yours.result, buggy.result),
         signalled(yours.trial),
-        spins(yours),
+        spins(yours.trial),
         never_listens(text, yours.trial),
         _clients(yours.trial, fixed.trial),
         _silenced(text, source, yours),

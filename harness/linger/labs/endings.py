@@ -6,12 +6,11 @@ import re
 import signal
 from typing import Any, Iterator
 
-from linger.labs.evidence import Diagnosis, Evidence, Found
+from linger.labs.evidence import Diagnosis, Found
 from linger.labs.texts import Text
 
 CRASHES = ("SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT", "SIGTRAP", "SIGSYS")
 SANITIZER = re.compile(r"SUMMARY: \w*Sanitizer|runtime error:")
-SPINNING = 0.1  # s of CPU time: many times what any exercise needs, also on a busy machine
 PLACES = {  # in the kernel: what a program waits for there
     "epoll": "an event (epoll_wait)",
     "poll_schedule": "an event (poll or select)",
@@ -48,8 +47,9 @@ def _ends(trial: dict[str, Any]) -> Iterator[tuple[int, str, dict[str, Any]]]:
             yield status, signal.Signals(-status).name if status < 0 else "", subject
 
 
-def ended(text: Text, trial: dict[str, Any]) -> Found:
+def ended(text: Text, trial: dict[str, Any], fixed: dict[str, Any]) -> Found:
     """By a crash, by the limit of CPU time, or by itself although nobody asked it to."""
+    stays = any(subject["status"] is None for subject in fixed["subjects"])
     for status, name, subject in _ends(trial):
         tail = subject["tail"]
         if name in CRASHES or SANITIZER.search(tail):
@@ -65,6 +65,10 @@ def ended(text: Text, trial: dict[str, Any]) -> Found:
         elif status > 0 and not text.serves:
             yield Diagnosis("exits", f"Your client ended with status {status}.",
                             "It gave up before its work was done.", tail)  # fmt: skip
+        elif not name and not text.serves and stays:
+            yield Diagnosis("exits", "Your client ended by itself; it should have gone on.",
+                            "At the end of a program the kernel closes what it left open. A "
+                            "program that runs for months cannot wait for that.")  # fmt: skip
 
 
 def signalled(trial: dict[str, Any]) -> Found:
@@ -96,13 +100,12 @@ def never_listens(text: Text, trial: dict[str, Any]) -> Found:
                         waiting(last) or "No client can connect.", last["tail"])  # fmt: skip
 
 
-def spins(yours: Evidence) -> Found:
-    """Still on a CPU when the story had waited long enough."""
-    assert yours.result and yours.trial
-    for subject in yours.trial["subjects"]:
-        if yours.failed and subject["cpu_seconds"] >= SPINNING:
-            yield Diagnosis("spins", f"Your program had used {subject['cpu_seconds']:.1f} s of CPU "
-                            "time when the harness lost patience.", SPIN_ADVICE)  # fmt: skip
+def spins(trial: dict[str, Any]) -> Found:
+    """Still on a CPU when the story is over, whether all else is right or not."""
+    for subject in trial["subjects"]:
+        if subject["spins"]:
+            yield Diagnosis("spins", "Your program uses a whole CPU, and nobody asks it for "
+                            "anything.", SPIN_ADVICE)  # fmt: skip
 
 
 def waiting(subject: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ measure of it, go to trial.json.
 from __future__ import annotations
 
 import collections
+import time
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from linger.labs import build, texts
 
 # More than an exercise needs: bytes of memory, seconds of CPU time, processes, core dumps.
 LIMITS = {"as": 512 << 20, "cpu": 5, "nproc": 64, "core": 0}
+SPINNING = 0.1  # s of CPU time, after the story
+SPIN_WATCH = 6  # s
 ABORTS = ("TCPAbortOnData", "TCPAbortOnClose")  # close() that became a reset (tcp(7), nstat(8))
 
 
@@ -77,7 +80,7 @@ def _subject(peer: Peer) -> dict[str, Any]:
         "killed": peer.killed,
         "status": peer.status,
         "waits": _waits(peer) if peer.running else None,
-        "cpu_seconds": peer.cpu_seconds if _on_cpu(peer) else 0,
+        "spins": _spins(peer),
         "events": _tally(peer),
         "tail": peer.tail(),
     }
@@ -101,6 +104,19 @@ def _other(peer: Peer) -> dict[str, Any]:
 
 def _tally(peer: Peer) -> dict[str, int]:
     return dict(collections.Counter(event["ev"] for event in peer.events()))
+
+
+def _spins(peer: Peer) -> bool:
+    """Whether a program goes on computing until it has used so much CPU time as no exercise needs.
+
+    On a busy machine it takes long to get that; a program that only has its turn stops before.
+    """
+    began, deadline = peer.cpu_seconds if peer.running else 0, time.monotonic() + SPIN_WATCH
+    while _on_cpu(peer) and time.monotonic() < deadline:
+        if peer.cpu_seconds - began >= SPINNING:
+            return True
+        time.sleep(0.01)  # the next look
+    return False
 
 
 def _on_cpu(peer: Peer) -> bool:
