@@ -100,6 +100,12 @@ def _clients(trial: dict[str, Any], fixed: dict[str, Any]) -> Found:
 def _client_error(error: str, times: int) -> Diagnosis:
     action, name = error.split()
     met = f"{times} client{'s' if times > 1 else ''} met {name} in the step \"{action}\""
+    if name == "EBADMSG":
+        return Diagnosis(
+            "answers-wrong",
+            f"Your program answers something else than it should: {met}.",
+            "A repair leaves the answers as they are.",
+        )
     if action in ("hello", "recv", "send", "fill"):
         return Diagnosis(
             "closes-early",

@@ -116,12 +116,15 @@ def _waits(peer: Peer) -> str:
 
 
 def _serve(lab: Lab, scenario: str, subjects: list[Peer]) -> dict[str, Any] | None:
-    """Ask for the service once more, by a fresh client on a network without faults."""
+    """Ask for the service once more, by a fresh client where all faults are over."""
     words = texts.table(scenario).get("service")
     if not words or not subjects or not subjects[-1].running:
         return None
     for host in lab.hosts.values():
         host.run("nft", "flush", "ruleset")
+    for peer in lab.peers:
+        if peer.running:
+            peer.thaw()  # in case the story has frozen it
     client = lab.peer(words)
     try:
         client.wait(IMPATIENCE)
