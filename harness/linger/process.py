@@ -183,13 +183,21 @@ class Process:
     @property
     def cpu_seconds(self) -> float:
         """The time its main thread has run on a CPU (proc(5), schedstat), in seconds."""
-        return int(Path(f"/proc/{self.pid}/schedstat").read_text().split()[0]) / 1e9
+        return self._schedstat()[0]
+
+    def _schedstat(self) -> tuple[float, float]:
+        ran, waited, _ = Path(f"/proc/{self.pid}/schedstat").read_text().split()
+        return int(ran) / 1e9, int(waited) / 1e9
 
     def busy(self, window: float = 0.5) -> int:
-        """Watch the program for so many seconds; returns how many percent of a CPU it used."""
-        ran, began = self.cpu_seconds, time.monotonic()
+        """Watch the program for so many seconds; returns how many percent of them it had work.
+
+        That is the time it ran on a CPU or waited for one (proc(5), schedstat): what it would have
+        used of a CPU of its own, however many others there are on this machine.
+        """
+        before, began = sum(self._schedstat()), time.monotonic()
         time.sleep(window)
-        return round(100 * (self.cpu_seconds - ran) / (time.monotonic() - began))
+        return round(100 * (sum(self._schedstat()) - before) / (time.monotonic() - began))
 
     @property
     def running(self) -> bool:
