@@ -18,6 +18,7 @@ closing in the helper what one can guess; SO_LINGER, which acts on the last clos
 """
 
 from linger import connections, scenario
+from linger.process import descendants
 
 N = connections(100)
 
@@ -42,3 +43,4 @@ def test_inherited_fd(lab, variant):
     owners = lab.snapshot["server"]["owners"]
     lab.found(holder, {"holder": owners[0]["process"] if owners else "nobody"}, by="server")
     lab.settled(crowd, waiting)
+    lab.observed("server", "helpers", lambda: len(descendants(server.pid)) - 1, 1)  # still runs
