@@ -21,7 +21,7 @@ LIMIT = 64  # descriptors of the server, all of its own included
 
 EXPECT = {
     "buggy": {"errors": ">= 1000", "busy_percent": ">= 60"},  # of its time
-    "fixed": {"errors": "<= 32", "busy_percent": "<= 30"},  # one every 100 ms, not one an echo
+    "fixed": {"errors": "<= 32", "busy_percent": "<= 50"},  # one every 100 ms, not one an echo
 }
 
 
