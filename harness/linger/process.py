@@ -183,21 +183,25 @@ class Process:
     @property
     def cpu_seconds(self) -> float:
         """The time its main thread has run on a CPU (proc(5), schedstat), in seconds."""
-        return self._schedstat()[0]
+        return int(Path(f"/proc/{self.pid}/schedstat").read_text().split()[0]) / 1e9
 
-    def _schedstat(self) -> tuple[float, float]:
-        ran, waited, _ = Path(f"/proc/{self.pid}/schedstat").read_text().split()
-        return int(ran) / 1e9, int(waited) / 1e9
+    @property
+    def computes(self) -> bool:
+        """Whether it runs on a CPU, or would if it were its turn (proc(5), stat: R)."""
+        if not self.running:
+            return False
+        return Path(f"/proc/{self.pid}/stat").read_text().rpartition(") ")[2].startswith("R")
 
     def busy(self, window: float = 0.5) -> int:
-        """Watch the program for so many seconds; returns how many percent of them it had work.
-
-        That is the time it ran on a CPU or waited for one (proc(5), schedstat): what it would have
-        used of a CPU of its own, however many others there are on this machine.
+        """Look at the program for so many seconds; returns in how many percent of the looks it
+        computes. That does not depend on how many others want the CPU.
         """
-        before, began = sum(self._schedstat()), time.monotonic()
-        time.sleep(window)
-        return round(100 * (sum(self._schedstat()) - before) / (time.monotonic() - began))
+        looks = []
+        end = time.monotonic() + window
+        while time.monotonic() < end:
+            looks.append(self.computes)
+            time.sleep(0.005)  # the next look
+        return round(100 * sum(looks) / len(looks))
 
     @property
     def running(self) -> bool:

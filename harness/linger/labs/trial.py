@@ -75,7 +75,7 @@ def _subject(peer: Peer) -> dict[str, Any]:
         "killed": peer.killed,
         "status": peer.status,
         "waits": _waits(peer) if peer.running else None,
-        "cpu_seconds": peer.cpu_seconds if _on_cpu(peer) else 0,
+        "cpu_seconds": peer.cpu_seconds if peer.computes else 0,
         "events": _tally(peer),
         "tail": peer.tail(),
     }
@@ -99,13 +99,6 @@ def _other(peer: Peer) -> dict[str, Any]:
 
 def _tally(peer: Peer) -> dict[str, int]:
     return dict(collections.Counter(event["ev"] for event in peer.events()))
-
-
-def _on_cpu(peer: Peer) -> bool:
-    """Whether a program computes, or would if it were its turn (proc(5), stat: R)."""
-    if not peer.running:
-        return False
-    return Path(f"/proc/{peer.pid}/stat").read_text().rpartition(") ")[2].startswith("R")
 
 
 def _waits(peer: Peer) -> str:
