@@ -13,7 +13,7 @@
  *     bind:PORT      take a local port, PORT for the first connection and so on; connect comes next
  *     rebind:PORT    the same with SO_REUSEADDR
  *     connect        open the connections
- *     hello          say "hello" and hear it back, so that each is known to be served
+ *     hello          say "hello" and hear just that back, so that each is known to be served
  *     send:TEXT      send TEXT and a newline
  *     fill:BYTES     send so many bytes, with time for as long as -t says
  *     recv:BYTES     read exactly so many bytes
@@ -164,8 +164,21 @@ static long do_recv(struct connection *c, const char *argument)
 
 static long do_hello(struct connection *c, const char *argument)
 {
+	char heard[6]; /* "hello" and a newline */
+	ssize_t n;
+
 	(void)argument;
-	return do_send(c, "hello") < 0 ? -1 : do_recv(c, "6");
+	if (do_send(c, "hello") < 0)
+		return -1;
+	n = recv(c->fd, heard, sizeof(heard), MSG_WAITALL);
+	if (n < 0)
+		return -1;
+	c->bytes = n;
+	if (n == sizeof(heard) && memcmp(heard, "hello\n", n) == 0)
+		return 0;
+	errno =
+	    n < (ssize_t)sizeof(heard) ? ENODATA : EBADMSG; /* it ended, or says another thing */
+	return -1;
 }
 
 static long do_fill(struct connection *c, const char *argument)

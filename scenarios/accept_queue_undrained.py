@@ -2,7 +2,7 @@
 
    clients ──> kernel of the server: handshake, FIN, ACK ──> accept queue ──X  accept()
 
-A busy server disabled its listener at its limit of clients, and forgot to enable it when they had
+A busy server disables its listener at its limit of clients, and forgets to enable it when they have
 gone. The kernel goes on: it completes handshakes and acknowledges FINs without the program
 (listen(2)). Clients that give up leave a CLOSE_WAIT (RFC 9293 section 3.6, case 2) with inode 0: no
 process, no descriptor, "-" in the owner column of netstat. The listener's Recv-Q in `ss -lt` counts
@@ -15,8 +15,8 @@ N = connections(100)
 LIMIT = 4  # clients at a time
 
 EXPECT = {
-    "buggy": {"CLOSE_WAIT.unaccepted": N, "accept_queue": N},
-    "fixed": {"CLOSE_WAIT.unaccepted": 0, "accept_queue": 0},
+    "buggy": ({"CLOSE_WAIT.unaccepted": N, "accept_queue": N}, {"full": 1}),
+    "fixed": ({"CLOSE_WAIT.unaccepted": 0, "accept_queue": 0}, {"full": ">= 2"}),  # times
 }
 
 
@@ -29,11 +29,15 @@ EXPECT = {
     ]
 )
 def test_accept_queue_undrained(lab, variant):
+    left, busy = EXPECT[variant]
     server = lab.server("accept_queue_undrained", variant, "-n", str(LIMIT))
-    lab.peer("connect hello fin", connections=LIMIT).wait()  # served, and gone
+    first = lab.peer("connect hello await fin", connections=LIMIT)
     lab.heard(server, "full")
-    lab.reached(server, CLOSE_WAIT=0, descriptors=0)  # both have closed what they accepted
+    lab.heard(first, "await")  # they are served, and all that it takes
     lab.peer("connect fin", connections=N).wait()
-    lab.reached(server, ESTABLISHED=LIMIT + N)
-    lab.settled(server, EXPECT[variant])
-    lab.reached(server, descriptors=0)  # none of them has one, in either variant
+    lab.reached(server, ESTABLISHED=LIMIT + N, accept_queue=N)
+    first.go()  # now there is room
+    first.wait()
+    lab.settled(server, left)
+    lab.reached(server, descriptors=0)  # both have closed what they accepted
+    lab.found(busy, {"full": len(server.events("full"))}, by="server")

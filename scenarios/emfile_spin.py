@@ -24,9 +24,13 @@ EXPECT = {
 @scenario(claims=["fd-emfile-spin"])
 def test_emfile_spin(lab, variant):
     server = lab.server("emfile_spin", variant, descriptors=LIMIT)
+    guest = lab.peer("connect hello await" + 40 * " hello" + " fin")
+    lab.heard(guest, "await")
     crowd = lab.peer("connect await fin", connections=LIMIT + N)
     lab.heard(server, "accept", err="EMFILE", errors=1)  # the limit was met
-    lab.reached(server, ESTABLISHED=LIMIT + N, accept_queue=f">= {N}")  # N and a few wait
+    lab.reached(server, ESTABLISHED=LIMIT + N + 1, accept_queue=f">= {N}")  # N and a few wait
+    guest.go()  # who was accepted before is served all the time
+    guest.wait()
     busy = server.busy()
     errors = int(server.events("accept")[-1]["errors"])
     lab.found(EXPECT[variant], {"errors": errors, "busy_percent": busy}, by="server")

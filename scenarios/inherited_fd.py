@@ -15,6 +15,7 @@ libevent LEV_OPT_CLOSE_ON_EXEC.
 """
 
 from linger import connections, scenario
+from linger.process import descendants
 
 N = connections(100)
 
@@ -39,3 +40,4 @@ def test_inherited_fd(lab, variant):
     owners = lab.snapshot["server"]["owners"]
     lab.found(holder, {"holder": owners[0]["process"] if owners else "nobody"}, by="server")
     lab.settled(crowd, waiting)
+    lab.observed("server", "helpers", lambda: len(descendants(server.pid)) - 1, 1)  # still runs

@@ -7,7 +7,8 @@
 SO_RCVTIMEO makes recv() return -1 with EAGAIN (socket(7)). It ends the wait, not the connection.
 When the client leaves at last, its FIN moves the socket to CLOSE_WAIT (RFC 9293 section 3.6) and
 lies in the receive queue: `ss` shows Recv-Q 1, for this program never read the end of the stream.
-In closewait-leak it did, and Recv-Q is 0: that tells the two bugs apart.
+In closewait-leak it did, and Recv-Q is 0: that tells the two bugs apart. A client that never leaves
+stays ESTABLISHED, given up by a server that has not told it.
 """
 
 from linger import connections, scenario
@@ -15,16 +16,17 @@ from linger import connections, scenario
 N = connections(20)
 
 EXPECT = {
-    "buggy": {"CLOSE_WAIT": N, "CLOSE_WAIT.unread": N, "descriptors": N},
-    "fixed": {"CLOSE_WAIT": 0, "CLOSE_WAIT.unread": 0, "descriptors": 0},
+    "buggy": {"CLOSE_WAIT": N, "CLOSE_WAIT.unread": N, "ESTABLISHED": N, "descriptors": 2 * N},
+    "fixed": {"CLOSE_WAIT": 0, "CLOSE_WAIT.unread": 0, "ESTABLISHED": 0, "descriptors": 0},
 }
 
 
 @scenario(claims=["cw-close-after-timeout", "cw-missing-close"])
 def test_recv_timeout_leak(lab, variant):
     server = lab.server("recv_timeout_leak", variant, "-t", "0.01")
-    client = lab.peer("connect hello fill:3 await fin", connections=N)  # a line without its end
-    lab.heard(server, "recv", N, err="EAGAIN")  # each was given up, while the client lived
-    client.go()  # and now it leaves
-    client.wait()
+    leaving = lab.peer("connect hello fill:3 await fin", connections=N)  # a line without its end
+    lab.peer("connect hello fill:3 stay", connections=N)
+    lab.heard(server, "recv", 2 * N, err="EAGAIN")  # each was given up, while the client lived
+    leaving.go()  # and now half of them leave
+    leaving.wait()
     lab.settled(server, EXPECT[variant])

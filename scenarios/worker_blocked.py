@@ -25,7 +25,7 @@ EXPECT = {
 def test_worker_blocked(lab, variant):
     backend = lab.start("client", "servers/echo", "-l", lab.hosts["client"].address)
     backend.said("ready")
-    server = lab.server("worker_blocked", variant, "-t", "0.02", backend.host.address)
+    server = lab.server("worker_blocked", variant, "-t", "0.1", backend.host.address)
     clients = lab.peer("connect hello await send:work await fin", connections=N)
     clients.said("await")  # each was answered
     backend.freeze()

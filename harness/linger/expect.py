@@ -135,7 +135,7 @@ class Expectations:
             within = hold = 0  # nothing is judged
         variables = {name: f"{host}:{name}" for name in expected}
         terms = (census.term(variables[name], value) for name, value in expected.items())
-        until = self._until(" and ".join(terms), within, hold)
+        until = self._until(" and ".join(terms), min(within, who.patience), hold)
         rows = []
         for name, value in expected.items():
             row = make_row(host, name, value, until["values"][variables[name]])

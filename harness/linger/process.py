@@ -199,14 +199,29 @@ class Process:
                 os.kill(pid, signal.SIGKILL)
         self._popen.wait()
 
-    @property
-    def runnable_seconds(self) -> float:
-        """The time its main thread has run on a CPU or waited for one, in seconds.
+    def _schedule(self) -> list[int]:
+        """The nanoseconds that its main thread has run on a CPU, and waited for one, and how often.
 
         From schedstat in /proc (Documentation/scheduler/sched-stats.rst).
         """
-        ran, waited, _ = Path(f"/proc/{self.pid}/schedstat").read_text().split()
-        return (int(ran) + int(waited)) / 1e9
+        return [int(word) for word in Path(f"/proc/{self.pid}/schedstat").read_text().split()]
+
+    @property
+    def cpu_seconds(self) -> float:
+        """The time that its main thread has run on a CPU, in seconds."""
+        return self._schedule()[0] / 1e9
+
+    @property
+    def runnable_seconds(self) -> float:
+        """The time that its main thread has run on a CPU or waited for one, in seconds."""
+        return sum(self._schedule()[:2]) / 1e9
+
+    @property
+    def computes(self) -> bool:
+        """Whether it runs on a CPU, or would if it were its turn (proc(5), stat: R)."""
+        if not self.running:
+            return False
+        return Path(f"/proc/{self.pid}/stat").read_text().rpartition(") ")[2].startswith("R")
 
     def busy(self, window: float = 0.5) -> int:
         """Watch the program for so many seconds; returns in how many percent of them it was busy.

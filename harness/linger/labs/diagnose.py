@@ -35,6 +35,7 @@ def diagnose(
         _silenced(text, source, yours),
         _stuck(yours),
         _aborts(text, yours.trial, fixed.trial),
+        _conduct(yours),
         _expectations(yours),
         _service(yours.trial, fixed.trial),
         _witness(text, yours.trial, fixed.trial),
@@ -100,6 +101,12 @@ def _clients(trial: dict[str, Any], fixed: dict[str, Any]) -> Found:
 def _client_error(error: str, times: int) -> Diagnosis:
     action, name = error.split()
     met = f"{times} client{'s' if times > 1 else ''} met {name} in the step \"{action}\""
+    if name == "EBADMSG":
+        return Diagnosis(
+            "answers-wrong",
+            f"Your program answers something else than it should: {met}.",
+            "A repair leaves the answers as they are.",
+        )
     if action in ("hello", "recv", "send", "fill"):
         return Diagnosis(
             "closes-early",
@@ -156,6 +163,16 @@ def _stuck(yours: Evidence) -> Found:
     elif late and late[1] in subjects:
         yield Diagnosis("stuck", "Your program does not come to its end.",
                         waiting(subjects[late[1]]), message)  # fmt: skip
+
+
+def _conduct(yours: Evidence) -> Found:
+    """The kernel counts something else than in both halves of the pair, where they are alike."""
+    assert yours.result
+    failed = [row for row in yours.result["struck"] if not row["held"]]
+    if failed:
+        yield Diagnosis("behaves-otherwise", "Your program does something else than before, and "
+                        f"it should not: {rows(failed)}.",
+                        "The task says what must stay as it is.")  # fmt: skip
 
 
 def _expectations(yours: Evidence) -> Found:

@@ -21,7 +21,7 @@ from linger.labs.evidence import Diagnosis, Evidence
 from linger.labs.texts import Text
 from linger.labs.workplace import same_code
 
-LIMIT = 30  # s: for a whole run with a student's program in it
+LIMIT = 30  # s: for a run, for each student's program in it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,11 +68,12 @@ def run_story(name: str, programs: Sequence[Path], results: Path, sanitized: boo
     kept = {key: value for key, value in os.environ.items()
             if key not in ("LINGER_SANDBOX", "LINGER_RUN", "PYTEST_CURRENT_TEST")}  # fmt: skip
     kept.update({"LINGER_SANITIZED": "1"} if sanitized else {})
+    limit = LIMIT * len(programs)
     try:
         done = subprocess.run(words, env=kept, capture_output=True, text=True, errors="replace",
-                              stdin=subprocess.DEVNULL, timeout=LIMIT if programs else None)  # fmt: skip
+                              stdin=subprocess.DEVNULL, timeout=limit if programs else None)  # fmt: skip
     except subprocess.TimeoutExpired:
-        return Run(None, -9, f"the run took more than {LIMIT} s")
+        return Run(None, -9, f"the run took more than {limit} s")
     if done.returncode == CannotRun.code:
         raise CannotRun(done.stderr.strip())
     found = [line for line in done.stdout.splitlines() if line.startswith("evidence: ")]

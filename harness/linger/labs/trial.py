@@ -57,6 +57,8 @@ def examine(lab: Lab, scenario: str, passed: bool) -> dict[str, Any]:
     others = [peer for peer in lab.peers if peer not in subjects]
     host = subjects[0].host.name if subjects else "server"
     counted = _counts(lab, host)
+    if subjects and not counted["LISTEN"]:
+        subjects[-1].ending(0.5)  # one that is about to end has closed its sockets already
     return {
         "subjects": [_subject(peer) for peer in subjects],
         "others": [_other(peer) for peer in others],
@@ -112,18 +114,11 @@ def _spins(peer: Peer) -> bool:
     On a busy machine it takes long to get that; a program that only has its turn stops before.
     """
     began, deadline = peer.cpu_seconds if peer.running else 0, time.monotonic() + SPIN_WATCH
-    while _on_cpu(peer) and time.monotonic() < deadline:
+    while peer.computes and time.monotonic() < deadline:
         if peer.cpu_seconds - began >= SPINNING:
             return True
         time.sleep(0.01)  # the next look
     return False
-
-
-def _on_cpu(peer: Peer) -> bool:
-    """Whether a program computes, or would if it were its turn (proc(5), stat: R)."""
-    if not peer.running:
-        return False
-    return Path(f"/proc/{peer.pid}/stat").read_text().rpartition(") ")[2].startswith("R")
 
 
 def _waits(peer: Peer) -> str:
@@ -136,12 +131,15 @@ def _waits(peer: Peer) -> str:
 
 
 def _serve(lab: Lab, scenario: str, subjects: list[Peer]) -> dict[str, Any] | None:
-    """Ask for the service once more, by a fresh client on a network without faults."""
+    """Ask for the service once more, by a fresh client where all faults are over."""
     words = texts.table(scenario).get("service")
     if not words or not subjects or not subjects[-1].running:
         return None
     for host in lab.hosts.values():
         host.run("nft", "flush", "ruleset")
+    for peer in lab.peers:
+        if peer.running:
+            peer.thaw()  # in case the story has frozen it
     client = lab.peer(words)
     try:
         client.wait(IMPATIENCE)
