@@ -24,7 +24,7 @@ SEGMENT := $(call library,segment)
 WIRE := $(call library,wire) $(addprefix harness/,segment/parse.c common/descriptors.c \
 	common/events.c $(addprefix census/,state.c names.c snmp.c netns.c json.c))
 UNIT_TESTS := $(foreach component,census segment wire,$(call unit_tests,$(component)))
-PROGRAMS := $(addprefix $(BUILD)/,sandbox sandbox-init census segment wire linger)
+PROGRAMS := $(addprefix $(BUILD)/,sandbox sandbox-init supervise census segment wire linger)
 RUN := $(if $(N),-n $(N)) $(if $(VERBOSE),-v) $(if $(KEEP),--keep) $(if $(REPEAT),--repeat $(REPEAT))
 
 .DELETE_ON_ERROR:
@@ -92,6 +92,9 @@ $(BUILD)/tests/wire_%: $(BUILD)/obj/harness/wire/%.o $(call objects,$(WIRE))
 	$(link) -lpcap -lmnl -lcmocka
 
 $(BUILD)/sandbox-init: $(call objects,harness/sandbox/init.c harness/common/descriptors.c)
+	$(link)
+
+$(BUILD)/supervise: $(call objects,harness/sandbox/supervise.c harness/common/events.c)
 	$(link)
 
 $(BUILD)/sandbox: harness/sandbox/sandbox
