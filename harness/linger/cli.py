@@ -1,4 +1,4 @@
-"""The command line of linger: list, run, prove, test, show, pairs, claims.
+"""The command line of linger: list, run, prove, test, show, check, pairs, claims.
 
 `linger census` is build/census.
 """
@@ -19,6 +19,8 @@ from typing import Callable, Iterator, Sequence
 from linger import story
 from linger.census import program
 from linger.errors import BROKEN, HELD, CannotRun, LingerError, Usage, os_sentence
+from linger.check import command as check_command
+from linger.errors import BROKEN, CannotRun, LingerError, os_sentence
 
 RESULTS = Path(os.environ.get("RESULTS") or story.ROOT / "results")
 AT_ONCE = 2 * (os.cpu_count() or 1)  # tests at the same time: most wait more than they compute
@@ -92,6 +94,8 @@ def _parser() -> argparse.ArgumentParser:
     claims.add_argument("--run", type=_folder, metavar="DIR", help="this run, not the newest")
     claims.add_argument("--markdown", action="store_true", help="as the table in the README")
     claims.add_argument("--results", type=_folder, default=RESULTS, metavar="DIR", help="evidence")
+    check = command("check", check_server, "judge how any server ends its TCP connections")
+    check_command.add_options(check, RESULTS)
     return parser
 
 
@@ -129,6 +133,10 @@ def show_run(options: argparse.Namespace) -> int:
 
     show(options.name, options.results, options.run, options.variant)
     return 0
+
+
+def check_server(options: argparse.Namespace) -> int:
+    return check_command.run(options)
 
 
 def run_scenarios(options: argparse.Namespace) -> int:

@@ -125,10 +125,14 @@ class Lab(Expectations):
         words += ["-l", self.hosts["server"].address, "-p", str(PORT), *options]
         if descriptors:
             words = ["prlimit", f"--nofile={descriptors}:{descriptors}", *words]
+        return self.launch(where, words, Path(program).name)
+
+    def launch(self, where: str, words: list[str | Path], name: str) -> Peer:
+        """Start any command in a host; name: what to call it, also behind a prlimit and the like."""
         opened = ("PassiveOpens",) if where == "server" else ("ActiveOpens", "AttemptFails")
-        log = self.evidence / f"{where}-{Path(program).name}-{len(self._peers) + 1}.log"
+        log = self.evidence / f"{where}-{name}-{len(self._peers) + 1}.log"
         peer = Peer(self.hosts[where], words, log, opened)
-        peer.program = Path(program).name  # also under prlimit
+        peer.program = name
         self._peers.append(peer)
         return peer
 

@@ -43,6 +43,15 @@ def descendants(ancestor: int) -> list[int]:
     return found
 
 
+def tail_of(file: Path, lines: int = 6) -> str:
+    """The last lines of a file, to be put behind a sentence; "" when there are none."""
+    try:
+        last = file.read_text(errors="replace").splitlines()[-lines:]
+    except OSError:
+        return ""
+    return "".join(f"\n    | {line}" for line in last)
+
+
 class Process:
     """One program, started in the network namespace of the calling thread."""
 
@@ -203,11 +212,7 @@ class Process:
 
     def tail(self, lines: int = 6) -> str:
         """The last lines of the log, to be put behind a sentence; "" when there are none."""
-        try:
-            last = self.log.read_text(errors="replace").splitlines()[-lines:]
-        except OSError:
-            return ""
-        return "".join(f"\n    | {line}" for line in last)
+        return tail_of(self.log, lines)
 
     def stop(self, patience: float = 1.0) -> None:
         """End the program, by SIGTERM and after so many seconds by SIGKILL, and collect it.
