@@ -87,7 +87,7 @@ def until(
     Errors: Broken, CannotRun or Usage with the census's own sentence.
     """
     words = command(hosts, ports) + [
-        "--json", "--until", expression, "--within", f"{within}s", "--hold", f"{hold}s",
+        "--json", "--until", expression, "--within", f"{within:.3f}s", "--hold", f"{hold:.3f}s",
     ]  # fmt: skip
     return _ask(words)
 

@@ -160,6 +160,22 @@ class Crowd:
         """Wait until something has come in on each, and leave it unread."""
         return not _each(self.open, selectors.EVENT_READ, lambda connection: True, within)
 
+    def leave_at_reply(self, within: float) -> bool:
+        """Close each as soon as something has come in on it, unread: a RST. True when all did.
+
+        Each at once: a server that serves one after the other may wait for this one to go. Every
+        second one sends a FIN before, since after that a RST is EPIPE for the server, with SIGPIPE,
+        and otherwise ECONNRESET (Linux 6.18, tcp_reset()).
+        """
+
+        def leave(connection: Connection) -> bool:
+            if self.connections.index(connection) % 2 == 0:
+                connection.half()
+            connection.close()
+            return True
+
+        return not _each(self.open, selectors.EVENT_READ, leave, within)
+
     def half(self) -> None:
         """shutdown(SHUT_WR) on all: a FIN, and go on reading."""
         for connection in self.open:

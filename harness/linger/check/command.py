@@ -14,7 +14,7 @@ from linger import results, session
 from linger.check import battery, checks, report, schedule, verdict
 from linger.check.request import HTTP_GET, Request
 from linger.check.target import Plan
-from linger.check.trial import Wish
+from linger.check.trial import LATE, Wish
 from linger.errors import CANNOT_RUN, HELD, NOT_HELD, Usage, os_sentence
 
 CLIENTS = 20
@@ -34,6 +34,8 @@ def add_options(parser: argparse.ArgumentParser, folder: Path) -> None:
     option("--only", metavar="ID,...", help="only these checks")
     option("--quick", action="store_true", help="only checks that wait for no time-outs")
     option("-n", type=int, default=CLIENTS, metavar="N", help=f"clients (default {CLIENTS})")
+    option("--patience", type=float, default=LATE, metavar="S",
+           help=f"seconds after which what is still held is a leak (default {LATE:g})")  # fmt: skip
     option("--stop", type=_signal, default=signal.SIGTERM, metavar="SIGNAL",
            help="what ends the server in an orderly way (default TERM)")  # fmt: skip
     option("--strict", action="store_true", help="WARN fails, too")
@@ -94,6 +96,8 @@ def _understood(
     for name, value in (("-n", options.n), ("--jobs", options.jobs)):
         if value < 1:
             raise Usage(f"{name} takes a number from 1 on, not {value}")
+    if not 0 < options.patience < 1e6:
+        raise Usage(f"--patience takes seconds, more than 0, not {options.patience:g}")
     if options.http and options.request:
         raise Usage("--http and --request exclude each other")
     chosen = battery.choose(options.only, options.quick)
@@ -105,7 +109,7 @@ def _understood(
         request = Request(_bytes_of(options.request), source=f"the request in {options.request}")
     large = _bytes_of(options.large_request) if options.large_request else b""
     plan = Plan(tuple(command), options.port, tuple(options.helpers), options.stop)
-    return Wish(plan, options.n, request, large), chosen, expected
+    return Wish(plan, options.n, request, large, options.patience), chosen, expected
 
 
 def _bytes_of(path: Path) -> bytes:

@@ -23,7 +23,7 @@ from linger.host import Host
 
 LIVE = "ESTABLISHED CLOSE_WAIT FIN_WAIT1 FIN_WAIT2 LAST_ACK CLOSING".split()
 SOCKETS = " + ".join(f"{state} - {state}.orphan" for state in LIVE)
-LOOK = 0.1  # s between looks at the processes
+LOOK, LONGEST_PAUSE = 0.1, 0.8  # s between looks at the processes
 
 
 @dataclass(frozen=True)
@@ -89,11 +89,9 @@ class Meter:
 
         clients: how many there were; within: seconds.
         """
-        clean = (
-            f"{SOCKETS} <= {before.sockets} and ghosts <= {before.ghosts} "
-            f"and accept_queue <= {before.queue}"
-        )
+        clean = f"{SOCKETS} <= {before.sockets} and accept_queue <= {before.queue}"
         deadline = time.monotonic() + within
+        pause = LOOK
         while True:
             left = max(0.0, deadline - time.monotonic())
             census.until(self._hosts, clean, min(left, 1.0), 0, self._ports)
@@ -102,7 +100,8 @@ class Meter:
                 return None
             if left <= 0:
                 return None if self._not_its_own(now, before, clients) else now
-            time.sleep(LOOK)  # the sockets may be gone, and the processes not yet
+            time.sleep(min(pause, left))  # the sockets may be gone, and the processes not yet
+            pause = min(2 * pause, LONGEST_PAUSE)
 
     def _not_its_own(self, now: Count, before: Count, clients: int) -> bool:
         """Whether all that is left are connections whose client did not get through.

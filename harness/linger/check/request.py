@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import textwrap
 from dataclasses import dataclass, replace
 from typing import Callable
 
@@ -55,16 +56,18 @@ def discover(connect: Callable[[], Crowd], given: Request | None = None) -> Requ
     Returns a Request without a payload if nothing draws a byte. Errors: Usage when the given one
     does not.
     """
-    banner = bool(_speaks(connect, b""))
+    greeting, ended = _speaks(connect, b"")
+    banner = bool(greeting)
     if given:
-        reply = _speaks(connect, given.payload, banner, within=PATIENCE)
+        reply, _ = _speaks(connect, given.payload, banner, within=PATIENCE)
         if not reply:
             raise Usage(f"the server does not answer {given.source}")
         return replace(given, banner=banner, http=given.http or reply.startswith(b"HTTP/"))
     if banner:
-        if _speaks(connect, HELP, banner):
-            return Request(HELP, banner=True, source="the server speaks first, and answers HELP")
-        return Request(b"", banner=True, source="the server speaks first")
+        source = f"it says {_excerpt(greeting)}{' and closes' if ended else ''}"
+        if not ended and _speaks(connect, HELP, banner)[0]:
+            return Request(HELP, banner=True, source=f"{source}, and answers HELP")
+        return Request(b"", banner=True, source=source)
     candidates = {
         "an empty line": b"\r\n",
         "GET / HTTP/1.0": HTTP_GET,
@@ -72,7 +75,7 @@ def discover(connect: Callable[[], Crowd], given: Request | None = None) -> Requ
         "a TLS ClientHello": client_hello(),
     }
     for name, payload in candidates.items():
-        reply = _speaks(connect, payload)
+        reply, _ = _speaks(connect, payload)
         if reply.startswith(b"HTTP/"):
             return Request(HTTP_GET, http=True, source="it speaks HTTP")
         if reply:
@@ -82,14 +85,24 @@ def discover(connect: Callable[[], Crowd], given: Request | None = None) -> Requ
 
 def _speaks(
     connect: Callable[[], Crowd], payload: bytes, banner: bool = False, within: float = LISTENING
-) -> bytes:
-    """What a server answers to a payload within some seconds; banner: it speaks before."""
+) -> tuple[bytes, bool]:
+    """What a server answers to a payload within some seconds, and whether it has closed then.
+
+    banner: it speaks before.
+    """
     with connect() as crowd:
         if banner:
             crowd.read_while_it_comes(within, quiet=0.2)
         before = sum(one.received for one in crowd.connections)
         crowd.send(payload)
         crowd.read(within, lambda one: one.received > before)
-        replies = [one.reply[before:] for one in crowd.connections]
+        crowd.read(0.05)  # in one go with the end, perhaps
+        reply = b"".join(one.reply[before:] for one in crowd.connections)
+        ended = all(one.ended for one in crowd.connections)
         crowd.fin()
-    return b"".join(replies)
+    return reply, ended
+
+
+def _excerpt(text: bytes) -> str:
+    """The beginning of what a server said, in quotes."""
+    return repr(textwrap.shorten(text.decode(errors="replace"), 40, placeholder="..."))

@@ -17,7 +17,8 @@ from linger.errors import CannotRun, LingerError, TargetDied
 from linger.host import Host
 from linger.lab import Lab
 
-SOON, LATE = 10.0, 70.0  # s: what is let go by then is as it should be, or a slow policy
+SOON = 10.0  # s: what is let go by then is as it should be, later by a slow policy
+LATE = 70.0  # s: what is not let go by then is a leak
 PACE = 0.01  # s between connects to a server with a short accept queue
 FRESH = 10.0  # s: a request must be answered within
 AGAIN = 0.25  # s until a request that was refused is tried again
@@ -38,6 +39,7 @@ class Wish:
     connections: int = 20
     request: Request | None = None  # None: it is found by trying
     large: bytes = b""  # a request for a large reply, if one is known
+    patience: float = LATE  # s after which what is still held is a leak
 
 
 class Trial:
@@ -49,6 +51,8 @@ class Trial:
         """Build the lab; nothing is started yet. name: of the lab; evidence: its directory."""
         self.wish = wish
         self.n = wish.connections
+        self.late = wish.patience
+        self.soon = min(SOON, self.late / 2)
         self.request = wish.request or Request(b"")
         self.tell = tell
         self.lab = Lab(name, evidence, connections=max(400, 10 * self.n), tell=tell)
@@ -138,23 +142,22 @@ class Trial:
         if self.request.banner:
             crowd.read(PATIENCE, lambda one: one.received > 0)
 
-    def send_queue(self, lasting: float = 0.0, within: float = 3.0) -> bool:
-        """Wait until the server's kernel has bytes to send on its port (ss(8), Send-Q).
-
-        lasting: seconds for which they must lie there; within: seconds to wait for the first.
-        """
-        since: float | None = None
+    def send_queue(self, within: float = 3.0) -> bool:
+        """Wait until the server's kernel has bytes to send on its port (ss(8), Send-Q)."""
         deadline = time.monotonic() + within
-        while time.monotonic() < (since + lasting if since else deadline):
+        while time.monotonic() < deadline:
             rows = self.server.run("ss", "-Htn", "sport", "=", f":{self.wish.plan.port}")
             if any(int(row.split()[2]) for row in rows.splitlines()):
-                since = since or time.monotonic()
-                if not lasting:
-                    return True
-            elif since:
-                since = None
+                return True
             time.sleep(AGAIN / 10)  # the next look
-        return since is not None
+        return False
+
+    def still_held(self, within: float) -> bool:
+        """Whether the server itself still holds connections after so many seconds.
+
+        If not, it has written its whole reply and closed, and the kernel alone does the rest.
+        """
+        return self.meter.settles(self.before, self.n, within) is not None
 
     def ask(self, crowd: Crowd) -> None:
         """Send the request on all, after what the server says first."""
@@ -203,17 +206,17 @@ class Trial:
         """
         before = before or self.before
         began = time.monotonic()
-        left = self.meter.settles(before, self.n, within=SOON)
+        left = self.meter.settles(before, self.n, within=self.soon)
         verdict, slow = (CHOICE, ", by a time-out of its own") if left else (PASS, "")
+        more = ", ".join(left.fuller_than(before, self.n)) if left else ""
         took = time.monotonic() - began
         if why := self.fresh():
             return Finding(FAIL, f"{self.n} clients left, and a fresh request fails: {why}")
         if left:
-            left = self.meter.settles(before, self.n, within=LATE - SOON)
+            left = self.meter.settles(before, self.n, within=self.late - self.soon)
             took = time.monotonic() - began
         if left:
-            more = ", ".join(left.fuller_than(before, self.n))
-            return Finding(LEAK, f"still held after {took:.0f} s: {more}", self.meter.held())
+            return Finding(LEAK, f"held for {took:.0f} s and longer: {more}", self.meter.held())
         return Finding(verdict, f"{self.n} clients left, all let go in {took:.1f} s{slow}")
 
     def result(self) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from linger.check.battery import check
 from linger.check.client import Crowd
-from linger.check.trial import FRESH, LATE, SOON, NotStruck, Trial
+from linger.check.trial import FRESH, NotStruck, Trial
 from linger.check.verdict import CHOICE, FAIL, LEAK, PASS, Finding
 
 TRIES = 20  # at the least: one real server lost one reply in twenty
@@ -32,7 +32,7 @@ def half_close(trial: Trial) -> Finding:
             crowd.half()
             crowd.read_while_it_comes(FRESH, QUIET)
             replies += [one.received for one in crowd.connections]
-            if not crowd.read(SOON):
+            if not crowd.read(trial.soon):
                 unfinished += sum(not one.ended for one in crowd.open)
                 return _held_open(trial, crowd, unfinished)
     lost = [received for received in replies if received < WHOLE * control]
@@ -59,6 +59,6 @@ def _control(trial: Trial) -> int:
 def _held_open(trial: Trial, crowd: Crowd, count: int) -> Finding:
     """The finding when the server has not closed in time: perhaps it will."""
     held = trial.meter.held()
-    if crowd.read(LATE - SOON):
-        return Finding(CHOICE, f"the connection is closed only after more than {SOON:.0f} s")
-    return Finding(LEAK, f"{count} connections not closed {LATE:.0f} s after the reply", held)
+    if crowd.read(trial.late - trial.soon):
+        return Finding(CHOICE, f"the connection is closed only after more than {trial.soon:.0f} s")
+    return Finding(LEAK, f"{count} connections not closed {trial.late:.0f} s after the reply", held)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 
 from linger.check.battery import check
-from linger.check.trial import LATE, RECEIVE_BUFFER, SEND_BUFFER, NotStruck, Trial
+from linger.check.trial import RECEIVE_BUFFER, SEND_BUFFER, NotStruck, Trial
 from linger.check.verdict import CHOICE, STARVE, Finding
 
 POOL = 10  # times as many clients: more than most pools have workers
 ROUND = 5.0  # s between requests of others
-STALLED = 0.3  # s for which a reply must lie in the server's send queue
+STALLED = 0.5  # s for which the server must be busy with its replies
 
 
 @check(
@@ -47,7 +47,8 @@ def stalled_reader(trial: Trial) -> Finding:
     with trial.crowd(2 * trial.n, at_least=1, receive_buffer=RECEIVE_BUFFER) as crowd:
         trial.greet(crowd)
         crowd.send(large)
-        if not trial.send_queue(lasting=STALLED):
+        trial.send_queue()
+        if not trial.still_held(STALLED):
             raise NotStruck("its reply fits into the socket buffers; give --large-request FILE")
         return _watch(trial, crowd, f"{len(crowd.connected)} clients that do not read")
 
@@ -56,17 +57,17 @@ def _watch(trial: Trial, crowd, who: str) -> Finding:
     """Watch a crowd that stays: who else is served, and when the server has enough of it."""
     began = time.monotonic()
     gone = False
-    while not gone and time.monotonic() < began + LATE:
+    while not gone and time.monotonic() < began + trial.late:
         if why := trial.fresh():
             after = time.monotonic() - began
             return Finding(
                 STARVE, f"{who}: others get {why} (after {after:.0f} s)", trial.meter.held()
             )
-        left = began + LATE - time.monotonic()
+        left = began + trial.late - time.monotonic()
         gone = (
             trial.meter.settles(trial.before, len(crowd.connected), min(ROUND, max(0, left)))
             is None
         )
     took = time.monotonic() - began
-    when = f"closed after {took:.0f} s" if gone else f"kept for {LATE:.0f} s and longer"
+    when = f"closed after {took:.0f} s" if gone else f"kept for {trial.late:.0f} s and longer"
     return Finding(CHOICE, f"{who}: {when}; others are served")

@@ -74,7 +74,6 @@ def ignore_reply(trial: Trial) -> Finding:
         raise NotStruck("no request is known that the server answers; give --request FILE")
     for wave in trial.waves():
         trial.ask(wave)
-        if not wave.await_reply(PATIENCE):
+        if not wave.leave_at_reply(PATIENCE):
             raise NotStruck(f"no reply came within {PATIENCE:g} s, so none could be ignored")
-        wave.close()  # with the reply unread: a RST
     return trial.leavings()

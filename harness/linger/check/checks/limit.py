@@ -42,8 +42,11 @@ def descriptor_limit(trial: Trial) -> Finding:
     if why := trial.fresh(within=RECOVERY):
         return Finding(FAIL, f"{said}; no recovery in {RECOVERY:.0f} s: {why}", trial.meter.held())
     recovered = f"{said}; serves again after {time.monotonic() - began:.1f} s"
-    bad = busy > MOST_BUSY or logged > MOST_LOG
-    return Finding(FAIL if bad else PASS, recovered)
+    if busy > MOST_BUSY:
+        return Finding(FAIL, f"too busy: {recovered}")
+    if logged > MOST_LOG:
+        return Finding(FAIL, f"fills its log: {recovered}")
+    return Finding(PASS, recovered)
 
 
 def _fullest(trial: Trial) -> int:

@@ -9,13 +9,14 @@ import time
 
 from linger import faults
 from linger.check.battery import check
-from linger.check.trial import LATE, NotStruck, Trial
+from linger.check.trial import SEND_BUFFER, NotStruck, Trial
 from linger.check.verdict import LEAK, PASS, WARN, Finding
 from linger.errors import CannotRun
 
 PROBES = {"tcp_keepalive_time": 10, "tcp_keepalive_intvl": 2, "tcp_keepalive_probes": 3}
 RETRIES = 5  # tcp_retries2: given up after some 13 s
 GIVEN_UP = 40.0  # s
+SENDING = 0.5  # s for which the server must be busy with the reply
 FEW = 4  # clients: each holds a reply
 SYS_PIDFD_GETFD = 438  # on every architecture, pidfd_getfd(2)
 TCP_USER_TIMEOUT = 18  # tcp(7)
@@ -37,7 +38,7 @@ def vanished_idle(trial: Trial) -> Finding:
         options = _options(trial)
         cut = faults.partition(trial.client, trial.server)
         began = time.monotonic()
-        left = trial.meter.settles(trial.before, trial.n, within=LATE)
+        left = trial.meter.settles(trial.before, trial.n, within=trial.late)
         took = time.monotonic() - began
         held = trial.meter.held() if left else []
         cut.lift()
@@ -45,9 +46,9 @@ def vanished_idle(trial: Trial) -> Finding:
         return Finding(PASS, f"{trial.n} vanished, all let go after {took:.0f} s ({options})")
     if "no keepalive" in options:
         return Finding(
-            WARN, f"{trial.n} vanished, kept for {LATE:.0f} s and longer: {options}", held
+            WARN, f"{trial.n} vanished, kept for {trial.late:.0f} s and longer: {options}", held
         )
-    return Finding(PASS, f"{trial.n} vanished; in {LATE:.0f} s not yet let go, but {options}")
+    return Finding(PASS, f"{trial.n} vanished; in {trial.late:.0f} s not yet let go, but {options}")
 
 
 @check(
@@ -57,29 +58,34 @@ def vanished_idle(trial: Trial) -> Finding:
     "nobody waits for it.",
     scenarios=["half-open-peer", "keepalive-hides-leak"],
     slow=True,
-    sysctls={"tcp_retries2": RETRIES},
+    sysctls={"tcp_retries2": RETRIES, "tcp_wmem": f"4096 {SEND_BUFFER} {SEND_BUFFER}"},
 )
 def vanished_sending(trial: Trial) -> Finding:
     ask = trial.wish.large or trial.request.payload
     if not ask:
         raise NotStruck("no request is known that the server answers; give --request FILE")
-    count = min(FEW, trial.n)
+    count, given_up = min(FEW, trial.n), min(GIVEN_UP, trial.late)
     with trial.crowd(count) as crowd:
         trial.greet(crowd)
         cut = faults.drop(trial.client)  # the request gets there, and nothing comes back
         crowd.send(ask)
         if not trial.send_queue():
             raise NotStruck("the server sent nothing that could be lost")
+        if not trial.still_held(SENDING):
+            raise NotStruck(
+                "it has nothing more to do with a reply that fits into the socket "
+                "buffers; give --large-request FILE"
+            )
         silence = faults.drop(trial.server)
         began = time.monotonic()
-        left = trial.meter.settles(trial.before, count, within=GIVEN_UP)
+        left = trial.meter.settles(trial.before, count, within=given_up)
         took = time.monotonic() - began
         struck = cut.struck() + silence.struck()
         if not struck:
             raise NotStruck("no packet was lost")
     if left:
         more = ", ".join(left.fuller_than(trial.before, count))
-        return Finding(LEAK, f"still held {GIVEN_UP:.0f} s after: {more}", trial.meter.held())
+        return Finding(LEAK, f"still held {given_up:.0f} s after: {more}", trial.meter.held())
     return Finding(PASS, f"{count} vanished, all let go after {took:.0f} s, {struck} packets lost")
 
 
