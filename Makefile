@@ -29,7 +29,7 @@ RUN := $(if $(N),-n $(N)) $(if $(VERBOSE),-v) $(if $(KEEP),--keep) $(if $(REPEAT
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps scenarios prove test check report pairs bench-census bench-wire clean help
+.PHONY: all deps scenarios prove test check test-real check-server report pairs bench-census bench-wire clean help
 # `make -j deps test` must not build before everything is installed.
 $(if $(filter deps,$(MAKECMDGOALS)),.NOTPARALLEL:)
 
@@ -52,6 +52,13 @@ test check: all $(UNIT_TESTS) ## run all tests, in parallel (SAN=1 under ASan an
 
 report: $(BUILD)/linger ## write the newest run as web pages, and say where
 	@$(BUILD)/linger report
+
+test-real: all ## check real servers of Debian, three times each (RUNS=1; takes minutes)
+	@harness/tests/real/fetch $(abspath $(BUILD))/real
+	@RUNS=$(or $(RUNS),3) $(BUILD)/linger test -- harness/tests/real/servers.py $(ARGS)
+
+check-server: all ## judge a server of yours (CMD='python3 -m http.server 8000' PORT=8000 CHECK=--quick)
+	@$(BUILD)/linger check --port '$(PORT)' $(CHECK) -- $(CMD)
 
 pairs: $(BUILD)/linger ## check that every pair differs only in its lesson
 	@$(BUILD)/linger pairs
