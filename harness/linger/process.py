@@ -37,8 +37,8 @@ def descendants(ancestor: int) -> list[int]:
     """The pids of a process and all that descend from it."""
     found = [ancestor]
     for pid in found:
-        for children in Path("/proc").glob(f"{pid}/task/*/children"):
-            with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # it may end while it is looked at
+            for children in Path("/proc").glob(f"{pid}/task/*/children"):
                 found += map(int, children.read_text().split())
     return found
 

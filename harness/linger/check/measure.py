@@ -153,8 +153,8 @@ def cpu_seconds(pids: list[int]) -> dict[str, float]:
     """
     used = {}
     for pid in pids:
-        for path in Path("/proc").glob(f"{pid}/task/*/schedstat"):
-            with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # it may end while it is looked at
+            for path in Path("/proc").glob(f"{pid}/task/*/schedstat"):
                 ran, waited, _ = path.read_text().split()
                 used[path.parent.name] = (int(ran) + int(waited)) / 1e9
     return used
@@ -162,10 +162,14 @@ def cpu_seconds(pids: list[int]) -> dict[str, float]:
 
 def log_bytes(pids: list[int], output: Path) -> int:
     """The size of all regular files that the processes write to, and of their output."""
+    files = {output}
+    for pid in pids:
+        with contextlib.suppress(OSError):  # as above
+            files.update(Path(f"/proc/{pid}/fd").iterdir())
     sizes = {}
-    for file in (output, *(file for pid in pids for file in Path(f"/proc/{pid}/fd").glob("*"))):
+    for file in files:
         with contextlib.suppress(OSError):
             state = file.stat()
-            if file == output or stat.S_ISREG(state.st_mode):
+            if stat.S_ISREG(state.st_mode):
                 sizes[state.st_dev, state.st_ino] = state.st_size
     return sum(sizes.values())

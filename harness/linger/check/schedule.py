@@ -1,8 +1,9 @@
 """Many trials at the same time, each in a process of its own.
 
 A trial that crashes takes nothing else with it, and each has an own /run, so that several instances
-of one server do not meet in their pid files. One that does not start beside the others (its state
-is in a file that all share, perhaps) is tried again by itself.
+of one server do not meet in their pid files there. They may meet elsewhere, in a file that all
+share: so one that does not start beside the others, or fails, is tried again by itself before that
+is believed.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def run(
     done: dict[str, Result] = {}
     alone = []
     for check, result in _round(order, wish, folder, at_once):
-        if result["started"] or at_once == 1:
+        if at_once == 1 or result["started"] and result["verdict"] != FAIL:
             done[check.id] = result
             on_end(result)
         else:

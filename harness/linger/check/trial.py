@@ -159,6 +159,11 @@ class Trial:
         """
         return self.meter.settles(self.before, self.n, within) is not None
 
+    def deferred(self, crowd: Crowd) -> bool:
+        """Whether the server's kernel keeps a crowd from it until it speaks (TCP_DEFER_ACCEPT)."""
+        number = len(crowd.connected)
+        return self.meter.awaits(f"SYN_RECEIVED >= {number} and ESTABLISHED == 0", within=0)
+
     def ask(self, crowd: Crowd) -> None:
         """Send the request on all, after what the server says first."""
         self.greet(crowd)

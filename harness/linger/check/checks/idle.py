@@ -25,7 +25,7 @@ def idle(trial: Trial) -> Finding:
     count = POOL * trial.n
     with trial.crowd(count, at_least=1) as crowd:
         connected = len(crowd.connected)
-        if trial.meter.awaits(f"SYN_RECEIVED >= {connected} and ESTABLISHED == 0", within=0):
+        if trial.deferred(crowd):
             said = "the kernel keeps them from the server until they speak (TCP_DEFER_ACCEPT)"
             return Finding(CHOICE, f"{connected} connections: {said}")
         return _watch(trial, crowd, f"{connected} silent clients")

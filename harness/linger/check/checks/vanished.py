@@ -17,6 +17,7 @@ PROBES = {"tcp_keepalive_time": 10, "tcp_keepalive_intvl": 2, "tcp_keepalive_pro
 RETRIES = 5  # tcp_retries2: given up after some 13 s
 GIVEN_UP = 40.0  # s
 SENDING = 0.5  # s for which the server must be busy with the reply
+QUIET = 0.5  # s for which it must keep a silent connection
 FEW = 4  # clients: each holds a reply
 SYS_PIDFD_GETFD = 438  # on every architecture, pidfd_getfd(2)
 TCP_USER_TIMEOUT = 18  # tcp(7)
@@ -34,7 +35,11 @@ TCP_USER_TIMEOUT = 18  # tcp(7)
 def vanished_idle(trial: Trial) -> Finding:
     with trial.crowd(trial.n) as crowd:
         trial.greet(crowd)
+        if trial.deferred(crowd):
+            crowd.send(trial.request.half)  # or the server never has them
         trial.meter.awaits(f"ESTABLISHED.owned >= {len(crowd.open)}", within=2.0)
+        if not trial.still_held(QUIET):
+            raise NotStruck("it closes silent connections before anybody can vanish")
         options = _options(trial)
         cut = faults.partition(trial.client, trial.server)
         began = time.monotonic()
