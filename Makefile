@@ -53,9 +53,9 @@ test check: all $(UNIT_TESTS) ## run all tests, in parallel (SAN=1 under ASan an
 report: $(BUILD)/linger ## write the newest run as web pages, and say where
 	@$(BUILD)/linger report
 
-test-real: all ## check real servers of Debian, three times each (RUNS=1; takes minutes)
+test-real: all ## check real servers of Debian, three times each (RUNS=1 CHECK=--quick; takes minutes)
 	@harness/tests/real/fetch $(abspath $(BUILD))/real
-	@RUNS=$(or $(RUNS),3) $(BUILD)/linger test -- harness/tests/real/servers.py $(ARGS)
+	@RUNS=$(or $(RUNS),3) CHECK='$(CHECK)' $(BUILD)/linger test -- harness/tests/real/servers.py $(ARGS)
 
 check-server: all ## judge a server of yours (CMD='python3 -m http.server 8000' PORT=8000 CHECK=--quick)
 	@$(BUILD)/linger check --port '$(PORT)' $(CHECK) -- $(CMD)

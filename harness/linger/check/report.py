@@ -81,7 +81,7 @@ class Console:
             self._say("\nwrong:")
         for line in summary["wrong"]:
             self._say(_paragraph(line))
-        self._say(f"\nevidence: {summary['evidence']}")
+        self._say(f"\nevidence: {console.shortest(Path(summary['evidence']))}")
         self._say(f"{_counted(summary)} in {time.monotonic() - self._began:.1f} s")
 
 
@@ -101,7 +101,7 @@ def _explained(result: dict[str, Any], evidence: Path) -> str:
         *(f"    {line}" for line in result["held"]),
         _paragraph(f"What does this: {check.mistake}"),
         _paragraph(f"Shown, with its repair, by {shown}."),
-        f"  Evidence: {evidence / check.id}",
+        f"  Evidence: {console.shortest(evidence / check.id)}",
     ]
     return "\n".join(lines)
 

@@ -2,8 +2,8 @@
 
 A trial that crashes takes nothing else with it, and each has an own /run, so that several instances
 of one server do not meet in their pid files there. They may meet elsewhere, in a file that all
-share: so one that does not start beside the others, or fails, is tried again by itself before that
-is believed.
+share, and they take each other's processor: so what does not start beside the others, fails or
+starves is tried again by itself before that is believed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from linger import netns, results
 from linger.check.battery import Check
 from linger.check.request import Request
 from linger.check.trial import NotStruck, Trial, Wish
-from linger.check.verdict import FAIL, Finding, NOT_TESTED, not_tested
+from linger.check.verdict import FAIL, NOT_TESTED, STARVE, Finding, not_tested
 from linger.errors import Broken, LingerError, TargetDied, os_sentence
 
 Result = dict[str, Any]
@@ -42,7 +42,7 @@ def run(
     done: dict[str, Result] = {}
     alone = []
     for check, result in _round(order, wish, folder, at_once):
-        if at_once == 1 or result["started"] and result["verdict"] != FAIL:
+        if at_once == 1 or result["started"] and result["verdict"] not in (FAIL, STARVE):
             done[check.id] = result
             on_end(result)
         else:

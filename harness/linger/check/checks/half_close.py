@@ -8,6 +8,7 @@ from linger.check.trial import FRESH, NotStruck, Trial
 from linger.check.verdict import CHOICE, FAIL, LEAK, PASS, Finding
 
 TRIES = 20  # at the least: one real server lost one reply in twenty
+FEW = 5  # of them at a time: more, and a server may turn some away (sshd, MaxStartups)
 CONTROLS = 3  # replies without the shutdown, to compare with
 QUIET = 1.0  # s without a byte that end a reply on a connection that stays open
 SMALL = 64 << 10  # bytes: a reply that fits into any socket buffer
@@ -27,7 +28,7 @@ def half_close(trial: Trial) -> Finding:
     control = _control(trial)
     replies, unfinished, tries = [], 0, max(TRIES, trial.n)
     while len(replies) < tries:
-        with trial.crowd(min(tries - len(replies), trial.target.backlog or 1, 10)) as crowd:
+        with trial.crowd(min(tries - len(replies), max(1, trial.target.backlog), FEW)) as crowd:
             trial.ask(crowd)
             crowd.half()
             crowd.read_while_it_comes(FRESH, QUIET)

@@ -9,6 +9,7 @@ from linger.check.trial import RECEIVE_BUFFER, SEND_BUFFER, NotStruck, Trial
 from linger.check.verdict import CHOICE, STARVE, Finding
 
 POOL = 10  # times as many clients: more than most pools have workers
+STARVED = 20.0  # s: the server may be busy with what the crowd asked for
 ROUND = 5.0  # s between requests of others
 STALLED = 0.5  # s for which the server must be busy with its replies
 
@@ -58,7 +59,7 @@ def _watch(trial: Trial, crowd, who: str) -> Finding:
     began = time.monotonic()
     gone = False
     while not gone and time.monotonic() < began + trial.late:
-        if why := trial.fresh():
+        if why := trial.fresh(within=STARVED):
             after = time.monotonic() - began
             return Finding(
                 STARVE, f"{who}: others get {why} (after {after:.0f} s)", trial.meter.held()

@@ -12,6 +12,7 @@ from linger.check.verdict import FAIL, PASS, Finding
 LIMIT = 64  # descriptors
 CROWD = 200  # clients
 WINDOWS, WINDOW = 4, 0.5  # s: how often and how long the server is watched at its limit
+CONNECTING = 5.0  # s: what does not get into the accept queue by then never will
 STILL = 0.3  # s without a change before that
 SPARE = 4  # descriptors: one that keeps so few free has met its limit
 MOST_BUSY = 50  # percent of a core
@@ -28,7 +29,7 @@ RECOVERY = 20.0  # s
     descriptors=LIMIT,
 )
 def descriptor_limit(trial: Trial) -> Finding:
-    with trial.crowd(CROWD, at_least=LIMIT) as crowd:
+    with trial.crowd(CROWD, at_least=LIMIT, within=CONNECTING) as crowd:
         crowd.send(trial.request.half)
         most = _fullest(trial)
         if most < LIMIT - SPARE:
