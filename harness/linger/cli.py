@@ -18,9 +18,8 @@ from typing import Callable, Iterator, Sequence
 
 from linger import story
 from linger.census import program
-from linger.errors import BROKEN, HELD, CannotRun, LingerError, Usage, os_sentence
 from linger.check import command as check_command
-from linger.errors import BROKEN, CannotRun, LingerError, os_sentence
+from linger.errors import BROKEN, HELD, CannotRun, LingerError, Usage, os_sentence
 
 RESULTS = Path(os.environ.get("RESULTS") or story.ROOT / "results")
 AT_ONCE = 2 * (os.cpu_count() or 1)  # tests at the same time: most wait more than they compute

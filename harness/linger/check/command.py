@@ -42,7 +42,7 @@ def add_options(parser: argparse.ArgumentParser, folder: Path) -> None:
     option("--expected", type=Path, metavar="FILE", help="known verdicts: lines of ID VERDICT")
     option("--junit", type=Path, metavar="FILE", help="write the verdicts as JUnit XML")
     option("--json", type=Path, metavar="FILE", help="write the verdicts as JSON")
-    option("--tap", action="store_true", help="print TAP instead of a table")
+    option("--tap", action="store_true", help="print KTAP instead of a table")
     option("--jobs", type=int, default=AT_ONCE, metavar="J",
            help=f"checks at the same time (default {AT_ONCE})")  # fmt: skip
     option("--results", type=Path, default=folder, metavar="DIR", help="evidence")
@@ -66,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
     wish, chosen, expected = _understood(options)
     folder = session.begin(options.results)
     environment = results.Environment()
-    console = report.Console(sys.stdout, wish, chosen, tap=options.tap)
+    console = report.Console(sys.stdout, wish, chosen, quiet=options.tap)
     start = schedule.Child(schedule.find_request, wish, folder / "check" / "start")
     request = start.result()
     console.begun(request)

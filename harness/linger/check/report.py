@@ -1,4 +1,4 @@
-"""What a check run tells: its table, a paragraph for each defect, JSON, JUnit and TAP."""
+"""What a check run tells: its table, a paragraph for each defect, JSON, JUnit and KTAP."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import Any, Iterable, TextIO
 
-from linger import console
+from linger import console, results, tap
 from linger.check import verdict
 from linger.check.battery import CHECKS, Check
 from linger.check.request import Request
@@ -18,7 +18,7 @@ from linger.check.target import words_of
 from linger.check.trial import Wish
 from linger.errors import Usage, os_sentence
 
-SCHEMA = 1  # see schema.json
+SCHEMA = 1  # see schema/check.schema.json
 WIDTH = 96  # columns of a paragraph
 HEAD = ["check", "verdict", "measured", "seconds"]
 
@@ -41,15 +41,15 @@ def _paragraph(text: str) -> str:
 class Console:
     """What is printed while the checks run, and at the end."""
 
-    def __init__(self, out: TextIO, wish: Wish, chosen: list[Check], tap: bool) -> None:
-        """out: where to; tap: TAP only, instead of lines and a table for people."""
-        self._out, self._tap, self._count = out, tap, len(chosen)
+    def __init__(self, out: TextIO, wish: Wish, chosen: list[Check], quiet: bool) -> None:
+        """out: where to; quiet: KTAP only, instead of lines and a table for people."""
+        self._out, self._quiet, self._count = out, quiet, len(chosen)
         self._began = time.monotonic()
-        self._colour = not tap and out.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+        self._colour = not quiet and out.isatty() and os.environ.get("TERM", "dumb") != "dumb"
         self._say(f"check: {words_of(wish.plan.command)}, port {wish.plan.port}")
 
     def _say(self, line: str) -> None:
-        if not self._tap:
+        if not self._quiet:
             print(line, file=self._out, flush=True)
 
     def _step(self, line: str) -> None:
@@ -64,8 +64,8 @@ class Console:
         self._step(f"{result['id']}: {result['verdict']}")
 
     def conclude(self, summary: dict[str, Any]) -> None:
-        """Print the table and the paragraphs, or TAP."""
-        if self._tap:
+        """Print the table and the paragraphs, or KTAP."""
+        if self._quiet:
             print(_tap(summary), end="", file=self._out)
             return
         rows = [
@@ -81,7 +81,7 @@ class Console:
             self._say("\nwrong:")
         for line in summary["wrong"]:
             self._say(_paragraph(line))
-        self._say(f"\nevidence: {console.shortest(Path(summary['evidence']))}")
+        self._say(f"\nevidence: {results.shortest(Path(summary['evidence']))}")
         self._say(f"{_counted(summary)} in {time.monotonic() - self._began:.1f} s")
 
 
@@ -101,7 +101,7 @@ def _explained(result: dict[str, Any], evidence: Path) -> str:
         *(f"    {line}" for line in result["held"]),
         _paragraph(f"What does this: {check.mistake}"),
         _paragraph(f"Shown, with its repair, by {shown}."),
-        f"  Evidence: {console.shortest(evidence / check.id)}",
+        f"  Evidence: {results.shortest(evidence / check.id)}",
     ]
     return "\n".join(lines)
 
@@ -114,7 +114,7 @@ def summary(
     code: int,
     folder: Path,
 ) -> dict[str, Any]:
-    """The whole run, as check.json has it (schema.json)."""
+    """The whole run, as check.json has it (schema/check.schema.json)."""
     assert wish.request
     return {
         "schema": SCHEMA,
@@ -181,15 +181,16 @@ def _is_wrong(result: dict[str, Any], summary: dict[str, Any]) -> bool:
 
 
 def _tap(summary: dict[str, Any]) -> str:
-    """The summary in the Test Anything Protocol, version 13."""
-    lines = ["TAP version 13", f"1..{len(summary['results'])}"]
+    """The summary as KTAP, as `linger run --tap` writes it (tap.py)."""
+    lines = [tap.VERSION, f"1..{len(summary['results'])}"]
     for number, one in enumerate(summary["results"], 1):
         wrong, known = _is_wrong(one, summary), one["verdict"] in verdict.BAD
-        line = f"{'not ok' if wrong or known else 'ok'} {number} - {one['id']}"
+        lines += [f"# {one['verdict']}: {one['measured']}"]
+        lines += [f"# {text}" for text in one["held"]]
+        line = f"{'not ok' if wrong or known else 'ok'} {number} {one['id']}"
         if one["verdict"] == verdict.NOT_TESTED and not wrong:
-            line += f" # SKIP {one['measured']}"
+            line += " # SKIP not tested"
         elif known and not wrong:
             line += " # TODO known"
-        lines += [line, f"# {one['verdict']}: {one['measured']}"]
-        lines += [f"# {text}" for text in one["held"]]
+        lines.append(line)
     return "\n".join(lines) + "\n"

@@ -19,7 +19,7 @@ from linger import netns, results
 from linger.check.battery import Check
 from linger.check.request import Request
 from linger.check.trial import NotStruck, Trial, Wish
-from linger.check.verdict import FAIL, NOT_TESTED, STARVE, Finding, not_tested
+from linger.check.verdict import BAD, FAIL, NOT_TESTED, STARVE, Finding, not_tested
 from linger.errors import Broken, LingerError, TargetDied, os_sentence
 
 Result = dict[str, Any]
@@ -151,29 +151,34 @@ def attempt(check: Check, wish: Wish, evidence: Path) -> Result:
             if finding.verdict != NOT_TESTED or not check.descriptors:
                 output = trial.target.last_output().splitlines()
                 finding = Finding(FAIL, f"the server {how}", [line.strip() for line in output])
-        result = trial.result()
+        measured = trial.result()
     finally:
         trial.close()
-    result = {
-        "schema": results.SCHEMA,
-        "scenario": "check",
-        "variant": check.id,
-        "repetition": 1,
-        "connections": wish.connections,
-        "claims": [],
-        "verdict": finding.verdict,
-        "message": finding.measured,
-        "held": finding.held,
-        "steps": steps,
-        **result,
-        "seconds": round(time.monotonic() - began, 3),
-    }
-    results.write_json(evidence / "result.json", result)
-    return {
+    seconds = round(time.monotonic() - began, 3)
+    bad = {NOT_TESTED: "cannot run", **dict.fromkeys(BAD, "fail")}
+    results.write_json(
+        evidence / "result.json",
+        {
+            "schema": results.SCHEMA,
+            "scenario": "check",
+            "variant": check.id,
+            "repetition": 1,
+            "connections": wish.connections,
+            "claims": [],
+            "verdict": bad.get(finding.verdict, "pass"),
+            "message": finding.measured if finding.verdict in bad else None,
+            **measured,
+            "seconds": seconds,
+        },
+    )
+    found = {
         "id": check.id,
         "verdict": finding.verdict,
         "measured": finding.measured,
         "held": finding.held,
-        "seconds": result["seconds"],
-        "started": started,
+        "seconds": seconds,
     }
+    results.write_json(
+        evidence / "finding.json", {"schema": results.SCHEMA, **found, "steps": steps}
+    )
+    return {**found, "started": started}
