@@ -24,12 +24,12 @@ SEGMENT := $(call library,segment)
 WIRE := $(call library,wire) $(addprefix harness/,segment/parse.c common/descriptors.c \
 	common/events.c $(addprefix census/,state.c names.c snmp.c netns.c json.c))
 UNIT_TESTS := $(foreach component,census segment wire,$(call unit_tests,$(component)))
-PROGRAMS := $(addprefix $(BUILD)/,sandbox sandbox-init confine compile census segment wire linger)
+PROGRAMS := $(addprefix $(BUILD)/,sandbox sandbox-init confine subreaper compile census segment wire linger)
 RUN := $(if $(N),-n $(N)) $(if $(VERBOSE),-v) $(if $(KEEP),--keep) $(if $(REPEAT),--repeat $(REPEAT))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps scenarios prove soak kill-test test check report pairs lab lab-score bench-census bench-wire clean help
+.PHONY: all deps scenarios prove soak kill-test test check test-real check-server report pairs lab lab-score bench-census bench-wire clean help
 # `make -j deps test` must not build before everything is installed.
 $(if $(filter deps,$(MAKECMDGOALS)),.NOTPARALLEL:)
 
@@ -71,6 +71,13 @@ soak: all ## run every scenario again and again, also on a busy machine (RUNS=20
 kill-test: all ## end runs at random instants and in every way; nothing may be left (RUNS=200 SEED=)
 	@LINGER_BUILD=$(abspath $(BUILD)) PYTHONPATH=harness:harness/tests $(BUILD)/sandbox \
 		$(BUILD)/python harness/tests/kill.py $(or $(RUNS),200) $(SEED)
+
+test-real: all ## check real servers of Debian, three times each (RUNS=1 CHECK=--quick; takes minutes)
+	@harness/tests/real/fetch $(abspath $(BUILD))/real
+	@RUNS=$(or $(RUNS),3) CHECK='$(CHECK)' $(BUILD)/linger test -- harness/tests/real/servers.py $(ARGS)
+
+check-server: all ## judge a server of yours (CMD='python3 -m http.server 8000' PORT=8000 CHECK=--quick)
+	@$(BUILD)/linger check --port '$(PORT)' $(CHECK) -- $(CMD)
 
 pairs: $(BUILD)/linger ## check that every pair differs only in its lesson
 	@$(BUILD)/linger pairs
@@ -122,6 +129,9 @@ $(BUILD)/confine: $(call objects,$(addprefix harness/sandbox/,confine.c cage.c f
 $(BUILD)/compile: Makefile $(call objects,$(wildcard harness/common/*.c))
 	@echo '$(CC) $(filter-out -Werror -MMD -MP,$(ALL_CFLAGS)) $(LDFLAGS)' \
 		'{source} $(filter %.o,$^) -levent_core -lm' >$@
+
+$(BUILD)/subreaper: $(call objects,harness/sandbox/subreaper.c harness/common/events.c)
+	$(link)
 
 $(BUILD)/sandbox: harness/sandbox/sandbox
 	$(Q)install -D $< $@

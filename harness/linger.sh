@@ -6,9 +6,10 @@ case $build in
 *) root=${build%/build} ;;
 esac
 python=$(readlink "$build/python") || { echo "linger: not built; run: make" >&2; exit 77; }
+export LINGER_CALLER_PYTHONPATH="${PYTHONPATH-}"
 export LINGER_BUILD="$build" PYTHONPATH="$root/harness" PYTHONUTF8=1
 case ${1-} in
 census) shift && exec "$build/census" "$@" ;;
-run | prove | test) exec "$build/sandbox" "$python" -m linger "$@" ;;
+check | run | prove | test) exec "$build/sandbox" "$python" -m linger "$@" ;;
 *) exec "$python" -m linger "$@" ;;
 esac

@@ -1,4 +1,4 @@
-"""Started by build/linger: `linger run` and `linger test` inside the sandbox, the rest outside."""
+"""Started by build/linger: what touches the network inside the sandbox, the rest outside."""
 
 import sys
 

@@ -11,7 +11,7 @@ import os
 import re
 import subprocess
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any, Iterable, Mapping
 
 from linger.errors import Broken, CannotRun, Usage
 from linger.story import ROOT
@@ -55,24 +55,44 @@ def holds(measured: int, value: int | str) -> bool:
     return _COMPARE[sign](measured, number)
 
 
-def command(hosts: Mapping[str, Path]) -> list[str | Path]:
-    """The census program told to count in these hosts (name to namespace)."""
+def command(hosts: Mapping[str, Path], ports: Iterable[int] = ()) -> list[str | Path]:
+    """The census program told to count in these hosts (name to namespace).
+
+    ports: only sockets with these local ports, all if there are none.
+    """
     words: list[str | Path] = [program("census")]
     for name, path in hosts.items():
         words += ["--host", f"{name}={path}"]
+    for port in ports:
+        words += ["--port", str(port)]
     return words
 
 
-def until(hosts: Mapping[str, Path], expression: str, within: float, hold: float) -> dict[str, Any]:
+def count(hosts: Mapping[str, Path], ports: Iterable[int] = ()) -> dict[str, Any]:
+    """One count: the snapshot of each host by its name. Errors: as until()."""
+    return {host["host"]: host for host in _ask([*command(hosts, ports), "--json"])["hosts"]}
+
+
+def until(
+    hosts: Mapping[str, Path],
+    expression: str,
+    within: float,
+    hold: float,
+    ports: Iterable[int] = (),
+) -> dict[str, Any]:
     """Await an expression over the hosts' sockets; see `build/census --help` for its language.
 
     within: seconds by which it must become true; hold: seconds for which it must then stay so.
-    Returns the last snapshot, with "until" telling whether it held and what was measured.
+    ports: as for command(). Returns the last snapshot, with "until" telling whether it held and what was measured.
     Errors: Broken, CannotRun or Usage with the census's own sentence.
     """
-    words = command(hosts) + [
-        "--json", "--until", expression, "--within", f"{within}s", "--hold", f"{hold}s",
+    words = command(hosts, ports) + [
+        "--json", "--until", expression, "--within", f"{within:.3f}s", "--hold", f"{hold:.3f}s",
     ]  # fmt: skip
+    return _ask(words)
+
+
+def _ask(words: list[str | Path]) -> dict[str, Any]:
     done = subprocess.run(words, capture_output=True, text=True)
     if done.returncode in (0, 1):
         return json.loads(done.stdout)

@@ -19,6 +19,7 @@ from typing import Callable, Iterator, Sequence
 from linger import story
 from linger.census import program
 from linger.errors import BROKEN, HELD, CannotRun, LingerError, Usage, complain, os_sentence
+from linger.check import command as check_command
 
 RESULTS = Path(os.environ.get("RESULTS") or story.ROOT / "results")
 AT_ONCE = 4 * (os.cpu_count() or 1)  # tests at the same time: most wait more than they compute
@@ -109,6 +110,8 @@ def _parser() -> argparse.ArgumentParser:
     claims.add_argument("--run", type=_folder, metavar="DIR", help="this run, not the newest")
     claims.add_argument("--markdown", action="store_true", help="as the table in the README")
     claims.add_argument("--results", type=_folder, default=RESULTS, metavar="DIR", help="evidence")
+    check = command("check", check_server, "judge how any server ends its TCP connections")
+    check_command.add_options(check, RESULTS)
     return parser
 
 
@@ -157,6 +160,10 @@ def show_run(options: argparse.Namespace) -> int:
 
     show(options.name, options.results, options.run, options.variant)
     return 0
+
+
+def check_server(options: argparse.Namespace) -> int:
+    return check_command.run(options)
 
 
 def run_scenarios(options: argparse.Namespace) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 
-HELD, NOT_HELD, USAGE, BROKEN, CANNOT_RUN = 0, 1, 2, 70, 77
+HELD, NOT_HELD, USAGE, TARGET_DIED, BROKEN, CANNOT_RUN = 0, 1, 2, 3, 70, 77
 
 
 def complain(sentence: str) -> None:
@@ -36,6 +36,12 @@ class Usage(LingerError):
     """The caller asked for something that does not exist or makes no sense."""
 
     code = USAGE
+
+
+class TargetDied(LingerError):
+    """The server under check ended, or never listened; the sentence has its last output."""
+
+    code = TARGET_DIED
 
 
 class Broken(LingerError):

@@ -159,10 +159,17 @@ class Lab(Expectations):
             words = [*confined, *limit, "--", *words]
         elif descriptors:
             words = ["prlimit", f"--nofile={descriptors}:{descriptors}", *words]
+        return self.launch(where, words, binary.name, generation=2 if confined else 0)
+
+    def launch(self, where: str, words: list[str | Path], name: str, generation: int = 0) -> Peer:
+        """Start any command in a host.
+
+        name: what to call it, also behind a prlimit and the like; generation: see Process.
+        """
         opened = ("PassiveOpens",) if where == "server" else ("ActiveOpens", "AttemptFails")
-        log = self.evidence / f"{where}-{binary.name}-{len(self.peers) + 1}.log"
-        peer = Peer(self.hosts[where], words, log, opened, generation=2 if confined else 0)
-        peer.program = binary.name  # also under prlimit or confine
+        log = self.evidence / f"{where}-{name}-{len(self.peers) + 1}.log"
+        peer = Peer(self.hosts[where], words, log, opened, generation)
+        peer.program = name
         if self.instead:
             peer.patience = IMPATIENCE
         self.peers.append(peer)

@@ -40,10 +40,19 @@ def descendants(ancestor: int) -> list[int]:
     """The pids of a process and all that descend from it."""
     found = [ancestor]
     for pid in found:
-        for children in Path("/proc").glob(f"{pid}/task/*/children"):
-            with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # it may end while it is looked at
+            for children in Path("/proc").glob(f"{pid}/task/*/children"):
                 found += map(int, children.read_text().split())
     return found
+
+
+def tail_of(file: Path, lines: int = 6) -> str:
+    """The last lines of a file, to be put behind a sentence; "" when there are none."""
+    try:
+        last = file.read_text(errors="replace").splitlines()[-lines:]
+    except OSError:
+        return ""
+    return "".join(f"\n    | {line}" for line in last)
 
 
 class Process:
@@ -255,11 +264,7 @@ class Process:
 
     def tail(self, lines: int = 6) -> str:
         """The last lines of the log, to be put behind a sentence; "" when there are none."""
-        try:
-            last = self.log.read_text(errors="replace").splitlines()[-lines:]
-        except OSError:
-            return ""
-        return "".join(f"\n    | {line}" for line in last)
+        return tail_of(self.log, lines)
 
     def stop(self, patience: float = 1.0) -> None:
         """End the program, by SIGTERM and after so many seconds by SIGKILL, and collect it.

@@ -1,0 +1,14 @@
+"""linger check: judge how any server ends its TCP connections.
+
+    client 10.0.0.1 ──veth── 10.0.0.2 the server under check
+
+Each check starts the server anew in a lab of its own, lets N clients do one thing to it, and
+measures what that leaves behind.
+
+    command   the subcommand: options, exit code     battery   the register of checks
+    schedule  many trials at the same time           trial     one check on one server
+    target    the server and all that it started     checks/   one story each
+    request   what to ask a server                   verdict   words, findings, known verdicts
+    client    the crowd that misbehaves              report    table, paragraphs, JUnit, TAP
+    measure   what the server still holds
+"""

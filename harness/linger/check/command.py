@@ -1,0 +1,130 @@
+"""`linger check`: the subcommand, from its options to its exit code."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from linger import results, session
+from linger.check import battery, checks, report, schedule, verdict
+from linger.check.request import HTTP_GET, Request
+from linger.check.target import Plan
+from linger.check.trial import LATE, Wish
+from linger.errors import CANNOT_RUN, HELD, NOT_HELD, Usage, os_sentence
+
+CLIENTS = 20
+AT_ONCE = 4 * (os.cpu_count() or 1)  # trials at the same time: they wait more than they compute
+
+
+def add_options(parser: argparse.ArgumentParser, folder: Path) -> None:
+    """Add the options of the subcommand; folder: where results go by default."""
+    parser.usage = "linger check --port P [OPTION]... -- COMMAND..."
+    option = parser.add_argument
+    option("--port", type=int, metavar="P", help="the port that the server listens on")
+    option("--with", action="append", default=[], dest="helpers", metavar="COMMAND",
+           help="a shell command to start before it, in the same host: a backend, a mkdir")  # fmt: skip
+    option("--request", type=Path, metavar="FILE", help="a request that the server answers")
+    option("--large-request", type=Path, metavar="FILE", help="one for a reply of some megabytes")
+    option("--http", action="store_true", help="the request is GET / HTTP/1.0")
+    option("--only", metavar="ID,...", help="only these checks")
+    option("--quick", action="store_true", help="only checks that wait for no time-outs")
+    option("-n", type=int, default=CLIENTS, metavar="N", help=f"clients (default {CLIENTS})")
+    option("--patience", type=float, default=LATE, metavar="S",
+           help=f"seconds after which what is still held is a leak (default {LATE:g})")  # fmt: skip
+    option("--stop", type=_signal, default=signal.SIGTERM, metavar="SIGNAL",
+           help="what ends the server in an orderly way (default TERM)")  # fmt: skip
+    option("--strict", action="store_true", help="WARN fails, too")
+    option("--expected", type=Path, metavar="FILE", help="known verdicts: lines of ID VERDICT")
+    option("--junit", type=Path, metavar="FILE", help="write the verdicts as JUnit XML")
+    option("--json", type=Path, metavar="FILE", help="write the verdicts as JSON")
+    option("--tap", action="store_true", help="print KTAP instead of a table")
+    option("--jobs", type=int, default=AT_ONCE, metavar="J",
+           help=f"checks at the same time (default {AT_ONCE})")  # fmt: skip
+    option("--results", type=Path, default=folder, metavar="DIR", help="evidence")
+    option("--list", action="store_true", help="explain every check, and start nothing")
+    option("command", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+
+
+def _signal(name: str) -> signal.Signals:
+    try:
+        return signal.Signals["SIG" + name.upper().replace("SIG", "", 1)]
+    except KeyError:
+        raise argparse.ArgumentTypeError(f"a signal such as TERM or QUIT, not {name!r}") from None
+
+
+def run(options: argparse.Namespace) -> int:
+    """Check a server as the options say; returns the exit code."""
+    checks.load()
+    if options.list:
+        report.explain(battery.CHECKS.values())
+        return HELD
+    wish, chosen, expected = _understood(options)
+    folder = session.begin(options.results)
+    environment = results.Environment()
+    console = report.Console(sys.stdout, wish, chosen, quiet=options.tap)
+    start = schedule.Child(schedule.find_request, wish, folder / "check" / "start")
+    request = start.result()
+    console.begun(request)
+    wish = replace(wish, request=request)
+    found = schedule.run(chosen, wish, folder / "check", options.jobs, console.ended)
+    wrong = verdict.judge(found, expected, options.strict)
+    code = _code(found, wrong)
+    summary = report.summary(wish, found, wrong, expected, code, folder)
+    results.write_json(folder / "check" / "check.json", summary)
+    environment.write(folder)
+    for path, write in ((options.json, report.write_json), (options.junit, report.write_junit)):
+        if path:
+            write(path, summary)
+    console.conclude(summary)
+    return code
+
+
+def _understood(
+    options: argparse.Namespace,
+) -> tuple[Wish, list[battery.Check], dict[str, list[str]]]:
+    """What the options ask for. Errors: Usage."""
+    command = options.command[1:] if options.command[:1] == ["--"] else options.command
+    if not command:
+        raise Usage("no command to check; it comes last, behind --")
+    if options.port is None or not 0 < options.port < 65536:
+        raise Usage(f"--port takes a number from 1 to 65535, not {options.port}")
+    for name, value in (("-n", options.n), ("--jobs", options.jobs)):
+        if value < 1:
+            raise Usage(f"{name} takes a number from 1 on, not {value}")
+    if not 0 < options.patience < 1e6:
+        raise Usage(f"--patience takes seconds, more than 0, not {options.patience:g}")
+    if options.http and options.request:
+        raise Usage("--http and --request exclude each other")
+    chosen = battery.choose(options.only, options.quick)
+    expected = {}
+    if options.expected:
+        expected = verdict.read_expected(options.expected, battery.CHECKS)
+    request = Request(HTTP_GET, http=True, source="GET / HTTP/1.0") if options.http else None
+    if options.request:
+        request = Request(_bytes_of(options.request), source=f"the request in {options.request}")
+    large = _bytes_of(options.large_request) if options.large_request else b""
+    plan = Plan(tuple(command), options.port, tuple(options.helpers), options.stop)
+    return Wish(plan, options.n, request, large, options.patience), chosen, expected
+
+
+def _bytes_of(path: Path) -> bytes:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise Usage(f"cannot read a request: {os_sentence(error)}") from None
+    if not content:
+        raise Usage(f"the request in {path} is empty")
+    return content
+
+
+def _code(found: list[dict[str, Any]], wrong: list[str]) -> int:
+    if wrong:
+        return NOT_HELD
+    if all(result["verdict"] == verdict.NOT_TESTED for result in found):
+        return CANNOT_RUN  # what tested nothing is never green
+    return HELD

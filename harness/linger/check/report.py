@@ -1,0 +1,196 @@
+"""What a check run tells: its table, a paragraph for each defect, JSON, JUnit and KTAP."""
+
+from __future__ import annotations
+
+import json
+import os
+import textwrap
+import time
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+from typing import Any, Iterable, TextIO
+
+from linger import console, results, tap
+from linger.check import verdict
+from linger.check.battery import CHECKS, Check
+from linger.check.request import Request
+from linger.check.target import words_of
+from linger.check.trial import Wish
+from linger.errors import Usage, os_sentence
+
+SCHEMA = 1  # see schema/check.schema.json
+WIDTH = 96  # columns of a paragraph
+HEAD = ["check", "verdict", "measured", "seconds"]
+
+
+def explain(checks: Iterable[Check]) -> None:
+    """Print every check: what the clients do, which mistake it finds, what shows it."""
+    for check in checks:
+        print(f"{check.id}{' (slow)' if check.slow else ''}")
+        print(_paragraph(f"The clients {check.peer}. {check.mistake}"))
+        print(_paragraph(f"Scenarios: {', '.join(check.scenarios)}."), end="\n\n")
+    print("Verdicts")
+    for word, meaning in verdict.MEANING.items():
+        print(f"  {word:7} {meaning}")
+
+
+def _paragraph(text: str) -> str:
+    return textwrap.fill(text, WIDTH, initial_indent="  ", subsequent_indent="  ")
+
+
+class Console:
+    """What is printed while the checks run, and at the end."""
+
+    def __init__(self, out: TextIO, wish: Wish, chosen: list[Check], quiet: bool) -> None:
+        """out: where to; quiet: KTAP only, instead of lines and a table for people."""
+        self._out, self._quiet, self._count = out, quiet, len(chosen)
+        self._began = time.monotonic()
+        self._colour = not quiet and out.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+        self._say(f"check: {words_of(wish.plan.command)}, port {wish.plan.port}")
+
+    def _say(self, line: str) -> None:
+        if not self._quiet:
+            print(line, file=self._out, flush=True)
+
+    def _step(self, line: str) -> None:
+        self._say(f"{time.monotonic() - self._began:8.3f} s  {line}")
+
+    def begun(self, request: Request) -> None:
+        """The server listens, and this is how it is asked."""
+        self._step(f"it listens; {request.source}; {self._count} checks")
+
+    def ended(self, result: dict[str, Any]) -> None:
+        """A check has ended."""
+        self._step(f"{result['id']}: {result['verdict']}")
+
+    def conclude(self, summary: dict[str, Any]) -> None:
+        """Print the table and the paragraphs, or KTAP."""
+        if self._quiet:
+            print(_tap(summary), end="", file=self._out)
+            return
+        rows = [
+            [one["id"], one["verdict"], one["measured"], f"{one['seconds']:.1f}"]
+            for one in summary["results"]
+        ]
+        self._say("")
+        console.print_table(HEAD, rows, self._colour)
+        for result in summary["results"]:
+            if result["verdict"] in verdict.BAD:
+                self._say("\n" + _explained(result, Path(summary["evidence"])))
+        if summary["wrong"]:
+            self._say("\nwrong:")
+        for line in summary["wrong"]:
+            self._say(_paragraph(line))
+        self._say(f"\nevidence: {results.shortest(Path(summary['evidence']))}")
+        self._say(f"{_counted(summary)} in {time.monotonic() - self._began:.1f} s")
+
+
+def _counted(summary: dict[str, Any]) -> str:
+    verdicts = [result["verdict"] for result in summary["results"]]
+    words = [word for word in verdict.WORDS if word in verdicts]
+    return ", ".join(f"{verdicts.count(word)} {word}" for word in words)
+
+
+def _explained(result: dict[str, Any], evidence: Path) -> str:
+    """The paragraph of a defect."""
+    check = CHECKS[result["id"]]
+    shown = ", ".join(f"make scenario-{name}" for name in check.scenarios)
+    lines = [
+        f"{check.id}: {result['verdict']} ({verdict.MEANING[result['verdict']]})",
+        _paragraph(f"The clients {check.peer}. {result['measured']}."),
+        *(f"    {line}" for line in result["held"]),
+        _paragraph(f"What does this: {check.mistake}"),
+        _paragraph(f"Shown, with its repair, by {shown}."),
+        f"  Evidence: {results.shortest(evidence / check.id)}",
+    ]
+    return "\n".join(lines)
+
+
+def summary(
+    wish: Wish,
+    found: list[dict[str, Any]],
+    wrong: list[str],
+    expected: dict[str, list[str]],
+    code: int,
+    folder: Path,
+) -> dict[str, Any]:
+    """The whole run, as check.json has it (schema/check.schema.json)."""
+    assert wish.request
+    return {
+        "schema": SCHEMA,
+        "command": list(wish.plan.command),
+        "port": wish.plan.port,
+        "request": wish.request.source,
+        "clients": wish.connections,
+        "results": [
+            {
+                **{name: one[name] for name in ("id", "verdict", "measured", "held", "seconds")},
+                "expected": expected.get(one["id"]),
+            }
+            for one in found
+        ],
+        "wrong": wrong,
+        "exit": code,
+        "evidence": str(folder / "check"),
+    }
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text)
+    except OSError as error:
+        raise Usage(f"cannot write the report: {os_sentence(error)}") from None
+
+
+def write_json(path: Path, summary: dict[str, Any]) -> None:
+    """Write the summary as JSON. Errors: Usage when the file cannot be written."""
+    _write(path, json.dumps(summary, indent=2) + "\n")
+
+
+def write_junit(path: Path, summary: dict[str, Any]) -> None:
+    """Write the summary as JUnit XML: what is wrong is a failure, N/A is skipped."""
+    cases = []
+    for one in summary["results"]:
+        case = ElementTree.Element(
+            "testcase", classname="linger.check", name=one["id"], time=str(one["seconds"])
+        )
+        if _is_wrong(one, summary):
+            failure = ElementTree.SubElement(case, "failure", message=one["measured"])
+            failure.set("type", one["verdict"])
+            failure.text = _explained(one, Path(summary["evidence"]))
+        elif one["verdict"] == verdict.NOT_TESTED:
+            ElementTree.SubElement(case, "skipped", message=one["measured"])
+        ElementTree.SubElement(case, "system-out").text = f"{one['verdict']}: {one['measured']}"
+        cases.append(case)
+    suite = ElementTree.Element(
+        "testsuite",
+        name=f"linger check {words_of(tuple(summary['command']))}",
+        tests=str(len(cases)),
+        failures=str(sum(case.find("failure") is not None for case in cases)),
+        errors="0",
+        skipped=str(sum(case.find("skipped") is not None for case in cases)),
+    )
+    suite.extend(cases)
+    root = ElementTree.Element("testsuites")
+    root.append(suite)
+    _write(path, ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n")
+
+
+def _is_wrong(result: dict[str, Any], summary: dict[str, Any]) -> bool:
+    return any(line.startswith(f"{result['id']} is ") for line in summary["wrong"])
+
+
+def _tap(summary: dict[str, Any]) -> str:
+    """The summary as KTAP, as `linger run --tap` writes it (tap.py)."""
+    lines = [tap.VERSION, f"1..{len(summary['results'])}"]
+    for number, one in enumerate(summary["results"], 1):
+        wrong, known = _is_wrong(one, summary), one["verdict"] in verdict.BAD
+        lines += [f"# {one['verdict']}: {one['measured']}"]
+        lines += [f"# {text}" for text in one["held"]]
+        line = f"{'not ok' if wrong or known else 'ok'} {number} {one['id']}"
+        if one["verdict"] == verdict.NOT_TESTED and not wrong:
+            line += " # SKIP not tested"
+        elif known and not wrong:
+            line += " # TODO known"
+        lines.append(line)
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,108 @@
+"""What to ask a server of which nothing is known: the first of a few words that it answers."""
+
+from __future__ import annotations
+
+import ssl
+import textwrap
+from dataclasses import dataclass, replace
+from typing import Callable
+
+from linger.check.client import PATIENCE, Crowd
+from linger.errors import Usage
+
+LISTENING = 1.5  # s: what a server gets to speak first, or to answer
+HTTP_GET = b"GET / HTTP/1.0\r\n\r\n"
+HELP = b"HELP\r\n"
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request and what is known of its reply."""
+
+    payload: bytes  # empty: none is known
+    banner: bool = False  # the server speaks first
+    http: bool = False
+    source: str = ""  # what it is, in words
+
+    @property
+    def half(self) -> bytes:
+        """The first half of the payload, of HELP when there is none."""
+        payload = self.payload or HELP
+        return payload[: max(1, len(payload) // 2)]
+
+    @property
+    def answered(self) -> bool:
+        """Whether it is known to draw bytes from the server."""
+        return bool(self.payload) or self.banner
+
+
+def client_hello() -> bytes:
+    """The first message of a TLS client (RFC 8446, section 4.1.2)."""
+    outgoing = ssl.MemoryBIO()
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).wrap_bio(
+        ssl.MemoryBIO(), outgoing, server_hostname="server"
+    )
+    try:
+        tls.do_handshake()
+    except ssl.SSLWantReadError:
+        pass
+    return outgoing.read()
+
+
+def discover(connect: Callable[[], Crowd], given: Request | None = None) -> Request:
+    """Find a request by trying, each on a connection of its own.
+
+    connect: opens one connection; given: the caller's request, then only this is tried.
+    Returns a Request without a payload if nothing draws a byte. Errors: Usage when the given one
+    does not.
+    """
+    greeting, ended = _speaks(connect, b"")
+    banner = bool(greeting)
+    if given:
+        reply, _ = _speaks(connect, given.payload, banner, within=PATIENCE)
+        if not reply:
+            raise Usage(f"the server does not answer {given.source}")
+        return replace(given, banner=banner, http=given.http or reply.startswith(b"HTTP/"))
+    if banner:
+        source = f"it says {_excerpt(greeting)}{' and closes' if ended else ''}"
+        if not ended and _speaks(connect, HELP, banner)[0]:
+            return Request(HELP, banner=True, source=f"{source}, and answers HELP")
+        return Request(b"", banner=True, source=source)
+    candidates = {
+        "an empty line": b"\r\n",
+        "GET / HTTP/1.0": HTTP_GET,
+        "HELP": HELP,
+        "a TLS ClientHello": client_hello(),
+    }
+    for name, payload in candidates.items():
+        reply, _ = _speaks(connect, payload)
+        if reply.startswith(b"HTTP/"):
+            return Request(HTTP_GET, http=True, source="it speaks HTTP")
+        if reply:
+            return Request(payload, source=f"it answers {name}")
+    return Request(b"", source="nothing that we know draws a byte from it; give --request FILE")
+
+
+def _speaks(
+    connect: Callable[[], Crowd], payload: bytes, banner: bool = False, within: float = LISTENING
+) -> tuple[bytes, bool]:
+    """What a server answers to a payload within some seconds, and whether it has closed then.
+
+    banner: it speaks before.
+    """
+    with connect() as crowd:
+        if banner:
+            crowd.read_while_it_comes(within, quiet=0.2)
+        before = sum(one.received for one in crowd.connections)
+        crowd.send(payload)
+        crowd.read(within, lambda one: one.received > before)
+        crowd.read(0.05)  # in one go with the end, perhaps
+        reply = b"".join(one.reply[before:] for one in crowd.connections)
+        ended = all(one.ended for one in crowd.connections)
+        crowd.fin()
+    return reply, ended
+
+
+def _excerpt(text: bytes) -> str:
+    """The beginning of what a server said, in quotes."""
+    return repr(textwrap.shorten(text.decode(errors="replace"), 40, placeholder="..."))

@@ -1,0 +1,110 @@
+/*
+ * subreaper: run a command of somebody else's, and keep hold of all that it starts.
+ *
+ *     usage: subreaper OUTPUT COMMAND [ARGUMENT]...
+ *
+ * OUTPUT is a file: standard output and error of the command are appended to it, and its standard
+ * input is empty. A server that forks into the background leaves its parent, but not this process,
+ * which is the subreaper of all (prctl(2), PR_SET_CHILD_SUBREAPER): so its descendants are always
+ * exactly what the command started, and the orphans among them are reaped when they end.
+ *
+ * Events: `ev=started pid=`, `ev=ended pid= main= status= signal=` of each child reaped, and
+ * `ev=over` when none is left, which also ends this program. SIGTERM, or the death of whoever
+ * started it, kills everything.
+ */
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/events.h"
+
+static const char children[] = "/proc/thread-self/children";
+
+static void watch_signals(sigset_t *watched, sigset_t *original)
+{
+	sigemptyset(watched);
+	sigaddset(watched, SIGTERM);
+	sigaddset(watched, SIGCHLD);
+	sigprocmask(SIG_BLOCK, watched, original);
+}
+
+static void run(const char *output, char **argv, const sigset_t *original)
+{
+	int in = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	int out = open(output, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+
+	if (in < 0 || out < 0 || dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0)
+		err(EXIT_FAILURE, "%s", output);
+	setsid(); /* it may signal its own process group, as shells do */
+	sigprocmask(SIG_SETMASK, original, NULL);
+	execvp(argv[0], argv);
+	warn("cannot start %s", argv[0]);
+	_exit(errno == ENOENT ? 127 : 126); /* as a shell says it */
+}
+
+/* Reap what has ended. Returns false when no child is left. */
+static bool reap(pid_t command)
+{
+	pid_t ended;
+	int status;
+
+	while ((ended = waitpid(-1, &status, WNOHANG)) > 0)
+		say("ended pid=%d main=%d status=%d signal=%d", ended, ended == command,
+		    WIFEXITED(status) ? WEXITSTATUS(status) : -1,
+		    WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+	return ended == 0;
+}
+
+/* Kill the children; theirs become ours when they are reaped, and the next round takes those. */
+static void kill_children(void)
+{
+	FILE *list = fopen(children, "re");
+	int pid;
+
+	if (!list)
+		err(EXIT_FAILURE, "%s", children);
+	while (fscanf(list, "%d", &pid) == 1)
+		kill(pid, SIGKILL);
+	fclose(list);
+}
+
+int main(int argc, char **argv)
+{
+	sigset_t watched, original;
+	pid_t parent = getppid();
+	bool ending = false;
+	pid_t command;
+	int signal;
+
+	if (argc < 3)
+		errx(2, "usage: subreaper OUTPUT COMMAND [ARGUMENT]...");
+	watch_signals(&watched, &original);
+	if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 || prctl(PR_SET_PDEATHSIG, SIGTERM) < 0)
+		err(EXIT_FAILURE, "prctl");
+	if (getppid() != parent) /* it died before the line above */
+		return EXIT_FAILURE;
+	command = fork();
+	if (command < 0)
+		err(EXIT_FAILURE, "fork");
+	if (command == 0)
+		run(argv[1], argv + 2, &original);
+	say("started pid=%d", command);
+	while (reap(command)) {
+		if (ending)
+			kill_children();
+		while ((signal = sigwaitinfo(&watched, NULL)) < 0)
+			;
+		ending |= signal == SIGTERM;
+		if (ending)
+			kill_children();
+	}
+	say("over");
+	return EXIT_SUCCESS;
+}

@@ -1,0 +1,193 @@
+"""`linger check` as its users meet it: which servers it can start, what it writes, how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+
+from conftest import Run, outside
+from linger.census import program
+from linger.check import battery, checks, verdict
+from linger.errors import Usage
+from test_formats import documents, validator
+
+checks.load()
+PLANTED = Path(__file__).with_name("planted") / "server.py"
+
+
+def check(
+    run: Run, tmp_path: Path, mode: str, *options: object, address: str = "0.0.0.0"
+) -> subprocess.CompletedProcess[str]:
+    """Check a planted server, quickly unless told otherwise."""
+    words = ["--port", 9000, "--patience", 4, "--results", tmp_path / "results", *options]
+    server = [sys.executable, PLANTED, mode, 9000, address]
+    return run("linger", "check", *words, "--", *server, timeout=120)
+
+
+@pytest.mark.parametrize(
+    "mode, address",
+    [("threads", "::"), ("threads", "127.0.0.1"), ("daemon", "0.0.0.0"), ("forks", "0.0.0.0")],
+)
+def test_servers_of_every_kind(run: Run, tmp_path: Path, mode: str, address: str) -> None:
+    only = ("--only", "abandon,half-close,restart-term,restart-kill")
+    done = check(run, tmp_path, mode, *only, address=address)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1].startswith("4 PASS in ")
+
+
+def test_a_server_that_dies_says_why_and_ends_with_3(run: Run, tmp_path: Path) -> None:
+    done = check(run, tmp_path, "deaf")
+    assert done.returncode == 3
+    assert "the server ended with status 5\n    | deaf: I listen on nothing" in done.stderr
+    missing = run("linger", "check", "--port", 1, "--results", tmp_path, "--", "no-such-server")
+    assert missing.returncode == 3 and "failed to execute no-such-server" in missing.stderr
+
+
+def test_a_helper_starts_first_and_is_waited_for(run: Run, tmp_path: Path) -> None:
+    """The server is a shell that starts only if the helper has made its folder."""
+    server = f"[ -d /run/made ] && exec {sys.executable} {PLANTED} threads 9000"
+    words = ["--port", 9000, "--only", "abandon", "--results", tmp_path]
+    for helper, code in (("mkdir /run/made", 0), ("true", 3)):
+        done = run("linger", "check", *words, "--with", helper, "--", "sh", "-c", server)
+        assert done.returncode == code, done.stdout + done.stderr
+    done = run("linger", "check", *words, "--with", "echo no backend; exit 9", "--", "true")
+    assert done.returncode == 3
+    assert "'echo no backend; exit 9' ended with status 9\n    | no backend" in done.stderr
+
+
+def test_the_target_has_no_more_rights_than_its_caller(run: Run, tmp_path: Path) -> None:
+    """The limit of descriptors holds, and the lab cannot be changed."""
+    tell = "grep Cap /proc/self/status; env; ulimit -Hn 999999; ip link set eth0 down"
+    server = f"{tell}; exec {sys.executable} {PLANTED} threads 9000"
+    words = ["--port", 9000, "--only", "abandon", "--results", tmp_path]
+    environment = outside(LINGER_OF_THE_CALLER="kept", PYTHONPATH="theirs")
+    done = run("linger", "check", *words, "--", "sh", "-c", server, env=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    output = (tmp_path / "latest/check/abandon/output.log").read_text()
+    caps = dict(line.split(":\t") for line in output.splitlines() if line.startswith("Cap"))
+    for name in (12, 21, 24):  # CAP_NET_ADMIN, CAP_SYS_ADMIN, CAP_SYS_RESOURCE
+        assert not int(caps["CapEff"], 16) >> name & 1
+    assert os.getuid() == 0 or not int(caps["CapEff"], 16)
+    ours = {line.partition("=")[0] for line in output.splitlines() if line.startswith("LINGER_")}
+    assert ours == {"LINGER_OF_THE_CALLER"} and "PYTHONPATH=theirs\n" in output
+
+
+def test_evidence_of_a_check(run: Run, tmp_path: Path) -> None:
+    check(run, tmp_path, "hoard", "--only", "half-request-rst")
+    run_folder = (tmp_path / "results" / "latest").resolve()
+    folder = run_folder / "check" / "half-request-rst"
+    result = json.loads((folder / "result.json").read_text())
+    assert (result["variant"], result["verdict"]) == ("half-request-rst", "fail")
+    finding = json.loads((folder / "finding.json").read_text())
+    assert finding["verdict"] == "LEAK" and "python3" in finding["held"][0]
+    assert {name for name, document in documents(run_folder)} >= {"result", "finding", "check"}
+    for name, document in documents(run_folder):
+        validator(name).validate(document)
+    assert (folder / "timeline.jsonl").stat().st_size
+    assert json.loads((run_folder / "environment.json").read_text())["kernel"]
+
+
+def test_json_junit_and_expected_verdicts(run: Run, tmp_path: Path) -> None:
+    known, out, junit = (tmp_path / name for name in ("known", "out.json", "junit.xml"))
+    known.write_text("# of this server\nhalf-request-rst LEAK\nabandon LEAK|FAIL  # before 1.2\n")
+    only = "abandon,half-request-rst,early-reply"
+    done = check(run, tmp_path, "hoard", "--only", only, "--expected", known,
+                 "--json", out, "--junit", junit)  # fmt: skip
+    assert done.returncode == 1, done.stdout + done.stderr
+    summary = json.loads(out.read_text())
+    validator("check").validate(summary)
+    assert summary["wrong"] == [
+        "abandon is PASS, known as LEAK or FAIL; take it out of the file"
+    ], "the known leak is no surprise; that the other known defect is gone is"
+    assert [one["verdict"] for one in summary["results"]] == ["PASS", "LEAK", "N/A"]
+    suite = ElementTree.parse(junit).getroot().find("testsuite")
+    assert suite is not None
+    assert [suite.get(name) for name in ("tests", "failures", "skipped")] == ["3", "1", "1"]
+    known.write_text("half-request-rst LEAK\n")
+    assert check(run, tmp_path, "hoard", "--only", only, "--expected", known).returncode == 0
+
+
+def test_tap(run: Run, tmp_path: Path) -> None:
+    done = check(run, tmp_path, "hoard", "--only", "abandon,half-request-rst,early-reply", "--tap")
+    lines = done.stdout.splitlines()
+    assert done.returncode == 1
+    assert lines[:2] == ["KTAP version 1", "1..3"] and lines[2].startswith("# PASS: ")
+    assert lines[3] == "ok 1 abandon"
+    assert "not ok 2 half-request-rst" in lines
+    assert lines[-1] == "ok 3 early-reply # SKIP not tested"
+
+
+def test_strict_makes_a_warning_fail() -> None:
+    warned = [{"id": "vanished-idle", "verdict": "WARN", "measured": "kept"}]
+    assert verdict.judge(warned, {}, strict=False) == []
+    assert verdict.judge(warned, {}, strict=True) == ["vanished-idle is WARN: kept"]
+
+
+def test_a_run_that_tests_nothing_is_not_green(run: Run, tmp_path: Path) -> None:
+    assert check(run, tmp_path, "threads", "--only", "early-reply").returncode == 77
+
+
+def test_list_explains_every_check(run: Run) -> None:
+    done = run("linger", "check", "--list")
+    assert done.returncode == 0
+    ids = [line.split()[0] for line in done.stdout.splitlines() if line[:1].islower()]
+    assert ids == list(battery.CHECKS)
+
+
+WRONG = {
+    "no command to check": ["--port", "1"],
+    "--port takes a number from 1 to 65535, not None": ["--", "true"],
+    "--port takes a number from 1 to 65535, not 70000": ["--port", "70000", "--", "true"],
+    "did you mean half-close?": ["--port", "1", "--only", "half-closed", "--", "true"],
+    "cannot read a request: /nowhere: No such file": ["--port", "1", "--request", "/nowhere", "--", "x"],
+    "not 'TREM'": ["--port", "1", "--stop", "TREM", "--", "true"],
+    "no check is left to run": ["--port", "1", "--quick", "--only", "idle", "--", "true"],
+    "exclude each other": ["--port", "1", "--http", "--request", "/etc/passwd", "--", "true"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("sentence", WRONG)
+def test_wrong_usage_is_one_sentence_and_2(run: Run, sentence: str) -> None:
+    done = run("linger", "check", *WRONG[sentence])
+    assert (done.returncode, done.stdout) == (2, "")
+    assert sentence in done.stderr
+
+
+def test_a_request_that_is_not_answered_is_wrong_usage(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "half").write_text("no newline")
+    done = check(run, tmp_path, "threads", "--request", tmp_path / "half")
+    assert done.returncode == 2 and "does not answer the request in" in done.stderr
+
+
+def test_a_file_of_expected_verdicts_is_read_strictly(tmp_path: Path) -> None:
+    file = tmp_path / "known"
+    for text in ("abandon", "abandon GOOD", "abandonn PASS", "abandon PASS LEAK"):
+        file.write_text(text)
+        with pytest.raises(Usage, match="known:1: not an id and a verdict"):
+            verdict.read_expected(file, battery.CHECKS)
+
+
+def test_the_catalogue_has_the_scenarios_that_checks_name() -> None:
+    from linger import story
+
+    named = {name for check in battery.CHECKS.values() for name in check.scenarios}
+    assert named <= set(story.names())
+
+
+def test_the_subreaper_keeps_hold_of_all_that_a_command_starts(tmp_path: Path) -> None:
+    """A grandchild that left its parent is reaped, and SIGTERM takes those that stay."""
+    words = [str(program("subreaper")), str(tmp_path / "out"), "sh", "-c"]
+    orphan = "(sleep 60 & echo $! >&2; setsid sleep 60 &) ; exit 3"
+    with subprocess.Popen([*words, orphan], stdout=subprocess.PIPE, text=True) as supervisor:
+        assert supervisor.stdout
+        lines = [supervisor.stdout.readline() for _ in range(2)]
+        assert "main=1 status=3 signal=0" in lines[1]
+        supervisor.terminate()
+        rest = supervisor.stdout.read()
+    assert rest.count("main=0 status=-1 signal=9") == 2 and rest.endswith("ev=over\n")

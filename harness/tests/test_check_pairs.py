@@ -1,0 +1,114 @@
+"""Every check has a server that must get its verdict, and one like it that must not."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from conftest import Run
+from linger.census import program
+from linger.check import battery, checks
+
+checks.load()
+PORT = "9000"
+PLANTED = Path(__file__).with_name("planted") / "server.py"
+
+
+def built(name: str) -> list[str]:
+    return [str(program(f"servers/{name}")), "-l", "0.0.0.0", "-p", PORT]
+
+
+def planted(mode: str, *address: str) -> list[str]:
+    return [sys.executable, str(PLANTED), mode, PORT, *address]
+
+
+LEFT, GHOSTS = ("PASS", "all let go"), ("LEAK", "20 ghost")
+# Of each server, those that take longest first: its command, and of some checks
+# the verdict that it must get, with a part of what that says.
+SERVERS: dict[str, tuple[list[str], dict[str, tuple[str, str]]]] = {
+    "one-by-one": (planted("serial"), {
+        "idle": ("STARVE", "others get"), "stalled-reader": ("STARVE", "others get"),
+    }),
+    "vanish": (built("half_open_peer_buggy"), {"vanished-idle": ("WARN", "no keepalive")}),
+    "vanish-right": (built("half_open_peer_fixed"), {"vanished-idle": LEFT}),
+    "vanish-hoard": (planted("hoard"), {"vanished-sending": ("LEAK", "ghost descriptors")}),
+    "vanish-threads": (planted("threads"), {"vanished-sending": LEFT}),
+    "used-up": (built("descriptor_exhaustion_buggy"), {
+        "descriptor-limit": ("FAIL", "no recovery"),
+    }),
+    "closewait-leak": (built("closewait_leak_buggy"), {
+        "abandon": ("LEAK", "20 sockets"),
+        "half-request-fin": ("LEAK", "20 "),  # of them ghosts, where the echo met a RST
+        "half-close": ("LEAK", "not closed"),
+    }),
+    "closewait-right": (built("closewait_leak_fixed"), {
+        "abandon": LEFT, "half-request-fin": LEFT, "half-close": ("PASS", "then a FIN"),
+    }),
+    "reset-leak": (built("reset_leak_buggy"), {"half-request-rst": GHOSTS, "rst-at-once": GHOSTS}),
+    "reset-right": (built("reset_leak_fixed"), {"half-request-rst": LEFT, "rst-at-once": LEFT}),
+    "sigpipe": (built("sigpipe_exit_buggy"), {"ignore-reply": ("FAIL", "ended by SIGPIPE")}),
+    "sigpipe-right": (built("sigpipe_exit_fixed"), {"ignore-reply": LEFT}),
+    "reply-dropped": (built("half_close_dropped_buggy"), {"half-close": ("CHOICE", "replies lost")}),
+    "impatient": (planted("impatient"), {"half-close": ("FAIL", "20 of 20 replies lost")}),
+    "reply-right": (built("half_close_dropped_fixed"), {"half-close": ("PASS", "20 of 20")}),
+    "threads": (planted("threads"), {
+        "ignore-reply": LEFT,
+        "idle": ("CHOICE", "kept for 4 s and longer"),
+        "stalled-reader": ("CHOICE", "kept for 4 s and longer"),
+        "graceful-stop": ("CHOICE", "5 x FIN"),
+        "timewait-holder": ("CHOICE", "the client closes first"),
+    }),
+    "idle-limit": (built("idle_connection_fixed") + ["-t", "1"], {
+        "idle": ("CHOICE", "closed after 1 s"),
+    }),
+    "hoard": (planted("hoard"), {"ignore-reply": ("LEAK", "10 ghost")}),  # where no FIN came first
+    "zombies": (planted("zombies"), {"abandon": ("LEAK", "20 processes")}),
+    "forks": (planted("forks"), {"abandon": LEFT}),
+    "mortal": (planted("mortal"), {"half-request-rst": ("FAIL", "ended by SIGSEGV")}),
+    "spin": (built("emfile_spin_buggy"), {"descriptor-limit": ("FAIL", "too busy")}),
+    "spin-right": (built("emfile_spin_fixed"), {"descriptor-limit": ("PASS", "serves again")}),
+    "restart": (built("restart_eaddrinuse_buggy"), {
+        "restart-term": ("FAIL", "does not start again over"),
+        "restart-kill": ("FAIL", "does not start again over"),
+    }),
+    "restart-right": (built("restart_eaddrinuse_fixed"), {
+        "restart-term": ("PASS", "starts again over"),
+        "restart-kill": ("PASS", "starts again over"),
+    }),
+    "abrupt": (planted("abrupt"), {"graceful-stop": ("CHOICE", "5 x ECONNRESET")}),
+    "refuse-close": (planted("refuse-close"), {"early-reply": ("WARN", "connections reset")}),
+    "refuse-reset": (planted("refuse-reset"), {"early-reply": ("FAIL", "replies whole")}),
+    "refuse-drain": (planted("refuse-drain"), {"early-reply": ("PASS", "none reset")}),
+    "closes-first": (planted("closes-first"), {
+        "timewait-holder": ("CHOICE", "the server closes first"),
+    }),
+}  # fmt: skip
+VANISHED = 20  # s: longer than the probes of keepalive take, and the retransmissions
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_a_server_gets_the_verdicts_that_it_must(run: Run, tmp_path: Path, name: str) -> None:
+    command, wanted = SERVERS[name]
+    file, large = tmp_path / "check.json", tmp_path / "large"
+    large.write_bytes(b"large\n")
+    options: list[object] = ["--patience", VANISHED if name.startswith("vanish") else 4]
+    if PLANTED in map(Path, command):
+        options += ["--large-request", large]
+    done = run(
+        "linger", "check", "--port", PORT, "--only", ",".join(wanted), "--json", file,
+        "--results", tmp_path / "results", *options, "--", *command, timeout=120,
+    )  # fmt: skip
+    assert done.returncode in (0, 1), done.stdout + done.stderr
+    summary = json.loads(file.read_text())
+    assert summary["exit"] == done.returncode
+    found = {one["id"]: (one["verdict"], one["measured"]) for one in summary["results"]}
+    for id, (verdict, says) in wanted.items():
+        assert (found[id][0], says in found[id][1]) == (verdict, True), found
+
+
+def test_every_check_tells_two_servers_apart() -> None:
+    for id in battery.CHECKS:
+        assert len({wanted[id] for _, wanted in SERVERS.values() if id in wanted}) >= 2, id
