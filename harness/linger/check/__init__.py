@@ -5,10 +5,12 @@
 Each check starts the server anew in a lab of its own, lets N clients do one thing to it, and
 measures what that leaves behind.
 
-    command   the subcommand: options, exit code     battery   the register of checks
+    command   the subcommand, to its exit code       battery   the register of checks
     schedule  many trials at the same time           trial     one check on one server
     target    the server and all that it started     checks/   one story each
     request   what to ask a server                   verdict   words, findings, known verdicts
     client    the crowd that misbehaves              report    table, paragraphs, JUnit, TAP
     measure   what the server still holds
 """
+
+LATE = 75.0  # s: what is not let go by then is a leak; many time-outs are a minute

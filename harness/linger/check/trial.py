@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Iterator
 
+from linger.check import LATE
 from linger import census
 from linger.check.client import PATIENCE, Crowd
 from linger.check.measure import Count, Meter
@@ -18,7 +19,6 @@ from linger.host import Host
 from linger.lab import Lab
 
 SOON = 10.0  # s: what is let go by then is as it should be, later by a slow policy
-LATE = 75.0  # s: what is not let go by then is a leak; many time-outs are a minute
 PACE = 0.01  # s between connects to a server with a short accept queue
 FRESH = 10.0  # s: a request must be answered within
 AGAIN = 0.25  # s until a request that was refused is tried again

@@ -1,0 +1,35 @@
+"""What options of several subcommands have in common."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import Callable
+
+from linger import story
+
+RESULTS = Path(os.environ.get("RESULTS") or story.ROOT / "results")
+TAP = "KTAP on standard output, everything else on standard error"
+
+# Adds a subcommand by its name, its action, and what it does in a few words.
+Add = Callable[[str, "Callable[[argparse.Namespace], int]", str], argparse.ArgumentParser]
+
+
+def count(text: str) -> int:
+    """A number of things, for add_argument(type=)."""
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"a whole number from 1 on, not {text!r}")
+    return int(text)
+
+
+def folder(text: str) -> Path:
+    """A path, for add_argument(type=)."""
+    if not text:
+        raise argparse.ArgumentTypeError("a folder, not an empty word")
+    return Path(text)
+
+
+def add_results(command: argparse.ArgumentParser, help: str = "evidence") -> None:
+    """Add --results, the folder where runs are."""
+    command.add_argument("--results", type=folder, default=RESULTS, metavar="DIR", help=help)
