@@ -34,6 +34,7 @@ def test_half_close_relay(lab, variant):
     backend.freeze()  # so that every FIN comes before its answer
     client = lab.peer("connect send:hello half recv:6 stay", connections=N)
     lab.heard(relay, "half", N)
+    lab.reached(backend, accept_queue=N)  # and it has not begun to answer
     backend.thaw()
     lab.heard(client, "done", action="recv", count=N)  # and each answer comes all the same
     lab.reached(backend, CLOSE_WAIT=N)  # the FIN came through, and it does not close

@@ -31,6 +31,7 @@ class Connection:
         self.received = 0  # bytes
         self.reply = b""  # the first of them
         self.ended = ""  # "FIN", or the name of the error
+        self.unsent = ""  # the name of the error that sending met, which reading then does not
         self.open = True
 
     def fileno(self) -> int:
@@ -47,7 +48,7 @@ class Connection:
             while data := self.socket.recv(1 << 18):
                 self.received += len(data)
                 self.reply += data[: KEPT - len(self.reply)]
-            self.ended = "FIN"
+            self.ended = self.unsent or "FIN"
         except BlockingIOError:
             pass
         except OSError as error:
@@ -60,8 +61,8 @@ class Connection:
                 data = data[self.socket.send(data, socket.MSG_NOSIGNAL) :]
         except BlockingIOError:
             return data
-        except OSError:
-            pass
+        except OSError as error:
+            self.unsent = errno.errorcode[error.errno or errno.EIO]
         return data[:0]
 
     def half(self) -> None:
