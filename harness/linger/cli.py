@@ -28,6 +28,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read our output has gone, as in `linger list | head -1`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
+    except KeyboardInterrupt as interrupt:  # pytest has answered those that came while it ran
+        number = signal.Signals(*interrupt.args or (signal.SIGINT,))
+        complain(f"linger: interrupted by {number.name}")
+        return 128 + number
     except OSError as error:
         complain(f"linger: {os_sentence(error)}")
         return BROKEN

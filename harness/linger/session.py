@@ -49,7 +49,7 @@ def _interruptible() -> list[signal.Signals]:
     def interrupt(number: int, frame: FrameType | None) -> None:
         if not ended_by:
             ended_by.append(signal.Signals(number))
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt(number)
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, interrupt)

@@ -25,7 +25,7 @@ def planted(mode: str, *address: str) -> list[str]:
     return [sys.executable, str(PLANTED), mode, PORT, *address]
 
 
-LEFT, GHOSTS = ("PASS", "all let go"), ("LEAK", "20 ghost")
+LEFT, GHOSTS = ("PASS", "all let go"), ("LEAK", "ghost descriptors")
 # Of each server, those that take longest first: its command, and of some checks
 # the verdict that it must get, with a part of what that says.
 SERVERS: dict[str, tuple[list[str], dict[str, tuple[str, str]]]] = {

@@ -1,8 +1,9 @@
 """Every exercise, graded with right and wrong repairs: harness/tests/repairs/NAME/*.patch.
 
 A patch is made against the buggy program. Its first line is "right: ..." or "wrong: ..." and says
-what it does; of a wrong one the next line says which diagnosis must come: "diagnosis: WORD". All
-repairs of an exercise run in one session, beside the buggy program untouched and the fixed one.
+what it does; of a wrong one the next line says which diagnosis must come: "diagnosis: WORD", or "diagnosis:
+WORD or WORD" where it depends on who is faster which of two things shows first. All repairs of an
+exercise run in one session, beside the buggy program untouched and the fixed one.
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ AT_LEAST = 2  # right ones besides the fixed program, and wrong ones
 EXERCISES = [text.name for text in texts.course() if text.buggy]
 
 
-def expected(patch: Path) -> str:
-    """The diagnosis that a patch announces in its first lines."""
+def expected(patch: Path) -> list[str]:
+    """The diagnoses, of which one must come, that a patch announces in its first lines."""
     first, second = patch.read_text().splitlines()[:2]
     if first.startswith("right: "):
-        return REPAIRED
+        return [REPAIRED]
     assert first.startswith("wrong: ") and second.startswith("diagnosis: "), f"{patch}: its head"
-    return second.partition(" ")[2]
+    return second.partition(" ")[2].split(" or ")
 
 
 def patched(text: texts.Text, patch: Path, folder: Path) -> Path:
@@ -45,7 +46,7 @@ def patched(text: texts.Text, patch: Path, folder: Path) -> Path:
 def test_repairs_get_the_diagnosis_they_deserve(name: str, tmp_path: Path) -> None:
     text = texts.load(name)
     assert text.buggy
-    wanted = {"untouched": "untouched", "reference": REPAIRED}
+    wanted = {"untouched": ["untouched"], "reference": [REPAIRED]}
     sources = {
         "untouched": text.buggy,
         "reference": text.buggy.with_name(f"{text.stem}_fixed.c"),
@@ -53,7 +54,7 @@ def test_repairs_get_the_diagnosis_they_deserve(name: str, tmp_path: Path) -> No
     for patch in sorted((REPAIRS / name).glob("*.patch")):
         wanted[patch.stem] = expected(patch)
         sources[patch.stem] = patched(text, patch, tmp_path)
-    rights = list(wanted.values()).count(REPAIRED) - 1
+    rights = list(wanted.values()).count([REPAIRED]) - 1
     wrongs = len(wanted) - rights - 2
     assert rights >= AT_LEAST and wrongs >= AT_LEAST, f"{rights} right, {wrongs} wrong repairs"
 
@@ -64,7 +65,5 @@ def test_repairs_get_the_diagnosis_they_deserve(name: str, tmp_path: Path) -> No
     run = grade.run_story(name, list(programs.values()), tmp_path / "results")
     grade.trust(run, name)
     found = {label: grade.judge(text, sources[label], run, label) for label in sources}
-    told = {label: diagnosis.word for label, diagnosis in found.items()}
-    assert told == wanted, "\n".join(
-        f"{label}: {found[label]}" for label in told if told[label] != wanted[label]
-    )
+    other = [label for label in found if found[label].word not in wanted[label]]
+    assert not other, "\n".join(f"{label}: {found[label]}" for label in other)

@@ -31,7 +31,10 @@ SERVICE = (
     "chown,dac_override,fowner,fsetid,kill,setgid,setuid,setpcap,net_bind_service,"
     "sys_chroot,mknod,audit_write,setfcap"
 )
-OURS = ("LINGER_SANDBOX", "LINGER_BUILD", "LINGER_RUN", "LINGER_CALLER_PYTHONPATH", "PYTHONUTF8")
+OURS = (
+    "LINGER_SANDBOX", "LINGER_BUILD", "LINGER_RUN", "LINGER_AT_ONCE", "LINGER_CALLER_PYTHONPATH",
+    "PYTHONUTF8",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

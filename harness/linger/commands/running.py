@@ -15,7 +15,9 @@ from linger import story
 from linger.commands.options import TAP, Add, add_results, count
 from linger.errors import CannotRun, LingerError, Usage, complain
 
-AT_ONCE = 4 * (os.cpu_count() or 1)  # tests at the same time: most wait more than they compute
+CORES = os.cpu_count() or 1
+# Tests at the same time: most wait more than they compute. Runs within tests have their own number.
+AT_ONCE = int(os.environ.get("LINGER_AT_ONCE") or 4 * CORES)
 VALUED = ("-k", "-m", "-n", "-o", "-p", "-r", "-W")  # options of pytest that take a word
 PLAIN = dict(n=None, v=False, repeat=1, keep=False, prove=False, tap=False, yours=())  # a run
 SPARE_DESCRIPTORS = 64  # of a program, besides its connections
@@ -96,7 +98,8 @@ def run_tests(options: argparse.Namespace) -> int:
     if not any(map(_names_tests, more, ["", *more])):
         more += [str(story.SCENARIOS), str(story.ROOT / "harness" / "tests")]
     with tempfile.TemporaryDirectory(prefix="linger-") as scratch, _tap(options, run) as tap:
-        parallel = ["-p", "xdist.plugin", "-n", str(AT_ONCE), f"--basetemp={scratch}/pytest"]
+        os.environ["LINGER_AT_ONCE"] = str(CORES)
+        parallel = ["-p", "xdist.plugin", "-n", str(4 * CORES), f"--basetemp={scratch}/pytest"]
         code = session.run_pytest(run, [*parallel, *more], tap)
         if len(collect.scenarios(run)) > 1:
             code = _report_on(run, code)
