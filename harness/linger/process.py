@@ -208,12 +208,20 @@ class Process:
                 os.kill(pid, signal.SIGKILL)
         self._popen.wait()
 
+    def proc(self, name: str) -> str:
+        """What /proc tells of its main thread; "" once it has ended: a confined one ends before
+        that which confines it."""
+        try:
+            return Path(f"/proc/{self.pid}/{name}").read_text()
+        except OSError:
+            return ""
+
     def _schedule(self) -> list[int]:
         """The nanoseconds that its main thread has run on a CPU, and waited for one, and how often.
 
-        From schedstat in /proc (Documentation/scheduler/sched-stats.rst).
+        From schedstat in /proc (Documentation/scheduler/sched-stats.rst); zeros once it has ended.
         """
-        return [int(word) for word in Path(f"/proc/{self.pid}/schedstat").read_text().split()]
+        return [int(word) for word in self.proc("schedstat").split()] or [0, 0, 0]
 
     @property
     def cpu_seconds(self) -> float:
@@ -228,9 +236,7 @@ class Process:
     @property
     def computes(self) -> bool:
         """Whether it runs on a CPU, or would if it were its turn (proc(5), stat: R)."""
-        if not self.running:
-            return False
-        return Path(f"/proc/{self.pid}/stat").read_text().rpartition(") ")[2].startswith("R")
+        return self.running and self.proc("stat").rpartition(") ")[2].startswith("R")
 
     def busy(self, window: float = 0.5) -> int:
         """Watch the program for so many seconds; returns in how many percent of them it was busy.

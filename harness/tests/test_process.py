@@ -87,3 +87,8 @@ def test_a_log_that_cannot_be_written_is_no_silent_loss(tmp_path: Path) -> None:
 def test_a_missing_program_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(Broken, match="cannot start nowhere/x: No such file.*run: make"):
         Process(["nowhere/x"], tmp_path / "log")
+
+
+def test_of_what_has_ended_proc_tells_nothing(tmp_path: Path) -> None:
+    ended = Process(["true"], tmp_path / "log").wait()
+    assert (ended.proc("stat"), ended.cpu_seconds, ended.computes) == ("", 0, False)

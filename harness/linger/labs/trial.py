@@ -113,7 +113,7 @@ def _spins(peer: Peer) -> bool:
 
     On a busy machine it takes long to get that; a program that only has its turn stops before.
     """
-    began, deadline = peer.cpu_seconds if peer.running else 0, time.monotonic() + SPIN_WATCH
+    began, deadline = peer.cpu_seconds, time.monotonic() + SPIN_WATCH
     while peer.computes and time.monotonic() < deadline:
         if peer.cpu_seconds - began >= SPINNING:
             return True
@@ -123,10 +123,7 @@ def _spins(peer: Peer) -> bool:
 
 def _waits(peer: Peer) -> str:
     """The kernel function in which a program waits (proc(5), wchan); "" when it does not tell."""
-    try:
-        where = Path(f"/proc/{peer.pid}/wchan").read_text()
-    except OSError:
-        return ""
+    where = peer.proc("wchan")
     return "" if where == "0" else where
 
 
