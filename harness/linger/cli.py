@@ -21,6 +21,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         stream.reconfigure(errors="replace")  # rather a wrong arrow than no verdict
     options = _parser().parse_args(arguments)
     try:
+        return _act(options)
+    finally:
+        _write_what_is_left()
+
+
+def _act(options: argparse.Namespace) -> int:
+    try:
         return options.action(options)
     except LingerError as error:
         complain(f"linger: {error}")
@@ -35,6 +42,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         complain(f"linger: {os_sentence(error)}")
         return BROKEN
+
+
+def _write_what_is_left() -> None:
+    """Write what the streams still hold. Where nobody reads any more, that is no failure of ours;
+    Python would end with status 120."""
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:
