@@ -15,7 +15,8 @@ from conftest import Run, outside
 from linger import story
 from linger.census import program
 from linger.errors import Broken
-from linger.labs import grade, remarks, score, texts
+from linger.labs import diagnose, grade, remarks, score, texts
+from linger.labs.evidence import Evidence
 from linger.labs.workplace import Workplace, same_code
 
 LEAK = "closewait-leak"
@@ -179,6 +180,13 @@ def test_the_score_believes_files_and_not_their_owners(student: Student, tmp_pat
     assert "untouched" in page
     left = {path.name for place in places.values() for path in place.folder.iterdir()}
     assert left == {".progress.json", "closewait_leak.c"}  # not the place for our binaries
+
+
+def test_what_the_other_side_did_not_say_is_told() -> None:
+    message = "echo reported ev=close why=idle 0 of 20 times, then 4 s passed"
+    result = {"verdict": "fail", "message": message, "expectations": []}
+    [found] = diagnose._expectations(Evidence(result, {}))
+    assert found.word == "fails" and 'echo, said "close why=idle" 0 instead of 20' in found.advice
 
 
 @pytest.mark.parametrize(

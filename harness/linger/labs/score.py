@@ -126,7 +126,7 @@ PAGE = """<!doctype html>
 body {{ font: 15px/1.4 system-ui, sans-serif; margin: 2em; color: #222; background: #fff }}
 table {{ border-collapse: collapse }} caption {{ text-align: left; margin-bottom: 1em }}
 th, td {{ border: 1px solid #ccc; padding: .2em .4em; text-align: left }}
-td small {{ display: block }}
+small {{ display: block; max-width: 24em; font-weight: normal; overflow-wrap: anywhere }}
 th[scope=row] {{ position: sticky; left: 0; background: #fff }}
 thead th {{ writing-mode: sideways-lr; font-weight: normal }}
 .done {{ background: #dcf2dc }} .begun {{ background: #fdf3d0 }}
@@ -149,7 +149,7 @@ def _page(scores: list[Score], names: list[str], now: float) -> str:
     for score in sorted(scores, key=lambda score: score["who"]):
         done = sum(bool(lab["solved"]) for lab in score["labs"].values())
         cells = "".join(_cell(score["labs"].get(name)) for name in shown)
-        error = f" ({html.escape(score['error'])})" if score["error"] else ""
+        error = f"<small>{html.escape(score['error'])}</small>" if score["error"] else ""
         head = f"<th scope=row>{html.escape(score['who'])}{error}</th>"
         rows.append(f"<tr>{head}<td>{done} of {len(names)}</td>{cells}</tr>")
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(now))
