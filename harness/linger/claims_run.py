@@ -46,7 +46,8 @@ def scenarios(chosen: Sequence[Claim]) -> list[str]:
 def judge(run: Path, chosen: Sequence[Claim]) -> Found:
     """Judge claims by a run.
 
-    chosen: of the ledger. Errors: Usage when the folder holds no finished run; Broken naming what it does not decide.
+    chosen: of the ledger. Errors: Usage when the folder holds no finished run; Broken naming what
+    it does not decide.
     """
     environment = _environment(run)
     if environment is None:

@@ -45,7 +45,16 @@ def _folder(name: str, results: Path, run: Path | None) -> Path:
     runs = [path for path in results.glob(f"[0-9]*/{name}") if path.is_dir()]
     if not runs:
         raise Usage(f"{name} has not been run; try: make scenario-{name}")
-    return max(runs, key=lambda path: path.parent.stat().st_mtime_ns)
+    return max(runs, key=lambda path: _made(path.parent))
+
+
+def _made(run: Path) -> tuple[str, int]:
+    """When a run was made, by its name: 2026-11-22T18-51-38, and .2 the next in that second.
+
+    The time of its directory changes whenever a report is written into it.
+    """
+    stamp, _, number = run.name.partition(".")
+    return stamp, int(number) if number.isdecimal() else 0
 
 
 def ladders(path: Path, result: dict[str, Any]) -> str:
@@ -77,5 +86,5 @@ def _hosts(path: Path) -> list[str]:
     """The hosts of a variant, by its ladder.json."""
     try:
         return list(json.loads((path / "ladder.json").read_text())["hosts"])
-    except OSError:
+    except (OSError, ValueError):  # the run was ended before it could be written, or meanwhile
         return []

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import runpy
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, Iterator
 
 import pytest
 
@@ -278,6 +279,33 @@ def test_the_readme_has_the_claims_of_the_ledger() -> None:
         assert row[3] in (claims.HOLDS, claims.FAILS) or {*conditions} <= {
             case.when for case in claim.cases
         }
+
+
+def expected(rows: Any) -> Iterator[tuple[str, Any]]:
+    """The rows of a variant in EXPECT, however they are grouped there."""
+    for group in rows if isinstance(rows, tuple) else [rows]:
+        for name, value in group.items():
+            yield from expected(value) if isinstance(value, dict) else [(name, value)]
+
+
+@pytest.mark.parametrize("name", sorted({n for claim in ledger.load() for n in claim.scenarios}))
+def test_a_claim_asks_for_what_its_story_expects(name: str) -> None:
+    """A story may change. Then what decides a claim must be measured still, and a claim that
+    holds in words (the README's) must hold for what the story expects."""
+    readme = (story.ROOT / "README.md").read_text()
+    told = runpy.run_path(str(story.path_of(name)))
+    for claim in ledger.load():
+        holds = re.search(rf"^\| {claim.id} \|.* \| holds \| [^|]* \|$", readme, re.M)
+        for case in claim.cases:
+            for row in case.predicates:
+                if case.scenario != name or getattr(row, "where", "") != "expectations":
+                    continue
+                rows = [one for one in expected(told["EXPECT"][row.variant])
+                        if one[0] == row.name.partition(", then")[0]]  # fmt: skip
+                assert rows, f"{claim.id}: {name}/{row.variant} does not measure {row.name}"
+                numbers = [value for _, value in rows if isinstance(value, int)]
+                true = [value for value in numbers if claims._compare(value, row, told.get("N", 1))]
+                assert true or not holds or not numbers, f"{claim.id}: {row}, of {numbers}"
 
 
 # What would have helped.

@@ -15,7 +15,8 @@ from conftest import Run, outside
 from linger import story
 from linger.census import program
 from linger.errors import Broken
-from linger.labs import grade, remarks, score, texts
+from linger.labs import diagnose, grade, remarks, score, texts
+from linger.labs.evidence import Evidence
 from linger.labs.workplace import Workplace, same_code
 
 LEAK = "closewait-leak"
@@ -175,7 +176,42 @@ def test_the_score_believes_files_and_not_their_owners(student: Student, tmp_pat
         assert [one["error"] is None for one in told] == [True, True, True, False]
         page = (out / "labs.html").read_text()
         assert "bert &lt;b&gt;" in page and "<b>" not in page and "2 hints" in page
+        assert page.count("scope=col") == 1  # only what somebody has begun
     assert "untouched" in page
+    left = {path.name for place in places.values() for path in place.folder.iterdir()}
+    assert left == {".progress.json", "closewait_leak.c"}  # not the place for our binaries
+
+
+def test_what_the_other_side_did_not_say_is_told() -> None:
+    message = "echo reported ev=close why=idle 0 of 20 times, then 4 s passed"
+    result = {"verdict": "fail", "message": message, "expectations": []}
+    [found] = diagnose._expectations(Evidence(result, {}))
+    assert found.word == "fails" and 'echo, said "close why=idle" 0 instead of 20' in found.advice
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        '{"began": 1, "runs": 1, "hints": "<b>"}',
+        '{"began": 1, "runs": null, "hints": 0}',
+        '{"began": 1, "runs": 1, "hints": 0, "solved": "now"}',
+        '{"began": 1, "runs": 1, "hints": 0, "solved": 1e300}',
+        '{"began": 1, "runs": 1, "hints": 0, "solved": NaN}',
+        '{"runs": 1, "hints": 0}',
+        "[" * 100_000,
+    ],
+)
+def test_one_damaged_note_does_not_end_the_score(tmp_path: Path, facts: str) -> None:
+    text = texts.load(LEAK)
+    places = [Workplace(tmp_path / name / "labs") for name in ("anna", "eve")]
+    for place in places:
+        place.start(text)
+        place.note(LEAK, solved=time.time(), digest=place.digest(text))
+    (places[1].folder / ".progress.json").write_text(f'{{"{LEAK}": {facts}}}')
+    scores = score.collect([place.folder for place in places], [text], False, tmp_path)
+    assert scores[0]["labs"][LEAK]["solved"] and not scores[0]["error"]
+    assert not scores[1]["labs"] and "damaged" in scores[1]["error"]
+    score.write(scores, [text], tmp_path)
 
 
 def test_the_score_no_longer_counts_a_file_that_was_changed(tmp_path: Path) -> None:

@@ -368,6 +368,15 @@ def svg(text: str) -> ElementTree.Element:
     return ElementTree.fromstring(text)
 
 
+@pytest.mark.parametrize(
+    "names, pair",
+    [("buggy fixed", True), ("buggy fixed yours", True), ("fixed", True), ("control", False)],
+)
+def test_a_students_program_beside_a_pair_leaves_it_one(names: str, pair: bool) -> None:
+    variants = [collect.Variant(name, []) for name in names.split()]
+    assert collect.Scenario("closewait-leak", variants).pair == pair
+
+
 def test_a_drawing_of_a_ladder_tells_each_segment_and_state() -> None:
     drawn = svg(ladder.draw(make_ladder(SEGMENTS)))
     texts = ["".join(one.itertext()) for one in drawn.findall(".//{*}text")]

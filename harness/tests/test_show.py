@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -25,6 +27,22 @@ def test_the_newest_run_that_holds_it(run: Run, results: Path) -> None:
     packets = [line for line in done.stdout.splitlines() if line.startswith("  packets: ")]
     assert len(packets) == 2
     assert all(Path(word).is_file() for line in packets for word in line.split()[1:])
+
+
+def test_a_report_does_not_make_a_run_newer(run: Run, results: Path) -> None:
+    [folder] = results.glob("2*")
+    old = results / "2000-01-01T00-00-00"
+    shutil.copytree(folder, old)
+    os.utime(old)
+    done = run("linger", "show", "closewait-leak", "--results", results)
+    assert folder.name in done.stdout and old.name not in done.stdout
+
+
+def test_a_ladder_that_was_cut_off(run: Run, results: Path) -> None:
+    for file in results.glob("2*/*/*/ladder.json"):
+        file.write_text(file.read_text()[:100])
+    done = run("linger", "show", "closewait-leak", "--results", results)
+    assert done.returncode == 0 and done.stdout.count("no packets were recorded") == 2
 
 
 def test_one_variant_of_one_run(run: Run, results: Path) -> None:

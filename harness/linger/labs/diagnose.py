@@ -141,11 +141,20 @@ def _silenced(text: Text, source: str, yours: Evidence) -> Found:
 def _awaited(yours: Evidence) -> str:
     """What the story waited in vain to hear from the student's program, as "recv n=0", or ""."""
     assert yours.result and yours.trial
-    found = re.search(r"(\S+) reported (.*?) \d+ of \d+ times", yours.result["message"] or "")
+    found = _unheard(yours)
     subjects = [subject["program"] for subject in yours.trial["subjects"]]
-    if not found or found[1] not in subjects:
-        return ""
-    fields = dict(word.partition("=")[::2] for word in found[2].split())
+    return _words(found[2]) if found and found[1] in subjects else ""
+
+
+def _unheard(yours: Evidence) -> re.Match[str] | None:
+    """What the story waited in vain to hear: who said it, what, how often, and of how many."""
+    assert yours.result
+    return re.search(r"(\S+) reported (.*?) (\d+) of (\d+) times", yours.result["message"] or "")
+
+
+def _words(event: str) -> str:
+    """An event as it is told: "ev=recv n=0" is "recv n=0"."""
+    fields = dict(word.partition("=")[::2] for word in event.split())
     return " ".join([fields.pop("ev"), *(f"{key}={value}" for key, value in fields.items())])
 
 
@@ -183,7 +192,14 @@ def _expectations(yours: Evidence) -> Found:
     failed = [row for row in yours.result["expectations"] if not row["held"]]
     if failed:
         yield Diagnosis("half-repaired", f"Not yet: {rows(failed)}.")
-    yield Diagnosis("fails", "The story did not go its way.", "", yours.result["message"] or "")
+    other = _unheard(yours)
+    advice = (
+        f'The other side, {other[1]}, said "{_words(other[2])}" {other[3]} instead of {other[4]} '
+        "times: your program treats it otherwise than both halves of the pair do."
+        if other
+        else ""
+    )
+    yield Diagnosis("fails", "The story did not go its way.", advice, yours.result["message"] or "")
 
 
 def _service(trial: dict[str, Any], fixed: dict[str, Any]) -> Found:
@@ -211,5 +227,6 @@ def _witness(text: Text, trial: dict[str, Any], fixed: dict[str, Any]) -> Found:
 
 def _aborts(text: Text, trial: dict[str, Any], fixed: dict[str, Any]) -> Found:
     if not text.aborts and trial["aborts"] > fixed["aborts"]:
-        yield Diagnosis("resets", f"The leak is gone, but {trial['aborts']} connections ended by "
-                        "reset instead of a close.", ABORT_ADVICE)  # fmt: skip
+        yield Diagnosis("resets", f"With your program {trial['aborts']} connections ended by reset "
+                        f"instead of a close, with the fixed one {fixed['aborts']}.",
+                        ABORT_ADVICE)  # fmt: skip

@@ -34,6 +34,7 @@ CRASH_ADVICE = {
     "SIGFPE": "An impossible division, most likely by 0.",
 }
 SIGNAL_ADVICE = {
+    "SIGKILL": "Does it send that to itself, as by kill(0, ...)?",
     "SIGPIPE": "It wrote to a connection whose other end is gone. send() with MSG_NOSIGNAL returns "
     "-1 and EPIPE instead.",
 }
@@ -55,7 +56,7 @@ def ended(text: Text, trial: dict[str, Any], fixed: dict[str, Any]) -> Found:
         if name in CRASHES or SANITIZER.search(tail):
             yield Diagnosis("crashes", f"Your program crashed{f' ({name})' if name else ''}.",
                             CRASH_ADVICE.get(name, "The report names the line."), tail)  # fmt: skip
-        elif name in ("SIGXCPU", "SIGKILL"):
+        elif name == "SIGXCPU":
             yield Diagnosis("spins", "Your program used up its seconds of CPU time, and was ended.",
                             SPIN_ADVICE, tail)  # fmt: skip
         elif not name and text.serves and subject["events"].get("ready"):

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, Sequence
 
 from linger import console, results
-from linger.errors import LingerError
+from linger.census import program
+from linger.errors import LingerError, os_sentence
 from linger.labs import grade
 from linger.labs.texts import Text
 from linger.labs.workplace import Workplace
@@ -33,8 +34,8 @@ def collect(
     scores = [_of(Workplace(folder), course) for folder in folders]
     if regrade:
         work = [
-            (Workplace(folder), text, score["labs"][text.name])
-            for folder, score in zip(folders, scores)
+            (place.file(text), program("labs") / f"score-{number}", text, score["labs"][text.name])
+            for number, (place, score) in enumerate(zip(map(Workplace, folders), scores))
             for text in course
             if text.buggy and text.name in score["labs"]
         ]
@@ -57,13 +58,18 @@ def _of(place: Workplace, course: Sequence[Text]) -> Score:
         progress = place.progress()
     except LingerError as error:
         return score | {"error": str(error)}
+    except OSError as error:
+        return score | {"error": os_sentence(error)}
     for text in course:
-        file = place.file(text)
-        started = file.exists() if text.buggy else text.name in progress
+        started = place.file(text).is_file() if text.buggy else text.name in progress
         if not started:
             continue
         noted = progress.get(text.name, {})
-        same = not text.buggy or noted.get("digest") == place.digest(text)
+        try:
+            same = not text.buggy or noted.get("digest") == place.digest(text)
+        except OSError as error:
+            score["error"] = os_sentence(error)
+            continue
         labs[text.name] = {
             "solved": noted.get("solved") if same else None,
             "runs": noted.get("runs", 0),
@@ -75,15 +81,18 @@ def _of(place: Workplace, course: Sequence[Text]) -> Score:
     return score
 
 
-def _regrade(place: Workplace, text: Text, lab: dict[str, Any], evidence: Path) -> None:
-    """Replace what the student noted by what his program does now."""
+def _regrade(file: Path, binaries: Path, text: Text, lab: dict[str, Any], evidence: Path) -> None:
+    """Replace what the student noted by what his program does now.
+
+    binaries: where to compile it to: a student's folder may be for reading only.
+    """
     try:
-        found = grade.grade(text, place.file(text), place.binaries, evidence).diagnosis
+        found = grade.grade(text, file, binaries, evidence).diagnosis
     except LingerError as error:
         lab.update(solved=None, diagnosis=f"not graded: {error}")
         return
     lab["diagnosis"] = found.word
-    lab["solved"] = (lab["solved"] or place.file(text).stat().st_mtime) if found.repaired else None
+    lab["solved"] = (lab["solved"] or file.stat().st_mtime) if found.repaired else None
 
 
 def write(scores: list[Score], course: Sequence[Text], folder: Path) -> tuple[Path, Path]:
@@ -116,12 +125,15 @@ PAGE = """<!doctype html>
 <style>
 body {{ font: 15px/1.4 system-ui, sans-serif; margin: 2em; color: #222; background: #fff }}
 table {{ border-collapse: collapse }} caption {{ text-align: left; margin-bottom: 1em }}
-th, td {{ border: 1px solid #ccc; padding: .3em .6em; text-align: left; white-space: nowrap }}
+th, td {{ border: 1px solid #ccc; padding: .2em .4em; text-align: left }}
+small {{ display: block; max-width: 24em; font-weight: normal; overflow-wrap: anywhere }}
+th[scope=row] {{ position: sticky; left: 0; background: #fff }}
 thead th {{ writing-mode: sideways-lr; font-weight: normal }}
 .done {{ background: #dcf2dc }} .begun {{ background: #fdf3d0 }}
 </style>
 <h1>Who has solved what</h1>
-<table><caption>{when}. A cell says when it was solved, and with how many hints.</caption>
+<table><caption>{when}. A cell says when it was solved, and with how many hints. What nobody has
+begun is left out.</caption>
 <thead><tr><td></td><td>done</td>{heads}</tr></thead>
 <tbody>
 {rows}
@@ -131,12 +143,13 @@ thead th {{ writing-mode: sideways-lr; font-weight: normal }}
 
 
 def _page(scores: list[Score], names: list[str], now: float) -> str:
-    heads = "".join(f"<th scope=col>{html.escape(name)}</th>" for name in names)
+    shown = [name for name in names if any(name in score["labs"] for score in scores)]
+    heads = "".join(f"<th scope=col>{html.escape(name)}</th>" for name in shown)
     rows = []
     for score in sorted(scores, key=lambda score: score["who"]):
         done = sum(bool(lab["solved"]) for lab in score["labs"].values())
-        cells = "".join(_cell(score["labs"].get(name)) for name in names)
-        error = f" ({html.escape(score['error'])})" if score["error"] else ""
+        cells = "".join(_cell(score["labs"].get(name)) for name in shown)
+        error = f"<small>{html.escape(score['error'])}</small>" if score["error"] else ""
         head = f"<th scope=row>{html.escape(score['who'])}{error}</th>"
         rows.append(f"<tr>{head}<td>{done} of {len(names)}</td>{cells}</tr>")
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(now))
@@ -146,7 +159,8 @@ def _page(scores: list[Score], names: list[str], now: float) -> str:
 def _cell(lab: dict[str, Any] | None) -> str:
     if not lab:
         return "<td></td>"
-    hints = f", {lab['hints']} hint{'s' if lab['hints'] > 1 else ''}" if lab["hints"] else ""
+    count = lab["hints"]
+    hints = f"<small>{count} hint{'s' if count > 1 else ''}</small>" if count else ""
     if lab["solved"]:
         clock = time.strftime("%H:%M", time.localtime(lab["solved"]))
         return f'<td class="done">{clock}{hints}</td>'

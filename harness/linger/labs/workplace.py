@@ -17,6 +17,31 @@ from linger.errors import Broken, Usage
 from linger.labs.texts import Text
 
 PROGRESS = ".progress.json"
+# What may be noted of an exercise: a student can write anything into the file.
+FACTS = {
+    "began": lambda value: _is_time(value),
+    "runs": lambda value: type(value) is int,
+    "hints": lambda value: type(value) is int,
+    "predicted": lambda value: isinstance(value, str),
+    "answered": lambda value: isinstance(value, bool),
+    "solved": lambda value: value is None or _is_time(value),
+    "digest": lambda value: isinstance(value, str),
+}
+LATEST = 253402300799  # s since 1970: the year 9999
+
+
+def _is_time(value: object) -> bool:
+    return isinstance(value, (int, float)) and 0 <= value <= LATEST
+
+
+def _is_sound(noted: object) -> bool:
+    """Whether what a progress file holds is of the kinds that were written there."""
+    return isinstance(noted, dict) and all(
+        isinstance(facts, dict)
+        and {"began", "runs", "hints"} <= facts.keys() <= FACTS.keys()
+        and all(FACTS[name](value) for name, value in facts.items())
+        for facts in noted.values()
+    )
 
 
 def strip_comments(source: str) -> str:
@@ -78,7 +103,7 @@ class Workplace:
         return hashlib.sha256(self.file(text).read_bytes()).hexdigest() if text.buggy else ""
 
     def progress(self) -> dict[str, dict[str, Any]]:
-        """What is noted of each exercise: began, runs, hints, predicted, solved, digest.
+        """What is noted of each exercise: the FACTS.
 
         Errors: Broken when the file is not what it should be.
         """
@@ -86,9 +111,9 @@ class Workplace:
             noted = json.loads((self.folder / PROGRESS).read_text())
         except FileNotFoundError:
             return {}
-        except ValueError:
+        except (ValueError, RecursionError):  # the latter: brackets in brackets in brackets
             noted = None
-        if not isinstance(noted, dict) or not all(isinstance(x, dict) for x in noted.values()):
+        if not _is_sound(noted):
             raise Broken(f"{self.folder / PROGRESS} is damaged; move it away to begin a new one")
         return noted
 

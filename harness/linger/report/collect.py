@@ -117,8 +117,8 @@ class Scenario:
 
     @property
     def pair(self) -> bool:
-        """Whether its variants are two programs, not two conditions of one."""
-        return {variant.name for variant in self.variants} <= set(story.PAIR)
+        """Whether its variants are two programs, and perhaps a student's, not two conditions."""
+        return not {variant.name for variant in self.variants}.isdisjoint(story.PAIR)
 
     @property
     def seconds(self) -> float:

@@ -136,7 +136,8 @@ class _Drawing:
             segment = self.segments[event.segment]
             leaves = not event.arrives
             if verdict is not None and event.time > verdict:
-                self._note("the verdict; then all processes were ended")
+                self._note("the verdict")
+                self._note("then all processes were ended")
                 verdict = None
             if leaves or segment["sent"] is None:
                 self._remarks(segment, event.time - (event.time if before is None else before))
