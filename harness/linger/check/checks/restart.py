@@ -65,8 +65,7 @@ def _restart(trial: Trial, end) -> Finding:
     _leave_timewaits(trial)
     with trial.crowd(live, at_least=1) as crowd:
         trial.greet(crowd)
-        # What nobody has accepted is reset with its listener, and leaves nothing on the port.
-        trial.meter.awaits(f"ESTABLISHED.owned >= {len(crowd.open)}", within=2.0)
+        trial.accepted(crowd)
         remark = end()
         states = trial.meter.snapshot()["states"]
         used = {state: n for state, n in states.items() if n and state != "LISTEN"}
