@@ -17,7 +17,6 @@ import pytest
 from conftest import Run, outside
 from linger.census import program
 from linger.check import battery, checks, verdict
-from linger.check.checks import half_close
 from linger.errors import Usage
 from linger.process import tail_of
 from test_formats import documents, validator
@@ -145,6 +144,8 @@ def test_a_run_that_tests_nothing_is_not_green(run: Run, tmp_path: Path) -> None
 def test_closing_late_does_not_excuse_a_lost_reply(
     closed: bool, lost: verdict.Finding | None, word: str
 ) -> None:
+    from linger.check.checks import half_close  # after load(), which gives them their order
+
     meter = SimpleNamespace(held=lambda: [])
     trial = SimpleNamespace(meter=meter, soon=10.0, late=75.0)
     crowd = SimpleNamespace(open=[], read=lambda within: closed)
