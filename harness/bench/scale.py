@@ -4,10 +4,11 @@
     build/sandbox build/python harness/bench/scale.py [--sizes 1000,10000,...] --results DIR
 
 The programs are those of the scenario closewait-leak: the peer closes first, so the buggy server
-keeps a CLOSE_WAIT of each connection, and with the fixed one the peer's host keeps a TIME_WAIT, for 60
-seconds: a million must be made in less. What limits them: a program may have so many descriptors (ulimit -Hn) and a client address
-so many ports to one server port, so larger numbers are shared among several servers, each with its
-own port, and the client's ports are explicit. For each state and number:
+keeps a CLOSE_WAIT of each connection, and with the fixed one the peer's host keeps a TIME_WAIT, for
+60 seconds: a million must be made in less. What limits them: a program may have so many descriptors
+(ulimit -Hn) and a client address so many ports to one server port, so larger numbers are shared
+among several servers, each with its own port, and the client's ports are explicit. For each state
+and number:
 
     remade      connections that were reset before they were accepted, and made again
     ghosts      descriptors that the leaking server keeps of those
@@ -122,7 +123,9 @@ class Scale:
         return found
 
     def complete(self, began: float) -> None:
-        """Await the last socket, the first of which was made then; a connection that was reset instead is made again.
+        """Await the last socket; a connection that was reset instead is made again.
+
+        began: when the first one was made, by time.monotonic().
 
         That happens to a few in a hundred thousand on a busy machine: the client's FIN is there
         before the ACK that completes the handshake was looked at.

@@ -52,7 +52,12 @@ def tail_of(file: Path, lines: int = 6) -> str:
         last = file.read_text(errors="replace").splitlines()[-lines:]
     except OSError:
         return ""
-    return "".join(f"\n    | {line}" for line in last)
+    return "".join(f"\n    | {printable(line)}" for line in last)
+
+
+def printable(line: str) -> str:
+    """A line of a program without what would steer a terminal or has no place in XML."""
+    return "".join(c if c.isprintable() or c == "\t" else "\ufffd" for c in line)
 
 
 class Process:

@@ -97,6 +97,7 @@ class Soak:
 
     def _keep(self, here: Path, outcome: Outcome, prefix: str) -> Path:
         kept = self.folder / "failures" / f"{prefix}-{outcome.scenario}-{outcome.variant}"
+        shutil.rmtree(kept, ignore_errors=True)  # of a round that was interrupted
         found = list(here.glob(f"20*/{outcome.scenario}/{outcome.variant}"))
         shutil.copytree(found[0], kept) if found else kept.mkdir(parents=True)
         (kept / "failure.txt").write_text(outcome.failure + "\n")
@@ -169,7 +170,10 @@ def _run(names: Sequence[str], condition: str, here: Path) -> list[Outcome]:
     if not reports:
         sentence = done.stderr.strip().splitlines()[-1:] or [f"it ended with {done.returncode}"]
         raise CannotRun(f"a round left no report: {sentence[0]}")
-    return [_outcome(case) for case in ElementTree.parse(reports[0]).iter("testcase")]
+    outcomes = [_outcome(case) for case in ElementTree.parse(reports[0]).iter("testcase")]
+    if done.returncode and not any(outcome.failure for outcome in outcomes):
+        raise CannotRun(f"a round ended with {done.returncode}, and none of its tests says why")
+    return outcomes
 
 
 def _slice() -> None:

@@ -3,8 +3,9 @@
 A guard is worth something only if it can fail. So every call of a story that does a fault is
 withheld once, while everything else happens as ever: a peer says what it would have said and does
 nothing, a client (whose fault is its own) does nothing at all, a rule matches nothing, a process is
-neither frozen nor killed. Whatever is said then, the story must end with NotHeld before it could pass: by a guard (`reached`, `struck`,
-`heard`, `observed`), by an event that does not come, or by a table that all variants share.
+neither frozen nor killed. Whatever is said then, the story must end with NotHeld before it could
+pass: by a guard (`reached`, `struck`, `heard`, `observed`), by an event that does not come, or by a
+table that all variants share.
 """
 
 from __future__ import annotations
@@ -65,8 +66,8 @@ def withholding(story: Path, site: Site, patience: float) -> Iterator[type[_With
     """Withhold the fault at a site for the length of a block; `times` then says how often.
 
     patience: seconds, from then on, for all that has no deadline of the story's own: what does not
-    come by then would not come later. When it is short and the machine is busy, a story may seem to notice what
-    it does not; never the other way round.
+    come by then would not come later. When it is short and the machine is busy, a story may seem to
+    notice what it does not; never the other way round.
     """
     _Withheld.site, _Withheld.story, _Withheld.times = site, os.fspath(story), 0
     _Withheld.patience = patience

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,9 +18,11 @@ from conftest import Run, outside
 from linger.census import program
 from linger.check import battery, checks, verdict
 from linger.errors import Usage
+from linger.process import tail_of
 from test_formats import documents, validator
 
 checks.load()
+LOST = verdict.Finding(verdict.FAIL, "1 of 20 replies lost")
 PLANTED = Path(__file__).with_name("planted") / "server.py"
 
 
@@ -133,6 +138,41 @@ def test_a_run_that_tests_nothing_is_not_green(run: Run, tmp_path: Path) -> None
     assert check(run, tmp_path, "threads", "--only", "early-reply").returncode == 77
 
 
+@pytest.mark.parametrize("closed, lost, word", [
+    (True, None, "CHOICE"), (True, LOST, "FAIL"), (False, None, "LEAK"), (False, LOST, "LEAK"),
+])  # fmt: skip
+def test_closing_late_does_not_excuse_a_lost_reply(
+    closed: bool, lost: verdict.Finding | None, word: str
+) -> None:
+    from linger.check.checks import half_close  # after load(), which gives them their order
+
+    meter = SimpleNamespace(held=lambda: [])
+    trial = SimpleNamespace(meter=meter, soon=10.0, late=75.0)
+    crowd = SimpleNamespace(open=[], read=lambda within: closed)
+    assert half_close._held_open(trial, crowd, lost).verdict == word
+
+
+def test_the_output_of_a_server_is_harmless(tmp_path: Path) -> None:
+    """It goes to a terminal and into XML, neither of which bears everything."""
+    (tmp_path / "log").write_bytes(b"\x1b[31mred\x00\tand \xff\n")
+    assert tail_of(tmp_path / "log") == "\n    | \ufffd[31mred\ufffd\tand \ufffd"
+
+
+def test_an_interrupt_ends_it_at_once_and_in_one_sentence(tmp_path: Path) -> None:
+    words = [program("linger"), "check", "--port", "1", "--results", tmp_path, "--", "sleep", "60"]
+    with subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=outside(), text=True,
+        start_new_session=True,
+    ) as checking:  # fmt: skip
+        deadline = time.monotonic() + 20
+        while not list(tmp_path.glob("2*/check/start/server-target-1.log")):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        os.killpg(checking.pid, signal.SIGINT)  # as a terminal does
+        _, complaint = checking.communicate(timeout=15)
+    assert (checking.returncode, complaint) == (130, "linger: interrupted by SIGINT\n")
+
+
 def test_list_explains_every_check(run: Run) -> None:
     done = run("linger", "check", "--list")
     assert done.returncode == 0
@@ -148,6 +188,8 @@ WRONG = {
     "cannot read a request: /nowhere: No such file": ["--port", "1", "--request", "/nowhere", "--", "x"],
     "not 'TREM'": ["--port", "1", "--stop", "TREM", "--", "true"],
     "no check is left to run": ["--port", "1", "--quick", "--only", "idle", "--", "true"],
+    "cannot write the report: /: Is a directory": ["--port", "1", "--json", "/", "--", "true"],
+    "/nowhere/x: no such folder": ["--port", "1", "--junit", "/nowhere/x", "--", "true"],
     "exclude each other": ["--port", "1", "--http", "--request", "/etc/passwd", "--", "true"],
 }  # fmt: skip
 

@@ -63,7 +63,9 @@ def test_a_target_that_breaks_is_seen(tmp_path: Path) -> None:
     compiler = census.program("fuzz/compiler").read_text().split()
     words = [*compiler, "-D_GNU_SOURCE", f"-I{ROOT}/harness", source, FUZZ / "main.c"]
     subprocess.run([*words, "-o", program], check=True)
-    done = subprocess.run([program, tmp_path / "corpus", "-runs=9"], capture_output=True, text=True)
+    done = subprocess.run(
+        [program, tmp_path / "corpus", "-runs=9"], cwd=tmp_path, capture_output=True, text=True
+    )
     assert done.returncode != 0 and "not true" in done.stderr
 
 

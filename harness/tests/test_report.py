@@ -60,6 +60,9 @@ class Page(HTMLParser):
         return [attributes for tag, attributes in self.tags if tag in names]
 
 
+IDS = ("abandon", "early-reply")  # of a run of check
+
+
 def read(run: Path) -> dict[str, Page]:
     """The pages of a run by their place in it, each checked for what holds for every page."""
     found = {str(path.relative_to(run)): Page(path) for path in sorted(run.rglob("index.html"))}
@@ -211,6 +214,27 @@ def test_what_programs_say_is_never_markup(ran: tuple[Path, dict[str, str]]) -> 
     page = read(ran[0])["hostile/index.html"]  # parsed: a <script> would have been an error
     assert "</pre><script>alert('x')</script>&amp;" in page.text
     assert not re.search("[\x00-\x08\x0b-\x1f\u202e]", page.source)
+
+
+def test_a_run_of_check_has_its_findings_and_a_page_for_each(run: Run, tmp_path: Path) -> None:
+    """A leak shows as held until the verdict, not as closed by the end of the lab."""
+    server = ["env", "X=<b>&", program("servers/closewait_leak_buggy"), "-l", "0.0.0.0", "-p", 9000]
+    options = ["--port", 9000, "--only", "abandon,early-reply", "--patience", 2]
+    done = run("linger", "check", *options, "--results", tmp_path, "--", *server)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "x CLOSE_WAIT" in done.stdout and "the verdict; then all" in done.stdout
+    path = (tmp_path / "latest").resolve()
+    assert run("linger", "report", path).stdout.strip() == str(path / "index.html")
+    found = read(path)
+    assert set(found) == {"index.html", *(f"check/{id}/index.html" for id in IDS)}
+    text = found["index.html"].text
+    assert "1 LEAK, 1 N/A" in text and "abandon is LEAK" in text and "'X=<b>&'" in text
+    page = found["check/abandon/index.html"]
+    assert "connections went this way" in page.text and "x CLOSE_WAIT" in page.text
+    assert len(page.all("svg")) >= 2 and "make scenario-closewait-leak" in page.text
+    (path / "check/check.json").unlink()
+    cut = run("linger", "report", path)
+    assert cut.returncode == 77 and "did not end" in cut.stderr
 
 
 def test_the_same_run_gives_the_same_pages(again: Path) -> None:

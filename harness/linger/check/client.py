@@ -19,6 +19,7 @@ from linger.host import Host
 
 PATIENCE = 10.0  # s: for a connect() and the like
 KEPT = 1 << 16  # bytes of a reply that are remembered
+CLOSED = 7  # TCP_CLOSE of <netinet/tcp.h>, as TCP_INFO has it
 AT_ONCE = struct.pack("ii", 1, 0)  # SO_LINGER {1, 0}
 
 
@@ -64,6 +65,13 @@ class Connection:
         except OSError as error:
             self.unsent = errno.errorcode[error.errno or errno.EIO]
         return data[:0]
+
+    @property
+    def reset(self) -> bool:
+        """Whether a RST came, also one behind a FIN that was read before it: no call tells of that."""
+        if self.ended not in ("", "FIN"):
+            return True
+        return self.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == CLOSED
 
     def half(self) -> None:
         """shutdown(SHUT_WR): a FIN, and go on reading."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -36,10 +37,10 @@ def run(options: argparse.Namespace) -> int:
     summary = report.summary(wish, found, wrong, expected, code, folder)
     results.write_json(folder / "check" / "check.json", summary)
     environment.write(folder)
+    console.conclude(summary)
     for path, write in ((options.json, report.write_json), (options.junit, report.write_junit)):
         if path:
             write(path, summary)
-    console.conclude(summary)
     return code
 
 
@@ -59,6 +60,8 @@ def _understood(
         raise Usage(f"--patience takes seconds, more than 0, not {options.patience:g}")
     if options.http and options.request:
         raise Usage("--http and --request exclude each other")
+    for path in filter(None, (options.json, options.junit)):
+        _must_be_writable(path)
     chosen = battery.choose(options.only, options.quick)
     expected = {}
     if options.expected:
@@ -69,6 +72,14 @@ def _understood(
     large = _bytes_of(options.large_request) if options.large_request else b""
     plan = Plan(tuple(command), options.port, tuple(options.helpers), options.stop)
     return Wish(plan, options.n, request, large, options.patience), chosen, expected
+
+
+def _must_be_writable(path: Path) -> None:
+    """A report that cannot be written is wrong usage now, not after a minute of checks."""
+    if os.path.isdir(path):
+        raise Usage(f"cannot write the report: {path}: Is a directory")
+    if not os.access(path if os.path.exists(path) else path.absolute().parent, os.W_OK):
+        raise Usage(f"cannot write the report: {path}: no such folder, or not writable")
 
 
 def _bytes_of(path: Path) -> bytes:

@@ -10,7 +10,7 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import Any, Iterable, TextIO
 
-from linger import console, results, tap
+from linger import console, results, show, tap
 from linger.check import verdict
 from linger.check.battery import CHECKS, Check
 from linger.check.request import Request
@@ -20,6 +20,7 @@ from linger.errors import Usage, os_sentence
 
 SCHEMA = 1  # see schema/check.schema.json
 WIDTH = 96  # columns of a paragraph
+LADDER = 20  # lines of a ladder
 HEAD = ["check", "verdict", "measured", "seconds"]
 
 
@@ -57,7 +58,8 @@ class Console:
 
     def begun(self, request: Request) -> None:
         """The server listens, and this is how it is asked."""
-        self._step(f"it listens; {request.source}; {self._count} checks")
+        checks = f"{self._count} check{'s' if self._count > 1 else ''}"
+        self._step(f"it listens; {request.source}; {checks}")
 
     def ended(self, result: dict[str, Any]) -> None:
         """A check has ended."""
@@ -81,7 +83,9 @@ class Console:
             self._say("\nwrong:")
         for line in summary["wrong"]:
             self._say(_paragraph(line))
-        self._say(f"\nevidence: {results.shortest(Path(summary['evidence']))}")
+        folder = Path(summary["evidence"])
+        self._say(f"\nreport: build/linger report {results.shortest(folder.parent)}")
+        self._say(f"evidence: {results.shortest(folder)}")
         self._say(f"{_counted(summary)} in {time.monotonic() - self._began:.1f} s")
 
 
@@ -97,13 +101,30 @@ def _explained(result: dict[str, Any], evidence: Path) -> str:
     shown = ", ".join(f"make scenario-{name}" for name in check.scenarios)
     lines = [
         f"{check.id}: {result['verdict']} ({verdict.MEANING[result['verdict']]})",
-        _paragraph(f"The clients {check.peer}. {result['measured']}."),
+        _paragraph(
+            f"The clients {check.peer}. {result['measured'][:1].upper()}"
+            f"{result['measured'][1:]}."
+        ),
         *(f"    {line}" for line in result["held"]),
+        *_ladder(evidence / check.id),
         _paragraph(f"What does this: {check.mistake}"),
         _paragraph(f"Shown, with its repair, by {shown}."),
         f"  Evidence: {results.shortest(evidence / check.id)}",
     ]
     return "\n".join(lines)
+
+
+def _ladder(folder: Path) -> list[str]:
+    """One connection, segment by segment: of those that came about, one of the most numerous."""
+    told = show.ladders(folder, json.loads((folder / "result.json").read_text()))
+    for group in told.split("\n\n"):
+        if "  ESTABLISHED" in group:
+            lines = group.splitlines()
+            left_out = len(lines) - LADDER
+            if left_out > 1:
+                lines[LADDER - 2 : -2] = [f"  ... {left_out} segments more ..."]
+            return lines
+    return []
 
 
 def summary(

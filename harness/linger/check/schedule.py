@@ -8,6 +8,8 @@ starves is tried again by itself before that is believed.
 
 from __future__ import annotations
 
+import shutil
+import signal
 import time
 import traceback
 from multiprocessing import get_context
@@ -85,7 +87,8 @@ class Child:
         self._sender.close()
 
     def _run(self) -> None:
-        """The life of the child."""
+        """The life of the child. Who interrupts at a terminal means the parent, which ends it."""
+        signal.signal(signal.SIGINT, lambda number, frame: None)
         try:
             netns.own_run()
             self._sender.send(self._work(*self._arguments))
@@ -102,6 +105,9 @@ class Child:
             result = self.pipe.recv()
         except EOFError:
             raise Broken("the process of a check ended without a result") from None
+        except KeyboardInterrupt:
+            self._process.terminate()
+            raise
         finally:
             self._process.join()
         if isinstance(result, LingerError):
@@ -125,8 +131,13 @@ def find_request(wish: Wish, evidence: Path) -> Request:
 
 
 def attempt(check: Check, wish: Wish, evidence: Path) -> Result:
-    """Run one check on a server started for it; returns its result, and leaves the evidence."""
-    evidence.mkdir(parents=True, exist_ok=True)
+    """Run one check on a server started for it; returns its result, and leaves the evidence.
+
+    A second try leaves its own only: lines of two servers in one log tell nothing.
+    """
+    if evidence.exists():
+        shutil.rmtree(evidence)
+    evidence.mkdir(parents=True)
     steps: list[str] = []
     began = time.monotonic()
     trial = Trial(check.id, wish, evidence, steps.append)
@@ -149,8 +160,8 @@ def attempt(check: Check, wish: Wish, evidence: Path) -> Result:
                 finding = Finding(FAIL, sentence, [line.strip() for line in output])
         if started and not check.ends_target and (how := trial.target.ending()):
             if finding.verdict != NOT_TESTED or not check.descriptors:
-                output = trial.target.last_output().splitlines()
-                finding = Finding(FAIL, f"the server {how}", [line.strip() for line in output])
+                sentence, *output = f"the server {how}{trial.target.last_output()}".splitlines()
+                finding = Finding(FAIL, sentence, [line.strip() for line in output])
         measured = trial.result()
     finally:
         trial.close()
@@ -168,7 +179,6 @@ def attempt(check: Check, wish: Wish, evidence: Path) -> Result:
             "verdict": bad.get(finding.verdict, "pass"),
             "message": finding.measured if finding.verdict in bad else None,
             **measured,
-            "seconds": seconds,
         },
     )
     found = {

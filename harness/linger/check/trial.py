@@ -164,6 +164,13 @@ class Trial:
         number = len(crowd.connected)
         return self.meter.awaits(f"SYN_RECEIVED >= {number} and ESTABLISHED == 0", within=0)
 
+    def accepted(self, crowd: Crowd, within: float = 2.0) -> bool:
+        """Wait until processes of the server have a crowd; one that serves one by one never has.
+
+        What nobody has accepted is reset with its listener, and leaves nothing on the port.
+        """
+        return self.meter.awaits(f"ESTABLISHED.owned >= {len(crowd.open)}", within)
+
     def ask(self, crowd: Crowd) -> None:
         """Send the request on all, after what the server says first."""
         self.greet(crowd)

@@ -72,7 +72,7 @@ class Repetition:
     @cached_property
     def ladders(self) -> dict[str, Any] | None:
         """ladder.json, or None when no ladder was recorded."""
-        return _read_json(self.folder / "ladder.json")
+        return read_json(self.folder / "ladder.json")
 
     @cached_property
     def files(self) -> list[Path]:
@@ -152,7 +152,7 @@ class Run:
 
 def collect(path: Path) -> Run:
     """Read the run in a directory. Errors: OSError when it cannot be read."""
-    run = Run(path, _read_json(path / "environment.json"))
+    run = Run(path, read_json(path / "environment.json"))
     failures: dict[tuple[str, ...], Failure] = {}
     for failure in _read_junit(run):
         if failure.scenario:
@@ -191,11 +191,11 @@ def _labs(folder: Path) -> list[Path]:
 def _repetition(run: Path, folder: Path, failures: dict[tuple[str, ...], Failure]) -> Repetition:
     scenario, *labels = folder.relative_to(run).parts
     failure = failures.pop((scenario, *labels), None)
-    result = _read_json(folder / "result.json")
+    result = read_json(folder / "result.json")
     return Repetition(folder, tuple(labels), result, failure.message if failure else "")
 
 
-def _read_json(path: Path) -> dict[str, Any] | None:
+def read_json(path: Path) -> dict[str, Any] | None:
     """The content of a JSON file; None when it is absent or was never finished."""
     try:
         return json.loads(path.read_text())

@@ -5,6 +5,7 @@ They are drawn by several processes, since drawing is what takes the time.
 
 from __future__ import annotations
 
+import functools
 import multiprocessing
 import os
 import re
@@ -19,7 +20,7 @@ from markupsafe import Markup
 
 from linger import claims, results, story
 from linger.errors import Broken, CannotRun, LingerError
-from linger.report import ladder, palette, plot, words
+from linger.report import check, ladder, palette, plot, words
 from linger.report.collect import Run, Scenario, collect
 
 MOST_REPETITIONS = 500  # to list on a page
@@ -38,6 +39,10 @@ def write(path: Path) -> Path:
     Errors: CannotRun when the run cannot be read or the pages cannot be written.
     """
     try:
+        if check.is_of(path):
+            for file, page in check.pages(path, _draw).items():
+                results.write_text(file, page)
+            return path / "index.html"
         book = Book.of(collect(path))
         shares = os.cpu_count() or 1
         context = multiprocessing.get_context("fork")  # what is imported and read is there already
@@ -75,13 +80,12 @@ def _write_page(number: int) -> None:
 
 @dataclass(frozen=True)
 class Book:
-    """A run with what is said about it, and the templates that say it."""
+    """A run with what is said about it."""
 
     run: Run
     order: list[Scenario]  # of the pages
     judged: Sequence[Any]  # claims
     claims_sentence: str  # why there are none
-    templates: jinja2.Environment
 
     @classmethod
     def of(cls, run: Run) -> Book:
@@ -92,7 +96,7 @@ class Book:
         except LingerError as error:
             sentence = str(error)
         order = sorted(run.scenarios, key=lambda scenario: (not scenario.pair, scenario.name))
-        return cls(run, order, judged, sentence, _templates())
+        return cls(run, order, judged, sentence)
 
     def index(self) -> str:
         """The page of the run."""
@@ -133,8 +137,13 @@ class Book:
         )
 
     def _render(self, template: str, **values: object) -> str:
-        page = self.templates.get_template(template).render(run=self.run, **values)
-        return UNPRINTABLE.sub("\ufffd", page)
+        return _draw(template, run=self.run, **values)
+
+
+def _draw(name: str, **values: object) -> str:
+    """A page of a template, with nothing unprintable in it."""
+    page = _templates().get_template(name).render(**values)
+    return UNPRINTABLE.sub("\ufffd", page)
 
 
 def _answers(name: str) -> story.Answers | None:
@@ -145,6 +154,7 @@ def _answers(name: str) -> story.Answers | None:
         return None
 
 
+@functools.cache
 def _templates() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),

@@ -63,11 +63,24 @@ def refuse(client: socket.socket, end: Callable[[socket.socket], None], body: by
             pass
 
 
+def mute(client: socket.socket) -> None:
+    """Answer what it knows, and close on all else."""
+    with client:
+        if client.recv(4096).startswith(b"GET"):
+            client.sendall(b"HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+
 def drain(client: socket.socket) -> None:
     client.shutdown(socket.SHUT_WR)
     client.settimeout(1.0)
     while client.recv(1 << 16):
         pass
+
+
+def fin(client: socket.socket) -> None:
+    """Say that all is said, long enough before close() that the client hears it first."""
+    client.shutdown(socket.SHUT_WR)
+    time.sleep(0.2)
 
 
 def reset(client: socket.socket) -> None:
@@ -125,10 +138,13 @@ MODES: dict[str, Callable[[], Callable[[socket.socket], None]]] = {
     "zombies": lambda: processes(reaping=False),
     "forks": lambda: processes(reaping=True),
     "impatient": lambda: threads(impatient),
+    "mute": lambda: threads(mute),
+    "narrow": lambda: careful,
     "mortal": lambda: threads(mortal),
     "abrupt": lambda: threads(abrupt),
     "refuse-close": lambda: threads(lambda client: refuse(client, lambda client: None)),
     "refuse-drain": lambda: threads(lambda client: refuse(client, drain)),
+    "refuse-fin": lambda: threads(lambda client: refuse(client, fin)),
     "refuse-reset": lambda: threads(lambda client: refuse(client, reset, LARGE)),
 }
 
@@ -153,7 +169,7 @@ def main(mode: str, port: str, address: str = "0.0.0.0") -> None:
     listener = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((address, int(port)))
-    listener.listen(128)
+    listener.listen(5 if mode == "narrow" else 128)
     while True:
         try:
             client, _ = listener.accept()

@@ -26,20 +26,27 @@ def half_close(trial: Trial) -> Finding:
     if not trial.request.payload:
         raise NotStruck("no request is known that the server answers; give --request FILE")
     control = _control(trial)
-    replies, unfinished, tries = [], 0, max(TRIES, trial.n)
+    replies: list[int] = []
+    tries = max(TRIES, trial.n)
     while len(replies) < tries:
         with trial.crowd(min(tries - len(replies), max(1, trial.target.backlog), FEW)) as crowd:
             trial.ask(crowd)
             crowd.half()
             crowd.read_while_it_comes(FRESH, QUIET)
+            closed = crowd.read(trial.soon)
             replies += [one.received for one in crowd.connections]
-            if not crowd.read(trial.soon):
-                unfinished += sum(not one.ended for one in crowd.open)
-                return _held_open(trial, crowd, unfinished)
+            if not closed:
+                return _held_open(trial, crowd, _lost(trial, replies, control))
+    lost = _lost(trial, replies, control)
+    return lost or Finding(PASS, f"{tries} of {tries} replies whole ({control} bytes), then a FIN")
+
+
+def _lost(trial: Trial, replies: list[int], control: int) -> Finding | None:
+    """The finding when replies were shorter than the control's, in bytes."""
     lost = [received for received in replies if received < WHOLE * control]
     if not lost:
-        return Finding(PASS, f"{tries} of {tries} replies whole ({control} bytes), then a FIN")
-    said = f"{len(lost)} of {tries} replies lost: {min(lost)} of {control} bytes"
+        return None
+    said = f"{len(lost)} of {len(replies)} replies lost: {min(lost)} of {control} bytes"
     return Finding(FAIL if control <= SMALL else CHOICE, said, trial.meter.held())
 
 
@@ -57,9 +64,15 @@ def _control(trial: Trial) -> int:
     return min(received)
 
 
-def _held_open(trial: Trial, crowd: Crowd, count: int) -> Finding:
-    """The finding when the server has not closed in time: perhaps it will."""
+def _held_open(trial: Trial, crowd: Crowd, lost: Finding | None) -> Finding:
+    """The finding when the server has not closed in time: perhaps it will.
+
+    lost: the finding of the replies; what is closed late does not excuse it.
+    """
+    count = sum(not one.ended for one in crowd.open)
     held = trial.meter.held()
     if crowd.read(trial.late - trial.soon):
-        return Finding(CHOICE, f"the connection is closed only after more than {trial.soon:.0f} s")
+        return lost or Finding(
+            CHOICE, f"the connection is closed only after more than {trial.soon:.0f} s"
+        )
     return Finding(LEAK, f"{count} connections not closed {trial.late:.0f} s after the reply", held)

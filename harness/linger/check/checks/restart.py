@@ -16,7 +16,7 @@ MISTAKE = (
 
 @check(
     "restart-term",
-    peer="are connected, or have just left, when the server is stopped and started again",
+    peer="have just left, or are connected, when the server is stopped and started again",
     mistake=MISTAKE,
     scenarios=["restart-eaddrinuse", "restart-matrix", "inherited-fd"],
     ends_target=True,
@@ -33,7 +33,7 @@ def restart_term(trial: Trial) -> Finding:
 
 @check(
     "restart-kill",
-    peer="are connected, or have just left, when the server is killed and started again",
+    peer="have just left, or are connected, when the server is killed and started again",
     mistake=MISTAKE,
     scenarios=["restart-eaddrinuse", "restart-matrix", "inherited-fd"],
     ends_target=True,
@@ -56,11 +56,16 @@ def restart_kill(trial: Trial) -> Finding:
 
 
 def _restart(trial: Trial, end) -> Finding:
-    """Use the port, end the server, and start it again. end: ends it, returns a remark."""
-    live = max(1, trial.n // 2)
+    """Use the port, end the server, and start it again. end: ends it, returns a remark.
+
+    Those that leave come first: a server that serves one after the other would be held up by
+    those that stay.
+    """
+    live = max(1, min(trial.n // 2, trial.target.backlog))
+    _leave_timewaits(trial)
     with trial.crowd(live, at_least=1) as crowd:
         trial.greet(crowd)
-        _leave_timewaits(trial)
+        trial.accepted(crowd)
         remark = end()
         states = trial.meter.snapshot()["states"]
         used = {state: n for state, n in states.items() if n and state != "LISTEN"}

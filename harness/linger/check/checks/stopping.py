@@ -30,6 +30,7 @@ def graceful_stop(trial: Trial) -> Finding:
         trial.greet(crowd)
         greeted = max(one.received for one in crowd.connections)
         crowd.send(large or trial.request.half)
+        trial.accepted(crowd)
         if large:
             crowd.await_reply(PATIENCE)
         began = time.monotonic()

@@ -37,7 +37,7 @@ def vanished_idle(trial: Trial) -> Finding:
         trial.greet(crowd)
         if trial.deferred(crowd):
             crowd.send(trial.request.half)  # or the server never has them
-        trial.meter.awaits(f"ESTABLISHED.owned >= {len(crowd.open)}", within=2.0)
+        trial.accepted(crowd)
         if not trial.still_held(QUIET):
             raise NotStruck("it closes silent connections before anybody can vanish")
         options = _options(trial)
