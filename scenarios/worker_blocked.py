@@ -25,7 +25,7 @@ EXPECT = {
 def test_worker_blocked(lab, variant):
     backend = lab.start("client", "servers/echo", "-l", lab.hosts["client"].address)
     backend.said("ready")
-    server = lab.server("worker_blocked", variant, "-t", "0.1", backend.host.address)
+    server = lab.server("worker_blocked", variant, "-t", "0.2", backend.host.address)
     clients = lab.peer("connect hello await send:work await fin", connections=N)
     clients.said("await")  # each was answered
     backend.freeze()
@@ -36,5 +36,5 @@ def test_worker_blocked(lab, variant):
     clients.wait()
     lab.peer("connect stay").said("stay")  # a newcomer
     lab.reached(server, ESTABLISHED=N + 1)
-    lab.settled(server, EXPECT[variant])
+    lab.settled(server, EXPECT[variant], within=4)  # N limits, one after the other
     lab.reached(backend, accept_queue=">= 1")  # ... and the backend was silent all the time

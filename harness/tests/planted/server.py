@@ -52,12 +52,14 @@ def reply_once(client: socket.socket) -> None:
             client.sendall(b"well\n")
 
 
-def refuse(client: socket.socket, end: Callable[[socket.socket], None], body: bytes = b"") -> None:
-    """Refuse a body before it was read; a GET gets the same answer."""
+def refuse(
+    client: socket.socket, end: Callable[[socket.socket], None], body: bytes = b"", sent: int = 0
+) -> None:
+    """Refuse a body before it was read; a GET gets the same answer, of whose body so much is sent."""
     with client:
         try:
             if client.recv(4096):
-                client.sendall(HEAD % len(body) + body)
+                client.sendall(HEAD % len(body) + body[:sent])
                 end(client)
         except OSError:
             pass
@@ -145,7 +147,7 @@ MODES: dict[str, Callable[[], Callable[[socket.socket], None]]] = {
     "refuse-close": lambda: threads(lambda client: refuse(client, lambda client: None)),
     "refuse-drain": lambda: threads(lambda client: refuse(client, drain)),
     "refuse-fin": lambda: threads(lambda client: refuse(client, fin)),
-    "refuse-reset": lambda: threads(lambda client: refuse(client, reset, LARGE)),
+    "refuse-reset": lambda: threads(lambda client: refuse(client, reset, LARGE, len(LARGE) // 2)),
 }
 
 
