@@ -37,6 +37,8 @@ def _act(options: argparse.Namespace) -> int:
         return 128 + signal.SIGPIPE
     except KeyboardInterrupt as interrupt:  # pytest has answered those that came while it ran
         number = signal.Signals(*interrupt.args or (signal.SIGINT,))
+        for late in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # once is enough
+            signal.signal(late, signal.SIG_IGN)
         complain(f"linger: interrupted by {number.name}")
         return 128 + number
     except OSError as error:
