@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import Any, Callable, Mapping, NamedTuple, Sequence
 
 from linger import census, wire
+from linger.errors import Broken, NotHeld
 from linger.expect import Expectations, Peer
 from linger.host import Host, build, remove
 from linger.process import Process
@@ -69,18 +70,26 @@ class Lab(Expectations):
         self._timeline: Process | None = None
         self.hosts = build(name, max(1024, 8 * connections), meanwhile=self._record)
         try:
-            if self._recorder:
-                self._recorder.await_ready()
+            self._await_recording()
         except BaseException:
             self.close()
             raise
 
     def _record(self, hosts: dict[str, Host]) -> None:
-        """Start to count and to record the hosts; the census's first line says that it counts."""
+        """Start to count and to record the hosts."""
         if wire.recording():
             self._recorder = wire.Recorder(hosts, self.evidence)
         words = census.command({name: host.path for name, host in hosts.items()}) + ["--stream"]
         self._timeline = Process(words, self.evidence / "timeline.jsonl")
+
+    def _await_recording(self) -> None:
+        """Wait until nothing that happens from now on is missed; errors: Broken, CannotRun."""
+        if self._recorder:
+            self._recorder.await_ready()
+        try:
+            self._timeline.speaks(within=60.0)  # its first line tells how it begins
+        except NotHeld as silent:
+            raise Broken(f"there is no timeline: {silent}") from None
 
     @property
     def paths(self) -> dict[str, Path]:

@@ -72,6 +72,7 @@ class Process:
         self.program = Path(command[0]).name
         self.log = log
         self._events: list[Event] = []
+        self._spoke = False
         self._news = threading.Condition()
         self._ended = False
         self.killed = False  # by kill()
@@ -111,9 +112,11 @@ class Process:
                 os.write(self._log_fd, line)
             except OSError as error:
                 self._unwritten = error
-            if event := parse_event(line.decode(errors="replace")):
+            event = parse_event(line.decode(errors="replace"))
+            if event or not self._spoke:
                 with self._news:
-                    self._events.append(event)
+                    self._spoke = True
+                    self._events += [event] if event else []
                     self._news.notify_all()
         os.close(self._log_fd)
         with self._news:
@@ -157,6 +160,18 @@ class Process:
             f"{self.program} reported {' '.join(f'{key}={value}' for key, value in sorted(wanted))} "
             f"{len(found)} of {times} times, then {why}{self.tail()}"
         )
+
+    def speaks(self, within: float) -> None:
+        """Wait until the program has put out a line, of any kind.
+
+        within: seconds. Errors: NotHeld when the deadline passes or the program ends before.
+        """
+        with self._news:
+            self._news.wait_for(lambda: self._spoke or self._ended, within)
+            if self._spoke:
+                return
+            why = "" if self._ended else f"still has nothing to say after {within:g} s"
+        raise NotHeld(f"{self.program} {why or self.ending(1.0)}")
 
     def wait(self, within: float = 60.0) -> Process:
         """Wait until the program has ended by itself with status 0; returns itself.

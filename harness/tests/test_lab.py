@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import subprocess
 from pathlib import Path
+from typing import Callable, Mapping
 
 import pytest
 
@@ -129,6 +130,21 @@ def test_the_socket_table_is_the_labs_own(lab: Lab) -> None:
     with netns.inside(lab.hosts["client"].path):
         entries = int(Path("/proc/sys/net/ipv4/tcp_ehash_entries").read_text())
     assert entries == 1024  # negative when it is the machine's table
+
+
+def test_the_timeline_has_begun_when_a_lab_is_built(
+    evidence: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def late(hosts: Mapping[str, Path], command: Callable = census.command) -> list[str | Path]:
+        return ["sh", "-c", 'sleep 0.5; exec "$@"', "sh", *command(hosts)]
+
+    monkeypatch.setattr(census, "command", late)
+    lab = Lab("late", evidence)
+    try:
+        first = (evidence / "timeline.jsonl").read_text().splitlines()[0]
+        assert json.loads(first)["states"] == {}
+    finally:
+        lab.close()
 
 
 def test_the_timeline_tells_every_change(lab: Lab) -> None:

@@ -45,6 +45,19 @@ def test_said_has_a_deadline(tmp_path: Path) -> None:
     program.stop()
 
 
+def test_speaks_waits_for_output_of_any_kind(tmp_path: Path) -> None:
+    program = shell("echo prose; exec sleep 60", tmp_path)
+    program.speaks(within=10.0)
+    assert program.log.read_text() == "prose\n"
+    program.stop()
+    with pytest.raises(NotHeld, match="sh ended with status 3"):
+        shell("exit 3", tmp_path).speaks(within=10.0)
+    mute = shell("exec sleep 60", tmp_path)
+    with pytest.raises(NotHeld, match="nothing to say after 0.05 s"):
+        mute.speaks(within=0.05)
+    mute.stop()
+
+
 def test_wait_wants_status_zero(tmp_path: Path) -> None:
     assert shell("exit 0", tmp_path).wait().status == 0
     with pytest.raises(NotHeld, match="ended with status 1"):
