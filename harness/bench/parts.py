@@ -27,6 +27,7 @@ from typing import Callable, Dict, List
 import pytest
 
 from linger import census
+from linger.environment import outside
 from linger.lab import Lab
 from linger.story import ROOT
 
@@ -45,9 +46,8 @@ def timed(times: Times, name: str, action: Callable[[], object]) -> object:
 
 def command(*words: object) -> Callable[[], object]:
     """To run a command to its end; it must succeed."""
-    environment = {k: v for k, v in os.environ.items() if k not in ("LINGER_SANDBOX", "LINGER_RUN")}
     return lambda: subprocess.run(
-        [str(word) for word in words], check=True, stdout=subprocess.DEVNULL, env=environment
+        [str(word) for word in words], check=True, stdout=subprocess.DEVNULL, env=outside()
     )
 
 

@@ -10,7 +10,7 @@ import sys
 import textwrap
 import time
 from pathlib import Path
-from typing import Any, Sequence
+from typing import Any, Sequence, TextIO
 
 import pytest
 
@@ -26,6 +26,11 @@ STYLE = {
     "BROKEN": "red",
     "CANNOT RUN": "yellow",
 }
+
+
+def is_terminal(out: TextIO | None = None) -> bool:
+    """Whether out (standard output) is a terminal on which lines can be drawn again."""
+    return (out or sys.stdout).isatty() and os.environ.get("TERM", "dumb") != "dumb"
 
 
 def say(line: str = "") -> None:

@@ -17,6 +17,7 @@ from linger.errors import CannotRun, Usage
 from linger.story import ROOT
 
 SCHEMA = 1  # of result.json and environment.json
+COMMIT = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12"]  # asks for ours
 
 
 def create_run(results: Path) -> Path:
@@ -110,7 +111,7 @@ class Environment:
     COMMANDS = {
         "iproute2": ["ip", "-V"],
         "util-linux": ["unshare", "--version"],
-        "commit": ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12"],
+        "commit": COMMIT,
     }
 
     def __init__(self) -> None:

@@ -15,7 +15,6 @@ each round, so it can be interrupted and goes on where it was, as long as the co
 
 from __future__ import annotations
 
-import ast
 import ctypes
 import json
 import math
@@ -34,7 +33,7 @@ from linger import story
 from linger.census import program
 from linger.console import print_table, say
 from linger.errors import HELD, NOT_HELD, CannotRun
-from linger.results import SCHEMA, write_json
+from linger.results import COMMIT, SCHEMA, write_json
 
 CONDITIONS = {"alone": 0, "busy": 2 * (os.cpu_count() or 1), "sliced": 2}  # computing processes
 SLICE = 100_000  # ns, the shortest there is
@@ -77,7 +76,7 @@ class Soak:
         here = self.folder / f"round-{number:04}"
         shutil.rmtree(here, ignore_errors=True)  # of a round that was interrupted
         rare = number % RARELY == 1
-        chosen = [name for name in names if rare or seconds_of(name) < SLOW]
+        chosen = [name for name in names if rare or story.seconds(name) < SLOW]
         outcomes = _run(chosen, condition, here)
         for outcome in outcomes:
             label = f"{outcome.scenario}/{outcome.variant}"
@@ -146,17 +145,8 @@ def wilson(passed: int, runs: int, z: float = 1.96) -> float:
     return max(0.0, (centre - spread) / (1 + z * z / runs))
 
 
-def seconds_of(name: str) -> float:
-    """What the story says it takes: @scenario(seconds=62)."""
-    for node in ast.walk(ast.parse(story.path_of(name).read_text())):
-        if isinstance(node, ast.keyword) and node.arg == "seconds":
-            return float(ast.literal_eval(node.value))
-    return 1.0
-
-
 def _commit() -> str:
-    git = ["git", "-C", str(story.ROOT), "describe", "--always", "--dirty", "--abbrev=12"]
-    return subprocess.run(git, capture_output=True, text=True).stdout.strip() or "unknown"
+    return subprocess.run(COMMIT, capture_output=True, text=True).stdout.strip() or "unknown"
 
 
 def _run(names: Sequence[str], condition: str, here: Path) -> list[Outcome]:

@@ -11,7 +11,7 @@ import difflib
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Iterable, Sequence
+from typing import Any, Callable, Iterable, Sequence
 
 from linger import toml
 from linger.errors import Broken, Usage
@@ -19,10 +19,11 @@ from linger.errors import Broken, Usage
 ROOT = Path(__file__).resolve().parents[2]
 SCENARIOS = Path(os.environ.get("LINGER_SCENARIOS") or ROOT / "scenarios")
 PAIR = ("buggy", "fixed")
+SECONDS = 1.0  # that a scenario takes when it does not say so
 
 
 def scenario(
-    claims: Sequence[str] = (), variants: Sequence[str] = PAIR, seconds: float = 1
+    claims: Sequence[str] = (), variants: Sequence[str] = PAIR, seconds: float = SECONDS
 ) -> Callable:
     """Make a test function a scenario: it runs once in every variant, each in a lab of its own.
 
@@ -82,13 +83,22 @@ def title(name: str) -> str:
 
 
 def claims(name: str) -> tuple[str, ...]:
-    """The ids of the claims that a scenario decides, read without running its file."""
+    """The ids of the claims that a scenario decides."""
+    return tuple(_marked(name, "claims", ()))
+
+
+def seconds(name: str) -> float:
+    """How long a scenario says it takes."""
+    return float(_marked(name, "seconds", SECONDS))
+
+
+def _marked(name: str, key: str, default: object) -> Any:
+    """What a story's @scenario() is told by a keyword, read without running its file."""
     for node in ast.walk(ast.parse(path_of(name).read_text())):
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "scenario":
-            return next(
-                (tuple(ast.literal_eval(k.value)) for k in node.keywords if k.arg == "claims"), ()
-            )
-    return ()
+            told = {keyword.arg: keyword.value for keyword in node.keywords}
+            return ast.literal_eval(told[key]) if key in told else default
+    return default
 
 
 @dataclass(frozen=True)

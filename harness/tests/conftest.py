@@ -11,6 +11,7 @@ from typing import Callable, Iterator
 import pytest
 
 from linger.census import program
+from linger.environment import outside
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -25,13 +26,6 @@ def run() -> Run:
         return subprocess.run(words, capture_output=True, text=True, **options)  # type: ignore
 
     return run
-
-
-def outside(**more: str) -> dict[str, str]:
-    """The environment of a caller outside of any sandbox."""
-    inner = ("LINGER_SANDBOX", "LINGER_RUN", "LINGER_CONNECTIONS", "PYTEST_CURRENT_TEST")
-    kept = {name: value for name, value in os.environ.items() if name not in inner}
-    return {**kept, **more}
 
 
 @contextlib.contextmanager

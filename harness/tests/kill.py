@@ -18,10 +18,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from conftest import outside
 from leftovers import HostState
 from linger import story
 from linger.census import program
+from linger.environment import outside
 
 SIGNALS = ("SIGKILL", "SIGINT", "SIGTERM", "SIGHUP")
 DISKS = ("full", "read-only")

@@ -14,9 +14,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from conftest import Run, outside
+from conftest import Run
 from linger.census import program
 from linger.check import battery, checks, verdict
+from linger.environment import outside
 from linger.errors import Usage
 from linger.process import tail_of
 from test_formats import documents, validator

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Run, outside
+from conftest import Run
 from linger import story
 from linger.census import program
+from linger.environment import outside
 
 
 def run_closewait(run: Run, results: Path, *options: str) -> subprocess.CompletedProcess[str]:

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Run, outside
+from conftest import Run
 from linger import story
 from linger.census import program
+from linger.environment import outside
 from linger.errors import Broken
 from linger.labs import diagnose, grade, remarks, score, texts
 from linger.labs.evidence import Evidence

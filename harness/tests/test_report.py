@@ -16,9 +16,10 @@ from urllib.parse import unquote
 
 import pytest
 
-from conftest import Run, outside
+from conftest import Run
 from linger import results, story
 from linger.census import program
+from linger.environment import outside
 from linger.errors import Broken
 from linger.report import collect, ladder, pages, palette, plot, timeline, words
 from test_cli import PLANTED, failing

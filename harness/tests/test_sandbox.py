@@ -14,8 +14,9 @@ from typing import Iterator
 
 import pytest
 
-from conftest import Run, outlived, outside, pidfds, started
+from conftest import Run, outlived, pidfds, started
 from linger.census import program
+from linger.environment import outside
 from linger.process import descendants
 
 ORDINARY = ["setpriv", "--reuid=12345", "--regid=12345", "--clear-groups"]

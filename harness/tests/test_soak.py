@@ -25,7 +25,7 @@ def test_the_wilson_bound(passed: int, runs: int, bound: float) -> None:
 
 
 def test_what_takes_long_says_so() -> None:
-    slow = [name for name in story.names() if soak.seconds_of(name) >= soak.SLOW]
+    slow = [name for name in story.names() if story.seconds(name) >= soak.SLOW]
     assert slow == ["timewait-lifetime"]
 
 

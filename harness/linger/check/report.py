@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import textwrap
 import time
 import xml.etree.ElementTree as ElementTree
@@ -46,7 +45,7 @@ class Console:
         """out: where to; quiet: KTAP only, instead of lines and a table for people."""
         self._out, self._quiet, self._count = out, quiet, len(chosen)
         self._began = time.monotonic()
-        self._colour = not quiet and out.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+        self._colour = not quiet and console.is_terminal(out)
         self._say(f"check: {words_of(wish.plan.command)}, port {wish.plan.port}")
 
     def _say(self, line: str) -> None:

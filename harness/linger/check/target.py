@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from linger import census
+from linger.environment import of_caller
 from linger.errors import TargetDied
 from linger.expect import Peer
 from linger.lab import Lab
@@ -31,10 +32,6 @@ SERVICE = (
     "chown,dac_override,fowner,fsetid,kill,setgid,setuid,setpcap,net_bind_service,"
     "sys_chroot,mknod,audit_write,setfcap"
 )
-OURS = (
-    "LINGER_SANDBOX", "LINGER_BUILD", "LINGER_RUN", "LINGER_AT_ONCE", "LINGER_CALLER_PYTHONPATH",
-    "PYTHONUTF8",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -49,11 +46,7 @@ class Plan:
 
 def _as_caller(descriptors: int) -> list[str | Path]:
     """The words before a command that give it the caller's environment, rights and limits."""
-    words: list[str | Path] = ["env"]
-    for name in OURS:
-        words += ["-u", name]
-    path = os.environ.get("LINGER_CALLER_PYTHONPATH")
-    words += [f"PYTHONPATH={path}"] if path else ["-u", "PYTHONPATH"]
+    words: list[str | Path] = [*of_caller()]
     if descriptors:
         words += ["prlimit", f"--nofile={descriptors}:{descriptors}"]
     kept = "".join(f",+{name}" for name in SERVICE.split(",")) if os.getuid() == 0 else ""

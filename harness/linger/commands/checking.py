@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import os
 import signal
 from pathlib import Path
 
 from linger.check import LATE
-from linger.commands.options import Add, add_results
+from linger.commands.options import AT_ONCE, Add, add_results
 
 CLIENTS = 20
-AT_ONCE = 4 * (os.cpu_count() or 1)  # trials at the same time: they wait more than they compute
 
 
 def add_to(add: Add) -> None:

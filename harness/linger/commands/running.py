@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Iterator, Sequence
 
 from linger import story
-from linger.commands.options import TAP, Add, add_results, count
+from linger.commands.options import AT_ONCE, CORES, TAP, Add, add_results, count
 from linger.errors import CannotRun, LingerError, Usage, complain
 
-CORES = os.cpu_count() or 1
-# Tests at the same time: most wait more than they compute. Runs within tests have their own number.
-AT_ONCE = int(os.environ.get("LINGER_AT_ONCE") or 4 * CORES)
+# Tests at the same time. Runs within tests have their own number.
+TESTS = int(os.environ.get("LINGER_AT_ONCE") or AT_ONCE)
 VALUED = ("-k", "-m", "-n", "-o", "-p", "-r", "-W")  # options of pytest that take a word
 PLAIN = dict(n=None, v=False, repeat=1, keep=False, prove=False, tap=False, yours=())  # a run
 SPARE_DESCRIPTORS = 64  # of a program, besides its connections
@@ -52,7 +51,7 @@ def add_to(add: Add) -> None:
 
 def run_scenarios(options: argparse.Namespace) -> int:
     from linger import session
-    from linger.console import Console
+    from linger.console import Console, is_terminal
     from linger.parallel import ForkingLoop
 
     names = story.choose(options.names)
@@ -69,11 +68,10 @@ def run_scenarios(options: argparse.Namespace) -> int:
         arguments += ["--prove", f"--withhold={','.join(names)}"]
         arguments += [str(story.ROOT / "harness/tests/test_withheld.py")]
     with _tap(options, run) as tap:
-        terminal = sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
-        live = terminal and not options.keep and not options.v
+        live = is_terminal() and not options.keep and not options.v
         cure = len(names) == 1 and not options.prove
         console = Console(run, names, options.v, live, cure)
-        loop = ForkingLoop(AT_ONCE, console.on_step)
+        loop = ForkingLoop(TESTS, console.on_step)
         try:
             code = session.run_pytest(run, arguments, [console, loop, *tap])
             return _report_on(run, code) if len(names) > 1 else code
@@ -99,7 +97,7 @@ def run_tests(options: argparse.Namespace) -> int:
         more += [str(story.SCENARIOS), str(story.ROOT / "harness" / "tests")]
     with tempfile.TemporaryDirectory(prefix="linger-") as scratch, _tap(options, run) as tap:
         os.environ["LINGER_AT_ONCE"] = str(CORES)
-        parallel = ["-p", "xdist.plugin", "-n", str(4 * CORES), f"--basetemp={scratch}/pytest"]
+        parallel = ["-p", "xdist.plugin", "-n", str(AT_ONCE), f"--basetemp={scratch}/pytest"]
         code = session.run_pytest(run, [*parallel, *more], tap)
         if len(collect.scenarios(run)) > 1:
             code = _report_on(run, code)

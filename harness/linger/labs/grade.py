@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import subprocess
 from pathlib import Path
 from typing import Any, Sequence
 
 from linger.census import program
+from linger.environment import outside
 from linger.errors import Broken, CannotRun, os_sentence
 from linger.labs import build, trial
 from linger.labs.diagnose import diagnose
@@ -65,12 +65,10 @@ def run_story(name: str, programs: Sequence[Path], results: Path, sanitized: boo
     """
     words = [str(program("linger")), "run", name, "--results", str(results)]
     words += [word for path in programs for word in ("--yours", str(path))]
-    kept = {key: value for key, value in os.environ.items()
-            if key not in ("LINGER_SANDBOX", "LINGER_RUN", "PYTEST_CURRENT_TEST")}  # fmt: skip
-    kept.update({"LINGER_SANITIZED": "1"} if sanitized else {})
+    environment = outside(**{"LINGER_SANITIZED": "1"} if sanitized else {})
     limit = LIMIT * len(programs)
     try:
-        done = subprocess.run(words, env=kept, capture_output=True, text=True, errors="replace",
+        done = subprocess.run(words, env=environment, capture_output=True, text=True, errors="replace",
                               stdin=subprocess.DEVNULL, timeout=limit if programs else None)  # fmt: skip
     except subprocess.TimeoutExpired:
         return Run(None, -9, f"the run took more than {limit} s")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import textwrap
 from typing import Any, Sequence
 
@@ -20,8 +19,7 @@ COLOURS = {"green": "32", "red": "31", "bold": "1"}
 
 def coloured() -> bool:
     """Whether standard output is a terminal that wants colours."""
-    terminal = sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
-    return terminal and not os.environ.get("NO_COLOR")
+    return console.is_terminal() and not os.environ.get("NO_COLOR")
 
 
 def paint(words: str, colour: str) -> str:

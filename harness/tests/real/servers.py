@@ -21,9 +21,10 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Run, outside
+from conftest import Run
 from linger.census import program
 from linger.check import verdict
+from linger.environment import outside
 
 RUNS = int(os.environ.get("RUNS", "3"))
 CHECK = os.environ.get("CHECK", "").split()  # more options of linger check
