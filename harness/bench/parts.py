@@ -8,7 +8,7 @@ things disturbs each of them alike: compare the shares. Medians, in milliseconds
 
     whole, parts    `build/linger run closewait-leak` as a user calls it, and what it is made of
     cold            the same when none of its files is in memory (posix_fadvise(2), DONTNEED)
-    suite           --suite: `build/linger test`, against the longest of its tests
+    suite           --suite: `build/linger test`, against the longest of its tests, and its report
 """
 
 from __future__ import annotations
@@ -117,17 +117,19 @@ def suite(build: Path) -> None:
         times: Times = {}
         timed(times, "suite", command(build / "linger", "test", "--results", scratch))
         cases = ElementTree.parse(Path(scratch, "latest", "junit.xml")).iter("testcase")
+        timed(times, "report", command(build / "linger", "report", Path(scratch, "latest")))
         longest, name = max((float(case.attrib["time"]), case.attrib["name"]) for case in cases)
-    wall = times["suite"][0]
+    wall, report = times["suite"][0], times["report"][0]
     print(
         f"\nsuite        {wall:8.1f} s, {wall / longest:.2f} x its longest ({name}, {longest:.1f} s)"
+        f"\nreport       {report:8.1f} s, all pages once more"
     )
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=11, help="how often each is measured")
-    parser.add_argument("--suite", action="store_true", help="also run all tests (a minute)")
+    parser.add_argument("--suite", action="store_true", help="also run all tests (minutes)")
     options = parser.parse_args()
     build = census.program("").resolve()
     python = build / "python"
