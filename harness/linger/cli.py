@@ -9,6 +9,7 @@ import argparse
 import os
 import signal
 import sys
+import traceback
 from typing import Callable, Sequence
 
 from linger.commands import checking, reading, running, workshop
@@ -43,6 +44,9 @@ def _act(options: argparse.Namespace) -> int:
         return 128 + number
     except OSError as error:
         complain(f"linger: {os_sentence(error)}")
+        return BROKEN
+    except Exception as defect:  # Python would end with 1, the code of a failed expectation
+        complain(f"{traceback.format_exc()}linger: this is a defect of linger: {defect!r}")
         return BROKEN
 
 

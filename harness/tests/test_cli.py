@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from conftest import Run
-from linger import story
+from linger import cli, story
 from linger.census import program
 from linger.environment import outside
+from linger.errors import BROKEN
 
 
 def run_closewait(run: Run, results: Path, *options: str) -> subprocess.CompletedProcess[str]:
@@ -149,6 +150,15 @@ def test_each_ending_has_its_exit_code(run: Run, tmp_path: Path, ending: str) ->
     done = run("linger", "run", "planted", env=env)
     assert done.returncode == code, done.stdout + done.stderr
     assert sentence in done.stderr
+
+
+def test_a_defect_of_linger_is_no_verdict(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(story, "names", lambda: 1 / 0)
+    assert cli.main(["list"]) == BROKEN
+    said = capsys.readouterr().err
+    assert said.startswith("Traceback") and "linger: this is a defect of linger: ZeroDiv" in said
 
 
 def test_a_scenario_file_that_cannot_be_read(run: Run, tmp_path: Path) -> None:
