@@ -27,6 +27,9 @@ UNIT_TESTS := $(foreach component,census segment wire,$(call unit_tests,$(compon
 PROGRAMS := $(addprefix $(BUILD)/,sandbox sandbox-init confine subreaper compile census segment wire linger)
 RUN := $(if $(N),-n $(N)) $(if $(VERBOSE),-v) $(if $(KEEP),--keep) $(if $(REPEAT),--repeat $(REPEAT))
 
+# Shows what a measurement says, and keeps it in results/figures.
+keep := harness/bench/keep
+
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all deps scenarios prove soak kill-test test check test-real check-server report pairs lab lab-score bench-census bench-wire clean help
@@ -69,8 +72,8 @@ soak: all ## run every scenario again and again, also on a busy machine (RUNS=20
 	@$(BUILD)/linger soak --runs $(or $(RUNS),200) $(if $(FRESH),--fresh)
 
 kill-test: all ## end runs at random instants and in every way; nothing may be left (RUNS=200 SEED=)
-	@LINGER_BUILD=$(abspath $(BUILD)) PYTHONPATH=harness:harness/tests $(BUILD)/sandbox \
-		$(BUILD)/python harness/tests/kill.py $(or $(RUNS),200) $(SEED)
+	@LINGER_BUILD=$(abspath $(BUILD)) PYTHONPATH=harness:harness/tests $(keep) kill-test \
+		$(BUILD)/sandbox $(BUILD)/python harness/tests/kill.py $(or $(RUNS),200) $(SEED)
 
 test-real: all ## check real servers of Debian, three times each (RUNS=1 CHECK=--quick; takes minutes)
 	@harness/tests/real/fetch $(abspath $(BUILD))/real
@@ -83,10 +86,10 @@ pairs: $(BUILD)/linger ## check that every pair differs only in its lesson
 	@$(BUILD)/linger pairs
 
 bench-census: all ## time the census against ss, netstat and /proc/net/tcp
-	@$(BUILD)/sandbox $(BUILD)/python harness/census/bench.py --census $(BUILD)/census
+	@$(keep) bench-census $(BUILD)/sandbox $(BUILD)/python harness/census/bench.py --census $(BUILD)/census
 
 bench-wire: all ## time what recording costs a scenario, and packets becoming ladders
-	@$(BUILD)/python harness/wire/bench.py --build $(BUILD)
+	@$(keep) bench-wire $(BUILD)/python harness/wire/bench.py --build $(BUILD)
 
 clean: ## remove what was built
 	$(Q)rm -rf build

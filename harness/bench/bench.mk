@@ -3,11 +3,11 @@ in_sandbox = $(BUILD)/sandbox env LINGER_BUILD=$(abspath $(BUILD)) PYTHONPATH=ha
 
 .PHONY: bench bench-scale bench-sampling
 bench: all bench-census bench-wire ## time a run by parts, warm and cold, and the suite against its longest test
-	@$(in_sandbox) harness/bench/parts.py --suite
+	@$(keep) bench $(in_sandbox) harness/bench/parts.py --suite
 
 bench-scale: all ## CLOSE_WAIT and TIME_WAIT up to a million: time, memory, curves (SIZES=1000,10000)
 	@$(in_sandbox) harness/bench/scale.py --results $(or $(RESULTS),results) \
 		$(if $(SIZES),--sizes $(SIZES))
 
 bench-sampling: all ## what samplers of 5 ms and 1 ms miss (TRACEFS=1, as root: the kernel's account too)
-	@$(in_sandbox) harness/bench/sampling.py $(if $(TRACEFS),--tracefs)
+	@$(keep) bench-sampling $(in_sandbox) harness/bench/sampling.py $(if $(TRACEFS),--tracefs)

@@ -11,7 +11,7 @@ fuzz: $(FUZZED) ## look for what breaks a parser (TARGET=expression or all of th
 fuzz-figures: $(FUZZED) ## executions and coverage of the fuzz targets (SECONDS=10)
 	@$(MAKE) --no-print-directory BUILD=build/coverage fuzz-targets \
 		FUZZ_CC='clang -fprofile-instr-generate -fcoverage-mapping'
-	@harness/fuzz/figures $(BUILD)/fuzz build/coverage/fuzz $(or $(SECONDS),10)
+	@$(keep) fuzz-figures harness/fuzz/figures $(BUILD)/fuzz build/coverage/fuzz $(or $(SECONDS),10)
 
 fuzz-targets: $(FUZZED)
 

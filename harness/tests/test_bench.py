@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -16,6 +18,18 @@ sys.path.insert(0, str(ROOT / "harness" / "bench"))
 import chart  # noqa: E402
 import sampling  # noqa: E402
 import scale  # noqa: E402
+
+
+@pytest.mark.parametrize("status, kept", [(0, True), (3, False)])
+def test_only_a_whole_measurement_is_kept(tmp_path: Path, status: int, kept: bool) -> None:
+    words = [ROOT / "harness/bench/keep", "height", "sh", "-c", f"echo 8848 m; exit {status}"]
+    environment = {**os.environ, "RESULTS": str(tmp_path)}
+    done = subprocess.run(words, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (status, "8848 m\n")
+    found = [file.read_text() for file in (tmp_path / "figures").iterdir()]
+    assert [os.uname().release in text and text.endswith("\n\n8848 m\n") for text in found] == (
+        [True] if kept else []
+    )
 
 
 @pytest.mark.parametrize("state", scale.KINDS)

@@ -1,3 +1,3 @@
 .PHONY: valgrind
 valgrind: all ## run the fixed programs under valgrind: no error, lost byte or leaked descriptor
-	@$(BUILD)/sandbox $(BUILD)/python harness/valgrind/run.py $(BUILD)
+	@$(keep) valgrind $(BUILD)/sandbox $(BUILD)/python harness/valgrind/run.py $(BUILD)
