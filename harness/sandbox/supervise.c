@@ -10,6 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define BY_SIGNAL 128 /* plus its number: the exit status by which a shell tells it */
+
 static sigset_t watched; /* blocked in outer and init, taken with sigwaitinfo() */
 static sigset_t original;
 
@@ -22,6 +24,8 @@ void watch_signals(void)
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
 		sigaddset(&watched, signals[i]);
 	sigprocmask(SIG_BLOCK, &watched, &original);
+	/* Of whoever ignores it the kernel reaps the children, and tells nothing (wait(2)). */
+	signal(SIGCHLD, SIG_DFL);
 }
 
 /* Whether the command does not know of a signal yet. */
@@ -89,6 +93,8 @@ static _Noreturn void end_like(int status)
 		signal(WTERMSIG(status), SIG_DFL);
 		sigprocmask(SIG_SETMASK, &original, NULL);
 		raise(WTERMSIG(status));
+		/* Process 1 of a container outlives even that (pid_namespaces(7)). */
+		_exit(BY_SIGNAL + WTERMSIG(status));
 	}
 	/* Not exit(): what runs there may want a thread, and a dead pid namespace takes none. */
 	_exit(WEXITSTATUS(status));

@@ -33,7 +33,8 @@ _Noreturn void run_init(char **argv, int status_fd);
 
 /*
  * The rest of outer's life: wait for init, read the wait status from the other end of that pipe,
- * and end as the command did, with its exit status or by the same signal.
+ * and end as the command did, with its exit status or by the same signal. Where no signal ends it,
+ * as process 1 of a container: with 128 and the signal's number.
  */
 _Noreturn void end_like_command(pid_t init, int status_fd);
 

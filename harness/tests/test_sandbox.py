@@ -53,6 +53,14 @@ def test_death_by_signal_passes_through(prefix: list[str], folder: Path) -> None
     assert done.returncode == -signal.SIGUSR1
 
 
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM])
+def test_death_by_signal_is_told_where_none_can_follow(number: signal.Signals) -> None:
+    """As process 1, what a container starts, the outer end can raise no signal that ends it."""
+    command = ["unshare", "--pid", "--fork", "--mount-proc", str(program("sandbox"))]
+    command += ["sh", "-c", f"kill -{number.name[3:]} $$"]
+    assert subprocess.run(command, env=outside()).returncode == 128 + number
+
+
 @as_users
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_signal_reaches_the_command(
