@@ -60,6 +60,16 @@ static unsigned long number(const char *word)
 	return value;
 }
 
+/* A user's number. The highest means "as it is" to setresuid(2). */
+static uid_t user(const char *word)
+{
+	unsigned long value = number(word);
+
+	if (value >= (uid_t)-1)
+		errx(2, "'%s' is no user's number", word);
+	return value;
+}
+
 /* The limits asked for, by the order of the table. */
 struct wish {
 	bool given;
@@ -118,9 +128,9 @@ static struct cage parse(int argc, char **argv, struct wish *wishes)
 			cage.read_only[cage.folders++] = optarg;
 			break;
 		case 'u':
+			cage.uid = cage.gid = user(optarg);
 			if (geteuid() != 0)
 				errx(2, "--user is for root");
-			cage.uid = cage.gid = number(optarg);
 			break;
 		case 'l':
 			note_limit(wishes, optarg);

@@ -33,6 +33,7 @@ static void watch_signals(sigset_t *watched, sigset_t *original)
 	sigaddset(watched, SIGTERM);
 	sigaddset(watched, SIGCHLD);
 	sigprocmask(SIG_BLOCK, watched, original);
+	signal(SIGCHLD, SIG_DFL); /* ignored, it would never come (wait(2)) */
 }
 
 static void run(const char *output, char **argv, const sigset_t *original)
