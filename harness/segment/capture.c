@@ -14,6 +14,7 @@
 #include "segment/privilege.h"
 
 #define BUFFER (4 << 20) /* bytes; the kernel grants net.core.rmem_max at most */
+#define LONGEST 3600	 /* s of one poll(2) */
 
 int segment_capture_open(const struct segment_filter *filter)
 {
@@ -51,7 +52,7 @@ static void nothing_dropped(int fd)
 		     seen.tp_drops);
 }
 
-static double now(void)
+double segment_now(void)
 {
 	struct timespec t;
 
@@ -59,28 +60,27 @@ static double now(void)
 	return t.tv_sec + t.tv_nsec / 1e9;
 }
 
-int segment_capture(int fd, const struct segment_filter *filter, double seconds,
+int segment_capture(int fd, const struct segment_filter *filter, double deadline,
 		    uint8_t packet[SEGMENT_MOST], struct segment *segment)
 {
 	struct pollfd readable = {.fd = fd, .events = POLLIN};
-	const double deadline = now() + seconds;
 
 	for (;;) {
-		double left = deadline - now();
+		double left = deadline ? deadline - segment_now() : LONGEST;
 		ssize_t n = recv(fd, packet, SEGMENT_MOST, MSG_TRUNC);
 
-		if (n >= 0) {
-			if (n <= SEGMENT_MOST && segment_parse(packet, (size_t)n, segment) == 0 &&
-			    segment_matches(packet, segment, filter))
-				return 0;
-			continue;
-		}
-		if (errno != EAGAIN && errno != EINTR && errno != ENETDOWN)
+		if (n >= 0 && n <= SEGMENT_MOST && segment_parse(packet, (size_t)n, segment) == 0 &&
+		    segment_matches(packet, segment, filter))
+			return 0;
+		if (n < 0 && errno != EAGAIN && errno != EINTR && errno != ENETDOWN)
 			err(1, "recv from the wire");
+		if (n >= 0 && left > 0)
+			continue;
 		nothing_dropped(fd);
-		if (seconds && left <= 0)
+		if (left <= 0) /* whatever still comes: others' traffic need not end */
 			return -1;
-		if (poll(&readable, 1, seconds ? (int)(left * 1000) + 1 : -1) < 0 && errno != EINTR)
+		left = left < LONGEST ? left : LONGEST;
+		if (poll(&readable, 1, (int)(left * 1000) + 1) < 0 && errno != EINTR)
 			err(1, "poll");
 	}
 }

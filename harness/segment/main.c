@@ -92,6 +92,7 @@ static int capture(const char *path, char **words)
 	uint8_t head[SEGMENT_PCAP_HEAD];
 	struct segment_filter filter = {0};
 	struct segment *kept = calloc(o.connections, sizeof(*kept));
+	double deadline = o.seconds ? segment_now() + o.seconds : 0;
 	FILE *file;
 	int fd;
 
@@ -108,7 +109,7 @@ static int capture(const char *path, char **words)
 	fd = segment_capture_open(&filter);
 	say("ready file=%s pid=%d", path, getpid());
 	for (unsigned count = 0; count < o.connections;) {
-		if (segment_capture(fd, &filter, o.seconds, packet, &kept[count]) < 0)
+		if (segment_capture(fd, &filter, deadline, packet, &kept[count]) < 0)
 			errx(1, "%u of %u segments in %g s", count, o.connections, o.seconds);
 		if (is_among(&kept[count], kept, count))
 			continue;
@@ -117,7 +118,8 @@ static int capture(const char *path, char **words)
 		tell("captured", &kept[count++]);
 	}
 	close(fd);
-	fclose(file);
+	if (fclose(file) != 0) /* of no connection the head is all there is to write */
+		err(1, "%s", path);
 	free(kept);
 	return EXIT_SUCCESS;
 }

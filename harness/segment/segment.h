@@ -169,12 +169,16 @@ int segment_pcap_next(const uint8_t *file, size_t size, size_t *at, const uint8_
 /* A packet socket that sees what enters and leaves this network namespace from now on. */
 int segment_capture_open(const struct segment_filter *filter);
 
+/* The time by which deadlines are told: seconds of CLOCK_MONOTONIC. */
+double segment_now(void);
+
 /*
  * Wait for the next segment that matches. Ends with err() if the kernel had to drop some, as one of
  * them may have been it.
- * seconds: for how long, 0 for ever. Returns 0, or -1 when the time is over.
+ * deadline: until when, as segment_now() tells the time; 0: for ever.
+ * Returns 0, or -1 when the time is over.
  */
-int segment_capture(int fd, const struct segment_filter *filter, double seconds,
+int segment_capture(int fd, const struct segment_filter *filter, double deadline,
 		    uint8_t packet[SEGMENT_MOST], struct segment *segment);
 
 /* Send a packet as it is, headers included (raw(7), IP_HDRINCL). */
