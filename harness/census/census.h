@@ -394,7 +394,10 @@ bool census_value_hidden(const struct census_var *var, const struct census_snaps
 
 /* ---- small helpers -------------------------------------------------------------------------- */
 
-/* Nanoseconds of @text: "300ms", "2s", "1.5s", "5us", "1min"; -1 when it is none (duration.c). */
+/*
+ * Nanoseconds of @text: "300ms", "2s", "1.5s", "5us", "1min"; -1 when it is none, or more than half
+ * of the range (duration.c).
+ */
 int64_t census_duration(const char *text);
 
 /* Write @length bytes of @text as a JSON string, quotes included; never invalid UTF-8 (json.c). */

@@ -40,7 +40,9 @@ int64_t census_duration(const char *text)
 			continue;
 		if (__builtin_mul_overflow(number, units[i].ns, &ns))
 			return -1;
-		return ns / scale;
+		ns /= scale;
+		/* Half of the range is left for the time that it is added to. */
+		return ns <= INT64_MAX / 2 ? ns : -1;
 	}
 	return -1;
 }

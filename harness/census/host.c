@@ -196,10 +196,13 @@ int census_add_host(struct census *census, const char *name, const char *netns,
 
 int census_add_process(struct census *census, pid_t pid, struct census_error *error)
 {
-	struct census_process *processes =
-	    reallocarray(census->processes, census->process_count + 1, sizeof(*processes));
+	struct census_process *processes;
 	int pidfd;
 
+	for (size_t i = 0; i < census->process_count; i++)
+		if (census->processes[i].pid == pid)
+			return 0; /* it would be visited twice, and all it holds counted twice */
+	processes = reallocarray(census->processes, census->process_count + 1, sizeof(*processes));
 	if (!processes)
 		return census_no_memory(error);
 	census->processes = processes;

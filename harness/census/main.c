@@ -3,12 +3,8 @@
 #include "census/program.h"
 #include "common/descriptors.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 static int open_session(const struct options *options, struct census *census,
 			struct census_error *error)
@@ -66,16 +62,12 @@ int main(int argc, char **argv)
 	}
 	if (options.help) {
 		options_help(stdout);
-		return CENSUS_OK;
+		return output_is_whole() ? CENSUS_OK : CENSUS_BROKEN;
 	}
 	census = census_new();
 	code = run(&options, census, &error);
 	census_free(census);
 	if (error.text[0] && code != CENSUS_OK && code != CENSUS_NOT_HELD)
 		fprintf(stderr, "census: %s\n", error.text);
-	if ((fflush(stdout) || ferror(stdout)) && errno != EPIPE) {
-		fprintf(stderr, "census: cannot write to stdout: %s\n", strerror(errno));
-		return CENSUS_BROKEN;
-	}
-	return code;
+	return output_is_whole() ? code : CENSUS_BROKEN;
 }

@@ -1,6 +1,9 @@
 #include "common/descriptors.h"
 
+#include <err.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <unistd.h>
 
 void open_standard_descriptors(void)
@@ -11,4 +14,12 @@ void open_standard_descriptors(void)
 		fd = open("/dev/null", O_RDWR);
 	if (fd >= 0)
 		close(fd);
+}
+
+bool output_is_whole(void)
+{
+	if ((!fflush(stdout) && !ferror(stdout)) || errno == EPIPE)
+		return true;
+	warn("cannot write to stdout");
+	return false;
 }

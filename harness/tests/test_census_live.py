@@ -290,7 +290,8 @@ def test_a_process_by_its_pid(run: Run) -> None:
         with socket.create_connection(listener.getsockname()):
             accepted, _ = listener.accept()
             with accepted:
-                done = run("census", "--pid", os.getpid(), "--json")
+                # Named twice, it counts once.
+                done = run("census", "--pid", os.getpid(), "--pid", os.getpid(), "--json")
     host = json.loads(done.stdout)["hosts"][0]
     assert host["descriptors"] == 2
     assert host["states"]["ESTABLISHED"] == 2 and host["states"]["LISTEN"] == 1
@@ -308,6 +309,15 @@ def test_a_process_that_ends_is_no_repair(run: Run) -> None:
             listener.kill()
             assert watch.wait(10) == 3
             assert f"process {listener.pid} ended while it was" in watch.stderr.read()
+
+
+@pytest.mark.parametrize("name", ["census", "wire"])
+def test_what_cannot_be_written_is_no_success(name: str) -> None:
+    with open("/dev/full", "w") as full:
+        words = [program(name), "--help"]
+        done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True)
+    said = f"{name}: cannot write to stdout: No space left on device\n"
+    assert (done.returncode, done.stderr) == (70, said)
 
 
 WRONG = {

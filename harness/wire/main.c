@@ -2,9 +2,7 @@
 /* wire: records the packets of hosts, and shows how each connection went. See --help and wire.h. */
 #include "wire/program.h"
 
-#include <errno.h>
 #include <signal.h>
-#include <string.h>
 
 #include "common/descriptors.h"
 
@@ -22,14 +20,10 @@ int main(int argc, char **argv)
 	}
 	if (options.help) {
 		options_help(stdout);
-		return CENSUS_OK;
+		return output_is_whole() ? CENSUS_OK : CENSUS_BROKEN;
 	}
 	code = options.record ? run_record(&options, &error) : run_ladder(&options, &error);
 	if (code != CENSUS_OK)
 		fprintf(stderr, "wire: %s\n", error.text);
-	if ((fflush(stdout) || ferror(stdout)) && errno != EPIPE) {
-		fprintf(stderr, "wire: cannot write to stdout: %s\n", strerror(errno));
-		return CENSUS_BROKEN;
-	}
-	return code;
+	return output_is_whole() ? code : CENSUS_BROKEN;
 }
