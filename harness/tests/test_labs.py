@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import resource
 import shutil
 import subprocess
 import time
@@ -213,6 +214,35 @@ def test_one_damaged_note_does_not_end_the_score(tmp_path: Path, facts: str) -> 
     assert scores[0]["labs"][LEAK]["solved"] and not scores[0]["error"]
     assert not scores[1]["labs"] and "damaged" in scores[1]["error"]
     score.write(scores, [text], tmp_path)
+
+
+def test_folders_are_named_from_where_the_caller_is(run: Run, tmp_path: Path) -> None:
+    """The compiler runs in the project's folder, and still finds what the caller means."""
+    text = texts.load(LEAK)
+    assert text.buggy
+    folder = tmp_path / "anna" / "labs"
+    folder.mkdir(parents=True)
+    shutil.copy(text.buggy.with_name("closewait_leak_fixed.c"), Workplace(folder).file(text))
+    env = outside(LABS="anna/labs", RESULTS="results")
+    solved = run("linger", "lab", LEAK, env=env, cwd=tmp_path, stdin=subprocess.DEVNULL)
+    assert (solved.returncode, "Repaired" in solved.stdout) == (0, True), solved.stdout
+    done = run("linger", "lab-score", "--regrade", "anna/labs", env=env, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    [told] = json.loads((tmp_path / "results" / "labs.json").read_text())["students"]
+    assert told["labs"][LEAK]["diagnosis"] == "repaired"
+
+
+def test_a_full_disk_leaves_no_half_of_a_program(tmp_path: Path) -> None:
+    """It would be taken for the student's own from then on."""
+    text, place = texts.load(LEAK), Workplace(tmp_path / "labs")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            place.start(text)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not place.file(text).exists()
 
 
 def test_the_score_no_longer_counts_a_file_that_was_changed(tmp_path: Path) -> None:

@@ -22,8 +22,9 @@ def command(source: Path, binary: Path, *more: str) -> list[str]:
         words = shlex.split(program("compile").read_text())
     except FileNotFoundError:
         raise CannotRun("not built; run: make") from None
-    return [str(source) if word == "{source}" else word for word in words] + [
-        *more, "-o", str(binary),
+    # They refer to the project's folder, where they run; these are the caller's.
+    return [str(source.absolute()) if word == "{source}" else word for word in words] + [
+        *more, "-o", str(binary.absolute()),
     ]  # fmt: skip
 
 
@@ -51,7 +52,7 @@ def compile(source: Path, binary: Path, *more: str) -> tuple[bool, str]:
         raise Broken(f"the compiler did not end within {PATIENCE} s") from None
     if not done.returncode:
         binary.chmod(0o755)  # whatever the umask: in the sandbox nobody runs it
-    return not done.returncode, shortened(done.stderr.replace(str(source), source.name))
+    return not done.returncode, shortened(done.stderr.replace(str(source.absolute()), source.name))
 
 
 def shortened(complaint: str, most: int = 24) -> str:

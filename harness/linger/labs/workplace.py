@@ -77,7 +77,7 @@ class Workplace:
         self.folder.mkdir(parents=True, exist_ok=True)
         if file.exists():
             return False
-        file.write_text(text.buggy.read_text())
+        results.write_text(file, text.buggy.read_text())
         return True
 
     def reset(self, text: Text) -> Path:
