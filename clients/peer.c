@@ -75,6 +75,8 @@ static long do_bind(struct connection *c, const char *argument)
 
 	if (c->fd < 0)
 		c->fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (c->fd < 0)
+		return -1;
 	if (address.ss_family == AF_INET6) {
 		((struct sockaddr_in6 *)&address)->sin6_addr = in6addr_any;
 		((struct sockaddr_in6 *)&address)->sin6_port = port;
@@ -90,7 +92,8 @@ static long do_rebind(struct connection *c, const char *argument)
 	const int yes = 1;
 
 	c->fd = socket(strchr(o.address, ':') ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	setsockopt(c->fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+	if (c->fd < 0 || setsockopt(c->fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) < 0)
+		return -1;
 	return do_bind(c, argument);
 }
 

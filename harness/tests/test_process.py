@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from linger.census import program as built
 from linger.errors import Broken, NotHeld
 from linger.process import Process, parse_event
 
@@ -105,3 +106,12 @@ def test_a_missing_program_is_one_sentence(tmp_path: Path) -> None:
 def test_of_what_has_ended_proc_tells_nothing(tmp_path: Path) -> None:
     ended = Process(["true"], tmp_path / "log").wait()
     assert (ended.proc("stat"), ended.cpu_seconds, ended.computes) == ("", 0, False)
+
+
+@pytest.mark.parametrize("action", ["bind", "rebind"])
+def test_a_peer_without_descriptors_says_so(tmp_path: Path, action: str) -> None:
+    """The second connection finds none left: that is no bad descriptor."""
+    words = [built("clients/peer"), "-n", "2", f"{action}:4100"]
+    peer = Process(["prlimit", "--nofile=4", *words], tmp_path / "log")
+    assert peer.said("error")["err"] == "EMFILE"
+    peer.wait()
