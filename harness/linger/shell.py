@@ -22,8 +22,9 @@ def open_in(lab: Lab, message: str | None) -> None:
     except OSError:
         lab.tell("not kept: --keep needs a terminal")
         return
+    turn = os.open(os.environ["LINGER_RUN"], os.O_RDONLY)
     try:
-        fcntl.flock(os.open(os.environ["LINGER_RUN"], os.O_RDONLY), fcntl.LOCK_EX)
+        fcntl.flock(turn, fcntl.LOCK_EX)
         os.write(terminal, _greeting(lab, message).encode())
         # Without job control (+m): seen from this pid namespace the terminal's foreground group
         # has no number, so a shell that took the terminal could not give it back.
@@ -32,6 +33,7 @@ def open_in(lab: Lab, message: str | None) -> None:
         ends = {"stdin": terminal, "stdout": terminal, "stderr": terminal}
         subprocess.run([shell, "-i", "+m"], env=environment, **ends)
     finally:
+        os.close(turn)  # or the next lab that fails in this process would wait for itself
         os.close(terminal)
 
 
