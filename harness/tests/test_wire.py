@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import socket
+import struct
 import subprocess
 from pathlib import Path
 from typing import Any, Callable
@@ -375,3 +376,13 @@ def test_wrong_usage_is_one_sentence(run: Run, words: list[str], sentence: str) 
     done = run("wire", *words)
     assert done.returncode == 2 and done.stdout == ""
     assert sentence in done.stderr and done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("option", ["--census", "--recorder"])
+def test_what_cannot_be_read_is_not_passed_over(run: Run, tmp_path: Path, option: str) -> None:
+    """A folder can be opened and not read; the ladder would be told as if nobody had asked."""
+    empty = tmp_path / "empty.pcap"
+    empty.write_bytes(struct.pack("=IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 101))
+    assert run("wire", "ladder", empty).returncode == 0
+    done = run("wire", "ladder", option, tmp_path, empty)
+    assert (done.returncode, done.stderr) == (2, f"wire: {tmp_path}: Is a directory\n")

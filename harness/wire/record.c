@@ -75,6 +75,8 @@ static int record(struct tap *taps, size_t count, struct census_error *error)
 	size_t used = 2;
 	int packets = 0;
 
+	if (fds[0].fd < 0) /* poll(2) would pass over it, and no signal would end us */
+		return census_fail(error, CENSUS_BROKEN, "signalfd: %s", strerror(errno));
 	for (size_t i = 0; i < count; i++) {
 		fds[used++] = (struct pollfd){pcap_get_selectable_fd(taps[i].pcap), POLLIN, 0};
 		if (taps[i].log)

@@ -27,6 +27,16 @@ static int name_hosts(const struct options *options, struct wire_ladders *l,
 	return 0;
 }
 
+/* Close a file that was read to its end. Returns -1 with @error when it could not be. */
+static int close_read(FILE *file, const char *path, struct census_error *error)
+{
+	bool failed = ferror(file); /* errno is that of the last read */
+	int why = errno;
+
+	fclose(file);
+	return failed ? census_fail(error, CENSUS_USAGE, "%s: %s", path, strerror(why)) : 0;
+}
+
 /* The last line of each host in what the recorder said, and whether it was told of losses. */
 static int read_recorder(const char *path, struct wire_ladders *l, struct census_error *error)
 {
@@ -55,17 +65,17 @@ static int read_recorder(const char *path, struct wire_ladders *l, struct census
 				l->rules.rfc1337 |= (uint32_t) !!rfc1337 << i;
 			}
 	}
-	fclose(file);
-	return 0;
+	return close_read(file, path, error);
 }
 
-/* The census's timeline, and the time of its last line. */
+/* The census's timeline, by time. Lines that are none, as a last one cut off, are passed over. */
 static int read_census(const char *path, const struct wire_ladders *l, struct wire_sample **samples,
 		       size_t *count, struct census_error *error)
 {
 	FILE *file = fopen(path, "re");
 	size_t room = 0, size = 0;
 	char *line = NULL;
+	int result = -1;
 
 	if (!file)
 		return census_fail(error, CENSUS_USAGE, "%s: %s", path, strerror(errno));
@@ -75,16 +85,19 @@ static int read_census(const char *path, const struct wire_ladders *l, struct wi
 
 			room = room ? 2 * room : 256;
 			more = realloc(*samples, room * sizeof(*more));
-			if (!more)
-				break;
+			if (!more) {
+				census_fail(error, CENSUS_BROKEN, "out of memory");
+				goto out;
+			}
 			*samples = more;
 		}
 		if (wire_sample_parse(line, l, &(*samples)[*count]) == 0)
 			++*count;
 	}
+	result = 0;
+out:
 	free(line);
-	fclose(file);
-	return 0;
+	return close_read(file, path, error) < 0 ? -1 : result;
 }
 
 int run_ladder(const struct options *options, struct census_error *error)
