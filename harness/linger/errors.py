@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import sys
 
 HELD, NOT_HELD, USAGE, TARGET_DIED, BROKEN, CANNOT_RUN = 0, 1, 2, 3, 70, 77
@@ -18,6 +19,14 @@ def os_sentence(error: OSError) -> str:
     """What the system refused, with the file if there was one: "results/x: No space left"."""
     where = f"{error.filename}: " if error.filename else ""
     return f"{where}{error.strerror or error}"
+
+
+def signal_name(number: int) -> str:
+    """What a signal is called, as SIGKILL; those of real time by their distance: SIGRTMIN+6."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # Python names the first and the last of them (signal(7))
+        return f"SIGRTMIN+{number - signal.SIGRTMIN}"
 
 
 class LingerError(Exception):

@@ -17,7 +17,7 @@ from linger import story
 from linger.census import program
 from linger.environment import outside
 from linger.errors import Broken
-from linger.labs import diagnose, grade, remarks, score, texts
+from linger.labs import diagnose, endings, grade, remarks, score, texts
 from linger.labs.evidence import Evidence
 from linger.labs.workplace import Workplace, same_code
 
@@ -189,6 +189,13 @@ def test_what_the_other_side_did_not_say_is_told() -> None:
     result = {"verdict": "fail", "message": message, "expectations": []}
     [found] = diagnose._expectations(Evidence(result, {}))
     assert found.word == "fails" and 'echo, said "close why=idle" 0 instead of 20' in found.advice
+
+
+@pytest.mark.parametrize("number, name", [(9, "SIGKILL"), (34, "SIGRTMIN"), (40, "SIGRTMIN+6")])
+def test_any_signal_can_end_a_program(number: int, name: str) -> None:
+    subject = {"killed": False, "status": -number, "tail": ""}
+    [found] = endings.signalled({"subjects": [subject]})
+    assert found.sentence == f"Your program was ended by {name}."
 
 
 @pytest.mark.parametrize(

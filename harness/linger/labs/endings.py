@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-import signal
 from typing import Any, Iterator
 
+from linger.errors import signal_name
 from linger.labs.evidence import Diagnosis, Found
 from linger.labs.texts import Text
 
@@ -45,7 +45,7 @@ def _ends(trial: dict[str, Any]) -> Iterator[tuple[int, str, dict[str, Any]]]:
     for subject in trial["subjects"]:
         status = subject["status"]
         if not subject["killed"] and status is not None:
-            yield status, signal.Signals(-status).name if status < 0 else "", subject
+            yield status, signal_name(-status) if status < 0 else "", subject
 
 
 def ended(text: Text, trial: dict[str, Any], fixed: dict[str, Any]) -> Found:
