@@ -111,7 +111,7 @@ def test_of_what_has_ended_proc_tells_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize("action", ["bind", "rebind"])
 def test_a_peer_without_descriptors_says_so(tmp_path: Path, action: str) -> None:
     """The second connection finds none left: that is no bad descriptor."""
-    words = [built("clients/peer"), "-n", "2", f"{action}:4100"]
+    words = [built("clients/peer"), "-n", "2", f"{action}:4100", "stay"]
     peer = Process(["prlimit", "--nofile=4", *words], tmp_path / "log")
     assert peer.said("error")["err"] == "EMFILE"
-    peer.wait()
+    peer.stop()
