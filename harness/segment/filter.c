@@ -88,16 +88,10 @@ int segment_filter_word(struct segment_filter *filter, const char *word)
 	return 0;
 }
 
-static bool same_end(const struct segment_end *one, const struct segment_end *other)
-{
-	return one->port == other->port &&
-	       memcmp(one->address, other->address, sizeof(one->address)) == 0;
-}
-
 bool segment_same_way(const struct segment *one, const struct segment *other)
 {
-	return one->family == other->family && same_end(&one->from, &other->from) &&
-	       same_end(&one->to, &other->to);
+	return one->family == other->family && segment_same_end(&one->from, &other->from) &&
+	       segment_same_end(&one->to, &other->to);
 }
 
 bool segment_matches(const uint8_t *packet, const struct segment *segment,
@@ -105,8 +99,8 @@ bool segment_matches(const uint8_t *packet, const struct segment *segment,
 {
 	size_t payload = segment->length - segment->payload;
 	size_t text = filter->text ? strlen(filter->text) : 0;
-	bool from = same_end(&segment->from, &filter->server);
-	bool to = same_end(&segment->to, &filter->server);
+	bool from = segment_same_end(&segment->from, &filter->server);
+	bool to = segment_same_end(&segment->to, &filter->server);
 
 	if (segment->family != filter->family)
 		return false;

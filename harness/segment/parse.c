@@ -67,6 +67,12 @@ int segment_parse(const uint8_t *packet, size_t length, struct segment *segment)
 	return 0;
 }
 
+bool segment_same_end(const struct segment_end *one, const struct segment_end *other)
+{
+	return one->port == other->port &&
+	       memcmp(one->address, other->address, sizeof(one->address)) == 0;
+}
+
 uint32_t segment_next(const struct segment *segment)
 {
 	return segment->seq + (uint32_t)(segment->length - segment->payload) +

@@ -63,6 +63,9 @@ int segment_parse(const uint8_t *packet, size_t length, struct segment *segment)
  */
 int segment_headers(const uint8_t *packet, size_t kept, struct segment *segment);
 
+/* Whether two ends of one family have the same address and port. */
+bool segment_same_end(const struct segment_end *one, const struct segment_end *other);
+
 /* The sequence number that follows a segment: SYN and FIN count one each (RFC 9293, 3.4). */
 uint32_t segment_next(const struct segment *segment);
 

@@ -40,11 +40,6 @@ void wire_choice_free(struct wire_choice *choice)
 	free(choice);
 }
 
-static bool same_end(const struct segment_end *one, const struct segment_end *other)
-{
-	return one->port == other->port && !memcmp(one->address, other->address, 16);
-}
-
 static bool is_low(const struct segment_end *one, const struct segment_end *other)
 {
 	if (one->port != other->port)
@@ -63,7 +58,8 @@ bool wire_choice_keeps(struct wire_choice *choice, const struct wire_frame *fram
 
 	for (; choice->pair[at].family; at = (at + 1) & choice->mask)
 		if (choice->pair[at].family == frame->family &&
-		    same_end(&choice->pair[at].low, low) && same_end(&choice->pair[at].high, high))
+		    segment_same_end(&choice->pair[at].low, low) &&
+		    segment_same_end(&choice->pair[at].high, high))
 			return true;
 	if (choice->used < choice->whole) {
 		choice->pair[at] = (struct pair){frame->family, *low, *high};

@@ -31,14 +31,9 @@ void wire_store_clear(struct wire_store *store)
 	free(store->slot);
 }
 
-static bool same_end(const struct segment_end *one, const struct segment_end *other)
-{
-	return one->port == other->port && !memcmp(one->address, other->address, 16);
-}
-
 bool wire_is_self(const struct wire_connection *connection)
 {
-	return same_end(&connection->end[0], &connection->end[1]);
+	return segment_same_end(&connection->end[0], &connection->end[1]);
 }
 
 /* Which end of @connection sent the frame, or -1 if it is of other addresses or ports. */
@@ -47,8 +42,8 @@ int wire_sender(const struct wire_connection *connection, const struct wire_fram
 	if (connection->family != frame->family)
 		return -1;
 	for (int end = 0; end < 2; end++)
-		if (same_end(&connection->end[end], &frame->from) &&
-		    same_end(&connection->end[!end], &frame->to))
+		if (segment_same_end(&connection->end[end], &frame->from) &&
+		    segment_same_end(&connection->end[!end], &frame->to))
 			return end;
 	return -1;
 }
