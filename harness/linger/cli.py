@@ -18,6 +18,7 @@ from linger.errors import BROKEN, LingerError, complain, os_sentence
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a subcommand; returns the exit code, every error one sentence on standard error."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # where it is ignored every child seems to succeed
     for stream in filter(None, (sys.stdout, sys.stderr)):
         stream.reconfigure(errors="replace")  # rather a wrong arrow than no verdict
     options = _parser().parse_args(arguments)

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import AbstractSet as Set, Mapping, Sequence
 
-from linger.errors import Broken, NotHeld
+from linger.errors import Broken, NotHeld, signal_name
 from linger.withhold import patience, withheld
 
 Event = dict[str, str]
@@ -285,7 +285,7 @@ class Process:
         if status is None:
             return "still runs"
         if status < 0:
-            return f"was ended by {signal.Signals(-status).name}"
+            return f"was ended by {signal_name(-status)}"
         return f"ended with status {status}"
 
     def tail(self, lines: int = 6) -> str:

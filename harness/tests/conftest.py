@@ -13,6 +13,7 @@ import pytest
 from linger.census import program
 from linger.environment import outside
 
+PATIENCE = 180  # s: a program that hangs is ended; one that only waits for a CPU is not
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -22,7 +23,7 @@ def run() -> Run:
 
     def run(name: str, *arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
         words = [str(program(name)), *map(str, arguments)]
-        options = {"env": outside(), "timeout": 60, **options}
+        options = {"env": outside(), "timeout": PATIENCE, **options}
         return subprocess.run(words, capture_output=True, text=True, **options)  # type: ignore
 
     return run

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import resource
 import shutil
 import subprocess
@@ -34,9 +35,9 @@ class Student:
         self.results = folder / "results"
         self.file = self.place.file(texts.load(LEAK))
 
-    def lab(self, *words: str) -> subprocess.CompletedProcess[str]:
+    def lab(self, *words: str, **options: object) -> subprocess.CompletedProcess[str]:
         env = outside(LABS=str(self.place.folder), RESULTS=str(self.results))
-        return self.run("linger", "lab", *words, env=env, stdin=subprocess.DEVNULL)
+        return self.run("linger", "lab", *words, env=env, stdin=subprocess.DEVNULL, **options)
 
     def writes(self, before: str, after: str) -> None:
         """Edit the file of the leak."""
@@ -107,6 +108,8 @@ def test_a_program_that_does_not_compile(student: Student) -> None:
     assert done.returncode == 1
     assert "does not compile" in done.stdout and "closewait_leak.c:" in done.stdout
     assert "variant" not in done.stdout, "nothing ran"
+    deaf = student.lab(LEAK, preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))
+    assert "does not compile" in deaf.stdout, "to whom no child's status is told"
 
 
 def test_a_warning_is_shown_and_does_not_matter(student: Student) -> None:

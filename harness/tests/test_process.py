@@ -65,6 +65,8 @@ def test_wait_wants_status_zero(tmp_path: Path) -> None:
         shell("exit 1", tmp_path).wait()
     with pytest.raises(NotHeld, match="was ended by SIGSEGV"):
         shell("kill -SEGV $$", tmp_path).wait()
+    with pytest.raises(NotHeld, match=r"was ended by SIGRTMIN\+6"):
+        shell("kill -40 $$", tmp_path).wait()
     slow = shell("exec sleep 60", tmp_path)
     with pytest.raises(NotHeld, match="still runs after 0.05 s"):
         slow.wait(within=0.05)

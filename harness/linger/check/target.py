@@ -19,7 +19,7 @@ from typing import Any
 
 from linger import census
 from linger.environment import of_caller
-from linger.errors import TargetDied
+from linger.errors import TargetDied, signal_name
 from linger.expect import Peer
 from linger.lab import Lab
 from linger.process import Event, descendants, tail_of
@@ -207,7 +207,7 @@ def _kill(pid: int, number: signal.Signals) -> None:
 
 def _ending(event: Event) -> str:
     if event["signal"] != "0":
-        return f"was ended by {signal.Signals(int(event['signal'])).name}"
+        return f"was ended by {signal_name(int(event['signal']))}"
     return f"ended with status {event['status']}"
 
 
