@@ -80,10 +80,12 @@ SERVERS: dict[str, tuple[list[str], dict[str, tuple[str, str]]]] = {
         "restart-kill": ("PASS", "starts again over"),
     }),
     "abrupt": (planted("abrupt"), {"graceful-stop": ("CHOICE", "5 x ECONNRESET")}),
-    "refuse-close": (planted("refuse-close"), {"early-reply": ("WARN", "but 10 reset")}),
-    "refuse-fin": (planted("refuse-fin"), {"early-reply": ("WARN", "but 10 reset")}),
-    "refuse-reset": (planted("refuse-reset"), {"early-reply": ("FAIL", "replies whole")}),
-    "refuse-drain": (planted("refuse-drain"), {"early-reply": ("PASS", "none reset")}),
+    **{f"refuse-{how}": (planted(f"refuse-{how}"), {"early-reply": ("WARN", "but 10 reset")})
+       for how in ("close", "read-some", "read-all", "fin")},
+    **{f"refuse-{how}": (planted(f"refuse-{how}"), {"early-reply": ("FAIL", "replies whole")})
+       for how in ("reset", "long-close")},
+    **{f"refuse-{how}": (planted(f"refuse-{how}"), {"early-reply": ("PASS", "none reset")})
+       for how in ("drain", "long-drain", "keep")},
     "mute": (planted("mute"), {"early-reply": ("N/A", "without any reply")}),
     "narrow": (planted("narrow"), {"restart-kill": ("PASS", "starts again over")}),
     "closes-first": (planted("closes-first"), {

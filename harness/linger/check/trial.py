@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Iterator
 
-from linger.check import LATE
 from linger import census
+from linger.check import LATE
 from linger.check.client import PATIENCE, Crowd
 from linger.check.measure import Count, Meter
 from linger.check.request import Request, discover
@@ -65,6 +65,7 @@ class Trial:
             self.lab.close()
             raise
         self.before: Count
+        self.since = time.time()
         self.address = ""
 
     def begin(self, descriptors: int = 0) -> None:
@@ -82,6 +83,11 @@ class Trial:
             )
         self.meter.awaits("ESTABLISHED == 0 and CLOSE_WAIT == 0", within=5.0)
         self.before = self.meter.take()
+        self.now()
+
+    def now(self) -> None:
+        """From now on the clients do what the check is about: of that a ladder tells."""
+        self.since = time.time()
 
     def start(self, descriptors: int = 0) -> None:
         """Start the server, perhaps again; returns once it listens. Errors: as begin()."""
@@ -92,11 +98,29 @@ class Trial:
     def find_request(self) -> Request:
         """Start the server, and find out how it is asked: as the caller says, or by trying.
 
-        Errors: as begin(); Usage when it does not answer what the caller gave.
+        Errors: as begin(), also when it ends meanwhile; Usage when it does not answer what the
+        caller gave.
         """
         self.target.start_helpers()
         self.start()
-        return discover(lambda: self.crowd(1), self.wish.request)
+        try:
+            return discover(lambda: self.crowd(1), self.wish.request)
+        except NotStruck as error:
+            raise TargetDied(
+                f"the server listens, but {error}{self.target.last_output()}"
+            ) from None
+        finally:
+            self._must_run()
+
+    def _must_run(self) -> None:
+        """Errors: TargetDied when the server has ended, or its command failed and left some of it."""
+        if how := self.target.ending():
+            more = ""
+            if self.meter.awaits("LISTEN >= 1", within=0):
+                more = "; some of it still listens, but the command of a daemon ends with status 0"
+            raise TargetDied(
+                f"the server {how} while we tried what it answers{more}{self.target.last_output()}"
+            )
 
     def close(self) -> None:
         """End everything and remove the lab."""
@@ -214,12 +238,14 @@ class Trial:
     def leavings(self, before: Count | None = None) -> Finding:
         """The finding when all clients have left: whether the server let go, and serves on.
 
-        before: what it held before them, by default the baseline.
+        before: what it held before them, by default the baseline. To keep clients for a while is a
+        policy; a pool of processes, or of connections to a backend, that shrinks again is none.
         """
         before = before or self.before
         began = time.monotonic()
         left = self.meter.settles(before, self.n, within=self.soon)
-        verdict, slow = (CHOICE, ", by a time-out of its own") if left else (PASS, "")
+        kept = left and left.connections > before.connections
+        verdict, slow = (CHOICE, ", by a time-out of its own") if kept else (PASS, "")
         more = ", ".join(left.fuller_than(before, self.n)) if left else ""
         took = time.monotonic() - began
         if why := self.fresh():

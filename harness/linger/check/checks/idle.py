@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from linger.check.battery import check
+from linger.check.client import Crowd
 from linger.check.trial import RECEIVE_BUFFER, SEND_BUFFER, NotStruck, Trial
 from linger.check.verdict import CHOICE, STARVE, Finding
 
@@ -54,7 +55,7 @@ def stalled_reader(trial: Trial) -> Finding:
         return _watch(trial, crowd, f"{len(crowd.connected)} clients that do not read")
 
 
-def _watch(trial: Trial, crowd, who: str) -> Finding:
+def _watch(trial: Trial, crowd: Crowd, who: str) -> Finding:
     """Watch a crowd that stays: who else is served, and when the server has enough of it."""
     began = time.monotonic()
     gone = False

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 
 from linger.check.battery import check
-from linger.check.measure import cpu_seconds, log_bytes
+from linger.check.measure import log_bytes
 from linger.check.trial import NotStruck, Trial
 from linger.check.verdict import FAIL, PASS, Finding
+from linger.process import runnable_seconds
 
 LIMIT = 64  # descriptors
 CROWD = 200  # clients
@@ -74,8 +75,12 @@ def _watched(trial: Trial) -> tuple[float, float]:
 
 
 def _busy(pids: list[int]) -> float:
-    """What the processes use of a core during a window, in percent."""
-    used, began = cpu_seconds(pids), time.monotonic()
+    """What the threads of the processes want of a core during a window, in percent."""
+    used, began = _runnable(pids), time.monotonic()
     time.sleep(WINDOW)  # a rate is measured over time
-    ran = sum(after - used.get(thread, after) for thread, after in cpu_seconds(pids).items())
+    ran = sum(after - used.get(thread, after) for thread, after in _runnable(pids).items())
     return 100 * ran / (time.monotonic() - began)
+
+
+def _runnable(pids: list[int]) -> dict[str, float]:
+    return {thread: used for pid in pids for thread, used in runnable_seconds(pid).items()}
