@@ -183,10 +183,15 @@ class Trial:
         """
         return self.meter.settles(self.before, self.n, within) is not None
 
-    def deferred(self, crowd: Crowd) -> bool:
-        """Whether the server's kernel keeps a crowd from it until it speaks (TCP_DEFER_ACCEPT)."""
-        number = len(crowd.connected)
-        return self.meter.awaits(f"SYN_RECEIVED >= {number} and ESTABLISHED == 0", within=0)
+    def deferred(self, crowd: Crowd) -> int:
+        """How many of a crowd the server's kernel keeps from it till they speak (TCP_DEFER_ACCEPT).
+
+        Those that fit into no accept queue any more are in SYN_RECEIVED, too.
+        """
+        found = self.meter.snapshot()
+        if any(listener["recv_q"] > listener["backlog"] for listener in found["listeners"]):
+            return 0
+        return min(found["states"]["SYN_RECEIVED"], len(crowd.connected))
 
     def accepted(self, crowd: Crowd, within: float = 2.0) -> bool:
         """Wait until processes of the server have a crowd; one that serves one by one never has.

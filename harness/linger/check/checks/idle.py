@@ -26,11 +26,12 @@ STALLED = 0.5  # s for which the server must be busy with its replies
 def idle(trial: Trial) -> Finding:
     count = POOL * trial.n
     with trial.crowd(count, at_least=1) as crowd:
-        connected = len(crowd.connected)
-        if trial.deferred(crowd):
-            said = "the kernel keeps them from the server until they speak (TCP_DEFER_ACCEPT)"
-            return Finding(CHOICE, f"{connected} connections: {said}")
-        return _watch(trial, crowd, f"{connected} silent clients")
+        who = f"{len(crowd.connected)} silent clients"
+        if deferred := trial.deferred(crowd):  # the rest came when its queue was full
+            who += f", {deferred} of which the kernel keeps from it (TCP_DEFER_ACCEPT)"
+            if deferred == len(crowd.connected):
+                return Finding(CHOICE, f"{who} until they speak")
+        return _watch(trial, crowd, who)
 
 
 @check(
