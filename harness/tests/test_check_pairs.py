@@ -67,6 +67,11 @@ SERVERS: dict[str, tuple[list[str], dict[str, tuple[str, str]]]] = {
     }),
     "hoard": (planted("hoard"), {"ignore-reply": ("LEAK", "10 ghost")}),  # where no FIN came first
     "zombies": (planted("zombies"), {"abandon": ("LEAK", "20 processes")}),
+    "deferred": (planted("deferred"), {
+        "idle": ("CHOICE", "keeps from it (TCP_DEFER_ACCEPT) until"), "abandon": LEFT,
+        "half-request-rst": LEFT, "rst-at-once": LEFT, "half-close": ("PASS", "20 of 20"),
+        "restart-term": ("PASS", "starts again over"),
+    }),
     "forks": (planted("forks"), {"abandon": LEFT}),
     "mortal": (planted("mortal"), {"half-request-rst": ("FAIL", "ended by SIGSEGV")}),
     "spin": (built("emfile_spin_buggy"), {"descriptor-limit": ("FAIL", "too busy")}),
@@ -101,6 +106,8 @@ def test_a_server_gets_the_verdicts_that_it_must(run: Run, tmp_path: Path, name:
     file, large = tmp_path / "check.json", tmp_path / "large"
     large.write_bytes(b"large\n")
     options: list[object] = ["--patience", VANISHED if name.startswith("vanish") else 4]
+    if name == "deferred":
+        options += ["-n", 10]  # its queue holds 128; idle opens ten times as many
     if PLANTED in map(Path, command):
         options += ["--large-request", large]
     done = run(

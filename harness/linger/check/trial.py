@@ -271,8 +271,9 @@ class Trial:
 def _furnish(client: Host, server: Host) -> None:
     """Make every address reachable that a server may listen on, and every port its own.
 
-    IPv6 addresses on the link; and 127.0.0.1 of the server as seen from the client, which gives up
-    its own (ip-sysctl, route_localnet): many servers listen on nothing else by default.
+    IPv6 addresses on the link; and 127.0.0.0/8 of the server as seen from the client, which gives up
+    its own (ip-sysctl, route_localnet): many servers listen on nothing else by default. For ::1 the
+    kernel has no such way.
     """
     for host in (client, server):
         mine, other, number = LINK[host.name]
@@ -283,19 +284,19 @@ def _furnish(client: Host, server: Host) -> None:
         ))  # fmt: skip
     client.run("ip", "-batch", "-", input=(
         "addr flush dev lo\n"
-        "route add 127.0.0.1/32 dev eth0 src 10.0.0.1\n"
-        "neigh add 127.0.0.1 lladdr 02:00:00:00:00:02 dev eth0 nud permanent\n"
+        "route add 127.0.0.0/8 via 10.0.0.2 dev eth0 src 10.0.0.1\n"
     ))  # fmt: skip
 
 
 def _reachable(addresses: list[str]) -> str:
     """Where the client connects to, of the addresses that are listened on. Errors: CannotRun."""
-    known = {"0.0.0.0": "10.0.0.2", "10.0.0.2": "10.0.0.2", "127.0.0.1": "127.0.0.1"}
+    known = {"0.0.0.0": "10.0.0.2", "10.0.0.2": "10.0.0.2"}
+    known.update({address: address for address in addresses if address.startswith("127.")})
     known.update({"::": "fd00::2", "fd00::2": "fd00::2"})
     for address, to in known.items():
         if address in addresses:
             return to
     raise CannotRun(
-        f"the server listens on {', '.join(addresses)}, where no client of the lab can reach it; "
-        "let it listen on 0.0.0.0, :: or 127.0.0.1"
+        f"the server listens on {', '.join(addresses)} only, which the clients, on another host of "
+        "the lab, cannot reach; let it listen on 127.0.0.1, 0.0.0.0 or ::"
     )
