@@ -72,6 +72,12 @@ def test_where_no_client_gets_to_is_one_sentence_and_77(run: Run, tmp_path: Path
     assert "listens on ::1 only" in done.stderr and "listen on 127.0.0.1," in done.stderr
 
 
+def test_an_address_that_the_lab_lacks_gets_a_hint(run: Run, tmp_path: Path) -> None:
+    done = check(run, tmp_path, "threads", address="192.168.1.5")
+    assert done.returncode == 3
+    assert "ended with status 1; in the lab its addresses are 10.0.0.2, fd00::2" in done.stderr
+
+
 def test_a_helper_starts_first_and_is_waited_for(run: Run, tmp_path: Path) -> None:
     """The server is a shell that starts only if the helper has made its folder."""
     server = f"[ -d /run/made ] && exec {sys.executable} {PLANTED} threads 9000"

@@ -74,6 +74,10 @@ SERVERS: dict[str, tuple[list[str], dict[str, tuple[str, str]]]] = {
     }),
     "forks": (planted("forks"), {"abandon": LEFT}),
     "mortal": (planted("mortal"), {"half-request-rst": ("FAIL", "ended by SIGSEGV")}),
+    # Its next clients, in the second wave, are refused: that it could not be tested is no excuse.
+    "mortal-narrow": (planted("mortal-narrow"), {
+        "half-request-rst": ("FAIL", "ended by SIGSEGV"),
+    }),
     "spin": (built("emfile_spin_buggy"), {"descriptor-limit": ("FAIL", "too busy")}),
     "spin-right": (built("emfile_spin_fixed"), {"descriptor-limit": ("PASS", "serves again")}),
     "restart": (built("restart_eaddrinuse_buggy"), {

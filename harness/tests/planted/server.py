@@ -171,6 +171,7 @@ MODES: dict[str, Callable[[], Callable[[socket.socket], None]]] = {
     "deferred": lambda: threads(careful),
     "failed-daemon": lambda: threads(careful),
     "mortal": lambda: threads(mortal),
+    "mortal-narrow": lambda: mortal,
     "abrupt": lambda: threads(abrupt),
     "refuse-close": lambda: refusing(leave),
     "refuse-read-some": lambda: refusing(leave, patience=0.0001),
@@ -206,7 +207,7 @@ def main(mode: str, port: str, address: str = "0.0.0.0") -> None:
     listener.bind((address, int(port)))
     if mode == "deferred":
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 30)
-    listener.listen(5 if mode == "narrow" else 128)
+    listener.listen(5 if mode.endswith("narrow") else 128)
     if mode == "failed-daemon" and os.fork():
         print("failed-daemon: I cannot write my pid file", flush=True)
         os._exit(4)
