@@ -49,6 +49,8 @@ def vanished_idle(trial: Trial) -> Finding:
         left = trial.meter.settles(trial.before, trial.n, within=trial.late)
         took = time.monotonic() - began
         held = trial.meter.held() if left else []
+        if left:
+            options = _options(trial)  # it may have been late to set them
         cut.lift()
     if not left:
         return Finding(PASS, f"{trial.n} vanished, all let go after {took:.0f} s ({options})")
