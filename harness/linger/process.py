@@ -46,6 +46,25 @@ def descendants(ancestor: int) -> list[int]:
     return found
 
 
+def runnable_seconds(pid: int) -> dict[str, float]:
+    """The seconds that each thread of a process has run on a CPU, or waited for one, by its id.
+
+    What turns for ever shows on a busy machine too: it is always runnable. From schedstat in /proc
+    (Documentation/scheduler/sched-stats.rst); of what has ended there is nothing.
+    """
+    return {thread: (ran + waited) / 1e9 for thread, (ran, waited) in _schedules(pid).items()}
+
+
+def _schedules(pid: int) -> dict[str, tuple[int, int]]:
+    """The nanoseconds that each thread of a process has run, and waited for a CPU."""
+    found = {}
+    for file in Path("/proc").glob(f"{pid}/task/*/schedstat"):
+        with contextlib.suppress(OSError):  # it may end while it is looked at
+            ran, waited, _ = file.read_text().split()
+            found[file.parent.name] = int(ran), int(waited)
+    return found
+
+
 def tail_of(file: Path, lines: int = 6) -> str:
     """The last lines of a file, to be put behind a sentence; "" when there are none."""
     try:
@@ -236,22 +255,15 @@ class Process:
         except OSError:
             return ""
 
-    def _schedule(self) -> list[int]:
-        """The nanoseconds that its main thread has run on a CPU, and waited for one, and how often.
-
-        From schedstat in /proc (Documentation/scheduler/sched-stats.rst); zeros once it has ended.
-        """
-        return [int(word) for word in self.proc("schedstat").split()] or [0, 0, 0]
-
     @property
     def cpu_seconds(self) -> float:
-        """The time that its main thread has run on a CPU, in seconds."""
-        return self._schedule()[0] / 1e9
+        """The time that its main thread has run on a CPU, in seconds; 0 once it has ended."""
+        return _schedules(self.pid).get(str(self.pid), (0, 0))[0] / 1e9
 
     @property
     def runnable_seconds(self) -> float:
-        """The time that its main thread has run on a CPU or waited for one, in seconds."""
-        return sum(self._schedule()[:2]) / 1e9
+        """The time that its main thread has run on a CPU or waited for one; 0 once it has ended."""
+        return runnable_seconds(self.pid).get(str(self.pid), 0.0)
 
     @property
     def computes(self) -> bool:

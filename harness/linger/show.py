@@ -57,14 +57,17 @@ def _made(run: Path) -> tuple[str, int]:
     return stamp, int(number) if number.isdecimal() else 0
 
 
-def ladders(path: Path, result: dict[str, Any]) -> str:
+def ladders(path: Path, result: dict[str, Any], *options: str, since: float = 0.0) -> str:
     """The ladders of one variant of one run as text, groups divided by empty lines; "" without.
 
-    path: its directory; result: its result.json. Errors: Broken when they cannot be derived.
+    path: its directory; result: its result.json; options, since: as for wire.tell().
+    Errors: Broken when they cannot be derived.
     """
     judged = result["began"] + result["seconds"]
     hosts = _hosts(path)
-    return wire.tell(path, hosts, verdict=judged).decode().rstrip("\n") if hosts else ""
+    if not hosts:
+        return ""
+    return wire.tell(path, hosts, *options, verdict=judged, since=since).decode().rstrip("\n")
 
 
 def _show_ladders(path: Path, result: dict[str, Any]) -> None:

@@ -81,16 +81,21 @@ class Recorder:
 
 
 def tell(
-    evidence: Path, hosts: Sequence[str], *options: str, verdict: float | None = None
+    evidence: Path,
+    hosts: Sequence[str],
+    *options: str,
+    verdict: float | None = None,
+    since: float = 0.0,
 ) -> bytes:
     """What `wire ladder` says of the packets of hosts, from what a lab left in a directory.
 
-    verdict: as for Recorder.conclude().
+    verdict: as for Recorder.conclude(); since: seconds since 1970, no connection that began before.
     Errors: Broken with its sentence.
     """
     words: list[str | Path] = [program("wire"), "ladder", *options]
     words += ["--census", evidence / "timeline.jsonl", "--recorder", evidence / "recorder.log"]
     words += ["--verdict", f"{verdict:.6f}"] if verdict else []
+    words += ["--since", f"{since:.6f}"] if since else []
     words += [f"{name}={evidence / name}.pcap" for name in hosts]
     done = subprocess.run(words, capture_output=True)
     if done.returncode:

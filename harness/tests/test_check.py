@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from conftest import Run
 from linger.census import program
-from linger.check import battery, checks, verdict
+from linger.check import battery, checks, report, verdict
+from linger.check.measure import Count
 from linger.environment import outside
 from linger.errors import Usage
 from linger.process import tail_of
@@ -38,7 +41,7 @@ def check(
 
 @pytest.mark.parametrize(
     "mode, address",
-    [("threads", "::"), ("threads", "127.0.0.1"), ("daemon", "0.0.0.0"), ("forks", "0.0.0.0")],
+    [("threads", "::"), ("threads", "127.0.1.1"), ("daemon", "0.0.0.0"), ("forks", "0.0.0.0")],
 )
 def test_servers_of_every_kind(run: Run, tmp_path: Path, mode: str, address: str) -> None:
     only = ("--only", "abandon,half-close,restart-term,restart-kill")
@@ -53,6 +56,26 @@ def test_a_server_that_dies_says_why_and_ends_with_3(run: Run, tmp_path: Path) -
     assert "the server ended with status 5\n    | deaf: I listen on nothing" in done.stderr
     missing = run("linger", "check", "--port", 1, "--results", tmp_path, "--", "no-such-server")
     assert missing.returncode == 3 and "failed to execute no-such-server" in missing.stderr
+
+
+def test_a_daemon_whose_command_fails_ends_with_3(run: Run, tmp_path: Path) -> None:
+    """What it leaves behind listens and answers, yet nobody would call that started."""
+    done = check(run, tmp_path, "failed-daemon")
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert "the server ended with status 4 while we tried what it answers; some of" in done.stderr
+    assert done.stderr.endswith("\n    | failed-daemon: I cannot write my pid file\n")
+
+
+def test_where_no_client_gets_to_is_one_sentence_and_77(run: Run, tmp_path: Path) -> None:
+    done = check(run, tmp_path, "threads", address="::1")
+    assert done.returncode == 77
+    assert "listens on ::1 only" in done.stderr and "listen on 127.0.0.1," in done.stderr
+
+
+def test_an_address_that_the_lab_lacks_gets_a_hint(run: Run, tmp_path: Path) -> None:
+    done = check(run, tmp_path, "threads", address="192.168.1.5")
+    assert done.returncode == 3
+    assert "ended with status 1; in the lab its addresses are 10.0.0.2, fd00::2" in done.stderr
 
 
 def test_a_helper_starts_first_and_is_waited_for(run: Run, tmp_path: Path) -> None:
@@ -151,6 +174,54 @@ def test_closing_late_does_not_excuse_a_lost_reply(
     trial = SimpleNamespace(meter=meter, soon=10.0, late=75.0)
     crowd = SimpleNamespace(open=[], read=lambda within: closed)
     assert half_close._held_open(trial, crowd, lost).verdict == word
+
+
+def test_a_server_that_ends_while_it_is_looked_at(tmp_path: Path) -> None:
+    """Neither a process that is gone nor a descriptor that is closed ends the run."""
+    from linger.check.checks import vanished
+
+    with subprocess.Popen(["true"]) as gone, socket.socket() as kept:
+        gone.wait()
+        owners = [
+            {"state": "ESTABLISHED", "pid": gone.pid, "fds": [0]},
+            {"state": "CLOSE_WAIT", "pid": os.getpid(), "fds": [kept.fileno()]},
+            {"state": "ESTABLISHED", "pid": os.getpid(), "fds": [999]},
+        ]
+        assert vanished._accepted(owners) is None
+        kept.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        owners[2]["fds"].append(kept.fileno())
+        with vanished._accepted(owners) as copy:
+            assert copy.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+
+
+def test_a_pool_that_shrinks_is_no_policy_towards_clients() -> None:
+    before = Count(0, 0, 0, {7: 5}, 1)
+    assert Count(0, 0, 0, {7: 45}, 1).connections == before.connections
+    assert Count(0, 0, 0, {7: 45}, 1).fuller_than(before, 20) == ["40 descriptors"]
+    assert Count(1, 0, 0, {7: 6}, 1).connections > before.connections
+
+
+def test_the_ladder_shows_what_was_found(run: Run, tmp_path: Path) -> None:
+    """Not one of those with which it was prepared: there, the reply comes before the FIN."""
+    done = check(run, tmp_path, "impatient", "--only", "half-close")
+    shown = done.stdout.partition("half-close: FAIL")[2].partition("What does this")[0]
+    assert "19 further connections like this" in shown
+    assert " FIN ACK seq 3 ack 1 " in shown and " len 5 " not in shown
+
+
+def test_of_a_leak_the_ladder_shows_what_is_held() -> None:
+    def ladder(port: int, host: str, *flags: str) -> dict[str, Any]:
+        seen = [{"from": "server", "flags": ["SYN", "ACK"], "server": "ESTABLISHED", "sent": 0.0}]
+        seen += [
+            {"from": "server", "flags": [flag], "server": "-", "sent": number}
+            for number, flag in enumerate(flags, 1)
+        ]
+        return {"client": {"host": host, "port": port}, "verdict": 1.5, "segments": seen}
+
+    most = [ladder(1, "server"), ladder(2, "client", "FIN"), ladder(3, "client", "ACK", "RST")]
+    shown = [report._telling(most, word) for word in ("LEAK", "STARVE", "FAIL")]
+    assert [one["client"]["port"] for one in shown if one] == [3, 3, 2]
+    assert report._telling(most[:1], "LEAK") is None
 
 
 def test_the_output_of_a_server_is_harmless(tmp_path: Path) -> None:

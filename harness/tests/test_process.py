@@ -11,7 +11,7 @@ import pytest
 
 from linger.census import program as built
 from linger.errors import Broken, NotHeld
-from linger.process import Process, parse_event
+from linger.process import Process, parse_event, runnable_seconds
 
 
 def shell(script: str, tmp_path: Path) -> Process:
@@ -103,6 +103,15 @@ def test_a_log_that_cannot_be_written_is_no_silent_loss(tmp_path: Path) -> None:
 def test_a_missing_program_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(Broken, match="cannot start nowhere/x: No such file.*run: make"):
         Process(["nowhere/x"], tmp_path / "log")
+
+
+def test_what_turns_is_runnable_all_the_time(tmp_path: Path) -> None:
+    turns, waits = shell("while :; do :; done", tmp_path), shell("exec sleep 60", tmp_path)
+    assert turns.busy() > 50 > 10 > waits.busy()
+    assert list(runnable_seconds(turns.pid)) == [str(turns.pid)]
+    for program in (turns, waits):
+        program.stop()
+        assert (runnable_seconds(program.pid), program.runnable_seconds) == ({}, 0)
 
 
 def test_of_what_has_ended_proc_tells_nothing(tmp_path: Path) -> None:

@@ -177,7 +177,10 @@ int wire_ladders_make(struct wire_ladders *ladders)
 			continue;
 		counting.connection = c;
 		if (wire_derive(c, &ladders->rules, steps, ends, moved, &counting) < 0 ||
-		    add_to_group(&groups, signature(c, steps, ends), c) < 0 || counting.failed)
+		    counting.failed)
+			goto out;
+		if (began(c) >= ladders->since &&
+		    add_to_group(&groups, signature(c, steps, ends), c) < 0)
 			goto out;
 	}
 	if (ladders->change_count)

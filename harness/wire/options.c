@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HOST = 256, WHOLE, MOST, SNAP, GROUP, JSON, CENSUS, RECORDER, VERDICT, INFER };
+enum { HOST = 256, WHOLE, MOST, SNAP, GROUP, JSON, CENSUS, RECORDER, SINCE, VERDICT, INFER };
 
 static const struct option record_options[] = {
     {"host", required_argument, NULL, HOST},
@@ -24,6 +24,7 @@ static const struct option ladder_options[] = {
     {"json", no_argument, NULL, JSON},
     {"census", required_argument, NULL, CENSUS},
     {"recorder", required_argument, NULL, RECORDER},
+    {"since", required_argument, NULL, SINCE},
     {"verdict", required_argument, NULL, VERDICT},
     {"infer-losses", no_argument, NULL, INFER},
     {"help", no_argument, NULL, 'h'},
@@ -59,6 +60,7 @@ void options_help(FILE *out)
 	    "  --json                  one JSON object\n"
 	    "  --census TIMELINE       compare with what `census --stream` saw\n"
 	    "  --recorder LOG          what `wire record` said: what is missing, and sysctls\n"
+	    "  --since SECONDS         since 1970: show no connection that began before\n"
 	    "  --verdict SECONDS       since 1970: what happened later was the end of the lab\n"
 	    "  --infer-losses          nothing tells what was dropped on arrival: infer it from\n"
 	    "                          retransmissions (with a single FILE this is always done)\n"
@@ -101,13 +103,15 @@ static int parse_number(const char *option, const char *text, uint64_t least, ui
 	return 0;
 }
 
-static int parse_time(const char *text, int64_t *time, struct census_error *error)
+static int parse_time(const char *option, const char *text, int64_t *time,
+		      struct census_error *error)
 {
 	char *end;
 	double seconds = strtod(text, &end);
 
 	if (!isdigit((unsigned char)*text) || *end || !(seconds < 9e9))
-		return census_fail(error, CENSUS_USAGE, "--verdict %s: seconds since 1970", text);
+		return census_fail(error, CENSUS_USAGE, "--%s %s: seconds since 1970", option,
+				   text);
 	*time = (int64_t)(seconds * 1e9);
 	return 0;
 }
@@ -145,8 +149,10 @@ static int parse_option(struct options *options, int option, struct census_error
 	case RECORDER:
 		options->recorder = optarg;
 		return 0;
+	case SINCE:
+		return parse_time("since", optarg, &options->since, error);
 	case VERDICT:
-		return parse_time(optarg, &options->verdict, error);
+		return parse_time("verdict", optarg, &options->verdict, error);
 	case INFER:
 		options->infer = true;
 		return 0;

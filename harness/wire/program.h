@@ -22,7 +22,7 @@ struct options {
 	int snap;	/* bytes of a packet */
 	unsigned group; /* of NFLOG */
 	const char *census, *recorder;
-	int64_t verdict; /* ns since 1970; 0: not known */
+	int64_t since, verdict; /* ns since 1970; 0: not known */
 	bool json, infer, help, record;
 };
 

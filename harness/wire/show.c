@@ -119,6 +119,7 @@ int run_ladder(const struct options *options, struct census_error *error)
 		    ladders.host[i].packets == ladders.host[i].kept && !ladders.host[i].missed;
 	if (options->census && read_census(options->census, &ladders, &samples, &count, error) < 0)
 		goto out;
+	ladders.since = options->since;
 	ladders.verdict = options->verdict;
 	ladders.rules.until = ladders.store.last;
 	if (count && samples[count - 1].time > ladders.rules.until)

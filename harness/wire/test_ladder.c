@@ -12,10 +12,12 @@ static const struct told opened[] = {{0, 1, 'c', "S", 0, 0, 0, 0, false},
 				     {4, 5, 'c', "A", 1, 1, 0, 0, false}};
 
 /* One connection that stays open, seen for a second; times are in ms. */
-static void make(struct wire_ladders *l, bool whole)
+static void make(struct wire_ladders *l, bool whole, int64_t since)
 {
-	*l = (struct wire_ladders){
-	    .host = {{.name = "client"}, {.name = "server"}}, .hosts = 2, .whole = whole};
+	*l = (struct wire_ladders){.host = {{.name = "client"}, {.name = "server"}},
+				   .hosts = 2,
+				   .whole = whole,
+				   .since = since};
 	wire_store_init(&l->store, false);
 	tell_store(&l->store, opened, sizeof(opened) / sizeof(opened[0]));
 	l->rules.until = 1000ll * MS;
@@ -27,10 +29,14 @@ static void groups(void **state)
 	struct wire_ladders l;
 
 	(void)state;
-	make(&l, true);
+	make(&l, true, 0);
 	assert_int_equal(l.groups, 1);
 	assert_int_equal(l.group[0].connections, 1);
 	assert_int_equal(l.change_count, 3 + 3); /* SYN_SENT, not it, ESTABLISHED; as the other */
+	wire_ladders_clear(&l);
+	make(&l, true, 1 * MS); /* it began before: in no group, and counted */
+	assert_int_equal(l.groups, 0);
+	assert_int_equal(l.change_count, 3 + 3);
 	wire_ladders_clear(&l);
 }
 
@@ -47,7 +53,7 @@ static void samples(void **state)
 	struct wire_sample sample;
 
 	(void)state;
-	make(&l, true);
+	make(&l, true, 0);
 	assert_int_equal(
 	    wire_sample_parse("{\"time\":17.000250,\"host\":\"server\",\"states\":{\"LISTEN\":1,"
 			      "\"CLOSE_WAIT\":100}}\n",
@@ -88,7 +94,7 @@ static void compared(void **state)
 		if (cases[i].state != CENSUS_ESTABLISHED)
 			for (int j = 0; j < 3; j++)
 				seen[j].states[CENSUS_ESTABLISHED] = 1;
-		make(&l, true);
+		make(&l, true, 0);
 		assert_int_equal(wire_compare(&l, seen, 4), 0);
 		assert_int_equal(l.disagreements, *cases[i].wanted ? 1 : 0);
 		if (l.disagreements) {
@@ -108,7 +114,7 @@ static void not_whole(void **state)
 
 	(void)state;
 	seen[0].states[CENSUS_ESTABLISHED] = seen[1].states[CENSUS_ESTABLISHED] = 50;
-	make(&l, false);
+	make(&l, false, 0);
 	assert_int_equal(wire_compare(&l, seen, 2), 0);
 	assert_int_equal(l.disagreements, 0);
 	wire_ladders_clear(&l);

@@ -210,6 +210,7 @@ struct wire_ladders {
 	size_t hosts;
 	uint64_t skipped; /* packets that are no whole TCP segments */
 	bool whole;	  /* every packet was kept */
+	int64_t since;	  /* ns since 1970: what began before is in no group */
 	int64_t verdict;  /* ns since 1970: later segments are the end of the lab; 0: not known */
 	struct wire_group group[WIRE_GROUPS];
 	size_t groups;

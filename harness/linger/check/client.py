@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import selectors
 import socket
 import struct
+import termios
 import time
 from typing import Callable, Sequence
 
@@ -19,7 +21,7 @@ from linger.host import Host
 
 PATIENCE = 10.0  # s: for a connect() and the like
 KEPT = 1 << 16  # bytes of a reply that are remembered
-CLOSED = 7  # TCP_CLOSE of <netinet/tcp.h>, as TCP_INFO has it
+ESTABLISHED, CLOSED = 1, 7  # of <netinet/tcp.h>, as TCP_INFO has them
 AT_ONCE = struct.pack("ii", 1, 0)  # SO_LINGER {1, 0}
 
 
@@ -67,11 +69,19 @@ class Connection:
         return data[:0]
 
     @property
+    def state(self) -> int:
+        """Its state, as <netinet/tcp.h> counts them."""
+        return self.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
+
+    @property
     def reset(self) -> bool:
         """Whether a RST came, also one behind a FIN that was read before it: no call tells of that."""
-        if self.ended not in ("", "FIN"):
-            return True
-        return self.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == CLOSED
+        return self.ended not in ("", "FIN") or self.state == CLOSED
+
+    @property
+    def heard(self) -> bool:
+        """Whether the other side's kernel has had all that was sent, or will never have it."""
+        return self.reset or not fcntl.ioctl(self.socket, termios.TIOCOUTQ, b"\0" * 4).strip(b"\0")
 
     def half(self) -> None:
         """shutdown(SHUT_WR): a FIN, and go on reading."""
@@ -165,9 +175,23 @@ class Crowd:
                 if self.read(quiet):
                     break
 
+    def at_news(self, done: Callable[[Connection], bool], within: float) -> bool:
+        """Call done() of each whenever something has come in on it, until it is true for all.
+
+        done() reads what it wants of it. Returns whether it came so far within so many seconds.
+        """
+        return not _each(self.open, selectors.EVENT_READ, done, within)
+
     def await_reply(self, within: float) -> bool:
         """Wait until something has come in on each, and leave it unread."""
-        return not _each(self.open, selectors.EVENT_READ, lambda connection: True, within)
+        return self.at_news(lambda connection: True, within)
+
+    def becomes(self, done: Callable[[Connection], bool], within: float) -> bool:
+        """Wait until something is true of each of which no event tells; whether it was in time."""
+        deadline = time.monotonic() + within
+        while not (reached := all(map(done, self.open))) and time.monotonic() < deadline:
+            time.sleep(0.005)  # the next look
+        return reached
 
     def leave_at_reply(self, within: float) -> bool:
         """Close each as soon as something has come in on it, unread: a RST. True when all did.
@@ -183,7 +207,7 @@ class Crowd:
             connection.close()
             return True
 
-        return not _each(self.open, selectors.EVENT_READ, leave, within)
+        return self.at_news(leave, within)
 
     def half(self) -> None:
         """shutdown(SHUT_WR) on all: a FIN, and go on reading."""

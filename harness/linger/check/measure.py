@@ -36,6 +36,11 @@ class Count:
     descriptors: dict[int, int]  # of any kind, by process
     processes: int
 
+    @property
+    def connections(self) -> int:
+        """All that is left of clients, whoever has it."""
+        return self.sockets + self.ghosts + self.queue
+
     def fuller_than(self, before: Count, clients: int) -> list[str]:
         """In what it holds more than before, in words; none: it is clean.
 
@@ -146,25 +151,11 @@ def open_descriptors(pid: int) -> int | None:
     return None
 
 
-def cpu_seconds(pids: list[int]) -> dict[str, float]:
-    """The seconds that each thread has run, or waited for a CPU that it could have run on.
-
-    So a loop that turns for ever shows on a busy machine too (proc(5), schedstat).
-    """
-    used = {}
-    for pid in pids:
-        with contextlib.suppress(OSError):  # it may end while it is looked at
-            for path in Path("/proc").glob(f"{pid}/task/*/schedstat"):
-                ran, waited, _ = path.read_text().split()
-                used[path.parent.name] = (int(ran) + int(waited)) / 1e9
-    return used
-
-
 def log_bytes(pids: list[int], output: Path) -> int:
     """The size of all regular files that the processes write to, and of their output."""
     files = {output}
     for pid in pids:
-        with contextlib.suppress(OSError):  # as above
+        with contextlib.suppress(OSError):  # it may end while it is looked at
             files.update(Path(f"/proc/{pid}/fd").iterdir())
     sizes = {}
     for file in files:

@@ -15,6 +15,7 @@ from linger.check.battery import CHECKS, Check
 from linger.check.request import Request
 from linger.check.target import words_of
 from linger.check.trial import Wish
+from linger.check.verdict import LEAK, STARVE
 from linger.errors import Usage, os_sentence
 
 SCHEMA = 1  # see schema/check.schema.json
@@ -105,7 +106,7 @@ def _explained(result: dict[str, Any], evidence: Path) -> str:
             f"{result['measured'][1:]}."
         ),
         *(f"    {line}" for line in result["held"]),
-        *_ladder(evidence / check.id),
+        *_ladder(evidence / check.id, result["verdict"]),
         _paragraph(f"What does this: {check.mistake}"),
         _paragraph(f"Shown, with its repair, by {shown}."),
         f"  Evidence: {results.shortest(evidence / check.id)}",
@@ -113,17 +114,50 @@ def _explained(result: dict[str, Any], evidence: Path) -> str:
     return "\n".join(lines)
 
 
-def _ladder(folder: Path) -> list[str]:
-    """One connection, segment by segment: of those that came about, one of the most numerous."""
-    told = show.ladders(folder, json.loads((folder / "result.json").read_text()))
-    for group in told.split("\n\n"):
-        if "  ESTABLISHED" in group:
+def _ladder(folder: Path, verdict: str) -> list[str]:
+    """One connection, segment by segment, that shows what was found: of its kind most went so."""
+    result = json.loads((folder / "result.json").read_text())
+    since = json.loads((folder / "finding.json").read_text())["since"]
+    told = show.ladders(folder, result, "--json", since=since)
+    ladders = [group["ladder"] for group in json.loads(told)["groups"]] if told else []
+    shown = _telling(ladders, verdict)
+    if not shown:
+        return []
+    head = f"client {shown['client']['address']}:{shown['client']['port']} "
+    for group in show.ladders(folder, result, since=since).split("\n\n"):
+        if group.lstrip().startswith(head):
             lines = group.splitlines()
             left_out = len(lines) - LADDER
             if left_out > 1:
                 lines[LADDER - 2 : -2] = [f"  ... {left_out} segments more ..."]
             return lines
     return []
+
+
+def _telling(ladders: list[dict[str, Any]], verdict: str) -> dict[str, Any] | None:
+    """The ladder that shows best what was found, of clients that got through, None if none did.
+
+    Those that go the same way most often come first. What is held the server has not ended.
+    """
+    ours = [
+        ladder
+        for ladder in ladders
+        if ladder["client"]["host"] == "client"
+        and any(segment["server"] == "ESTABLISHED" for segment in ladder["segments"])
+    ]
+    held = [ladder for ladder in ours if not _ended_by_server(ladder)]
+    return next(iter((verdict in (LEAK, STARVE) and held) or ours), None)
+
+
+def _ended_by_server(ladder: dict[str, Any]) -> bool:
+    """Whether the server's end sent a FIN or a RST before the verdict."""
+    return any(
+        segment["from"] == "server"
+        and {"FIN", "RST"} & {*segment["flags"]}
+        and segment["sent"] is not None
+        and segment["sent"] <= ladder["verdict"]
+        for segment in ladder["segments"]
+    )
 
 
 def summary(

@@ -189,6 +189,7 @@ def attempt(check: Check, wish: Wish, evidence: Path) -> Result:
         "seconds": seconds,
     }
     results.write_json(
-        evidence / "finding.json", {"schema": results.SCHEMA, **found, "steps": steps}
+        evidence / "finding.json",
+        {"schema": results.SCHEMA, **found, "since": trial.since, "steps": steps},
     )
     return {**found, "started": started}

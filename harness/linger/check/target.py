@@ -9,6 +9,7 @@ loses those that would lift limits or reach out of the lab.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shlex
 import signal
@@ -27,11 +28,13 @@ from linger.process import Event, descendants, tail_of
 STARTING = 30.0  # s: a server must listen by then
 HELPING = 3.0  # s: what a helper gets to listen, or to end
 ENDING = 10.0  # s: after the stop signal
+ABOUT_TO_END = 2.0  # s: after its sockets were closed
 # What root keeps: the set that containers give a service by default, without CAP_NET_RAW.
 SERVICE = (
     "chown,dac_override,fowner,fsetid,kill,setgid,setuid,setpcap,net_bind_service,"
     "sys_chroot,mknod,audit_write,setfcap"
 )
+NO_SUCH_ADDRESS = ("EADDRNOTAVAIL", os.strerror(errno.EADDRNOTAVAIL))
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,7 @@ class Target:
         began = time.monotonic()
         while time.monotonic() < began + STARTING:
             if self._supervisor.events("over"):
-                raise TargetDied(f"the server {self.ending()}{self.last_output()}")
+                raise TargetDied(f"the server {self.ending()}{self._hint()}{self.last_output()}")
             if self._await("LISTEN >= 1", within=0.1):
                 self._listeners = census.count(
                     {"server": self.host.path}, [self.plan.port]
@@ -118,6 +121,13 @@ class Target:
             f"nothing listens on port {self.plan.port} after {STARTING:g} s"
             f"{self._elsewhere()}{self.last_output()}"
         )
+
+    def _hint(self) -> str:
+        """What helps a server that wants an address of the machine which the lab does not have."""
+        said = self.output.read_text(errors="replace").lower()
+        if not any(error.lower() in said for error in NO_SUCH_ADDRESS):
+            return ""
+        return "; in the lab its addresses are 10.0.0.2, fd00::2 and the loopback ones, or 0.0.0.0"
 
     def _elsewhere(self) -> str:
         """The ports that are listened on instead."""
@@ -147,8 +157,16 @@ class Target:
     def ending(self) -> str:
         """How the server came to its end, in words; "" while it runs.
 
-        A command that ended with status 0 and left processes behind is a daemon, and runs.
+        A command that ended with status 0 and left processes behind is a daemon, and runs. One that
+        listens no longer may be about to end: what it had open goes first.
         """
+        if not (how := self._ending()) and not self._await("LISTEN >= 1", within=0):
+            deadline = time.monotonic() + ABOUT_TO_END
+            while not (how := self._ending()) and time.monotonic() < deadline:
+                time.sleep(0.01)  # the next look
+        return how
+
+    def _ending(self) -> str:
         assert self._supervisor
         for event in self._supervisor.events("ended", main=1):
             if event["status"] != "0" or self._supervisor.events("over"):

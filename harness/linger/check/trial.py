@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Iterator
 
-from linger.check import LATE
 from linger import census
+from linger.check import LATE
 from linger.check.client import PATIENCE, Crowd
 from linger.check.measure import Count, Meter
 from linger.check.request import Request, discover
@@ -65,6 +65,7 @@ class Trial:
             self.lab.close()
             raise
         self.before: Count
+        self.since = time.time()
         self.address = ""
 
     def begin(self, descriptors: int = 0) -> None:
@@ -82,6 +83,11 @@ class Trial:
             )
         self.meter.awaits("ESTABLISHED == 0 and CLOSE_WAIT == 0", within=5.0)
         self.before = self.meter.take()
+        self.now()
+
+    def now(self) -> None:
+        """From now on the clients do what the check is about: of that a ladder tells."""
+        self.since = time.time()
 
     def start(self, descriptors: int = 0) -> None:
         """Start the server, perhaps again; returns once it listens. Errors: as begin()."""
@@ -92,11 +98,29 @@ class Trial:
     def find_request(self) -> Request:
         """Start the server, and find out how it is asked: as the caller says, or by trying.
 
-        Errors: as begin(); Usage when it does not answer what the caller gave.
+        Errors: as begin(), also when it ends meanwhile; Usage when it does not answer what the
+        caller gave.
         """
         self.target.start_helpers()
         self.start()
-        return discover(lambda: self.crowd(1), self.wish.request)
+        try:
+            return discover(lambda: self.crowd(1), self.wish.request)
+        except NotStruck as error:
+            raise TargetDied(
+                f"the server listens, but {error}{self.target.last_output()}"
+            ) from None
+        finally:
+            self._must_run()
+
+    def _must_run(self) -> None:
+        """Errors: TargetDied when the server has ended, or its command failed and left some of it."""
+        if how := self.target.ending():
+            more = ""
+            if self.meter.awaits("LISTEN >= 1", within=0):
+                more = "; some of it still listens, but the command of a daemon ends with status 0"
+            raise TargetDied(
+                f"the server {how} while we tried what it answers{more}{self.target.last_output()}"
+            )
 
     def close(self) -> None:
         """End everything and remove the lab."""
@@ -159,10 +183,15 @@ class Trial:
         """
         return self.meter.settles(self.before, self.n, within) is not None
 
-    def deferred(self, crowd: Crowd) -> bool:
-        """Whether the server's kernel keeps a crowd from it until it speaks (TCP_DEFER_ACCEPT)."""
-        number = len(crowd.connected)
-        return self.meter.awaits(f"SYN_RECEIVED >= {number} and ESTABLISHED == 0", within=0)
+    def deferred(self, crowd: Crowd) -> int:
+        """How many of a crowd the server's kernel keeps from it till they speak (TCP_DEFER_ACCEPT).
+
+        Those that fit into no accept queue any more are in SYN_RECEIVED, too.
+        """
+        found = self.meter.snapshot()
+        if any(listener["recv_q"] > listener["backlog"] for listener in found["listeners"]):
+            return 0
+        return min(found["states"]["SYN_RECEIVED"], len(crowd.connected))
 
     def accepted(self, crowd: Crowd, within: float = 2.0) -> bool:
         """Wait until processes of the server have a crowd; one that serves one by one never has.
@@ -214,12 +243,14 @@ class Trial:
     def leavings(self, before: Count | None = None) -> Finding:
         """The finding when all clients have left: whether the server let go, and serves on.
 
-        before: what it held before them, by default the baseline.
+        before: what it held before them, by default the baseline. To keep clients for a while is a
+        policy; a pool of processes, or of connections to a backend, that shrinks again is none.
         """
         before = before or self.before
         began = time.monotonic()
         left = self.meter.settles(before, self.n, within=self.soon)
-        verdict, slow = (CHOICE, ", by a time-out of its own") if left else (PASS, "")
+        kept = left and left.connections > before.connections
+        verdict, slow = (CHOICE, ", by a time-out of its own") if kept else (PASS, "")
         more = ", ".join(left.fuller_than(before, self.n)) if left else ""
         took = time.monotonic() - began
         if why := self.fresh():
@@ -240,8 +271,9 @@ class Trial:
 def _furnish(client: Host, server: Host) -> None:
     """Make every address reachable that a server may listen on, and every port its own.
 
-    IPv6 addresses on the link; and 127.0.0.1 of the server as seen from the client, which gives up
-    its own (ip-sysctl, route_localnet): many servers listen on nothing else by default.
+    IPv6 addresses on the link; and 127.0.0.0/8 of the server as seen from the client, which gives up
+    its own (ip-sysctl, route_localnet): many servers listen on nothing else by default. For ::1 the
+    kernel has no such way.
     """
     for host in (client, server):
         mine, other, number = LINK[host.name]
@@ -252,19 +284,19 @@ def _furnish(client: Host, server: Host) -> None:
         ))  # fmt: skip
     client.run("ip", "-batch", "-", input=(
         "addr flush dev lo\n"
-        "route add 127.0.0.1/32 dev eth0 src 10.0.0.1\n"
-        "neigh add 127.0.0.1 lladdr 02:00:00:00:00:02 dev eth0 nud permanent\n"
+        "route add 127.0.0.0/8 via 10.0.0.2 dev eth0 src 10.0.0.1\n"
     ))  # fmt: skip
 
 
 def _reachable(addresses: list[str]) -> str:
     """Where the client connects to, of the addresses that are listened on. Errors: CannotRun."""
-    known = {"0.0.0.0": "10.0.0.2", "10.0.0.2": "10.0.0.2", "127.0.0.1": "127.0.0.1"}
+    known = {"0.0.0.0": "10.0.0.2", "10.0.0.2": "10.0.0.2"}
+    known.update({address: address for address in addresses if address.startswith("127.")})
     known.update({"::": "fd00::2", "fd00::2": "fd00::2"})
     for address, to in known.items():
         if address in addresses:
             return to
     raise CannotRun(
-        f"the server listens on {', '.join(addresses)}, where no client of the lab can reach it; "
-        "let it listen on 0.0.0.0, :: or 127.0.0.1"
+        f"the server listens on {', '.join(addresses)} only, which the clients, on another host of "
+        "the lab, cannot reach; let it listen on 127.0.0.1, 0.0.0.0 or ::"
     )

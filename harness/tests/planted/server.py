@@ -13,9 +13,10 @@ import struct
 import sys
 import threading
 import time
-from typing import Callable
+from typing import Any, Callable
 
 LARGE = b"x" * (4 << 20)  # bytes of a large reply
+LONG = 40_000  # bytes: more than leave without an answer, and no more than a socket buffer takes
 HEAD = b"HTTP/1.1 413 Payload Too Large\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
 kept: list[socket.socket] = []  # what a mistake never closes
 
@@ -53,13 +54,23 @@ def reply_once(client: socket.socket) -> None:
 
 
 def refuse(
-    client: socket.socket, end: Callable[[socket.socket], None], body: bytes = b"", sent: int = 0
+    client: socket.socket,
+    end: Callable[[socket.socket], None],
+    body: bytes = b"",
+    part: float = 1.0,
+    patience: float = 0.0,
 ) -> None:
-    """Refuse a body before it was read; a GET gets the same answer, of whose body so much is sent."""
+    """Refuse a body before it was read; a GET gets the same answer, of whose body a part is sent.
+
+    patience: seconds of silence after which all is read that had come.
+    """
     with client:
         try:
-            if client.recv(4096):
-                client.sendall(HEAD % len(body) + body[:sent])
+            heard = client.recv(4096)
+            while heard and patience and select.select([client], [], [], patience)[0]:
+                heard = client.recv(1 << 20)
+            if heard:
+                client.sendall(HEAD % len(body) + body[: int(part * len(body))])
                 end(client)
         except OSError:
             pass
@@ -72,7 +83,14 @@ def mute(client: socket.socket) -> None:
             client.sendall(b"HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n")
 
 
+def drain_on(client: socket.socket) -> None:
+    """Read on, and leave it to the client to close."""
+    while client.recv(1 << 16):
+        pass
+
+
 def drain(client: socket.socket) -> None:
+    """Close in two steps."""
     client.shutdown(socket.SHUT_WR)
     client.settimeout(1.0)
     while client.recv(1 << 16):
@@ -85,6 +103,10 @@ def fin(client: socket.socket) -> None:
     time.sleep(0.2)
 
 
+def leave(client: socket.socket) -> None:
+    """Nothing before close()."""
+
+
 def reset(client: socket.socket) -> None:
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
@@ -94,6 +116,10 @@ def threads(handle: Callable[[socket.socket], None]) -> Callable[[socket.socket]
         threading.Thread(target=handle, args=(client,), daemon=True).start()
 
     return start
+
+
+def refusing(*how: Any, **more: Any) -> Callable[[socket.socket], None]:
+    return threads(lambda client: refuse(client, *how, **more))
 
 
 def processes(reaping: bool) -> Callable[[socket.socket], None]:
@@ -142,12 +168,20 @@ MODES: dict[str, Callable[[], Callable[[socket.socket], None]]] = {
     "impatient": lambda: threads(impatient),
     "mute": lambda: threads(mute),
     "narrow": lambda: careful,
+    "deferred": lambda: threads(careful),
+    "failed-daemon": lambda: threads(careful),
     "mortal": lambda: threads(mortal),
+    "mortal-narrow": lambda: mortal,
     "abrupt": lambda: threads(abrupt),
-    "refuse-close": lambda: threads(lambda client: refuse(client, lambda client: None)),
-    "refuse-drain": lambda: threads(lambda client: refuse(client, drain)),
-    "refuse-fin": lambda: threads(lambda client: refuse(client, fin)),
-    "refuse-reset": lambda: threads(lambda client: refuse(client, reset, LARGE, len(LARGE) // 2)),
+    "refuse-close": lambda: refusing(leave),
+    "refuse-read-some": lambda: refusing(leave, patience=0.0001),
+    "refuse-read-all": lambda: refusing(leave, patience=0.1),
+    "refuse-fin": lambda: refusing(fin),
+    "refuse-drain": lambda: refusing(drain),
+    "refuse-keep": lambda: refusing(drain_on, patience=0.1),
+    "refuse-reset": lambda: refusing(reset, LARGE, part=0.5),
+    "refuse-long-close": lambda: refusing(leave, LARGE[:LONG]),
+    "refuse-long-drain": lambda: refusing(drain, LARGE[:LONG]),
 }
 
 
@@ -171,7 +205,12 @@ def main(mode: str, port: str, address: str = "0.0.0.0") -> None:
     listener = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((address, int(port)))
-    listener.listen(5 if mode == "narrow" else 128)
+    if mode == "deferred":
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 30)
+    listener.listen(5 if mode.endswith("narrow") else 128)
+    if mode == "failed-daemon" and os.fork():
+        print("failed-daemon: I cannot write my pid file", flush=True)
+        os._exit(4)
     while True:
         try:
             client, _ = listener.accept()

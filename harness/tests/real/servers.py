@@ -48,17 +48,19 @@ class Server:
     known: dict[str, str] = field(default_factory=dict)  # verdicts that are its own fault
 
 
+NGINX = """daemon off; pid /run/nginx.pid; error_log stderr;
+events {{ worker_connections 1024; }}
+http {{ access_log off; client_body_temp_path {folder}/b; proxy_temp_path {folder}/p;
+    fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
+    server {{ listen {listen}; root {folder}; }} }}
+"""
 HTTP_USER = "User nobody\nGroup nogroup\n" if ROOT else ""
 
 
 SERVERS = {
     "nginx": Server(
         "nginx -e stderr -c {folder}/nginx.conf",
-        {"nginx.conf": """daemon off; pid /run/nginx.pid; error_log stderr;
-            events {{ worker_connections 1024; }}
-            http {{ access_log off; client_body_temp_path {folder}/b; proxy_temp_path {folder}/p;
-                fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
-                server {{ listen 9000; root {folder}; }} }}"""},
+        {"nginx.conf": NGINX.replace("{listen}", "9000")},
         large=GET_LARGE,
     ),
     "redis": Server(
@@ -76,9 +78,10 @@ SERVERS = {
         listen front
             bind :9000
             server back 127.0.0.1:9001
-"""},
+""", "nginx.conf": NGINX.replace("{listen}", "127.0.0.1:9001")},
         large=GET_LARGE,
-        helper=f"exec {sys.executable} -m http.server --bind 127.0.0.1 --directory {{folder}} 9001",
+        # A relay inherits how its backend closes, so that is one that does it in two steps.
+        helper="exec nginx -e stderr -c {folder}/nginx.conf",
     ),
     "lighttpd": Server(
         "lighttpd -D -f {folder}/lighttpd.conf -m {root}/usr/lib/lighttpd",

@@ -26,6 +26,7 @@ def half_close(trial: Trial) -> Finding:
     if not trial.request.payload:
         raise NotStruck("no request is known that the server answers; give --request FILE")
     control = _control(trial)
+    trial.now()
     replies: list[int] = []
     tries = max(TRIES, trial.n)
     while len(replies) < tries:

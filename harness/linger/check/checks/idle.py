@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from linger.check.battery import check
+from linger.check.client import Crowd
 from linger.check.trial import RECEIVE_BUFFER, SEND_BUFFER, NotStruck, Trial
 from linger.check.verdict import CHOICE, STARVE, Finding
 
@@ -25,11 +26,12 @@ STALLED = 0.5  # s for which the server must be busy with its replies
 def idle(trial: Trial) -> Finding:
     count = POOL * trial.n
     with trial.crowd(count, at_least=1) as crowd:
-        connected = len(crowd.connected)
-        if trial.deferred(crowd):
-            said = "the kernel keeps them from the server until they speak (TCP_DEFER_ACCEPT)"
-            return Finding(CHOICE, f"{connected} connections: {said}")
-        return _watch(trial, crowd, f"{connected} silent clients")
+        who = f"{len(crowd.connected)} silent clients"
+        if deferred := trial.deferred(crowd):  # the rest came when its queue was full
+            who += f", {deferred} of which the kernel keeps from it (TCP_DEFER_ACCEPT)"
+            if deferred == len(crowd.connected):
+                return Finding(CHOICE, f"{who} until they speak")
+        return _watch(trial, crowd, who)
 
 
 @check(
@@ -54,7 +56,7 @@ def stalled_reader(trial: Trial) -> Finding:
         return _watch(trial, crowd, f"{len(crowd.connected)} clients that do not read")
 
 
-def _watch(trial: Trial, crowd, who: str) -> Finding:
+def _watch(trial: Trial, crowd: Crowd, who: str) -> Finding:
     """Watch a crowd that stays: who else is served, and when the server has enough of it."""
     began = time.monotonic()
     gone = False

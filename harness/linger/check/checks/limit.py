@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
+from pathlib import Path
 
 from linger.check.battery import check
-from linger.check.measure import cpu_seconds, log_bytes
+from linger.check.measure import log_bytes
 from linger.check.trial import NotStruck, Trial
 from linger.check.verdict import FAIL, PASS, Finding
+from linger.process import runnable_seconds
 
 LIMIT = 64  # descriptors
 CROWD = 200  # clients
 WINDOWS, WINDOW = 4, 0.5  # s: how often and how long the server is watched at its limit
 CONNECTING = 5.0  # s: what does not get into the accept queue by then never will
-STILL = 0.3  # s without a change before that
+STILL = 1.0  # s without a change before that
+TURN = 10.0  # s: by then a thread has had a processor, on however busy a machine
 SPARE = 4  # descriptors: one that keeps so few free has met its limit
 MOST_BUSY = 50  # percent of a core
 MOST_LOG = 100e3  # bytes a second
@@ -74,8 +78,27 @@ def _watched(trial: Trial) -> tuple[float, float]:
 
 
 def _busy(pids: list[int]) -> float:
-    """What the processes use of a core during a window, in percent."""
-    used, began = cpu_seconds(pids), time.monotonic()
+    """What the threads of the processes want of a core during a window, in percent."""
+    used, began = _runnable(pids), time.monotonic()
     time.sleep(WINDOW)  # a rate is measured over time
-    ran = sum(after - used.get(thread, after) for thread, after in cpu_seconds(pids).items())
+    while _awaits_turn(pids, used) and time.monotonic() < began + TURN:
+        time.sleep(0.01)  # the kernel counts what a thread has waited when its turn comes
+    ran = sum(after - used.get(thread, after) for thread, after in _runnable(pids).items())
     return 100 * ran / (time.monotonic() - began)
+
+
+def _runnable(pids: list[int]) -> dict[str, float]:
+    return {thread: used for pid in pids for thread, used in runnable_seconds(pid).items()}
+
+
+def _awaits_turn(pids: list[int], used: dict[str, float]) -> bool:
+    """Whether a thread would run, and has had no processor since (proc(5), stat: R)."""
+    now = _runnable(pids)
+    for pid in pids:
+        for file in Path("/proc").glob(f"{pid}/task/*/stat"):
+            thread = file.parent.name
+            with contextlib.suppress(OSError):  # it may end while it is looked at
+                runs = file.read_text().rpartition(") ")[2].startswith("R")
+                if runs and thread in used and now.get(thread) == used[thread]:
+                    return True
+    return False

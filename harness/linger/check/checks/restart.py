@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Callable
+
 from linger import faults
 from linger.check.battery import check
 from linger.check.trial import FRESH, NotStruck, Trial
@@ -55,7 +57,7 @@ def restart_kill(trial: Trial) -> Finding:
     return whole
 
 
-def _restart(trial: Trial, end) -> Finding:
+def _restart(trial: Trial, end: Callable[[], str]) -> Finding:
     """Use the port, end the server, and start it again. end: ends it, returns a remark.
 
     Those that leave come first: a server that serves one after the other would be held up by

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import errno
 import os
 import socket
 import time
+from typing import Any
 
 from linger import faults
 from linger.check.battery import check
@@ -46,6 +49,8 @@ def vanished_idle(trial: Trial) -> Finding:
         left = trial.meter.settles(trial.before, trial.n, within=trial.late)
         took = time.monotonic() - began
         held = trial.meter.held() if left else []
+        if left:
+            options = _options(trial)  # it may have been late to set them
         cut.lift()
     if not left:
         return Finding(PASS, f"{trial.n} vanished, all let go after {took:.0f} s ({options})")
@@ -96,11 +101,10 @@ def vanished_sending(trial: Trial) -> Finding:
 
 def _options(trial: Trial) -> str:
     """What an accepted connection has against a peer that is gone, in words."""
-    owners = trial.meter.snapshot()["owners"]
-    accepted = next((owner for owner in owners if owner["state"] == "ESTABLISHED"), None)
-    if not accepted:
+    copy = _accepted(trial.meter.snapshot()["owners"])
+    if not copy:
         return "no keepalive was seen, for no process has accepted them"
-    with _duplicate(accepted["pid"], accepted["fds"][0]) as copy:
+    with copy:
         keepalive = copy.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
         idle = copy.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE)
         unanswered = copy.getsockopt(socket.IPPROTO_TCP, TCP_USER_TIMEOUT)
@@ -112,14 +116,33 @@ def _options(trial: Trial) -> str:
     return "no keepalive and no time-out seen"
 
 
-def _duplicate(pid: int, descriptor: int) -> socket.socket:
-    """A copy of a socket of another process. Errors: CannotRun where the kernel refuses."""
+def _accepted(owners: list[dict[str, Any]]) -> socket.socket | None:
+    """A copy of a connection that a process of the server has, None when none has one any more."""
+    for owner in owners:
+        if owner["state"] == "ESTABLISHED":
+            for descriptor in owner["fds"]:
+                with contextlib.suppress(ProcessLookupError):  # it has ended meanwhile
+                    if copy := _duplicate(owner["pid"], descriptor):
+                        return copy
+    return None
+
+
+def _duplicate(pid: int, descriptor: int) -> socket.socket | None:
+    """A copy of a socket of another process, None when it has closed it.
+
+    Errors: ProcessLookupError when it has ended; CannotRun where the kernel refuses.
+    """
     process = os.pidfd_open(pid)
     try:
         copy = ctypes.CDLL(None, use_errno=True).syscall(SYS_PIDFD_GETFD, process, descriptor, 0)
-        if copy < 0:
-            why = os.strerror(ctypes.get_errno())
-            raise CannotRun(f"cannot look at a socket of the server (pidfd_getfd: {why})")
-        return socket.socket(fileno=copy)
+        number = ctypes.get_errno()
     finally:
         os.close(process)
+    if copy >= 0:
+        return socket.socket(fileno=copy)
+    if number == errno.EBADF:
+        return None
+    if number == errno.ESRCH:
+        raise ProcessLookupError(number, os.strerror(number))
+    why = os.strerror(number)
+    raise CannotRun(f"cannot look at a socket of the server (pidfd_getfd: {why})")
