@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-import signal
 import resource
 import shutil
+import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -35,9 +36,9 @@ class Student:
         self.results = folder / "results"
         self.file = self.place.file(texts.load(LEAK))
 
-    def lab(self, *words: str, **options: object) -> subprocess.CompletedProcess[str]:
+    def lab(self, *words: str) -> subprocess.CompletedProcess[str]:
         env = outside(LABS=str(self.place.folder), RESULTS=str(self.results))
-        return self.run("linger", "lab", *words, env=env, stdin=subprocess.DEVNULL, **options)
+        return self.run("linger", "lab", *words, env=env, stdin=subprocess.DEVNULL)
 
     def writes(self, before: str, after: str) -> None:
         """Edit the file of the leak."""
@@ -108,8 +109,18 @@ def test_a_program_that_does_not_compile(student: Student) -> None:
     assert done.returncode == 1
     assert "does not compile" in done.stdout and "closewait_leak.c:" in done.stdout
     assert "variant" not in done.stdout, "nothing ran"
-    deaf = student.lab(LEAK, preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))
-    assert "does not compile" in deaf.stdout, "to whom no child's status is told"
+
+
+def test_a_caller_who_ignores_its_children_compiles_nothing_else(student: Student) -> None:
+    student.place.folder.mkdir(parents=True)
+    student.file.write_text("int main(void) { return }")
+    words = [sys.executable, "-m", "linger", "lab", LEAK]  # not by a shell, which may undo it
+    done = subprocess.run(
+        words, env=outside(LABS=str(student.place.folder), RESULTS=str(student.results)),
+        preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN),
+        stdin=subprocess.DEVNULL, capture_output=True, text=True,
+    )  # fmt: skip
+    assert "does not compile" in done.stdout
 
 
 def test_a_warning_is_shown_and_does_not_matter(student: Student) -> None:
