@@ -75,6 +75,7 @@ class Crowd:
         self.shares = _shares(size)
         self.servers: list[subprocess.Popen[bytes]] = []
         self.stream: subprocess.Popen[bytes] | None = None
+        self._began = math.nan  # when the first was made, by time.monotonic()
         self._samples = tempfile.TemporaryFile()
         self.hosts = host.build(f"{state}.{size}", entries=min(1 << 24, max(1024, 8 * size)))
         try:
@@ -121,13 +122,20 @@ class Crowd:
     def make(self) -> float:
         """Let all clients come and go; returns the seconds until all that is left was counted.
 
-        Errors: NotHeld when a connection was not made, or when they are not all there at once.
+        Errors: NotHeld when a connection was not made, or as await_all().
         """
-        began = time.monotonic()
+        self._began = time.monotonic()
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             list(pool.map(self.visit, range(len(self.shares)), self.shares))
-        self.await_all(began)
-        return time.monotonic() - began
+        self.await_all(f"{self.variable} == {self.size}")
+        return time.monotonic() - self._began
+
+    @property
+    def left(self) -> float:
+        """The seconds until the first of them ends by itself; a CLOSE_WAIT never does."""
+        if self.state == "CLOSE_WAIT":
+            return math.inf
+        return LIFETIME - (time.monotonic() - self._began)
 
     def visit(self, number: int, share: int) -> None:
         """Let the clients of one server come and go."""
@@ -136,19 +144,20 @@ class Crowd:
         if start(self.hosts["client"], words).wait():
             raise NotHeld(f"not all of {share} connections to server {number + 1} were made")
 
-    def await_all(self, began: float) -> None:
-        """Wait until the census counts all; a TIME_WAIT that is missing by then may have ended."""
-        ends = LIFETIME - (time.monotonic() - began)
-        within = min(WITHIN, ends) if self.state == "TIME_WAIT" else WITHIN
+    def await_all(self, expression: str, hold: float = 0) -> dict[str, int]:
+        """As until(), of all that were made: of TIME_WAITs only before the first of them ends.
+
+        Errors: NotHeld; when it came to that, with the most that were there at once.
+        """
         try:
-            self.until(f"{self.variable} == {self.size}", within=max(0.0, within))
+            return self.until(expression, hold, min(WITHIN, max(0.0, self.left)))
         except NotHeld:
-            if self.state != "TIME_WAIT" or time.monotonic() - began < LIFETIME:
+            if self.left > 0:
                 raise
             most = max(self.peak(), self.until(f"{self.variable} >= 0")[self.variable])
             raise NotHeld(
-                f"{self.size:,} TIME_WAIT took longer to make than the {LIFETIME:.0f} s that they "
-                f"last; at most {most:,} were there at once"
+                f"{self.size:,} TIME_WAIT took longer to make and count than the {LIFETIME:.0f} s "
+                f"that they last; at most {most:,} were there at once"
             ) from None
 
     def until(

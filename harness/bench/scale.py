@@ -65,8 +65,8 @@ def measure(state: str, size: int) -> dict[str, Any]:
 
     Errors: NotHeld when not all of them were there at once, CannotRun with too little memory.
     """
-    fits(state, size)
     slab = settled_slab()
+    fits(state, size)
     crowd = Crowd(state, size)
     try:
         return _measure(crowd, slab)
@@ -90,17 +90,23 @@ def _measure(crowd: Crowd, slab: int) -> dict[str, Any]:
     # Before the first look into /proc/PID/fd, whose entries the kernel keeps in memory as well.
     kernel = round((meminfo("Slab") - slab) / crowd.size)
     programs = sum(resident(server.pid) for server in crowd.servers) - empty
+    counted = _exactly(crowd)
+    costs: dict[str, float | None] = {
+        "count_seconds": _running_count(crowd),
+        "owners_seconds": _whole_census(crowd),
+    }
+    if crowd.left < 0:  # it was not all of them that was counted in this time
+        costs = dict.fromkeys(costs)
     return {
         "state": crowd.state,
         "size": crowd.size,
-        "counted": _exactly(crowd),
+        "counted": counted,
         "servers": len(crowd.shares),
         "seconds": round(seconds, 3),
         "per_second": round(crowd.size / seconds),
         "kernel_bytes": kernel if crowd.size >= TELLING and kernel > 0 else None,
         "program_bytes": round(programs / crowd.size),
-        "count_seconds": _running_count(crowd),
-        "owners_seconds": _whole_census(crowd),
+        **costs,
         "sampling_share": round(sampling, 4),
         **shares,
     }
@@ -111,7 +117,7 @@ def _exactly(crowd: Crowd) -> int:
     expected = f"{crowd.variable} == {crowd.size}"
     if crowd.state == "CLOSE_WAIT":
         expected += f" and server:descriptors == {crowd.size} and server:EstabResets == 0"
-    return crowd.until(expected, hold=0.3)[crowd.variable]
+    return crowd.await_all(expected, hold=0.3)[crowd.variable]
 
 
 def _census(crowd: Crowd, *options: str) -> str:

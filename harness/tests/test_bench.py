@@ -93,8 +93,8 @@ def test_what_ends_before_all_are_made_is_said(monkeypatch: pytest.MonkeyPatch) 
     visit = crowd.Crowd.visit
     monkeypatch.setattr(crowd, "LIFETIME", 0.0)
     monkeypatch.setattr(crowd.Crowd, "visit", lambda self, n, share: visit(self, n, share - 1))
-    sentence = "took longer to make than the 0 s that they last; at most 999 were there at once"
-    with pytest.raises(NotHeld, match=f"1,000 TIME_WAIT {sentence}; the [0-9]+ cores were busy"):
+    sentence = "took longer to make and count than the 0 s that they last; at most 999 were"
+    with pytest.raises(NotHeld, match=f"1,000 TIME_WAIT {sentence}.*cores were busy"):
         scale.measure("TIME_WAIT", 1000)
 
 
@@ -138,7 +138,9 @@ def test_limits_are_those_of_the_largest_number() -> None:
     rows[2].update(busy_share=0.5, kernel_bytes=None)
     found = "\n".join(limits.limits(rows, {"cores": 2, "free": 4100 << 20, "descriptors": 1024}))
     assert "20,000 TIME_WAIT came at 40,000 a second" in found and "2,000 a second" not in found
-    assert "to 95%, to 80% in the kernel; programs of others had 10%. So the processor limits" in found
+    assert (
+        "to 95%, to 80% in the kernel; programs of others had 10%. So the processor limits" in found
+    )
     assert "at this rate 2,400,000 can be there at once" in found
     assert "TIME_WAIT takes 4,100 bytes" in found and "about 1,048,576 would fit" in found
     assert "but waiting" in found and "500 CLOSE_WAIT are too few to tell" in found
