@@ -26,7 +26,7 @@ def limits(rows: Sequence[Row], machine: Mapping[str, int]) -> list[str]:
                 f"{round(row['per_second'] * LIFETIME):,} can be there at once."
             )
     if largest:
-        row = max(largest.values(), key=lambda row: row["servers"])
+        row = max(largest.values(), key=lambda row: (row["servers"], row["size"]))
         found.append(
             f"Descriptors and ports: a program may have {machine['descriptors']:,} descriptors "
             f"(ulimit -Hn), and a client address {MOST_PORTS:,} ports to one server port. So "
