@@ -5,7 +5,7 @@ in_sandbox = $(BUILD)/sandbox env LINGER_BUILD=$(abspath $(BUILD)) PYTHONPATH=ha
 bench: all bench-census bench-wire ## time a run by parts, warm and cold, and the suite against its longest test
 	@$(keep) bench $(in_sandbox) harness/bench/parts.py --suite
 
-bench-scale: all ## CLOSE_WAIT and TIME_WAIT up to a million: time, memory, curves (SIZES=1000,10000)
+bench-scale: all ## CLOSE_WAIT and TIME_WAIT up to a million: time, memory, what limits (SIZES=1000,10000)
 	@$(in_sandbox) harness/bench/scale.py --results $(or $(RESULTS),results) \
 		$(if $(SIZES),--sizes $(SIZES))
 

@@ -35,6 +35,7 @@ from linger.lab import Lab
 from linger.process import Process
 
 PERIODS = ("5ms", "1ms")
+INSTANCE = "linger-sampling"  # of tracefs
 PORT = 9743  # no other lab's, since the kernel traces the whole machine
 KERNEL_NAMES = {"SYN_RECV": "SYN_RECEIVED", "NEW_SYN_RECV": "SYN_RECEIVED", "CLOSE": "CLOSED"}
 Counts = Dict[Tuple[str, str], int]  # by host and state
@@ -75,23 +76,20 @@ def kernel_trace(wanted: bool) -> Iterator[Path | None]:
     if not wanted:
         yield None
         return
-    with tempfile.TemporaryDirectory(prefix="linger-") as mount:
+    with tempfile.TemporaryDirectory(prefix="linger-") as mount, contextlib.ExitStack() as undo:
         if subprocess.run(
             ["mount", "-t", "tracefs", "linger", mount], capture_output=True
         ).returncode:
             raise CannotRun("--tracefs needs root; leave it out, the packets tell the same")
-        instance = Path(mount, "instances", "linger-sampling")
+        undo.callback(subprocess.run, ["umount", mount], check=True)
+        instance = Path(mount, "instances", INSTANCE)
         instance.mkdir()
-        try:
-            (instance / "buffer_size_kb").write_text("16384")
-            event = instance / "events/sock/inet_sock_set_state"
-            (event / "filter").write_text(f"sport == {PORT} || dport == {PORT}")
-            (event / "enable").write_text("1")
-            yield instance
-        finally:
-            (instance / "events/enable").write_text("0")
-            instance.rmdir()
-            subprocess.run(["umount", mount], check=True)
+        undo.callback(instance.rmdir)  # which also ends the events in it
+        (instance / "buffer_size_kb").write_text("16384")
+        event = instance / "events/sock/inet_sock_set_state"
+        (event / "filter").write_text(f"sport == {PORT} || dport == {PORT}")
+        (event / "enable").write_text("1")
+        yield instance
 
 
 def traced(instance: Path) -> Counts:

@@ -3,214 +3,51 @@
 
     build/sandbox build/python harness/bench/scale.py [--sizes 1000,10000,...] --results DIR
 
-The programs are those of the scenario closewait-leak: the peer closes first, so the buggy server
-keeps a CLOSE_WAIT of each connection, and with the fixed one the peer's host keeps a TIME_WAIT, for
-60 seconds: a million must be made in less. What limits them: a program may have so many descriptors
-(ulimit -Hn) and a client address so many ports to one server port, so larger numbers are shared
-among several servers, each with its own port, and the client's ports are explicit. For each state
-and number:
+A TIME_WAIT lasts 60 seconds, so a million must be made in less. For each state and number:
 
-    remade      connections that were reset before they were accepted, and made again
-    ghosts      descriptors that the leaking server keeps of those
+    servers     among how many servers, and client addresses, the connections were shared (crowd.py)
     seconds     from the first connect() until the census has counted all of them
     kernel      bytes of kernel memory a socket (growth of Slab in /proc/meminfo, the machine's)
-    programs    bytes of the servers' memory a socket (growth of their resident sets)
+    program     bytes of the servers' memory a socket (growth of their resident sets)
     count       seconds of one count by state in a census that runs
     owners      seconds of a whole census, processes and descriptors included
     sampling    share of a core that `census --stream` took while they were made
+    busy        share of all cores that was in use meanwhile, by anybody
 
-Writes scale.json and, as curves, time.svg and memory.svg to a new run in DIR. Exit codes: 0; 1 a
-count was not exact; 77 there is too little memory.
+Then it says what limits (limits.py). A new run in DIR gets scale.json, the curves time.svg and
+memory.svg, and the page of all that. Exit codes: 0; 1 a number was not reached, or a count was not
+exact; 77 there is too little memory for a number.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import math
 import os
 import resource
 import statistics
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import chart
+from cost import Cores, cpu_seconds, meminfo, resident, settled_slab
+from crowd import KINDS, Crowd
+from limits import busy, limits
 
-from linger import census, host, netns, results
-from linger.errors import CannotRun, LingerError, NotHeld
+from linger import census, results
+from linger.errors import HELD, CannotRun, LingerError, NotHeld, complain
+from linger.report import pages
+from linger.report import scale as page
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
-# What is counted where, and the server that causes it.
-KINDS = {
-    "CLOSE_WAIT": ("server", "closewait_leak_buggy"),
-    "TIME_WAIT": ("client", "closewait_leak_fixed"),
-}
-FIRST_SERVER, FIRST_CLIENT = 9000, 10_000  # ports
-MOST_PORTS = 50_000  # of one client address to one server port
-SPARE_DESCRIPTORS = 64
 NEEDED = {"CLOSE_WAIT": 6000, "TIME_WAIT": 1500}  # bytes of memory a socket, table included
-LIFETIME = 60.0  # s, of a TIME_WAIT (TCP_TIMEWAIT_LEN)
-WITHIN = 300.0  # s: by then all that was made is counted
-RESERVE = 1 << 30  # bytes that stay free
-TICKS = os.sysconf("SC_CLK_TCK")
-
-
-def meminfo(name: str) -> int:
-    """A line of /proc/meminfo, in bytes."""
-    for line in Path("/proc/meminfo").read_text().splitlines():
-        if line.startswith(f"{name}:"):
-            return int(line.split()[1]) * 1024
-    raise CannotRun(f"/proc/meminfo has no {name}")
-
-
-def resident(pid: int) -> int:
-    """The resident set of a process, in bytes (proc_pid_statm(5))."""
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize()
-
-
-def cpu_seconds(pid: int) -> float:
-    """The processor time a process has used (proc_pid_stat(5))."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
-
-
-def start(where: host.Host, words: list[object]) -> subprocess.Popen[bytes]:
-    """Start a program of the build in a host; nobody reads its events."""
-    words = [str(census.program(str(words[0]))), *map(str, words[1:])]
-    with netns.inside(where.path):
-        return subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-
-
-class Scale:
-    """So many sockets in a state, on a pair of hosts of their own."""
-
-    def __init__(self, state: str, size: int) -> None:
-        self.state, self.size = state, size
-        self.where, self.program = KINDS[state]
-        self.variable = f"{self.where}:{state}"
-        self.remade = 0  # connections that were reset before they were accepted, and made again
-        self.hosts = host.build(f"{state}.{size}", entries=min(1 << 24, max(1024, 8 * size)))
-        self.paths = {name: one.path for name, one in self.hosts.items()}
-        self.running: list[subprocess.Popen[bytes]] = []
-        for one in self.hosts.values():
-            # Room for all of them; a FIN_WAIT2 that nobody holds counts as a TIME_WAIT.
-            one.sysctl(tcp_max_tw_buckets=2 * size + 1000, tcp_max_syn_backlog=1 << 17)
-            with netns.inside(one.path):
-                netns.set_sysctls({"net.core.somaxconn": str(1 << 17)})
-        self.hosts["client"].sysctl(ip_local_port_range="1024 65535", tcp_fin_timeout=1)
-
-    def shares(self) -> list[int]:
-        """How many connections each server gets."""
-        room = min(MOST_PORTS, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - SPARE_DESCRIPTORS)
-        count = math.ceil(self.size / room)
-        return [self.size // count + (n < self.size % count) for n in range(count)]
-
-    def crowd(self, number: int, share: int, first: int = FIRST_CLIENT) -> None:
-        """Let the clients of one server come and go."""
-        words = ["clients/peer", "-l", host.ADDRESSES["server"], "-p", FIRST_SERVER + number]
-        words += ["-n", share, f"rebind:{first}", "connect", "fin"]
-        if start(self.hosts["client"], words).wait():
-            raise NotHeld(f"not all of {share} connections to server {number + 1} were made")
-
-    def until(self, expression: str, hold: float = 0) -> dict[str, Any]:
-        found = census.until(self.paths, expression, WITHIN, hold)
-        if not found["until"]["held"]:
-            raise NotHeld(f"not {expression}: {found['until']['values']}")
-        return found
-
-    def complete(self, began: float) -> None:
-        """Await the last socket; a connection that was reset instead is made again.
-
-        began: when the first one was made, by time.monotonic().
-
-        That happens to a few in a hundred thousand on a busy machine: the client's FIN is there
-        before the ACK that completes the handshake was looked at.
-        """
-        under_way = "server:ESTABLISHED + server:accept_queue + client:FIN_WAIT1"
-        if self.where == "client":
-            under_way += " + server:CLOSE_WAIT + server:LAST_ACK + client:FIN_WAIT2"
-        while missing := self.size - self._now(f"{under_way} == 0 and {self.variable} >= 0"):
-            if self.where == "client" and time.monotonic() > began + LIFETIME:
-                raise NotHeld(f"{self.size} TIME_WAIT took longer to make than they last")
-            self.crowd(0, missing, FIRST_CLIENT + MOST_PORTS + self.remade)
-            self.remade += missing
-
-    def _now(self, settled: str) -> int:
-        return self.until(settled, hold=0.02)["until"]["values"][self.variable]
-
-    def measure(self) -> dict[str, Any]:
-        slab = meminfo("Slab")
-        shares = self.shares()
-        for number in range(len(shares)):
-            words = [f"servers/{self.program}", "-l", host.ADDRESSES["server"]]
-            self.running.append(start(self.hosts["server"], [*words, "-p", FIRST_SERVER + number]))
-        self.until(f"server:LISTEN == {len(shares)}")
-        empty = sum(resident(server.pid) for server in self.running)
-        stream = start(self.hosts[self.where], [*self._census(), "--stream"])
-        self.running.append(stream)
-        began = time.monotonic()
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            list(pool.map(self.crowd, range(len(shares)), shares))
-        self.complete(began)
-        seconds = time.monotonic() - began
-        sampling = cpu_seconds(stream.pid) / seconds
-        stream.kill()
-        expected = f"{self.variable} == {self.size}"
-        if self.where == "server":
-            # Of a connection that was reset the buggy server keeps the descriptor: a ghost.
-            expected += f" and server:descriptors - server:ghosts == {self.size}"
-        exact = self.until(expected, hold=0.3)
-        if self.where == "server":  # the clients' ends are gone before memory is measured
-            self.until("client:FIN_WAIT2 + client:TIME_WAIT == 0")
-        kernel = round((meminfo("Slab") - slab) / self.size)
-        programs = sum(resident(one.pid) for one in self.running[:-1]) - empty
-        return {
-            "state": self.state,
-            "size": self.size,
-            "counted": exact["until"]["values"][self.variable],
-            "servers": len(shares),
-            "remade": self.remade,
-            "ghosts": exact["until"]["values"].get("server:ghosts", 0),
-            "seconds": round(seconds, 3),
-            "per_second": round(self.size / seconds),
-            # Of a few sockets the rest of the machine makes more noise than they use.
-            "kernel_bytes": kernel if self.size >= 10_000 else None,
-            "program_bytes": round(programs / self.size),
-            "count_seconds": self._running_count(),
-            "owners_seconds": self._whole_census(),
-            "sampling_share": round(sampling, 4),
-        }
-
-    def _census(self) -> list[object]:
-        return ["census", "--host", f"{self.where}={self.paths[self.where]}"]
-
-    def _output(self, *options: str) -> str:
-        words = [str(census.program("census")), *map(str, self._census()[1:]), *options]
-        return subprocess.run(words, check=True, capture_output=True, text=True).stdout
-
-    def _running_count(self) -> float:
-        """The first of the counts warms up."""
-        lines = self._output("--no-owners", "--state", self.state, "--repeat", "6").splitlines()
-        return round(statistics.median(float(line.split()[0]) for line in lines[1:]) / 1e6, 6)
-
-    def _whole_census(self) -> float:
-        def once() -> float:
-            began = time.perf_counter()
-            self._output("--json")
-            return time.perf_counter() - began
-
-        return round(statistics.median(once() for _ in range(3)), 6)
-
-    def close(self) -> None:
-        for process in self.running:
-            process.kill()
-        for process in self.running:
-            process.wait()
-        host.remove(self.hosts)
+RESERVE = 2 << 30  # bytes that stay free
+TELLING = 10_000  # of fewer sockets the rest of the machine makes more noise than they use memory
+COLUMNS = (
+    "state size servers seconds per_second kernel_bytes program_bytes count_seconds "
+    "owners_seconds sampling_share busy_share"
+).split()
 
 
 def fits(state: str, size: int) -> None:
@@ -218,32 +55,111 @@ def fits(state: str, size: int) -> None:
     needed, free = NEEDED[state] * size + RESERVE, meminfo("MemAvailable")
     if needed > free:
         raise CannotRun(
-            f"{size} {state} need about {needed >> 20} MiB of memory and {free >> 20} are free; "
-            "end what uses it, or choose less: make bench-scale SIZES=10000"
+            f"{size:,} {state} need about {needed >> 20:,} MiB of memory and {free >> 20:,} are "
+            "free; end what uses it, or choose less: make bench-scale SIZES=10000"
         )
 
 
 def measure(state: str, size: int) -> dict[str, Any]:
+    """A row of scale.json.
+
+    Errors: NotHeld when not all of them were there at once, CannotRun with too little memory.
+    """
+    slab = settled_slab()
     fits(state, size)
-    scale = Scale(state, size)
+    crowd = Crowd(state, size)
     try:
-        return scale.measure()
+        return _measure(crowd, slab)
     finally:
-        scale.close()
+        crowd.close()
 
 
-COLUMNS = (
-    "state",
-    "size",
-    "servers",
-    "remade",
-    "ghosts",
-    "seconds",
-    "per_second",
-    "kernel_bytes",
-    "program_bytes",
-)
-COLUMNS += ("count_seconds", "owners_seconds", "sampling_share")
+def _measure(crowd: Crowd, slab: int) -> dict[str, Any]:
+    assert crowd.stream
+    empty = sum(resident(server.pid) for server in crowd.servers)
+    cores = Cores(crowd.pids)
+    try:
+        seconds = crowd.make()
+    except NotHeld as short:
+        raise NotHeld(f"{short}; {busy(cores.shares(), os.cpu_count() or 1)}") from None
+    shares = cores.shares()
+    sampling = cpu_seconds(crowd.stream.pid) / seconds
+    crowd.stream.kill()
+    if crowd.state == "CLOSE_WAIT":  # the clients' ends are gone before memory is measured
+        crowd.until("client:FIN_WAIT2 + client:TIME_WAIT == 0")
+    # Before the first look into /proc/PID/fd, whose entries the kernel keeps in memory as well.
+    kernel = round((meminfo("Slab") - slab) / crowd.size)
+    programs = sum(resident(server.pid) for server in crowd.servers) - empty
+    counted = _exactly(crowd)
+    costs: dict[str, float | None] = {
+        "count_seconds": _running_count(crowd),
+        "owners_seconds": _whole_census(crowd),
+    }
+    if crowd.left < 0:  # it was not all of them that was counted in this time
+        costs = dict.fromkeys(costs)
+    return {
+        "state": crowd.state,
+        "size": crowd.size,
+        "counted": counted,
+        "servers": len(crowd.shares),
+        "seconds": round(seconds, 3),
+        "per_second": round(crowd.size / seconds),
+        "kernel_bytes": kernel if crowd.size >= TELLING and kernel > 0 else None,
+        "program_bytes": round(programs / crowd.size),
+        **costs,
+        "sampling_share": round(sampling, 4),
+        **shares,
+    }
+
+
+def _exactly(crowd: Crowd) -> int:
+    """What the census counts. Errors: NotHeld when it is not exact, or does not stay so."""
+    expected = f"{crowd.variable} == {crowd.size}"
+    if crowd.state == "CLOSE_WAIT":
+        expected += f" and server:descriptors == {crowd.size} and server:EstabResets == 0"
+    return crowd.await_all(expected, hold=0.3)[crowd.variable]
+
+
+def _census(crowd: Crowd, *options: str) -> str:
+    where = crowd.kind.where
+    words = [*census.command({where: crowd.hosts[where].path}), *options]
+    return subprocess.run(words, check=True, capture_output=True, text=True).stdout
+
+
+def _running_count(crowd: Crowd) -> float:
+    """The first of the counts warms up."""
+    lines = _census(crowd, "--no-owners", "--state", crowd.state, "--repeat", "6").splitlines()
+    return round(statistics.median(float(line.split()[0]) for line in lines[1:]) / 1e6, 6)
+
+
+def _whole_census(crowd: Crowd) -> float:
+    def once() -> float:
+        began = time.perf_counter()
+        _census(crowd, "--json")
+        return time.perf_counter() - began
+
+    return round(statistics.median(once() for _ in range(3)), 6)
+
+
+def line(row: dict[str, Any]) -> str:
+    """A row as it is printed."""
+    return " ".join(f"{'-' if row[name] is None else row[name]:>14}" for name in COLUMNS)
+
+
+def measure_all(sizes: list[int], found: dict[str, Any]) -> int:
+    """Measure and print each number, into the members of scale.json; returns the exit code."""
+    code = HELD
+    print(line({name: name for name in COLUMNS}), flush=True)
+    for size in sizes:
+        for state in KINDS:
+            try:
+                found["rows"].append(measure(state, size))
+                print(line(found["rows"][-1]), flush=True)
+            except (NotHeld, CannotRun) as short:
+                complain(f"bench-scale: {short}")
+                found["short"].append(str(short))
+                code = code if code == NotHeld.code else short.code
+    return code
 
 
 def main() -> int:
@@ -253,48 +169,28 @@ def main() -> int:
     options = parser.parse_args()
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    run = results.create_run(options.results.absolute())
-    environment = results.Environment()
-    rows: list[dict[str, Any]] = []
-    print(" ".join(f"{name:>14}" for name in COLUMNS), flush=True)
-    code = 0
+    machine = {
+        "cores": os.cpu_count() or 1,
+        "free": meminfo("MemAvailable"),
+        "descriptors": hard,
+    }
+    found: dict[str, Any] = {"schema": 1, "machine": machine, "rows": [], "short": []}
     try:
-        for size in map(int, options.sizes.split(",")):
-            for state in KINDS:
-                try:
-                    rows.append(measure(state, size))
-                except NotHeld as failed:
-                    print(f"bench-scale: {failed}", file=sys.stderr)
-                    code = failed.code
-                    continue
-                print(
-                    " ".join(
-                        f"{'-' if rows[-1][name] is None else rows[-1][name]:>14}"
-                        for name in COLUMNS
-                    ),
-                    flush=True,
-                )
+        run = results.create_run(options.results.absolute())
+        environment = results.Environment()
+        try:
+            code = measure_all([int(size) for size in options.sizes.split(",")], found)
+        finally:
+            found["limits"] = limits(found["rows"], machine)
+            results.write_json(run / "scale.json", found)
+            environment.write(run)
+        for name, drawing in page.drawings(found["rows"]).items():
+            if drawing:
+                results.write_text(run / f"{name}.svg", drawing)
+        print("", *found["limits"], "", f"report: {pages.write(run)}", sep="\n")
     except LingerError as error:
-        print(f"bench-scale: {error}", file=sys.stderr)
+        complain(f"bench-scale: {error}")
         return error.code
-    finally:
-        (run / "scale.json").write_text(json.dumps({"schema": 1, "rows": rows}, indent=2) + "\n")
-        environment.write(run)
-    chart.draw(run / "time.svg", "seconds", "sockets", {
-        f"{state}, {name}": [(row["size"], row[key]) for row in rows if row["state"] == state]
-        for state in KINDS
-        for name, key in (("made", "seconds"), ("counted", "count_seconds"), ("with owners", "owners_seconds"))
-    })  # fmt: skip
-    chart.draw(run / "memory.svg", "MiB", "sockets", {
-        f"{state}, {name}": [
-            (row["size"], row["size"] * (row[key] or 0) / 2**20)
-            for row in rows
-            if row["state"] == state
-        ]
-        for state in KINDS
-        for name, key in (("kernel", "kernel_bytes"), ("programs", "program_bytes"))
-    })  # fmt: skip
-    print(f"results: {run}")
     return code
 
 

@@ -6,16 +6,23 @@ import json
 import os
 import subprocess
 import sys
+import time
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
 
+from conftest import Run
 from linger.errors import CannotRun, NotHeld
+from linger.report import chart
 from linger.story import ROOT
+from test_formats import validator
+from test_report import Page, assert_reads_aloud, assert_stands_alone
 
 sys.path.insert(0, str(ROOT / "harness" / "bench"))
-import chart  # noqa: E402
+import cost  # noqa: E402
+import crowd  # noqa: E402
+import limits  # noqa: E402
 import sampling  # noqa: E402
 import scale  # noqa: E402
 
@@ -32,43 +39,159 @@ def test_only_a_whole_measurement_is_kept(tmp_path: Path, status: int, kept: boo
     )
 
 
-@pytest.mark.parametrize("state", scale.KINDS)
-def test_scale_counts_exactly(state: str) -> None:
-    row = scale.measure(state, 300)
-    assert row["counted"] == 300 and row["servers"] == 1
-    assert row["seconds"] > 0 and row["count_seconds"] > 0
-    assert row["owners_seconds"] > row["count_seconds"]
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of bench-scale with few sockets."""
+    where = tmp_path_factory.mktemp("results")
+    words = [sys.executable, scale.__file__, "--sizes", "300", "--results", where]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return (where / "latest").resolve()
+
+
+def test_scale_counts_exactly(ran: Path) -> None:
+    found = json.loads((ran / "scale.json").read_text())
+    assert [row["state"] for row in found["rows"]] == list(crowd.KINDS) and not found["short"]
+    for row in found["rows"]:
+        assert row["counted"] == 300 and row["servers"] == 1
+        assert row["seconds"] > 0 and row["sampling_share"] > 0 and row["busy_share"] > 0
+        assert row["owners_seconds"] > row["count_seconds"] > 0
 
 
 def test_large_numbers_are_shared_among_servers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scale, "MOST_PORTS", 100)
+    monkeypatch.setattr(crowd, "MOST_PORTS", 100)
     row = scale.measure("CLOSE_WAIT", 250)
     assert row["counted"] == 250 and row["servers"] == 3
 
 
-def test_a_connection_too_many_is_no_result(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scale, "WITHIN", 1.0)
-    monkeypatch.setattr(scale.Scale, "complete", lambda self, began: self.crowd(0, 1, 60_500))
-    with pytest.raises(NotHeld, match="CLOSE_WAIT == 50"):
+@pytest.mark.parametrize("state", crowd.KINDS)
+@pytest.mark.parametrize("more", [-1, 1])
+def test_another_number_is_no_result(
+    state: str, more: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visit = crowd.Crowd.visit
+    monkeypatch.setattr(crowd, "WITHIN", 1.0)
+    monkeypatch.setattr(crowd.Crowd, "visit", lambda self, n, share: visit(self, n, share + more))
+    with pytest.raises(NotHeld, match=f"{state} == 50: .*{50 + more}.*cores were busy"):
+        scale.measure(state, 50)
+
+
+def test_a_reset_connection_is_no_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    def visit(self: crowd.Crowd, number: int, share: int) -> None:
+        words = ["clients/peer", "-l", crowd.address(number, "server"), "-p", crowd.PORT]
+        assert crowd.start(self.hosts["client"], [*words, "connect", "hello", "rst"]).wait() == 0
+        honest(self, number, share)
+
+    honest = crowd.Crowd.visit
+    monkeypatch.setattr(crowd, "WITHIN", 5.0)
+    monkeypatch.setattr(crowd.Crowd, "visit", visit)
+    with pytest.raises(NotHeld, match="'server:descriptors': 51, 'server:EstabResets': 1"):
         scale.measure("CLOSE_WAIT", 50)
 
 
+def test_what_ends_before_all_are_made_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    visit = crowd.Crowd.visit
+    monkeypatch.setattr(crowd, "LIFETIME", 0.0)
+    monkeypatch.setattr(crowd.Crowd, "visit", lambda self, n, share: visit(self, n, share - 1))
+    sentence = "took longer to make and count than the 0 s that they last; at most 999 were"
+    with pytest.raises(NotHeld, match=f"1,000 TIME_WAIT {sentence}.*cores were busy"):
+        scale.measure("TIME_WAIT", 1000)
+
+
 def test_too_little_memory_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scale, "meminfo", lambda name: 1 << 31)
+    monkeypatch.setattr(scale, "meminfo", lambda name: 3 << 30)
     scale.fits("CLOSE_WAIT", 1000)
-    with pytest.raises(CannotRun, match="1000000 CLOSE_WAIT need about 6746 MiB .* 2048 are free"):
+    with pytest.raises(CannotRun, match="1,000,000 CLOSE_WAIT need about 7,770 .* 3,072 are free"):
         scale.fits("CLOSE_WAIT", 1_000_000)
 
 
-def test_a_chart_shows_every_point(tmp_path: Path) -> None:
-    curves = {"a & b": [(10.0, 1.0), (1000.0, 70.0)], "c": [(10.0, 0.0), (100.0, 0.02)]}
-    chart.draw(tmp_path / "x.svg", "s", "n", curves)
-    root = ElementTree.parse(tmp_path / "x.svg").getroot()
+def test_the_run_has_its_page(ran: Path, run: Run) -> None:
+    """The page is what `linger report` writes again, with the figures, the curves, the limits."""
+    index = ran / "index.html"
+    written = index.read_text()
+    index.unlink()
+    assert run("linger", "report", ran).stdout == f"{index}\n"
+    assert index.read_text() == written
+    found = json.loads((ran / "scale.json").read_text())
+    validator("scale").validate(found)
+    page = Page(index)
+    assert_stands_alone(page, ran)
+    assert_reads_aloud(page)
+    assert len(page.all("svg")) == 2
+    for one in found["rows"]:
+        assert f"{one['seconds']:.2f}" in page.text and one["state"] in page.text
+    assert all(sentence in page.text for sentence in found["limits"])
+    assert "var(--close-wait" in (ran / "time.svg").read_text() and "harness/bench" in page.text
+
+
+def row(state: str, size: int, **more: object) -> dict[str, object]:
+    return {
+        "state": state, "size": size, "counted": size, "servers": 2, "seconds": 0.5,
+        "per_second": 2 * size, "kernel_bytes": 4000, "program_bytes": 100, "count_seconds": 0.01,
+        "owners_seconds": 0.1, "sampling_share": 0.02, "busy_share": 0.95, "kernel_share": 0.8,
+        "others_share": 0.1, **more,
+    }  # fmt: skip
+
+
+def test_limits_are_those_of_the_largest_number() -> None:
+    rows = [row("TIME_WAIT", 20_000), row("TIME_WAIT", 1000), row("CLOSE_WAIT", 500)]
+    rows[2].update(busy_share=0.5, kernel_bytes=None)
+    found = "\n".join(limits.limits(rows, {"cores": 2, "free": 4100 << 20, "descriptors": 1024}))
+    assert "20,000 TIME_WAIT came at 40,000 a second" in found and "2,000 a second" not in found
+    assert (
+        "to 95%, to 80% in the kernel; programs of others had 10%. So the processor limits" in found
+    )
+    assert "at this rate 2,400,000 can be there at once" in found
+    assert "TIME_WAIT takes 4,100 bytes" in found and "about 1,048,576 would fit" in found
+    assert "but waiting" in found and "500 CLOSE_WAIT are too few to tell" in found
+    assert "1,024 descriptors" in found and "20,000 needed 2 servers," in found
+    assert limits.limits([], {"cores": 2, "free": 1, "descriptors": 1}) == []
+
+
+def test_the_cores_are_busy_with_us_and_with_others() -> None:
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as busy:
+        try:
+            ours, others = cost.Cores([busy.pid]), cost.Cores([])
+            began = time.monotonic()
+            while time.monotonic() < began + 0.5:
+                time.sleep(0.1)
+            one, two = ours.shares(), others.shares()
+        finally:
+            busy.kill()
+    assert 0 < one["busy_share"] <= 1 and one["kernel_share"] <= 1
+    assert two["others_share"] > one["others_share"]
+
+
+@pytest.mark.parametrize(
+    "name, refused", [("INSTANCE", "x" * 300), ("PORT", "none")], ids=["instance", "filter"]
+)
+def test_a_failed_trace_leaves_no_mount(
+    name: str, refused: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel refuses such a name, and such a filter; who is not root does not come to it."""
+    mounts = Path("/proc/self/mounts")
+    before = mounts.read_text()
+    monkeypatch.setattr(sampling, name, refused)
+    with pytest.raises((OSError, CannotRun)):
+        with sampling.kernel_trace(True):
+            raise AssertionError("the trace began")
+    assert mounts.read_text() == before
+
+
+def test_a_chart_shows_every_point() -> None:
+    curves = [
+        chart.Curve("a & b", "CLOSE_WAIT", "none", [(10.0, 1.0), (1000.0, 70.0)]),
+        chart.Curve("c", "TIME_WAIT", "2 3", [(10.0, 0.0), (100.0, 0.02)]),
+    ]
+    root = ElementTree.fromstring(chart.draw("s", "n", curves, "a & b against c"))
     points = [element for element in root.iter() if element.tag.endswith("circle")]
     assert len(points) == 3  # a zero has no logarithm
-    assert all(0 < float(p.attrib["cx"]) < 720 and 0 < float(p.attrib["cy"]) < 440 for p in points)
-    chart.draw(tmp_path / "none.svg", "s", "n", {"c": [(10.0, 0.0)]})
-    assert not (tmp_path / "none.svg").exists()
+    places = [(float(p.attrib["cx"]), float(p.attrib["cy"])) for p in points]
+    assert all(0 < x < chart.WIDTH and 0 < y < chart.HEIGHT for x, y in places)
+    assert places[0][0] < places[1][0] and places[0][1] > places[1][1]
+    words = [element.text for element in root.iter() if element.tag.endswith("text")]
+    assert {"a & b", "c", "0.01", "100", "1,000"} <= set(words)
+    assert chart.draw("s", "n", [curves[1]._replace(points=[(10.0, 0.0)])], "nothing") == ""
 
 
 def test_what_a_sampler_saw(tmp_path: Path) -> None:

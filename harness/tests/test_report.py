@@ -237,6 +237,19 @@ def test_a_run_of_check_has_its_findings_and_a_page_for_each(run: Run, tmp_path:
     assert cut.returncode == 77 and "did not end" in cut.stderr
 
 
+@pytest.mark.parametrize(
+    "left, code, sentence",
+    [("", 77, "did not end"), ('{"rows": [{}], "short": []}', 70, "not as linger writes it")],
+)
+def test_a_bench_scale_that_left_no_figures(
+    run: Run, tmp_path: Path, left: str, code: int, sentence: str
+) -> None:
+    (tmp_path / "environment.json").write_text("{}")
+    (tmp_path / "scale.json").write_text(left)
+    done = run("linger", "report", tmp_path)
+    assert done.returncode == code and sentence in done.stderr and done.stderr.count("\n") == 1
+
+
 def test_the_same_run_gives_the_same_pages(again: Path) -> None:
     def texts() -> dict[Path, str]:
         pages.write(again)

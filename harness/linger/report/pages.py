@@ -20,7 +20,7 @@ from markupsafe import Markup
 
 from linger import claims, results, story
 from linger.errors import Broken, CannotRun, LingerError
-from linger.report import check, ladder, palette, plot, words
+from linger.report import check, ladder, palette, plot, scale, words
 from linger.report.collect import Run, Scenario, collect
 
 MOST_REPETITIONS = 500  # to list on a page
@@ -39,10 +39,11 @@ def write(path: Path) -> Path:
     Errors: CannotRun when the run cannot be read or the pages cannot be written.
     """
     try:
-        if check.is_of(path):
-            for file, page in check.pages(path, _draw).items():
-                results.write_text(file, page)
-            return path / "index.html"
+        for kind in (check, scale):
+            if kind.is_of(path):
+                for file, page in kind.pages(path, _draw).items():
+                    results.write_text(file, page)
+                return path / "index.html"
         book = Book.of(collect(path))
         shares = os.cpu_count() or 1
         context = multiprocessing.get_context("fork")  # what is imported and read is there already
@@ -170,6 +171,7 @@ def _templates() -> jinja2.Environment:
         segment=ladder.label,
         plot=lambda timeline: Markup(plot.draw(timeline)),
         ladder=lambda connection: Markup(ladder.draw(connection)),
+        svg=Markup,
     )
     schemes = {scheme: palette.variables(scheme) for scheme in ("light", "dark")}
     style = environment.get_template("style.css").render(schemes)

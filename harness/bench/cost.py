@@ -1,0 +1,86 @@
+"""What a measurement costs: processor time, memory, and whether there is enough of it."""
+
+from __future__ import annotations
+
+import math
+import os
+import resource
+import time
+from pathlib import Path
+from typing import Iterable
+
+from linger.errors import CannotRun
+
+FALLING = 0.0005  # the share of Slab by which it falls between two looks while much is being freed
+TICKS = os.sysconf("SC_CLK_TCK")
+IDLE = (3, 4)  # idle and iowait among the fields of the first line of /proc/stat (proc_stat(5))
+KERNEL = (2, 5, 6)  # system, irq, softirq
+INTERRUPTS = (5, 6)
+
+
+def meminfo(name: str) -> int:
+    """A line of /proc/meminfo, in bytes. Errors: CannotRun when the kernel has no such line."""
+    for line in Path("/proc/meminfo").read_text().splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1]) * 1024
+    raise CannotRun(f"/proc/meminfo has no {name}")
+
+
+def settled_slab(within: float = 60.0) -> int:
+    """Slab in bytes, once the kernel has freed what earlier sockets used, or after some seconds.
+
+    It frees a namespace and what was in it a while after its end, and a million of them for long.
+    """
+    deadline = time.monotonic() + within
+    before, now = math.inf, meminfo("Slab")
+    while now < before * (1 - FALLING) and time.monotonic() < deadline:
+        time.sleep(0.2)  # the next look
+        before, now = now, meminfo("Slab")
+    return now
+
+
+def resident(pid: int) -> int:
+    """The resident set of a process, in bytes (proc_pid_statm(5))."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+def cpu_seconds(pid: int) -> float:
+    """The processor time a process has used: by its clock as of clock_getcpuclockid(3), which
+    Python lacks, and which is finer than the ticks of /proc/PID/stat."""
+    return time.clock_gettime(~pid << 3 | 2)
+
+
+class Cores:
+    """How busy the machine's cores are from now on, and with what.
+
+    ours: the processes that go on; those that start and end meanwhile are counted as children.
+    """
+
+    def __init__(self, ours: Iterable[int]) -> None:
+        self._ours = list(ours)
+        self._machine, self._own = self._look()
+
+    def _look(self) -> tuple[list[int], float]:
+        fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]
+        usages = [
+            resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+        ]
+        own = sum(usage.ru_utime + usage.ru_stime for usage in usages)
+        return [int(one) for one in fields], own + sum(map(cpu_seconds, self._ours))
+
+    def shares(self) -> dict[str, float]:
+        """Shares of all cores: busy; of that in the kernel; of that with programs not ours.
+
+        The work of interrupts, which is most of what TCP does, is in the kernel's share; whose it
+        was nobody can tell, and it is not among the others'.
+        """
+        machine, own = self._look()
+        spent = [after - before for before, after in zip(self._machine, machine)]
+        total = sum(spent) or 1
+        busy = total - sum(spent[n] for n in IDLE)
+        others = busy - sum(spent[n] for n in INTERRUPTS) - TICKS * (own - self._own)
+        return {
+            "busy_share": round(busy / total, 4),
+            "kernel_share": round(sum(spent[n] for n in KERNEL) / total, 4),
+            "others_share": round(max(0.0, others) / total, 4),
+        }
