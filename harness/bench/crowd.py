@@ -77,7 +77,8 @@ class Crowd:
         self.stream: subprocess.Popen[bytes] | None = None
         self._began = math.nan  # when the first was made, by time.monotonic()
         self._samples = tempfile.TemporaryFile()
-        self.hosts = host.build(f"{state}.{size}", entries=min(1 << 24, max(1024, 8 * size)))
+        entries = min(1 << 24, max(1024, 8 * size))
+        self.hosts = host.build(f"{state}.{os.getpid()}", entries)
         try:
             self._prepare()
         except BaseException:
