@@ -16,7 +16,7 @@ from linger.census import Expected
 from linger.errors import NotHeld
 from linger.faults import Drop
 from linger.host import Host
-from linger.process import Process
+from linger.process import PATIENCE, Process
 from linger.verdict import Table, Verdict, make_row
 from linger.withhold import patience
 
@@ -104,7 +104,7 @@ class Expectations:
         self.tell(f"{where}: {name}: {count}")
 
     def heard(
-        self, who: Peer, event: str, times: int = 1, within: float = 10.0, **fields: object
+        self, who: Peer, event: str, times: int = 1, within: float = PATIENCE, **fields: object
     ) -> None:
         """Prove by the events of a program that it met the fault: wait for so many of them.
 

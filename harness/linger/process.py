@@ -20,6 +20,7 @@ from linger.errors import Broken, NotHeld, signal_name
 from linger.withhold import patience, withheld
 
 Event = dict[str, str]
+PATIENCE = 60.0  # s: of what hangs a run ends late, of what only waits for its turn it goes on
 MOST_LOG, MOST_LINE = 32 << 20, 1 << 16  # bytes: of a program's output that are kept, of a line
 
 
@@ -148,7 +149,7 @@ class Process:
         with self._news:
             return [event for event in self._events if wanted <= event.items()]
 
-    def said(self, name: str, times: int = 1, within: float = 10.0, **fields: object) -> Event:
+    def said(self, name: str, times: int = 1, within: float = PATIENCE, **fields: object) -> Event:
         """Wait until an event was reported so many times; returns the last of them.
 
         within: seconds; fields: what it must say, as said("recv", err="ECONNRESET").
@@ -192,7 +193,7 @@ class Process:
             why = "" if self._ended else f"still has nothing to say after {within:g} s"
         raise NotHeld(f"{self.program} {why or self.ending(1.0)}")
 
-    def wait(self, within: float = 60.0) -> Process:
+    def wait(self, within: float = PATIENCE) -> Process:
         """Wait until the program has ended by itself with status 0; returns itself.
 
         within: seconds. Errors: NotHeld when it takes longer or ends in another way.
