@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import traceback
+from types import FrameType
 from typing import Callable, Sequence
 
 from linger.commands import checking, reading, running, workshop
@@ -29,6 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _act(options: argparse.Namespace) -> int:
+    if "LINGER_SANDBOX" not in os.environ:  # where all that was started ends with its first process
+        _interruptible()
     try:
         return options.action(options)
     except LingerError as error:
@@ -49,6 +52,17 @@ def _act(options: argparse.Namespace) -> int:
     except Exception as defect:  # Python would end with 1, the code of a failed expectation
         complain(f"{traceback.format_exc()}linger: this is a defect of linger: {defect!r}")
         return BROKEN
+
+
+def _interruptible() -> None:
+    """Let every signal to end be as ^C: what was started is ended before."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt(number)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_DFL:  # nohup(1) ignores SIGHUP
+            signal.signal(number, interrupt)
 
 
 def _write_what_is_left() -> None:

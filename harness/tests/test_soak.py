@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import resource
+import signal
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
-from conftest import Run
+from conftest import Run, outlived, pidfds
 from linger import soak, story
+from linger.census import program
+from linger.process import descendants
 from test_cli import PLANTED, failing
 
 GOOD = "lab.settled(server, {'LISTEN': 1})"
@@ -64,6 +69,20 @@ def test_it_goes_on_where_it_was(run: Run, tmp_path: Path) -> None:
     state.write_text(json.dumps({**found, "commit": "another"}))
     done = run("linger", "soak", "--runs", "1", env=env)
     assert "starts anew" in done.stdout
+
+
+def test_its_round_ends_with_it(tmp_path: Path) -> None:
+    env = failing(tmp_path, PLANTED.format(last="lab.peer('stay').wait()"))
+    words = [program("linger"), "soak", "--runs", "1"]
+    with subprocess.Popen(words, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as soaking:
+        while not list(tmp_path.glob("results/soak/round-0001/*/planted/*/*peer*.log")):
+            assert soaking.poll() is None
+            time.sleep(0.01)  # the next look
+        below = pidfds(descendants(soaking.pid)[1:])
+        assert below
+        soaking.terminate()
+        assert outlived(below) == 0
+    assert soaking.returncode == 128 + signal.SIGTERM
 
 
 def test_a_round_that_cannot_be_run_is_no_pass(run: Run, tmp_path: Path) -> None:
