@@ -11,7 +11,8 @@ from linger import story
 
 RESULTS = Path(os.environ.get("RESULTS") or story.ROOT / "results")
 CORES = os.cpu_count() or 1
-AT_ONCE = 4 * CORES  # tests, or checks, at the same time: they wait more than they compute
+# Tests, or checks, at the same time: they wait more than they compute. Within a test they are fewer.
+AT_ONCE = int(os.environ.get("LINGER_AT_ONCE") or 4 * CORES)
 TAP = "KTAP on standard output, everything else on standard error"
 
 # Adds a subcommand by its name, its action, and what it does in a few words.

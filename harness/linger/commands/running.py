@@ -15,8 +15,6 @@ from linger import story
 from linger.commands.options import AT_ONCE, CORES, TAP, Add, add_results, count
 from linger.errors import CannotRun, LingerError, Usage, complain
 
-# Tests at the same time. Runs within tests have their own number.
-TESTS = int(os.environ.get("LINGER_AT_ONCE") or AT_ONCE)
 VALUED = ("-k", "-m", "-n", "-o", "-p", "-r", "-W")  # options of pytest that take a word
 PLAIN = dict(n=None, v=False, repeat=1, keep=False, prove=False, tap=False, yours=())  # a run
 SPARE_DESCRIPTORS = 64  # of a program, besides its connections
@@ -71,7 +69,7 @@ def run_scenarios(options: argparse.Namespace) -> int:
         live = is_terminal() and not options.keep and not options.v
         cure = len(names) == 1 and not options.prove
         console = Console(run, names, options.v, live, cure)
-        loop = ForkingLoop(TESTS, console.on_step)
+        loop = ForkingLoop(AT_ONCE, console.on_step)
         try:
             code = session.run_pytest(run, arguments, [console, loop, *tap])
             return _report_on(run, code) if len(names) > 1 else code
