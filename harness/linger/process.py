@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 from typing import AbstractSet as Set, Mapping, Sequence
 
+from linger import processor
 from linger.errors import Broken, NotHeld, signal_name
 from linger.withhold import patience, withheld
 
@@ -44,25 +45,6 @@ def descendants(ancestor: int) -> list[int]:
         with contextlib.suppress(OSError):  # it may end while it is looked at
             for children in Path("/proc").glob(f"{pid}/task/*/children"):
                 found += map(int, children.read_text().split())
-    return found
-
-
-def runnable_seconds(pid: int) -> dict[str, float]:
-    """The seconds that each thread of a process has run on a CPU, or waited for one, by its id.
-
-    What turns for ever shows on a busy machine too: it is always runnable. From schedstat in /proc
-    (Documentation/scheduler/sched-stats.rst); of what has ended there is nothing.
-    """
-    return {thread: (ran + waited) / 1e9 for thread, (ran, waited) in _schedules(pid).items()}
-
-
-def _schedules(pid: int) -> dict[str, tuple[int, int]]:
-    """The nanoseconds that each thread of a process has run, and waited for a CPU."""
-    found = {}
-    for file in Path("/proc").glob(f"{pid}/task/*/schedstat"):
-        with contextlib.suppress(OSError):  # it may end while it is looked at
-            ran, waited, _ = file.read_text().split()
-            found[file.parent.name] = int(ran), int(waited)
     return found
 
 
@@ -259,12 +241,7 @@ class Process:
     @property
     def cpu_seconds(self) -> float:
         """The time that its main thread has run on a CPU, in seconds; 0 once it has ended."""
-        return _schedules(self.pid).get(str(self.pid), (0, 0))[0] / 1e9
-
-    @property
-    def runnable_seconds(self) -> float:
-        """The time that its main thread has run on a CPU or waited for one; 0 once it has ended."""
-        return runnable_seconds(self.pid).get(str(self.pid), 0.0)
+        return processor.ran_seconds(self.pid)
 
     @property
     def computes(self) -> bool:
@@ -276,9 +253,7 @@ class Process:
 
         That is the CPU time it would use on a machine of its own, whatever else runs on this one.
         """
-        before, began = self.runnable_seconds, time.monotonic()
-        time.sleep(window)
-        return round(100 * (self.runnable_seconds - before) / (time.monotonic() - began))
+        return round(processor.busy([self.pid], window))
 
     @property
     def running(self) -> bool:

@@ -11,7 +11,8 @@ import pytest
 
 from linger.census import program as built
 from linger.errors import Broken, NotHeld
-from linger.process import Process, parse_event, runnable_seconds
+from linger.process import Process, parse_event
+from linger.processor import runnable_seconds
 
 
 def shell(script: str, tmp_path: Path) -> Process:
@@ -108,10 +109,10 @@ def test_a_missing_program_is_one_sentence(tmp_path: Path) -> None:
 def test_what_turns_is_runnable_all_the_time(tmp_path: Path) -> None:
     turns, waits = shell("while :; do :; done", tmp_path), shell("exec sleep 60", tmp_path)
     assert turns.busy() > 50 > 10 > waits.busy()
-    assert list(runnable_seconds(turns.pid)) == [str(turns.pid)]
+    assert list(runnable_seconds([turns.pid])) == [str(turns.pid)]
     for program in (turns, waits):
         program.stop()
-        assert (runnable_seconds(program.pid), program.runnable_seconds) == ({}, 0)
+        assert (runnable_seconds([program.pid]), program.cpu_seconds) == ({}, 0)
 
 
 def test_of_what_has_ended_proc_tells_nothing(tmp_path: Path) -> None:

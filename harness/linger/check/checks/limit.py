@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
-from pathlib import Path
 
+from linger import processor
 from linger.check.battery import check
 from linger.check.measure import log_bytes
 from linger.check.trial import NotStruck, Trial
 from linger.check.verdict import FAIL, PASS, Finding
-from linger.process import runnable_seconds
 
 LIMIT = 64  # descriptors
 CROWD = 200  # clients
 WINDOWS, WINDOW = 4, 0.5  # s: how often and how long the server is watched at its limit
 CONNECTING = 5.0  # s: what does not get into the accept queue by then never will
 STILL = 1.0  # s without a change before that
-TURN = 10.0  # s: by then a thread has had a processor, on however busy a machine
 SPARE = 4  # descriptors: one that keeps so few free has met its limit
 MOST_BUSY = 50  # percent of a core
 MOST_LOG = 100e3  # bytes a second
@@ -73,32 +70,5 @@ def _watched(trial: Trial) -> tuple[float, float]:
     """
     pids, output = trial.target.pids, trial.target.output
     size, began = log_bytes(pids, output), time.monotonic()
-    busy = min(_busy(pids) for _ in range(WINDOWS))
+    busy = min(processor.busy(pids, WINDOW) for _ in range(WINDOWS))
     return busy, (log_bytes(pids, output) - size) / (time.monotonic() - began)
-
-
-def _busy(pids: list[int]) -> float:
-    """What the threads of the processes want of a core during a window, in percent."""
-    used, began = _runnable(pids), time.monotonic()
-    time.sleep(WINDOW)  # a rate is measured over time
-    while _awaits_turn(pids, used) and time.monotonic() < began + TURN:
-        time.sleep(0.01)  # the kernel counts what a thread has waited when its turn comes
-    ran = sum(after - used.get(thread, after) for thread, after in _runnable(pids).items())
-    return 100 * ran / (time.monotonic() - began)
-
-
-def _runnable(pids: list[int]) -> dict[str, float]:
-    return {thread: used for pid in pids for thread, used in runnable_seconds(pid).items()}
-
-
-def _awaits_turn(pids: list[int], used: dict[str, float]) -> bool:
-    """Whether a thread would run, and has had no processor since (proc(5), stat: R)."""
-    now = _runnable(pids)
-    for pid in pids:
-        for file in Path("/proc").glob(f"{pid}/task/*/stat"):
-            thread = file.parent.name
-            with contextlib.suppress(OSError):  # it may end while it is looked at
-                runs = file.read_text().rpartition(") ")[2].startswith("R")
-                if runs and thread in used and now.get(thread) == used[thread]:
-                    return True
-    return False
