@@ -45,17 +45,19 @@ def disguise(build: Path, folder: Path) -> None:
             (folder / kind / path.name).symlink_to(WRAP if paired else path)
 
 
-def run_scenarios(folder: Path, build: Path, reports: Path, words: list[str]) -> int:
+def run_scenarios(folder: Path, build: Path, reports: Path, words: list[str], judged: bool) -> int:
     environment = {
         **os.environ,
         "LINGER_BUILD": str(folder),
         "LINGER_PROGRAMS": str(build),
         "LINGER_RUN": str(reports.parent),
-        "PYTHONPATH": str(ROOT / "harness"),
+        "PYTHONPATH": f"{ROOT / 'harness'}{os.pathsep}{Path(__file__).parent}",
     }
     fixed = ["-c", str(ROOT / "harness/pytest.ini"), "--rootdir", str(ROOT), "-p", "linger.plugin"]
+    fixed += ["-p", "patience"]
     command = [sys.executable, "-m", "pytest", *fixed, "-q", *words]
-    return subprocess.run(command, env=environment, cwd=ROOT).returncode
+    output = None if judged else subprocess.DEVNULL
+    return subprocess.run(command, env=environment, cwd=ROOT, stdout=output).returncode
 
 
 def faults(report: str) -> list[str]:
@@ -97,11 +99,9 @@ def main() -> int:
         reports.mkdir(parents=True)
         disguise(build, folder)
         select = ["-k", f"(fixed or (closewait_leak and buggy)) and not ({' or '.join(UNJUDGED)})"]
-        status = run_scenarios(folder, build, reports, ["-n", "3", *select, "scenarios"])
+        status = run_scenarios(folder, build, reports, ["-n", "3", *select, "scenarios"], True)
         for name in UNJUDGED:  # only for its reports
-            run_scenarios(
-                folder, build, reports, ["-k", "fixed", "-r", "N", f"scenarios/{name}.py"]
-            )
+            run_scenarios(folder, build, reports, ["-k", "fixed", f"scenarios/{name}.py"], False)
         return judge(reports) or int(status != 0)
 
 
