@@ -54,8 +54,11 @@ class Run:
         os.close(self._terminal)
         self._terminal = -1
 
-    def end(self, within: float = 60.0) -> int:
-        """Read what it says until it has ended; returns its status."""
+    def end(self, within: float = 180.0) -> int:
+        """Read what it says until it has ended; returns its status.
+
+        within: seconds, more than a lab waits for its link. Errors: TimeoutError.
+        """
         os.set_blocking(self._terminal, False) if self._terminal >= 0 else None
         deadline = time.monotonic() + within
         while self._process.poll() is None and time.monotonic() < deadline:
@@ -122,8 +125,12 @@ def main(runs: int, seed: int) -> int:
         (folder / "tmp").mkdir()
         host = HostState(folder, folder / "tmp", Path("/run"))
         for number in range(runs):
-            done, wrong = once(chance, folder, ENDINGS[number % len(ENDINGS)])
-            wrong = wrong or check(folder, host)
+            done = ENDINGS[number % len(ENDINGS)]
+            try:
+                done, wrong = once(chance, folder, done)
+                wrong = wrong or check(folder, host)
+            except TimeoutError as late:
+                wrong = str(late)
             print(f"{number + 1:4}  {done}  {'FAILED: ' + wrong if wrong else 'ok'}", flush=True)
             if wrong:
                 failed += 1
