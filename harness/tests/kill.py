@@ -8,6 +8,7 @@ the same endings and instants can be had again. Ends with status 1 if anything w
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pty
 import random
@@ -15,6 +16,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 from pathlib import Path
 
@@ -41,7 +43,8 @@ class Run:
             words = [str(program("sandbox")), "sh", "-c", script, "sh", options, *words]
         self._terminal, theirs = pty.openpty()
         self._process = subprocess.Popen(
-            ["setsid", "--ctty", *words], stdin=theirs, stdout=theirs, stderr=theirs,
+            words, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
             env=outside(RESULTS=str(folder / "results"), TMPDIR=str(folder / "tmp"), TERM="dumb"),
         )  # fmt: skip
         os.close(theirs)
@@ -118,6 +121,7 @@ def check(folder: Path, host: HostState) -> str:
 def main(runs: int, seed: int) -> int:
     print(f"seed {seed}, {runs} runs", flush=True)
     chance = random.Random(seed)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background it is ignored
     failed = 0
     with tempfile.TemporaryDirectory(prefix="linger-") as name:
         folder = Path(name)

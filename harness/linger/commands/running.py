@@ -58,6 +58,7 @@ def run_scenarios(options: argparse.Namespace) -> int:
     if options.yours:
         os.environ["LINGER_YOURS"] = os.pathsep.join(os.path.abspath(p) for p in options.yours)
     _allow_descriptors(options.n or 100)
+    tempfile.tempdir = "/run"  # the sandbox's own, so that whoever is killed leaves nothing in /tmp
     run = session.begin(options.results)
     arguments = [str(story.path_of(name)) for name in names]
     arguments += [f"--repeat={options.repeat}"]
