@@ -26,6 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _act(options)
     finally:
+        _ignore_signals_to_end()  # all is done: Python would end by a SIGINT of its own
         _write_what_is_left()
 
 
@@ -42,8 +43,7 @@ def _act(options: argparse.Namespace) -> int:
         return 128 + signal.SIGPIPE
     except KeyboardInterrupt as interrupt:  # pytest has answered those that came while it ran
         number = signal.Signals(*interrupt.args or (signal.SIGINT,))
-        for late in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # once is enough
-            signal.signal(late, signal.SIG_IGN)
+        _ignore_signals_to_end()  # once is enough
         complain(f"linger: interrupted by {number.name}")
         return 128 + number
     except OSError as error:
@@ -63,6 +63,11 @@ def _interruptible() -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) == signal.SIG_DFL:  # nohup(1) ignores SIGHUP
             signal.signal(number, interrupt)
+
+
+def _ignore_signals_to_end() -> None:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _write_what_is_left() -> None:

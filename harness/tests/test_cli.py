@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from conftest import Run
-from linger import cli, story
+from linger import story
 from linger.census import program
 from linger.environment import outside
 from linger.errors import BROKEN
@@ -152,13 +152,13 @@ def test_each_ending_has_its_exit_code(run: Run, tmp_path: Path, ending: str) ->
     assert sentence in done.stderr
 
 
-def test_a_defect_of_linger_is_no_verdict(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(story, "names", lambda: 1 / 0)
-    assert cli.main(["list"]) == BROKEN
-    said = capsys.readouterr().err
-    assert said.startswith("Traceback") and "linger: this is a defect of linger: ZeroDiv" in said
+def test_a_defect_of_linger_is_no_verdict() -> None:
+    broken = "import sys; from linger import cli, story; story.names = None; "
+    words = [sys.executable, "-c", broken + "sys.exit(cli.main(['list']))"]
+    done = subprocess.run(words, env=outside(), capture_output=True, text=True)
+    assert done.returncode == BROKEN
+    assert done.stderr.startswith("Traceback")
+    assert "linger: this is a defect of linger: TypeError" in done.stderr
 
 
 def test_a_scenario_file_that_cannot_be_read(run: Run, tmp_path: Path) -> None:
