@@ -34,6 +34,7 @@ def _act(options: argparse.Namespace) -> int:
     if "LINGER_SANDBOX" not in os.environ:  # where all that was started ends with its first process
         _interruptible()
     try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])  # linger.sh blocked it
         return options.action(options)
     except LingerError as error:
         complain(f"linger: {error}")
