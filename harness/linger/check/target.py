@@ -113,14 +113,18 @@ class Target:
             if self._supervisor.events("over"):
                 raise TargetDied(f"the server {self.ending()}{self._hint()}{self.last_output()}")
             if self._await("LISTEN >= 1", within=0.1):
-                self._listeners = census.count(
-                    {"server": self.host.path}, [self.plan.port]
-                )["server"]["listeners"]  # fmt: skip
-                return
+                # One that was seen may have been the last of a server that was killed.
+                if listeners := self._listeners_now():
+                    self._listeners = listeners
+                    return
         raise TargetDied(
             f"nothing listens on port {self.plan.port} after {STARTING:g} s"
             f"{self._elsewhere()}{self.last_output()}"
         )
+
+    def _listeners_now(self) -> list[dict[str, Any]]:
+        counted = census.count({"server": self.host.path}, [self.plan.port])
+        return counted["server"]["listeners"]
 
     def _hint(self) -> str:
         """What helps a server that wants an address of the machine which the lab does not have."""
