@@ -161,6 +161,24 @@ def test_a_defect_of_linger_is_no_verdict() -> None:
     assert "linger: this is a defect of linger: TypeError" in done.stderr
 
 
+INTERRUPTED = """
+from linger import cli
+def main():
+    try:
+        exec("raise KeyboardInterrupt")
+    except KeyboardInterrupt:
+        return 129
+cli.main = main
+"""
+
+
+def test_an_interrupted_exec_changes_no_status(tmp_path: Path) -> None:
+    """CPython notes it for good (run_eval_code_obj(), 3.11), and `python -m` then ends by SIGINT."""
+    (tmp_path / "sitecustomize.py").write_text(INTERRUPTED)
+    env = outside(PYTHONPATH=f"{tmp_path}:{os.environ['PYTHONPATH']}")
+    assert subprocess.run([sys.executable, "-m", "linger"], env=env).returncode == 129
+
+
 def test_a_scenario_file_that_cannot_be_read(run: Run, tmp_path: Path) -> None:
     done = run("linger", "run", "planted", env=failing(tmp_path, '"""p: x."""\nimport nowhere\n'))
     assert done.returncode == 70
