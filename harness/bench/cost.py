@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Iterable
 
 from linger.errors import CannotRun
+from linger.processor import ran_seconds
 
 FALLING = 0.0005  # the share of Slab by which it falls between two looks while much is being freed
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -44,16 +45,10 @@ def resident(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize()
 
 
-def cpu_seconds(pid: int) -> float:
-    """The processor time a process has used: by its clock as of clock_getcpuclockid(3), which
-    Python lacks, and which is finer than the ticks of /proc/PID/stat."""
-    return time.clock_gettime(~pid << 3 | 2)
-
-
 class Cores:
     """How busy the machine's cores are from now on, and with what.
 
-    ours: the processes that go on; those that start and end meanwhile are counted as children.
+    ours: the processes that go on, of one thread each; those that start and end meanwhile are counted as children.
     """
 
     def __init__(self, ours: Iterable[int]) -> None:
@@ -66,7 +61,7 @@ class Cores:
             resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
         ]
         own = sum(usage.ru_utime + usage.ru_stime for usage in usages)
-        return [int(one) for one in fields], own + sum(map(cpu_seconds, self._ours))
+        return [int(one) for one in fields], own + sum(map(ran_seconds, self._ours))
 
     def shares(self) -> dict[str, float]:
         """Shares of all cores: busy; of that in the kernel; of that with programs not ours.

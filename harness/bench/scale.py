@@ -31,12 +31,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-from cost import Cores, cpu_seconds, meminfo, resident, settled_slab
+from cost import Cores, meminfo, resident, settled_slab
 from crowd import KINDS, Crowd
 from limits import busy, limits
 
 from linger import census, results
 from linger.errors import HELD, CannotRun, LingerError, NotHeld, complain
+from linger.processor import ran_seconds
 from linger.report import pages
 from linger.report import scale as page
 
@@ -83,7 +84,7 @@ def _measure(crowd: Crowd, slab: int) -> dict[str, Any]:
     except NotHeld as short:
         raise NotHeld(f"{short}; {busy(cores.shares(), os.cpu_count() or 1)}") from None
     shares = cores.shares()
-    sampling = cpu_seconds(crowd.stream.pid) / seconds
+    sampling = ran_seconds(crowd.stream.pid) / seconds
     crowd.stream.kill()
     if crowd.state == "CLOSE_WAIT":  # the clients' ends are gone before memory is measured
         crowd.until("client:FIN_WAIT2 + client:TIME_WAIT == 0")
