@@ -16,7 +16,7 @@ On a fast network without loss it seems to work: what the peer has received surv
 """
 
 from linger import connections, scenario
-from linger.faults import drop
+from linger.lab.faults import drop
 
 N = connections(10)
 REPLY = len("HTTP/1.1 413 Content Too Large\r\nConnection: close\r\n\r\n")

@@ -15,7 +15,7 @@ control the same segment goes as a SYN without an ACK: it is answered too, and t
 import time
 
 from linger import connections, scenario
-from linger.faults import PURE_ACK, watch
+from linger.lab.faults import PURE_ACK, watch
 
 N = connections(10)
 

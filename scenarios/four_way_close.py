@@ -17,8 +17,9 @@ along. The client then goes from FIN_WAIT1 to TIME_WAIT without FIN_WAIT2. With 
 route the ACK does not wait, and there are four packets again.
 """
 
-from linger import connections, faults, scenario
-from linger.verdict import table
+from linger import connections, scenario
+from linger.lab import faults
+from linger.lab.verdict import table
 
 N = connections(100)
 

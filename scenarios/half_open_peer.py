@@ -12,7 +12,8 @@ data is in flight; there TCP_USER_TIMEOUT is the limit. Both end in ETIMEDOUT, a
 error path closes.
 """
 
-from linger import connections, faults, scenario
+from linger import connections, scenario
+from linger.lab import faults
 
 N = connections(50)
 

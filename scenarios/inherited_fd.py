@@ -15,7 +15,7 @@ libevent LEV_OPT_CLOSE_ON_EXEC.
 """
 
 from linger import connections, scenario
-from linger.process import descendants
+from linger.lab.process import descendants
 
 N = connections(100)
 

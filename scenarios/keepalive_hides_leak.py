@@ -16,7 +16,7 @@ connections accepted before: a timer that runs keeps the time it was set to. Onl
 """
 
 from linger import connections, scenario
-from linger.faults import forget
+from linger.lab.faults import forget
 
 N = connections(100)
 

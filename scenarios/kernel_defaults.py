@@ -18,7 +18,7 @@ and many systems raise it.
 import sys
 
 from linger import scenario
-from linger.verdict import table
+from linger.lab.verdict import table
 
 DEFAULT = {
     "tcp_keepalive_time": 7200,

@@ -15,7 +15,7 @@ LAST_ACK are a network problem; tcp_orphan_retries says how often the kernel tri
 """
 
 from linger import connections, scenario
-from linger.faults import drop
+from linger.lab.faults import drop
 
 N = connections(50)
 

@@ -16,7 +16,7 @@ This is also what "getting rid of TIME_WAIT" costs.
 """
 
 from linger import connections, scenario
-from linger.faults import PURE_ACK, drop_first
+from linger.lab.faults import PURE_ACK, drop_first
 
 N = connections(50)
 

@@ -16,8 +16,8 @@ import socket
 import struct
 
 from linger import connections, scenario
-from linger.sockets import create, listener
-from linger.verdict import table
+from linger.lab.sockets import create, listener
+from linger.lab.verdict import table
 
 N = connections(100)
 

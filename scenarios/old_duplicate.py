@@ -18,8 +18,8 @@ Each line is an end of the old connection, and what the server read afterwards, 
 import errno
 
 from linger import connections, scenario
-from linger.faults import watch
-from linger.recorder import RECORD, Writer
+from linger.lab.faults import watch
+from linger.lab.recorder import RECORD, Writer
 
 N = connections(1)
 

@@ -12,8 +12,8 @@ server port; for the next 60 s connect() fails with EADDRNOTAVAIL. What makes ro
 """
 
 from linger import connections, scenario
-from linger.sockets import NO_PORT, REUSEADDR, connect, use_up
-from linger.verdict import ABSENT, table
+from linger.lab.sockets import NO_PORT, REUSEADDR, connect, use_up
+from linger.lab.verdict import ABSENT, table
 
 N = connections(100)
 # With tcp_tw_reuse=1 each port serves once more, with 0 none does.

@@ -15,7 +15,7 @@ ports from 28,000: it happens too seldom to help and often enough to confuse who
 """
 
 from linger import connections, scenario
-from linger.faults import forget
+from linger.lab.faults import forget
 
 N = connections(10)
 

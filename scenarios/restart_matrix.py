@@ -15,8 +15,8 @@ that, for servers of the same user.
 from itertools import product
 
 from linger import scenario
-from linger.faults import drop
-from linger.sockets import REUSEADDR, REUSEPORT, create, listen, listener
+from linger.lab.faults import drop
+from linger.lab.sockets import REUSEADDR, REUSEPORT, create, listen, listener
 
 OPTIONS = {"none": (), "REUSEADDR": (REUSEADDR,), "REUSEPORT": (REUSEPORT,)}
 OPTIONS["both"] = (REUSEADDR, REUSEPORT)

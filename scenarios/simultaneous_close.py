@@ -15,7 +15,8 @@ CLOSING lasts one way of the wire, so a tool that samples hardly ever shows it. 
 both hosts are kept back and let go in turn: no packet is lost, and none is sent twice.
 """
 
-from linger import connections, faults, scenario
+from linger import connections, scenario
+from linger.lab import faults
 
 N = connections(100)
 

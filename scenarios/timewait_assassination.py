@@ -15,7 +15,7 @@ A count of TIME_WAIT that is too low by a few in a hundred is the same thing: a 
 """
 
 from linger import connections, scenario
-from linger.faults import PURE_ACK, watch
+from linger.lab.faults import PURE_ACK, watch
 
 N = connections(5)
 

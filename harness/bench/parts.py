@@ -25,11 +25,9 @@ from pathlib import Path
 from typing import Callable, Dict, List
 
 import pytest
-
-from linger import census
-from linger.environment import outside
 from linger.lab import Lab
-from linger.story import ROOT
+from linger.lab.environment import outside
+from linger.lab.programs import ROOT, program
 
 N = 100
 SCENARIO = "closewait-leak"
@@ -131,12 +129,12 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=11, help="how often each is measured")
     parser.add_argument("--suite", action="store_true", help="also run all tests (minutes)")
     options = parser.parse_args()
-    build = census.program("").resolve()
+    build = program("").resolve()
     python = build / "python"
     times: Times = {}
     with tempfile.TemporaryDirectory(prefix="linger-") as scratch:
         run = [build / "linger", "run", SCENARIO, "--results", scratch]
-        imports = "import pytest, linger.plugin, linger.cli, linger.console, linger.session"
+        imports = "import pytest, linger.run.plugin, linger.cli.main, linger.cli.console, linger.run.session"
         for number in range(options.rounds):
             timed(times, "warm", command(*run))
             timed(times, "interpreter", command(python, "-c", ""))

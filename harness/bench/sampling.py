@@ -29,10 +29,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Dict, Iterator, List, Tuple
 
-from linger import census
-from linger.errors import CannotRun, LingerError
-from linger.lab import Lab
-from linger.process import Process
+from linger.lab import Lab, census
+from linger.lab.errors import CannotRun, LingerError
+from linger.lab.process import Process
 
 PERIODS = ("5ms", "1ms")
 INSTANCE = "linger-sampling"  # of tracefs

@@ -4,6 +4,6 @@ A scenario needs two names from here: `scenario`, the decorator that makes a sto
 variants, and `connections`, the number of connections it runs with.
 """
 
-from linger.story import connections, scenario
+from linger.run.scenarios import connections, scenario
 
 __all__ = ["connections", "scenario"]

@@ -9,9 +9,8 @@ import subprocess
 from typing import Callable, Iterator
 
 import pytest
-
-from linger.census import program
-from linger.environment import outside
+from linger.lab.environment import outside
+from linger.lab.programs import program
 
 PATIENCE = 180  # s: a program that hangs is ended; one that only waits for a CPU is not
 Run = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -15,18 +15,18 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-
 from conftest import Run
-from linger.census import program
-from linger.check import battery, checks, report, verdict
+from linger.check import battery, finding, output
 from linger.check.measure import Count
-from linger.environment import outside
-from linger.errors import Usage
-from linger.process import tail_of
+from linger.check.server import checks
+from linger.lab.environment import outside
+from linger.lab.errors import Usage
+from linger.lab.process import tail_of
+from linger.lab.programs import program
 from test_formats import documents, validator
 
 checks.load()
-LOST = verdict.Finding(verdict.FAIL, "1 of 20 replies lost")
+LOST = finding.Finding(finding.FAIL, "1 of 20 replies lost")
 PLANTED = Path(__file__).with_name("planted") / "server.py"
 
 
@@ -154,8 +154,8 @@ def test_tap(run: Run, tmp_path: Path) -> None:
 
 def test_strict_makes_a_warning_fail() -> None:
     warned = [{"id": "vanished-idle", "verdict": "WARN", "measured": "kept"}]
-    assert verdict.judge(warned, {}, strict=False) == []
-    assert verdict.judge(warned, {}, strict=True) == ["vanished-idle is WARN: kept"]
+    assert finding.judge(warned, {}, strict=False) == []
+    assert finding.judge(warned, {}, strict=True) == ["vanished-idle is WARN: kept"]
 
 
 def test_a_run_that_tests_nothing_is_not_green(run: Run, tmp_path: Path) -> None:
@@ -166,9 +166,10 @@ def test_a_run_that_tests_nothing_is_not_green(run: Run, tmp_path: Path) -> None
     (True, None, "CHOICE"), (True, LOST, "FAIL"), (False, None, "LEAK"), (False, LOST, "LEAK"),
 ])  # fmt: skip
 def test_closing_late_does_not_excuse_a_lost_reply(
-    closed: bool, lost: verdict.Finding | None, word: str
+    closed: bool, lost: finding.Finding | None, word: str
 ) -> None:
-    from linger.check.checks import half_close  # after load(), which gives them their order
+    from linger.check.server.checks import \
+        half_close  # after load(), which gives them their order
 
     meter = SimpleNamespace(held=lambda: [])
     trial = SimpleNamespace(meter=meter, soon=10.0, late=75.0)
@@ -178,7 +179,7 @@ def test_closing_late_does_not_excuse_a_lost_reply(
 
 def test_a_server_that_ends_while_it_is_looked_at(tmp_path: Path) -> None:
     """Neither a process that is gone nor a descriptor that is closed ends the run."""
-    from linger.check.checks import vanished
+    from linger.check.server.checks import vanished
 
     with subprocess.Popen(["true"]) as gone, socket.socket() as kept:
         gone.wait()
@@ -219,9 +220,9 @@ def test_of_a_leak_the_ladder_shows_what_is_held() -> None:
         return {"client": {"host": host, "port": port}, "verdict": 1.5, "segments": seen}
 
     most = [ladder(1, "server"), ladder(2, "client", "FIN"), ladder(3, "client", "ACK", "RST")]
-    shown = [report._telling(most, word) for word in ("LEAK", "STARVE", "FAIL")]
+    shown = [output._telling(most, word) for word in ("LEAK", "STARVE", "FAIL")]
     assert [one["client"]["port"] for one in shown if one] == [3, 3, 2]
-    assert report._telling(most[:1], "LEAK") is None
+    assert output._telling(most[:1], "LEAK") is None
 
 
 def test_the_output_of_a_server_is_harmless(tmp_path: Path) -> None:
@@ -284,14 +285,14 @@ def test_a_file_of_expected_verdicts_is_read_strictly(tmp_path: Path) -> None:
     for text in ("abandon", "abandon GOOD", "abandonn PASS", "abandon PASS LEAK"):
         file.write_text(text)
         with pytest.raises(Usage, match="known:1: not an id and a verdict"):
-            verdict.read_expected(file, battery.CHECKS)
+            finding.read_expected(file, battery.CHECKS)
 
 
 def test_the_catalogue_has_the_scenarios_that_checks_name() -> None:
-    from linger import story
+    from linger.run import scenarios
 
     named = {name for check in battery.CHECKS.values() for name in check.scenarios}
-    assert named <= set(story.names())
+    assert named <= set(scenarios.names())
 
 
 def test_the_subreaper_keeps_hold_of_all_that_a_command_starts(tmp_path: Path) -> None:

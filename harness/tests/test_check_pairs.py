@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from conftest import Run
-from linger.census import program
-from linger.check import battery, checks
+from linger.check import battery
+from linger.check.server import checks
+from linger.lab.programs import program
 
 checks.load()
 PORT = "9000"

@@ -10,12 +10,11 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
-
 from conftest import Run
-from linger import story
-from linger.census import program
-from linger.environment import outside
-from linger.errors import BROKEN
+from linger.lab.environment import outside
+from linger.lab.errors import BROKEN
+from linger.lab.programs import ROOT, program
+from linger.run import scenarios
 
 
 def run_closewait(run: Run, results: Path, *options: str) -> subprocess.CompletedProcess[str]:
@@ -82,19 +81,19 @@ WRONG = {
 
 @pytest.mark.parametrize("sentence", WRONG)
 def test_wrong_usage_is_one_sentence_and_2(run: Run, tmp_path: Path, sentence: str) -> None:
-    done = run("linger", *WRONG[sentence], env=outside(RESULTS=str(tmp_path)), cwd=story.ROOT)
+    done = run("linger", *WRONG[sentence], env=outside(RESULTS=str(tmp_path)), cwd=ROOT)
     assert done.returncode == 2, done.stdout + done.stderr
     assert sentence in done.stderr.splitlines()[-1]
 
 
 def test_list_names_every_scenario(run: Run) -> None:
     done = run("linger", "list")
-    assert [line.split()[0] for line in done.stdout.splitlines()] == story.names()
+    assert [line.split()[0] for line in done.stdout.splitlines()] == scenarios.names()
     assert "forgets close()" in done.stdout
 
 
 def test_the_readme_has_the_table_of_scenarios(run: Run) -> None:
-    assert run("linger", "list", "--markdown").stdout in (story.ROOT / "README.md").read_text()
+    assert run("linger", "list", "--markdown").stdout in (ROOT / "README.md").read_text()
 
 
 def test_more_connections_than_descriptors(run: Run, tmp_path: Path) -> None:
@@ -153,8 +152,8 @@ def test_each_ending_has_its_exit_code(run: Run, tmp_path: Path, ending: str) ->
 
 
 def test_a_defect_of_linger_is_no_verdict() -> None:
-    broken = "import sys; from linger import cli, story; story.names = None; "
-    words = [sys.executable, "-c", broken + "sys.exit(cli.main(['list']))"]
+    broken = "import sys; from linger.cli import main; from linger.run import scenarios; scenarios.names = None; "
+    words = [sys.executable, "-c", broken + "sys.exit(main.main(['list']))"]
     done = subprocess.run(words, env=outside(), capture_output=True, text=True)
     assert done.returncode == BROKEN
     assert done.stderr.startswith("Traceback")
@@ -162,13 +161,13 @@ def test_a_defect_of_linger_is_no_verdict() -> None:
 
 
 INTERRUPTED = """
-from linger import cli
+from linger.cli import main
 def main():
     try:
         exec("raise KeyboardInterrupt")
     except KeyboardInterrupt:
         return 129
-cli.main = main
+main.main = main
 """
 
 
@@ -210,7 +209,7 @@ def test_census_is_a_command_of_linger(run: Run) -> None:
 
 def test_a_node_id_selects_one_test(run: Run, tmp_path: Path) -> None:
     node = "harness/tests/test_pairs.py::test_a_good_pair"
-    done = run("linger", "test", "--results", tmp_path, "--", node, cwd=story.ROOT)
+    done = run("linger", "test", "--results", tmp_path, "--", node, cwd=ROOT)
     assert done.returncode == 0 and " 1 passed" in done.stdout, done.stdout
 
 

@@ -11,14 +11,12 @@ from pathlib import Path
 from typing import Iterator
 
 import pytest
-
 from conftest import Run, outlived, pidfds
-from linger import confine
-from linger.census import program
-from linger.errors import NotHeld
-from linger.expect import Peer
-from linger.lab import Lab
-from linger.process import descendants
+from linger.lab import Lab, confine
+from linger.lab.errors import NotHeld
+from linger.lab.expect import Peer
+from linger.lab.process import descendants
+from linger.lab.programs import program
 
 ATTACKER = Path(__file__).with_name("attacker.py").read_text()
 N = 10

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import pytest
-
-from linger import faults
-from linger.errors import NotHeld
-from linger.lab import Lab
+from linger.lab import Lab, faults
+from linger.lab.errors import NotHeld
 
 N = 10
 

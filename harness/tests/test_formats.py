@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any, Iterator
 
 import jsonschema
-import pytest
-
 import linger
+import pytest
 from conftest import Run
 from test_cli import PLANTED, failing
 

@@ -12,10 +12,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-
-from linger import census
-from linger.errors import Usage
-from linger.story import ROOT
+from linger.lab import census
+from linger.lab.errors import Usage
+from linger.lab.programs import ROOT, program
 
 FUZZ = ROOT / "harness" / "fuzz"
 TARGETS = sorted(path.stem[5:] for path in FUZZ.glob("fuzz_*.c"))
@@ -35,7 +34,7 @@ def test_nothing_breaks_a_parser(target: str, tmp_path: Path) -> None:
     found.mkdir()
     done = subprocess.run(
         [
-            census.program(f"fuzz/{target}"), f"-runs={RUNS}", "-seed=1", "-timeout=60",
+            program(f"fuzz/{target}"), f"-runs={RUNS}", "-seed=1", "-timeout=60",
             "-print_final_stats=1", f"-artifact_prefix={tmp_path}/", found, corpus,
         ],
         stdout=subprocess.DEVNULL,
@@ -60,7 +59,7 @@ def test_a_target_that_breaks_is_seen(tmp_path: Path) -> None:
     for name, content in (("1", "a"), ("2", "ax")):
         (tmp_path / "corpus" / name).write_text(content)
     program = tmp_path / "broken"
-    compiler = census.program("fuzz/compiler").read_text().split()
+    compiler = program("fuzz/compiler").read_text().split()
     words = [*compiler, "-D_GNU_SOURCE", f"-I{ROOT}/harness", source, FUZZ / "main.c"]
     subprocess.run([*words, "-o", program], check=True)
     done = subprocess.run(
@@ -79,7 +78,7 @@ def test_python_and_the_census_compare_alike() -> None:
     for _ in range(60):
         measured, number = dice.choice(numbers), dice.choice(numbers)
         value = f"{dice.choice(SIGNS)}{' ' * dice.randrange(3)}{number}"
-        words = [census.program("census"), "--until", census.term(str(measured), value)]
+        words = [program("census"), "--until", census.term(str(measured), value)]
         done = subprocess.run([*words, "--within", "0s"], capture_output=True, text=True)
         assert done.returncode in (0, 1), done.stderr
         assert census.holds(measured, value) == (done.returncode == 0), (measured, value)

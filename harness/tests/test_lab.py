@@ -11,12 +11,10 @@ from pathlib import Path
 from typing import Callable, Mapping
 
 import pytest
-
-from linger import census, netns
-from linger.errors import Broken, CannotRun, NotHeld, Usage
-from linger.host import SYSCTLS
-from linger.lab import Lab
-from linger.story import connections
+from linger.lab import Lab, census, netns
+from linger.lab.errors import Broken, CannotRun, NotHeld, Usage
+from linger.lab.host import SYSCTLS
+from linger.run.scenarios import connections
 
 N = 20
 EXPECT = {

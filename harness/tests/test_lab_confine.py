@@ -6,10 +6,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-
-from linger import confine
-from linger.labs import grade, texts, trial
-from linger.labs.evidence import Diagnosis
+from linger.lab import confine
+from linger.workshop import examine, grade, texts
+from linger.workshop.evidence import Diagnosis
 
 # Each ends with status 0 when it could do what it should not.
 ATTEMPTS = {
@@ -37,7 +36,7 @@ def compiled(tmp_path: Path, body: str) -> Path:
 
 
 def confined(binary: Path) -> int:
-    return subprocess.run([*confine.closed(**trial.LIMITS), "--", str(binary)]).returncode
+    return subprocess.run([*confine.closed(**examine.LIMITS), "--", str(binary)]).returncode
 
 
 @pytest.mark.parametrize("attempt", ATTEMPTS)

@@ -13,12 +13,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from linger.lab.programs import ROOT
+from linger.workshop import build, grade, texts
+from linger.workshop.evidence import REPAIRED
 
-from linger import story
-from linger.labs import build, grade, texts
-from linger.labs.evidence import REPAIRED
-
-REPAIRS = story.ROOT / "harness/tests/repairs"
+REPAIRS = ROOT / "harness/tests/repairs"
 AT_LEAST = 2  # right ones besides the fixed program, and wrong ones
 EXERCISES = [text.name for text in texts.course() if text.buggy]
 

@@ -13,15 +13,14 @@ import time
 from pathlib import Path
 
 import pytest
-
 from conftest import Run
-from linger import story
-from linger.census import program
-from linger.environment import outside
-from linger.errors import Broken
-from linger.labs import diagnose, endings, grade, remarks, score, texts
-from linger.labs.evidence import Evidence
-from linger.labs.workplace import Workplace, same_code
+from linger.lab.environment import outside
+from linger.lab.errors import Broken
+from linger.lab.programs import program
+from linger.run import scenarios
+from linger.workshop import diagnose, endings, grade, remarks, score, texts
+from linger.workshop.evidence import Evidence
+from linger.workshop.workplace import Workplace, same_code
 
 LEAK = "closewait-leak"
 CURE = "\t\tclose(fd);\n\t\treturn;"
@@ -301,7 +300,7 @@ def test_every_table_is_right() -> None:
 
 
 def test_the_workshop_has_every_exercise_in_its_order() -> None:
-    page = (story.SCENARIOS / "WORKSHOP.md").read_text()
+    page = (scenarios.SCENARIOS / "WORKSHOP.md").read_text()
     listed = re.findall(
         r"(\d+) ([a-z]+(?:-[a-z]+)+)", page.partition("The order of all")[2].partition("\n## ")[0]
     )
@@ -309,7 +308,7 @@ def test_the_workshop_has_every_exercise_in_its_order() -> None:
 
 
 def test_a_file_that_is_no_toml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(story, "SCENARIOS", tmp_path)
+    monkeypatch.setattr(scenarios, "SCENARIOS", tmp_path)
     (tmp_path / "x.toml").write_text("[lab\n")
     with pytest.raises(Broken, match="x.toml: "):
         texts.table("x")

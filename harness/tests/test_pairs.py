@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
-from linger import pairs
-from linger.errors import NotHeld
+from linger.lab.errors import NotHeld
+from linger.run import pairs
 
 LINES = [f"line {n};" for n in range(40)]
 

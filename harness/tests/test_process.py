@@ -8,11 +8,10 @@ import signal
 from pathlib import Path
 
 import pytest
-
-from linger.census import program as built
-from linger.errors import Broken, NotHeld
-from linger.process import Process, parse_event
-from linger.processor import runnable_seconds
+from linger.lab.errors import Broken, NotHeld
+from linger.lab.process import Process, parse_event
+from linger.lab.processor import runnable_seconds
+from linger.lab.programs import program as built
 
 
 def shell(script: str, tmp_path: Path) -> Process:

@@ -14,13 +14,13 @@ from typing import Any, Iterator
 from urllib.parse import unquote
 
 import pytest
-
 from conftest import Run
-from linger import results, story
-from linger.census import program
-from linger.environment import outside
-from linger.errors import Broken
-from linger.report import collect, ladder, pages, palette, plot, timeline, words
+from linger.lab.environment import outside
+from linger.lab.errors import Broken
+from linger.lab.programs import ROOT, program
+from linger.report import (collect, ladder, pages, palette, plot, timeline,
+                           words)
+from linger.run import scenarios
 from test_cli import PLANTED, failing
 
 HOSTILE = "</pre><script>alert('x')</script>&amp;\x07\x1b[31m\u202e\"' -->]]>"
@@ -183,7 +183,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict[s
 @pytest.fixture
 def again(ran: tuple[Path, dict[str, str]], tmp_path: Path, monkeypatch: Any) -> Path:
     """A copy of that run without its report, to be changed and reported on in this process."""
-    monkeypatch.setattr(story, "SCENARIOS", ran[0].parents[1] / "scenarios")
+    monkeypatch.setattr(scenarios, "SCENARIOS", ran[0].parents[1] / "scenarios")
     copy = tmp_path / "run"
     shutil.copytree(ran[0], copy)
     for page in copy.rglob("index.html"):
@@ -370,7 +370,7 @@ def test_an_unknown_run_is_wrong_usage(run: Run, tmp_path: Path, sentence: str) 
 def test_a_run_that_cannot_be_written_to(run: Run, again: Path) -> None:
     script = 'mount --bind "$1" "$1" && mount -o remount,ro,bind "$1" && exec "$2" report "$1"'
     words = ["sh", "-c", script, "sh", again, program("linger")]
-    done = run("sandbox", *words, env=outside(LINGER_SCENARIOS=str(story.SCENARIOS)))
+    done = run("sandbox", *words, env=outside(LINGER_SCENARIOS=str(scenarios.SCENARIOS)))
     assert done.returncode == 77 and done.stderr.count("\n") == 1, done.stderr
     assert f"cannot write the report of {again}: Read-only file system" in done.stderr
 
@@ -386,7 +386,7 @@ def test_a_single_scenario_is_not_held_up(run: Run, ran: tuple[Path, dict[str, s
 
 
 def test_linger_needs_no_drawing_until_it_draws() -> None:
-    code = "import sys, linger.cli, linger.console, linger.plugin, linger.report.collect\n"
+    code = "import sys, linger.cli.main, linger.cli.console, linger.run.plugin, linger.report.collect\n"
     code += "sys.exit('matplotlib' in sys.modules or 'jinja2' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
@@ -511,7 +511,7 @@ def test_colours_can_be_read(scheme: str) -> None:
         assert contrast(getattr(ink, scheme), paper) >= 3, name
     inks = [ink.light for ink in (*palette.PAGE.values(), *palette.STATES.values())]
     assert len(set(inks)) == len(inks), "plots tell colours apart by their light one"
-    css = results.ROOT / "harness/linger/report/templates/style.css"
+    css = ROOT / "harness/linger/report/templates/style.css"
     light, dark = css.read_text().split("@media screen", 1)
     rules = light if scheme == "light" else dark.split("* {", 1)[0]
     for name in ("good", "warn", "link"):

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
-
-from linger import console
-from linger.errors import Broken, NotHeld, Usage
-from linger.verdict import ABSENT, Verdict, make_row
+from linger.cli import console
+from linger.lab.errors import Broken, NotHeld, Usage
+from linger.lab.verdict import ABSENT, Verdict, make_row
 
 
 def guarded(prove: bool = False) -> Verdict:

@@ -13,15 +13,14 @@ from pathlib import Path
 from typing import Any, Callable
 
 import jsonschema
-import pytest
-
 import linger
+import pytest
 from conftest import Run
-from linger import census, faults
-from linger.errors import Broken, NotHeld
-from linger.expect import Peer
-from linger.faults import PURE_ACK
-from linger.lab import Lab
+from linger.lab import Lab, census, faults
+from linger.lab.errors import Broken, NotHeld
+from linger.lab.expect import Peer
+from linger.lab.faults import PURE_ACK
+from linger.lab.programs import program
 
 N = 5
 SYS_PIDFD_GETFD = 438
@@ -315,7 +314,7 @@ def test_only_the_first_connections_are_kept_whole(lab: Lab, run: Run) -> None:
     host = lab.hosts["server"]
     file = lab.evidence / "few.pcap"
     words = [
-        census.program("wire"),
+        program("wire"),
         "record",
         "--whole",
         "2",
@@ -338,7 +337,7 @@ def test_only_the_first_connections_are_kept_whole(lab: Lab, run: Run) -> None:
 def test_a_full_disk_is_a_sentence(lab: Lab, tmp_path: Path) -> None:
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8k", "tmpfs", tmp_path], check=True)
     host = lab.hosts["server"]
-    words = [census.program("wire"), "record", "--host", f"server={host.path}:{tmp_path}/x.pcap"]
+    words = [program("wire"), "record", "--host", f"server={host.path}:{tmp_path}/x.pcap"]
     ends = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     try:
         with subprocess.Popen(words, text=True, **ends) as recorder:  # type: ignore[call-overload]

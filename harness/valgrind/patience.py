@@ -6,8 +6,8 @@ the next moment valgrind would say that it had connections open, though it was a
 
 from __future__ import annotations
 
-from linger import census
-from linger.expect import Peer
+from linger.lab import census
+from linger.lab.expect import Peer
 
 SEEN = "CLOSE_WAIT == 0 and ghosts == 0"  # after FINs, after RSTs
 WITHIN, HOLD = 5.0, 0.1  # s; a program that leaks never gets there

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Callable, Iterable, Mapping
 
-from linger.errors import Usage
+from linger.lab.errors import Usage
 
 if TYPE_CHECKING:
-    from linger.check.trial import Trial
-    from linger.check.verdict import Finding
+    from linger.check.finding import Finding
+    from linger.check.server.trial import Trial
 
 
 @dataclass(frozen=True)

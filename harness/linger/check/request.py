@@ -7,8 +7,8 @@ import textwrap
 from dataclasses import dataclass, replace
 from typing import Callable
 
-from linger.check.client import PATIENCE, Crowd
-from linger.errors import Usage
+from linger.check.crowd import PATIENCE, Crowd
+from linger.lab.errors import Usage
 
 LISTENING = 1.5  # s: what a server gets to speak first, or to answer
 HTTP_GET = b"GET / HTTP/1.0\r\n\r\n"

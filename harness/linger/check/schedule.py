@@ -17,12 +17,14 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any, Callable, Iterator, Sequence
 
-from linger import netns, results
 from linger.check.battery import Check
+from linger.check.finding import (BAD, FAIL, NOT_TESTED, STARVE, Finding,
+                                  not_tested)
 from linger.check.request import Request
-from linger.check.trial import NotStruck, Trial, Wish
-from linger.check.verdict import BAD, FAIL, NOT_TESTED, STARVE, Finding, not_tested
-from linger.errors import Broken, LingerError, TargetDied, os_sentence
+from linger.check.server.trial import NotStruck, Trial, Wish
+from linger.lab import netns
+from linger.lab.errors import Broken, LingerError, TargetDied, os_sentence
+from linger.run import results
 
 Result = dict[str, Any]
 FORK = get_context("fork")

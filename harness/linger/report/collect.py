@@ -13,8 +13,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Iterable, Iterator
 
-from linger import story
 from linger.report import timeline
+from linger.run import scenarios
 
 GOOD = ("pass", "told apart")
 UNFINISHED = "the run has no result of it: it ended, or was ended, before"
@@ -118,7 +118,7 @@ class Scenario:
     @property
     def pair(self) -> bool:
         """Whether its variants are two programs, and perhaps a student's, not two conditions."""
-        return not {variant.name for variant in self.variants}.isdisjoint(story.PAIR)
+        return not {variant.name for variant in self.variants}.isdisjoint(scenarios.PAIR)
 
     @property
     def seconds(self) -> float:
@@ -159,7 +159,7 @@ def collect(path: Path) -> Run:
             failures.setdefault((failure.scenario, *failure.labels), failure)
         else:
             run.failures.append(failure)
-    for name in scenarios(path):
+    for name in names_in(path):
         labs = [_repetition(path, lab, failures) for lab in _labs(path / name)]
         names = dict.fromkeys(lab.labels[0] for lab in labs)
         same = {name: [lab for lab in labs if lab.labels[0] == name] for name in names}
@@ -168,9 +168,9 @@ def collect(path: Path) -> Run:
     return run
 
 
-def scenarios(path: Path) -> list[str]:
+def names_in(path: Path) -> list[str]:
     """The names of the scenarios that a run holds, sorted; tests of the harness are none."""
-    known = set(story.names())
+    known = set(scenarios.names())
     folders = [folder for folder in path.iterdir() if folder.is_dir()]
     return sorted(
         folder.name
@@ -224,7 +224,7 @@ def _failure(case: ElementTree.Element, bad: Iterable[ElementTree.Element]) -> F
     message = "\n".join(one.text or one.get("message", "") for one in bad)
     test = "::".join(filter(None, (case.get("classname"), name))) or "collection"
     found = re.fullmatch(r"test_(\w+)\[(?:(\d+)-)?([\w-]+)\]", name)
-    if not found or story.name_of(found[1]) not in story.names():
+    if not found or scenarios.name_of(found[1]) not in scenarios.names():
         return Failure(test, "", (), message)
     number = (f"{int(found[2]):04}",) if found[2] else ()
-    return Failure(test, story.name_of(found[1]), (found[3], *number), message)
+    return Failure(test, scenarios.name_of(found[1]), (found[3], *number), message)

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any, Sequence
 
 import jinja2
-from markupsafe import Markup
-
-from linger import claims, results, story
-from linger.errors import Broken, CannotRun, LingerError
-from linger.report import check, ladder, palette, plot, scale, words
+from linger.claims import judge
+from linger.lab.errors import Broken, CannotRun, LingerError
+from linger.report import findings, ladder, palette, plot, scale, words
 from linger.report.collect import Run, Scenario, collect
+from linger.run import results, scenarios
+from markupsafe import Markup
 
 MOST_REPETITIONS = 500  # to list on a page
 # What has no place in a page, though a program may have said it: controls, halves of a character,
@@ -39,7 +39,7 @@ def write(path: Path) -> Path:
     Errors: CannotRun when the run cannot be read or the pages cannot be written.
     """
     try:
-        for kind in (check, scale):
+        for kind in (findings, scale):
             if kind.is_of(path):
                 for file, page in kind.pages(path, _draw).items():
                     results.write_text(file, page)
@@ -93,7 +93,7 @@ class Book:
         judged: Sequence[Any] = ()
         sentence = ""
         try:
-            judged = claims.judge(run.results)
+            judged = judge.judge(run.results)
         except LingerError as error:
             sentence = str(error)
         order = sorted(run.scenarios, key=lambda scenario: (not scenario.pair, scenario.name))
@@ -147,10 +147,10 @@ def _draw(name: str, **values: object) -> str:
     return UNPRINTABLE.sub("\ufffd", page)
 
 
-def _answers(name: str) -> story.Answers | None:
+def _answers(name: str) -> scenarios.Answers | None:
     """What helps and what does not; None when nobody has written it."""
     try:
-        return story.answers(name)
+        return scenarios.answers(name)
     except LingerError:
         return None
 

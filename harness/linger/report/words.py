@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, Iterator, Mapping, NamedTuple
 from urllib.parse import quote
 
-from linger import pairs, story
-from linger.census import STATES
+from linger.lab.census import STATES
 from linger.report import ladder
 from linger.report.collect import Repetition, Run, Scenario
+from linger.run import pairs, scenarios
 
 KINDS = {
     "result.json": "what was expected and measured",
@@ -35,12 +35,12 @@ class Story(NamedTuple):
 
 def tell(name: str) -> Story:
     """The story of a scenario; its title is a remark when the file is no longer there."""
-    path = story.path_of(name)
+    path = scenarios.path_of(name)
     file = f"scenarios/{path.name}"
     if not path.exists():
         return Story("This scenario is no longer among the stories.", [], file)
-    text = story.docstring(name).partition("\n")[2].strip("\n")
-    return Story(story.title(name), list(_blocks(text)), file)
+    text = scenarios.docstring(name).partition("\n")[2].strip("\n")
+    return Story(scenarios.title(name), list(_blocks(text)), file)
 
 
 def _blocks(text: str) -> Iterator[tuple[str, list[str]]]:

@@ -1,0 +1,185 @@
+"""The pytest plugin: the `lab` fixture and the evidence of each test.
+
+A scenario is an ordinary pytest test, so selection, JUnit and xdist come for free. The plugin
+runs inside the sandbox (`build/linger run` and `build/linger test` see to that).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any, Iterator
+
+import pytest
+from linger.lab.errors import (BROKEN, CANNOT_RUN, NOT_HELD, Broken,
+                               LingerError, os_sentence)
+from linger.lab.lab import Lab, Own
+from linger.lab.verdict import Verdict
+from linger.run import results, scenarios, shell
+from linger.run.parallel import tell_parent
+
+VERDICTS = {None: "pass", NOT_HELD: "fail", CANNOT_RUN: "cannot run"}  # else "broken"
+_failures: dict[str, tuple[int, str]] = {}  # node id of a failed test: exit code and message
+
+
+class Hooks:
+    """What a plugin may add to the test of a scenario; the workshop does (workshop/examine.py)."""
+
+    @pytest.hookspec(firstresult=True)
+    def pytest_linger_label(self, item: pytest.Item) -> str | None:
+        """What the variant of a test is called, when not by its parameter."""
+
+    @pytest.hookspec(firstresult=True)
+    def pytest_linger_instead(self, item: pytest.Item) -> dict[str, Own] | None:
+        """For Lab(instead=): what runs in place of a pair's own program."""
+
+    @pytest.hookspec
+    def pytest_linger_examine(self, item: pytest.Item, lab: Lab, passed: bool) -> None:
+        """The scenario has ended, its lab is still there. passed: whether it ended well."""
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    pluginmanager.add_hookspecs(Hooks)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--repeat", type=int, default=1, help="run every scenario so many times")
+    parser.addoption("--prove", action="store_true", help="expect what the other variant leaves")
+    parser.addoption("--withhold", default="", help="the stories to withhold faults in, by commas")
+    parser.addoption("--keep", action="store_true", help="on failure open a shell in the lab")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "scenario(claims): a story of the catalogue")
+    config.addinivalue_line("markers", "yours(program): run with somebody's own program")
+    if "LINGER_SANDBOX" not in os.environ:
+        raise pytest.UsageError("not in a sandbox; use `build/linger run` or `build/linger test`")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    count = metafunc.config.getoption("repeat")
+    if count > 1 and metafunc.definition.get_closest_marker("scenario"):
+        metafunc.fixturenames.append("repetition")
+        metafunc.parametrize("repetition", range(1, count + 1))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start what takes longest first, so that the whole ends when the longest ends."""
+
+    def seconds(item: pytest.Item) -> float:
+        marker = item.get_closest_marker("scenario")
+        return marker.kwargs["seconds"] if marker else 0
+
+    items.sort(key=seconds, reverse=True)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Let xdist deal two tests at a time, its least: few may wait behind a long one."""
+    from xdist.scheduler import LoadScheduling
+
+    class TwoAtATime(LoadScheduling):
+        def _send_tests(self, node: Any, num: int) -> None:
+            super()._send_tests(node, max(0, min(num, 2 - len(self.node2pending[node]))))
+
+    return TwoAtATime(config, log)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Remember how each phase ended, for the lab's teardown and for the exit code."""
+    outcome = yield
+    report = outcome.get_result()  # type: ignore[attr-defined]
+    if call.excinfo and report.failed:
+        code, sentence = _explain(call.excinfo.value)
+        _failures[item.nodeid] = (code, sentence or call.excinfo.exconly())
+        report.user_properties.append(("exit", code))
+        report.longrepr = sentence or report.longrepr
+
+
+def _explain(error: BaseException) -> tuple[int, str]:
+    """The exit code of what ended a test, and a sentence where that tells more than a stack."""
+    if isinstance(error, LingerError):
+        return error.code, str(error)
+    if isinstance(error, OSError):
+        return BROKEN, os_sentence(error)
+    failed = isinstance(error, (AssertionError, pytest.fail.Exception))
+    return (NOT_HELD if failed else BROKEN), ""
+
+
+@pytest.fixture
+def evidence(request: pytest.FixtureRequest) -> Path:
+    """The directory for what this test leaves: results/<run>/<scenario>/<variant>[/<repetition>]."""
+    run = Path(os.environ["LINGER_RUN"])
+    path = run.joinpath(*_labels(request.node))
+    path.mkdir(parents=True)
+    return path
+
+
+@pytest.fixture
+def lab(request: pytest.FixtureRequest, evidence: Path) -> Iterator[Lab]:
+    """A private network for this test. For a scenario, what it measured goes to result.json."""
+    node = request.node
+    labels = _labels(node)
+    marker = node.get_closest_marker("scenario")
+    claims = marker.kwargs["claims"] if marker else ()
+    node.user_properties += [("lab", "/".join(labels)), *(("claim", claim) for claim in claims)]
+    prove = marker and request.config.getoption("prove")
+    lab = Lab(
+        name=".".join(labels),
+        evidence=evidence,
+        connections=getattr(node.module, "N", 100),
+        tell=lambda step: tell_parent(labels, step),
+        instead=node.ihook.pytest_linger_instead(item=node) or {},
+        verdict=_proving(node.module.EXPECT) if prove else Verdict(),
+    )
+    try:
+        yield lab
+        code, message = _failures.get(node.nodeid, (None, None))
+        if marker and not code and not lab.verdict.judged:
+            code, message = BROKEN, "the scenario expects nothing, so nothing was tested"
+        if code and request.config.getoption("keep"):
+            shell.open_in(lab, message)
+        proved = lab.verdict.prove and not code
+        if marker:
+            result = {
+                "schema": results.SCHEMA,
+                "scenario": labels[0],
+                "variant": labels[1],
+                "repetition": int(labels[2]) if len(labels) > 2 else 1,
+                "connections": node.module.N,
+                "claims": claims,
+                "verdict": "told apart" if proved else VERDICTS.get(code, "broken"),
+                "message": message,
+                **lab.result(),
+            }
+            results.write_json(evidence / "result.json", result)
+        if marker and labels[1] != "buggy":
+            node.ihook.pytest_linger_examine(item=node, lab=lab, passed=not code)
+        if code and node.nodeid not in _failures:
+            raise Broken(message)
+    finally:
+        lab.close()
+
+
+def _proving(expect: dict[str, Any]) -> Verdict:
+    """Give each variant what the other one is expected to leave; the verdict expects it to fail."""
+    first, second = expect
+    expect[first], expect[second] = expect[second], expect[first]
+    parts = [each if isinstance(each, tuple) else (each,) for each in expect.values()]
+    return Verdict(prove=True, swapped=sum(parts, ()))
+
+
+def _variant(node: Any) -> str:
+    """What a test's variant is called: of a student's program "yours"."""
+    return node.ihook.pytest_linger_label(item=node) or node.callspec.params["variant"]
+
+
+def _labels(node: Any) -> tuple[str, ...]:
+    """What tells a test from all others: scenario, variant, and repetition if there are several."""
+    if not node.get_closest_marker("scenario"):  # a test of the driver
+        return scenarios.name_of(node.fspath), re.sub(r"[^\w.-]+", "_", node.name)
+    parameters = node.callspec.params
+    labels = (scenarios.name_of(node.fspath), _variant(node))
+    return (*labels, f"{parameters['repetition']:04}") if "repetition" in parameters else labels

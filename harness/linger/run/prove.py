@@ -1,0 +1,65 @@
+"""Every guard of every story can fail: each fault is withheld once, and the story must notice.
+
+`make prove` withholds in every variant of the stories named; `make test` in the first variant of
+all, since the guards are the same for both.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Callable
+
+import pytest
+from linger.lab import Lab
+from linger.lab.errors import NotHeld
+from linger.lab.verdict import Verdict
+from linger.lab.withhold import Site, sites, withholding
+from linger.run import scenarios
+
+
+def load(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "site" not in metafunc.fixturenames:
+        return
+    named = metafunc.config.getoption("withhold")
+    cases: list[Any] = []
+    for name in named.split(",") if named else scenarios.names():
+        path = scenarios.path_of(name)
+        variants = list(load(path).EXPECT)
+        for variant in variants if named else variants[:1]:
+            for site in sites(path):
+                cases.append(pytest.param(path, variant, site, id=f"{name}-{variant}-{site}"))
+    metafunc.parametrize("path, variant, site", cases)
+
+
+def test_the_story_notices(
+    lab: Lab, path: Path, variant: str, site: Site, pytestconfig: pytest.Config
+) -> None:
+    patience = 3.0 if pytestconfig.getoption("withhold") else 0.7  # s
+    module = load(path)
+    told: Callable[..., None] = getattr(module, f"test_{path.stem}")
+    lab.verdict = Verdict(withhold=True)
+    with withholding(path, site, patience) as withheld:
+        try:
+            told(lab, variant)
+        except NotHeld as noticed:
+            lab.tell(f"noticed: {noticed}")
+            (lab.evidence / "noticed.txt").write_text(f"{noticed}\n")
+        else:
+            assert withheld.times, f"this variant does nothing at line {site.first}"
+            raise NotHeld(f"not guarded: without {site.call} in line {site.first} it would go on")
+    assert withheld.times, f"it ended before line {site.first}"
+
+
+def test_every_story_does_a_fault() -> None:
+    idle = [name for name in scenarios.names() if not sites(scenarios.path_of(name))]
+    assert idle == ["kernel-defaults"]  # which reads what the kernel says, and does nothing
