@@ -32,7 +32,7 @@ keep := harness/bench/keep
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps scenarios prove soak kill-test test check test-real check-server report pairs lab lab-score bench-census bench-wire clean help
+.PHONY: all deps scenarios prove soak kill-test test test-real check-server report pairs lab lab-score bench-census bench-wire clean help
 # `make -j deps test` must not build before everything is installed.
 $(if $(filter deps,$(MAKECMDGOALS)),.NOTPARALLEL:)
 
@@ -62,7 +62,7 @@ lab-score: all ## who has solved what (DIRS='one/labs two/labs', REGRADE=1 runs 
 lab-%: all ## start or go on with an exercise (HINT=1..3, PREDICT=a)
 	@$(BUILD)/linger lab $* $(if $(HINT),--hint $(HINT)) $(if $(PREDICT),--predict $(PREDICT))
 
-test check: all $(UNIT_TESTS) ## run all tests, in parallel (SAN=1 under ASan and UBSan, ARGS='-k name')
+test: all $(UNIT_TESTS) ## run all tests, in parallel (SAN=1 under ASan and UBSan, ARGS='-k name')
 	@$(BUILD)/linger test -- $(ARGS)
 
 report: $(BUILD)/linger ## write the newest run as web pages, and say where

@@ -3,7 +3,7 @@ FUZZED := $(patsubst harness/fuzz/fuzz_%.c,$(BUILD)/fuzz/%,$(wildcard harness/fu
 fuzzed = $(patsubst %.c,$(BUILD)/obj/fuzz/%.o,$(1))
 
 .PHONY: fuzz fuzz-targets fuzz-figures
-test check: $(FUZZED)
+test: $(FUZZED)
 
 fuzz: $(FUZZED) ## look for what breaks a parser (TARGET=expression or all of them, SECONDS=60)
 	@harness/fuzz/run $(BUILD)/fuzz $(or $(SECONDS),60) $(or $(TARGET),$(notdir $(FUZZED)))

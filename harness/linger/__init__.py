@@ -1,6 +1,6 @@
 """linger: make TCP connections end badly on purpose, count what is left, prove the cure.
 
-A scenario needs two names from here: `scenario`, the decorator that makes a story run in both
+A scenario needs two names from here: `scenario`, the decorator that makes a test run in both
 variants, and `connections`, the number of connections it runs with.
 """
 

@@ -12,7 +12,7 @@ import pytest
 from linger.lab.environment import outside
 from linger.lab.programs import program
 
-PATIENCE = 180  # s: a program that hangs is ended; one that only waits for a CPU is not
+HANGS = 180  # s: a program that hangs is ended; one that only waits for a CPU is not
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -22,7 +22,7 @@ def run() -> Run:
 
     def run(name: str, *arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
         words = [str(program(name)), *map(str, arguments)]
-        options = {"env": outside(), "timeout": PATIENCE, **options}
+        options = {"env": outside(), "timeout": HANGS, **options}
         return subprocess.run(words, capture_output=True, text=True, **options)  # type: ignore
 
     return run

@@ -177,14 +177,14 @@ def test_a_claim_needs_a_scenario_that_decides_it(tmp_path: Path) -> None:
         entries(tmp_path, '[[claim]]\nid = "x"\narticle = "linger"\nsentence = "So."\n')
 
 
-def test_the_ledger_and_the_stories_agree(tmp_path: Path) -> None:
+def test_the_ledger_and_the_scenarios_agree(tmp_path: Path) -> None:
     found = entries(tmp_path)
     agreed = {"one": ("x-one",), "two": ("x-two",), "three": ()}
     ledger.compare(found, agreed)
     for altered, sentence in [
         ({"three": ("x-nine",)}, "scenario three names claim x-nine, which is not in judge.toml"),
         ({"three": ("x-one",)}, "claim x-one: decided by three. judge.toml has no case of it"),
-        ({"two": ()}, "claim x-two: decided by two. its story does not say so"),
+        ({"two": ()}, "claim x-two: decided by two. its scenario does not say so"),
     ]:
         with pytest.raises(Broken, match=sentence):
             ledger.compare(found, {**agreed, **altered})
@@ -291,8 +291,8 @@ def expected(rows: Any) -> Iterator[tuple[str, Any]]:
 
 @pytest.mark.parametrize("name", sorted({n for claim in ledger.load() for n in claim.scenarios}))
 def test_a_claim_asks_for_what_its_story_expects(name: str) -> None:
-    """A story may change. Then what decides a claim must be measured still, and a claim that
-    holds in words (the README's) must hold for what the story expects."""
+    """A scenario may change. Then what decides a claim must be measured still, and a claim that
+    holds in words (the README's) must hold for what the scenario expects."""
     readme = (ROOT / "README.md").read_text()
     told = runpy.run_path(str(scenarios.path_of(name)))
     for claim in ledger.load():

@@ -76,7 +76,7 @@ def test_wait_wants_status_zero(tmp_path: Path) -> None:
 def test_stop_ends_a_program_that_ignores_sigterm(tmp_path: Path) -> None:
     program = shell("trap '' TERM; echo ev=ready; while :; do sleep 60; done", tmp_path)
     program.said("ready")
-    program.stop(patience=0.05)
+    program.stop(grace=0.05)
     assert not program.running
 
 

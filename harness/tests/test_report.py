@@ -274,10 +274,10 @@ def test_a_page_shows_counts_over_time_and_ladders(again: Path) -> None:
 
 
 def test_a_pair_shows_its_lesson(again: Path) -> None:
-    shutil.copytree(again / "good", again / "closewait-leak")  # whose story is not planted here
+    shutil.copytree(again / "good", again / "closewait-leak")  # whose scenario is not planted here
     pages.write(again)
     page = read(again)["closewait-leak/index.html"]
-    assert "This scenario is no longer among the stories." in page.text
+    assert "This scenario no longer exists." in page.text
     classes = [attributes.get("class") for attributes in page.all("span")]
     assert {"out lesson", "in lesson", "in", "hunk", "same"} <= {*classes}
     lines = words.cure("closewait-leak").lines

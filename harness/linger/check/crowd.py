@@ -19,7 +19,7 @@ from typing import Callable, Sequence
 from linger.lab import netns
 from linger.lab.host import Host
 
-PATIENCE = 10.0  # s: for a connect() and the like
+REPLY_WITHIN = 10.0  # s: for a connect() and the like
 KEPT = 1 << 16  # bytes of a reply that are remembered
 ESTABLISHED, CLOSED = 1, 7  # of <netinet/tcp.h>, as TCP_INFO has them
 AT_ONCE = struct.pack("ii", 1, 0)  # SO_LINGER {1, 0}
@@ -102,7 +102,7 @@ class Crowd:
         to: tuple[str, int],
         count: int,
         pace: float = 0.0,
-        within: float = PATIENCE,
+        within: float = REPLY_WITHIN,
         receive_buffer: int = 0,
     ) -> None:
         """Connect from a host; those that fail within so many seconds are not `connected`.
@@ -141,7 +141,7 @@ class Crowd:
         """The established connections that this side has not closed."""
         return [connection for connection in self.connected if connection.open]
 
-    def send(self, payload: bytes, within: float = PATIENCE) -> bool:
+    def send(self, payload: bytes, within: float = REPLY_WITHIN) -> bool:
         """Send on all; True when every byte left in time, where the connection still takes any."""
         rest = {connection: memoryview(payload) for connection in self.open}
 

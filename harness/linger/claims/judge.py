@@ -14,7 +14,7 @@ from linger.lab.verdict import ABSENT
 from linger.run.results import labels
 
 HOLDS, FAILS = "holds", "fails"
-JUDGEABLE = ("pass", "fail")  # verdicts of a result whose rows were measured as the story tells
+JUDGEABLE = ("pass", "fail")  # verdicts of a result whose rows were measured as the scenario tells
 Results = Sequence[Mapping[str, Any]]
 _SUM = re.compile(r"(?:\d+|N)(?: [-+*/] (?:\d+|N))*")
 _COUNT = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.floordiv}
@@ -48,7 +48,7 @@ def judge(results: Results, claims: Iterable[Claim] | None = None) -> list[Judge
 
     results: result.json documents, in any order; of repetitions every one counts.
     claims: entries of the ledger, all of it if not given. Errors: Broken for a ledger that
-    contradicts itself or the stories.
+    contradicts itself or the scenarios.
     """
     return [_judge(claim, results) for claim in (ledger.load() if claims is None else claims)]
 

@@ -16,7 +16,7 @@ is false comes out as false by measurement, and on another kernel it may come ou
 
 A predicate is: variant, host (or whose finding it is), name, comparison, and a word or a number.
 A number may be counted from N, the run's connections, from left to right: "3 * N / 4 + 10". A
-name that a story expects twice has ", then" behind it the second time, as on the terminal.
+name that a scenario expects twice has ", then" behind it the second time, as on the terminal.
 """
 
 from __future__ import annotations
@@ -90,8 +90,8 @@ class Claim:
 def load(path: Path | None = None) -> list[Claim]:
     """Read and check the ledger.
 
-    path: a file other than the project's, which is also compared with the stories. Errors: Broken
-    with a sentence that names the claim, when an entry cannot be decided or the stories disagree.
+    path: a file other than the project's, which is also compared with the scenarios. Errors: Broken
+    with a sentence that names the claim, when an entry cannot be decided or the scenarios disagree.
     """
     entries = toml.read(path or scenarios.SCENARIOS / FILE)
     if entries.keys() != {"claim"}:
@@ -106,7 +106,7 @@ def load(path: Path | None = None) -> list[Claim]:
 
 
 def compare(claims: list[Claim], decided: Mapping[str, tuple[str, ...]]) -> None:
-    """Check that the ledger and the stories agree on who decides what, in both directions.
+    """Check that the ledger and the scenarios agree on who decides what, in both directions.
 
     decided: of each scenario the ids that its decorator names. Errors: Broken.
     """
@@ -120,7 +120,7 @@ def compare(claims: list[Claim], decided: Mapping[str, tuple[str, ...]]) -> None
                 raise Broken(f"claim {claim.id}: there is no scenario {name}")
         naming = {name for name, ids in decided.items() if claim.id in ids}
         for name in sorted(naming ^ set(claim.scenarios)):
-            missing = f"{FILE} has no case of it" if name in naming else "its story does not say so"
+            missing = f"{FILE} has no case of it" if name in naming else "its scenario does not say so"
             raise Broken(f"claim {claim.id}: decided by {name}? {missing}")
 
 

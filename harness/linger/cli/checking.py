@@ -6,7 +6,7 @@ import argparse
 import signal
 from pathlib import Path
 
-from linger.check import LATE
+from linger.check import PATIENCE
 from linger.cli.options import AT_ONCE, Add, add_results
 
 CLIENTS = 20
@@ -25,8 +25,8 @@ def add_to(add: Add) -> None:
     option("--only", metavar="ID,...", help="only these checks")
     option("--quick", action="store_true", help="only checks that wait for no time-outs")
     option("-n", type=int, default=CLIENTS, metavar="N", help=f"clients (default {CLIENTS})")
-    option("--patience", type=float, default=LATE, metavar="S",
-           help=f"seconds after which what is still held is a leak (default {LATE:g})")  # fmt: skip
+    option("--patience", type=float, default=PATIENCE, metavar="S",
+           help=f"seconds after which what is still held is a leak (default {PATIENCE:g})")  # fmt: skip
     option("--stop", type=_signal, default=signal.SIGTERM, metavar="SIGNAL",
            help="what ends the server in an orderly way (default TERM)")  # fmt: skip
     option("--strict", action="store_true", help="WARN fails, too")

@@ -1,4 +1,4 @@
-"""What a person sees: the story, progress while it runs, the table, the cure.
+"""What a person sees: the title, progress while it runs, the table, the cure.
 
 On a terminal by rich, otherwise plain lines. NO_COLOR (https://no-color.org) is respected.
 """
@@ -24,7 +24,7 @@ class Console:
         self, run: Path, names: Sequence[str], verbose: bool, live: bool, cure: bool
     ) -> None:
         """run: the run's directory; verbose: every step; live: progress in place, by rich;
-        cure: end with the story and what makes the difference."""
+        cure: end with the explanation and what makes the difference."""
         self.run = run
         self.names = names
         self.verbose = verbose
@@ -123,7 +123,7 @@ class Progress:
 
 
 def print_cure(name: str) -> None:
-    """Print the story of a scenario, what helps and what does not, and, for a pair, the lines that
+    """Print what happens in a scenario, what helps and what does not, and, for a pair, the lines that
     make the difference."""
     say("\n" + textwrap.indent(scenarios.docstring(name).partition("\n")[2].strip("\n"), "  "))
     try:

@@ -15,7 +15,7 @@ from linger.run.tables import grid, table
 
 
 def show(name: str, results: Path, run: Path | None = None, variant: str | None = None) -> None:
-    """Print the story's title, the expectations, and of each variant the ladders and the pcaps.
+    """Print the title, the expectations, and of each variant the ladders and the pcaps.
 
     results: where the runs are; run: one of them, otherwise the newest that holds the scenario.
     variant: only this one. Errors: Usage when there is no such scenario, run or variant.

@@ -16,9 +16,9 @@ from linger.lab.census import Expected
 from linger.lab.errors import NotHeld
 from linger.lab.faults import Drop
 from linger.lab.host import Host
-from linger.lab.process import PATIENCE, Process
+from linger.lab.process import LONGEST, Process
 from linger.lab.verdict import Table, Verdict, make_row
-from linger.lab.withhold import patience
+from linger.lab.withhold import shortened
 
 DEADLINE = 2.0  # s: a presence must be seen within
 WINDOW = 0.2  # s: it, or an absence, must then last
@@ -104,7 +104,7 @@ class Expectations:
         self.tell(f"{where}: {name}: {count}")
 
     def heard(
-        self, who: Peer, event: str, times: int = 1, within: float = PATIENCE, **fields: object
+        self, who: Peer, event: str, times: int = 1, within: float = LONGEST, **fields: object
     ) -> None:
         """Prove by the events of a program that it met the fault: wait for so many of them.
 
@@ -135,7 +135,7 @@ class Expectations:
             within = hold = 0  # nothing is judged
         variables = {name: f"{host}:{name}" for name in expected}
         terms = (census.term(variables[name], value) for name, value in expected.items())
-        until = self._until(" and ".join(terms), min(within, who.patience), hold)
+        until = self._until(" and ".join(terms), min(within, who.limit), hold)
         rows = []
         for name, value in expected.items():
             row = make_row(host, name, value, until["values"][variables[name]])
@@ -195,5 +195,5 @@ class Expectations:
 
 
 def _deadline(within: float) -> float:
-    """The usual deadline is a matter of patience, one that a story chose is not."""
-    return patience(within) if within == DEADLINE else within
+    """The usual deadline may be shortened, one that a scenario chose may not."""
+    return shortened(within) if within == DEADLINE else within

@@ -25,7 +25,7 @@ from linger.lab.verdict import Verdict
 from linger.lab.withhold import withheld
 
 PORT = 9000
-IMPATIENCE = 4.0  # s: in a lab with somebody's own program
+HURRIED = 4.0  # s: the longest wait in a lab with somebody's own program
 
 
 class Own(NamedTuple):
@@ -54,7 +54,7 @@ class Lab(Expectations):
         tell: called with each step in words, for whoever watches.
         verdict: where the rows go; by default it is judged as it stands.
         instead: somebody's own program in place of one of ours: {"servers/x_fixed": Own(...)}.
-            Such a lab is impatient: nobody likes to wait a minute to hear that his program hangs.
+            Such a lab waits for nothing longer than HURRIED: nobody likes to wait a minute to hear that his program hangs.
         """
         super().__init__(verdict or Verdict())
         self.instead = instead
@@ -180,7 +180,7 @@ class Lab(Expectations):
         peer = Peer(self.hosts[where], words, log, opened, generation)
         peer.program = name
         if self.instead:
-            peer.patience = IMPATIENCE
+            peer.limit = HURRIED
         self.peers.append(peer)
         return peer
 

@@ -19,10 +19,10 @@ from typing import Mapping, Sequence
 
 from linger.lab import processor
 from linger.lab.errors import Broken, NotHeld, signal_name
-from linger.lab.withhold import patience, withheld
+from linger.lab.withhold import shortened, withheld
 
 Event = dict[str, str]
-PATIENCE = 60.0  # s: of what hangs a run ends late, of what only waits for its turn it goes on
+LONGEST = 60.0  # s: of what hangs a run ends late, of what only waits for its turn it goes on
 MOST_LOG, MOST_LINE = 32 << 20, 1 << 16  # bytes: of a program's output that are kept, of a line
 
 
@@ -80,7 +80,7 @@ class Process:
         self._ended = False
         self.killed = False  # by kill()
         self.told = 0  # times, by go()
-        self.patience = math.inf  # s: said() and wait() wait no longer, whatever they are told
+        self.limit = math.inf  # s: said() and wait() wait no longer, whatever they are told
         self._unwritten: OSError | None = None
         self._log_fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
         try:
@@ -132,13 +132,13 @@ class Process:
         with self._news:
             return [event for event in self._events if wanted <= event.items()]
 
-    def said(self, name: str, times: int = 1, within: float = PATIENCE, **fields: object) -> Event:
+    def said(self, name: str, times: int = 1, within: float = LONGEST, **fields: object) -> Event:
         """Wait until an event was reported so many times; returns the last of them.
 
         within: seconds; fields: what it must say, as said("recv", err="ECONNRESET").
         Errors: NotHeld when the deadline passes or the program ends before.
         """
-        within = min(patience(within), self.patience)
+        within = min(shortened(within), self.limit)
         wanted = _wanted(name, fields)
         found: list[Event] = []
         looked_at = 0
@@ -176,12 +176,12 @@ class Process:
             why = "" if self._ended else f"still has nothing to say after {within:g} s"
         raise NotHeld(f"{self.program} {why or self.ending(1.0)}")
 
-    def wait(self, within: float = PATIENCE) -> Process:
+    def wait(self, within: float = LONGEST) -> Process:
         """Wait until the program has ended by itself with status 0; returns itself.
 
         within: seconds. Errors: NotHeld when it takes longer or ends in another way.
         """
-        within = min(patience(within), self.patience)
+        within = min(shortened(within), self.limit)
         try:
             self._popen.wait(within)
         except subprocess.TimeoutExpired:
@@ -281,7 +281,7 @@ class Process:
         """The last lines of the log, to be put behind a sentence; "" when there are none."""
         return tail_of(self.log, lines)
 
-    def stop(self, patience: float = 1.0) -> None:
+    def stop(self, grace: float = 1.0) -> None:
         """End the program, by SIGTERM and after so many seconds by SIGKILL, and collect it.
 
         Errors: Broken when its log could not be written (a full disk, say).
@@ -289,10 +289,10 @@ class Process:
         if self.running:
             self._popen.terminate()
             try:
-                self._popen.wait(patience)
+                self._popen.wait(grace)
             except subprocess.TimeoutExpired:
                 self._popen.kill()
         self._popen.wait()
-        self._reader.join(patience)  # a grandchild may hold the pipe open; it goes with the sandbox
+        self._reader.join(grace)  # a grandchild may hold the pipe open; it goes with the sandbox
         if self._unwritten:
             raise Broken(f"cannot write {self.log}: {self._unwritten.strerror}")

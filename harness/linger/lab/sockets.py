@@ -1,6 +1,6 @@
-"""Sockets of the story itself: for a cell of a table that is one bind() or one connect().
+"""Sockets of the scenario itself: for a cell of a table that is one bind() or one connect().
 
-A socket belongs to the host it is made in, whoever makes it, so the story can be a client of any
+A socket belongs to the host it is made in, whoever makes it, so the scenario can be a client of any
 host. Connections made here close first and wait for the other end, so they end in TIME_WAIT.
 """
 
@@ -18,14 +18,14 @@ REUSEADDR = (socket.SOL_SOCKET, socket.SO_REUSEADDR)
 REUSEPORT = (socket.SOL_SOCKET, socket.SO_REUSEPORT)
 NO_PORT = (socket.IPPROTO_IP, 24)  # IP_BIND_ADDRESS_NO_PORT, ip(7); Python names it from 3.12 on
 ANY = ("0.0.0.0", 0)
-PATIENCE = 10.0  # s: an answer that takes longer is an error, ETIMEDOUT
+ANSWER_WITHIN = 10.0  # s: an answer that takes longer is an error, ETIMEDOUT
 
 
 def create(host: Host, *options: tuple[int, int]) -> socket.socket:
     """A TCP socket in a host, with options such as REUSEADDR switched on."""
     with netns.inside(host.path):
         made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    made.settimeout(PATIENCE)
+    made.settimeout(ANSWER_WITHIN)
     for level, option in options:
         made.setsockopt(level, option, 1)
     return made

@@ -71,7 +71,7 @@ class Recorder:
         verdict: its time in seconds since 1970, if there was one; what is later was the lab's end.
         Errors: Broken if it had failed, or no ladder can be made.
         """
-        self._process.stop(patience=60.0)  # the kernel may take long to let go of a tap
+        self._process.stop(grace=60.0)  # the kernel may take long to let go of a tap
         if self._process.status:
             raise self._failure()
         (self._evidence / "ladder.json").write_bytes(self._derive(verdict))

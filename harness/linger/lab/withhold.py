@@ -1,9 +1,9 @@
-"""Withholding a fault, to show that the story notices.
+"""Withholding a fault, to show that the scenario notices.
 
-A guard is worth something only if it can fail. So every call of a story that does a fault is
+A guard is worth something only if it can fail. So every call of a scenario that does a fault is
 withheld once, while everything else happens as ever: a peer says what it would have said and does
 nothing, a client (whose fault is its own) does nothing at all, a rule matches nothing, a process is
-neither frozen nor killed. Whatever is said then, the story must end with NotHeld before it could
+neither frozen nor killed. Whatever is said then, the scenario must end with NotHeld before it could
 pass: by a guard (`reached`, `struck`, `heard`, `observed`), by an event that does not come, or by a
 table that all variants share.
 """
@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 from typing import Iterator, NamedTuple
 
-# What does a fault, by the name of the function that a story calls.
+# What does a fault, by the name of the function that a scenario calls.
 FAULTS = frozenset(
     "peer client drop drop_nth drop_first partition hold link_down destroy forget freeze kill "
     "replay use_up".split()
@@ -25,7 +25,7 @@ FAULTS = frozenset(
 
 
 class Site(NamedTuple):
-    """A call in a story that does a fault."""
+    """A call in a scenario that does a fault."""
 
     call: str
     first: int  # line
@@ -35,10 +35,10 @@ class Site(NamedTuple):
         return f"{self.call}-{self.first}"
 
 
-def sites(story: Path) -> list[Site]:
-    """Where a story does faults, in the order of its lines; on one line the first one counts."""
+def sites(scenario: Path) -> list[Site]:
+    """Where a scenario does faults, in the order of its lines; on one line the first one counts."""
     found: dict[int, Site] = {}
-    for node in ast.walk(ast.parse(story.read_text())):
+    for node in ast.walk(ast.parse(scenario.read_text())):
         if isinstance(node, ast.Call) and _does_a_fault(node):
             name = getattr(node.func, "attr", getattr(node.func, "id", ""))
             found.setdefault(node.lineno, Site(name, node.lineno, node.end_lineno or node.lineno))
@@ -56,21 +56,21 @@ class _Withheld:
     """The site whose fault is withheld in this process, one at a time."""
 
     site: Site | None = None
-    story = ""
+    scenario = ""
     times = 0
-    patience = 0.0
+    longest = 0.0
 
 
 @contextlib.contextmanager
-def withholding(story: Path, site: Site, patience: float) -> Iterator[type[_Withheld]]:
+def withholding(scenario: Path, site: Site, longest: float) -> Iterator[type[_Withheld]]:
     """Withhold the fault at a site for the length of a block; `times` then says how often.
 
-    patience: seconds, from then on, for all that has no deadline of the story's own: what does not
-    come by then would not come later. When it is short and the machine is busy, a story may seem to
+    longest: seconds, from then on, for all that has no deadline of the scenario's own: what does not
+    come by then would not come later. When it is short and the machine is busy, a scenario may seem to
     notice what it does not; never the other way round.
     """
-    _Withheld.site, _Withheld.story, _Withheld.times = site, os.fspath(story), 0
-    _Withheld.patience = patience
+    _Withheld.site, _Withheld.scenario, _Withheld.times = site, os.fspath(scenario), 0
+    _Withheld.longest = longest
     try:
         yield _Withheld
     finally:
@@ -83,7 +83,7 @@ def withheld() -> bool:
     if not site:
         return False
     frame = sys._getframe(1)
-    while frame and frame.f_code.co_filename != _Withheld.story:
+    while frame and frame.f_code.co_filename != _Withheld.scenario:
         frame = frame.f_back  # type: ignore[assignment]
     if not frame or not site.first <= frame.f_lineno <= site.last:
         return False
@@ -91,6 +91,6 @@ def withheld() -> bool:
     return True
 
 
-def patience(seconds: float) -> float:
-    """A deadline that no story chose, in seconds: shorter once the fault was withheld."""
-    return min(seconds, _Withheld.patience) if _Withheld.site and _Withheld.times else seconds
+def shortened(seconds: float) -> float:
+    """A deadline that no scenario chose, in seconds: shorter once the fault was withheld."""
+    return min(seconds, _Withheld.longest) if _Withheld.site and _Withheld.times else seconds

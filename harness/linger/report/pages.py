@@ -126,7 +126,7 @@ class Book:
         return self._render(
             "scenario.html.j2",
             scenario=scenario,
-            story=words.tell(scenario.name),
+            prose=words.tell(scenario.name),
             answers=_answers(scenario.name),
             cure=words.cure(scenario.name),
             proving=any(one.verdict == "told apart" for one in scenario.labs),

@@ -25,7 +25,7 @@ MOST_SHORT = 1200  # characters of a message of a test that is no scenario
 MOST_REASONS = 6  # why a scenario did not pass
 
 
-class Story(NamedTuple):
+class Prose(NamedTuple):
     """The docstring of a scenario; blocks are ("drawing", "prose" or "items", lines)."""
 
     title: str
@@ -33,14 +33,14 @@ class Story(NamedTuple):
     file: str
 
 
-def tell(name: str) -> Story:
-    """The story of a scenario; its title is a remark when the file is no longer there."""
+def tell(name: str) -> Prose:
+    """What a scenario tells of itself; its title is a remark when the file is no longer there."""
     path = scenarios.path_of(name)
     file = f"scenarios/{path.name}"
     if not path.exists():
-        return Story("This scenario is no longer among the stories.", [], file)
+        return Prose("This scenario no longer exists.", [], file)
     text = scenarios.docstring(name).partition("\n")[2].strip("\n")
-    return Story(scenarios.title(name), list(_blocks(text)), file)
+    return Prose(scenarios.title(name), list(_blocks(text)), file)
 
 
 def _blocks(text: str) -> Iterator[tuple[str, list[str]]]:

@@ -46,12 +46,12 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--repeat", type=int, default=1, help="run every scenario so many times")
     parser.addoption("--prove", action="store_true", help="expect what the other variant leaves")
-    parser.addoption("--withhold", default="", help="the stories to withhold faults in, by commas")
+    parser.addoption("--withhold", default="", help="the scenarios to withhold faults in, by commas")
     parser.addoption("--keep", action="store_true", help="on failure open a shell in the lab")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "scenario(claims): a story of the catalogue")
+    config.addinivalue_line("markers", "scenario(claims): one of the catalogue")
     config.addinivalue_line("markers", "yours(program): run with somebody's own program")
     if "LINGER_SANDBOX" not in os.environ:
         raise pytest.UsageError("not in a sandbox; use `build/linger run` or `build/linger test`")

@@ -1,6 +1,6 @@
-"""Every guard of every story can fail: each fault is withheld once, and the story must notice.
+"""Every guard of every scenario can fail: each fault is withheld once, and the scenario must notice.
 
-`make prove` withholds in every variant of the stories named; `make test` in the first variant of
+`make prove` withholds in every variant of the scenarios named; `make test` in the first variant of
 all, since the guards are the same for both.
 """
 
@@ -41,14 +41,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize("path, variant, site", cases)
 
 
-def test_the_story_notices(
+def test_the_scenario_notices(
     lab: Lab, path: Path, variant: str, site: Site, pytestconfig: pytest.Config
 ) -> None:
-    patience = 3.0 if pytestconfig.getoption("withhold") else 0.7  # s
+    longest = 3.0 if pytestconfig.getoption("withhold") else 0.7  # s
     module = load(path)
     told: Callable[..., None] = getattr(module, f"test_{path.stem}")
     lab.verdict = Verdict(withhold=True)
-    with withholding(path, site, patience) as withheld:
+    with withholding(path, site, longest) as withheld:
         try:
             told(lab, variant)
         except NotHeld as noticed:
@@ -60,6 +60,6 @@ def test_the_story_notices(
     assert withheld.times, f"it ended before line {site.first}"
 
 
-def test_every_story_does_a_fault() -> None:
+def test_every_scenario_does_a_fault() -> None:
     idle = [name for name in scenarios.names() if not sites(scenarios.path_of(name))]
     assert idle == ["kernel-defaults"]  # which reads what the kernel says, and does nothing

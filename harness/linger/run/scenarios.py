@@ -1,4 +1,4 @@
-"""Scenarios: what marks a story, where the stories are, what they are called.
+"""Scenarios: what marks one, where they are, what they are called.
 
 A scenario is one file in scenarios/ with one test function. Its name is the file's name with
 dashes (`closewait_leak.py` is `closewait-leak`), its title the first line of its docstring.
@@ -72,12 +72,12 @@ def path_of(name: str) -> Path:
 
 
 def docstring(name: str) -> str:
-    """The story of a scenario, read without running its file."""
+    """What a scenario tells of itself, read without running its file."""
     return ast.get_docstring(ast.parse(path_of(name).read_text())) or ""
 
 
 def title(name: str) -> str:
-    """The first line of the story, without the name in front of it."""
+    """The first line of the docstring, without the name in front of it."""
     first = docstring(name).partition("\n")[0]
     return first.partition(": ")[2] or first
 
@@ -93,7 +93,7 @@ def seconds(name: str) -> float:
 
 
 def _marked(name: str, key: str, default: object) -> Any:
-    """What a story's @scenario() is told by a keyword, read without running its file."""
+    """What a scenario's @scenario() is told by a keyword, read without running its file."""
     for node in ast.walk(ast.parse(path_of(name).read_text())):
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "scenario":
             told = {keyword.arg: keyword.value for keyword in node.keywords}
@@ -110,13 +110,13 @@ class Answers:
 
 
 def answers(name: str) -> Answers:
-    """The answers of a scenario, from the TOML file beside its story.
+    """The answers of a scenario, from the TOML file beside it.
 
     Errors: Broken when the file cannot be read, an answer is missing, or a key is unknown.
     """
     path = path_of(name).with_suffix(".toml")
     content = toml.read(path)
-    unknown = content.keys() - {"helps", "does_not_help", "lab"}
+    unknown = content.keys() - {"helps", "does_not_help", "exercise"}
     if unknown:
         raise Broken(f"{path.name}: unknown key {min(unknown)}")
     found = [content.get(key) for key in ("helps", "does_not_help")]

@@ -12,7 +12,7 @@ from linger.lab.errors import Broken, CannotRun
 from linger.lab.programs import ROOT, program
 
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-omit-frame-pointer", "-O1"]
-PATIENCE = 60  # s
+COMPILE_WITHIN = 60  # s
 
 
 def command(source: Path, binary: Path, *more: str) -> list[str]:
@@ -43,12 +43,12 @@ def compile(source: Path, binary: Path, *more: str) -> tuple[bool, str]:
     try:
         done = subprocess.run(
             words, cwd=ROOT, env=environment, capture_output=True, text=True,
-            errors="replace", timeout=PATIENCE,
+            errors="replace", timeout=COMPILE_WITHIN,
         )  # fmt: skip
     except FileNotFoundError:
         raise CannotRun(f"{words[0]} is not installed; run: make deps") from None
     except subprocess.TimeoutExpired:
-        raise Broken(f"the compiler did not end within {PATIENCE} s") from None
+        raise Broken(f"the compiler did not end within {COMPILE_WITHIN} s") from None
     if not done.returncode:
         binary.chmod(0o755)  # whatever the umask: in the sandbox nobody runs it
     return not done.returncode, shortened(done.stderr.replace(str(source.absolute()), source.name))

@@ -1,8 +1,8 @@
 """From what a program did to what is wrong with it: one diagnosis, the most telling first.
 
 The kernel's counts, the other programs and the wait status decide. What the student's program says
-of itself is a guard of the story, never by itself a reason to pass; WORKSHOP.md names the few rows
-of stories that only the program can know.
+of itself is a guard of the scenario, never by itself a reason to pass; WORKSHOP.md names the few rows
+of scenarios that only the program can know.
 """
 
 from __future__ import annotations
@@ -78,9 +78,9 @@ def rows(found: list[dict[str, Any]]) -> str:
 
 
 def _clients(trial: dict[str, Any], fixed: dict[str, Any]) -> Found:
-    """What the story's clients met that they do not meet with the fixed program.
+    """What the scenario's clients met that they do not meet with the fixed program.
 
-    A client in its step "await" waits for the story, not for the program.
+    A client in its step "await" waits for the scenario, not for the program.
     """
     for mine, model in zip(trial["others"], fixed["others"]):
         new = [error for error in mine["errors"] if error not in model["errors"]]
@@ -126,7 +126,7 @@ ABORT_ADVICE = (
 
 
 def _silenced(text: Text, source: str, yours: Evidence) -> Found:
-    """The story waits for an event that the student took out of the program."""
+    """The scenario waits for an event that the student took out of the program."""
     assert text.buggy
     spoken = set(re.findall(r'say\("(\w+)', text.buggy.read_text()))
     missing = spoken - set(re.findall(r'say\("(\w+)', source))
@@ -140,7 +140,7 @@ def _silenced(text: Text, source: str, yours: Evidence) -> Found:
 
 
 def _awaited(yours: Evidence) -> str:
-    """What the story waited in vain to hear from the student's program, as "recv n=0", or ""."""
+    """What the scenario waited in vain to hear from the student's program, as "recv n=0", or ""."""
     assert yours.result and yours.trial
     found = _unheard(yours)
     subjects = [subject["program"] for subject in yours.trial["subjects"]]
@@ -148,7 +148,7 @@ def _awaited(yours: Evidence) -> str:
 
 
 def _unheard(yours: Evidence) -> re.Match[str] | None:
-    """What the story waited in vain to hear: who said it, what, how often, and of how many."""
+    """What the scenario waited in vain to hear: who said it, what, how often, and of how many."""
     assert yours.result
     return re.search(r"(\S+) reported (.*?) (\d+) of (\d+) times", yours.result["message"] or "")
 
@@ -160,7 +160,7 @@ def _words(event: str) -> str:
 
 
 def _stuck(yours: Evidence) -> Found:
-    """It runs, and does not come to where the story waits for it."""
+    """It runs, and does not come to where the scenario waits for it."""
     assert yours.result and yours.trial
     message = (yours.result["message"] or "").split("\n")[0]
     words = _awaited(yours)
@@ -186,7 +186,7 @@ def _conduct(yours: Evidence) -> Found:
 
 
 def _expectations(yours: Evidence) -> Found:
-    """Whatever else the story does not accept."""
+    """Whatever else the scenario does not accept."""
     if not yours.failed:
         return
     assert yours.result
@@ -200,7 +200,7 @@ def _expectations(yours: Evidence) -> Found:
         if other
         else ""
     )
-    yield Diagnosis("fails", "The story did not go its way.", advice, yours.result["message"] or "")
+    yield Diagnosis("fails", "The scenario did not go as it should.", advice, yours.result["message"] or "")
 
 
 def _service(trial: dict[str, Any], fixed: dict[str, Any]) -> Found:

@@ -102,7 +102,7 @@ def never_listens(text: Text, trial: dict[str, Any]) -> Found:
 
 
 def spins(trial: dict[str, Any]) -> Found:
-    """Still on a CPU when the story is over, whether all else is right or not."""
+    """Still on a CPU when the scenario is over, whether all else is right or not."""
     for subject in trial["subjects"]:
         if subject["spins"]:
             yield Diagnosis("spins", "Your program uses a whole CPU, and nobody asks it for "

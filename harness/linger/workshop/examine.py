@@ -1,6 +1,6 @@
 """In the sandbox: a student's program in the place of a pair's own, and what it did there.
 
-The story itself says what its expectations measured. What it does not ask is asked here, after it
+The scenario itself says what its expectations measured. What it does not ask is asked here, after it
 and in the same lab: how each program ended, what the other programs met, and whether a fresh
 client is still served. The answers, for the student's program and for the fixed one, which is the
 measure of it, go to trial.json.
@@ -17,13 +17,13 @@ import pytest
 from linger.lab import census, confine
 from linger.lab.errors import NotHeld
 from linger.lab.expect import Peer
-from linger.lab.lab import IMPATIENCE, Lab, Own
+from linger.lab.lab import HURRIED, Lab, Own
 from linger.run import results, scenarios
 from linger.workshop import build, texts
 
 # More than an exercise needs: bytes of memory, seconds of CPU time, processes, core dumps.
 LIMITS = {"as": 512 << 20, "cpu": 5, "nproc": 64, "core": 0}
-SPINNING = 0.1  # s of CPU time, after the story
+SPINNING = 0.1  # s of CPU time, after the scenario
 SPIN_WATCH = 6  # s
 ABORTS = ("TCPAbortOnData", "TCPAbortOnClose")  # close() that became a reset (tcp(7), nstat(8))
 
@@ -66,7 +66,7 @@ def pytest_linger_examine(item: pytest.Item, lab: Lab, passed: bool) -> None:
 
 
 def examine(lab: Lab, scenario: str, passed: bool) -> dict[str, Any]:
-    """What the programs of a lab did, after its story has ended.
+    """What the programs of a lab did, after its scenario has ended.
 
     passed: whether it ended well; only then it matters if a fresh client is served.
     """
@@ -118,7 +118,7 @@ def _other(peer: Peer) -> dict[str, Any]:
         "events": _tally(peer),
         "done": done,
         "errors": dict(collections.Counter(errors)),
-        "awaits": peer.running and len(peer.events("await")) > peer.told,  # the story's word
+        "awaits": peer.running and len(peer.events("await")) > peer.told,  # the scenario's word
     }
 
 
@@ -154,10 +154,10 @@ def _serve(lab: Lab, scenario: str, subjects: list[Peer]) -> dict[str, Any] | No
         host.run("nft", "flush", "ruleset")
     for peer in lab.peers:
         if peer.running:
-            peer.thaw()  # in case the story has frozen it
+            peer.thaw()  # in case the scenario has frozen it
     client = lab.peer(words)
     try:
-        client.wait(IMPATIENCE)
+        client.wait(HURRIED)
     except NotHeld:
         pass  # the events tell how far it got
     return _other(client) | {"words": words}

@@ -111,7 +111,7 @@ def advance(text: Text, place: Workplace, hint: int, first: bool) -> None:
 def predict(text: Text, place: Workplace, options: argparse.Namespace) -> int:
     """An exercise about the kernel: predict, run, explain."""
     predicted = begin(text, place, options.predict)
-    run = grade.run_story(text.name, [], options.results)
+    run = grade.run_scenario(text.name, [], options.results)
     screen.measured(run)
     if run.code:
         say(f"{run.complaint}\n\nThis did not go as it should, so it teaches nothing.")

@@ -1,4 +1,4 @@
-"""Compile a student's program, run the story with it, and say what is wrong with it.
+"""Compile a student's program, run the scenario with it, and say what is wrong with it.
 
 The program itself runs only in the sandbox. This, the judge, stays outside of it, where the
 program can neither end nor deceive it.
@@ -57,7 +57,7 @@ class Grade:
     complaint: str = ""  # the compiler's
 
 
-def run_story(name: str, programs: Sequence[Path], results: Path, sanitized: bool = False) -> Run:
+def run_scenario(name: str, programs: Sequence[Path], results: Path, sanitized: bool = False) -> Run:
     """Run a scenario in the sandbox, with these programs beside its own.
 
     Without a student's program it may take its time: timewait-lifetime needs a minute.
@@ -102,7 +102,7 @@ def grade(text: Text, source: Path, binaries: Path, results: Path) -> Grade:
     compiled, complaint = build.compile(source, binary)
     if not compiled:
         return Grade(refused(complaint), None, complaint)
-    run = run_story(text.name, [binary], results)
+    run = run_scenario(text.name, [binary], results)
     trust(run, text.name)
     found = judge(text, source, run, "yours")
     if found.word == "crashes":
@@ -137,7 +137,7 @@ def autopsy(text: Text, source: Path, binaries: Path, results: Path) -> str:
         raise Broken(os_sentence(error)) from None
     if not compiled:
         return ""
-    run = run_story(text.name, [binary], results, sanitized=True)
+    run = run_scenario(text.name, [binary], results, sanitized=True)
     if not run.folder:
         return ""
     for log in sorted((run.folder / examine.label(binary)).glob(f"*{binary.name}*.log")):

@@ -1,4 +1,4 @@
-"""What an exercise says: the table [lab] of scenarios/NAME.toml (format: scenarios/WORKSHOP.md)."""
+"""What an exercise says: the table [exercise] of scenarios/NAME.toml (format: scenarios/WORKSHOP.md)."""
 
 from __future__ import annotations
 
@@ -67,16 +67,16 @@ def buggy_of(name: str) -> Path | None:
 
 
 def table(name: str) -> dict[str, Any]:
-    """The table [lab] as it stands in the file; {} when there is none.
+    """The table [exercise] as it stands in the file; {} when there is none.
 
     Errors: Broken with the line that is not TOML.
     """
     path = scenarios.path_of(name).with_suffix(".toml")
-    return toml.read(path).get("lab", {}) if path.exists() else {}
+    return toml.read(path).get("exercise", {}) if path.exists() else {}
 
 
 def faults(name: str, lab: dict[str, Any]) -> list[str]:
-    """What is wrong with a table [lab], in sentences."""
+    """What is wrong with a table [exercise], in sentences."""
     buggy = buggy_of(name)
     needed = (*FOR_ALL, *FOR_PAIRS) if buggy else FOR_ALL
     found = [f"{key} is missing" for key in needed if not lab.get(key)]
@@ -112,9 +112,9 @@ def load(name: str) -> Text:
     lab = table(name)
     if not lab:
         raise Usage(f"{name} is no exercise yet: scenarios/{scenarios.path_of(name).stem}.toml has "
-                    "no table [lab]; `linger lab` shows the exercises")  # fmt: skip
+                    "no table [exercise]; `linger lab` shows the exercises")  # fmt: skip
     if found := faults(name, lab):
-        raise Broken(f"{scenarios.path_of(name).stem}.toml, [lab]: " + "; ".join(found))
+        raise Broken(f"{scenarios.path_of(name).stem}.toml, [exercise]: " + "; ".join(found))
     words = {key: value.strip() if isinstance(value, str) else value for key, value in lab.items()}
     return Text(name=name, buggy=buggy_of(name), **words)
 

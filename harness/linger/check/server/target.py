@@ -210,7 +210,7 @@ class Target:
         assert self._supervisor
         for pid in self.pids:
             _kill(pid, signal.SIGKILL)
-        self._supervisor.stop(patience=ENDING)
+        self._supervisor.stop(grace=ENDING)
 
     def kill_command(self) -> None:
         """SIGKILL for the command alone, or for a daemon's main process; returns when it is gone."""

@@ -1,4 +1,4 @@
-"""A trial: one check on one server, in a lab of its own; what a check's story is told with."""
+"""A trial: one check on one server, in a lab of its own; the words that a check is written in."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Iterator
 
-from linger.check import LATE
-from linger.check.crowd import PATIENCE, Crowd
+from linger.check import PATIENCE
+from linger.check.crowd import REPLY_WITHIN, Crowd
 from linger.check.finding import CHOICE, FAIL, LEAK, PASS, Finding
 from linger.check.measure import Count, Meter
 from linger.check.request import Request, discover
@@ -38,7 +38,7 @@ class Wish:
     connections: int = 20
     request: Request | None = None  # None: it is found by trying
     large: bytes = b""  # a request for a large reply, if one is known
-    patience: float = LATE  # s after which what is still held is a leak
+    patience: float = PATIENCE  # s after which what is still held is a leak
 
 
 class Trial:
@@ -163,7 +163,7 @@ class Trial:
     def greet(self, crowd: Crowd) -> None:
         """Hear what the server says first, if it does."""
         if self.request.banner:
-            crowd.read(PATIENCE, lambda one: one.received > 0)
+            crowd.read(REPLY_WITHIN, lambda one: one.received > 0)
 
     def send_queue(self, within: float = 3.0) -> bool:
         """Wait until the server's kernel has bytes to send on its port (ss(8), Send-Q)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from linger.check.battery import check
-from linger.check.crowd import PATIENCE
+from linger.check.crowd import REPLY_WITHIN
 from linger.check.finding import Finding
 from linger.check.server.trial import NotStruck, Trial
 
@@ -74,6 +74,6 @@ def ignore_reply(trial: Trial) -> Finding:
         raise NotStruck("no request is known that the server answers; give --request FILE")
     for wave in trial.waves():
         trial.ask(wave)
-        if not wave.leave_at_reply(PATIENCE):
-            raise NotStruck(f"no reply came within {PATIENCE:g} s, so none could be ignored")
+        if not wave.leave_at_reply(REPLY_WITHIN):
+            raise NotStruck(f"no reply came within {REPLY_WITHIN:g} s, so none could be ignored")
     return trial.leavings()

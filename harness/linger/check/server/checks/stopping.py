@@ -6,7 +6,7 @@ import time
 from collections import Counter
 
 from linger.check.battery import check
-from linger.check.crowd import PATIENCE
+from linger.check.crowd import REPLY_WITHIN
 from linger.check.finding import CHOICE, Finding
 from linger.check.server.trial import RECEIVE_BUFFER, SEND_BUFFER, Trial
 
@@ -32,10 +32,10 @@ def graceful_stop(trial: Trial) -> Finding:
         crowd.send(large or trial.request.half)
         trial.accepted(crowd)
         if large:
-            crowd.await_reply(PATIENCE)
+            crowd.await_reply(REPLY_WITHIN)
         began = time.monotonic()
         ended = trial.target.signal(trial.wish.plan.stop, within=0.5)
-        crowd.read(PATIENCE)
+        crowd.read(REPLY_WITHIN)
         ended = ended or trial.target.signal(trial.wish.plan.stop)
         took = time.monotonic() - began
     got = Counter(one.ended or "nothing" for one in crowd.connected)
@@ -53,7 +53,7 @@ def _size_of(trial: Trial, request: bytes) -> int:
         trial.greet(crowd)
         before = crowd.connections[0].received
         crowd.send(request)
-        crowd.read_while_it_comes(PATIENCE, quiet=1.0)
+        crowd.read_while_it_comes(REPLY_WITHIN, quiet=1.0)
         size = crowd.connections[0].received - before
         crowd.fin()
     return size

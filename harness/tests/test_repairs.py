@@ -61,7 +61,7 @@ def test_repairs_get_the_diagnosis_they_deserve(name: str, tmp_path: Path) -> No
     with ThreadPoolExecutor(2) as pool:
         built = list(pool.map(lambda x: build.compile(sources[x], programs[x], "-O0"), sources))
     assert all(worked for worked, _ in built), [said for worked, said in built if not worked]
-    run = grade.run_story(name, list(programs.values()), tmp_path / "results")
+    run = grade.run_scenario(name, list(programs.values()), tmp_path / "results")
     grade.trust(run, name)
     found = {label: grade.judge(text, sources[label], run, label) for label in sources}
     other = [label for label in found if found[label].word not in wanted[label]]

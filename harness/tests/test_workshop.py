@@ -147,10 +147,10 @@ def test_an_exercise_about_the_kernel(student: Student) -> None:
 def test_only_a_students_program_is_short_of_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A story of our own may take a minute; a program that hangs must not."""
+    """A scenario of our own may take a minute; a program that hangs must not."""
     monkeypatch.setattr(grade, "LIMIT", 0.01)
     theirs = program("servers/closewait_leak_fixed")
-    codes = [grade.run_story(LEAK, given, tmp_path / "results").code for given in ([], [theirs])]
+    codes = [grade.run_scenario(LEAK, given, tmp_path / "results").code for given in ([], [theirs])]
     assert codes == [0, -9]
 
 
@@ -309,7 +309,7 @@ def test_the_workshop_has_every_exercise_in_its_order() -> None:
 
 def test_a_file_that_is_no_toml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scenarios, "SCENARIOS", tmp_path)
-    (tmp_path / "x.toml").write_text("[lab\n")
+    (tmp_path / "x.toml").write_text("[exercise\n")
     with pytest.raises(Broken, match="x.toml: "):
         texts.table("x")
 

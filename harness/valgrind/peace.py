@@ -15,10 +15,10 @@ WITHIN, HOLD = 5.0, 0.1  # s; a program that leaks never gets there
 _stop = Peer.stop
 
 
-def _stop_in_peace(self: Peer, patience: float = 1.0) -> None:
+def _stop_in_peace(self: Peer, grace: float = 1.0) -> None:
     if self.running:
         census.until({self.host.name: self.host.path}, SEEN, WITHIN, HOLD)
-    _stop(self, patience)
+    _stop(self, grace)
 
 
 Peer.stop = _stop_in_peace  # type: ignore[method-assign]
