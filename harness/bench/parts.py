@@ -58,12 +58,12 @@ def steps(times: Times, scratch: Path) -> None:
 
         def fault() -> None:
             lab.peer("connect hello fin", connections=N).wait()
-            lab.reached(server, ESTABLISHED=N)
-            lab.heard(server, "recv", N, n="0")
+            lab.happened(server, ESTABLISHED=N)
+            lab.happened_event(server, "recv", N, n="0")
 
         timed(times, "fault", fault)
         expected = {"CLOSE_WAIT": N, "descriptors": N}
-        timed(times, "settle", lambda: lab.settled(server, expected))
+        timed(times, "settle", lambda: lab.expect(server, expected))
         timed(times, "evidence", lambda: lab.result())
     finally:
         timed(times, "end", lab.close)

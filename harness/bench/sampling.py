@@ -112,8 +112,8 @@ def one_round(folder: Path, connections: int, instance: Path | None) -> dict[str
             samplers.append(Process(words, folder / f"{period}.jsonl"))
         server = lab.server("closewait_leak", "fixed", "-p", str(PORT))
         lab.peer("connect hello fin", connections=connections, port=PORT).wait()
-        lab.heard(server, "recv", connections, n="0")
-        lab.reached(server, hold=0.1, CLOSE_WAIT=0, LAST_ACK=0)
+        lab.happened_event(server, "recv", connections, n="0")
+        lab.happened(server, hold=0.1, CLOSE_WAIT=0, LAST_ACK=0)
     finally:
         for sampler in samplers:
             sampler.stop()

@@ -154,7 +154,7 @@ def test_without_a_measurement_there_is_no_verdict(tmp_path: Path) -> None:
 
 
 WRONG = {
-    "claim x-one is in judge.toml twice": ('"x-two"', '"x-one"'),
+    "claim x-one is in claims.toml twice": ('"x-two"', '"x-one"'),
     "the article is one of": ('"close-wait"', '"a-rumour"'),
     "claim x-two: unknown key remark": ("note", "remark"),
     "unknown key hit in a case": ("struck", "hit"),
@@ -182,8 +182,8 @@ def test_the_ledger_and_the_scenarios_agree(tmp_path: Path) -> None:
     agreed = {"one": ("x-one",), "two": ("x-two",), "three": ()}
     ledger.compare(found, agreed)
     for altered, sentence in [
-        ({"three": ("x-nine",)}, "scenario three names claim x-nine, which is not in judge.toml"),
-        ({"three": ("x-one",)}, "claim x-one: decided by three. judge.toml has no case of it"),
+        ({"three": ("x-nine",)}, "scenario three names claim x-nine, which is not in claims.toml"),
+        ({"three": ("x-one",)}, "claim x-one: decided by three. claims.toml has no case of it"),
         ({"two": ()}, "claim x-two: decided by two. its scenario does not say so"),
     ]:
         with pytest.raises(Broken, match=sentence):

@@ -126,18 +126,18 @@ N = connections(3)
 def test_planted(lab, variant):
     server = lab.server("closewait_leak", variant)
     lab.peer("connect hello fin", connections=N).wait()
-    lab.reached(server, ESTABLISHED=N)
+    lab.happened(server, ESTABLISHED=N)
     {last}
 '''
 ENDINGS = {
-    "lab.settled(server, {'CLOSE_WAIT': 99}, within=0.05)": (1, "expected == 99"),
+    "lab.expect(server, {'CLOSE_WAIT': 99}, within=0.05)": (1, "expected == 99"),
     "assert variant == 'other'": (1, "AssertionError"),
     "raise SystemError('no')": (70, "SystemError"),
     "pass": (70, "the scenario expects nothing, so nothing was tested"),
     "import pytest; pytest.skip('later')": (70, "skipped, which is not passed"),
     "import os; os.kill(os.getpid(), 9)": (70, "ended without a report"),
-    "lab.settled(server, {'CLOSE_WAIT': 'x'})": (2, "a number or a comparison"),
-    "lab.settled(server, {'CLOSE_WEIGHT': 1})": (2, "CLOSE_WAIT"),
+    "lab.expect(server, {'CLOSE_WAIT': 'x'})": (2, "a number or a comparison"),
+    "lab.expect(server, {'CLOSE_WEIGHT': 1})": (2, "CLOSE_WAIT"),
     "raise OSError(28, 'No space left on device', 'somewhere')": (70, "No space left on device"),
 }
 
@@ -152,8 +152,11 @@ def test_each_ending_has_its_exit_code(run: Run, tmp_path: Path, ending: str) ->
 
 
 def test_a_defect_of_linger_is_no_verdict() -> None:
-    broken = "import sys; from linger.cli import main; from linger.run import scenarios; scenarios.names = None; "
-    words = [sys.executable, "-c", broken + "sys.exit(main.main(['list']))"]
+    broken = (
+        "import sys; from linger.cli import main; from linger.run import scenarios; "
+        "scenarios.names = None; sys.exit(main.main(['list']))"
+    )
+    words = [sys.executable, "-c", broken]
     done = subprocess.run(words, env=outside(), capture_output=True, text=True)
     assert done.returncode == BROKEN
     assert done.stderr.startswith("Traceback")
@@ -161,13 +164,13 @@ def test_a_defect_of_linger_is_no_verdict() -> None:
 
 
 INTERRUPTED = """
-from linger.cli import main
+import linger.cli.main
 def main():
     try:
         exec("raise KeyboardInterrupt")
     except KeyboardInterrupt:
         return 129
-main.main = main
+linger.cli.main.main = main
 """
 
 
@@ -257,7 +260,7 @@ def test_runs_ended_at_random_leave_nothing(run: Run) -> None:
 @pytest.mark.parametrize("ending", ["itself", "SIGINT", "SIGTERM", "SIGHUP", "SIGKILL", "crash"])
 def test_a_run_leaves_nothing_on_the_host(run: Run, tmp_path: Path, ending: str) -> None:
     """In a host of its own, which nothing else changes meanwhile."""
-    last = "lab.settled(server, {'LISTEN': 1})"
+    last = "lab.expect(server, {'LISTEN': 1})"
     if ending != "itself":
         last = "lab.tell('now'); import time; time.sleep(60)"
     env = failing(tmp_path, PLANTED.format(last=last))

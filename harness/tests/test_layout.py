@@ -50,7 +50,9 @@ def room(module: str) -> str:
 
 def upward(module: str, imported: str) -> bool:
     """Whether an import leads to a floor above, or to another room of the same floor."""
-    floors = [next(n for n, rooms in enumerate(FLOORS) if room(m) in rooms) for m in (module, imported)]
+    floors = [
+        next(n for n, rooms in enumerate(FLOORS) if room(m) in rooms) for m in (module, imported)
+    ]
     return floors[0] < floors[1] or floors[0] == floors[1] and room(module) != room(imported)
 
 

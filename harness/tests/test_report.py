@@ -154,10 +154,10 @@ def recording(segments: list[Any]) -> dict[str, Any]:
 
 
 ENDINGS = {
-    "good": "lab.settled(server, {'CLOSE_WAIT': 3 * (variant == 'buggy')})",
-    "fails": "lab.settled(server, {'CLOSE_WAIT': 99}, within=0.05)",
+    "good": "lab.expect(server, {'CLOSE_WAIT': 3 * (variant == 'buggy')})",
+    "fails": "lab.expect(server, {'CLOSE_WAIT': 99}, within=0.05)",
     "hostile": f"assert False, {HOSTILE!r}",
-    "guard": "lab.reached(server, ESTABLISHED=77, within=0.05)",
+    "guard": "lab.happened(server, ESTABLISHED=77, within=0.05)",
     "crashes": "import os; os.kill(os.getpid(), 9)",
 }
 

@@ -16,7 +16,7 @@ from linger.lab.programs import program
 from linger.run import scenarios, soak
 from test_cli import PLANTED, failing
 
-GOOD = "lab.settled(server, {'LISTEN': 1})"
+GOOD = "lab.expect(server, {'LISTEN': 1})"
 FLAKY = f"assert variant == 'buggy', 'a planted failure'; {GOOD}"
 
 

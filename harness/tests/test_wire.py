@@ -122,7 +122,7 @@ def half_closed(lab: Lab) -> tuple[Peer | None, Peer | None]:
 def second_fin_lost(lab: Lab) -> tuple[Peer | None, Peer | None]:
     client, server = pair(lab)
     client.go()
-    lab.reached(client, FIN_WAIT2=N)
+    lab.happened(client, FIN_WAIT2=N)
     faults.drop(lab.hosts["client"], flags="fin")
     server.go()
     return client, server
@@ -131,7 +131,7 @@ def second_fin_lost(lab: Lab) -> tuple[Peer | None, Peer | None]:
 def last_ack_lost(lab: Lab) -> tuple[Peer | None, Peer | None]:
     client, server = pair(lab)
     client.go()
-    lab.reached(client, FIN_WAIT2=N)
+    lab.happened(client, FIN_WAIT2=N)
     faults.partition(lab.hosts["server"])
     server.go()
     return client, server
@@ -144,7 +144,7 @@ def crossed(lab: Lab) -> tuple[Peer | None, Peer | None]:
     faults.drop(lab.hosts["client"], match=PURE_ACK)
     faults.drop(lab.hosts["server"], match=PURE_ACK)
     server.go()
-    lab.reached(server, FIN_WAIT1=N)
+    lab.happened(server, FIN_WAIT1=N)
     client.go()
     return client, server
 
@@ -152,7 +152,7 @@ def crossed(lab: Lab) -> tuple[Peer | None, Peer | None]:
 def all_over(lab: Lab) -> tuple[Peer | None, Peer | None]:
     client, server = pair(lab)
     client.go()
-    lab.reached(client, FIN_WAIT2=N)
+    lab.happened(client, FIN_WAIT2=N)
     server.go()
     return client, server
 
@@ -216,9 +216,9 @@ def test_the_ladder_of_an_orderly_close(lab: Lab) -> None:
     faults.quickack(lab.hosts["server"])
     client, server = pair(lab)
     client.go()
-    lab.reached(client, FIN_WAIT2=N)
+    lab.happened(client, FIN_WAIT2=N)
     server.go()
-    lab.reached(client, TIME_WAIT=N)
+    lab.happened(client, TIME_WAIT=N)
     lab.close()
     ladder = json.loads((lab.evidence / "ladder.json").read_text())
     schema = Path(linger.__file__).parent / "schema/ladder.schema.json"
@@ -252,9 +252,9 @@ def test_what_a_fault_dropped_is_lost_and_nothing_else(lab: Lab) -> None:
     lost = faults.drop_nth(server, 1, "tcp flags & fin == fin")
     client, _ = pair(lab)
     client.go()
-    lab.struck(lost, 1)
-    lab.reached(client, FIN_WAIT2=N)  # the first FIN was sent again
-    lab.struck(watched, N)  # after the drop, and it tells the recorder of none
+    lab.happened_fault(lost, 1)
+    lab.happened(client, FIN_WAIT2=N)  # the first FIN was sent again
+    lab.happened_fault(watched, N)  # after the drop, and it tells the recorder of none
     ladder = lab.ladder()
     assert (ladder["hosts"]["server"]["lost"], ladder["hosts"]["client"]["lost"]) == (1, 0)
     fins = {
@@ -274,8 +274,8 @@ def test_without_nflog_losses_are_inferred(lab: Lab, run: Run) -> None:
     lost = faults.drop_nth(lab.hosts["server"], 1, "tcp flags & fin == fin")
     client, _ = pair(lab)
     client.go()
-    lab.struck(lost, 1)
-    lab.reached(client, FIN_WAIT2=N)
+    lab.happened_fault(lost, 1)
+    lab.happened(client, FIN_WAIT2=N)
     assert lab.ladder()["hosts"]["server"]["lost"] == 0
     files = [f"{name}={lab.evidence / name}.pcap" for name in lab.hosts]
     ladder = json.loads(run("wire", "ladder", "--json", "--infer-losses", *files).stdout)

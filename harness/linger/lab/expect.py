@@ -1,14 +1,27 @@
-"""What a scenario proves and expects: the fault struck, and this is what it left behind.
+"""What a scenario proves and expects: the fault happened, and this is what it left behind.
 
-A scenario proves first that its fault struck (`reached`, `struck`, `heard`, `observed`), then what
-it left in the kernel (`settled`), what a program found out (`found`), or a table of outcomes
-(`tabulated`). The rows go into the lab's verdict.
+Two families of verbs. What `happened` guards against a test of nothing: it comes first, and when
+it does not hold, nothing was tested.
+
+    happened         counts of the kernel: ESTABLISHED=100
+    happened_event   events of a program: recv with n=0, 100 times
+    happened_fault   how often a fault struck, by its own counter
+    happened_value   any other number, looked at until it is right
+
+What is `expect`ed is the scenario's claim.
+
+    expect           what is left in the kernel, and stays: CLOSE_WAIT 100, descriptors 100
+    expect_values    what a program found out: bytes, errors, seconds
+    expect_table     a table of outcomes
+
+The rows go into the lab's verdict.
 """
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Callable, Mapping
 
 from linger.lab import census, netns
@@ -59,7 +72,7 @@ class Expectations:
 
     # The vacuity guard: that the fault happened.
 
-    def reached(
+    def happened(
         self, who: Peer, within: float = DEADLINE, hold: float = 0, **expected: int | str
     ) -> None:
         """Prove by the kernel's counts that the fault really happened.
@@ -78,14 +91,14 @@ class Expectations:
             self.verdict.guard(who.host.name, name, value, first - sum(others), who.tail())
             self.tell(f"{who.host.name}: {name} {first - sum(others)}")
 
-    def struck(self, fault: Drop, times: int | str = ">= 1", within: float = DEADLINE) -> None:
+    def happened_fault(self, fault: Drop, times: int | str = ">= 1", within: float = DEADLINE) -> None:
         """Prove by its own counter that a fault struck so many times, within so many seconds.
 
         Errors: NotHeld.
         """
-        self.observed("network", fault.name, fault.struck, times, within)
+        self.happened_value("network", fault.name, fault.struck, times, within)
 
-    def observed(
+    def happened_value(
         self,
         where: str,
         name: str,
@@ -103,12 +116,12 @@ class Expectations:
         self.verdict.guard(where, name, expected, count, "")
         self.tell(f"{where}: {name}: {count}")
 
-    def heard(
+    def happened_event(
         self, who: Peer, event: str, times: int = 1, within: float = LONGEST, **fields: object
     ) -> None:
         """Prove by the events of a program that it met the fault: wait for so many of them.
 
-        fields: what each event must say, as heard(server, "recv", N, err="ECONNRESET").
+        fields: what each event must say, as happened_event(server, "recv", N, err="ECONNRESET").
         within: seconds. Errors: NotHeld.
         """
         who.said(event, times, within, **fields)
@@ -119,18 +132,24 @@ class Expectations:
 
     # The expectations: what the fault leaves behind.
 
-    def settled(
-        self, who: Peer, expected: Expected, within: float = DEADLINE, hold: float = WINDOW
+    def expect(
+        self,
+        who: Peer,
+        expected: Expected = MappingProxyType({}),
+        within: float = DEADLINE,
+        hold: float = WINDOW,
+        **more: int | str,
     ) -> None:
         """Expect what is left in the kernel: all of it within a deadline, and then it stays so.
 
-        expected: name (state, STATE.class, descriptors, ghosts, counter...) to a number or a
+        expected, more: name (state, STATE.class, descriptors, ghosts, counter...) to a number or a
         comparison such as "<= 1". within, hold: seconds. Every row is measured and recorded,
         also when another one fails. The program must still run, unless the scenario killed it or
         it is a client that ended with status 0. Errors: NotHeld; Broken when no fault was proved
         before.
         """
         host = who.host.name
+        expected = {**expected, **more}
         if self.verdict.withhold:
             within = hold = 0  # nothing is judged
         variables = {name: f"{host}:{name}" for name in expected}
@@ -148,7 +167,7 @@ class Expectations:
             raise NotHeld(f"{who.program} {who.ending()} instead of serving on{who.tail()}")
         self.tell(f"{host}: " + ", ".join(f"{row['name']} {row['measured']}" for row in rows))
 
-    def found(
+    def expect_values(
         self,
         expected: Mapping[str, int | str],
         measured: Mapping[str, int | str],
@@ -157,13 +176,13 @@ class Expectations:
         """Expect what a program found out: bytes received, the error it saw, seconds it took.
 
         expected: name to a number, a comparison, or a word; measured: by the same names.
-        by: whose finding it is. Errors: as settled().
+        by: whose finding it is. Errors: as expect().
         """
         rows = [make_row(by, name, value, measured[name]) for name, value in expected.items()]
         self.verdict.expect(rows)
         self.tell(f"{by}: " + ", ".join(f"{row['name']} {row['measured']}" for row in rows))
 
-    def tabulated(self, title: str, expected: Table, measured: Table) -> None:
+    def expect_table(self, title: str, expected: Table, measured: Table) -> None:
         """Expect a table of outcomes, (row, column) to "ok" or an error name; every cell counts.
 
         A cell may be verdict.ABSENT ("not on this kernel"). Errors: NotHeld naming the cells.

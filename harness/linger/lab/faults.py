@@ -2,7 +2,7 @@
 
 A fault of the network is an nft rule in the receiver's prerouting hook, so the sender's TCP
 believes that its packet left (a drop in the sender's own output hook would be told to it).
-Every fault in force says how often it struck; a scenario proves that with `lab.struck(...)`.
+Every fault in force says how often it struck; a scenario proves that with `lab.happened_fault(...)`.
 What the rules drop is gone when their host is gone. Faults of a process are methods of it
 (`freeze`, `kill`), those of the peer are its actions (clients/peer.c).
 """

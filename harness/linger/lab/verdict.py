@@ -59,7 +59,7 @@ class Verdict:
         """
         if not self.struck:
             raise Broken(
-                "an expectation before reached(): nothing yet proves that the fault struck"
+                "an expectation before happened(): nothing yet proves that the fault happened"
             )
         self.expectations += rows
         if self.withhold:

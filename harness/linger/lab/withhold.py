@@ -4,7 +4,7 @@ A guard is worth something only if it can fail. So every call of a scenario that
 withheld once, while everything else happens as ever: a peer says what it would have said and does
 nothing, a client (whose fault is its own) does nothing at all, a rule matches nothing, a process is
 neither frozen nor killed. Whatever is said then, the scenario must end with NotHeld before it could
-pass: by a guard (`reached`, `struck`, `heard`, `observed`), by an event that does not come, or by a
+pass: by a guard (`happened`, `happened_fault`, `happened_event`, `happened_value`), by an event that does not come, or by a
 table that all variants share.
 """
 
