@@ -34,6 +34,7 @@ from typing import Any
 from cost import Cores, meminfo, resident, settled_slab
 from crowd import KINDS, Crowd
 from limits import busy, limits
+
 from linger.lab import census
 from linger.lab.errors import HELD, CannotRun, LingerError, NotHeld, complain
 from linger.lab.processor import ran_seconds

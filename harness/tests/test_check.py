@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 from conftest import Run
+from test_formats import documents, validator
+
 from linger.check import battery, finding, output
 from linger.check.measure import Count
 from linger.check.server import checks
@@ -23,7 +25,6 @@ from linger.lab.environment import outside
 from linger.lab.errors import Usage
 from linger.lab.process import tail_of
 from linger.lab.programs import program
-from test_formats import documents, validator
 
 checks.load()
 LOST = finding.Finding(finding.FAIL, "1 of 20 replies lost")
@@ -168,8 +169,7 @@ def test_a_run_that_tests_nothing_is_not_green(run: Run, tmp_path: Path) -> None
 def test_closing_late_does_not_excuse_a_lost_reply(
     closed: bool, lost: finding.Finding | None, word: str
 ) -> None:
-    from linger.check.server.checks import \
-        half_close  # after load(), which gives them their order
+    from linger.check.server.checks import half_close  # after load(), which gives them their order
 
     meter = SimpleNamespace(held=lambda: [])
     trial = SimpleNamespace(meter=meter, soon=10.0, late=75.0)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Run
+
 from linger.check import battery
 from linger.check.server import checks
 from linger.lab.programs import program

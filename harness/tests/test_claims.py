@@ -12,6 +12,7 @@ from typing import Any, Iterator
 
 import pytest
 from conftest import Run
+
 from linger.claims import judge, ledger
 from linger.lab.errors import Broken
 from linger.lab.programs import ROOT
@@ -141,9 +142,9 @@ def test_without_a_measurement_there_is_no_verdict(tmp_path: Path) -> None:
         results[0]["verdict"] = verdict
         assert gap(tmp_path, results) == f"one/buggy measured nothing to judge by ({verdict})"
     results = measured()
-    results[0] |= {"verdict": "fail", "message": "the fault did not strike", "expectations": []}
+    results[0] |= {"verdict": "fail", "message": "the fault did not happen", "expectations": []}
     assert gap(tmp_path, results) == (
-        "one/buggy did not measure server CLOSE_WAIT, for it ended before: the fault did not strike"
+        "one/buggy did not measure server CLOSE_WAIT, for it ended before: the fault did not happen"
     )
     assert "'newer'" not in gap(tmp_path, [*measured()[:2], result("two", "condition")])
     text = LEDGER.replace("network packets lost >= 3", "network packets lost >= many")

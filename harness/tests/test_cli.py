@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Run
+
 from linger.lab.environment import outside
 from linger.lab.errors import BROKEN
 from linger.lab.programs import ROOT, program
@@ -26,7 +27,7 @@ def test_a_run_shows_the_leak_its_count_its_cause_and_its_cure(run: Run, tmp_pat
     assert done.returncode == 0, done.stdout + done.stderr
     lines = done.stdout.splitlines()
     buggy, fixed = (next(x for x in lines if x.split()[:1] == [v]) for v in ("buggy", "fixed"))
-    assert buggy.split()[1:5] == ["100", "(peak", "100)", "100"] and buggy.endswith("PASS")
+    assert buggy.split()[1:5] == ["100", "(peak", "100)", "100"] and buggy.endswith("REPRODUCED")
     assert fixed.split()[1] == "0" and fixed.endswith("PASS")
     assert "closewait_leak" in buggy and "pid" in buggy
     assert "only\nclose() leads on" in done.stdout.replace("\n  ", "\n")
@@ -47,7 +48,8 @@ def test_a_run_leaves_its_evidence(run: Run, tmp_path: Path) -> None:
         folder = latest / "closewait-leak" / variant
         result = json.loads((folder / "result.json").read_text())
         assert (result["scenario"], result["variant"]) == ("closewait-leak", variant)
-        assert (result["verdict"], result["connections"]) == ("pass", 7)
+        verdict = "reproduced" if variant == "buggy" else "pass"
+        assert (result["verdict"], result["connections"]) == (verdict, 7)
         assert [row["measured"] for row in result["struck"]] == [7, 7]
         assert {row["name"]: row["measured"] for row in result["expectations"]} == {
             "CLOSE_WAIT": left, "descriptors": left,
@@ -62,7 +64,7 @@ def test_a_run_leaves_its_evidence(run: Run, tmp_path: Path) -> None:
 def test_verbose_and_repeat(run: Run, tmp_path: Path) -> None:
     done = run_closewait(run, tmp_path, "-n", "3", "--repeat", "4", "-v")
     assert done.returncode == 0
-    assert done.stdout.count("4 of 4 pass") == 2
+    assert done.stdout.count("4 of 4 as predicted") == 2
     assert "closewait-leak/fixed/0004: server: CLOSE_WAIT 0" in done.stdout
     assert len(list(tmp_path.glob("latest/closewait-leak/*/*/result.json"))) == 8
 

@@ -12,6 +12,7 @@ from typing import Iterator
 
 import pytest
 from conftest import Run, outlived, pidfds
+
 from linger.lab import Lab, confine
 from linger.lab.errors import NotHeld
 from linger.lab.expect import Peer

@@ -12,6 +12,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from linger.lab import census
 from linger.lab.errors import Usage
 from linger.lab.programs import ROOT, program

@@ -8,6 +8,7 @@ import signal
 from pathlib import Path
 
 import pytest
+
 from linger.lab.errors import Broken, NotHeld
 from linger.lab.process import Process, parse_event
 from linger.lab.processor import runnable_seconds

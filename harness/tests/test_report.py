@@ -15,13 +15,13 @@ from urllib.parse import unquote
 
 import pytest
 from conftest import Run
+from test_cli import PLANTED, failing
+
 from linger.lab.environment import outside
 from linger.lab.errors import Broken
 from linger.lab.programs import ROOT, program
-from linger.report import (collect, ladder, pages, palette, plot, timeline,
-                           words)
+from linger.report import collect, ladder, pages, palette, plot, timeline, words
 from linger.run import scenarios
-from test_cli import PLANTED, failing
 
 HOSTILE = "</pre><script>alert('x')</script>&amp;\x07\x1b[31m\u202e\"' -->]]>"
 VOID = {"meta", "input", "br", "link", "hr", "img"}
@@ -195,7 +195,7 @@ def test_every_page_stands_alone_and_can_be_read_aloud(ran: tuple[Path, dict[str
     found = read(ran[0])
     assert set(found) == {"index.html", *(f"{name}/index.html" for name in ENDINGS)}
     index = found["index.html"].text
-    assert "2 passed, 6 failed, 2 broken" in index
+    assert "1 reproduced, 1 passed, 6 failed, 2 broken" in index
     assert index.index("What did not pass") < index.index("Programs: a bug and its repair")
     assert "expected == 99" in index and "ended without a report" in index
 
@@ -204,7 +204,7 @@ def test_a_failing_scenario_says_first_why(ran: tuple[Path, dict[str, str]]) -> 
     found = read(ran[0])
     fails = found["fails/index.html"].text
     assert fails.index("server has CLOSE_WAIT 3, expected == 99") < fails.index("What happens")
-    assert "the fault did not strike" in found["guard/index.html"].text
+    assert "the fault did not happen" in found["guard/index.html"].text
     assert "the process of this test ended without a report" in found["crashes/index.html"].text
     assert "What did not pass" not in found["good/index.html"].text
     assert not any("Traceback" in page.text for page in found.values())
@@ -314,7 +314,7 @@ def test_a_run_that_proves_says_so(again: Path) -> None:
 
 
 def test_a_run_that_was_cut_off_is_reported_all_the_same(again: Path) -> None:
-    for name in ("junit.xml", "environment.json"):
+    for name in ("run.json", "environment.json"):
         (again / name).unlink()
     (again / "good/buggy/result.json").unlink()
     (again / "good/fixed/timeline.jsonl").write_text('{"time": 1795365880.9, "host": "ser')
@@ -327,9 +327,12 @@ def test_a_run_that_was_cut_off_is_reported_all_the_same(again: Path) -> None:
 
 
 def test_a_failure_behind_the_verdict_counts(again: Path) -> None:
-    """As when a lab cannot be closed: its result says pass, and junit.xml knows better."""
-    case = '<testcase name="test_good[buggy]"><error message="the recorder died"/></testcase>'
-    (again / "junit.xml").write_text(f"<testsuites><testsuite>{case}</testsuite></testsuites>")
+    """As when a lab cannot be closed: its result says reproduced, and run.json knows better."""
+    file = again / "run.json"
+    document = json.loads(file.read_text())
+    [test] = [test for test in document["tests"] if test["folder"] == "good/buggy"]
+    test.update(verdict="broken", message="the recorder died")
+    file.write_text(json.dumps(document))
     run = collect.collect(again)
     good = next(scenario for scenario in run.scenarios if scenario.name == "good")
     assert [(one.verdict, one.message) for one in good.labs] == [

@@ -14,6 +14,7 @@ from typing import Iterator
 
 import pytest
 from conftest import Run, outlived, pidfds, started
+
 from linger.lab.environment import outside
 from linger.lab.process import descendants
 from linger.lab.programs import program

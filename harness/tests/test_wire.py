@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any, Callable
 
 import jsonschema
-import linger
 import pytest
 from conftest import Run
+
+import linger
 from linger.lab import Lab, census, faults
 from linger.lab.errors import Broken, NotHeld
 from linger.lab.expect import Peer

@@ -14,8 +14,10 @@ from pathlib import Path
 
 import pytest
 from conftest import Run
+
 from linger.lab.environment import outside
 from linger.lab.errors import Broken
+from linger.lab.failure import EVENT, Failure
 from linger.lab.programs import program
 from linger.run import scenarios
 from linger.workshop import diagnose, endings, grade, remarks, score, texts
@@ -198,10 +200,11 @@ def test_the_score_believes_files_and_not_their_owners(student: Student, tmp_pat
 
 
 def test_what_the_other_side_did_not_say_is_told() -> None:
-    message = "echo reported ev=close why=idle 0 of 20 times, then 4 s passed"
-    result = {"verdict": "fail", "message": message, "expectations": []}
+    silent = Failure(EVENT, "echo", "close why=idle", ">= 20", 0, "4 s passed")
+    result = {"verdict": "fail", "message": str(silent), "failures": [silent.record()],
+              "expectations": []}  # fmt: skip
     [found] = diagnose._expectations(Evidence(result, {}))
-    assert found.word == "fails" and 'echo, said "close why=idle" 0 instead of 20' in found.advice
+    assert found.word == "fails" and 'echo, said "close why=idle" 0 times instead of 20' in found.advice
 
 
 @pytest.mark.parametrize("number, name", [(9, "SIGKILL"), (34, "SIGRTMIN"), (40, "SIGRTMIN+6")])

@@ -18,8 +18,7 @@ from pathlib import Path
 from typing import Any, Callable, Iterator, Sequence
 
 from linger.check.battery import Check
-from linger.check.finding import (BAD, FAIL, NOT_TESTED, STARVE, Finding,
-                                  not_tested)
+from linger.check.finding import BAD, FAIL, NOT_TESTED, STARVE, Finding, not_tested
 from linger.check.request import Request
 from linger.check.server.trial import NotStruck, Trial, Wish
 from linger.lab import netns

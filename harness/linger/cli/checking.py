@@ -49,7 +49,6 @@ def _signal(name: str) -> signal.Signals:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from linger.check.server import \
-        command  # not at the top: the other commands do without
+    from linger.check.server import command  # not at the top: the other commands do without
 
     return command.run(options)

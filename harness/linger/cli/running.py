@@ -11,13 +11,13 @@ import tempfile
 from pathlib import Path
 from typing import Iterator, Sequence
 
-from linger.cli.options import AT_ONCE, CORES, TAP, Add, add_results, count
+from linger.cli.options import AT_ONCE, CORES, JSON, TAP, Add, add_results, count
 from linger.lab.errors import CannotRun, LingerError, Usage, complain
 from linger.lab.programs import ROOT
 from linger.run import scenarios
 
 VALUED = ("-k", "-m", "-n", "-o", "-p", "-r", "-W")  # options of pytest that take a word
-PLAIN = dict(n=None, v=False, repeat=1, keep=False, prove=False, tap=False, yours=())  # a run
+PLAIN = dict(n=None, v=False, repeat=1, keep=False, prove=False, tap=False, json=False, yours=())  # a run
 SPARE_DESCRIPTORS = 64  # of a program, besides its connections
 
 
@@ -29,7 +29,7 @@ def add_to(add: Add) -> None:
     run.add_argument("--repeat", type=count, default=1, metavar="K", help="run K times")
     run.add_argument("--keep", action="store_true", help="on failure open a shell in the lab")
     add_results(run)
-    run.add_argument("--tap", action="store_true", help=TAP)
+    _add_formats(run)
     run.add_argument("--yours", action="append", default=[], metavar="PROGRAM",
                      help="run this program too, in place of the pair's own")  # fmt: skip
     run.set_defaults(prove=False)
@@ -44,8 +44,14 @@ def add_to(add: Add) -> None:
     add_results(soak)
     test = add("test", run_tests, "run everything: C tests, driver tests, all scenarios")
     add_results(test)
-    test.add_argument("--tap", action="store_true", help=TAP)
+    _add_formats(test)
     test.add_argument("pytest", nargs=argparse.REMAINDER, help="options for pytest, after --")
+
+
+def _add_formats(command: argparse.ArgumentParser) -> None:
+    formats = command.add_mutually_exclusive_group()
+    formats.add_argument("--tap", action="store_true", help=TAP)
+    formats.add_argument("--json", action="store_true", help=JSON)
 
 
 def run_scenarios(options: argparse.Namespace) -> int:
@@ -69,7 +75,7 @@ def run_scenarios(options: argparse.Namespace) -> int:
     if options.prove:
         arguments += ["--prove", f"--withhold={','.join(names)}"]
         arguments += [str(session.PROVE)]
-    with _tap(options, run) as tap:
+    with _for_machines(options, run) as tap:
         live = is_terminal() and not options.keep and not options.v
         cure = len(names) == 1 and not options.prove
         console = Console(run, names, options.v, live, cure)
@@ -97,7 +103,7 @@ def run_tests(options: argparse.Namespace) -> int:
     more = [word for word in options.pytest if word != "--"]
     if not any(map(_names_tests, more, ["", *more])):
         more += [str(scenarios.SCENARIOS), str(ROOT / "harness" / "tests"), str(session.PROVE)]
-    with tempfile.TemporaryDirectory(prefix="linger-") as scratch, _tap(options, run) as tap:
+    with tempfile.TemporaryDirectory(prefix="linger-") as scratch, _for_machines(options, run) as tap:
         os.environ["LINGER_AT_ONCE"] = str(CORES)
         parallel = ["-p", "xdist.plugin", "-n", str(AT_ONCE), f"--basetemp={scratch}/pytest"]
         code = session.run_pytest(run, [*parallel, *more], tap)
@@ -126,22 +132,26 @@ def _allow_descriptors(connections: int) -> None:
 
 
 @contextlib.contextmanager
-def _tap(options: argparse.Namespace, run: Path) -> Iterator[list[object]]:
-    """The plugin that --tap asks for, if it does; all but its output goes to standard error."""
-    if not options.tap:
+def _for_machines(options: argparse.Namespace, run: Path) -> Iterator[list[object]]:
+    """The plugins that --tap and --json ask for. What is for people goes to standard error then."""
+    if not options.tap and not options.json:
         yield []
         return
     if not sys.stdout:
-        raise Usage("--tap writes to standard output, which is closed")
+        raise Usage("--tap and --json write to standard output, which is closed")
+    from linger.run import summary
     from linger.run.tap import Tap
 
     with os.fdopen(os.dup(sys.stdout.fileno()), "w", errors="replace") as out:
-        tap = Tap(run, out)
+        tap = [Tap(run, out)] if options.tap else []
         with contextlib.redirect_stdout(sys.stderr):
             try:
-                yield [tap]
+                yield tap
             finally:
-                tap.conclude()
+                for one in tap:
+                    one.conclude()
+        if options.json and (document := summary.text(run)):
+            out.write(document)
 
 
 def _report_on(run: Path, code: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import sys
+from typing import Any, Sequence
 
 HELD, NOT_HELD, USAGE, TARGET_DIED, BROKEN, CANNOT_RUN = 0, 1, 2, 3, 70, 77
 
@@ -36,9 +37,14 @@ class LingerError(Exception):
 
 
 class NotHeld(LingerError, AssertionError):
-    """An expectation did not hold, or its fault never struck."""
+    """An expectation did not hold, or its fault never happened."""
 
     code = NOT_HELD
+
+    def __init__(self, sentence: str, failures: Sequence[Any] = ()) -> None:
+        """failures: what did not hold, as objects (failure.py)."""
+        super().__init__(sentence)
+        self.failures = tuple(failures)
 
 
 class Usage(LingerError):

@@ -201,7 +201,7 @@ class Lab(Expectations):
         peaks = self._peaks()
         for row in self.verdict.expectations:  # the timeline may have seen more, or lag a sample
             if "peak" in row:
-                row["peak"] = max(row["peak"], peaks[row["host"]].get(row["name"], 0))
+                row["peak"] = max(row["peak"], peaks[row["subject"]].get(row["name"], 0))
         return {
             "began": self._began,
             "seconds": round(time.monotonic() - self._started, 4),

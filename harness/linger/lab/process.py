@@ -19,6 +19,7 @@ from typing import Mapping, Sequence
 
 from linger.lab import processor
 from linger.lab.errors import Broken, NotHeld, signal_name
+from linger.lab.failure import ENDING, EVENT, Failure, not_held
 from linger.lab.withhold import shortened, withheld
 
 Event = dict[str, str]
@@ -32,6 +33,11 @@ def parse_event(line: str) -> Event | None:
         return None
     pairs = (word.partition("=") for word in line.split())
     return {key: value for key, _, value in pairs}
+
+
+def words_of(name: str, fields: Mapping[str, object]) -> str:
+    """An event and what it must say, in words: "recv n=0"."""
+    return " ".join([name, *(f"{key}={value}" for key, value in fields.items())])
 
 
 def _wanted(name: str, fields: Mapping[str, object]) -> Set[tuple[str, str]]:
@@ -159,10 +165,9 @@ class Process:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._popen.wait(1.0)
         why = self.ending() if ended else f"{within:g} s passed"
-        raise NotHeld(
-            f"{self.program} reported {' '.join(f'{key}={value}' for key, value in sorted(wanted))} "
-            f"{len(found)} of {times} times, then {why}{self.tail()}"
-        )
+        event = words_of(name, fields)
+        failure = Failure(EVENT, self.program, event, f">= {times}", len(found), why)
+        raise not_held([failure], self.tail())
 
     def speaks(self, within: float) -> None:
         """Wait until the program has put out a line, of any kind.
@@ -185,11 +190,20 @@ class Process:
         try:
             self._popen.wait(within)
         except subprocess.TimeoutExpired:
-            raise NotHeld(f"{self.program} still runs after {within:g} s{self.tail()}") from None
+            raise self.ended_badly(f"still runs after {within:g} s", "== 0") from None
         self._reader.join()
         if self._popen.returncode:
-            raise NotHeld(f"{self.program} {self.ending()}{self.tail()}")
+            raise self.ended_badly(self.ending(), "== 0")
         return self
+
+    def ended_badly(self, because: str, wanted: str) -> NotHeld:
+        """The error for a program that ended, or did not end, as it should.
+
+        because: what it did, in words; wanted: its status, or "none" while it should run.
+        """
+        status = "none" if self.status is None else self.status
+        return not_held([Failure(ENDING, self.program, "status", wanted, status, because)],
+                        self.tail())  # fmt: skip
 
     def go(self) -> None:
         """Tell a peer that waits (its action "await") to go on; it must have said so."""
@@ -198,9 +212,7 @@ class Process:
             os.write(self._popen.stdin.fileno(), b"\n")  # unbuffered: nothing is left to flush
             self.told += 1
         except BrokenPipeError:
-            raise NotHeld(
-                f"{self.program} {self.ending(1.0)}, it cannot go on{self.tail()}"
-            ) from None
+            raise self.ended_badly(f"{self.ending(1.0)}, it cannot go on", "none") from None
 
     def _signal(self, number: signal.Signals) -> None:
         if self.running:

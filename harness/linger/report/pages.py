@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any, Sequence
 
 import jinja2
+from markupsafe import Markup
+
 from linger.claims import judge
 from linger.lab.errors import Broken, CannotRun, LingerError
 from linger.report import findings, ladder, palette, plot, scale, words
 from linger.report.collect import Run, Scenario, collect
 from linger.run import results, scenarios
-from markupsafe import Markup
 
 MOST_REPETITIONS = 500  # to list on a page
 # What has no place in a page, though a program may have said it: controls, halves of a character,

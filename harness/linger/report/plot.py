@@ -8,12 +8,13 @@ import re
 from html import escape
 
 import matplotlib
-from linger.report.palette import BY_LIGHT, PAGE, STATES
-from linger.report.timeline import Curve, Timeline, sentence
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.transforms import IdentityTransform
+
+from linger.report.palette import BY_LIGHT, PAGE, STATES
+from linger.report.timeline import Curve, Timeline, sentence
 
 WIDTH, LEFT, RIGHT = 450.0, 34.0, 280.0  # points: of the drawing; where a panel begins and ends
 SIZE = 10.5  # points, of the text

@@ -11,6 +11,7 @@ from typing import Sequence, TextIO
 Row = Sequence[str]
 STYLE = {
     "PASS": "green",
+    "REPRODUCED": "magenta",
     "TOLD APART": "green",
     "FAIL": "red",
     "BROKEN": "red",

@@ -12,8 +12,10 @@ from types import ModuleType
 from typing import Any, Callable
 
 import pytest
+
 from linger.lab import Lab
 from linger.lab.errors import NotHeld
+from linger.lab.failure import UNGUARDED, Failure, not_held
 from linger.lab.verdict import Verdict
 from linger.lab.withhold import Site, sites, withholding
 from linger.run import scenarios
@@ -56,7 +58,8 @@ def test_the_scenario_notices(
             (lab.evidence / "noticed.txt").write_text(f"{noticed}\n")
         else:
             assert withheld.times, f"this variant does nothing at line {site.first}"
-            raise NotHeld(f"not guarded: without {site.call} in line {site.first} it would go on")
+            where = f"line {site.first}"
+            raise not_held([Failure(UNGUARDED, where, site.call, "a failure", "none")])
     assert withheld.times, f"it ended before line {site.first}"
 
 

@@ -16,7 +16,8 @@ from linger.lab import host, netns
 from linger.lab.errors import CannotRun, Usage
 from linger.lab.programs import ROOT
 
-SCHEMA = 1  # of result.json and environment.json
+SCHEMA = 2  # of result.json; 2: failures as objects, `subject`, the verdict `reproduced`
+ENVIRONMENT = 1  # of environment.json
 COMMIT = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12"]  # asks for ours
 
 
@@ -78,10 +79,26 @@ def find_run(results: Path, name: str | None = None) -> Path:
     raise Usage(f"no run in {results} yet; `linger run` makes one")
 
 
+# Verdicts of a variant that did as predicted; a buggy one is "reproduced", which is no praise.
+GOOD = ("reproduced", "pass", "told apart")
+
+
+def read_result(path: Path) -> dict[str, Any]:
+    """A result.json. Errors: OSError; ValueError when it was never finished; Usage when another
+    version of linger wrote it."""
+    result = json.loads(path.read_text())
+    if result["schema"] != SCHEMA:
+        raise Usage(
+            f"{shortest(path)} has schema {result['schema']}, and this linger reads {SCHEMA}; "
+            "run the scenario again"
+        )
+    return result
+
+
 def read_results(run: Path) -> Iterator[dict[str, Any]]:
-    """Every result.json of a run, in the order of their paths."""
+    """Every result.json of a run, in the order of their paths. Errors: as read_result()."""
     for path in sorted(run.glob("*/*/**/result.json")):
-        yield json.loads(path.read_text())
+        yield read_result(path)
 
 
 def shortest(path: Path) -> str:
@@ -98,9 +115,9 @@ def labels(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     found = []
     for row in rows:
         name = row["name"]
-        while (row["host"], name) in used:
+        while (row["subject"], name) in used:
             name += ", then"
-        used.add((row["host"], name))
+        used.add((row["subject"], name))
         found.append(name)
     return found
 
@@ -138,7 +155,7 @@ class Environment:
         write_json(
             run / "environment.json",
             {
-                "schema": SCHEMA,
+                "schema": ENVIRONMENT,
                 "date": self._date,
                 "kernel": platform.release(),
                 "machine": platform.machine(),

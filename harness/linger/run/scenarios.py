@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import difflib
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Iterable, Sequence
@@ -18,7 +19,7 @@ from linger.lab.programs import ROOT
 from linger.run import toml
 
 SCENARIOS = Path(os.environ.get("LINGER_SCENARIOS") or ROOT / "scenarios")
-PAIR = ("buggy", "fixed")
+BUGGY, FIXED = PAIR = ("buggy", "fixed")
 SECONDS = 1.0  # that a scenario takes when it does not say so
 
 
@@ -139,3 +140,16 @@ def choose(wanted: Iterable[str]) -> list[str]:
             hint = f"did you mean {near[0]}?" if near else "`linger list` shows them"
             raise Usage(f"unknown scenario {name!r}; {hint}")
     return chosen
+
+
+def labels_of(node: Any) -> tuple[str, ...]:
+    """What tells a test from all others: scenario, variant, and repetition if there are several.
+
+    node: pytest's item; of a student's program the variant is what a plugin calls it.
+    """
+    if not node.get_closest_marker("scenario"):  # a test of the driver
+        return name_of(node.fspath), re.sub(r"[^\w.-]+", "_", node.name)
+    parameters = node.callspec.params
+    variant = node.ihook.pytest_linger_label(item=node) or parameters["variant"]
+    labels = (name_of(node.fspath), variant)
+    return (*labels, f"{parameters['repetition']:04}") if "repetition" in parameters else labels

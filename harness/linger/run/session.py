@@ -8,10 +8,11 @@ from pathlib import Path
 from types import FrameType
 
 import pytest
-from linger.lab.errors import (BROKEN, CANNOT_RUN, HELD, NOT_HELD, USAGE,
-                               Usage, complain)
+
+from linger.lab.errors import BROKEN, CANNOT_RUN, HELD, NOT_HELD, USAGE, Usage, complain
 from linger.lab.programs import ROOT
 from linger.run import junit, results
+from linger.run.summary import Summary
 
 # That every guard can fail; no file of tests by its name, and not for users.
 PROVE = Path(__file__).with_name("prove.py")
@@ -30,20 +31,21 @@ def run_pytest(run: Path, arguments: list[str], plugins: list[object]) -> int:
     for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):  # the caller's, for other projects
         os.environ.pop(name, None)
     environment = results.Environment()
-    codes = ExitCode()
+    codes, summary = ExitCode(), Summary(run)
     fixed = ["-c", str(ROOT / "harness/pytest.ini"), "--rootdir", str(ROOT)]
     fixed += ["-p", "linger.run.plugin", f"--junitxml={run / 'junit.xml'}"]
     ended_by = _interruptible()
     try:
-        result = pytest.main([*fixed, *arguments], plugins=[codes, *plugins])
+        result = pytest.main([*fixed, *arguments], plugins=[codes, summary, *plugins])
     except KeyboardInterrupt:  # so early that pytest did not yet expect it
         result = pytest.ExitCode.INTERRUPTED
     junit.tidy(run / "junit.xml")
     environment.write(run)
     if ended_by:
         complain(f"linger: interrupted by {ended_by[0].name}")
-        return 128 + ended_by[0]
-    return codes.of(result)
+    code = 128 + ended_by[0] if ended_by else codes.of(result)
+    summary.write(code)
+    return code
 
 
 def _interruptible() -> list[signal.Signals]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from linger.lab import census, confine
 from linger.lab.errors import NotHeld
 from linger.lab.expect import Peer
