@@ -155,8 +155,10 @@ def test_tap(run: Run, tmp_path: Path) -> None:
 
 def test_strict_makes_a_warning_fail() -> None:
     warned = [{"id": "vanished-idle", "verdict": "WARN", "measured": "kept"}]
-    assert finding.judge(warned, {}, strict=False) == []
-    assert finding.judge(warned, {}, strict=True) == ["vanished-idle is WARN: kept"]
+    assert finding.judge(warned, {}, strict=False) == {}
+    assert finding.judge(warned, {}, strict=True) == {
+        "vanished-idle": "vanished-idle is WARN: kept"
+    }
 
 
 def test_a_run_that_tests_nothing_is_not_green(run: Run, tmp_path: Path) -> None:

@@ -164,7 +164,7 @@ def _ended_by_server(ladder: dict[str, Any]) -> bool:
 def summary(
     wish: Wish,
     found: list[dict[str, Any]],
-    wrong: list[str],
+    wrong: dict[str, str],
     expected: dict[str, list[str]],
     code: int,
     folder: Path,
@@ -181,10 +181,11 @@ def summary(
             {
                 **{name: one[name] for name in ("id", "verdict", "measured", "held", "seconds")},
                 "expected": expected.get(one["id"]),
+                "wrong": wrong.get(one["id"]),
             }
             for one in found
         ],
-        "wrong": wrong,
+        "wrong": list(wrong.values()),
         "exit": code,
         "evidence": str(folder / "check"),
     }
@@ -209,7 +210,7 @@ def write_junit(path: Path, summary: dict[str, Any]) -> None:
         case = ElementTree.Element(
             "testcase", classname="linger.check", name=one["id"], time=str(one["seconds"])
         )
-        if _is_wrong(one, summary):
+        if one["wrong"]:
             failure = ElementTree.SubElement(case, "failure", message=one["measured"])
             failure.set("type", one["verdict"])
             failure.text = _explained(one, Path(summary["evidence"]))
@@ -231,15 +232,11 @@ def write_junit(path: Path, summary: dict[str, Any]) -> None:
     _write(path, ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n")
 
 
-def _is_wrong(result: dict[str, Any], summary: dict[str, Any]) -> bool:
-    return any(line.startswith(f"{result['id']} is ") for line in summary["wrong"])
-
-
 def _tap(summary: dict[str, Any]) -> str:
     """The summary as KTAP, as `linger run --tap` writes it (tap.py)."""
     lines = [tap.VERSION, f"1..{len(summary['results'])}"]
     for number, one in enumerate(summary["results"], 1):
-        wrong, known = _is_wrong(one, summary), one["verdict"] in finding.BAD
+        wrong, known = one["wrong"], one["verdict"] in finding.BAD
         lines += [f"# {one['verdict']}: {one['measured']}"]
         lines += [f"# {text}" for text in one["held"]]
         line = f"{'not ok' if wrong or known else 'ok'} {number} {one['id']}"

@@ -25,6 +25,7 @@ from linger.lab import netns
 from linger.lab.errors import Broken, LingerError, TargetDied, os_sentence
 from linger.run import results
 
+SCHEMA = 1  # of finding.json (schema/finding.schema.json)
 Result = dict[str, Any]
 FORK = get_context("fork")
 
@@ -179,6 +180,7 @@ def attempt(check: Check, wish: Wish, evidence: Path) -> Result:
             "claims": [],
             "verdict": bad.get(finding.verdict, "pass"),
             "message": finding.measured if finding.verdict in bad else None,
+            "failures": [],
             **measured,
         },
     )
@@ -191,6 +193,6 @@ def attempt(check: Check, wish: Wish, evidence: Path) -> Result:
     }
     results.write_json(
         evidence / "finding.json",
-        {"schema": results.SCHEMA, **found, "since": trial.since, "steps": steps},
+        {"schema": SCHEMA, **found, "since": trial.since, "steps": steps},
     )
     return {**found, "started": started}

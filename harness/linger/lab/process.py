@@ -82,6 +82,7 @@ class Process:
         self.log = log
         self._events: list[Event] = []
         self._spoke = False
+        self.prose = ""  # the last line that was no event, for a person
         self._news = threading.Condition()
         self._ended = False
         self.killed = False  # by kill()
@@ -121,7 +122,9 @@ class Process:
                 os.write(self._log_fd, line)
             except OSError as error:
                 self._unwritten = error
-            event = parse_event(line.decode(errors="replace"))
+            text = line.decode(errors="replace")
+            event = parse_event(text)
+            self.prose = self.prose if event else printable(text.rstrip("\n"))
             if event or not self._spoke:
                 with self._news:
                     self._spoke = True

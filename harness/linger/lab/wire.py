@@ -50,8 +50,8 @@ class Recorder:
 
     def _failure(self) -> Exception:
         """Why the recorder did not do what it should, in its own words if it had any."""
-        words = [line for line in self._process.tail(1).splitlines() if "| wire: " in line]
-        why = words[0].partition("| wire: ")[2] if words else f"wire {self._process.ending(1.0)}"
+        ending = self._process.ending(1.0)
+        why = self._process.prose or f"wire {ending}"
         kind = CannotRun if self._process.status == CannotRun.code else Broken
         return kind(f"the packets are not recorded: {why}")
 

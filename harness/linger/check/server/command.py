@@ -93,7 +93,7 @@ def _bytes_of(path: Path) -> bytes:
     return content
 
 
-def _code(found: list[dict[str, Any]], wrong: list[str]) -> int:
+def _code(found: list[dict[str, Any]], wrong: dict[str, str]) -> int:
     if wrong:
         return NOT_HELD
     if all(result["verdict"] == finding.NOT_TESTED for result in found):
