@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -20,13 +21,12 @@ from test_formats import documents, validator
 
 from linger.check import battery, finding, output
 from linger.check.measure import Count
-from linger.check.server import checks
 from linger.lab.environment import outside
 from linger.lab.errors import Usage
 from linger.lab.process import tail_of
 from linger.lab.programs import program
 
-checks.load()
+battery.load()
 LOST = finding.Finding(finding.FAIL, "1 of 20 replies lost")
 PLANTED = Path(__file__).with_name("planted") / "server.py"
 
@@ -253,6 +253,61 @@ def test_list_explains_every_check(run: Run) -> None:
     assert done.returncode == 0
     ids = [line.split()[0] for line in done.stdout.splitlines() if line[:1].islower()]
     assert ids == list(battery.CHECKS)
+
+
+OWN = """
+from linger.check.battery import check
+from linger.check.finding import PASS, Finding
+
+
+@check(
+    "quiet-greeting",
+    peer="connect, listen for a second, and close",
+    mistake="None.",
+    clause="RFC 9293, section 3.6.",
+    scenarios=["closewait-leak"],
+)
+def quiet_greeting(trial):
+    for wave in trial.waves():
+        wave.fin()
+    left = trial.leavings()
+    return Finding(PASS, f"of my own: {left.verdict}")
+"""
+
+
+def test_a_check_of_ones_own_is_found_by_its_file(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "checks"
+    folder.mkdir()
+    (folder / "greeting.py").write_text(OWN)
+    done = check(run, tmp_path, "threads", "--checks", folder, "--only", "quiet-greeting")
+    assert done.returncode == 0 and "of my own: PASS" in done.stdout, done.stdout + done.stderr
+    page = run("linger", "report", next((tmp_path / "results").glob("2*")))
+    assert page.returncode == 0, page.stderr  # which needs no file of checks
+    listed = run("linger", "check", "--list", "--checks", folder).stdout
+    assert "quiet-greeting" in listed and "It rests on RFC 9293, section 3.6." in listed
+
+
+@pytest.mark.parametrize(
+    "text, sentence",
+    [
+        (None, "holds no file of checks"),
+        ("x = 1", "registers no check"),
+        ("import nowhere", "is no file of checks: ModuleNotFoundError"),
+        (OWN.replace("quiet-greeting", "abandon"), "there are two checks 'abandon'"),
+    ],
+)
+def test_a_folder_without_checks_is_wrong_usage(
+    run: Run, tmp_path: Path, text: str | None, sentence: str
+) -> None:
+    if text is not None:
+        (tmp_path / "mine.py").write_text(text)
+    done = run("linger", "check", "--list", "--checks", tmp_path)
+    assert done.returncode == 2 and sentence in done.stderr, done.stderr
+
+
+def test_every_check_says_which_clause_it_rests_on() -> None:
+    for one in battery.CHECKS.values():
+        assert re.match(r"(RFC \d{4}, section [\d.]+|\w+\(\d\)): ", one.clause), one.id
 
 
 WRONG = {

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from linger.lab.errors import Broken, NotHeld
-from linger.lab.process import Process, parse_event
+from linger.lab.events import parse_event
+from linger.lab.process import Process
 from linger.lab.processor import runnable_seconds
 from linger.lab.programs import program as built
 

@@ -30,6 +30,7 @@ def explain(checks: Iterable[Check]) -> None:
     for check in checks:
         print(f"{check.id}{' (slow)' if check.slow else ''}")
         print(_paragraph(f"The clients {check.peer}. {check.mistake}"))
+        print(_paragraph(f"It rests on {check.clause}"))
         print(_paragraph(f"Scenarios: {', '.join(check.scenarios)}."), end="\n\n")
     print("Verdicts")
     for word, meaning in finding.MEANING.items():
@@ -109,6 +110,7 @@ def _explained(result: dict[str, Any], evidence: Path) -> str:
         *(f"    {line}" for line in result["held"]),
         *_ladder(evidence / check.id, result["verdict"]),
         _paragraph(f"What does this: {check.mistake}"),
+        _paragraph(f"It rests on {check.clause}"),
         _paragraph(f"Shown, with its repair, by {shown}."),
         f"  Evidence: {results.shortest(evidence / check.id)}",
     ]

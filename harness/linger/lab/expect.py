@@ -26,9 +26,10 @@ from typing import Any, Callable, Mapping
 
 from linger.lab import census, netns
 from linger.lab.census import Expected
+from linger.lab.events import words_of
 from linger.lab.faults import Drop
 from linger.lab.host import Host
-from linger.lab.process import LONGEST, Process, words_of
+from linger.lab.process import LONGEST, Process
 from linger.lab.verdict import Table, Verdict, make_row
 from linger.lab.withhold import shortened
 

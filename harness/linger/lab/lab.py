@@ -22,7 +22,7 @@ from linger.lab.expect import Expectations, Peer
 from linger.lab.host import Host, build, remove
 from linger.lab.process import Process
 from linger.lab.verdict import Verdict
-from linger.lab.withhold import withheld
+from linger.lab.withhold import fault, withheld
 
 PORT = 9000
 HURRIED = 4.0  # s: the longest wait in a lab with somebody's own program
@@ -115,6 +115,8 @@ class Lab(Expectations):
         self.tell(f"{peer.program} listens on {peer.host.address} port {port} (pid {peer.pid})")
         return peer
 
+    @fault
+
     def client(self, program: str, variant: str = "", *options: str, connections: int = 1) -> Peer:
         """Start clients/PROGRAM_VARIANT in the host "client", pointed at the server."""
         name = f"{program}_{variant}" if variant else program
@@ -122,6 +124,8 @@ class Lab(Expectations):
         if withheld():
             return self.start("client", "clients/peer", "stay")
         return self.start("client", f"clients/{name}", "-n", str(connections), *options)
+
+    @fault
 
     def peer(
         self,

@@ -1,7 +1,7 @@
 """Programs running in a host, and the events they report.
 
-An event is a line `ev=NAME key=value ...` on standard output. Standard error is prose. Both go
-to the process's log as they come; waiting for an event is how the harness synchronises.
+Events (events.py) come on standard output, prose on standard error. Both go to the process's log
+as they come; waiting for an event is how the harness synchronises.
 """
 
 from __future__ import annotations
@@ -14,35 +14,16 @@ import subprocess
 import threading
 import time
 from pathlib import Path
-from typing import AbstractSet as Set
-from typing import Mapping, Sequence
+from typing import Sequence
 
 from linger.lab import processor
 from linger.lab.errors import Broken, NotHeld, signal_name
+from linger.lab.events import Event, parse_event, wanted_items, words_of
 from linger.lab.failure import ENDING, EVENT, Failure, not_held
-from linger.lab.withhold import shortened, withheld
+from linger.lab.withhold import fault, shortened, withheld
 
-Event = dict[str, str]
 LONGEST = 60.0  # s: of what hangs a run ends late, of what only waits for its turn it goes on
 MOST_LOG, MOST_LINE = 32 << 20, 1 << 16  # bytes: of a program's output that are kept, of a line
-
-
-def parse_event(line: str) -> Event | None:
-    """The event in a line, {"ev": "recv", "n": "0", ...}, or None if the line is not one."""
-    if not line.startswith("ev="):
-        return None
-    pairs = (word.partition("=") for word in line.split())
-    return {key: value for key, _, value in pairs}
-
-
-def words_of(name: str, fields: Mapping[str, object]) -> str:
-    """An event and what it must say, in words: "recv n=0"."""
-    return " ".join([name, *(f"{key}={value}" for key, value in fields.items())])
-
-
-def _wanted(name: str, fields: Mapping[str, object]) -> Set[tuple[str, str]]:
-    """What an event of that name with these fields must contain, as items of a dict."""
-    return {"ev": name, **{key: str(value) for key, value in fields.items()}}.items()
 
 
 def descendants(ancestor: int) -> list[int]:
@@ -137,7 +118,7 @@ class Process:
 
     def events(self, name: str = "", **fields: object) -> list[Event]:
         """The events of that name (of any without one) that say so, so far, oldest first."""
-        wanted = _wanted(name, fields) if name else set()
+        wanted = wanted_items(name, fields) if name else set()
         with self._news:
             return [event for event in self._events if wanted <= event.items()]
 
@@ -148,7 +129,7 @@ class Process:
         Errors: NotHeld when the deadline passes or the program ends before.
         """
         within = min(shortened(within), self.limit)
-        wanted = _wanted(name, fields)
+        wanted = wanted_items(name, fields)
         found: list[Event] = []
         looked_at = 0
 
@@ -222,6 +203,8 @@ class Process:
             with contextlib.suppress(ProcessLookupError):  # it has just ended
                 os.kill(self.pid, number)
 
+    @fault
+
     def freeze(self) -> None:
         """Stop the program where it is (SIGSTOP); thaw() lets it go on."""
         if not withheld():
@@ -230,6 +213,8 @@ class Process:
     def thaw(self) -> None:
         """Let a frozen program go on (SIGCONT)."""
         self._signal(signal.SIGCONT)
+
+    @fault
 
     def kill(self, tree: bool = False) -> None:
         """Kill the program (SIGKILL), with tree all that descend from it too, and collect it.

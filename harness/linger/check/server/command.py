@@ -11,7 +11,6 @@ from typing import Any
 
 from linger.check import battery, finding, output, schedule
 from linger.check.request import HTTP_GET, Request
-from linger.check.server import checks
 from linger.check.server.target import Plan
 from linger.check.server.trial import Wish
 from linger.lab.errors import CANNOT_RUN, HELD, NOT_HELD, Usage, os_sentence
@@ -20,7 +19,7 @@ from linger.run import results, session
 
 def run(options: argparse.Namespace) -> int:
     """Check a server as the options say; returns the exit code."""
-    checks.load()
+    battery.load(options.checks)
     if options.list:
         output.explain(battery.CHECKS.values())
         return HELD

@@ -21,8 +21,9 @@ from typing import Any
 from linger.lab import Lab, census
 from linger.lab.environment import of_caller
 from linger.lab.errors import TargetDied, signal_name
+from linger.lab.events import Event
 from linger.lab.expect import Peer
-from linger.lab.process import Event, descendants, tail_of
+from linger.lab.process import descendants, tail_of
 from linger.lab.programs import program
 
 STARTING = 30.0  # s: a server must listen by then
