@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from conftest import Run
-from machine import MODULES, SYSTEM, Machine, all_but
+from linger.lab.environment import outside
+from linger.lab.programs import ROOT
+from machine import MODULES, OURS, SYSTEM, Machine, all_but
 
 PACKAGES = " ".join(f"python3-{name}" for name in MODULES if name != "tomli")
 GONE = f"mount --bind /dev/null {SYSTEM}"
@@ -97,3 +101,52 @@ def test_without_what_installs_it_says_what_is_needed(machine: Machine, lacking:
                 "sudo": "not root and no sudo; ask for: apt-get install"}[lacking]  # fmt: skip
     assert (done.returncode, done.stdout) == (77, "")
     assert done.stderr == f"deps: {sentence} {PACKAGES}\n"
+
+
+# By target: a program that it needs beyond `make deps`, its command, and what it says without.
+TARGETS = {
+    "valgrind": ("valgrind", [sys.executable, "harness/valgrind/run.py", "build"],
+                 "valgrind: not installed; on Debian: apt-get install valgrind\n"),
+    "fuzz": ("clang", ["harness/fuzz/run", "{folder}", "1", "text"],
+             "fuzz: needs clang and libFuzzer; on Debian: apt-get install clang libclang-rt-dev\n"),
+    "fuzz-figures": ("llvm-cov", ["harness/fuzz/require", "{folder}", "llvm-profdata", "llvm-cov"],
+                     "fuzz: needs clang, llvm-profdata llvm-cov and libFuzzer; on Debian: "
+                     "apt-get install clang libclang-rt-dev llvm\n"),
+    "bench-census": ("netstat", [sys.executable, "harness/census/bench.py"],
+                     "bench: no netstat; on Debian: apt-get install net-tools\n"),
+    "test-real": ("apt-get", ["harness/tests/real/fetch", "{folder}"],
+                  "fetch: not a Debian or Ubuntu system; needed: nginx"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_what_one_target_needs_it_names(tmp_path: Path, target: str) -> None:
+    program, words, sentence = TARGETS[target]
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    all_but(tools, program, "nginx")
+    (tmp_path / "compiler").write_text("cc\n")
+    words = [word.format(folder=tmp_path) for word in words]
+    done = subprocess.run(
+        words, env=outside(PATH=str(tools)), cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 77, done.stdout + done.stderr
+    assert done.stdout == "" and done.stderr.startswith(sentence) and done.stderr.count("\n") == 1
+
+
+def test_a_compiler_for_fuzzing_that_came_later_is_seen(tmp_path: Path) -> None:
+    """Also one that went: what was made by the other is made again."""
+    words = ["make", "-s", f"BUILD={tmp_path}", f"{tmp_path}/fuzz/compiler"]
+    for installed in ("no", "yes", "no"):
+        path = tmp_path / installed
+        path.mkdir(exist_ok=True)
+        all_but(path, "clang")
+        (path / "clang").write_text(f"#!/bin/sh\n[ {installed} = yes ]\n")
+        (path / "clang").chmod(0o755)
+        env = {name: value for name, value in outside(PATH=str(path)).items() if name not in OURS}
+        subprocess.run(words, env=env, cwd=ROOT, check=True)
+        found = (tmp_path / "fuzz/compiler").read_text()
+        assert ("LIBFUZZER" in found) == (installed == "yes")
+    before = (tmp_path / "fuzz/compiler").stat().st_mtime_ns
+    subprocess.run(words, env=env, cwd=ROOT, check=True)
+    assert (tmp_path / "fuzz/compiler").stat().st_mtime_ns == before, "nothing is made again"
