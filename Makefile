@@ -139,18 +139,14 @@ $(BUILD)/subreaper: $(call objects,harness/sandbox/subreaper.c harness/common/ev
 $(BUILD)/sandbox: harness/sandbox/sandbox
 	$(Q)install -D $< $@
 
-# The Python that has what we need may not be the first on PATH.
-$(BUILD)/linger: harness/linger.sh Makefile
+$(BUILD)/linger: harness/linger.sh Makefile | $(BUILD)/python
+	$(Q)install -D $< $@
+
+# Chosen each time: what was chosen before may be gone, or lack a module by now.
+.PHONY: $(BUILD)/python
+$(BUILD)/python:
 	@mkdir -p $(@D)
-	$(Q)for python in python3 /usr/bin/python3; do \
-		found=$$($$python -c 'import sys, jinja2, jsonschema, matplotlib, pytest, xdist, rich; \
-			__import__("tomllib" if sys.version_info >= (3, 11) else "tomli"); \
-			print(sys.executable)' 2>/dev/null) && break; \
-	done; \
-	[ -n "$$found" ] || { echo "no python3 has the modules that linger needs; run: make deps" >&2; \
-		exit 77; }; \
-	ln -sf "$$found" $(BUILD)/python
-	$(Q)install $< $@
+	$(Q)harness/python --link $@
 
 include $(wildcard harness/*/*.mk)
 

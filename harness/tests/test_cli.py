@@ -198,7 +198,7 @@ def test_a_scenario_file_without_a_scenario(run: Run, tmp_path: Path) -> None:
 def test_the_environment_and_descriptors_of_the_caller_do_no_harm(tmp_path: Path) -> None:
     words = [str(program("linger")), "run", "closewait_leak", "-n", "5"]  # with underscore, too
     env = outside(PYTEST_ADDOPTS="--nonsense", PYTEST_PLUGINS="nowhere", LC_ALL="C",
-                  PYTHONIOENCODING="ascii", RESULTS=str(tmp_path))  # fmt: skip
+                  PYTHONIOENCODING="ascii", PYTHONHOME="/nowhere", RESULTS=str(tmp_path))  # fmt: skip
     for redirection in ("", "<&-", ">&-", ">/dev/full", "| head -1 >/dev/null; true"):
         script = f'"$@" {redirection}'
         done = subprocess.run(["sh", "-c", script, "sh", *words], env=env, capture_output=True)

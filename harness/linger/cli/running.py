@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Iterator, Sequence
 
+from linger.cli import modules
 from linger.cli.options import AT_ONCE, CORES, JSON, TAP, Add, add_results, count
 from linger.lab.errors import CannotRun, LingerError, Usage, complain
 from linger.lab.programs import ROOT
@@ -61,6 +62,8 @@ def run_scenarios(options: argparse.Namespace) -> int:
     from linger.run.printer import is_terminal
 
     names = scenarios.choose(options.names)
+    if len(names) > 1:
+        modules.require(options.called, "jinja2")  # of its report, which is written last
     if options.n:
         os.environ["LINGER_CONNECTIONS"] = str(options.n)
     if options.yours:
@@ -95,6 +98,7 @@ def soak_scenarios(options: argparse.Namespace) -> int:
 
 
 def run_tests(options: argparse.Namespace) -> int:
+    modules.require("test", "pytest", "xdist", "jsonschema", "jinja2")
     from linger.report import collect
     from linger.run import session
 
@@ -174,5 +178,5 @@ def _report_on(run: Path, code: int) -> int:
 def measure(names: Sequence[str], folder: Path) -> Path:
     """Run scenarios, all output on standard error; returns the run's directory."""
     with contextlib.redirect_stdout(sys.stderr):
-        run_scenarios(argparse.Namespace(names=names, results=folder, **PLAIN))
+        run_scenarios(argparse.Namespace(called="claims", names=names, results=folder, **PLAIN))
     return Path(os.environ["LINGER_RUN"])
