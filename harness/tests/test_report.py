@@ -423,8 +423,27 @@ def test_a_drawing_of_a_ladder_tells_each_segment_and_state() -> None:
     paths = [one.attrib for one in drawn.findall(".//{*}path")]
     assert sum("stroke-dasharray" in one for one in paths) == 1, "one was sent again"
     assert sum("m0 -10" in one["d"] for one in paths) == 2, "two were lost"
-    alarms = [one for one in paths if palette.colour("alarm") in one["style"]]
+    alarms = [one for one in paths if palette.colour("alarm") in (one.get("stroke"), one.get("fill"))]
     assert len(alarms) == 2 + 1, "two crosses, and a reset that got nowhere"
+
+
+def test_a_state_unknown_here_is_drawn_and_no_markup() -> None:
+    """As a newer census may know it, or a file that somebody changed."""
+    state = '"/><script>' + HOSTILE
+    drawn = svg(ladder.draw(make_ladder([dict(SEGMENTS[0], client=state)], host=HOSTILE)))
+    assert {one.tag.partition("}")[2] for one in drawn.iter()} == {
+        "svg", "text", "rect", "title", "path",
+    }  # fmt: skip
+    bar = next(one for one in drawn.findall(".//{*}rect") if "script" in "".join(one.itertext()))
+    assert bar.attrib["fill"] == palette.colour("CLOSED")
+
+
+@pytest.mark.parametrize(
+    "seconds, words",
+    [(0, "0"), (41e-6, "41 µs"), (0.0123, "12.3 ms"), (1.2, "1.2 s"), (86_400, "86,400 s")],
+)
+def test_a_time_is_as_short_as_it_can_be_told(seconds: float, words: str) -> None:
+    assert ladder.duration(seconds) == words
 
 
 def test_a_segment_arrives_below_where_it_leaves() -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import functools
 import multiprocessing
 import os
-import re
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -20,14 +19,11 @@ from markupsafe import Markup
 
 from linger.claims import judge
 from linger.lab.errors import Broken, CannotRun, LingerError
-from linger.report import findings, ladder, palette, plot, scale, words
+from linger.report import findings, ladder, palette, plot, scale, svg, words
 from linger.report.collect import Run, Scenario, collect
 from linger.run import results, scenarios
 
 MOST_REPETITIONS = 500  # to list on a page
-# What has no place in a page, though a program may have said it: controls, halves of a character,
-# and what turns the direction of the text that follows.
-UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 FILTERS = (
     "href seconds expected moment date owners failures tables shortened verdicts counts bars went "
     "segments kind"
@@ -145,7 +141,7 @@ class Book:
 def _draw(name: str, **values: object) -> str:
     """A page of a template, with nothing unprintable in it."""
     page = _templates().get_template(name).render(**values)
-    return UNPRINTABLE.sub("\ufffd", page)
+    return svg.UNPRINTABLE.sub("\ufffd", page)
 
 
 def _answers(name: str) -> scenarios.Answers | None:
