@@ -20,12 +20,13 @@ $(BUILD)/fuzz/compiler: harness/fuzz/compiler
 	@mkdir -p $(@D)
 	$(Q)$(if $(FUZZ_CC),echo,harness/fuzz/compiler) '$(or $(FUZZ_CC),$(CC))' > $@
 
-$(FUZZED): $(BUILD)/fuzz/%: $(call fuzzed,harness/fuzz/fuzz_%.c harness/fuzz/main.c) \
+$(FUZZED): $(BUILD)/fuzz/%: $(call fuzzed,harness/fuzz/fuzz_%.c harness/fuzz/driver.c) \
 		$(BUILD)/fuzz/parsers.a
-	$(Q)$$(cat $(BUILD)/fuzz/compiler) $(LDFLAGS) -o $@ $^ -lpcap -lmnl -lm
+	$(Q)$$(cat $(BUILD)/fuzz/compiler) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-$(BUILD)/fuzz/parsers.a: $(call fuzzed,$(sort $(CENSUS) $(SEGMENT) \
-		$(filter-out harness/wire/options.c,$(WIRE)) harness/common/endpoint.c))
+# options_parse() is each program's own.
+$(BUILD)/fuzz/parsers.a: $(call fuzzed,$(filter-out harness/wire/options.c harness/common/options.c,\
+		$(foreach component,common $(COMPONENTS),$(call library,$(component)))))
 	$(Q)rm -f $@ && ar rcs $@ $^
 
 $(BUILD)/obj/fuzz/%.o: %.c $(BUILD)/fuzz/compiler
