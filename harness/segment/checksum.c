@@ -4,7 +4,7 @@
 
 #include <netinet/in.h>
 
-#include "segment/bytes.h"
+#include "common/bytes.h"
 
 #define IPV4_CHECKSUM 10
 #define TCP_CHECKSUM 16

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "segment/bytes.h"
+#include "common/bytes.h"
 
 /* "+1" or "-1" to what is added modulo 2^32. Returns -1 for anything else. */
 static int read_shift(const char *text, uint32_t *shift)

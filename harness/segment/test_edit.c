@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Checksums, and what is changed before a segment is sent again. */
-#include "segment/test_common.h"
+#include "common/test_packets.h"
 
 /* The packets were made by another program, with their checksums. */
 static void intact_as_made(void **state)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Which segments are meant. */
-#include "segment/test_common.h"
+#include "common/test_packets.h"
 
 /* 10.0.0.2:9000, to which ipv4_packet goes, and what the words say. */
 static struct segment_filter filter_of(const char *const *words)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The file that keeps segments: written, read, cut short, altered. */
-#include "segment/test_common.h"
+#include "common/test_packets.h"
 
 #define FILE_SIZE (SEGMENT_PCAP_HEAD + 2 * SEGMENT_PCAP_RECORD + IPV4_SIZE + IPV6_SIZE)
 

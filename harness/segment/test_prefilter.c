@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the kernel hands over: a pair of local sockets takes the same programs as a packet socket.
  */
-#include "segment/test_common.h"
+#include "common/test_packets.h"
 
 #include <sys/socket.h>
 #include <unistd.h>

@@ -5,7 +5,7 @@
 #include <pcap/pcap.h>
 #include <unistd.h>
 
-#include "segment/test_common.h"
+#include "common/test_packets.h"
 
 static const struct told opened[] = {{0, 1, 'c', "S", 0, 0, 0, 0, false},
 				     {2, 3, 's', "SA", 0, 1, 0, -1, false},

@@ -5,7 +5,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#include "segment/bytes.h"
+#include "common/bytes.h"
 
 /* Fill in what the IPv4 header tells. Returns -1 if it does not hold a TCP segment. */
 static int parse_ipv4(const uint8_t *packet, size_t length, struct segment *segment)

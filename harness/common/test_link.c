@@ -4,7 +4,7 @@
 
 #include <pcap/dlt.h>
 
-#include "segment/test_common.h"
+#include "common/test_packets.h"
 
 /* What a link puts before the packet, and which way it then tells. */
 static const struct {

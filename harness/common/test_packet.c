@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Bytes to the headers of a segment: whole, cut short, altered, and of other protocols. */
-#include "segment/test_common.h"
+#include "common/test_packets.h"
 
 static void ipv4(void **state)
 {

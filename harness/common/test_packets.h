@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "segment/bytes.h"
+#include "common/bytes.h"
 #include "segment/segment.h"
 
 #define IPV4_SIZE 56

@@ -8,7 +8,7 @@
 #include <pcap/dlt.h>
 #include <string.h>
 
-#include "segment/bytes.h"
+#include "common/bytes.h"
 
 #define VLAN 0x8100
 #define VLAN_OUTER 0x88a8
