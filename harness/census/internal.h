@@ -42,7 +42,7 @@ struct namespace_id {
  * state and port. It is never cleared; a number counts only if the element it leads to agrees.
  */
 struct port_index {
-	uint32_t *number[CENSUS_STATES]; /* 65536 each, allocated when first used */
+	uint32_t *number[STATES]; /* 65536 each, allocated when first used */
 };
 
 struct census_host {
@@ -81,8 +81,6 @@ static inline void bit_set(uint8_t *bits, unsigned int n)
 
 /* Make room for one more element of @size bytes; returns the (perhaps moved) array or NULL. */
 void *census_grow(void *array, size_t count, size_t *room, size_t size);
-
-int census_no_memory(struct census_error *error);
 
 /* True when sockets on local port @port are to be counted. */
 static inline bool port_wanted(const struct census *census, uint16_t port)
@@ -123,8 +121,7 @@ const char *census_name_resolve(const char *text, const struct census_names *nam
  * back. @id receives its identity. Returns what @open returned, or -1 with @error.
  */
 int census_in_netns(const char *netns, struct namespace_id *id,
-		    int (*open)(void *data, struct census_error *error), void *data,
-		    struct census_error *error);
+		    int (*open)(void *data, struct error *error), void *data, struct error *error);
 
 /* ---- process.c ------------------------------------------------------------------------------- */
 
@@ -172,7 +169,7 @@ bool ghost_from(uint32_t segments_in, uint32_t segments_out, uint32_t advertised
 
 /* Walk /proc and mark in host->inodes who holds what. Returns 0, or -1 with @error. */
 int census_scan(struct census *census, const struct census_needs *needs,
-		struct census_snapshot *snapshots, struct census_error *error);
+		struct census_snapshot *snapshots, struct error *error);
 
 /* ---- host.c ---------------------------------------------------------------------------------- */
 
@@ -181,7 +178,7 @@ void host_read_ephemeral(struct census_host *host);
 
 /* All counters of Tcp and TcpExt. Returns 0, or -1 with @error. */
 int host_read_counters(const struct census_host *host, struct census_counters *counters,
-		       struct census_error *error);
+		       struct error *error);
 
 /* ---- snapshot.c ------------------------------------------------------------------------------ */
 

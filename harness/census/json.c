@@ -66,10 +66,10 @@ static void states(FILE *out, const struct census_snapshot *snapshot)
 {
 	const char *comma = "";
 
-	for (int state = 1; state < CENSUS_STATES; state++) {
-		if (!(snapshot->asked.states & CENSUS_BIT(state)))
+	for (int state = 1; state < STATES; state++) {
+		if (!(snapshot->asked.states & STATE_BIT(state)))
 			continue;
-		fprintf(out, "%s\"%s\":%" PRIu64, comma, census_state_name(state),
+		fprintf(out, "%s\"%s\":%" PRIu64, comma, state_name(state),
 			snapshot->states[state]);
 		comma = ",";
 	}
@@ -90,7 +90,7 @@ static void rows(FILE *out, const struct census_snapshot *snapshot)
 		const struct census_row *row = &snapshot->rows[i];
 
 		fprintf(out, "%s{\"state\":\"%s\",\"port\":%u,\"count\":%" PRIu64 ",", i ? "," : "",
-			census_state_name(row->state), row->port, row->count);
+			state_name(row->state), row->port, row->count);
 		classes(out, row->by_class);
 		fprintf(out, ",\"unread\":%" PRIu64 "}", row->unread);
 	}
@@ -100,7 +100,7 @@ static void owners(FILE *out, const struct census_snapshot *snapshot)
 {
 	for (size_t i = 0; i < snapshot->owner_count; i++) {
 		const struct census_owner *owner = &snapshot->owners[i];
-		const char *state = census_state_name(owner->state);
+		const char *state = state_name(owner->state);
 
 		fprintf(out, "%s{\"pid\":%d,\"process\":", i ? "," : "", owner->pid);
 		census_json_string(out, owner->process, strlen(owner->process));

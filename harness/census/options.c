@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/duration.h"
+#include "common/nearest.h"
+
 enum { HOST = 256, PID, PORT, STATE, NO_OWNERS, JSON, STREAM, EVERY, UNTIL, WITHIN, HOLD, REPEAT };
 
 static const struct option long_options[] = {
@@ -79,92 +82,89 @@ void options_help(FILE *out)
 	    out);
 }
 
-static int parse_host(struct options *options, const char *text, struct census_error *error)
+static int parse_host(struct options *options, const char *text, struct error *error)
 {
 	const char *equals = strchr(text, '=');
 	size_t length = equals ? (size_t)(equals - text) : 0;
 
 	if (!length || !equals[1])
-		return census_fail(error, CENSUS_USAGE, "--host %s: write NAME=NETNS", text);
+		return error_set(error, EXIT_USAGE, "--host %s: write NAME=NETNS", text);
 	if (options->host_count == MAX_HOSTS)
-		return census_fail(error, CENSUS_USAGE, "more than %d hosts", MAX_HOSTS);
+		return error_set(error, EXIT_USAGE, "more than %d hosts", MAX_HOSTS);
 	if (length >= sizeof(options->host[0].name))
-		return census_fail(error, CENSUS_USAGE, "--host %s: the name is too long", text);
+		return error_set(error, EXIT_USAGE, "--host %s: the name is too long", text);
 	for (size_t i = 0; i < length; i++)
 		if (!isalnum((unsigned char)text[i]) && !strchr("_-.", text[i]))
-			return census_fail(error, CENSUS_USAGE,
-					   "--host %s: a name is made of letters, digits, _ - .",
-					   text);
+			return error_set(error, EXIT_USAGE,
+					 "--host %s: a name is made of letters, digits, _ - .",
+					 text);
 	/* Expressions have to tell it from a number and from an operator. */
 	if (!isalpha((unsigned char)text[0]) && text[0] != '_')
-		return census_fail(error, CENSUS_USAGE, "--host %s: a name begins with a letter",
-				   text);
+		return error_set(error, EXIT_USAGE, "--host %s: a name begins with a letter", text);
 
 	char *name = options->host[options->host_count].name;
 
 	memcpy(name, text, length);
 	for (size_t i = 0; i < options->host_count; i++)
 		if (!strcmp(options->host[i].name, name))
-			return census_fail(error, CENSUS_USAGE, "two hosts are called %s", name);
+			return error_set(error, EXIT_USAGE, "two hosts are called %s", name);
 	options->host[options->host_count++].netns = equals + 1;
 	return 0;
 }
 
-static int parse_state(struct options *options, const char *text, struct census_error *error)
+static int parse_state(struct options *options, const char *text, struct error *error)
 {
-	int state = census_state_by_name(text, strlen(text));
-	const char *hint = census_nearest_state(text, strlen(text));
+	int state = state_by_name(text, strlen(text));
+	const char *hint = state_nearest(text, strlen(text));
 
 	if (!state)
-		return census_fail(error, CENSUS_USAGE, "no state %s%s%s%s", text,
-				   hint ? ": did you mean " : "", hint ? hint : "",
-				   hint ? "?" : "");
-	options->states |= CENSUS_BIT(state);
+		return error_set(error, EXIT_USAGE, "no state %s%s%s%s", text,
+				 hint ? ": did you mean " : "", hint ? hint : "", hint ? "?" : "");
+	options->states |= STATE_BIT(state);
 	return 0;
 }
 
 static int parse_number(const char *option, const char *text, long max, long *number,
-			struct census_error *error)
+			struct error *error)
 {
 	char *end;
 
 	errno = 0;
 	*number = strtol(text, &end, 10);
 	if (!isdigit((unsigned char)*text) || *end || errno || *number < 1 || *number > max)
-		return census_fail(error, CENSUS_USAGE,
-				   "--%s %s: a number from 1 to %ld is expected", option, text,
-				   max);
+		return error_set(error, EXIT_USAGE, "--%s %s: a number from 1 to %ld is expected",
+				 option, text, max);
 	return 0;
 }
 
-static int parse_time(const char *option, const char *text, int64_t *ns, struct census_error *error)
+static int parse_time(const char *option, const char *text, int64_t *ns, struct error *error)
 {
-	*ns = census_duration(text);
+	*ns = duration_read(text);
 	if (*ns < 0)
-		return census_fail(error, CENSUS_USAGE,
-				   "--%s %s: a time is expected, such as 300ms, 2s, 1.5s, 1min",
-				   option, text);
+		return error_set(error, EXIT_USAGE,
+				 "--%s %s: a time is expected, such as 300ms, 2s, 1.5s, 1min",
+				 option, text);
 	return 0;
 }
 
-static int bad_option(int argc, char **argv, struct census_error *error)
+static int bad_option(int argc, char **argv, struct error *error)
 {
 	const char *given = optind > 0 && optind <= argc ? argv[optind - 1] : "";
 	const char *best = NULL;
 	unsigned int distance = 0;
 
 	if (optopt && strncmp(given, "--", 2))
-		return census_fail(error, CENSUS_USAGE, "unknown option -%c: see census --help",
-				   optopt);
+		return error_set(error, EXIT_USAGE, "unknown option -%c: see census --help",
+				 optopt);
 	if (optopt) /* getopt knows it, but it has a value that is not wanted */
-		return census_fail(error, CENSUS_USAGE, "%s takes no value", given);
+		return error_set(error, EXIT_USAGE, "%s takes no value", given);
 	for (const struct option *option = long_options; option->name; option++)
-		census_nearest(given, strlen(given), option->name, &best, &distance);
-	return census_fail(error, CENSUS_USAGE, "unknown option %s: %s%s", given,
-			   best ? "did you mean --" : "see census --help", best ? best : "");
+		nearest_offer(given, strlen(given), option->name, &best, &distance);
+	return error_set(error, EXIT_USAGE, "unknown option %s: %s%s", given,
+			 best ? "did you mean --" : "see census --help", best ? best : "");
 }
 
-static int parse_option(struct options *options, int option, struct census_error *error)
+static int parse_option(struct options *options, int option, struct error *error)
 {
 	long number = 0;
 
@@ -173,14 +173,14 @@ static int parse_option(struct options *options, int option, struct census_error
 		return parse_host(options, optarg, error);
 	case PID:
 		if (options->pid_count == MAX_LIST)
-			return census_fail(error, CENSUS_USAGE, "more than %d --pid", MAX_LIST);
+			return error_set(error, EXIT_USAGE, "more than %d --pid", MAX_LIST);
 		if (parse_number("pid", optarg, 0x3fffff, &number, error) < 0)
 			return -1;
 		options->pid[options->pid_count++] = (pid_t)number;
 		return 0;
 	case PORT:
 		if (options->port_count == MAX_LIST)
-			return census_fail(error, CENSUS_USAGE, "more than %d --port", MAX_LIST);
+			return error_set(error, EXIT_USAGE, "more than %d --port", MAX_LIST);
 		if (parse_number("port", optarg, 65535, &number, error) < 0)
 			return -1;
 		options->port[options->port_count++] = (unsigned int)number;
@@ -220,26 +220,26 @@ static int parse_option(struct options *options, int option, struct census_error
 	}
 }
 
-static int check(const struct options *options, int argc, char **argv, struct census_error *error)
+static int check(const struct options *options, int argc, char **argv, struct error *error)
 {
 	if (optind < argc)
-		return census_fail(error, CENSUS_USAGE, "unexpected argument %s: see census --help",
-				   argv[optind]);
+		return error_set(error, EXIT_USAGE, "unexpected argument %s: see census --help",
+				 argv[optind]);
 	if (!!options->until + options->stream + !!options->repeat > 1)
-		return census_fail(error, CENSUS_USAGE,
-				   "--until, --stream and --repeat exclude each other");
+		return error_set(error, EXIT_USAGE,
+				 "--until, --stream and --repeat exclude each other");
 	if (!options->until && (options->within >= 0 || options->hold >= 0))
-		return census_fail(error, CENSUS_USAGE, "--within and --hold belong to --until");
+		return error_set(error, EXIT_USAGE, "--within and --hold belong to --until");
 	if (!options->stream && options->every >= 0)
-		return census_fail(error, CENSUS_USAGE, "--every belongs to --stream");
+		return error_set(error, EXIT_USAGE, "--every belongs to --stream");
 	if (options->every == 0)
-		return census_fail(error, CENSUS_USAGE, "--every must be longer than 0");
+		return error_set(error, EXIT_USAGE, "--every must be longer than 0");
 	if (!options->owners && options->pid_count)
-		return census_fail(error, CENSUS_USAGE, "--pid and --no-owners exclude each other");
+		return error_set(error, EXIT_USAGE, "--pid and --no-owners exclude each other");
 	return 0;
 }
 
-int options_parse(struct options *options, int argc, char **argv, struct census_error *error)
+int options_parse(struct options *options, int argc, char **argv, struct error *error)
 {
 	int option;
 
@@ -248,8 +248,7 @@ int options_parse(struct options *options, int argc, char **argv, struct census_
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, "+:vh", long_options, NULL)) != -1) {
 		if (option == ':')
-			return census_fail(error, CENSUS_USAGE, "%s needs a value",
-					   argv[optind - 1]);
+			return error_set(error, EXIT_USAGE, "%s needs a value", argv[optind - 1]);
 		if (option == '?')
 			return bad_option(argc, argv, error);
 		if (parse_option(options, option, error) < 0)
@@ -260,7 +259,7 @@ int options_parse(struct options *options, int argc, char **argv, struct census_
 	if (check(options, argc, argv, error) < 0)
 		return -1;
 	if (!options->states)
-		options->states = CENSUS_ALL_STATES;
+		options->states = ALL_STATES;
 	options->every = options->every < 0 ? 5000000 : options->every;
 	options->within = options->within < 0 ? 2000000000 : options->within;
 	options->hold = options->hold < 0 ? 0 : options->hold;
@@ -273,7 +272,7 @@ struct census_needs options_needs(const struct options *options)
 	    .states = options->states,
 	    .owners = options->owners,
 	    /* To know what is a ghost all states have to be walked: only if all are wanted. */
-	    .descriptors = options->owners && options->states == CENSUS_ALL_STATES,
+	    .descriptors = options->owners && options->states == ALL_STATES,
 	    .counters = options->json,
 	    .rows = true,
 	};

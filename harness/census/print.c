@@ -38,7 +38,7 @@ void print_snapshots(FILE *out, const struct options *options, const struct cens
 }
 
 int run_once(const struct options *options, struct census *census,
-	     struct census_snapshot *snapshots, struct census_error *error)
+	     struct census_snapshot *snapshots, struct error *error)
 {
 	struct census_needs needs = options_needs(options);
 	int64_t start = now_ns();
@@ -48,12 +48,12 @@ int run_once(const struct options *options, struct census *census,
 	if (options->verbose)
 		fprintf(stderr, "census: counted in %.3f ms\n", (double)(now_ns() - start) / 1e6);
 	print_snapshots(stdout, options, census, snapshots, NULL, NULL);
-	return CENSUS_OK;
+	return EXIT_OK;
 }
 
 /* What one count costs in a process that is already running: the walk, without the output. */
 int run_repeat(const struct options *options, struct census *census,
-	       struct census_snapshot *snapshots, struct census_error *error)
+	       struct census_snapshot *snapshots, struct error *error)
 {
 	struct census_needs needs = options_needs(options);
 
@@ -69,9 +69,9 @@ int run_repeat(const struct options *options, struct census *census,
 		int64_t cost = now_ns() - start;
 
 		for (size_t host = 0; host < census_host_count(census); host++)
-			for (int state = 1; state < CENSUS_STATES; state++)
+			for (int state = 1; state < STATES; state++)
 				sockets += snapshots[host].states[state];
 		printf("%.1f us %" PRIu64 " sockets\n", (double)cost / 1e3, sockets);
 	}
-	return CENSUS_OK;
+	return EXIT_OK;
 }

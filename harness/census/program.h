@@ -27,14 +27,11 @@ struct options {
 };
 
 /* Fill @options from the command line. Returns 0, or -1 with @error. */
-int options_parse(struct options *options, int argc, char **argv, struct census_error *error);
+int options_parse(struct options *options, int argc, char **argv, struct error *error);
 void options_help(FILE *out);
 
 /* Everything that an output shows, as far as @options want it. */
 struct census_needs options_needs(const struct options *options);
-
-/* Seconds as the user would write them: "2s", "300ms". */
-const char *duration_text(int64_t ns, char *text, size_t size);
 
 int64_t now_ns(void); /* CLOCK_MONOTONIC */
 
@@ -48,12 +45,12 @@ void print_snapshots(FILE *out, const struct options *options, const struct cens
 
 /* The modes. Each returns the exit code; for all but 0 and 1 @error says why. */
 int run_once(const struct options *options, struct census *census,
-	     struct census_snapshot *snapshots, struct census_error *error);
+	     struct census_snapshot *snapshots, struct error *error);
 int run_repeat(const struct options *options, struct census *census,
-	       struct census_snapshot *snapshots, struct census_error *error);
+	       struct census_snapshot *snapshots, struct error *error);
 int run_until(const struct options *options, struct census *census,
-	      struct census_snapshot *snapshots, struct census_error *error);
+	      struct census_snapshot *snapshots, struct error *error);
 int run_stream(const struct options *options, struct census *census,
-	       struct census_snapshot *snapshots, struct census_error *error);
+	       struct census_snapshot *snapshots, struct error *error);
 
 #endif

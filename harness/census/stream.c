@@ -31,7 +31,7 @@
 
 struct watched {
 	struct census_pulse pulse;
-	uint64_t states[CENSUS_STATES];
+	uint64_t states[STATES];
 	bool printed;
 };
 
@@ -85,11 +85,10 @@ static bool print_change(const char *host, const struct census_snapshot *snapsho
 	       snapshot->time % 1000000000 / 1000);
 	census_json_string(stdout, host, strlen(host));
 	fputs(",\"states\":{", stdout);
-	for (int state = 1; state < CENSUS_STATES; state++) {
+	for (int state = 1; state < STATES; state++) {
 		if (!snapshot->states[state])
 			continue;
-		printf("%s\"%s\":%" PRIu64, comma, census_state_name(state),
-		       snapshot->states[state]);
+		printf("%s\"%s\":%" PRIu64, comma, state_name(state), snapshot->states[state]);
 		comma = ",";
 	}
 	fputs("}}\n", stdout);
@@ -98,7 +97,7 @@ static bool print_change(const char *host, const struct census_snapshot *snapsho
 
 /* True when some host's pulse differs from the one remembered. */
 static bool pulse_changed(struct census *census, struct watched *watched, bool *changed,
-			  struct census_error *error)
+			  struct error *error)
 {
 	*changed = false;
 	for (size_t i = 0; i < census_host_count(census); i++) {
@@ -113,7 +112,7 @@ static bool pulse_changed(struct census *census, struct watched *watched, bool *
 }
 
 int run_stream(const struct options *options, struct census *census,
-	       struct census_snapshot *snapshots, struct census_error *error)
+	       struct census_snapshot *snapshots, struct error *error)
 {
 	const struct census_needs needs = {.states = options->states};
 	struct watched watched[MAX_HOSTS] = {0};
@@ -134,7 +133,7 @@ int run_stream(const struct options *options, struct census *census,
 			for (size_t i = 0; i < census_host_count(census); i++)
 				if (!print_change(census_host_name(census, i), &snapshots[i],
 						  &watched[i]))
-					return errno == EPIPE ? CENSUS_OK : CENSUS_BROKEN;
+					return errno == EPIPE ? EXIT_OK : EXIT_BROKEN;
 			again = changed;
 			walked = start;
 		}
@@ -144,5 +143,5 @@ int run_stream(const struct options *options, struct census *census,
 		go_on =
 		    rest(pause > options->every ? pause : options->every, &while_asleep) || stopped;
 	}
-	return CENSUS_OK;
+	return EXIT_OK;
 }

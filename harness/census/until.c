@@ -59,7 +59,7 @@ static void say_values(FILE *out, const struct wait *wait)
 }
 
 /* Expectations that could only be true by accident, because what they name is never counted. */
-static int check_sense(const struct wait *wait, struct census_error *error)
+static int check_sense(const struct wait *wait, struct error *error)
 {
 	for (size_t i = 0; i < wait->expr.var_count; i++) {
 		const struct census_var *var = &wait->expr.var[i];
@@ -68,12 +68,12 @@ static int check_sense(const struct wait *wait, struct census_error *error)
 
 		if (wait->options->pid_count &&
 		    ((by_class && var->class != CENSUS_OWNED) ||
-		     (var->kind == CENSUS_VAR_STATE && var->state == CENSUS_TIME_WAIT)))
-			return census_fail(error, CENSUS_USAGE,
-					   "%s is never held by a process, so with --pid it would "
-					   "always be 0: leave out --pid",
-					   var->text);
-		if (var->kind == CENSUS_VAR_STATE && var->state == CENSUS_CLOSED)
+		     (var->kind == CENSUS_VAR_STATE && var->state == STATE_TIME_WAIT)))
+			return error_set(error, EXIT_USAGE,
+					 "%s is never held by a process, so with --pid it would "
+					 "always be 0: leave out --pid",
+					 var->text);
+		if (var->kind == CENSUS_VAR_STATE && var->state == STATE_CLOSED)
 			fputs("census: note: the kernel lists no sockets in CLOSED; 'ghosts' and "
 			      "'unconnected' count them\n",
 			      stderr);
@@ -81,7 +81,7 @@ static int check_sense(const struct wait *wait, struct census_error *error)
 	return 0;
 }
 
-static int prepare(struct wait *wait, struct census_error *error)
+static int prepare(struct wait *wait, struct error *error)
 {
 	const char *hosts[MAX_HOSTS];
 	struct census_names names = {
@@ -114,7 +114,7 @@ static uint64_t unreadable(const struct wait *wait)
 }
 
 /* One count. Returns 1 when EXPR holds, 0 when not, -1 with @error. */
-static int sample(struct wait *wait, const struct census_needs *needs, struct census_error *error)
+static int sample(struct wait *wait, const struct census_needs *needs, struct error *error)
 {
 	size_t hosts = census_host_count(wait->census);
 	bool interrupted = false;
@@ -125,8 +125,7 @@ static int sample(struct wait *wait, const struct census_needs *needs, struct ce
 	/* Nothing leaks any more from a process that crashed; that must not look like a repair. */
 	ended = census_ended(wait->census);
 	if (ended)
-		return census_fail(error, CENSUS_ENDED, "process %d ended while it was watched",
-				   ended);
+		return error_set(error, EXIT_ENDED, "process %d ended while it was watched", ended);
 	for (size_t i = 0; i < hosts; i++)
 		interrupted |= wait->snapshots[i].interrupted;
 	for (size_t i = 0; i < wait->expr.var_count; i++) {
@@ -134,13 +133,12 @@ static int sample(struct wait *wait, const struct census_needs *needs, struct ce
 		int64_t value = census_value(var, wait->snapshots, hosts);
 
 		if (census_value_hidden(var, wait->snapshots, hosts))
-			return census_fail(error, CENSUS_CANNOT,
-					   "cannot tell %s: there are processes whose descriptors "
-					   "may not be read (%" PRIu64
-					   "); %sname a process of your "
-					   "own with --pid",
-					   var->text, unreadable(wait),
-					   geteuid() ? "run census as root, or " : "");
+			return error_set(error, EXIT_CANNOT,
+					 "cannot tell %s: there are processes whose descriptors "
+					 "may not be read (%" PRIu64 "); %sname a process of your "
+					 "own with --pid",
+					 var->text, unreadable(wait),
+					 geteuid() ? "run census as root, or " : "");
 		if (wait->options->verbose && value != wait->value[i])
 			fprintf(stderr, "census: %.3f s: %s is %" PRId64 "\n",
 				(double)(now_ns() - wait->start) / 1e9, var->text, value);
@@ -172,7 +170,7 @@ static struct census_needs full_needs(const struct wait *wait)
 	return full;
 }
 
-static int poll_until(struct wait *wait, struct census_error *error)
+static int poll_until(struct wait *wait, struct error *error)
 {
 	const struct options *options = wait->options;
 	const struct census_needs narrow = census_expr_needs(&wait->expr);
@@ -197,10 +195,10 @@ static int poll_until(struct wait *wait, struct census_error *error)
 		else if (wait->begun < 0)
 			wait->begun = now;
 		if (!holds && expired)
-			return CENSUS_NOT_HELD;
+			return EXIT_NOT_HELD;
 		if (holds && now - wait->begun >= options->hold && (whole || !options->json)) {
 			wait->held = true;
-			return CENSUS_OK;
+			return EXIT_OK;
 		}
 		/* The last count before the deadline, or before the hold ends, is made just then.
 		 */
@@ -213,7 +211,7 @@ static int poll_until(struct wait *wait, struct census_error *error)
 }
 
 int run_until(const struct options *options, struct census *census,
-	      struct census_snapshot *snapshots, struct census_error *error)
+	      struct census_snapshot *snapshots, struct error *error)
 {
 	struct wait wait = {.options = options, .census = census, .snapshots = snapshots};
 	int code;
@@ -221,9 +219,9 @@ int run_until(const struct options *options, struct census *census,
 	if (prepare(&wait, error) < 0)
 		return error->code;
 	code = poll_until(&wait, error);
-	if (code != CENSUS_OK && code != CENSUS_NOT_HELD)
+	if (code != EXIT_OK && code != EXIT_NOT_HELD)
 		return code;
-	if (code == CENSUS_NOT_HELD) {
+	if (code == EXIT_NOT_HELD) {
 		const struct census_needs full = full_needs(&wait);
 
 		/* A failure is shown with all there is to know about it. */
@@ -234,7 +232,7 @@ int run_until(const struct options *options, struct census *census,
 		say_values(stderr, &wait);
 		putc('\n', stderr);
 	}
-	if (options->json || code == CENSUS_NOT_HELD) {
+	if (options->json || code == EXIT_NOT_HELD) {
 		print_snapshots(stdout, options, census, snapshots, until_members, &wait);
 	} else {
 		printf("'%s' holds after %.3f s: ", options->until,

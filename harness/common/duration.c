@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* "300ms", "2s", "1.5s", "5us", "1min". Pure. */
-#include "census/census.h"
+#include "common/duration.h"
 
 #include <ctype.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <string.h>
 
-int64_t census_duration(const char *text)
+int64_t duration_read(const char *text)
 {
 	static const struct {
 		const char *name;

@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int open_netns(const char *netns, struct census_error *error)
+static int open_netns(const char *netns, struct error *error)
 {
 	char path[4096];
 	int fd;
@@ -24,26 +24,25 @@ static int open_netns(const char *netns, struct census_error *error)
 	/* ip-netns(8) keeps its namespaces in /run/netns. */
 	if (snprintf(path, sizeof(path), "%s%s", strchr(netns, '/') ? "" : "/run/netns/", netns) >=
 	    (int)sizeof(path))
-		return census_fail(error, CENSUS_USAGE, "the namespace's path is too long");
+		return error_set(error, EXIT_USAGE, "the namespace's path is too long");
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 && (errno == EACCES || errno == EPERM))
-		return census_fail(error, CENSUS_CANNOT,
-				   "not permitted to open the namespace %s: run census as the user "
-				   "it belongs to, or as root",
-				   path);
+		return error_set(error, EXIT_CANNOT,
+				 "not permitted to open the namespace %s: run census as the user "
+				 "it belongs to, or as root",
+				 path);
 	if (fd < 0)
-		return census_fail(error, CENSUS_USAGE, "no namespace %s: %s", path,
-				   strerror(errno));
+		return error_set(error, EXIT_USAGE, "no namespace %s: %s", path, strerror(errno));
 	if (ioctl(fd, NS_GET_NSTYPE) != CLONE_NEWNET) {
 		close(fd);
-		return census_fail(error, CENSUS_USAGE, "%s is not a network namespace", path);
+		return error_set(error, EXIT_USAGE, "%s is not a network namespace", path);
 	}
 	return fd;
 }
 
 int census_in_netns(const char *netns, struct namespace_id *id,
-		    int (*open_there)(void *data, struct census_error *error), void *data,
-		    struct census_error *error)
+		    int (*open_there)(void *data, struct error *error), void *data,
+		    struct error *error)
 {
 	struct stat here, there;
 	int result = -1;
@@ -54,8 +53,8 @@ int census_in_netns(const char *netns, struct namespace_id *id,
 		return -1;
 	home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
 	if (home < 0 || fstat(home, &here) < 0 || fstat(fd, &there) < 0) {
-		census_fail(error, CENSUS_CANNOT, "cannot read our own namespace in /proc: %s",
-			    strerror(errno));
+		error_set(error, EXIT_CANNOT, "cannot read our own namespace in /proc: %s",
+			  strerror(errno));
 		goto out;
 	}
 	*id = (struct namespace_id){there.st_dev, there.st_ino};
@@ -66,16 +65,16 @@ int census_in_netns(const char *netns, struct namespace_id *id,
 		goto out;
 	}
 	if (setns(fd, CLONE_NEWNET) < 0) {
-		census_fail(error, errno == EPERM ? CENSUS_CANNOT : CENSUS_BROKEN,
-			    "cannot enter the network namespace %s (%s): run census as root, or "
-			    "inside the sandbox that made it",
-			    netns, strerror(errno));
+		error_set(error, errno == EPERM ? EXIT_CANNOT : EXIT_BROKEN,
+			  "cannot enter the network namespace %s (%s): run census as root, or "
+			  "inside the sandbox that made it",
+			  netns, strerror(errno));
 		goto out;
 	}
 	result = open_there(data, error);
 	if (setns(home, CLONE_NEWNET) < 0)
-		result = census_fail(error, CENSUS_BROKEN, "cannot return to our namespace: %s",
-				     strerror(errno));
+		result = error_set(error, EXIT_BROKEN, "cannot return to our namespace: %s",
+				   strerror(errno));
 out:
 	if (home >= 0)
 		close(home);

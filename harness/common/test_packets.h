@@ -3,16 +3,9 @@
 #ifndef SEGMENT_TEST_COMMON_H
 #define SEGMENT_TEST_COMMON_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include <arpa/inet.h>
-#include <stdlib.h>
-#include <string.h>
 
+#include "common/test.h"
 #include "common/bytes.h"
 #include "segment/segment.h"
 
@@ -43,14 +36,5 @@ static const struct {
 } packets[] = {{ipv4_packet, IPV4_SIZE}, {ipv6_packet, IPV6_SIZE}};
 
 #define PACKETS (sizeof(packets) / sizeof(packets[0]))
-
-/* A copy of exactly its size, so that ASan sees the first byte too many. */
-static inline uint8_t *copy_of(const uint8_t *bytes, size_t length)
-{
-	uint8_t *copy = malloc(length ? length : 1);
-
-	assert_non_null(copy);
-	return memcpy(copy, bytes, length);
-}
 
 #endif

@@ -9,6 +9,7 @@
 #include <wchar.h>
 
 #include "census/internal.h"
+#include "common/duration.h"
 #include "fuzz/fuzz.h"
 
 static void check_counters(const char *text)
@@ -44,7 +45,7 @@ static void check_duration(const char *text)
 		const char *name;
 		double ns;
 	} units[] = {{"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"min", 6e10}};
-	int64_t ns = census_duration(text);
+	int64_t ns = duration_read(text);
 	long double value;
 	char *end;
 	size_t i = 0;

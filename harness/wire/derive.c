@@ -68,10 +68,10 @@ static void pass_time(struct course *course, int64_t time)
 		int64_t replaced = course->connection->replaced[end];
 		int64_t over = machine->waits_since + TIME_WAIT_LASTS;
 
-		if (replaced != WIRE_NEVER && replaced <= time && machine->state != CENSUS_CLOSED)
-			set(course, end, replaced, CENSUS_CLOSED);
-		if (machine->state == CENSUS_TIME_WAIT && over <= time)
-			set(course, end, over, CENSUS_CLOSED);
+		if (replaced != WIRE_NEVER && replaced <= time && machine->state != STATE_CLOSED)
+			set(course, end, replaced, STATE_CLOSED);
+		if (machine->state == STATE_TIME_WAIT && over <= time)
+			set(course, end, over, STATE_CLOSED);
 	}
 }
 
@@ -143,11 +143,11 @@ static void receive(struct course *course, const struct wire_segment *s, struct 
 	int before = machine->state;
 
 	step->marks |= machine_receive(machine, s, time);
-	if (before == CENSUS_ESTABLISHED && machine->state == CENSUS_CLOSING) { /* unaware */
-		machine->state = CENSUS_FIN_WAIT1;
+	if (before == STATE_ESTABLISHED && machine->state == STATE_CLOSING) { /* unaware */
+		machine->state = STATE_FIN_WAIT1;
 		tell(course, !s->from, time, before);
-		before = CENSUS_FIN_WAIT1;
-		machine->state = CENSUS_CLOSING;
+		before = STATE_FIN_WAIT1;
+		machine->state = STATE_CLOSING;
 	}
 	tell(course, !s->from, time, before);
 }
@@ -160,7 +160,7 @@ static void show_answered(const struct wire_connection *c, size_t answer, struct
 
 		if (s->from != c->segments[answer].from && s->flags & SEGMENT_SYN &&
 		    !(steps[i - 1].marks & WIRE_IS_LOST)) {
-			steps[i - 1].state[!s->from] = CENSUS_SYN_RECEIVED;
+			steps[i - 1].state[!s->from] = STATE_SYN_RECEIVED;
 			return;
 		}
 	}
@@ -208,7 +208,7 @@ int wire_derive(const struct wire_connection *c, const struct wire_rules *rules,
 	}
 	qsort(events, count, sizeof(*events), by_time);
 	for (int end = 0; end < 2; end++) {
-		course.end[end].state = CENSUS_CLOSED;
+		course.end[end].state = STATE_CLOSED;
 		course.end[end].assassinable =
 		    c->host[end] < 0 || !(rules->rfc1337 & 1u << c->host[end]);
 		course.end[end].unaware = is_unaware(c, end);
@@ -227,7 +227,7 @@ int wire_derive(const struct wire_connection *c, const struct wire_rules *rules,
 		step->state[s->from] = (uint8_t)machine_of(&course, s->from)->state;
 		step->state[!s->from] = (uint8_t)machine_of(&course, !s->from)->state;
 		if ((s->flags & (SEGMENT_SYN | SEGMENT_ACK)) == (SEGMENT_SYN | SEGMENT_ACK) &&
-		    step->state[s->from] == CENSUS_SYN_RECEIVED)
+		    step->state[s->from] == STATE_SYN_RECEIVED)
 			show_answered(c, events[i].segment, steps);
 	}
 	pass_time(&course, rules->until);

@@ -102,8 +102,8 @@ static void segment(FILE *out, const struct wire_ladder *ladder, size_t rung)
 	fprintf(out, ",\"length\":%" PRIu32 ",", s->length);
 	names(out, "marks", step->marks, 7, wire_mark_name);
 	fprintf(out, "\"client\":\"%s\",\"server\":\"%s\",\"omitted_before\":%" PRIu64 "}",
-		census_state_name(step->state[WIRE_CLIENT]),
-		census_state_name(step->state[WIRE_SERVER]), ladder->before[rung]);
+		state_name(step->state[WIRE_CLIENT]), state_name(step->state[WIRE_SERVER]),
+		ladder->before[rung]);
 }
 
 static void group(FILE *out, const struct wire_ladders *l, const struct wire_group *group)
@@ -124,24 +124,22 @@ static void group(FILE *out, const struct wire_ladders *l, const struct wire_gro
 			segment(out, &ladder, i);
 		}
 		fprintf(out, "],\n\"ends\":{\"client\":\"%s\",\"server\":\"%s\"}",
-			census_state_name(ladder.ends[WIRE_CLIENT]),
-			census_state_name(ladder.ends[WIRE_SERVER]));
+			state_name(ladder.ends[WIRE_CLIENT]), state_name(ladder.ends[WIRE_SERVER]));
 	}
 	fputs("}}", out);
 	wire_ladder_clear(&ladder);
 }
 
-static void row(FILE *out, bool first, int64_t time, const int64_t counts[CENSUS_STATES])
+static void row(FILE *out, bool first, int64_t time, const int64_t counts[STATES])
 {
 	const char *comma = "";
 
 	fprintf(out, "%s{\"time\":", first ? "\n" : ",\n");
 	seconds(out, time);
 	fputs(",\"states\":{", out);
-	for (int state = 1; state < CENSUS_STATES; state++)
+	for (int state = 1; state < STATES; state++)
 		if (counts[state] > 0) {
-			fprintf(out, "%s\"%s\":%" PRId64, comma, census_state_name(state),
-				counts[state]);
+			fprintf(out, "%s\"%s\":%" PRId64, comma, state_name(state), counts[state]);
 			comma = ",";
 		}
 	fputs("}}", out);
@@ -150,7 +148,7 @@ static void row(FILE *out, bool first, int64_t time, const int64_t counts[CENSUS
 /* Counts of one host, at most WIRE_ROWS of them: what is closer together becomes one row. */
 static void states(FILE *out, const struct wire_ladders *l, int host)
 {
-	int64_t counts[CENSUS_STATES] = {0};
+	int64_t counts[STATES] = {0};
 	int64_t last = WIRE_NEVER, least;
 	bool first = true, pending = false;
 
@@ -184,8 +182,7 @@ static void disagreements(FILE *out, const struct wire_ladders *l)
 
 		fputs(i ? ",\n{\"host\":" : "\n{\"host\":", out);
 		string(out, l->host[d->host].name);
-		fprintf(out,
-			",\"state\":\"%s\",\"by\":\"%s\",\"time\":", census_state_name(d->state),
+		fprintf(out, ",\"state\":\"%s\",\"by\":\"%s\",\"time\":", state_name(d->state),
 			d->by_census ? "census" : "packets");
 		seconds(out, d->time);
 		fprintf(out,

@@ -18,7 +18,7 @@ static void add_change(struct counting *counting, int host, int64_t time, int st
 {
 	struct wire_ladders *l = counting->ladders;
 
-	if (state == CENSUS_CLOSED)
+	if (state == STATE_CLOSED)
 		return;
 	if (l->change_count == l->change_room) {
 		size_t room = l->change_room ? 2 * l->change_room : 1024;

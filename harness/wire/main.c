@@ -8,7 +8,7 @@
 
 int main(int argc, char **argv)
 {
-	struct census_error error = {0};
+	struct error error = {0};
 	struct options options;
 	int code;
 
@@ -20,10 +20,10 @@ int main(int argc, char **argv)
 	}
 	if (options.help) {
 		options_help(stdout);
-		return output_is_whole() ? CENSUS_OK : CENSUS_BROKEN;
+		return output_is_whole() ? EXIT_OK : EXIT_BROKEN;
 	}
 	code = options.record ? run_record(&options, &error) : run_ladder(&options, &error);
-	if (code != CENSUS_OK)
+	if (code != EXIT_OK)
 		fprintf(stderr, "wire: %s\n", error.text);
-	return output_is_whole() ? code : CENSUS_BROKEN;
+	return output_is_whole() ? code : EXIT_BROKEN;
 }

@@ -69,18 +69,18 @@ void options_help(FILE *out)
 	    out);
 }
 
-static int parse_host(struct options *options, char *text, struct census_error *error)
+static int parse_host(struct options *options, char *text, struct error *error)
 {
 	struct tapped *host = &options->host[options->hosts];
 	char *equals = strchr(text, '=');
 	char *colon = equals ? strchr(equals, ':') : NULL;
 
 	if (!colon || equals == text || colon == equals + 1 || !colon[1])
-		return census_fail(error, CENSUS_USAGE, "--host %s: write NAME=NETNS:FILE", text);
+		return error_set(error, EXIT_USAGE, "--host %s: write NAME=NETNS:FILE", text);
 	if (options->hosts == WIRE_HOSTS)
-		return census_fail(error, CENSUS_USAGE, "more than %d hosts", WIRE_HOSTS);
+		return error_set(error, EXIT_USAGE, "more than %d hosts", WIRE_HOSTS);
 	if (equals - text >= WIRE_NAME)
-		return census_fail(error, CENSUS_USAGE, "--host %s: the name is too long", text);
+		return error_set(error, EXIT_USAGE, "--host %s: the name is too long", text);
 	memcpy(host->name, text, (size_t)(equals - text));
 	*colon = '\0';
 	host->netns = equals + 1;
@@ -90,33 +90,30 @@ static int parse_host(struct options *options, char *text, struct census_error *
 }
 
 static int parse_number(const char *option, const char *text, uint64_t least, uint64_t most,
-			uint64_t *number, struct census_error *error)
+			uint64_t *number, struct error *error)
 {
 	char *end;
 
 	errno = 0;
 	*number = strtoull(text, &end, 10);
 	if (!isdigit((unsigned char)*text) || *end || errno || *number < least || *number > most)
-		return census_fail(error, CENSUS_USAGE, "--%s %s: a number from %llu to %llu",
-				   option, text, (unsigned long long)least,
-				   (unsigned long long)most);
+		return error_set(error, EXIT_USAGE, "--%s %s: a number from %llu to %llu", option,
+				 text, (unsigned long long)least, (unsigned long long)most);
 	return 0;
 }
 
-static int parse_time(const char *option, const char *text, int64_t *time,
-		      struct census_error *error)
+static int parse_time(const char *option, const char *text, int64_t *time, struct error *error)
 {
 	char *end;
 	double seconds = strtod(text, &end);
 
 	if (!isdigit((unsigned char)*text) || *end || !(seconds < 9e9))
-		return census_fail(error, CENSUS_USAGE, "--%s %s: seconds since 1970", option,
-				   text);
+		return error_set(error, EXIT_USAGE, "--%s %s: seconds since 1970", option, text);
 	*time = (int64_t)(seconds * 1e9);
 	return 0;
 }
 
-static int parse_option(struct options *options, int option, struct census_error *error)
+static int parse_option(struct options *options, int option, struct error *error)
 {
 	uint64_t number = 0;
 
@@ -162,23 +159,23 @@ static int parse_option(struct options *options, int option, struct census_error
 	}
 }
 
-static int check(struct options *options, int argc, char **argv, struct census_error *error)
+static int check(struct options *options, int argc, char **argv, struct error *error)
 {
 	if (options->record && optind < argc)
-		return census_fail(error, CENSUS_USAGE, "unexpected argument %s: see wire --help",
-				   argv[optind]);
+		return error_set(error, EXIT_USAGE, "unexpected argument %s: see wire --help",
+				 argv[optind]);
 	if (options->record && !options->hosts)
-		return census_fail(error, CENSUS_USAGE, "record needs --host NAME=NETNS:FILE");
+		return error_set(error, EXIT_USAGE, "record needs --host NAME=NETNS:FILE");
 	if (!options->record && optind == argc)
-		return census_fail(error, CENSUS_USAGE, "ladder needs a FILE, or NAME=FILE...");
+		return error_set(error, EXIT_USAGE, "ladder needs a FILE, or NAME=FILE...");
 	if (argc - optind > WIRE_HOSTS)
-		return census_fail(error, CENSUS_USAGE, "more than %d files", WIRE_HOSTS);
+		return error_set(error, EXIT_USAGE, "more than %d files", WIRE_HOSTS);
 	while (optind < argc)
 		options->ladder[options->files++] = argv[optind++];
 	return 0;
 }
 
-int options_parse(struct options *options, int argc, char **argv, struct census_error *error)
+int options_parse(struct options *options, int argc, char **argv, struct error *error)
 {
 	const char *mode = argc > 1 ? argv[1] : "";
 	int option;
@@ -189,19 +186,18 @@ int options_parse(struct options *options, int argc, char **argv, struct census_
 		return 0;
 	options->record = !strcmp(mode, "record");
 	if (!options->record && strcmp(mode, "ladder"))
-		return census_fail(error, CENSUS_USAGE,
-				   "record or ladder, not '%s': see wire --help", mode);
+		return error_set(error, EXIT_USAGE, "record or ladder, not '%s': see wire --help",
+				 mode);
 	opterr = 0;
 	optind = 2;
 	while ((option = getopt_long(argc, argv, "+:h",
 				     options->record ? record_options : ladder_options, NULL)) !=
 	       -1) {
 		if (option == ':')
-			return census_fail(error, CENSUS_USAGE, "%s needs a value",
-					   argv[optind - 1]);
+			return error_set(error, EXIT_USAGE, "%s needs a value", argv[optind - 1]);
 		if (option == '?')
-			return census_fail(error, CENSUS_USAGE,
-					   "unknown option %s: see wire --help", argv[optind - 1]);
+			return error_set(error, EXIT_USAGE, "unknown option %s: see wire --help",
+					 argv[optind - 1]);
 		if (parse_option(options, option, error) < 0)
 			return -1;
 		if (options->help)

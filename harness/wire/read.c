@@ -42,25 +42,25 @@ static void advance(struct source *source, struct wire_ladders *ladders)
 }
 
 static int open_source(struct source *source, const char *path, struct wire_ladders *ladders,
-		       struct census_error *error)
+		       struct error *error)
 {
 	char why[PCAP_ERRBUF_SIZE];
 
 	source->pcap =
 	    pcap_open_offline_with_tstamp_precision(path, PCAP_TSTAMP_PRECISION_NANO, why);
 	if (!source->pcap)
-		return census_fail(error, CENSUS_USAGE, "cannot read the capture: %s", why);
+		return error_set(error, EXIT_USAGE, "cannot read the capture: %s", why);
 	source->link = pcap_datalink(source->pcap);
 	if (!wire_link_known(source->link))
-		return census_fail(error, CENSUS_USAGE,
-				   "%s was captured on a link of type %d, which wire does not know",
-				   path, source->link);
+		return error_set(error, EXIT_USAGE,
+				 "%s was captured on a link of type %d, which wire does not know",
+				 path, source->link);
 	if (!source->lost && !ladders->store.one_tap && source->link != DLT_LINUX_SLL &&
 	    source->link != DLT_LINUX_SLL2)
-		return census_fail(error, CENSUS_USAGE,
-				   "%s does not tell which packets its host sent: record with the "
-				   "device any (tcpdump -i any), or show it alone",
-				   path);
+		return error_set(error, EXIT_USAGE,
+				 "%s does not tell which packets its host sent: record with the "
+				 "device any (tcpdump -i any), or show it alone",
+				 path);
 	advance(source, ladders);
 	return 0;
 }
@@ -91,7 +91,7 @@ static struct source *earliest(struct source *sources, size_t count)
 	return first;
 }
 
-int wire_read(struct wire_ladders *ladders, struct census_error *error)
+int wire_read(struct wire_ladders *ladders, struct error *error)
 {
 	struct source sources[2 * WIRE_HOSTS] = {0};
 	struct source *source;
@@ -116,7 +116,7 @@ int wire_read(struct wire_ladders *ladders, struct census_error *error)
 		if (source->lost)
 			wire_store_lost(&ladders->store, &source->frame);
 		else if (wire_store_add(&ladders->store, source->host, &source->frame) < 0) {
-			census_fail(error, CENSUS_BROKEN, "out of memory");
+			error_no_memory(error);
 			goto out;
 		}
 		advance(source, ladders);

@@ -23,7 +23,7 @@ struct opening {
 };
 
 /* Runs inside the host's namespace. */
-static int open_there(void *data, struct census_error *error)
+static int open_there(void *data, struct error *error)
 {
 	const struct options *options = ((struct opening *)data)->options;
 	struct tap *tap = ((struct opening *)data)->tap;
@@ -33,7 +33,7 @@ static int open_there(void *data, struct census_error *error)
 
 	tap->pcap = pcap_create("any", why);
 	if (!tap->pcap)
-		return census_fail(error, CENSUS_BROKEN, "cannot record: %s", why);
+		return error_set(error, EXIT_BROKEN, "cannot record: %s", why);
 	pcap_set_snaplen(tap->pcap, options->snap);
 	pcap_set_buffer_size(tap->pcap, RING);
 	/* Each packet can be read at once: nothing waits in the kernel when we are told to end. */
@@ -41,18 +41,18 @@ static int open_there(void *data, struct census_error *error)
 	pcap_set_tstamp_precision(tap->pcap, PCAP_TSTAMP_PRECISION_NANO);
 	status = pcap_activate(tap->pcap);
 	if (status == PCAP_ERROR_PERM_DENIED)
-		return census_fail(error, CENSUS_CANNOT,
-				   "recording packets needs CAP_NET_RAW: run wire inside the "
-				   "sandbox, or as root");
+		return error_set(error, EXIT_CANNOT,
+				 "recording packets needs CAP_NET_RAW: run wire inside the "
+				 "sandbox, or as root");
 	if (status < 0 || pcap_set_datalink(tap->pcap, DLT_LINUX_SLL2) < 0 ||
 	    pcap_compile(tap->pcap, &tcp, "tcp", 1, PCAP_NETMASK_UNKNOWN) < 0)
-		return census_fail(error, CENSUS_BROKEN, "cannot record in %s: %s", tap->name,
-				   pcap_geterr(tap->pcap));
+		return error_set(error, EXIT_BROKEN, "cannot record in %s: %s", tap->name,
+				 pcap_geterr(tap->pcap));
 	status = pcap_setfilter(tap->pcap, &tcp);
 	pcap_freecode(&tcp);
 	if (status < 0 || pcap_setnonblock(tap->pcap, 1, why) < 0)
-		return census_fail(error, CENSUS_BROKEN, "cannot record in %s: %s", tap->name,
-				   pcap_geterr(tap->pcap));
+		return error_set(error, EXIT_BROKEN, "cannot record in %s: %s", tap->name,
+				 pcap_geterr(tap->pcap));
 	tap->log = nflog_open(options->group, options->snap);
 	/* An open sysctl stays with the namespace it was opened in. */
 	tap->rfc1337 = open("/proc/sys/net/ipv4/tcp_rfc1337", O_RDONLY | O_CLOEXEC);
@@ -60,7 +60,7 @@ static int open_there(void *data, struct census_error *error)
 }
 
 int tap_open(struct tap *tap, const struct tapped *host, const struct options *options,
-	     struct census_error *error)
+	     struct error *error)
 {
 	struct opening opening = {tap, options};
 	struct namespace_id id;
@@ -73,8 +73,7 @@ int tap_open(struct tap *tap, const struct tapped *host, const struct options *o
 		return -1;
 	tap->dump = pcap_dump_open(tap->pcap, tap->file);
 	if (!tap->dump)
-		return census_fail(error, CENSUS_BROKEN, "cannot write: %s",
-				   pcap_geterr(tap->pcap));
+		return error_set(error, EXIT_BROKEN, "cannot write: %s", pcap_geterr(tap->pcap));
 	setvbuf(pcap_dump_file(tap->dump), NULL, _IOFBF, STDIO);
 	return 0;
 }
@@ -97,7 +96,7 @@ static void keep(u_char *data, const struct pcap_pkthdr *head, const u_char *byt
 		tap->error = errno; /* pcap_dump() tells nothing */
 }
 
-int tap_drain(struct tap *tap, struct census_error *error)
+int tap_drain(struct tap *tap, struct error *error)
 {
 	char path[4096];
 	int total = 0, n;
@@ -105,13 +104,13 @@ int tap_drain(struct tap *tap, struct census_error *error)
 	while ((n = pcap_dispatch(tap->pcap, -1, keep, (u_char *)tap)) > 0)
 		total += n;
 	if (n < 0)
-		return census_fail(error, CENSUS_BROKEN, "cannot record in %s: %s", tap->name,
-				   pcap_geterr(tap->pcap));
+		return error_set(error, EXIT_BROKEN, "cannot record in %s: %s", tap->name,
+				 pcap_geterr(tap->pcap));
 	if (!tap->error && pcap_dump_flush(tap->dump) < 0)
 		tap->error = errno;
 	if (tap->error)
-		return census_fail(error, CENSUS_BROKEN, "cannot write %s: %s", tap->file,
-				   strerror(tap->error));
+		return error_set(error, EXIT_BROKEN, "cannot write %s: %s", tap->file,
+				 strerror(tap->error));
 	if (tap->log && nflog_drain(tap->log, lost_path(tap->file, path, sizeof(path)), error) < 0)
 		return -1;
 	return total;

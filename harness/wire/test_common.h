@@ -3,16 +3,9 @@
 #ifndef WIRE_TEST_COMMON_H
 #define WIRE_TEST_COMMON_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include <arpa/inet.h>
-#include <stdlib.h>
-#include <string.h>
 
+#include "common/test.h"
 #include "wire/wire.h"
 
 #define MS 1000000	       /* ns */

@@ -15,14 +15,14 @@ static const char *story(const struct wire_connection *c, const struct wire_rule
 	assert_true(c->count <= COUNT(steps));
 	assert_int_equal(wire_derive(c, rules, steps, ends, NULL, NULL), 0);
 	for (size_t i = 0; i < c->count; i++) {
-		used += (size_t)sprintf(text + used, "%s %s", census_state_name(steps[i].state[0]),
-					census_state_name(steps[i].state[1]));
+		used += (size_t)sprintf(text + used, "%s %s", state_name(steps[i].state[0]),
+					state_name(steps[i].state[1]));
 		for (unsigned bit = 0; bit < 7; bit++)
 			if (steps[i].marks & 1u << bit)
 				used += (size_t)sprintf(text + used, " %s", wire_mark_name(bit));
 		used += (size_t)sprintf(text + used, "; ");
 	}
-	sprintf(text + used, "= %s %s", census_state_name(ends[0]), census_state_name(ends[1]));
+	sprintf(text + used, "= %s %s", state_name(ends[0]), state_name(ends[1]));
 	return text;
 }
 
@@ -399,8 +399,8 @@ static void a_long_connection(void **state)
 	assert_true(store.oldest->left_out > 15000);
 	steps = calloc(store.oldest->count, sizeof(*steps));
 	assert_int_equal(wire_derive(store.oldest, &exact, steps, ends, NULL, NULL), 0);
-	assert_int_equal(ends[0], CENSUS_FIN_WAIT1);
-	assert_int_equal(ends[1], CENSUS_CLOSE_WAIT);
+	assert_int_equal(ends[0], STATE_FIN_WAIT1);
+	assert_int_equal(ends[1], STATE_CLOSE_WAIT);
 	free(steps);
 	wire_store_clear(&store);
 }

@@ -144,7 +144,7 @@ enum wire_mark {
 /* What is told of a segment besides its bytes. */
 struct wire_step {
 	uint8_t marks;
-	uint8_t state[2]; /* enum census_state: of either end once it had sent or processed it */
+	uint8_t state[2]; /* enum state: of either end once it had sent or processed it */
 };
 
 struct wire_rules {
@@ -251,7 +251,7 @@ uint32_t wire_relative(const struct wire_connection *connection, int end, uint32
 struct wire_sample {
 	int64_t time;
 	int host;
-	uint64_t states[CENSUS_STATES];
+	uint64_t states[STATES];
 };
 
 /* Read one line; -1 for what is none. hosts: whose index is looked up. Pure. */
@@ -268,7 +268,7 @@ void wire_disagreement_text(const struct wire_disagreement *disagreement, char *
  * ---------------------------------------------------------------------------- */
 
 /* Read the files of all hosts by time into ladders->store. Returns 0, or -1 with @error. */
-int wire_read(struct wire_ladders *ladders, struct census_error *error);
+int wire_read(struct wire_ladders *ladders, struct error *error);
 
 void wire_json(FILE *out, const struct wire_ladders *ladders);
 
