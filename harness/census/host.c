@@ -185,7 +185,7 @@ int census_add_host(struct census *census, const char *name, const char *netns, 
 	snprintf(host->name, sizeof(host->name), "%s", name);
 	if (!netns && census->process_count)
 		snprintf(own, sizeof(own), "/proc/%d/ns/net", census->processes[0].pid);
-	if (census_in_netns(netns ? netns : own, &host->netns, open_host, host, error) < 0) {
+	if (netns_visit(netns ? netns : own, &host->netns, open_host, host, error) < 0) {
 		host_free(host);
 		return -1;
 	}
@@ -239,7 +239,7 @@ int census_ready(struct census *census, struct error *error)
 {
 	for (size_t i = 0; i < census->process_count; i++) {
 		pid_t pid = census->processes[i].pid;
-		struct namespace_id id;
+		struct netns_id id;
 		size_t host = 0;
 
 		if (process_netns(pid, &id) < 0)

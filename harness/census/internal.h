@@ -4,6 +4,7 @@
 #define CENSUS_INTERNAL_H
 
 #include "census/census.h"
+#include "common/netns.h"
 
 /* ---- inodes.c: which socket has this inode? ------------------------------------------------- */
 
@@ -32,11 +33,6 @@ void inodes_free(struct inodes *inodes);
 
 /* ---- the session ---------------------------------------------------------------------------- */
 
-struct namespace_id {
-	dev_t device;
-	ino_t inode;
-};
-
 /*
  * Finds the element for a (state, port) in an array of them without searching: element numbers by
  * state and port. It is never cleared; a number counts only if the element it leads to agrees.
@@ -47,7 +43,7 @@ struct port_index {
 
 struct census_host {
 	char name[64];
-	struct namespace_id netns;
+	struct netns_id netns;
 	struct census_transport transport;
 	int snmp, netstat, sockstat, sockstat6, port_range; /* /proc files of that namespace */
 	unsigned int first_ephemeral, last_ephemeral;
@@ -114,19 +110,10 @@ const char *census_name_resolve(const char *text, const struct census_names *nam
 				struct census_var *var, const char **where, char *problem,
 				size_t size);
 
-/* ---- netns.c --------------------------------------------------------------------------------- */
-
-/*
- * Run @open in the network namespace @netns (a path, or a bare name in /run/netns), then come
- * back. @id receives its identity. Returns what @open returned, or -1 with @error.
- */
-int census_in_netns(const char *netns, struct namespace_id *id,
-		    int (*open)(void *data, struct error *error), void *data, struct error *error);
-
 /* ---- process.c ------------------------------------------------------------------------------- */
 
 /* The network namespace of @pid. Returns 0, or -1 and errno. */
-int process_netns(pid_t pid, struct namespace_id *id);
+int process_netns(pid_t pid, struct netns_id *id);
 
 /* The name of @pid, as whole as it can be found. */
 void process_name(pid_t pid, char *name, size_t size);

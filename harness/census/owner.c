@@ -158,7 +158,7 @@ static int scan_process(struct census *census, const struct census_needs *needs,
 			struct census_snapshot *snapshots, pid_t pid, int pidfd)
 {
 	struct visit visit = {.census = census, .needs = needs, .pid = pid, .pidfd = pidfd};
-	struct namespace_id id;
+	struct netns_id id;
 	int result = 0;
 
 	if (process_netns(pid, &id) < 0) {

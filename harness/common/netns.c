@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Open things in another network namespace: setns(), open, setns() back.
- *
- * Sockets and open files of /proc/net belong for ever to the namespace they were opened in, so one
- * visit is enough and one process can count any number of hosts (man 7 network_namespaces).
- */
-#include "census/internal.h"
+#include "common/netns.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/nsfs.h>
 #include <sched.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -28,9 +23,9 @@ static int open_netns(const char *netns, struct error *error)
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 && (errno == EACCES || errno == EPERM))
 		return error_set(error, EXIT_CANNOT,
-				 "not permitted to open the namespace %s: run census as the user "
-				 "it belongs to, or as root",
-				 path);
+				 "not permitted to open the namespace %s: run %s as the user it "
+				 "belongs to, or as root",
+				 path, program_invocation_short_name);
 	if (fd < 0)
 		return error_set(error, EXIT_USAGE, "no namespace %s: %s", path, strerror(errno));
 	if (ioctl(fd, NS_GET_NSTYPE) != CLONE_NEWNET) {
@@ -40,9 +35,8 @@ static int open_netns(const char *netns, struct error *error)
 	return fd;
 }
 
-int census_in_netns(const char *netns, struct namespace_id *id,
-		    int (*open_there)(void *data, struct error *error), void *data,
-		    struct error *error)
+int netns_visit(const char *netns, struct netns_id *id,
+		int (*open_there)(void *data, struct error *error), void *data, struct error *error)
 {
 	struct stat here, there;
 	int result = -1;
@@ -57,7 +51,8 @@ int census_in_netns(const char *netns, struct namespace_id *id,
 			  strerror(errno));
 		goto out;
 	}
-	*id = (struct namespace_id){there.st_dev, there.st_ino};
+	if (id)
+		*id = (struct netns_id){there.st_dev, there.st_ino};
 
 	/* In our own namespace no privilege is needed. */
 	if (here.st_dev == there.st_dev && here.st_ino == there.st_ino) {
@@ -66,9 +61,9 @@ int census_in_netns(const char *netns, struct namespace_id *id,
 	}
 	if (setns(fd, CLONE_NEWNET) < 0) {
 		error_set(error, errno == EPERM ? EXIT_CANNOT : EXIT_BROKEN,
-			  "cannot enter the network namespace %s (%s): run census as root, or "
-			  "inside the sandbox that made it",
-			  netns, strerror(errno));
+			  "cannot enter the network namespace %s (%s): run %s as root, or inside "
+			  "the sandbox that made it",
+			  netns, strerror(errno), program_invocation_short_name);
 		goto out;
 	}
 	result = open_there(data, error);

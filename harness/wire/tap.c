@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "census/internal.h"
+#include "common/netns.h"
 
 /*
  * The kernel's buffer has a place of some 370 bytes for each packet: 11000 of them. That is 0.1 s
@@ -63,13 +63,12 @@ int tap_open(struct tap *tap, const struct tapped *host, const struct options *o
 	     struct error *error)
 {
 	struct opening opening = {tap, options};
-	struct namespace_id id;
 
 	tap->name = host->name;
 	tap->file = host->file;
 	tap->most = options->most;
 	tap->rfc1337 = -1;
-	if (census_in_netns(host->netns, &id, open_there, &opening, error) < 0)
+	if (netns_visit(host->netns, NULL, open_there, &opening, error) < 0)
 		return -1;
 	tap->dump = pcap_dump_open(tap->pcap, tap->file);
 	if (!tap->dump)
