@@ -23,6 +23,7 @@
 #include <sys/types.h>
 
 #include "common/errors.h"
+#include "common/json.h"
 #include "common/states.h"
 
 /* ---- classes (class.c) ---------------------------------------------------------------------- */
@@ -338,15 +339,13 @@ int64_t census_value(const struct census_var *var, const struct census_snapshot 
 bool census_value_hidden(const struct census_var *var, const struct census_snapshot *snapshots,
 			 size_t hosts);
 
-/* ---- small helpers -------------------------------------------------------------------------- */
+/* ---- for programs and people (json.c, table.c) ---------------------------------------------- */
 
-/* Write @length bytes of @text as a JSON string, quotes included; never invalid UTF-8 (json.c). */
-void census_json_string(FILE *out, const char *text, size_t length);
+/* Write @snapshot as one JSON object. */
+void census_json_snapshot(struct json *json, const char *host,
+			  const struct census_snapshot *snapshot);
 
-/* Write the members of @snapshot as one JSON object (json.c). */
-void census_json_snapshot(FILE *out, const char *host, const struct census_snapshot *snapshot);
-
-/* Write @snapshot as a table for people (table.c). */
+/* Write @snapshot as a table. */
 void census_table(FILE *out, const char *host, const struct census_snapshot *snapshot);
 
 #endif

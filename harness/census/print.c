@@ -15,26 +15,26 @@ int64_t now_ns(void)
 
 void print_snapshots(FILE *out, const struct options *options, const struct census *census,
 		     const struct census_snapshot *snapshots,
-		     void (*members)(FILE *out, const void *data), const void *data)
+		     void (*members)(struct json *json, const void *data), const void *data)
 {
 	size_t hosts = census_host_count(census);
+	struct json json = {.out = out};
 
 	if (!options->json) {
 		for (size_t i = 0; i < hosts; i++)
 			census_table(out, census_host_name(census, i), &snapshots[i]);
 		return;
 	}
-	fprintf(out, "{\"time\":%" PRId64 ".%06" PRId64 ",\"hosts\":[",
-		snapshots[0].time / 1000000000, snapshots[0].time % 1000000000 / 1000);
-	for (size_t i = 0; i < hosts; i++) {
-		if (i)
-			putc(',', out);
-		census_json_snapshot(out, census_host_name(census, i), &snapshots[i]);
-	}
-	putc(']', out);
+	json_object(&json, NULL);
+	json_seconds(&json, "time", snapshots[0].time, 6);
+	json_array(&json, "hosts");
+	for (size_t i = 0; i < hosts; i++)
+		census_json_snapshot(&json, census_host_name(census, i), &snapshots[i]);
+	json_end(&json);
 	if (members)
-		members(out, data);
-	fputs("}\n", out);
+		members(&json, data);
+	json_end(&json);
+	putc('\n', out);
 }
 
 int run_once(const struct options *options, struct census *census,

@@ -41,7 +41,7 @@ int64_t now_ns(void); /* CLOCK_MONOTONIC */
  */
 void print_snapshots(FILE *out, const struct options *options, const struct census *census,
 		     const struct census_snapshot *snapshots,
-		     void (*members)(FILE *out, const void *data), const void *data);
+		     void (*members)(struct json *json, const void *data), const void *data);
 
 /* The modes. Each returns the exit code; for all but 0 and 1 @error says why. */
 int run_once(const struct options *options, struct census *census,

@@ -20,7 +20,6 @@
 #include "census/program.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -75,23 +74,22 @@ static bool rest(int64_t ns, const sigset_t *while_asleep)
 static bool print_change(const char *host, const struct census_snapshot *snapshot,
 			 struct watched *watched)
 {
-	const char *comma = "";
+	struct json json = {.out = stdout};
 
 	if (watched->printed && !memcmp(watched->states, snapshot->states, sizeof(watched->states)))
 		return true;
 	memcpy(watched->states, snapshot->states, sizeof(watched->states));
 	watched->printed = true;
-	printf("{\"time\":%" PRId64 ".%06" PRId64 ",\"host\":", snapshot->time / 1000000000,
-	       snapshot->time % 1000000000 / 1000);
-	census_json_string(stdout, host, strlen(host));
-	fputs(",\"states\":{", stdout);
-	for (int state = 1; state < STATES; state++) {
-		if (!snapshot->states[state])
-			continue;
-		printf("%s\"%s\":%" PRIu64, comma, state_name(state), snapshot->states[state]);
-		comma = ",";
-	}
-	fputs("}}\n", stdout);
+	json_object(&json, NULL);
+	json_seconds(&json, "time", snapshot->time, 6);
+	json_string(&json, "host", host);
+	json_object(&json, "states");
+	for (int state = 1; state < STATES; state++)
+		if (snapshot->states[state])
+			json_unsigned(&json, state_name(state), snapshot->states[state]);
+	json_end(&json);
+	json_end(&json);
+	putchar('\n');
 	return fflush(stdout) == 0;
 }
 

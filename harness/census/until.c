@@ -28,26 +28,29 @@ struct wait {
 	bool ever, held;
 };
 
-static void until_members(FILE *out, const void *data)
+static void numbers(struct json *json, const char *name, const struct wait *wait,
+		    const int64_t *number)
+{
+	json_object(json, name);
+	for (size_t i = 0; i < wait->expr.var_count; i++)
+		json_signed(json, wait->expr.var[i].text, number[i]);
+	json_end(json);
+}
+
+static void until_members(struct json *json, const void *data)
 {
 	const struct wait *wait = data;
 
-	fputs(",\"until\":{\"expression\":", out);
-	census_json_string(out, wait->options->until, strlen(wait->options->until));
-	fprintf(out, ",\"held\":%s,\"seconds\":", wait->held ? "true" : "false");
+	json_object(json, "until");
+	json_string(json, "expression", wait->options->until);
+	json_bool(json, "held", wait->held);
 	if (wait->begun < 0)
-		fputs("null", out);
+		json_null(json, "seconds");
 	else
-		fprintf(out, "%.6f", (double)(wait->begun - wait->start) / 1e9);
-	fputs(",\"peaks\":{", out);
-	for (size_t i = 0; i < wait->expr.var_count; i++)
-		fprintf(out, "%s\"%s\":%" PRId64, i ? "," : "", wait->expr.var[i].text,
-			wait->peak[i]);
-	fputs("},\"values\":{", out);
-	for (size_t i = 0; i < wait->expr.var_count; i++)
-		fprintf(out, "%s\"%s\":%" PRId64, i ? "," : "", wait->expr.var[i].text,
-			wait->value[i]);
-	fputs("}}", out);
+		json_seconds(json, "seconds", wait->begun - wait->start, 6);
+	numbers(json, "peaks", wait, wait->peak);
+	numbers(json, "values", wait, wait->value);
+	json_end(json);
 }
 
 /* "CLOSE_WAIT is 100, ghosts is 3" */
