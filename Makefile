@@ -112,8 +112,6 @@ $(PEERS): $(BUILD)/%: $(BUILD)/obj/%.o $(common)
 $(COMPONENTS:%=$(BUILD)/%): $(BUILD)/%: $(BUILD)/obj/harness/%/main.o $(BUILD)/lib%.a $(common)
 	$(link)
 
-$(BUILD)/wire $(filter $(BUILD)/tests/wire_% $(BUILD)/tests/common_%,$(UNIT_TESTS)): $(BUILD)/libwire.a $(BUILD)/libsegment.a $(BUILD)/libcensus.a
-
 $(BUILD)/confine $(BUILD)/subreaper: $(BUILD)/%: $(BUILD)/obj/harness/sandbox/%.o \
 		$(BUILD)/libsandbox.a $(common)
 	$(link)

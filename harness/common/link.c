@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Bytes of a capture to one segment, whatever link it was captured on. Pure. */
-#include "wire/wire.h"
+#include "common/link.h"
 
 #include <linux/if_arp.h>
 #include <linux/if_packet.h>
 #include <netinet/in.h>
 #include <pcap/dlt.h>
-#include <string.h>
 
 #include "common/bytes.h"
 
@@ -14,7 +12,7 @@
 #define VLAN_OUTER 0x88a8
 #define ETHERTYPES 12 /* bytes before the type of an Ethernet frame */
 
-bool wire_link_known(int link)
+bool packet_link_known(int link)
 {
 	static const int known[] = {DLT_EN10MB, DLT_RAW,  DLT_IPV4,	 DLT_IPV6,
 				    DLT_NULL,	DLT_LOOP, DLT_LINUX_SLL, DLT_LINUX_SLL2};
@@ -26,19 +24,20 @@ bool wire_link_known(int link)
 }
 
 /* packet(7): what the kernel says of the direction. Over lo one host is both. */
-static enum wire_way way_of(unsigned type, unsigned hardware)
+static enum packet_way way_of(unsigned type, unsigned hardware)
 {
 	if (hardware == ARPHRD_LOOPBACK)
-		return WIRE_PASSING;
-	return type == PACKET_OUTGOING ? WIRE_OUT : type == PACKET_HOST ? WIRE_IN : WIRE_PASSING;
+		return PACKET_PASSING;
+	return type == PACKET_OUTGOING ? PACKET_OUT
+	       : type == PACKET_HOST   ? PACKET_IN
+				       : PACKET_PASSING;
 }
 
-/* Where the IP header begins, and *way; beyond @kept if it is not there. */
-static size_t network_at(int link, const uint8_t *bytes, size_t kept, enum wire_way *way)
+size_t link_network(int link, const uint8_t *bytes, size_t kept, enum packet_way *way)
 {
 	size_t at = ETHERTYPES;
 
-	*way = WIRE_PASSING;
+	*way = PACKET_PASSING;
 	switch (link) {
 	case DLT_EN10MB:
 		while (at + 2 <= kept &&
@@ -59,45 +58,4 @@ static size_t network_at(int link, const uint8_t *bytes, size_t kept, enum wire_
 	default:
 		return 0;
 	}
-}
-
-/* RFC 7323: the TSval of the options in @options[0..@length). */
-static void find_stamp(const uint8_t *options, size_t length, struct wire_frame *frame)
-{
-	for (size_t i = 0; i < length && options[i] != 0;) {
-		size_t size = options[i] == 1 ? 1 : i + 1 < length ? options[i + 1] : 0;
-
-		if (size == 0 || (size == 1 && options[i] != 1) || size > length - i)
-			return; /* cut, or nonsense */
-		if (options[i] == 8 && size == 10) {
-			frame->stamp = get32(options + i + 2);
-			frame->stamped = true;
-			return;
-		}
-		i += size;
-	}
-}
-
-int wire_frame_parse(int link, const uint8_t *bytes, size_t kept, struct wire_frame *frame)
-{
-	struct segment segment;
-	enum wire_way way;
-	size_t at = network_at(link, bytes, kept, &way);
-	const uint8_t *packet = bytes + at;
-
-	if (at >= kept || segment_headers(packet, kept - at, &segment) < 0)
-		return -1;
-	frame->way = way;
-	frame->family = segment.family;
-	frame->from = segment.from;
-	frame->to = segment.to;
-	frame->seq = segment.seq;
-	frame->ack = segment.ack;
-	frame->flags = segment.flags & 0x3f;
-	frame->length = (uint32_t)(segment.length - segment.payload);
-	frame->id = segment.family == AF_INET ? get16(packet + 4) : 0;
-	frame->stamp = 0;
-	frame->stamped = false;
-	find_stamp(packet + segment.tcp + 20, segment.payload - segment.tcp - 20, frame);
-	return 0;
 }

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Bytes to a segment: each link, cut short, altered, and what is none. */
-#include "wire/test_common.h"
-
+/* Packets behind the head of each link: whole, cut short, altered, and with foolish options. */
 #include <pcap/dlt.h>
 
 #include "common/test_packets.h"
@@ -11,22 +9,22 @@ static const struct {
 	int link;
 	size_t length;
 	uint8_t head[20];
-	enum wire_way way;
+	enum packet_way way;
 } links[] = {
-    {DLT_RAW, 0, {0}, WIRE_PASSING},
-    {DLT_IPV4, 0, {0}, WIRE_PASSING},
-    {DLT_NULL, 4, {2, 0, 0, 0}, WIRE_PASSING},
-    {DLT_LOOP, 4, {0, 0, 0, 2}, WIRE_PASSING},
-    {DLT_EN10MB, 14, {2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0}, WIRE_PASSING},
+    {DLT_RAW, 0, {0}, PACKET_PASSING},
+    {DLT_IPV4, 0, {0}, PACKET_PASSING},
+    {DLT_NULL, 4, {2, 0, 0, 0}, PACKET_PASSING},
+    {DLT_LOOP, 4, {0, 0, 0, 2}, PACKET_PASSING},
+    {DLT_EN10MB, 14, {2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0}, PACKET_PASSING},
     {DLT_EN10MB,
      18,
      {2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x81, 0, 0, 7, 8, 0},
-     WIRE_PASSING}, /* VLAN 7 */
-    {DLT_LINUX_SLL, 16, {0, 4, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0, 8, 0}, WIRE_OUT},
-    {DLT_LINUX_SLL, 16, {0, 0, 0, 1, 0, 6, 2, 0, 0, 0, 0, 2, 0, 0, 8, 0}, WIRE_IN},
-    {DLT_LINUX_SLL2, 20, {8, 0, 0, 0, 0, 0, 0, 2, 0, 1, 4, 6}, WIRE_OUT},
-    {DLT_LINUX_SLL2, 20, {8, 0, 0, 0, 0, 0, 0, 2, 0, 1, 0, 6}, WIRE_IN},
-    {DLT_LINUX_SLL2, 20, {8, 0, 0, 0, 0, 0, 0, 1, 3, 4, 0, 6}, WIRE_PASSING}, /* lo */
+     PACKET_PASSING}, /* VLAN 7 */
+    {DLT_LINUX_SLL, 16, {0, 4, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0, 8, 0}, PACKET_OUT},
+    {DLT_LINUX_SLL, 16, {0, 0, 0, 1, 0, 6, 2, 0, 0, 0, 0, 2, 0, 0, 8, 0}, PACKET_IN},
+    {DLT_LINUX_SLL2, 20, {8, 0, 0, 0, 0, 0, 0, 2, 0, 1, 4, 6}, PACKET_OUT},
+    {DLT_LINUX_SLL2, 20, {8, 0, 0, 0, 0, 0, 0, 2, 0, 1, 0, 6}, PACKET_IN},
+    {DLT_LINUX_SLL2, 20, {8, 0, 0, 0, 0, 0, 0, 1, 3, 4, 0, 6}, PACKET_PASSING}, /* lo */
 };
 
 #define LINKS (sizeof(links) / sizeof(links[0]))
@@ -45,23 +43,23 @@ static void each_link(void **state)
 	(void)state;
 	for (size_t l = 0; l < LINKS; l++)
 		for (size_t p = 0; p < PACKETS; p++) {
-			struct wire_frame frame;
+			struct packet got;
 			uint8_t bytes[MOST];
 			size_t length = framed(l, p, bytes);
 
-			assert_true(wire_link_known(links[l].link));
-			assert_int_equal(wire_frame_parse(links[l].link, bytes, length, &frame), 0);
-			assert_int_equal(frame.way, links[l].way);
-			assert_int_equal(frame.from.port, 40000);
-			assert_int_equal(frame.to.port, 9000);
-			assert_int_equal(frame.seq, 0xfffffffe);
-			assert_int_equal(frame.ack, 5);
-			assert_int_equal(frame.flags, SEGMENT_FIN | SEGMENT_ACK);
-			assert_int_equal(frame.length, p == 0 ? 4 : 3);
-			assert_int_equal(frame.id, p == 0 ? 0x1234 : 0);
-			assert_true(frame.stamped && frame.stamp == 1);
+			assert_true(packet_link_known(links[l].link));
+			assert_int_equal(packet_parse(links[l].link, bytes, length, &got), 0);
+			assert_int_equal(got.way, links[l].way);
+			assert_int_equal(got.from.port, 40000);
+			assert_int_equal(got.to.port, 9000);
+			assert_int_equal(got.seq, 0xfffffffe);
+			assert_int_equal(got.ack, 5);
+			assert_int_equal(got.flags, TCP_FIN | TCP_ACK);
+			assert_int_equal(got.length, p == 0 ? 4 : 3);
+			assert_int_equal(got.id, p == 0 ? 0x1234 : 0);
+			assert_true(got.stamped && got.stamp == 1);
 		}
-	assert_false(wire_link_known(DLT_IEEE802_11));
+	assert_false(packet_link_known(DLT_IEEE802_11));
 }
 
 /* The payload may be cut off, the headers not. */
@@ -75,13 +73,13 @@ static void cut_everywhere(void **state)
 
 			for (size_t cut = 0; cut <= length; cut++) {
 				uint8_t *part = copy_of(bytes, cut);
-				struct wire_frame frame;
+				struct packet got;
 				size_t headers = length - (p == 0 ? 4 : 3);
 
-				assert_int_equal(wire_frame_parse(links[l].link, part, cut, &frame),
+				assert_int_equal(packet_parse(links[l].link, part, cut, &got),
 						 cut < headers ? -1 : 0);
 				if (cut >= headers)
-					assert_int_equal(frame.length, p == 0 ? 4 : 3);
+					assert_int_equal(got.length, p == 0 ? 4 : 3);
 				free(part);
 			}
 		}
@@ -98,13 +96,12 @@ static void altered_and_cut(void **state)
 
 			for (size_t bit = 0; bit < length * 8; bit++) {
 				uint8_t *part = copy_of(bytes, length - bit % 7);
-				struct wire_frame frame;
+				struct packet got;
 
 				if (bit / 8 < length - bit % 7)
 					part[bit / 8] ^= (uint8_t)(1 << bit % 8);
-				if (wire_frame_parse(links[l].link, part, length - bit % 7,
-						     &frame) == 0)
-					assert_true(frame.length <= 65535);
+				if (packet_parse(links[l].link, part, length - bit % 7, &got) == 0)
+					assert_true(got.length <= 65535);
 				free(part);
 			}
 		}
@@ -124,12 +121,12 @@ static void cut_and_foolish_options(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
 		uint8_t *packet = copy_of(ipv4_packet, IPV4_SIZE);
-		struct wire_frame frame;
+		struct packet got;
 
 		memcpy(packet + 40, options[i], 12);
-		assert_int_equal(wire_frame_parse(DLT_RAW, packet, IPV4_SIZE, &frame), 0);
-		assert_int_equal(frame.stamped, i == 0);
-		assert_int_equal(frame.stamp, i == 0 ? 9 : 0);
+		assert_int_equal(packet_parse(DLT_RAW, packet, IPV4_SIZE, &got), 0);
+		assert_int_equal(got.stamped, i == 0);
+		assert_int_equal(got.stamp, i == 0 ? 9 : 0);
 		free(packet);
 	}
 }
@@ -137,40 +134,16 @@ static void cut_and_foolish_options(void **state)
 static void what_is_no_segment(void **state)
 {
 	uint8_t packet[IPV4_SIZE];
-	struct wire_frame frame;
+	struct packet got;
 
 	(void)state;
 	memcpy(packet, ipv4_packet, sizeof(packet));
 	packet[6] = 0x20; /* a fragment */
-	assert_int_equal(wire_frame_parse(DLT_RAW, packet, sizeof(packet), &frame), -1);
+	assert_int_equal(packet_parse(DLT_RAW, packet, sizeof(packet), &got), -1);
 	packet[6] = 0;
 	packet[9] = 17; /* UDP */
-	assert_int_equal(wire_frame_parse(DLT_RAW, packet, sizeof(packet), &frame), -1);
-	assert_int_equal(wire_frame_parse(DLT_RAW, packet, 0, &frame), -1);
-}
-
-/* The first connections whole, of the others what begins and ends them; both ways alike. */
-static void choice(void **state)
-{
-	struct wire_choice *two = wire_choice_new(2), *none = wire_choice_new(0);
-
-	(void)state;
-	for (int port = 1; port <= 3; port++)
-		for (int back = 0; back < 2; back++) {
-			struct wire_frame frame = {.family = AF_INET, .flags = SEGMENT_ACK};
-			struct segment_end *client = back ? &frame.to : &frame.from;
-			struct segment_end *server = back ? &frame.from : &frame.to;
-
-			*client = (struct segment_end){{10, 0, 0, 1}, (uint16_t)port};
-			*server = (struct segment_end){{10, 0, 0, 2}, 9000};
-			assert_int_equal(wire_choice_keeps(two, &frame), port <= 2);
-			assert_false(wire_choice_keeps(none, &frame));
-			frame.flags = SEGMENT_FIN | SEGMENT_ACK;
-			assert_true(wire_choice_keeps(two, &frame));
-			assert_true(wire_choice_keeps(none, &frame));
-		}
-	wire_choice_free(two);
-	wire_choice_free(none);
+	assert_int_equal(packet_parse(DLT_RAW, packet, sizeof(packet), &got), -1);
+	assert_int_equal(packet_parse(DLT_RAW, packet, 0, &got), -1);
 }
 
 int main(void)
@@ -178,7 +151,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(each_link),	  cmocka_unit_test(cut_everywhere),
 	    cmocka_unit_test(altered_and_cut),	  cmocka_unit_test(cut_and_foolish_options),
-	    cmocka_unit_test(what_is_no_segment), cmocka_unit_test(choice),
+	    cmocka_unit_test(what_is_no_segment),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

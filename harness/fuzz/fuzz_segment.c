@@ -13,7 +13,7 @@
 static bool passes(const struct segment_filter *filter, const uint8_t *packet, size_t length)
 {
 	static int pair[2] = {-1, -1};
-	static uint8_t arrived[SEGMENT_MOST];
+	static uint8_t arrived[PACKET_MOST];
 	struct sock_filter program[SEGMENT_PREFILTER];
 	struct sock_fprog attached = {.len = segment_prefilter(filter, program), .filter = program};
 
@@ -25,23 +25,23 @@ static bool passes(const struct segment_filter *filter, const uint8_t *packet, s
 	return recv(pair[0], arrived, sizeof(arrived), 0) == (ssize_t)length;
 }
 
-static bool same(const struct segment *one, const struct segment *other)
+static bool same(const struct packet *one, const struct packet *other)
 {
 	return segment_same_way(one, other) && one->seq == other->seq && one->ack == other->ack &&
 	       one->flags == other->flags && one->tcp == other->tcp &&
-	       one->payload == other->payload && one->length == other->length;
+	       one->payload == other->payload && one->end == other->end;
 }
 
 /* RFC 1071 by the letter: the sum of 16-bit words, with those of the pseudo header, is all ones. */
-static bool sums_up(const uint8_t *packet, const struct segment *segment)
+static bool sums_up(const uint8_t *packet, const struct packet *segment)
 {
 	size_t address = segment->family == AF_INET ? 4 : 16;
-	uint64_t sum = 6 + (segment->length - segment->tcp); /* IPPROTO_TCP, and the TCP length */
+	uint64_t sum = 6 + (segment->end - segment->tcp); /* IPPROTO_TCP, and the TCP length */
 
 	for (size_t i = 0; i < address; i++)
 		sum += (uint64_t)(segment->from.address[i] + segment->to.address[i])
 		       << (i % 2 ? 0 : 8);
-	for (size_t i = segment->tcp; i < segment->length; i++)
+	for (size_t i = segment->tcp; i < segment->end; i++)
 		sum += (uint64_t)packet[i] << ((i - segment->tcp) % 2 ? 0 : 8);
 	return sum % 0xffff == 0;
 }
@@ -59,15 +59,15 @@ static void check_packet(const uint8_t *bytes, size_t length, struct segment_fil
 			 const struct segment_edit *edit)
 {
 	uint8_t *packet = (uint8_t *)fuzz_text(bytes, length);
-	struct segment segment, again;
+	struct packet segment, again;
 
 	if (segment_parse(packet, length, &segment) == 0) {
-		MUST(segment.tcp < segment.payload && segment.payload <= segment.length);
-		MUST(segment.length <= length);
+		MUST(segment.tcp < segment.payload && segment.payload <= segment.end);
+		MUST(segment.end <= length);
 		check_flags(segment.flags);
 		filter.family = segment.family;
 		filter.server = filter.way == SEGMENT_FROM_SERVER ? segment.from : segment.to;
-		if (segment_matches(packet, &segment, &filter) && length <= segment.length + 46)
+		if (segment_matches(packet, &segment, &filter) && length <= segment.end + 46)
 			MUST(passes(&filter, packet, length));
 		segment_complete(packet, &segment);
 		MUST(segment_intact(packet, &segment) && sums_up(packet, &segment));

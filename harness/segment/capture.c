@@ -61,16 +61,16 @@ double segment_now(void)
 }
 
 int segment_capture(int fd, const struct segment_filter *filter, double deadline,
-		    uint8_t packet[SEGMENT_MOST], struct segment *segment)
+		    uint8_t bytes[PACKET_MOST], struct packet *packet)
 {
 	struct pollfd readable = {.fd = fd, .events = POLLIN};
 
 	for (;;) {
 		double left = deadline ? deadline - segment_now() : LONGEST;
-		ssize_t n = recv(fd, packet, SEGMENT_MOST, MSG_TRUNC);
+		ssize_t n = recv(fd, bytes, PACKET_MOST, MSG_TRUNC);
 
-		if (n >= 0 && n <= SEGMENT_MOST && segment_parse(packet, (size_t)n, segment) == 0 &&
-		    segment_matches(packet, segment, filter))
+		if (n >= 0 && n <= PACKET_MOST && segment_parse(bytes, (size_t)n, packet) == 0 &&
+		    segment_matches(bytes, packet, filter))
 			return 0;
 		if (n < 0 && errno != EAGAIN && errno != EINTR && errno != ENETDOWN)
 			err(1, "recv from the wire");

@@ -4,6 +4,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,8 +12,8 @@ static const struct {
 	const char *name;
 	uint8_t bit;
 } flags[] = {
-    {"fin", SEGMENT_FIN}, {"syn", SEGMENT_SYN}, {"rst", SEGMENT_RST},
-    {"psh", SEGMENT_PSH}, {"ack", SEGMENT_ACK}, {"urg", SEGMENT_URG},
+    {"fin", TCP_FIN}, {"syn", TCP_SYN}, {"rst", TCP_RST},
+    {"psh", TCP_PSH}, {"ack", TCP_ACK}, {"urg", TCP_URG},
 };
 
 #define FLAGS (sizeof(flags) / sizeof(flags[0]))
@@ -76,7 +77,7 @@ int segment_filter_word(struct segment_filter *filter, const char *word)
 			return -1;
 		filter->port = (uint16_t)number;
 	} else if (strncmp(word, "bytes:", 6) == 0) {
-		if (read_number(word + 6, SEGMENT_MOST, &number) < 0)
+		if (read_number(word + 6, PACKET_MOST, &number) < 0)
 			return -1;
 		filter->exactly = true;
 		filter->payload = number;
@@ -88,30 +89,30 @@ int segment_filter_word(struct segment_filter *filter, const char *word)
 	return 0;
 }
 
-bool segment_same_way(const struct segment *one, const struct segment *other)
+bool segment_same_way(const struct packet *one, const struct packet *other)
 {
-	return one->family == other->family && segment_same_end(&one->from, &other->from) &&
-	       segment_same_end(&one->to, &other->to);
+	return one->family == other->family && packet_same_end(&one->from, &other->from) &&
+	       packet_same_end(&one->to, &other->to);
 }
 
-bool segment_matches(const uint8_t *packet, const struct segment *segment,
+bool segment_matches(const uint8_t *bytes, const struct packet *packet,
 		     const struct segment_filter *filter)
 {
-	size_t payload = segment->length - segment->payload;
+	size_t payload = packet->length;
 	size_t text = filter->text ? strlen(filter->text) : 0;
-	bool from = segment_same_end(&segment->from, &filter->server);
-	bool to = segment_same_end(&segment->to, &filter->server);
+	bool from = packet_same_end(&packet->from, &filter->server);
+	bool to = packet_same_end(&packet->to, &filter->server);
 
-	if (segment->family != filter->family)
+	if (packet->family != filter->family)
 		return false;
 	if (!(from && filter->way != SEGMENT_TO_SERVER) &&
 	    !(to && filter->way != SEGMENT_FROM_SERVER))
 		return false;
-	if ((segment->flags & filter->flags) != filter->flags)
+	if ((packet->flags & filter->flags) != filter->flags)
 		return false;
-	if (filter->port && filter->port != (from ? segment->to.port : segment->from.port))
+	if (filter->port && filter->port != (from ? packet->to.port : packet->from.port))
 		return false;
-	if (text && (payload < text || memcmp(packet + segment->payload, filter->text, text) != 0))
+	if (text && (payload < text || memcmp(bytes + packet->payload, filter->text, text) != 0))
 		return false;
 	return !filter->exactly || payload == filter->payload;
 }

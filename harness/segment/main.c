@@ -22,6 +22,7 @@
  */
 #include <arpa/inet.h>
 #include <err.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -38,15 +39,15 @@
 
 static struct options o = {.address = "127.0.0.1", .port = 9000, .connections = 1};
 
-static void tell(const char *event, const struct segment *s)
+static void tell(const char *event, const struct packet *s)
 {
 	char from[INET6_ADDRSTRLEN], to[INET6_ADDRSTRLEN], flags[SEGMENT_TEXT];
 
 	inet_ntop(s->family, s->from.address, from, sizeof(from));
 	inet_ntop(s->family, s->to.address, to, sizeof(to));
-	say("%s from=%s port=%u to=%s toport=%u flags=%s seq=%u ack=%u next=%u bytes=%zu", event,
+	say("%s from=%s port=%u to=%s toport=%u flags=%s seq=%u ack=%u next=%u bytes=%u", event,
 	    from, s->from.port, to, s->to.port, segment_flags_text(s->flags, flags), s->seq, s->ack,
-	    segment_next(s), s->length - s->payload);
+	    packet_next(s), s->length);
 }
 
 /* The server that -l and -p name. */
@@ -78,7 +79,7 @@ static void keep(FILE *file, const uint8_t *packet, size_t length)
 		err(1, "write");
 }
 
-static bool is_among(const struct segment *segment, const struct segment *kept, unsigned count)
+static bool is_among(const struct packet *segment, const struct packet *kept, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++)
 		if (segment_same_way(segment, &kept[i]))
@@ -88,10 +89,10 @@ static bool is_among(const struct segment *segment, const struct segment *kept, 
 
 static int capture(const char *path, char **words)
 {
-	static uint8_t packet[SEGMENT_MOST];
+	static uint8_t packet[PACKET_MOST];
 	uint8_t head[SEGMENT_PCAP_HEAD];
 	struct segment_filter filter = {0};
-	struct segment *kept = calloc(o.connections, sizeof(*kept));
+	struct packet *kept = calloc(o.connections, sizeof(*kept));
 	double deadline = o.seconds ? segment_now() + o.seconds : 0;
 	FILE *file;
 	int fd;
@@ -114,7 +115,7 @@ static int capture(const char *path, char **words)
 		if (is_among(&kept[count], kept, count))
 			continue;
 		segment_complete(packet, &kept[count]);
-		keep(file, packet, kept[count].length);
+		keep(file, packet, kept[count].end);
 		tell("captured", &kept[count++]);
 	}
 	close(fd);
@@ -143,7 +144,7 @@ static uint8_t *read_file(const char *path, size_t *size)
 
 static int replay(const char *path, char **words)
 {
-	static uint8_t packet[SEGMENT_MOST];
+	static uint8_t packet[PACKET_MOST];
 	struct segment_edit edit = {0};
 	const uint8_t *found;
 	size_t size, length, at = 0;
@@ -155,7 +156,7 @@ static int replay(const char *path, char **words)
 			errx(USAGE_ERROR, "replay does not know '%s'; see main.c", *words);
 	file = read_file(path, &size);
 	while ((more = segment_pcap_next(file, size, &at, &found, &length)) > 0) {
-		struct segment segment;
+		struct packet segment;
 
 		memcpy(packet, found, length);
 		if (segment_parse(packet, length, &segment) < 0)

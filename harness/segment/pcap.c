@@ -24,7 +24,7 @@ _Static_assert(sizeof(struct record) == SEGMENT_PCAP_RECORD, "as in the file");
 void segment_pcap_head(uint8_t head[SEGMENT_PCAP_HEAD])
 {
 	const struct head h = {
-	    .magic = MAGIC, .major = 2, .minor = 4, .most = SEGMENT_MOST, .link = LINKTYPE_RAW};
+	    .magic = MAGIC, .major = 2, .minor = 4, .most = PACKET_MOST, .link = LINKTYPE_RAW};
 
 	memcpy(head, &h, sizeof(h));
 }
@@ -58,7 +58,7 @@ int segment_pcap_next(const uint8_t *file, size_t size, size_t *at, const uint8_
 		return -1;
 	memcpy(&record, file + *at, sizeof(record));
 	if (record.kept > size - *at - sizeof(record) || record.kept != record.length ||
-	    record.kept > SEGMENT_MOST)
+	    record.kept > PACKET_MOST)
 		return -1;
 	*packet = file + *at + sizeof(record);
 	*length = record.kept;

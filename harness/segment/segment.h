@@ -19,55 +19,24 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
-#define SEGMENT_MOST 65535 /* bytes of a packet */
-#define SEGMENT_TEXT 32	   /* bytes for the names of all flags, and the zero behind them */
+#include <pcap/dlt.h>
 
-enum segment_flags {
-	SEGMENT_FIN = 0x01,
-	SEGMENT_SYN = 0x02,
-	SEGMENT_RST = 0x04,
-	SEGMENT_PSH = 0x08,
-	SEGMENT_ACK = 0x10,
-	SEGMENT_URG = 0x20,
-};
+#include "common/packet.h"
 
-/* One end of a connection. */
-struct segment_end {
-	uint8_t address[16]; /* network order; an IPv4 address in the first four, the others 0 */
-	uint16_t port;
-};
-
-/* What parse.c found in a packet. Numbers are in host order, offsets in bytes from its start. */
-struct segment {
-	int family; /* AF_INET or AF_INET6 */
-	struct segment_end from, to;
-	uint32_t seq, ack;
-	uint8_t flags;
-	size_t tcp;	/* where the TCP header begins */
-	size_t payload; /* where the payload begins */
-	size_t length;	/* of the packet; a link may have padded it */
-};
+#define SEGMENT_TEXT 32 /* bytes for the names of all flags, and the zero behind them */
 
 /*
- * Read the headers of a packet.
+ * Read a packet that begins with its IP header, of which all bytes must be there.
  * Returns 0, or -1 for what is not a whole TCP segment: another protocol, a fragment, a header with
- * impossible lengths, or bytes that are missing. IPv6 extension headers count as another protocol.
+ * impossible lengths, or bytes that are missing.
  */
-int segment_parse(const uint8_t *packet, size_t length, struct segment *segment);
-
-/*
- * The same for a packet of which only the first bytes were kept: all of the headers must be there,
- * the payload need not.
- */
-int segment_headers(const uint8_t *packet, size_t kept, struct segment *segment);
-
-/* Whether two ends of one family have the same address and port. */
-bool segment_same_end(const struct segment_end *one, const struct segment_end *other);
-
-/* The sequence number that follows a segment: SYN and FIN count one each (RFC 9293, 3.4). */
-uint32_t segment_next(const struct segment *segment);
+static inline int segment_parse(const uint8_t *bytes, size_t length, struct packet *packet)
+{
+	if (packet_parse(DLT_RAW, bytes, length, packet) < 0 || packet->odd != PACKET_WHOLE)
+		return -1;
+	return 0;
+}
 
 /* ---- checksum.c --------------------------------------------------------------------------- */
 
@@ -75,17 +44,17 @@ uint32_t segment_next(const struct segment *segment);
  * Write the checksums of IP and TCP into a packet. A local sender leaves the TCP checksum to its
  * device, and a veth has none to do it: what is captured there holds only a part of it.
  */
-void segment_complete(uint8_t *packet, const struct segment *segment);
+void segment_complete(uint8_t *bytes, const struct packet *packet);
 
 /* Whether the checksums are those of the bytes. */
-bool segment_intact(const uint8_t *packet, const struct segment *segment);
+bool segment_intact(const uint8_t *bytes, const struct packet *packet);
 
 /* ---- filter.c ----------------------------------------------------------------------------- */
 
 /* Which segments: those that satisfy everything that is said. */
 struct segment_filter {
 	int family;
-	struct segment_end server;
+	struct packet_end server;
 	enum { SEGMENT_BOTH_WAYS, SEGMENT_FROM_SERVER, SEGMENT_TO_SERVER } way;
 	uint8_t flags;	  /* these are set, whatever the others are */
 	uint16_t port;	  /* the other end's; 0: any */
@@ -102,11 +71,11 @@ struct segment_filter {
 int segment_filter_word(struct segment_filter *filter, const char *word);
 
 /* Whether a packet, of which segment_parse() told, is one of those. */
-bool segment_matches(const uint8_t *packet, const struct segment *segment,
+bool segment_matches(const uint8_t *bytes, const struct packet *packet,
 		     const struct segment_filter *filter);
 
 /* Whether two segments belong to one connection and go the same way. */
-bool segment_same_way(const struct segment *one, const struct segment *other);
+bool segment_same_way(const struct packet *one, const struct packet *other);
 
 /* ---- prefilter.c -------------------------------------------------------------------------- */
 
@@ -145,8 +114,8 @@ struct segment_edit {
  */
 int segment_edit_word(struct segment_edit *edit, const char *word);
 
-/* Change a packet and complete its checksums; *segment tells what it is before, and after. */
-void segment_apply(uint8_t *packet, struct segment *segment, const struct segment_edit *edit);
+/* Change a packet and complete its checksums; *packet tells what it is before, and after. */
+void segment_apply(uint8_t *bytes, struct packet *packet, const struct segment_edit *edit);
 
 /* ---- pcap.c: the file format of libpcap, pcap-savefile(5), link type RAW ------------------- */
 
@@ -164,7 +133,7 @@ void segment_pcap_record(uint8_t record[SEGMENT_PCAP_RECORD], uint32_t length,
  * at: where to go on, 0 at first; moved behind the packet.
  * Returns 1 with *packet and *length; 0 at the end; -1 if this is no such file, or it is cut short.
  */
-int segment_pcap_next(const uint8_t *file, size_t size, size_t *at, const uint8_t **packet,
+int segment_pcap_next(const uint8_t *file, size_t size, size_t *at, const uint8_t **bytes,
 		      size_t *length);
 
 /* ---- capture.c and replay.c: the wire. Failures end with err(); not allowed to: exit 77. ----- */
@@ -182,9 +151,9 @@ double segment_now(void);
  * Returns 0, or -1 when the time is over.
  */
 int segment_capture(int fd, const struct segment_filter *filter, double deadline,
-		    uint8_t packet[SEGMENT_MOST], struct segment *segment);
+		    uint8_t bytes[PACKET_MOST], struct packet *packet);
 
 /* Send a packet as it is, headers included (raw(7), IP_HDRINCL). */
-void segment_replay(const uint8_t *packet, const struct segment *segment);
+void segment_replay(const uint8_t *bytes, const struct packet *packet);
 
 #endif

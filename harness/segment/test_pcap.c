@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The file that keeps segments: written, read, cut short, altered. */
 #include "common/test_packets.h"
+#include "segment/segment.h"
 
 #define FILE_SIZE (SEGMENT_PCAP_HEAD + 2 * SEGMENT_PCAP_RECORD + IPV4_SIZE + IPV6_SIZE)
 
@@ -26,7 +27,7 @@ static int read_all(const uint8_t *file, size_t size, size_t *count)
 	*count = 0;
 	while ((more = segment_pcap_next(file, size, &at, &packet, &length)) > 0) {
 		assert_true(packet >= file && packet + length <= file + size);
-		assert_true(length <= SEGMENT_MOST);
+		assert_true(length <= PACKET_MOST);
 		++*count;
 	}
 	return more;

@@ -2,6 +2,7 @@
 /* What the kernel hands over: a pair of local sockets takes the same programs as a packet socket.
  */
 #include "common/test_packets.h"
+#include "segment/segment.h"
 
 #include <sys/socket.h>
 #include <unistd.h>
@@ -11,7 +12,7 @@ static bool passes(const struct segment_filter *filter, const uint8_t *packet, s
 {
 	struct sock_filter program[SEGMENT_PREFILTER];
 	struct sock_fprog attached = {.len = segment_prefilter(filter, program), .filter = program};
-	uint8_t arrived[2 * SEGMENT_MOST];
+	uint8_t arrived[2 * PACKET_MOST];
 	ssize_t n;
 	int pair[2];
 
@@ -36,7 +37,7 @@ static void flags(void **state)
 	for (size_t i = 0; i < PACKETS; i++) {
 		for (int bits = 0; bits < 0x40; bits++) {
 			struct segment_filter filter = {.flags = (uint8_t)bits};
-			bool all = !(bits & ~(SEGMENT_FIN | SEGMENT_ACK));
+			bool all = !(bits & ~(TCP_FIN | TCP_ACK));
 
 			assert_int_equal(passes(&filter, packets[i].packet, packets[i].length),
 					 all);
@@ -50,7 +51,7 @@ static void payload(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < PACKETS; i++) {
-		for (unsigned long n = 0; n <= SEGMENT_MOST; n += n < 9 ? 1 : 1000) {
+		for (unsigned long n = 0; n <= PACKET_MOST; n += n < 9 ? 1 : 1000) {
 			struct segment_filter filter = {.exactly = true, .payload = n};
 			bool passed = passes(&filter, packets[i].packet, packets[i].length);
 
@@ -81,14 +82,14 @@ static void never_refuses_a_match(void **state)
 		uint8_t *packet = copy_of(packets[i].packet, packets[i].length);
 
 		for (size_t bit = 0; bit < packets[i].length * 8; bit++) {
-			struct segment_filter filter = {.flags = SEGMENT_FIN, .exactly = true};
-			struct segment s;
+			struct segment_filter filter = {.flags = TCP_FIN, .exactly = true};
+			struct packet s;
 
 			packet[bit / 8] ^= (uint8_t)(1 << bit % 8);
 			if (segment_parse(packet, packets[i].length, &s) == 0) {
 				filter.family = s.family;
 				filter.server = s.to;
-				filter.payload = s.length - s.payload;
+				filter.payload = s.length;
 				if (segment_matches(packet, &s, &filter))
 					assert_true(passes(&filter, packet, packets[i].length));
 			}

@@ -83,13 +83,13 @@ static void infer_losses(const struct wire_connection *c, struct wire_step *step
 {
 	for (size_t i = 0; i < c->count; i++) {
 		const struct wire_segment *again = &c->segments[i];
-		uint32_t length = again->length + !!(again->flags & (SEGMENT_SYN | SEGMENT_FIN));
+		uint32_t length = again->length + !!(again->flags & (TCP_SYN | TCP_FIN));
 
 		for (size_t j = i; length && j > 0 && i - j < LOOK_BACK; j--) {
 			const struct wire_segment *s = &c->segments[j - 1];
 
 			if (s->from != again->from) {
-				if (s->flags & SEGMENT_ACK &&
+				if (s->flags & TCP_ACK &&
 				    (int32_t)(s->ack - again->seq - length) >= 0)
 					break;
 				continue;
@@ -97,7 +97,7 @@ static void infer_losses(const struct wire_connection *c, struct wire_step *step
 			if (s->seq == again->seq && s->length && s->length == again->length)
 				steps[j - 1].marks |= WIRE_IS_LOST;
 			else if (s->seq == again->seq && !s->length && !again->length &&
-				 (s->flags & again->flags & (SEGMENT_SYN | SEGMENT_FIN)))
+				 (s->flags & again->flags & (TCP_SYN | TCP_FIN)))
 				steps[j - 1].marks |= WIRE_IS_LOST;
 			else
 				continue;
@@ -158,7 +158,7 @@ static void show_answered(const struct wire_connection *c, size_t answer, struct
 	for (size_t i = answer; i > 0; i--) {
 		const struct wire_segment *s = &c->segments[i - 1];
 
-		if (s->from != c->segments[answer].from && s->flags & SEGMENT_SYN &&
+		if (s->from != c->segments[answer].from && s->flags & TCP_SYN &&
 		    !(steps[i - 1].marks & WIRE_IS_LOST)) {
 			steps[i - 1].state[!s->from] = STATE_SYN_RECEIVED;
 			return;
@@ -178,11 +178,10 @@ static bool is_unaware(const struct wire_connection *c, int end)
 	for (size_t i = 0; i < c->count; i++) {
 		const struct wire_segment *s = &c->segments[i];
 
-		if (s->flags & SEGMENT_FIN && s->sent != WIRE_NEVER && !s->replayed &&
-		    !fin[s->from])
+		if (s->flags & TCP_FIN && s->sent != WIRE_NEVER && !s->replayed && !fin[s->from])
 			fin[s->from] = s;
 	}
-	return fin[end] && fin[!end] && fin[end]->flags & SEGMENT_ACK &&
+	return fin[end] && fin[!end] && fin[end]->flags & TCP_ACK &&
 	       fin[end]->ack != fin[!end]->seq + fin[!end]->length + 1;
 }
 
@@ -226,7 +225,7 @@ int wire_derive(const struct wire_connection *c, const struct wire_rules *rules,
 		send(&course, s, step);
 		step->state[s->from] = (uint8_t)machine_of(&course, s->from)->state;
 		step->state[!s->from] = (uint8_t)machine_of(&course, !s->from)->state;
-		if ((s->flags & (SEGMENT_SYN | SEGMENT_ACK)) == (SEGMENT_SYN | SEGMENT_ACK) &&
+		if ((s->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK) &&
 		    step->state[s->from] == STATE_SYN_RECEIVED)
 			show_answered(c, events[i].segment, steps);
 	}
@@ -234,7 +233,7 @@ int wire_derive(const struct wire_connection *c, const struct wire_rules *rules,
 	for (int end = 0; end < 2; end++)
 		ends[end] = (uint8_t)machine_of(&course, end)->state;
 	for (size_t i = 0; i < c->count; i++)
-		if (c->segments[i].flags & SEGMENT_RST && !(steps[i].marks & WIRE_REFUSED))
+		if (c->segments[i].flags & TCP_RST && !(steps[i].marks & WIRE_REFUSED))
 			steps[i].marks |= WIRE_RESET;
 	free(events);
 	return 0;

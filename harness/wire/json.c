@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* ladder.json, as results/README.md describes it. */
+#include "common/json.h"
 #include "wire/wire.h"
 
 #define DECIMALS 9 /* of seconds */
@@ -72,7 +73,7 @@ static void segment(struct json *json, const struct wire_ladder *ladder, size_t 
 	json_string(json, "from", s->from == WIRE_CLIENT ? "client" : "server");
 	names(json, "flags", s->flags, 6, wire_flag_name);
 	json_unsigned(json, "seq", wire_relative(c, s->from, s->seq));
-	if (s->flags & SEGMENT_ACK)
+	if (s->flags & TCP_ACK)
 		json_unsigned(json, "ack", wire_relative(c, !s->from, s->ack));
 	else
 		json_null(json, "ack");

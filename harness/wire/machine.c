@@ -10,7 +10,7 @@
 
 static uint32_t ends_at(const struct wire_segment *s)
 {
-	return s->seq + s->length + !!(s->flags & SEGMENT_SYN) + !!(s->flags & SEGMENT_FIN);
+	return s->seq + s->length + !!(s->flags & TCP_SYN) + !!(s->flags & TCP_FIN);
 }
 
 static bool before(uint32_t one, uint32_t other)
@@ -58,13 +58,13 @@ static void advance(struct machine *m, uint32_t number, int64_t time)
 static bool is_keepalive(const struct machine *m, const struct wire_segment *s)
 {
 	return s->length == 0 && s->seq + 1 == m->snd_nxt && !m->fin_sent &&
-	       (s->flags & (SEGMENT_SYN | SEGMENT_FIN | SEGMENT_ACK)) == SEGMENT_ACK;
+	       (s->flags & (TCP_SYN | TCP_FIN | TCP_ACK)) == TCP_ACK;
 }
 
 static void send_syn(struct machine *m, const struct wire_segment *s)
 {
 	m->opened = true;
-	if (!(s->flags & SEGMENT_ACK)) {
+	if (!(s->flags & TCP_ACK)) {
 		if (m->state == STATE_CLOSED)
 			m->state = STATE_SYN_SENT;
 		return;
@@ -108,12 +108,11 @@ static void send_fin(struct machine *m)
 
 uint8_t machine_send(struct machine *m, const struct wire_segment *s)
 {
-	const bool answers =
-	    (s->flags & (SEGMENT_SYN | SEGMENT_ACK)) == (SEGMENT_SYN | SEGMENT_ACK);
+	const bool answers = (s->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK);
 	const uint32_t end = ends_at(s);
 	uint8_t marks = 0;
 
-	if (s->flags & SEGMENT_RST) {
+	if (s->flags & TCP_RST) {
 		send_reset(m, s);
 		return 0;
 	}
@@ -123,18 +122,18 @@ uint8_t machine_send(struct machine *m, const struct wire_segment *s)
 		 (m->answered || !answers)) /* the SYN ACK of a simultaneous open is a first */
 		marks = WIRE_RETRANSMISSION;
 	m->answered |= answers;
-	if (!m->opened && !(s->flags & SEGMENT_SYN)) { /* the tap began in the middle */
+	if (!m->opened && !(s->flags & TCP_SYN)) { /* the tap began in the middle */
 		m->opened = true;
 		m->state = STATE_ESTABLISHED;
 		m->snd_nxt = s->seq;
 	}
-	if (s->flags & SEGMENT_SYN)
+	if (s->flags & TCP_SYN)
 		send_syn(m, s);
-	if (before(m->snd_nxt, end) || (s->flags & SEGMENT_SYN && !marks))
+	if (before(m->snd_nxt, end) || (s->flags & TCP_SYN && !marks))
 		m->snd_nxt = end;
-	if (s->flags & SEGMENT_ACK) {
+	if (s->flags & TCP_ACK) {
 		/* It acknowledges what we did not see arrive. */
-		if (m->state == STATE_SYN_SENT && !(s->flags & SEGMENT_SYN))
+		if (m->state == STATE_SYN_SENT && !(s->flags & TCP_SYN))
 			m->state = STATE_ESTABLISHED;
 		if (!m->heard)
 			m->rcv_nxt = s->ack;
@@ -142,7 +141,7 @@ uint8_t machine_send(struct machine *m, const struct wire_segment *s)
 		if (m->fin_heard && !m->fin_taken && s->ack == m->fin_at + 1)
 			advance(m, m->fin_at, s->sent);
 	}
-	if (s->flags & SEGMENT_FIN && !m->fin_sent)
+	if (s->flags & TCP_FIN && !m->fin_sent)
 		send_fin(m);
 	return marks;
 }
@@ -156,7 +155,7 @@ static uint8_t receive_reset(struct machine *m, const struct wire_segment *s)
 	case STATE_CLOSED:
 		return 0;
 	case STATE_SYN_SENT: /* only in answer to our SYN */
-		if (!(s->flags & SEGMENT_ACK) || s->ack != m->snd_nxt)
+		if (!(s->flags & TCP_ACK) || s->ack != m->snd_nxt)
 			return 0;
 		m->state = STATE_CLOSED;
 		return WIRE_REFUSED;
@@ -180,7 +179,7 @@ static uint8_t receive_reset(struct machine *m, const struct wire_segment *s)
 
 static void receive_syn(struct machine *m, const struct wire_segment *s)
 {
-	bool mine = s->flags & SEGMENT_ACK && s->ack == m->snd_nxt;
+	bool mine = s->flags & TCP_ACK && s->ack == m->snd_nxt;
 
 	switch (m->state) {
 	case STATE_CLOSED: /* whether it is taken is shown by the SYN ACK */
@@ -188,7 +187,7 @@ static void receive_syn(struct machine *m, const struct wire_segment *s)
 		m->heard = true;
 		return;
 	case STATE_SYN_SENT:
-		if (s->flags & SEGMENT_ACK && !mine)
+		if (s->flags & TCP_ACK && !mine)
 			return;
 		m->rcv_nxt = s->seq + 1;
 		m->heard = true;
@@ -222,7 +221,7 @@ static void receive_text(struct machine *m, const struct wire_segment *s, int64_
 {
 	uint32_t end = s->seq + s->length;
 
-	if (s->flags & SEGMENT_FIN && !m->fin_heard && !before(end, m->rcv_nxt)) {
+	if (s->flags & TCP_FIN && !m->fin_heard && !before(end, m->rcv_nxt)) {
 		m->fin_heard = true;
 		m->fin_at = end;
 	}
@@ -240,9 +239,9 @@ static void receive_text(struct machine *m, const struct wire_segment *s, int64_
 
 uint8_t machine_receive(struct machine *m, const struct wire_segment *s, int64_t time)
 {
-	if (s->flags & SEGMENT_RST)
+	if (s->flags & TCP_RST)
 		return receive_reset(m, s);
-	if (s->flags & SEGMENT_SYN) {
+	if (s->flags & TCP_SYN) {
 		receive_syn(m, s);
 		if (s->stamped && m->state != STATE_CLOSED)
 			m->ts_recent = s->stamp, m->stamped = true;
@@ -264,7 +263,7 @@ uint8_t machine_receive(struct machine *m, const struct wire_segment *s, int64_t
 		m->rcv_nxt = s->seq;
 		m->heard = true;
 	}
-	if (s->flags & SEGMENT_ACK)
+	if (s->flags & TCP_ACK)
 		receive_ack(m, s->ack, time);
 	if (m->state == STATE_TIME_WAIT) { /* whatever it answers, the time begins anew */
 		m->waits_since = time;

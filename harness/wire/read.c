@@ -12,7 +12,7 @@ struct source {
 	int host, link;
 	bool lost; /* what a fault dropped */
 	bool more;
-	struct wire_frame frame;
+	struct packet packet;
 };
 
 char *lost_path(const char *file, char *path, size_t size)
@@ -31,8 +31,9 @@ static void advance(struct source *source, struct wire_ladders *ladders)
 	const u_char *bytes;
 
 	while (pcap_next_ex(source->pcap, &head, &bytes) == 1) {
-		source->frame.time = (int64_t)head->ts.tv_sec * 1000000000 + head->ts.tv_usec;
-		if (wire_frame_parse(source->link, bytes, head->caplen, &source->frame) == 0) {
+		if (packet_parse(source->link, bytes, head->caplen, &source->packet) == 0) {
+			source->packet.time =
+			    (int64_t)head->ts.tv_sec * 1000000000 + head->ts.tv_usec;
 			source->more = true;
 			return;
 		}
@@ -51,7 +52,7 @@ static int open_source(struct source *source, const char *path, struct wire_ladd
 	if (!source->pcap)
 		return error_set(error, EXIT_USAGE, "cannot read the capture: %s", why);
 	source->link = pcap_datalink(source->pcap);
-	if (!wire_link_known(source->link))
+	if (!packet_link_known(source->link))
 		return error_set(error, EXIT_USAGE,
 				 "%s was captured on a link of type %d, which wire does not know",
 				 path, source->link);
@@ -75,9 +76,9 @@ static void note(struct wire_ladders *ladders, const struct source *source)
 		return;
 	}
 	host->packets++;
-	if (source->frame.way == WIRE_OUT && !host->family) {
-		host->family = source->frame.family;
-		memcpy(host->address, source->frame.from.address, sizeof(host->address));
+	if (source->packet.way == PACKET_OUT && !host->family) {
+		host->family = source->packet.family;
+		memcpy(host->address, source->packet.from.address, sizeof(host->address));
 	}
 }
 
@@ -86,7 +87,7 @@ static struct source *earliest(struct source *sources, size_t count)
 	struct source *first = NULL;
 
 	for (size_t i = 0; i < count; i++)
-		if (sources[i].more && (!first || sources[i].frame.time < first->frame.time))
+		if (sources[i].more && (!first || sources[i].packet.time < first->packet.time))
 			first = &sources[i];
 	return first;
 }
@@ -114,8 +115,8 @@ int wire_read(struct wire_ladders *ladders, struct error *error)
 	while ((source = earliest(sources, count))) {
 		note(ladders, source);
 		if (source->lost)
-			wire_store_lost(&ladders->store, &source->frame);
-		else if (wire_store_add(&ladders->store, source->host, &source->frame) < 0) {
+			wire_store_lost(&ladders->store, &source->packet);
+		else if (wire_store_add(&ladders->store, source->host, &source->packet) < 0) {
 			error_no_memory(error);
 			goto out;
 		}

@@ -80,12 +80,12 @@ int tap_open(struct tap *tap, const struct tapped *host, const struct options *o
 static void keep(u_char *data, const struct pcap_pkthdr *head, const u_char *bytes)
 {
 	struct tap *tap = (struct tap *)data;
-	struct wire_frame frame;
+	struct packet packet;
 
-	if (wire_frame_parse(DLT_LINUX_SLL2, bytes, head->caplen, &frame) < 0)
+	if (packet_parse(DLT_LINUX_SLL2, bytes, head->caplen, &packet) < 0)
 		return; /* a fragment, or a header longer than what was kept */
 	tap->packets++;
-	if (tap->bytes + head->caplen > tap->most || !wire_choice_keeps(tap->choice, &frame))
+	if (tap->bytes + head->caplen > tap->most || !wire_choice_keeps(tap->choice, &packet))
 		return;
 	tap->kept++;
 	tap->bytes += head->caplen + 16; /* and the head of its record, pcap-savefile(5) */

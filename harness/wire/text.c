@@ -48,7 +48,7 @@ static void label(const struct wire_connection *c, const struct wire_segment *s,
 		if (s->flags & 1u << bit)
 			add(text, size, "%s%s", *text ? " " : "", wire_flag_name(bit));
 	add(text, size, "%sseq %" PRIu32, *text ? " " : "", wire_relative(c, s->from, s->seq));
-	if (s->flags & SEGMENT_ACK)
+	if (s->flags & TCP_ACK)
 		add(text, size, " ack %" PRIu32, wire_relative(c, !s->from, s->ack));
 	if (s->length)
 		add(text, size, " len %" PRIu32, s->length);
