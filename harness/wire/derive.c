@@ -35,10 +35,16 @@ static int by_time(const void *one, const void *other)
 	return (int)a->arrival - (int)b->arrival;
 }
 
+/* Whether it connects one socket with itself. */
+static bool is_self(const struct wire_connection *connection)
+{
+	return packet_same_end(&connection->end[0], &connection->end[1]);
+}
+
 /* Of a socket connected with itself both ends are one. */
 static struct machine *machine_of(struct course *course, int end)
 {
-	return &course->end[wire_is_self(course->connection) ? WIRE_CLIENT : end];
+	return &course->end[is_self(course->connection) ? WIRE_CLIENT : end];
 }
 
 static void tell(struct course *course, int end, int64_t time, int before)
@@ -46,8 +52,8 @@ static void tell(struct course *course, int end, int64_t time, int before)
 	int after = machine_of(course, end)->state;
 
 	if (after != before && course->moved)
-		course->moved(course->data, wire_is_self(course->connection) ? WIRE_CLIENT : end,
-			      time, before, after);
+		course->moved(course->data, is_self(course->connection) ? WIRE_CLIENT : end, time,
+			      before, after);
 }
 
 static void set(struct course *course, int end, int64_t time, int state)

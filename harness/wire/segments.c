@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The segments of one connection: which one a packet is, and which are left out. Pure. */
-#include "wire/store.h"
+#include "wire/segments.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -98,21 +98,13 @@ struct wire_segment *segments_arrived_last(struct wire_connection *c, int from,
 	return NULL;
 }
 
-bool segments_replayed(const struct wire_connection *c, const struct packet *packet)
+bool segments_numbered(const struct wire_connection *c, int from, const struct packet *packet)
 {
-	if (!packet->id)
-		return false;
-	for (int age = 0; c && age < WIRE_AGES; c = c->older, age++) {
-		int end = wire_sender(c, packet);
+	for (size_t i = c->count; i > 0 && c->count - i < SEARCH; i--) {
+		const struct wire_segment *s = &c->segments[i - 1];
 
-		if (c->id[end] && (int16_t)(packet->id - c->id[end]) > 0 && !c->older)
-			return false;
-		for (size_t i = c->count; i > 0 && c->count - i < SEARCH; i--) {
-			const struct wire_segment *s = &c->segments[i - 1];
-
-			if (s->from == end && s->id == packet->id && s->stamp == packet->stamp)
-				return true;
-		}
+		if (s->from == from && s->id == packet->id && s->stamp == packet->stamp)
+			return true;
 	}
 	return false;
 }

@@ -6,12 +6,13 @@
  * Memory is bounded: a long connection loses segments of its middle that only carry data, and
  * connections beyond the most are not looked at. Both are counted.
  */
-#include "wire/store.h"
+#include "wire/segments.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define CONNECTIONS 1000000 /* at most */
+#define AGES 8		    /* connections of the same addresses and ports, for late packets */
 #define FAR (1u << 28)	    /* a sequence number so far on is not of this connection */
 
 void wire_store_init(struct wire_store *store, bool one_tap)
@@ -31,13 +32,8 @@ void wire_store_clear(struct wire_store *store)
 	free(store->slot);
 }
 
-bool wire_is_self(const struct wire_connection *connection)
-{
-	return packet_same_end(&connection->end[0], &connection->end[1]);
-}
-
 /* Which end of @connection sent the packet, or -1 if it is of other addresses or ports. */
-int wire_sender(const struct wire_connection *connection, const struct packet *packet)
+static int sender(const struct wire_connection *connection, const struct packet *packet)
 {
 	if (connection->family != packet->family)
 		return -1;
@@ -66,7 +62,7 @@ static struct wire_connection **slot_of(const struct wire_store *store, const st
 	uint64_t hash = mixed(&packet->from) + mixed(&packet->to);
 	size_t at = (hash ^ hash >> 32) & (store->slots - 1);
 
-	while (store->slot[at] && wire_sender(store->slot[at], packet) < 0)
+	while (store->slot[at] && sender(store->slot[at], packet) < 0)
 		at = (at + 1) & (store->slots - 1);
 	return &store->slot[at];
 }
@@ -161,16 +157,16 @@ static struct wire_connection *find(struct wire_store *store, const struct packe
 	newest = *slot_of(store, packet);
 	if (!newest)
 		return begin(store, packet);
-	for (c = newest; c && age < WIRE_AGES; c = c->older, age++) {
-		int end = wire_sender(c, packet);
+	for (c = newest; c && age < AGES; c = c->older, age++) {
+		int end = sender(c, packet);
 
 		if (opens ? c->known[end] && c->isn[end] == packet->seq : fits(c, end, packet))
 			return c;
 	}
 	/* Both ends may open at once: this is the other SYN. */
 	if (opens && packet->way != PACKET_IN &&
-	    !(newest->known[!wire_sender(newest, packet)] &&
-	      !newest->known[wire_sender(newest, packet)] && only_opened(newest)))
+	    !(newest->known[!sender(newest, packet)] && !newest->known[sender(newest, packet)] &&
+	      only_opened(newest)))
 		return begin(store, packet);
 	return newest;
 }
@@ -203,7 +199,7 @@ static void number(struct wire_connection *c, int from, const struct packet *pac
 static void replace(struct wire_connection *c, const struct packet *packet)
 {
 	for (struct wire_connection *old = c->older; old; old = old->older) {
-		int end = wire_sender(old, packet);
+		int end = sender(old, packet);
 
 		if (old->replaced[end] != WIRE_NEVER)
 			return; /* and those before it */
@@ -211,11 +207,30 @@ static void replace(struct wire_connection *c, const struct packet *packet)
 	}
 }
 
+/*
+ * Whether the host sends a packet again that its TCP had sent before: TCP never uses the number of
+ * an IPv4 header again so soon, not even to retransmit. Numbers of 0 tell nothing.
+ */
+static bool is_replayed(const struct wire_connection *c, const struct packet *packet)
+{
+	if (!packet->id)
+		return false;
+	for (int age = 0; c && age < AGES; c = c->older, age++) {
+		int end = sender(c, packet);
+
+		if (c->id[end] && (int16_t)(packet->id - c->id[end]) > 0 && !c->older)
+			return false;
+		if (segments_numbered(c, end, packet))
+			return true;
+	}
+	return false;
+}
+
 static int add_new(struct wire_store *store, struct wire_connection *c, int from, bool sent,
 		   bool arrived, const struct packet *packet)
 {
 	struct wire_segment *s;
-	bool replayed = sent && !arrived && segments_replayed(c, packet);
+	bool replayed = sent && !arrived && is_replayed(c, packet);
 
 	s = segments_append(store, c);
 	if (!s)
@@ -255,7 +270,7 @@ int wire_store_add(struct wire_store *store, int host, const struct packet *pack
 	c = find(store, packet);
 	if (!c)
 		return store->ignored > ignored ? 0 : -1;
-	from = wire_sender(c, packet);
+	from = sender(c, packet);
 	if (packet->way != PACKET_IN)
 		c->host[from] = host;
 	if (packet->way != PACKET_OUT)
@@ -280,8 +295,8 @@ void wire_store_lost(struct wire_store *store, const struct packet *packet)
 
 	if (!store->slots)
 		return;
-	for (c = *slot_of(store, packet); c && age < WIRE_AGES; c = c->older, age++) {
-		struct wire_segment *s = segments_arrived_last(c, wire_sender(c, packet), packet);
+	for (c = *slot_of(store, packet); c && age < AGES; c = c->older, age++) {
+		struct wire_segment *s = segments_arrived_last(c, sender(c, packet), packet);
 
 		if (s) {
 			s->lost = true;

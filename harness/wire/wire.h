@@ -131,9 +131,6 @@ typedef void wire_moved_fn(void *data, int end, int64_t time, int before, int af
 int wire_derive(const struct wire_connection *connection, const struct wire_rules *rules,
 		struct wire_step *steps, uint8_t ends[2], wire_moved_fn *moved, void *data);
 
-/* Whether it connects one socket with itself. */
-bool wire_is_self(const struct wire_connection *connection);
-
 /* ---- ladder.c: connections to what is told of them ------------------------------------------- */
 
 #define WIRE_GROUPS 4  /* ladders that are shown */
