@@ -2,6 +2,7 @@
 /* Which segments are meant: words to a filter, and a filter against a segment. */
 #include "segment/segment.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
@@ -87,6 +88,49 @@ int segment_filter_word(struct segment_filter *filter, const char *word)
 		return -1;
 	}
 	return 0;
+}
+
+/*
+ * The bytes of the headers that tell of flags and payload. libpcap looks into TCP over IPv6 by
+ * offsets in ip6[] alone: pcap-filter(7), "BUGS".
+ */
+static const char *flags_byte(int family)
+{
+	return family == AF_INET ? "tcp[13]" : "ip6[53]";
+}
+
+static const char *payload_bytes(int family)
+{
+	return family == AF_INET ? "ip[2:2] - ((ip[0] & 0xf) << 2) - ((tcp[12] & 0xf0) >> 2)"
+				 : "ip6[4:2] - ((ip6[52] & 0xf0) >> 2)";
+}
+
+const char *segment_filter_expression(const struct segment_filter *filter,
+				      char text[SEGMENT_EXPRESSION])
+{
+	bool from = filter->way != SEGMENT_TO_SERVER, to = filter->way != SEGMENT_FROM_SERVER;
+	char address[INET6_ADDRSTRLEN] = "";
+	FILE *out = fmemopen(text, SEGMENT_EXPRESSION, "w");
+
+	if (!out)
+		return "tcp"; /* all of them; segment_matches() chooses */
+	inet_ntop(filter->family, filter->server.address, address, sizeof(address));
+	fputs("tcp and (", out);
+	if (from)
+		fprintf(out, "(src host %s and src port %u)", address, filter->server.port);
+	if (to)
+		fprintf(out, "%s(dst host %s and dst port %u)", from ? " or " : "", address,
+			filter->server.port);
+	fputs(")", out);
+	if (filter->port)
+		fprintf(out, " and port %u", filter->port);
+	if (filter->flags)
+		fprintf(out, " and %s & %u = %u", flags_byte(filter->family), filter->flags,
+			filter->flags);
+	if (filter->exactly)
+		fprintf(out, " and %s = %lu", payload_bytes(filter->family), filter->payload);
+	fclose(out);
+	return text;
 }
 
 bool segment_same_way(const struct packet *one, const struct packet *other)

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/capture.h"
 #include "wire/program.h"
 
 struct source {
@@ -45,12 +46,9 @@ static void advance(struct source *source, struct wire_ladders *ladders)
 static int open_source(struct source *source, const char *path, struct wire_ladders *ladders,
 		       struct error *error)
 {
-	char why[PCAP_ERRBUF_SIZE];
-
-	source->pcap =
-	    pcap_open_offline_with_tstamp_precision(path, PCAP_TSTAMP_PRECISION_NANO, why);
+	source->pcap = capture_read(path, error);
 	if (!source->pcap)
-		return error_set(error, EXIT_USAGE, "cannot read the capture: %s", why);
+		return -1;
 	source->link = pcap_datalink(source->pcap);
 	if (!packet_link_known(source->link))
 		return error_set(error, EXIT_USAGE,

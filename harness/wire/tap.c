@@ -8,13 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/capture.h"
 #include "common/netns.h"
 
-/*
- * The kernel's buffer has a place of some 370 bytes for each packet: 11000 of them. That is 0.1 s
- * of 100000 packets a second, and the pages are cleared when the buffer is made.
- */
-#define RING (4 << 20)
 #define STDIO (1 << 16) /* bytes written at once */
 
 struct opening {
@@ -27,32 +23,10 @@ static int open_there(void *data, struct error *error)
 {
 	const struct options *options = ((struct opening *)data)->options;
 	struct tap *tap = ((struct opening *)data)->tap;
-	struct bpf_program tcp;
-	char why[PCAP_ERRBUF_SIZE];
-	int status;
 
-	tap->pcap = pcap_create("any", why);
+	tap->pcap = capture_open("tcp", options->snap, 0, error);
 	if (!tap->pcap)
-		return error_set(error, EXIT_BROKEN, "cannot record: %s", why);
-	pcap_set_snaplen(tap->pcap, options->snap);
-	pcap_set_buffer_size(tap->pcap, RING);
-	/* Each packet can be read at once: nothing waits in the kernel when we are told to end. */
-	pcap_set_immediate_mode(tap->pcap, 1);
-	pcap_set_tstamp_precision(tap->pcap, PCAP_TSTAMP_PRECISION_NANO);
-	status = pcap_activate(tap->pcap);
-	if (status == PCAP_ERROR_PERM_DENIED)
-		return error_set(error, EXIT_CANNOT,
-				 "recording packets needs CAP_NET_RAW: run wire inside the "
-				 "sandbox, or as root");
-	if (status < 0 || pcap_set_datalink(tap->pcap, DLT_LINUX_SLL2) < 0 ||
-	    pcap_compile(tap->pcap, &tcp, "tcp", 1, PCAP_NETMASK_UNKNOWN) < 0)
-		return error_set(error, EXIT_BROKEN, "cannot record in %s: %s", tap->name,
-				 pcap_geterr(tap->pcap));
-	status = pcap_setfilter(tap->pcap, &tcp);
-	pcap_freecode(&tcp);
-	if (status < 0 || pcap_setnonblock(tap->pcap, 1, why) < 0)
-		return error_set(error, EXIT_BROKEN, "cannot record in %s: %s", tap->name,
-				 pcap_geterr(tap->pcap));
+		return -1;
 	tap->log = nflog_open(options->group, options->snap);
 	/* An open sysctl stays with the namespace it was opened in. */
 	tap->rfc1337 = open("/proc/sys/net/ipv4/tcp_rfc1337", O_RDONLY | O_CLOEXEC);
@@ -82,7 +56,7 @@ static void keep(u_char *data, const struct pcap_pkthdr *head, const u_char *byt
 	struct tap *tap = (struct tap *)data;
 	struct packet packet;
 
-	if (packet_parse(DLT_LINUX_SLL2, bytes, head->caplen, &packet) < 0)
+	if (packet_parse(CAPTURE_LINK, bytes, head->caplen, &packet) < 0)
 		return; /* a fragment, or a header longer than what was kept */
 	tap->packets++;
 	if (tap->bytes + head->caplen > tap->most || !wire_choice_keeps(tap->choice, &packet))
