@@ -4,7 +4,8 @@
 MAKEFLAGS += --no-builtin-rules
 BUILD := build$(if $(SAN),/san)
 CFLAGS ?= -O2 -g
-ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -Iharness -MMD -MP $(CFLAGS)
+VERSION := $(shell cat harness/VERSION)
+ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE -DVERSION=$(VERSION) -Wall -Wextra -Werror -Iharness -MMD -MP $(CFLAGS)
 ifdef SAN
 ALL_CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 LDFLAGS += -fsanitize=address,undefined
@@ -125,7 +126,7 @@ $(BUILD)/tests/%: $(BUILD)/obj/harness/$$(subst _test_,/test_,$$*).o \
 
 # How a student's file is compiled and linked: as ours, but a warning is only a warning.
 $(BUILD)/compile: Makefile $(common)
-	@echo '$(CC) $(filter-out -Werror -MMD -MP,$(ALL_CFLAGS)) $(LDFLAGS)' \
+	@echo '$(CC) $(filter-out -Werror -MMD -MP -DVERSION%,$(ALL_CFLAGS)) $(LDFLAGS)' \
 		'{source} $(common) -levent_core -lm' >$@
 
 $(BUILD)/sandbox: harness/sandbox/sandbox
@@ -150,5 +151,7 @@ link = @mkdir -p $(@D); $(if $(Q),echo "  LD  $@";) $(CC) $(LDFLAGS) -o $@ $^ $(
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+$(BUILD)/obj/harness/common/help.o: harness/VERSION
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

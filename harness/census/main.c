@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* census: counts TCP sockets by state and by owner. See --help and census.h. */
 #include "census/program.h"
+#include "common/command.h"
 #include "common/descriptors.h"
 
 #include <signal.h>
 #include <stdlib.h>
 
-static int open_session(const struct options *options, struct census *census, struct error *error)
+static int open_session(const struct census_options *options, struct census *census,
+			struct error *error)
 {
 	for (size_t i = 0; i < options->port_count; i++)
 		if (census_add_port(census, options->port[i], error) < 0)
@@ -23,7 +25,7 @@ static int open_session(const struct options *options, struct census *census, st
 	return census_ready(census, error);
 }
 
-static int run(const struct options *options, struct census *census, struct error *error)
+static int run(const struct census_options *options, struct census *census, struct error *error)
 {
 	struct census_snapshot *snapshots;
 	int code;
@@ -49,24 +51,19 @@ static int run(const struct options *options, struct census *census, struct erro
 int main(int argc, char **argv)
 {
 	struct error error = {0};
-	struct options options;
+	struct census_options options;
 	struct census *census;
 	int code;
 
 	open_standard_descriptors();
 	signal(SIGPIPE, SIG_IGN); /* a reader that goes away is seen by the write */
-	if (options_parse(&options, argc, argv, &error) < 0) {
-		fprintf(stderr, "census: %s\n", error.text);
-		return error.code;
-	}
-	if (options.help) {
-		options_help(stdout);
-		return output_is_whole() ? EXIT_OK : EXIT_BROKEN;
-	}
+	code = census_options_parse(&options, argc, argv, &error);
+	if (code <= 0)
+		return command_ended(code, &error);
 	census = census_new();
 	code = run(&options, census, &error);
 	census_free(census);
 	if (error.text[0] && code != EXIT_OK && code != EXIT_NOT_HELD)
-		fprintf(stderr, "census: %s\n", error.text);
+		error_report(&error);
 	return output_is_whole() ? code : EXIT_BROKEN;
 }

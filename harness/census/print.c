@@ -13,7 +13,7 @@ int64_t now_ns(void)
 	return now.tv_sec * 1000000000ll + now.tv_nsec;
 }
 
-void print_snapshots(FILE *out, const struct options *options, const struct census *census,
+void print_snapshots(FILE *out, const struct census_options *options, const struct census *census,
 		     const struct census_snapshot *snapshots,
 		     void (*members)(struct json *json, const void *data), const void *data)
 {
@@ -37,10 +37,10 @@ void print_snapshots(FILE *out, const struct options *options, const struct cens
 	putc('\n', out);
 }
 
-int run_once(const struct options *options, struct census *census,
+int run_once(const struct census_options *options, struct census *census,
 	     struct census_snapshot *snapshots, struct error *error)
 {
-	struct census_needs needs = options_needs(options);
+	struct census_needs needs = census_options_needs(options);
 	int64_t start = now_ns();
 
 	if (census_take(census, &needs, snapshots, error) < 0)
@@ -52,10 +52,10 @@ int run_once(const struct options *options, struct census *census,
 }
 
 /* What one count costs in a process that is already running: the walk, without the output. */
-int run_repeat(const struct options *options, struct census *census,
+int run_repeat(const struct census_options *options, struct census *census,
 	       struct census_snapshot *snapshots, struct error *error)
 {
-	struct census_needs needs = options_needs(options);
+	struct census_needs needs = census_options_needs(options);
 
 	needs.counters = false;
 	needs.rows = false;

@@ -109,7 +109,7 @@ static bool pulse_changed(struct census *census, struct watched *watched, bool *
 	return true;
 }
 
-int run_stream(const struct options *options, struct census *census,
+int run_stream(const struct census_options *options, struct census *census,
 	       struct census_snapshot *snapshots, struct error *error)
 {
 	const struct census_needs needs = {.states = options->states};

@@ -15,11 +15,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/duration.h"
+
 #define STEP 1000000   /* 1 ms between counts, more when a count costs more */
 #define MOST 250000000 /* but 250 ms at most: it may have been kept waiting, on a busy machine */
 
 struct wait {
-	const struct options *options;
+	const struct census_options *options;
 	struct census *census;
 	struct census_snapshot *snapshots;
 	struct census_expr expr;
@@ -164,7 +166,7 @@ static void rest(int64_t ns)
 static struct census_needs full_needs(const struct wait *wait)
 {
 	const struct census_needs narrow = census_expr_needs(&wait->expr);
-	struct census_needs full = options_needs(wait->options);
+	struct census_needs full = census_options_needs(wait->options);
 
 	full.states |= narrow.states;
 	full.owners |= narrow.owners;
@@ -175,7 +177,7 @@ static struct census_needs full_needs(const struct wait *wait)
 
 static int poll_until(struct wait *wait, struct error *error)
 {
-	const struct options *options = wait->options;
+	const struct census_options *options = wait->options;
 	const struct census_needs narrow = census_expr_needs(&wait->expr);
 	const struct census_needs full = full_needs(wait);
 
@@ -203,8 +205,7 @@ static int poll_until(struct wait *wait, struct error *error)
 			wait->held = true;
 			return EXIT_OK;
 		}
-		/* The last count before the deadline, or before the hold ends, is made just then.
-		 */
+		/* The last count before the deadline or the end of the hold is made just then. */
 		left = (holds ? wait->begun + options->hold : wait->start + options->within) -
 		       now_ns();
 		pause = cost * 2 > STEP ? cost * 2 : STEP;
@@ -213,10 +214,11 @@ static int poll_until(struct wait *wait, struct error *error)
 	}
 }
 
-int run_until(const struct options *options, struct census *census,
+int run_until(const struct census_options *options, struct census *census,
 	      struct census_snapshot *snapshots, struct error *error)
 {
 	struct wait wait = {.options = options, .census = census, .snapshots = snapshots};
+	char within[DURATION_TEXT];
 	int code;
 
 	if (prepare(&wait, error) < 0)
@@ -231,7 +233,8 @@ int run_until(const struct options *options, struct census *census,
 		if (!snapshots[0].asked.rows && census_take(census, &full, snapshots, error) < 0)
 			return error->code;
 		fprintf(stderr, "census: '%s' did not hold within %s%s: ", options->until,
-			options->within_text, wait.ever ? " for long enough" : "");
+			duration_text(options->within, within),
+			wait.ever ? " for long enough" : "");
 		say_values(stderr, &wait);
 		putc('\n', stderr);
 	}

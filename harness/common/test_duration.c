@@ -48,10 +48,37 @@ static void durations(void **state)
 				 (long long)duration_read(cases[i].text));
 }
 
+static void in_words(void **state)
+{
+	static const struct {
+		int64_t ns;
+		const char *text;
+	} cases[] = {
+	    {0, "0s"},
+	    {2000000000, "2s"},
+	    {300000000, "300ms"},
+	    {1500000000, "1500ms"},
+	    {60000000000, "1min"},
+	    {90000000000, "90s"},
+	    {5000, "5us"},
+	    {500, "0.5us"},
+	    {1000001000, "1000001us"},
+	};
+	char text[DURATION_TEXT];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		assert_string_equal(duration_text(cases[i].ns, text), cases[i].text);
+		assert_int_equal(duration_read(text), cases[i].ns);
+	}
+	assert_true(strlen(duration_text(INT64_MAX / 2, text)) < sizeof(text) - 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(durations),
+	    cmocka_unit_test(in_words),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

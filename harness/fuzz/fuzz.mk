@@ -24,9 +24,7 @@ $(FUZZED): $(BUILD)/fuzz/%: $(call fuzzed,harness/fuzz/fuzz_%.c harness/fuzz/dri
 		$(BUILD)/fuzz/parsers.a
 	$(Q)$$(cat $(BUILD)/fuzz/compiler) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-# options_parse() is each program's own.
-$(BUILD)/fuzz/parsers.a: $(call fuzzed,$(filter-out harness/wire/options.c harness/common/options.c,\
-		$(foreach component,common $(COMPONENTS),$(call library,$(component)))))
+$(BUILD)/fuzz/parsers.a: $(call fuzzed,$(foreach component,common $(COMPONENTS),$(call library,$(component))))
 	$(Q)rm -f $@ && ar rcs $@ $^
 
 $(BUILD)/obj/fuzz/%.o: %.c $(BUILD)/fuzz/compiler

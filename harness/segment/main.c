@@ -154,9 +154,10 @@ static int replay(const char *path, char **words, struct error *error)
 
 int main(int argc, char **argv)
 {
-	int first = options_parse_some(&o, argc, argv, "Keeps TCP segments and sends them again.",
-				       " capture FILE from|to|flags:F|bytes:N|text:T|port:N ... |"
-				       " replay FILE flags:F|seq:next|seq:+N|ack:+N|empty ...");
+	int first =
+	    options_parse_some(&o, argc, argv, "Keeps TCP segments and sends them again.",
+			       " capture FILE [from|to|flags:F|bytes:N|text:T|port:N]...\n"
+			       "[OPTION]... replay FILE [flags:F|seq:next|seq:+N|ack:+N|empty]...");
 	struct error error = {0};
 	int result;
 

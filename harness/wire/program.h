@@ -12,7 +12,7 @@ struct tapped {
 	char *netns, *file;
 };
 
-struct options {
+struct wire_options {
 	struct tapped host[WIRE_HOSTS];
 	size_t hosts;
 	const char *ladder[WIRE_HOSTS]; /* files of `wire ladder`: NAME=FILE, or one FILE */
@@ -23,12 +23,14 @@ struct options {
 	unsigned group; /* of NFLOG */
 	const char *census, *recorder;
 	int64_t since, verdict; /* ns since 1970; 0: not known */
-	bool json, infer, help, record;
+	bool json, infer, record;
 };
 
-/* Fill @options from the command line. Returns 0, or -1 with @error. */
-int options_parse(struct options *options, int argc, char **argv, struct error *error);
-void options_help(FILE *out);
+/*
+ * Fill @options from the command line. Returns what command_parse() does: only more than 0 is a
+ * command line to be followed.
+ */
+int wire_options_parse(struct wire_options *options, int argc, char **argv, struct error *error);
 
 /* ---- tap.c: the packets of one host --------------------------------------------------------- */
 
@@ -45,7 +47,7 @@ struct tap {
 };
 
 /* Begin to record in the namespace of @host. Returns 0, or -1 with @error. */
-int tap_open(struct tap *tap, const struct tapped *host, const struct options *options,
+int tap_open(struct tap *tap, const struct tapped *host, const struct wire_options *options,
 	     struct error *error);
 
 /* Write what the kernel has by now. Returns how many packets there were, or -1 with @error. */
@@ -75,8 +77,8 @@ void nflog_close(struct nflog *log);
 /* ---- the modes; each returns the exit code, and @error says why
  * ---------------------------------- */
 
-int run_record(const struct options *options, struct error *error);
-int run_ladder(const struct options *options, struct error *error);
+int run_record(const struct wire_options *options, struct error *error);
+int run_ladder(const struct wire_options *options, struct error *error);
 
 /* @file with -lost before its .pcap. Returns path. */
 char *lost_path(const char *file, char *path, size_t size);

@@ -102,7 +102,7 @@ static int record(struct tap *taps, size_t count, struct error *error)
 	return 0;
 }
 
-int run_record(const struct options *options, struct error *error)
+int run_record(const struct wire_options *options, struct error *error)
 {
 	struct tap taps[WIRE_HOSTS] = {0};
 	struct wire_choice *choice = wire_choice_new(options->whole);

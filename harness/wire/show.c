@@ -9,7 +9,8 @@
 
 #include "wire/program.h"
 
-static int name_hosts(const struct options *options, struct wire_ladders *l, struct error *error)
+static int name_hosts(const struct wire_options *options, struct wire_ladders *l,
+		      struct error *error)
 {
 	for (size_t i = 0; i < options->files; i++) {
 		const char *text = options->ladder[i], *equals = strchr(text, '=');
@@ -99,7 +100,7 @@ out:
 	return close_read(file, path, error) < 0 ? -1 : result;
 }
 
-int run_ladder(const struct options *options, struct error *error)
+int run_ladder(const struct wire_options *options, struct error *error)
 {
 	struct wire_ladders ladders = {.whole = true};
 	struct wire_sample *samples = NULL;

@@ -15,13 +15,13 @@
 
 struct opening {
 	struct tap *tap;
-	const struct options *options;
+	const struct wire_options *options;
 };
 
 /* Runs inside the host's namespace. */
 static int open_there(void *data, struct error *error)
 {
-	const struct options *options = ((struct opening *)data)->options;
+	const struct wire_options *options = ((struct opening *)data)->options;
 	struct tap *tap = ((struct opening *)data)->tap;
 
 	tap->pcap = capture_open("tcp", options->snap, 0, error);
@@ -33,7 +33,7 @@ static int open_there(void *data, struct error *error)
 	return 0;
 }
 
-int tap_open(struct tap *tap, const struct tapped *host, const struct options *options,
+int tap_open(struct tap *tap, const struct tapped *host, const struct wire_options *options,
 	     struct error *error)
 {
 	struct opening opening = {tap, options};
