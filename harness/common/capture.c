@@ -3,12 +3,6 @@
 
 #include <errno.h>
 
-/*
- * Bytes of the kernel's buffer. Of packets cut to 256 bytes it holds some 11000: that is 0.1 s of
- * 100000 packets a second, and the pages are cleared when the buffer is made.
- */
-#define RING (4 << 20)
-
 static int set_filter(pcap_t *pcap, const char *filter)
 {
 	struct bpf_program program;
@@ -21,7 +15,7 @@ static int set_filter(pcap_t *pcap, const char *filter)
 	return status;
 }
 
-pcap_t *capture_open(const char *filter, int snap, int gather, struct error *error)
+pcap_t *capture_open(const char *filter, int snap, int buffer, int gather, struct error *error)
 {
 	char why[PCAP_ERRBUF_SIZE];
 	pcap_t *pcap = pcap_create("any", why);
@@ -32,7 +26,7 @@ pcap_t *capture_open(const char *filter, int snap, int gather, struct error *err
 		return NULL;
 	}
 	pcap_set_snaplen(pcap, snap);
-	pcap_set_buffer_size(pcap, RING);
+	pcap_set_buffer_size(pcap, buffer);
 	if (gather)
 		pcap_set_timeout(pcap, gather);
 	else

@@ -9,15 +9,16 @@
 
 #include "common/capture.h"
 
-#define GATHER 1     /* ms: the kernel's buffer then holds packets by their length */
-#define LONGEST 3600 /* s of one poll(2) */
+#define BUFFER (16 << 20) /* bytes: enough for a burst of 3000 small ones on lo */
+#define GATHER 1	  /* ms: then the buffer holds packets by their length */
+#define LONGEST 3600	  /* s of one poll(2) */
 
 pcap_t *segment_listen(const struct segment_filter *filter, struct error *error)
 {
 	char expression[SEGMENT_EXPRESSION];
 
-	return capture_open(segment_filter_expression(filter, expression), PACKET_MOST, GATHER,
-			    error);
+	return capture_open(segment_filter_expression(filter, expression), PACKET_MOST, BUFFER,
+			    GATHER, error);
 }
 
 /* Dropped for want of buffer: what is looked for may be gone, so there is no point in waiting. */
