@@ -4,7 +4,8 @@
 MAKEFLAGS += --no-builtin-rules
 BUILD := build$(if $(SAN),/san)
 CFLAGS ?= -O2 -g
-ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -Iharness -MMD -MP $(CFLAGS)
+VERSION := $(shell cat harness/VERSION)
+ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE -DVERSION=$(VERSION) -Wall -Wextra -Werror -Iharness -MMD -MP $(CFLAGS)
 ifdef SAN
 ALL_CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 LDFLAGS += -fsanitize=address,undefined
@@ -15,16 +16,18 @@ programs = $(patsubst %.c,$(BUILD)/%,$(wildcard $(1)/*.c))
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
 PEERS := $(call programs,servers) $(call programs,clients)
-# A component is a folder of harness/: its library, what tests the library, and a program of its name.
-library = $(filter-out $(addprefix harness/$(1)/,main.c test_%.c bench_%.c),$(wildcard harness/$(1)/*.c))
-unit_tests = $(patsubst harness/$(1)/%.c,$(BUILD)/tests/$(1)_%,$(wildcard harness/$(1)/test_*.c))
-CENSUS := $(call library,census)
-SEGMENT := $(call library,segment)
-# It names states as the census does, and reads packets as segment does.
-WIRE := $(call library,wire) $(addprefix harness/,segment/parse.c common/descriptors.c \
-	common/events.c $(addprefix census/,state.c names.c snmp.c netns.c json.c))
-UNIT_TESTS := $(foreach component,census segment wire,$(call unit_tests,$(component)))
-PROGRAMS := $(addprefix $(BUILD)/,sandbox sandbox-init confine subreaper compile census segment wire linger)
+# A component is a folder of harness/ that stands on harness/common: a library, a program of its
+# name whose main() is in main.c, and the tests of the library.
+COMPONENTS := $(patsubst harness/%/main.c,%,$(wildcard harness/*/main.c))
+# Each of these is a program of the sandbox; the rest of the folder is its library.
+SANDBOX := confine subreaper init
+library = $(filter-out $(addprefix harness/$(1)/,main.c test_%.c) $(SANDBOX:%=harness/sandbox/%.c),\
+	$(wildcard harness/$(1)/*.c))
+UNIT_TESTS := $(patsubst harness/%.c,$(BUILD)/tests/%,$(subst /test_,_test_,$(wildcard harness/*/test_*.c)))
+PROGRAMS := $(addprefix $(BUILD)/,sandbox sandbox-init confine subreaper compile $(COMPONENTS) linger)
+# A program takes what it needs of common, and is bound to the libraries whose functions it calls.
+common := $(BUILD)/libcommon.a
+LDLIBS := -Wl,--as-needed -levent_core -lpcap -lmnl -lm
 RUN := $(if $(N),-n $(N)) $(if $(VERBOSE),-v) $(if $(KEEP),--keep) $(if $(REPEAT),--repeat $(REPEAT))
 
 # Shows what a measurement says, and keeps it in results/figures.
@@ -99,42 +102,32 @@ help: ## list the targets
 		awk -F'#' '{ sub(/-$$/, "-NAME", $$1); printf "  make %-16s %s\n", $$1, $$2 }'
 
 # Programs: what it is built from, then how.
-$(PEERS): $(BUILD)/%: $(BUILD)/obj/%.o $(call objects,$(wildcard harness/common/*.c))
-	$(link) -levent_core -lm
+.SECONDEXPANSION:
+$(BUILD)/lib%.a: $$(call objects,$$(call library,$$*))
+	@mkdir -p $(@D)
+	$(Q)rm -f $@ && ar rcs $@ $^
 
-$(BUILD)/census: $(call objects,harness/census/main.c $(CENSUS) harness/common/descriptors.c)
-	$(link) -lmnl
+$(PEERS): $(BUILD)/%: $(BUILD)/obj/%.o $(common)
+	$(link)
 
-$(BUILD)/tests/census_%: $(BUILD)/obj/harness/census/%.o $(call objects,$(CENSUS))
-	$(link) -lmnl -lcmocka
+$(COMPONENTS:%=$(BUILD)/%): $(BUILD)/%: $(BUILD)/obj/harness/%/main.o $(BUILD)/lib%.a $(common)
+	$(link)
 
-$(BUILD)/segment: $(call objects,harness/segment/main.c $(SEGMENT) $(wildcard harness/common/*.c))
-	$(link) -lm
+$(BUILD)/confine $(BUILD)/subreaper: $(BUILD)/%: $(BUILD)/obj/harness/sandbox/%.o \
+		$(BUILD)/libsandbox.a $(common)
+	$(link)
 
-$(BUILD)/tests/segment_%: $(BUILD)/obj/harness/segment/%.o $(call objects,$(SEGMENT))
+$(BUILD)/sandbox-init: $(BUILD)/obj/harness/sandbox/init.o $(BUILD)/libsandbox.a $(common)
+	$(link)
+
+$(BUILD)/tests/%: $(BUILD)/obj/harness/$$(subst _test_,/test_,$$*).o \
+		$(BUILD)/lib$$(firstword $$(subst _test_, ,$$*)).a $(common)
 	$(link) -lcmocka
 
-$(BUILD)/wire: $(call objects,harness/wire/main.c $(WIRE))
-	$(link) -lpcap -lmnl
-
-$(BUILD)/tests/wire_%: $(BUILD)/obj/harness/wire/%.o $(call objects,$(WIRE))
-	$(link) -lpcap -lmnl -lcmocka
-
-$(BUILD)/sandbox-init: $(call objects,$(addprefix harness/sandbox/,init.c supervise.c) \
-		harness/common/descriptors.c)
-	$(link)
-
-$(BUILD)/confine: $(call objects,$(addprefix harness/sandbox/,confine.c cage.c families.c supervise.c) \
-		harness/common/descriptors.c)
-	$(link)
-
 # How a student's file is compiled and linked: as ours, but a warning is only a warning.
-$(BUILD)/compile: Makefile $(call objects,$(wildcard harness/common/*.c))
-	@echo '$(CC) $(filter-out -Werror -MMD -MP,$(ALL_CFLAGS)) $(LDFLAGS)' \
-		'{source} $(filter %.o,$^) -levent_core -lm' >$@
-
-$(BUILD)/subreaper: $(call objects,harness/sandbox/subreaper.c harness/common/events.c)
-	$(link)
+$(BUILD)/compile: Makefile $(common)
+	@echo '$(CC) $(filter-out -Werror -MMD -MP -DVERSION%,$(ALL_CFLAGS)) $(LDFLAGS)' \
+		'{source} $(common) -levent_core -lm' >$@
 
 $(BUILD)/sandbox: harness/sandbox/sandbox
 	$(Q)install -D $< $@
@@ -150,9 +143,11 @@ $(BUILD)/python:
 
 include $(wildcard harness/*/*.mk)
 
-link = @mkdir -p $(@D); $(if $(Q),echo "  LD  $@";) $(CC) $(LDFLAGS) -o $@ $^
+link = @mkdir -p $(@D); $(if $(Q),echo "  LD  $@";) $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+$(BUILD)/obj/harness/common/help.o: harness/VERSION
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

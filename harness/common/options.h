@@ -1,4 +1,5 @@
-/* The options that every server and client of linger understands. */
+/* The options that every server and client of linger understands: a table of command.h, ready made.
+ */
 #ifndef LINGER_OPTIONS_H
 #define LINGER_OPTIONS_H
 
@@ -16,13 +17,14 @@ struct options {
 /*
  * Read the command line into *o, which holds the program's defaults.
  * summary: what the program does, in one line, for -h.
- * On a wrong option: one sentence on stderr, exit 2. On -h: the usage on stdout, exit 0.
+ * On a wrong option: one sentence on stderr, exit 2. On -h, --help and --version: exit 0.
  */
 void options_parse(struct options *o, int argc, char **argv, const char *summary);
 
 /*
  * The same for a program that takes arguments after its options.
- * arguments: what they are, for -h. Returns the index of the first one in argv; none is an error.
+ * arguments: what they are, for -h, behind a space. Returns the index of the first one in argv;
+ * none is an error.
  */
 int options_parse_some(struct options *o, int argc, char **argv, const char *summary,
 		       const char *arguments);

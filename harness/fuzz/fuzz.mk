@@ -22,12 +22,11 @@ $(BUILD)/fuzz/compiler: look-again
 	$(Q)$(if $(FUZZ_CC),echo,harness/fuzz/compiler) '$(or $(FUZZ_CC),$(CC))' > $@.now
 	$(Q)cmp -s $@.now $@ && rm $@.now || mv $@.now $@
 
-$(FUZZED): $(BUILD)/fuzz/%: $(call fuzzed,harness/fuzz/fuzz_%.c harness/fuzz/main.c) \
+$(FUZZED): $(BUILD)/fuzz/%: $(call fuzzed,harness/fuzz/fuzz_%.c harness/fuzz/driver.c) \
 		$(BUILD)/fuzz/parsers.a
-	$(Q)$$(cat $(BUILD)/fuzz/compiler) $(LDFLAGS) -o $@ $^ -lpcap -lmnl -lm
+	$(Q)$$(cat $(BUILD)/fuzz/compiler) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-$(BUILD)/fuzz/parsers.a: $(call fuzzed,$(sort $(CENSUS) $(SEGMENT) \
-		$(filter-out harness/wire/options.c,$(WIRE)) harness/common/endpoint.c))
+$(BUILD)/fuzz/parsers.a: $(call fuzzed,$(foreach component,common $(COMPONENTS),$(call library,$(component))))
 	$(Q)rm -f $@ && ar rcs $@ $^
 
 $(BUILD)/obj/fuzz/%.o: %.c $(BUILD)/fuzz/compiler

@@ -1,8 +1,6 @@
 /*
  * subreaper: run a command of somebody else's, and keep hold of all that it starts.
  *
- *     usage: subreaper OUTPUT COMMAND [ARGUMENT]...
- *
  * OUTPUT is a file: standard output and error of the command are appended to it, and its standard
  * input is empty. A server that forks into the background leaves its parent, but not this process,
  * which is the subreaper of all (prctl(2), PR_SET_CHILD_SUBREAPER): so its descendants are always
@@ -23,6 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/command.h"
 #include "common/events.h"
 
 static const char children[] = "/proc/thread-self/children";
@@ -76,28 +75,41 @@ static void kill_children(void)
 	fclose(list);
 }
 
+static const struct command command = {
+    .name = "subreaper",
+    .usage = "OUTPUT COMMAND [ARGUMENT]...",
+    .summary = "Runs a third-party command, and keeps hold of all that it starts. OUTPUT is a file "
+	       "to which its standard output and error are appended.",
+    .details = "Events appear on standard output, one a line: ev=NAME key=value ...\n",
+};
+
 int main(int argc, char **argv)
 {
 	sigset_t watched, original;
 	pid_t parent = getppid();
+	struct error error;
+	int first = command_parse(&command, argc, argv, NULL, &error);
 	bool ending = false;
-	pid_t command;
+	pid_t started;
 	int signal;
 
-	if (argc < 3)
-		errx(2, "usage: subreaper OUTPUT COMMAND [ARGUMENT]...");
+	if (first <= 0)
+		return command_ended(first, &error);
+	if (argc - first < 2)
+		errx(EXIT_USAGE,
+		     "it needs a file for the output, and a command: see subreaper --help");
 	watch_signals(&watched, &original);
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 || prctl(PR_SET_PDEATHSIG, SIGTERM) < 0)
 		err(EXIT_FAILURE, "prctl");
 	if (getppid() != parent) /* it died before the line above */
 		return EXIT_FAILURE;
-	command = fork();
-	if (command < 0)
+	started = fork();
+	if (started < 0)
 		err(EXIT_FAILURE, "fork");
-	if (command == 0)
-		run(argv[1], argv + 2, &original);
-	say("started pid=%d", command);
-	while (reap(command)) {
+	if (started == 0)
+		run(argv[first], argv + first + 1, &original);
+	say("started pid=%d", started);
+	while (reap(started)) {
 		if (ending)
 			kill_children();
 		while ((signal = sigwaitinfo(&watched, NULL)) < 0)

@@ -72,15 +72,15 @@ void run_init(char **argv, int status_fd)
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (poll(&outer, 1, 0) == 1) /* nobody reads: outer was killed before the line above */
-		_exit(HARNESS_BROKE);
+		_exit(EXIT_BROKEN);
 	command = fork();
 	if (command < 0)
-		err(HARNESS_BROKE, "cannot start a process in the sandbox");
+		err(EXIT_BROKEN, "cannot start a process in the sandbox");
 	if (command == 0)
 		run_command(argv);
 	status = wait_handing_on_signals(command);
 	if (write(status_fd, &status, sizeof(status)) != sizeof(status))
-		_exit(HARNESS_BROKE);
+		_exit(EXIT_BROKEN);
 	_exit(0);
 }
 
@@ -109,5 +109,5 @@ void end_like_command(pid_t init, int status_fd)
 		end_like(status);
 	if (WIFEXITED(own))
 		_exit(WEXITSTATUS(own)); /* init has said why */
-	errx(HARNESS_BROKE, "process 1 of the sandbox was killed");
+	errx(EXIT_BROKEN, "process 1 of the sandbox was killed");
 }

@@ -11,8 +11,7 @@
 #include <signal.h>
 #include <sys/types.h>
 
-#define HARNESS_BROKE 70
-#define CANNOT_RUN 77
+#include "common/errors.h"
 
 /* Block the signals to be handed on; outer calls it before it creates init, which inherits that. */
 void watch_signals(void);

@@ -255,11 +255,11 @@ def test_it_ends_though_its_caller_ignores_the_end_of_children(
 
 
 WRONG = {
-    "usage: confine": [],
+    "it needs a command": [],
     "unknown limit 'speed=9'": ["--limit", "speed=9", "--", "true"],
     "'many' is not a whole number": ["--limit", "nproc=many", "--", "true"],
     "'4294967296' is no user's number": ["--user", "4294967296", "--", "true"],  # 2^32: as root
-    "unrecognized option": ["--frobnicate", "--", "true"],
+    "unknown option --frobnicate": ["--frobnicate", "--", "true"],
 }
 
 

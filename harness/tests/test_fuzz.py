@@ -61,7 +61,7 @@ def test_a_target_that_breaks_is_seen(tmp_path: Path) -> None:
         (tmp_path / "corpus" / name).write_text(content)
     target = tmp_path / "broken"
     compiler = program("fuzz/compiler").read_text().split()
-    words = [*compiler, "-D_GNU_SOURCE", f"-I{ROOT}/harness", source, FUZZ / "main.c"]
+    words = [*compiler, "-D_GNU_SOURCE", f"-I{ROOT}/harness", source, FUZZ / "driver.c"]
     subprocess.run([*words, "-o", target], check=True)
     done = subprocess.run(
         [target, tmp_path / "corpus", "-runs=9"], cwd=tmp_path, capture_output=True, text=True

@@ -48,7 +48,7 @@ static void label(const struct wire_connection *c, const struct wire_segment *s,
 		if (s->flags & 1u << bit)
 			add(text, size, "%s%s", *text ? " " : "", wire_flag_name(bit));
 	add(text, size, "%sseq %" PRIu32, *text ? " " : "", wire_relative(c, s->from, s->seq));
-	if (s->flags & SEGMENT_ACK)
+	if (s->flags & TCP_ACK)
 		add(text, size, " ack %" PRIu32, wire_relative(c, !s->from, s->ack));
 	if (s->length)
 		add(text, size, " len %" PRIu32, s->length);
@@ -99,10 +99,10 @@ static void rung(FILE *out, const struct wire_ladder *ladder, size_t i, bool asc
 		remark(out, text);
 	}
 	label(c, s, step, text, sizeof(text));
-	fprintf(out, "  %-*s %*.3f ms  ", STATE, census_state_name(step->state[WIRE_CLIENT]),
-		TIME - 3, (double)(moment(s) - ladder->began) / 1e6);
+	fprintf(out, "  %-*s %*.3f ms  ", STATE, state_name(step->state[WIRE_CLIENT]), TIME - 3,
+		(double)(moment(s) - ladder->began) / 1e6);
 	arrow(out, text, s->from == WIRE_CLIENT, step->marks & WIRE_IS_LOST, ascii);
-	fprintf(out, "  %s\n", census_state_name(step->state[WIRE_SERVER]));
+	fprintf(out, "  %s\n", state_name(step->state[WIRE_SERVER]));
 }
 
 /* "client 10.0.0.1:40000" */
@@ -146,8 +146,8 @@ static void show(FILE *out, const struct wire_ladders *l, const struct wire_ladd
 			remark(out, "the verdict; then all processes were ended");
 		rung(out, ladder, i, ascii);
 	}
-	fprintf(out, "  at the end: %s, %s\n", census_state_name(ladder->ends[WIRE_CLIENT]),
-		census_state_name(ladder->ends[WIRE_SERVER]));
+	fprintf(out, "  at the end: %s, %s\n", state_name(ladder->ends[WIRE_CLIENT]),
+		state_name(ladder->ends[WIRE_SERVER]));
 }
 
 void wire_text(FILE *out, const struct wire_ladders *l, bool ascii)

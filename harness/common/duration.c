@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/* "300ms", "2s", "1.5s", "5us", "1min". Pure. */
-#include "census/census.h"
+#include "common/duration.h"
 
 #include <ctype.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
-int64_t census_duration(const char *text)
+static const struct {
+	const char *name;
+	int64_t ns;
+} units[] = {{"us", 1000}, {"ms", 1000000}, {"s", 1000000000}, {"min", 60000000000}};
+
+#define UNITS (sizeof(units) / sizeof(units[0]))
+
+int64_t duration_read(const char *text)
 {
-	static const struct {
-		const char *name;
-		int64_t ns;
-	} units[] = {{"us", 1000}, {"ms", 1000000}, {"s", 1000000000}, {"min", 60000000000}};
 	int64_t number = 0; /* in units of 10^-decimals */
 	int64_t scale = 1;
 	bool digits = false, point = false;
@@ -33,7 +38,7 @@ int64_t census_duration(const char *text)
 	}
 	if (!digits || !isdigit((unsigned char)text[-1]))
 		return -1;
-	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+	for (size_t i = 0; i < UNITS; i++) {
 		int64_t ns;
 
 		if (strcmp(text, units[i].name))
@@ -45,4 +50,17 @@ int64_t census_duration(const char *text)
 		return ns <= INT64_MAX / 2 ? ns : -1;
 	}
 	return -1;
+}
+
+const char *duration_text(int64_t ns, char text[DURATION_TEXT])
+{
+	size_t unit = UNITS - 1;
+
+	while (unit > 0 && ns % units[unit].ns)
+		unit--;
+	if (!ns) /* a whole number of any unit */
+		unit = 2;
+	snprintf(text, DURATION_TEXT, "%.15g%s", (double)ns / (double)units[unit].ns,
+		 units[unit].name);
+	return text;
 }

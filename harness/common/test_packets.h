@@ -1,20 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* What the tests share: cmocka, and a segment as it came off a wire. */
-#ifndef SEGMENT_TEST_COMMON_H
-#define SEGMENT_TEST_COMMON_H
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+/* A segment as it came off a wire, over IPv4 and over IPv6. */
+#ifndef LINGER_TEST_PACKETS_H
+#define LINGER_TEST_PACKETS_H
 
 #include <arpa/inet.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "segment/bytes.h"
-#include "segment/segment.h"
+#include "common/test.h"
+#include "common/packet.h"
 
 #define IPV4_SIZE 56
 #define IPV6_SIZE 75
@@ -39,18 +31,9 @@ static const uint8_t ipv6_packet[IPV6_SIZE] = {
 /* Both, for tests that hold for either. */
 static const struct {
 	const uint8_t *packet;
-	size_t length;
-} packets[] = {{ipv4_packet, IPV4_SIZE}, {ipv6_packet, IPV6_SIZE}};
+	size_t length, headers;
+} packets[] = {{ipv4_packet, IPV4_SIZE, IPV4_SIZE - 4}, {ipv6_packet, IPV6_SIZE, IPV6_SIZE - 3}};
 
 #define PACKETS (sizeof(packets) / sizeof(packets[0]))
-
-/* A copy of exactly its size, so that ASan sees the first byte too many. */
-static inline uint8_t *copy_of(const uint8_t *bytes, size_t length)
-{
-	uint8_t *copy = malloc(length ? length : 1);
-
-	assert_non_null(copy);
-	return memcpy(copy, bytes, length);
-}
 
 #endif
