@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 from conftest import Run
+
 from linger.lab.environment import OF_PYTHON, outside
 from linger.lab.programs import ROOT
 

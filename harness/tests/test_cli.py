@@ -153,6 +153,26 @@ def test_each_ending_has_its_exit_code(run: Run, tmp_path: Path, ending: str) ->
     assert sentence in done.stderr
 
 
+STOPPED = """
+    import os, subprocess
+    if {stops}:  # all that this process is, its watchdog too: to it the machine stands still
+        subprocess.Popen(["sh", "-c", f"sleep 1.4; kill -CONT {{os.getpid()}}"])
+        os.kill(os.getpid(), 19)
+    lab.expect(server, {{"CLOSE_WAIT": 99}}, within=0.05)"""
+
+
+@pytest.mark.parametrize("stops, code", [(True, 70), (False, 1)])
+def test_a_machine_that_stalls_is_no_failed_expectation(
+    run: Run, tmp_path: Path, stops: bool, code: int
+) -> None:
+    env = failing(tmp_path, PLANTED.format(last=STOPPED.format(stops=stops)))
+    done = run("linger", "run", "planted", env=env)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert ("the machine stalled for 1." in done.stderr) == stops
+    for path in (tmp_path / "results" / "latest").glob("planted/*/result.json"):
+        assert (json.loads(path.read_text())["stalled"] >= 1) == stops
+
+
 def test_a_defect_of_linger_is_no_verdict() -> None:
     broken = (
         "import sys; from linger.cli import main; from linger.run import scenarios; "

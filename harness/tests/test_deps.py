@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from conftest import Run
+from machine import MODULES, OURS, SYSTEM, Machine, all_but
+
 from linger.lab.environment import outside
 from linger.lab.programs import ROOT
-from machine import MODULES, OURS, SYSTEM, Machine, all_but
 
 PACKAGES = " ".join(f"python3-{name}" for name in MODULES if name != "tomli")
 GONE = f"mount --bind /dev/null {SYSTEM}"

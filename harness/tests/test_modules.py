@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Callable
 
 import pytest
-
 from conftest import Run
+from machine import LIBRARY, MODULES, Machine
+
 from linger.lab.environment import outside
 from linger.lab.programs import ROOT, program
-from machine import LIBRARY, MODULES, Machine
 
 NEEDED = {  # by the words of a command: the modules without any of which it cannot run
     "list": [],

@@ -21,6 +21,7 @@ from linger.lab.errors import Broken, NotHeld
 from linger.lab.expect import Expectations, Peer
 from linger.lab.host import Host, build, remove
 from linger.lab.process import Process
+from linger.lab.stall import Watchdog
 from linger.lab.verdict import Verdict
 from linger.lab.withhold import fault, withheld
 
@@ -64,12 +65,13 @@ class Lab(Expectations):
         self.peers: list[Peer] = []
         self._closed = False
         self._judged: float | None = None  # when, in seconds since 1970
+        self.watchdog = Watchdog()
         self._began, self._started = time.time(), time.monotonic()
         self.hosts: dict[str, Host] = {}
         self._recorder: wire.Recorder | None = None
         self._timeline: Process | None = None
-        self.hosts = build(name, max(1024, 8 * connections), meanwhile=self._record)
         try:
+            self.hosts = build(name, max(1024, 8 * connections), meanwhile=self._record)
             self._await_recording()
         except BaseException:
             self.close()
@@ -209,6 +211,7 @@ class Lab(Expectations):
         return {
             "began": self._began,
             "seconds": round(time.monotonic() - self._started, 4),
+            "stalled": round(self.watchdog.seconds, 3),
             "struck": self.verdict.struck,
             "expectations": self.verdict.expectations,
             "tables": self.verdict.tables,
@@ -247,6 +250,7 @@ class Lab(Expectations):
         if self._closed:
             return
         self._closed = True
+        self.watchdog.stop()
         with contextlib.ExitStack() as ending:
             ending.callback(remove, self.hosts)
             if self._recorder:

@@ -102,6 +102,9 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     report = outcome.get_result()  # type: ignore[attr-defined]
     if call.excinfo and report.failed:
         error = call.excinfo.value
+        lab = getattr(item, "funcargs", {}).get("lab")
+        if lab and isinstance(error, LingerError):
+            error = lab.watchdog.judge(error)
         code, sentence = _explain(error)
         failures = getattr(error, "failures", ())
         _failed[item.nodeid] = Ended(code, sentence or call.excinfo.exconly(), failures)

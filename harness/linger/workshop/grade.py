@@ -15,6 +15,7 @@ from typing import Any, Sequence
 from linger.lab.environment import outside
 from linger.lab.errors import Broken, CannotRun, os_sentence
 from linger.lab.programs import program
+from linger.lab.stall import STALL
 from linger.run import summary
 from linger.run.results import GOOD
 from linger.workshop import build, examine
@@ -83,7 +84,13 @@ def run_scenario(name: str, programs: Sequence[Path], results: Path, sanitized: 
 
 
 def trust(run: Run, name: str) -> None:
-    """Make sure that the pair's own programs did as always. Errors: Broken when they did not."""
+    """Make sure that the pair's own programs did as always, and that the machine did not stall.
+
+    Errors: Broken when they did not, or it did.
+    """
+    for result in run.results():
+        if result["verdict"] == "broken" and result["stalled"] >= STALL:
+            raise Broken(result["message"])
     for variant in ("buggy", "fixed"):
         result = run.evidence(variant).result
         if result and result["verdict"] not in GOOD:
