@@ -35,7 +35,7 @@ keep := harness/bench/keep
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps scenarios prove soak kill-test test test-real check-server report pairs lab lab-score bench-census bench-wire clean help
+.PHONY: all deps scenarios prove soak kill-test test test-real check-server report pairs lab lab-score bench-census bench-wire documents clean help
 # `make -j deps test` must not build before everything is installed.
 $(if $(filter deps,$(MAKECMDGOALS)),.NOTPARALLEL:)
 
@@ -96,6 +96,9 @@ bench-wire: all ## time what recording costs a scenario, and packets becoming la
 
 clean: ## remove what was built
 	$(Q)rm -rf build
+
+documents: all ## write the transcripts in all READMEs anew
+	@LINGER_DOCUMENTS=1 $(BUILD)/linger test -- harness/tests/test_documents.py
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z -]*\)%*:.*## /\1#/p' $(MAKEFILE_LIST) | \

@@ -266,7 +266,7 @@ def test_wrong_usage_of_claims(run: Run, tmp_path: Path, sentence: str) -> None:
 
 def test_the_readme_has_the_claims_of_the_ledger() -> None:
     """In words and with their scenarios; the verdicts there name the kernel and the day."""
-    readme = (ROOT / "README.md").read_text()
+    readme = (ROOT / "scenarios/CLAIMS.md").read_text()
     head, rows = re.search(r"^(\| claim \|.*)\n\|[- |]+\n((?:\|.*\n)+)", readme, re.M).groups()
     assert re.fullmatch(
         r"\| claim \| in words \| from \| on Linux \d\S+, \d{4}-\d\d-\d\d \| measured by \|", head
@@ -294,7 +294,7 @@ def expected(rows: Any) -> Iterator[tuple[str, Any]]:
 def test_a_claim_asks_for_what_its_story_expects(name: str) -> None:
     """A scenario may change. Then what decides a claim must be measured still, and a claim that
     holds in words (the README's) must hold for what the scenario expects."""
-    readme = (ROOT / "README.md").read_text()
+    readme = (ROOT / "scenarios/CLAIMS.md").read_text()
     told = runpy.run_path(str(scenarios.path_of(name)))
     for claim in ledger.load():
         holds = re.search(rf"^\| {claim.id} \|.* \| holds \| [^|]* \|$", readme, re.M)

@@ -94,8 +94,8 @@ def test_list_names_every_scenario(run: Run) -> None:
     assert "forgets close()" in done.stdout
 
 
-def test_the_readme_has_the_table_of_scenarios(run: Run) -> None:
-    assert run("linger", "list", "--markdown").stdout in (ROOT / "README.md").read_text()
+def test_the_catalogue_has_the_table_of_scenarios(run: Run) -> None:
+    assert run("linger", "list", "--markdown").stdout in (ROOT / "scenarios/README.md").read_text()
 
 
 def test_more_connections_than_descriptors(run: Run, tmp_path: Path) -> None:
