@@ -20,7 +20,7 @@ from test_cli import PLANTED, failing
 from linger.lab.environment import outside
 from linger.lab.errors import Broken
 from linger.lab.programs import ROOT, program
-from linger.report import collect, ladder, pages, palette, plot, timeline, words
+from linger.report import collect, ladder, pages, palette, words
 from linger.run import scenarios
 
 HOSTILE = "</pre><script>alert('x')</script>&amp;\x07\x1b[31m\u202e\"' -->]]>"
@@ -390,7 +390,7 @@ def test_a_single_scenario_is_not_held_up(run: Run, ran: tuple[Path, dict[str, s
 
 def test_linger_needs_no_drawing_until_it_draws() -> None:
     code = "import sys, linger.cli.main, linger.cli.console, linger.run.plugin, linger.report.collect\n"
-    code += "sys.exit('matplotlib' in sys.modules or 'jinja2' in sys.modules)"
+    code += "sys.exit('linger.report.svg' in sys.modules or 'jinja2' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
@@ -469,47 +469,6 @@ def test_ladders_of_any_length(count: int) -> None:
     assert ("⋮ 4880 segments more" in text) == (count == 5000)
 
 
-def test_a_plot_is_the_same_each_time_and_names_what_it_shows() -> None:
-    samples = [
-        (0.0, "client", {}), (0.1, "client", {"FIN_WAIT2": 100, "LISTEN": 1}),
-        (0.1, "<server> $x_1$", {"CLOSE_WAIT": 100, "LAST_ACK": 1}),
-        (0.5, "client", {"TIME_WAIT": 100}),
-    ]  # fmt: skip
-    seen = timeline.collect(samples, seconds=1.0)
-    text = plot.draw(seen)
-    assert text == plot.draw(seen)
-    texts = ["".join(one.itertext()) for one in svg(text).findall(".//{*}text")]
-    assert {"<server> $x_1$", "CLOSE_WAIT", "TIME_WAIT", "logarithmic", "seconds"} <= {*texts}
-    assert "LISTEN" not in texts
-    assert not re.search("#[0-9a-f]{6}(?![0-9a-f]*\\))", text), "a colour that no scheme can change"
-    assert "CLOSE_WAIT 100 at the end, peak 100" in timeline.sentence(seen)
-
-
-def test_what_comes_after_the_verdict_is_left_out(tmp_path: Path) -> None:
-    file = tmp_path / "timeline.jsonl"
-    lines = [(100.0, {}), (100.1, {"CLOSE_WAIT": 9}), (101.5, {})]
-    rows = [json.dumps({"time": t, "host": "server", "states": s}) for t, s in lines]
-    file.write_text("\n".join(rows))
-    curve = timeline.read(file, began=99.9, seconds=1.0).hosts["server"]["CLOSE_WAIT"]
-    assert curve.last == 9 and curve.steps[-1][0] == 1.0
-    assert timeline.read(file, None, None).hosts["server"]["CLOSE_WAIT"].last == 0
-
-
-def test_a_long_timeline_keeps_its_peaks() -> None:
-    peaks = {500 * n + 3: 1000 + n for n in range(40)}
-    samples = [(n / 1000, "server", {"CLOSE_WAIT": peaks.get(n, n % 7)}) for n in range(20_000)]
-    seen = timeline.collect(samples)
-    counts = [count for _, count in seen.hosts["server"]["CLOSE_WAIT"].steps]
-    assert len(counts) < 5 * timeline.BUCKETS and set(peaks.values()) <= set(counts)
-    assert len(plot.draw(seen)) < 150_000
-
-
-def test_a_line_runs_only_where_something_is() -> None:
-    outline = list(timeline.Curve([(0, 0), (1, 5), (2, 0), (3, 0), (4, 2)]).outline())
-    drawn = [corner for corner in outline if corner[0] == corner[0]]
-    assert drawn == [(1, 0), (1, 5), (2, 5), (2, 0), (4, 0), (4, 2)]
-
-
 def contrast(one: str, other: str) -> float:
     """The contrast of two colours (WCAG 2.1, "contrast ratio")."""
 
@@ -531,8 +490,6 @@ def test_colours_can_be_read(scheme: str) -> None:
         assert contrast(getattr(palette.PAGE[name], scheme), paper) >= 4.5, name
     for name, ink in palette.STATES.items():
         assert contrast(getattr(ink, scheme), paper) >= 3, name
-    inks = [ink.light for ink in (*palette.PAGE.values(), *palette.STATES.values())]
-    assert len(set(inks)) == len(inks), "plots tell colours apart by their light one"
     css = ROOT / "harness/linger/report/templates/style.css"
     light, dark = css.read_text().split("@media screen", 1)
     rules = light if scheme == "light" else dark.split("* {", 1)[0]

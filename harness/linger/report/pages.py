@@ -1,15 +1,8 @@
-"""The pages of a run, written beside its evidence: an index, and a page a scenario.
-
-They are drawn by several processes, since drawing is what takes the time.
-"""
+"""The pages of a run, written beside its evidence: an index, and a page a scenario."""
 
 from __future__ import annotations
 
 import functools
-import multiprocessing
-import os
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Sequence
@@ -42,38 +35,16 @@ def write(path: Path) -> Path:
                     results.write_text(file, page)
                 return path / "index.html"
         book = Book.of(collect(path))
-        shares = os.cpu_count() or 1
-        context = multiprocessing.get_context("fork")  # what is imported and read is there already
-        with ProcessPoolExecutor(shares, context, _open, (book,)) as pool:
-            list(pool.map(_write_page, range(len(book.order))))
+        for number, scenario in enumerate(book.order):
+            results.write_text(path / scenario.name / "index.html", book.page(number))
         index = path / "index.html"
         results.write_text(index, book.index())
-    except BrokenProcessPool as error:
-        raise Broken("a process that drew pages was killed") from error
     except OSError as error:
         raise CannotRun(
             f"cannot write the report of {path}: {error.strerror or error}; "
             "copy the run to a folder where you may write, and report on that"
         ) from error
     return index
-
-
-_book: Book | None = None  # of a worker
-
-
-def _open(book: Book) -> None:
-    global _book
-    _book = book
-
-
-def _write_page(number: int) -> None:
-    assert _book
-    name = _book.order[number].name
-    try:
-        page = _book.page(number)
-    except (LookupError, TypeError, ValueError, jinja2.UndefinedError) as error:
-        raise Broken(f"{name}: evidence that is not as linger writes it ({error!r})") from error
-    results.write_text(_book.run.path / name / "index.html", page)
 
 
 @dataclass(frozen=True)
@@ -116,8 +87,16 @@ class Book:
         )
 
     def page(self, number: int) -> str:
-        """The page of a scenario."""
+        """The page of a scenario. Errors: Broken when its evidence has another shape."""
         scenario = self.order[number]
+        try:
+            return self._page(number, scenario)
+        except (LookupError, TypeError, ValueError, jinja2.UndefinedError) as error:
+            raise Broken(
+                f"{scenario.name}: evidence that is not as linger writes it ({error!r})"
+            ) from error
+
+    def _page(self, number: int, scenario: Scenario) -> str:
         names = [None, *(one.name for one in self.order), None]
         listed, unlisted = words.repetitions(scenario, MOST_REPETITIONS)
         return self._render(

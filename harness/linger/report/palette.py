@@ -28,7 +28,7 @@ STATES = {
     "CLOSED": Ink("#8b9299", "#7d858c", (1, 3)),
     "CLOSE_WAIT": Ink("#c43c14", "#ff8359"),
     "LAST_ACK": Ink("#7247b3", "#ba9ff2", (3, 1.5)),
-    "LISTEN": Ink("#8b9298", "#7d858d", (1, 4)),
+    "LISTEN": Ink("#8b9299", "#7d858c", (1, 4)),
     "CLOSING": Ink("#007f86", "#4dd0d4", (5, 1.5)),
 }
 PAGE = {
@@ -56,7 +56,3 @@ def colour(name: str) -> str:
 def variables(scheme: str) -> str:
     """The declarations of all colours for a scheme, "light" or "dark"."""
     return "\n".join(f"{_variable(name)}: {getattr(ink, scheme)};" for name, ink in INKS.items())
-
-
-# The light colours are all different, so that what a library drew in them can be told apart.
-BY_LIGHT = {ink.light: colour(name) for name, ink in INKS.items()}
