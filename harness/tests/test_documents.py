@@ -100,7 +100,7 @@ def differences(shown: str, printed: str) -> tuple[Counter[str], Counter[str]]:
     """The lines that only the document has, and those that only the command printed."""
     lines = shown.splitlines()
     wanted = Counter(alike(line) for line in lines if line.strip() != "...")
-    found = Counter(map(alike, printed.splitlines()))
+    found = Counter(map(alike, printed.rstrip().splitlines()))
     return wanted - found, Counter() if "..." in map(str.strip, lines) else found - wanted
 
 
