@@ -133,7 +133,8 @@ static void show(const struct wire_ladders *ladders)
 
 	MUST(out);
 	wire_json(out, ladders);
-	wire_text(out, ladders, true);
+	wire_text(out, ladders, (struct wire_look){.width = WIRE_WIDE, .ascii = true});
+	wire_text(out, ladders, (struct wire_look){.width = WIRE_NARROW});
 	MUST(fclose(out) == 0 && length);
 	free(text);
 }

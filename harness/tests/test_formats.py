@@ -72,6 +72,7 @@ LADDER = {
                     }
                 ],
                 "ends": {"client": "SYN_SENT", "server": "LISTEN"},
+                "text": ["  client 10.0.0.1:40000  server 10.0.0.2:9000"],
             },
         }
     ],

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* ladder.json, as results/README.md describes it. */
+#include <stdlib.h>
+#include <string.h>
+
 #include "common/json.h"
 #include "wire/wire.h"
 
-#define DECIMALS 9 /* of seconds */
+#define DECIMALS 9  /* of seconds */
+#define TERMINAL 80 /* columns */
 
 /* Seconds since @began, or null. */
 static void since(struct json *json, const char *name, int64_t time, int64_t began)
@@ -84,6 +88,26 @@ static void segment(struct json *json, const struct wire_ladder *ladder, size_t 
 	json_end(json);
 }
 
+/* The ladder as a terminal of 80 columns shows it, a line each: nobody needs to draw it again. */
+static void drawn(struct json *json, const struct wire_ladders *l, const struct wire_ladder *ladder)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+
+	json_array(json, "text");
+	if (out) {
+		wire_text_ladder(out, l, ladder, (struct wire_look){.width = TERMINAL});
+		fclose(out);
+		for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1) {
+			json_line(json);
+			json_bytes(json, NULL, line, (size_t)(end - line));
+		}
+	}
+	free(text);
+	json_end(json);
+}
+
 static void ladder_of(struct json *json, const struct wire_ladders *l,
 		      const struct wire_ladder *ladder)
 {
@@ -100,6 +124,7 @@ static void ladder_of(struct json *json, const struct wire_ladders *l,
 	json_object(json, "ends");
 	both(json, ladder->ends);
 	json_end(json);
+	drawn(json, l, ladder);
 }
 
 static void group(struct json *json, const struct wire_ladders *l, const struct wire_group *group)

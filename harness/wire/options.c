@@ -48,6 +48,8 @@ static const struct option_row record_rows[] = {
 
 static const struct option_row ladder_rows[] = {
     {"json", .kind = OPTION_FLAG, AT(json), .help = "one JSON object"},
+    {"width", .kind = OPTION_NUMBER, AT(width), .least = WIRE_NARROW, .most = 1000,
+     .value = "COLUMNS", .help = "draw ladders so wide (the terminal's width, 97 at most)"},
     {"census", .kind = OPTION_TEXT, AT(census), .value = "TIMELINE",
      .help = "compare with what `census --stream` saw"},
     {"recorder", .kind = OPTION_TEXT, AT(recorder), .value = "LOG",

@@ -6,6 +6,8 @@
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "wire/program.h"
 
@@ -100,14 +102,30 @@ out:
 	return close_read(file, path, error) < 0 ? -1 : result;
 }
 
+/* Columns of the terminal that reads us, as COLUMNS or the terminal itself tells; else the most. */
+static int columns(void)
+{
+	const char *told = getenv("COLUMNS");
+	struct winsize size = {0};
+	int columns = told ? atoi(told) : 0;
+
+	if (columns <= 0 && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
+		columns = size.ws_col;
+	if (columns <= 0 || columns > WIRE_WIDE)
+		return WIRE_WIDE;
+	return columns < WIRE_NARROW ? WIRE_NARROW : columns;
+}
+
 int run_ladder(const struct wire_options *options, struct error *error)
 {
 	struct wire_ladders ladders = {.whole = true};
+	struct wire_look look = {.width = options->width ? options->width : columns()};
 	struct wire_sample *samples = NULL;
 	size_t count = 0;
 	int result = -1;
 
 	setlocale(LC_CTYPE, "");
+	look.ascii = strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
 	if (name_hosts(options, &ladders, error) < 0 || wire_read(&ladders, error) < 0)
 		goto out;
 	for (size_t i = 0; i < ladders.hosts; i++)
@@ -132,7 +150,7 @@ int run_ladder(const struct wire_options *options, struct error *error)
 	if (options->json)
 		wire_json(stdout, &ladders);
 	else
-		wire_text(stdout, &ladders, strcmp(nl_langinfo(CODESET), "UTF-8") != 0);
+		wire_text(stdout, &ladders, look);
 	result = 0;
 out:
 	free(samples);

@@ -155,7 +155,7 @@ static long read_bytes(const char *path, const uint8_t *bytes, size_t size)
 	if (wire_read(&l, &error) == 0 && wire_ladders_make(&l) == 0) {
 		result = (long)l.store.connections;
 		wire_json(out, &l);
-		wire_text(out, &l, false);
+		wire_text(out, &l, (struct wire_look){.width = WIRE_WIDE});
 	}
 	assert_int_equal(result < 0, error.text[0] != '\0');
 	wire_ladders_clear(&l);

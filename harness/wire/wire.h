@@ -233,8 +233,21 @@ int wire_read(struct wire_ladders *ladders, struct error *error);
 
 void wire_json(FILE *out, const struct wire_ladders *ladders);
 
-/* @ascii: no arrows of Unicode. */
-void wire_text(FILE *out, const struct wire_ladders *ladders, bool ascii);
+#define WIRE_NARROW 64 /* columns that a ladder needs at least */
+#define WIRE_WIDE 97   /* and at most: a longer arrow tells no more */
+
+/* How ladders are drawn. */
+struct wire_look {
+	int width;  /* columns of a line, from WIRE_NARROW on */
+	bool ascii; /* no arrows of Unicode */
+};
+
+/* All ladders, and what there is to say of the rest. */
+void wire_text(FILE *out, const struct wire_ladders *ladders, struct wire_look look);
+
+/* One of them. */
+void wire_text_ladder(FILE *out, const struct wire_ladders *ladders,
+		      const struct wire_ladder *ladder, struct wire_look look);
 
 /* Names of single bits. */
 const char *wire_flag_name(unsigned bit); /* bit 0..5: FIN SYN RST PSH ACK URG */

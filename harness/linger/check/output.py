@@ -17,7 +17,6 @@ from linger.check.server.target import words_of
 from linger.check.server.trial import Wish
 from linger.lab.errors import Usage, os_sentence
 from linger.run import printer, results, tap
-from linger.run.ladders import ladders as ladders_of
 
 SCHEMA = 1  # see schema/check.schema.json
 WIDTH = 96  # columns of a paragraph
@@ -119,22 +118,19 @@ def _explained(result: dict[str, Any], evidence: Path) -> str:
 
 def _ladder(folder: Path, verdict: str) -> list[str]:
     """One connection, segment by segment, that shows what was found: of its kind most went so."""
-    result = json.loads((folder / "result.json").read_text())
-    since = json.loads((folder / "finding.json").read_text())["since"]
-    told = ladders_of(folder, result, "--json", since=since)
-    ladders = [group["ladder"] for group in json.loads(told)["groups"]] if told else []
-    shown = _telling(ladders, verdict)
+    try:
+        groups = json.loads((folder / "ladder.json").read_text())["groups"]
+    except FileNotFoundError:
+        return []
+    shown = _telling([group["ladder"] for group in groups], verdict)
     if not shown:
         return []
-    head = f"client {shown['client']['address']}:{shown['client']['port']} "
-    for group in ladders_of(folder, result, since=since).split("\n\n"):
-        if group.lstrip().startswith(head):
-            lines = group.splitlines()
-            left_out = len(lines) - LADDER
-            if left_out > 1:
-                lines[LADDER - 2 : -2] = [f"  ... {left_out} segments more ..."]
-            return lines
-    return []
+    lines = list(shown["text"])
+    left_out = len(lines) - LADDER
+    if left_out > 1:
+        lines[LADDER - 1 : -1] = [f"  ... {left_out} segments more ..."]
+    same = next(group["connections"] for group in groups if group["ladder"] is shown) - 1
+    return [*lines, *([f"  {same} further connection{'s' * (same > 1)} like this"] if same else [])]
 
 
 def _telling(ladders: list[dict[str, Any]], verdict: str) -> dict[str, Any] | None:

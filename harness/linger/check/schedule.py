@@ -203,6 +203,6 @@ def attempt(check: Check, wish: Wish, evidence: Path) -> Result:
     }
     results.write_json(
         evidence / "finding.json",
-        {"schema": SCHEMA, **found, "check": check.told(), "since": trial.since, "steps": steps},
+        {"schema": SCHEMA, **found, "check": check.told(), "since": trial.lab.since, "steps": steps},
     )
     return {**found, "started": started, "stall": stall}

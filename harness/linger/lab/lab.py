@@ -63,6 +63,7 @@ class Lab(Expectations):
         self.evidence = evidence
         self.tell = tell
         self.peers: list[Peer] = []
+        self.since = 0.0  # seconds since 1970: connections that began before only prepared it
         self._closed = False
         self._judged: float | None = None  # when, in seconds since 1970
         self.watchdog = Watchdog()
@@ -242,6 +243,9 @@ class Lab(Expectations):
         assert self._recorder
         return self._recorder.ladder()
 
+    def _conclude_recording(self) -> None:
+        self._recorder.conclude(self._judged, self.since)
+
     def close(self) -> None:
         """End every process, youngest first, write the ladder, and remove the hosts.
 
@@ -254,7 +258,7 @@ class Lab(Expectations):
         with contextlib.ExitStack() as ending:
             ending.callback(remove, self.hosts)
             if self._recorder:
-                ending.callback(self._recorder.conclude, self._judged)
+                ending.callback(self._conclude_recording)
             for process in (self._timeline, *self.peers):
                 if process:
                     ending.callback(process.stop)

@@ -65,19 +65,20 @@ class Recorder:
         self._said("flushed", self._flushed)
         return json.loads(self._derive())
 
-    def conclude(self, verdict: float | None = None) -> None:
+    def conclude(self, verdict: float | None = None, since: float = 0.0) -> None:
         """End the recorder, which writes what is left, and write ladder.json.
 
         verdict: its time in seconds since 1970, if there was one; what is later was the lab's end.
+        since: as for tell().
         Errors: Broken if it had failed, or no ladder can be made.
         """
         self._process.stop(grace=60.0)  # the kernel may take long to let go of a tap
         if self._process.status:
             raise self._failure()
-        (self._evidence / "ladder.json").write_bytes(self._derive(verdict))
+        (self._evidence / "ladder.json").write_bytes(self._derive(verdict, since))
 
-    def _derive(self, verdict: float | None = None) -> bytes:
-        return tell(self._evidence, list(self._hosts), "--json", verdict=verdict)
+    def _derive(self, verdict: float | None = None, since: float = 0.0) -> bytes:
+        return tell(self._evidence, list(self._hosts), "--json", verdict=verdict, since=since)
 
 
 def tell(
