@@ -35,7 +35,7 @@ keep := harness/bench/keep
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps scenarios prove soak kill-test test check test-real check-server report pairs lab lab-score bench-census bench-wire clean help
+.PHONY: all deps scenarios prove soak kill-test test test-real check-server report pairs lab lab-score bench-census bench-wire documents clean help
 # `make -j deps test` must not build before everything is installed.
 $(if $(filter deps,$(MAKECMDGOALS)),.NOTPARALLEL:)
 
@@ -65,7 +65,7 @@ lab-score: all ## who has solved what (DIRS='one/labs two/labs', REGRADE=1 runs 
 lab-%: all ## start or go on with an exercise (HINT=1..3, PREDICT=a)
 	@$(BUILD)/linger lab $* $(if $(HINT),--hint $(HINT)) $(if $(PREDICT),--predict $(PREDICT))
 
-test check: all $(UNIT_TESTS) ## run all tests, in parallel (SAN=1 under ASan and UBSan, ARGS='-k name')
+test: all $(UNIT_TESTS) ## run all tests, in parallel (SAN=1 under ASan and UBSan, ARGS='-k name')
 	@$(BUILD)/linger test -- $(ARGS)
 
 report: $(BUILD)/linger ## write the newest run as web pages, and say where
@@ -96,6 +96,11 @@ bench-wire: all ## time what recording costs a scenario, and packets becoming la
 
 clean: ## remove what was built
 	$(Q)rm -rf build
+
+documents: all ## write the transcripts in all READMEs anew, and the picture
+	@LINGER_DOCUMENTS=1 $(BUILD)/linger test -- harness/tests/test_documents.py
+	@$(BUILD)/linger run closewait-leak >/dev/null && PYTHONPATH=harness $(BUILD)/python \
+		-m linger.report.picture results/latest closewait-leak >scenarios/closewait_leak.svg
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z -]*\)%*:.*## /\1#/p' $(MAKEFILE_LIST) | \
@@ -132,18 +137,14 @@ $(BUILD)/compile: Makefile $(common)
 $(BUILD)/sandbox: harness/sandbox/sandbox
 	$(Q)install -D $< $@
 
-# The Python that has what we need may not be the first on PATH.
-$(BUILD)/linger: harness/linger.sh Makefile
+$(BUILD)/linger: harness/linger.sh Makefile | $(BUILD)/python
+	$(Q)install -D $< $@
+
+# Chosen each time: what was chosen before may be gone, or lack a module by now.
+.PHONY: $(BUILD)/python
+$(BUILD)/python:
 	@mkdir -p $(@D)
-	$(Q)for python in python3 /usr/bin/python3; do \
-		found=$$($$python -c 'import sys, jinja2, jsonschema, matplotlib, pytest, xdist, rich; \
-			__import__("tomllib" if sys.version_info >= (3, 11) else "tomli"); \
-			print(sys.executable)' 2>/dev/null) && break; \
-	done; \
-	[ -n "$$found" ] || { echo "no python3 has the modules that linger needs; run: make deps" >&2; \
-		exit 77; }; \
-	ln -sf "$$found" $(BUILD)/python
-	$(Q)install $< $@
+	$(Q)harness/python --link $@
 
 include $(wildcard harness/*/*.mk)
 

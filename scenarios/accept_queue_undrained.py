@@ -32,12 +32,12 @@ def test_accept_queue_undrained(lab, variant):
     left, busy = EXPECT[variant]
     server = lab.server("accept_queue_undrained", variant, "-n", str(LIMIT))
     first = lab.peer("connect hello await fin", connections=LIMIT)
-    lab.heard(server, "full")
-    lab.heard(first, "await")  # they are served, and all that it takes
+    lab.happened_event(server, "full")
+    lab.happened_event(first, "await")  # they are served, and all that it takes
     lab.peer("connect fin", connections=N).wait()
-    lab.reached(server, ESTABLISHED=LIMIT + N, accept_queue=N)
+    lab.happened(server, ESTABLISHED=LIMIT + N, accept_queue=N)
     first.go()  # now there is room
     first.wait()
-    lab.settled(server, left)
-    lab.reached(server, descriptors=0)  # both have closed what they accepted
-    lab.found(busy, {"full": len(server.events("full"))}, by="server")
+    lab.expect(server, left)
+    lab.happened(server, descriptors=0)  # both have closed what they accepted
+    lab.expect_values(busy, {"full": len(server.events("full"))}, by="server")

@@ -34,10 +34,10 @@ CLOSE_WAITS = "ss -Htn state close-wait".split()
 def test_client_reconnect_leak(lab, variant):
     server = lab.server("echo", "", "-t", "0.005")
     client = lab.client("client_reconnect_leak", variant, connections=N)
-    lab.heard(server, "close", N, why="idle")
-    lab.heard(client, "answer", N)  # both are served, on one port after the other
-    lab.reached(client, ESTABLISHED=N)
-    lab.settled(client, EXPECT[variant]["client"])
+    lab.happened_event(server, "close", N, why="idle")
+    lab.happened_event(client, "answer", N)  # both are served, on one port after the other
+    lab.happened(client, ESTABLISHED=N)
+    lab.expect(client, EXPECT[variant]["client"])
     held = {row.split()[2] for row in client.host.run(*CLOSE_WAITS).splitlines()}
-    lab.found(EXPECT[variant]["ports"], {"ports": len(held)})
-    lab.settled(server, EXPECT[variant]["server"])
+    lab.expect_values(EXPECT[variant]["ports"], {"ports": len(held)})
+    lab.expect(server, EXPECT[variant]["server"])

@@ -22,6 +22,6 @@ EXPECT = {
 def test_close_on_free_missing(lab, variant):
     server = lab.server("close_on_free_missing", variant)
     lab.peer("connect hello fin", connections=N).wait()
-    lab.reached(server, ESTABLISHED=N)
-    lab.heard(server, "end", N, why="eof")  # the program knows of each
-    lab.settled(server, EXPECT[variant])
+    lab.happened(server, ESTABLISHED=N)
+    lab.happened_event(server, "end", N, why="eof")  # the program knows of each
+    lab.expect(server, EXPECT[variant])

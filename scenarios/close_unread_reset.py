@@ -16,7 +16,7 @@ On a fast network without loss it seems to work: what the peer has received surv
 """
 
 from linger import connections, scenario
-from linger.faults import drop
+from linger.lab.faults import drop
 
 N = connections(10)
 REPLY = len("HTTP/1.1 413 Content Too Large\r\nConnection: close\r\n\r\n")
@@ -33,11 +33,11 @@ def test_close_unread_reset(lab, variant):
     server = lab.server("close_unread_reset", variant)
     lost = drop(lab.hosts["client"], "psh")  # the first copy of each answer
     peer = lab.peer("connect fill:4000 await fill:4000 drain fin", connections=N)
-    lab.heard(server, "reply", N, bytes=REPLY)
-    lab.struck(lost, f">= {N}")
+    lab.happened_event(server, "reply", N, bytes=REPLY)
+    lab.happened_fault(lost, f">= {N}")
     lost.lift()  # what is sent again gets there
     peer.go()  # on with the upload
     bytes = int(peer.wait().events("done", action="drain")[0]["bytes"])
     resets = [error for error in peer.events("error") if error["err"] == "ECONNRESET"]
-    lab.found(found, {"bytes": bytes, "resets": len(resets)})
-    lab.settled(server, left)
+    lab.expect_values(found, {"bytes": bytes, "resets": len(resets)})
+    lab.expect(server, left)

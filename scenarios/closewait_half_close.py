@@ -29,10 +29,10 @@ def test_closewait_half_close(lab, variant):
     actions = f"listen accept recv:6 send:hello drain await {THEN[variant]} stay"
     server = lab.peer(actions, connections=N, at="server")
     client = lab.peer("connect send:hello recv:6 half drain fin", connections=N)
-    lab.heard(server, "await")
-    lab.reached(server, CLOSE_WAIT=N, hold=0.2)  # working, and nothing hurries it
+    lab.happened_event(server, "await")
+    lab.happened(server, CLOSE_WAIT=N, hold=0.2)  # working, and nothing hurries it
     server.go()
     client.wait()
-    lab.heard(client, "done", action="drain", count=N)  # a clean end in either case
-    lab.reached(server, CLOSE_WAIT=0, descriptors=0)  # and nothing is left
-    lab.found(EXPECT[variant], {"bytes": int(client.events("done")[4]["bytes"])})
+    lab.happened_event(client, "done", action="drain", count=N)  # a clean end in either case
+    lab.happened(server, CLOSE_WAIT=0, descriptors=0)  # and nothing is left
+    lab.expect_values(EXPECT[variant], {"bytes": int(client.events("done")[4]["bytes"])})

@@ -22,6 +22,6 @@ EXPECT = {
 def test_closewait_leak(lab, variant):
     server = lab.server("closewait_leak", variant)  # returns once it listens
     lab.peer("connect hello fin", connections=N).wait()
-    lab.reached(server, ESTABLISHED=N)  # so many there were
-    lab.heard(server, "recv", N, n=0)  # and the FIN of each was seen
-    lab.settled(server, EXPECT[variant])  # within 2 s, and it stays so
+    lab.happened(server, ESTABLISHED=N)  # so many there were
+    lab.happened_event(server, "recv", N, n=0)  # and the FIN of each was seen
+    lab.expect(server, EXPECT[variant])  # within 2 s, and it stays so

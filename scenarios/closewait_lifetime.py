@@ -30,9 +30,11 @@ def test_closewait_lifetime(lab, variant):
     actions = f"listen accept {OPTION[variant]} recv:6 send:hello drain stay"
     server = lab.peer(actions, connections=N, at="server")
     lab.peer("connect send:hello recv:6 fin", connections=N).wait()
-    lab.heard(server, "stay")
-    lab.reached(server, CLOSE_WAIT=N, descriptors=N)
+    lab.happened_event(server, "stay")
+    lab.happened(server, CLOSE_WAIT=N, descriptors=N)
     timers = server.host.keepalives()
     minutes = ceil(max(timers, default=0) / 60_000)
-    lab.found(EXPECT[variant], {"timers": len(timers), "minutes left": minutes}, by="kernel")
-    lab.reached(server, CLOSE_WAIT=N)  # they were read while it was so
+    lab.expect_values(
+        EXPECT[variant], {"timers": len(timers), "minutes left": minutes}, by="kernel"
+    )
+    lab.happened(server, CLOSE_WAIT=N)  # they were read while it was so

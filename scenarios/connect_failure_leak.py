@@ -24,10 +24,10 @@ def test_connect_failure_leak(lab, variant):
     server = lab.server("echo")
     client = lab.client("connect_failure_leak", variant, connections=N)
     client.go()
-    lab.heard(client, "probed", up=N)  # while the server is there, all is well
-    lab.heard(server, "close", N)
+    lab.happened_event(client, "probed", up=N)  # while the server is there, all is well
+    lab.happened_event(server, "close", N)
     server.kill()
     client.go()
-    lab.heard(client, "connect", N, err="ECONNREFUSED")
-    lab.reached(client, AttemptFails=N)
-    lab.settled(client, EXPECT[variant])
+    lab.happened_event(client, "connect", N, err="ECONNREFUSED")
+    lab.happened(client, AttemptFails=N)
+    lab.expect(client, EXPECT[variant])

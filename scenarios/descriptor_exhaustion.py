@@ -30,12 +30,12 @@ EXPECT = {
 def test_descriptor_exhaustion(lab, variant):
     server = lab.server("descriptor_exhaustion", variant, descriptors=LIMIT)
     lab.peer("connect hello send:rubbish recv:6 fin", connections=N).wait()
-    lab.heard(server, "refuse", N)
+    lab.happened_event(server, "refuse", N)
     guest = lab.peer("connect hello fin")
     guest.said("done")  # connected: by the kernel, at any rate
-    lab.reached(server, ESTABLISHED=N + 1)
-    lab.settled(server, EXPECT[variant]["server"])
+    lab.happened(server, ESTABLISHED=N + 1)
+    lab.expect(server, EXPECT[variant]["server"])
     errors = [event["err"] for event in server.events("accept")]
     answers = [event for event in guest.events("done") if event["action"] == "hello"]
     found = {"accept": (errors or ["-"])[0], "answers": len(answers)}
-    lab.found(EXPECT[variant]["guest"], found, by="guest")
+    lab.expect_values(EXPECT[variant]["guest"], found, by="guest")

@@ -27,16 +27,16 @@ def test_double_close(lab, variant):
     left, served = EXPECT[variant]
     server = lab.server("double_close", variant)
     lab.peer("connect hello fin", connections=N).wait()
-    lab.heard(server, "end", N, n=0)
-    lab.reached(server, CLOSE_WAIT=0, descriptors=0)  # closed once, before the accounts
+    lab.happened_event(server, "end", N, n=0)
+    lab.happened(server, CLOSE_WAIT=0, descriptors=0)  # closed once, before the accounts
     bystanders = lab.peer("connect hello await hello stay", connections=N)
-    lab.heard(bystanders, "done", action="connect", count=N)
-    lab.reached(server, ESTABLISHED=2 * N)
-    lab.heard(bystanders, "await")  # each took a free number and was served
+    lab.happened_event(bystanders, "done", action="connect", count=N)
+    lab.happened(server, ESTABLISHED=2 * N)
+    lab.happened_event(bystanders, "await")  # each took a free number and was served
     server.go()
-    lab.heard(server, "accounts", sessions=N)  # those who have left are freed
-    lab.settled(server, left)
+    lab.happened_event(server, "accounts", sessions=N)  # those who have left are freed
+    lab.expect(server, left)
     bystanders.go()
     bystanders.said("stay")
     count = bystanders.events("done")[-1]["count"]
-    lab.found(served, {"served": int(count)})
+    lab.expect_values(served, {"served": int(count)})

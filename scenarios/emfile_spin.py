@@ -7,7 +7,7 @@ accept(2) fails with EMFILE and leaves the connection in the queue. The listener
 a level-triggered poll says so at once (epoll(7)), and the process turns in a circle on a whole
 CPU without serving anybody more. The cure is to leave the listener alone for a while: disable
 it in the error callback and enable it by a timer, or when a connection has closed. libevent has
-the calls and leaves the decision to the program (libevent#71; libuv#690 is the same story).
+the calls and leaves the decision to the program (libevent#71; libuv#690 is the same scenario).
 """
 
 from linger import connections, scenario
@@ -25,15 +25,15 @@ EXPECT = {
 def test_emfile_spin(lab, variant):
     server = lab.server("emfile_spin", variant, descriptors=LIMIT)
     guest = lab.peer("connect hello await" + 40 * " hello" + " fin")
-    lab.heard(guest, "await")
+    lab.happened_event(guest, "await")
     crowd = lab.peer("connect await fin", connections=LIMIT + N)
-    lab.heard(server, "accept", err="EMFILE", errors=1)  # the limit was met
-    lab.reached(server, ESTABLISHED=LIMIT + N + 1, accept_queue=f">= {N}")  # N and a few wait
+    lab.happened_event(server, "accept", err="EMFILE", errors=1)  # the limit was met
+    lab.happened(server, ESTABLISHED=LIMIT + N + 1, accept_queue=f">= {N}")  # N and a few wait
     guest.go()  # who was accepted before is served all the time
     guest.wait()
     busy = server.busy()
     errors = int(server.events("accept")[-1]["errors"])
-    lab.found(EXPECT[variant], {"errors": errors, "busy_percent": busy}, by="server")
+    lab.expect_values(EXPECT[variant], {"errors": errors, "busy_percent": busy}, by="server")
     crowd.go()
     lab.peer("connect hello fin").wait()  # both recover when the crowd has left
-    lab.reached(server, ESTABLISHED=LIMIT + N + 2, accept_queue=0, descriptors=0)
+    lab.happened(server, ESTABLISHED=LIMIT + N + 2, accept_queue=0, descriptors=0)

@@ -15,7 +15,7 @@ control the same segment goes as a SYN without an ACK: it is answered too, and t
 import time
 
 from linger import connections, scenario
-from linger.faults import PURE_ACK, watch
+from linger.lab.faults import PURE_ACK, watch
 
 N = connections(10)
 
@@ -29,12 +29,12 @@ def test_fin_restarts_timewait(lab, variant):
     lab.server("echo")
     fin = lab.capture("server", "from flags:fin", connections=N)
     peer = lab.peer("connect hello fin", connections=N)
-    lab.reached(peer, TIME_WAIT=N)
-    lab.observed("client", "longest left, ms", lambda: max(client.timewaits()), "< 59000", 4)
+    lab.happened(peer, TIME_WAIT=N)
+    lab.happened_value("client", "longest left, ms", lambda: max(client.timewaits()), "< 59000", 4)
     answers, began = watch(server, PURE_ACK), time.monotonic()
     fin.replay(SENT_AGAIN[variant])
-    lab.struck(answers, N)  # TIME_WAIT met each of them
-    lab.reached(peer, TIME_WAIT=N)  # and lives
+    lab.happened_fault(answers, N)  # TIME_WAIT met each of them
+    lab.happened(peer, TIME_WAIT=N)  # and lives
     gone = 1000 * (time.monotonic() - began)  # ms, by which all have less left than they had then
     restarted = sum(ms + gone >= 59000 for ms in client.timewaits())
-    lab.found(EXPECT[variant], {"restarted": restarted})
+    lab.expect_values(EXPECT[variant], {"restarted": restarted})

@@ -17,8 +17,9 @@ along. The client then goes from FIN_WAIT1 to TIME_WAIT without FIN_WAIT2. With 
 route the ACK does not wait, and there are four packets again.
 """
 
-from linger import connections, faults, scenario
-from linger.verdict import table
+from linger import connections, scenario
+from linger.lab import faults
+from linger.lab.verdict import table
 
 N = connections(100)
 
@@ -46,7 +47,7 @@ def test_four_way_close(lab, variant):
     server = lab.peer("listen accept recv:6 send:hello await fin stay", N, at="server")
     client = lab.peer("connect send:hello recv:6 await fin", N)
     client.said("await"), server.said("await")
-    lab.reached(server, ESTABLISHED=N)
+    lab.happened(server, ESTABLISHED=N)
 
     rungs, seen = iter(LADDER.items()), {}
 
@@ -65,8 +66,8 @@ def test_four_way_close(lab, variant):
     out = faults.hold(client.host)
     back.release(), look()
     out.release(), look()
-    lab.tabulated("states held still", table(SIDES, LADDER), table(SIDES, seen))
-    lab.reached(client, RetransSegs=0), lab.reached(server, RetransSegs=0)
+    lab.expect_table("states held still", table(SIDES, LADDER), table(SIDES, seen))
+    lab.happened(client, RetransSegs=0), lab.happened(server, RetransSegs=0)
 
     lab.server("echo", "", "-p", "9001")  # it closes as soon as it hears the FIN
     crowds = [lab.peer("connect hello await fin", N, port=9001) for _ in range(5)]
@@ -75,5 +76,5 @@ def test_four_way_close(lab, variant):
     segments = faults.watch(client.host, "tcp sport 9001")
     for crowd in crowds:
         crowd.go(), crowd.wait()
-    lab.reached(client, TIME_WAIT=N + 5 * N)
-    lab.found(EXPECT[variant], {"server's segments": segments.struck()})
+    lab.happened(client, TIME_WAIT=N + 5 * N)
+    lab.expect_values(EXPECT[variant], {"server's segments": segments.struck()})

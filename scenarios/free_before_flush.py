@@ -25,9 +25,9 @@ EXPECT = {
 def test_free_before_flush(lab, variant):
     server = lab.server("free_before_flush", variant)
     peer = lab.peer("connect send:request drain fin", connections=N).wait()
-    lab.heard(server, "reply", N, bytes=REPLY)  # every request was answered
-    lab.heard(peer, "done", 1, action="drain", count=N)  # and no client saw an error
-    lab.heard(server, "end", N)
+    lab.happened_event(server, "reply", N, bytes=REPLY)  # every request was answered
+    lab.happened_event(peer, "done", 1, action="drain", count=N)  # and no client saw an error
+    lab.happened_event(server, "end", N)
     unsent = sum(int(end["unsent"]) for end in server.events("end"))
     bytes = int(peer.events("done")[2]["bytes"])
-    lab.found(EXPECT[variant], {"bytes": bytes, "unsent": unsent})
+    lab.expect_values(EXPECT[variant], {"bytes": bytes, "unsent": unsent})

@@ -30,11 +30,11 @@ def test_half_close_dropped(lab, variant):
         host.sysctl(tcp_wmem="4096 65536 65536", tcp_rmem="4096 65536 65536")
     server = lab.server("half_close_dropped", variant)
     peer = lab.peer("connect send:request half await drain", connections=N)
-    lab.heard(peer, "await")  # it has read nothing yet
-    lab.heard(server, "eof", N)  # the FIN came while replies were waiting to be sent
+    lab.happened_event(peer, "await")  # it has read nothing yet
+    lab.happened_event(server, "eof", N)  # the FIN came while replies were waiting to be sent
     peer.go()
     bytes = int(peer.wait().events("done")[3]["bytes"])
-    lab.heard(peer, "done", action="drain", count=N)  # every client saw a clean end
-    lab.heard(server, "closed", N)
+    lab.happened_event(peer, "done", action="drain", count=N)  # every client saw a clean end
+    lab.happened_event(server, "closed", N)
     dropped = sum(int(closed["dropped"]) for closed in server.events("closed"))
-    lab.found(EXPECT[variant], {"bytes": bytes, "dropped": dropped})
+    lab.expect_values(EXPECT[variant], {"bytes": bytes, "dropped": dropped})

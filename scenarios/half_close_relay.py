@@ -30,12 +30,12 @@ def test_half_close_relay(lab, variant):
     backend.said("ready")
     relay = lab.server("half_close_relay", variant, "-t", "1", home, "9001")
     quiet = lab.peer("connect hello stay")  # may be: there was no FIN
-    lab.heard(quiet, "stay")
+    lab.happened_event(quiet, "stay")
     backend.freeze()  # so that every FIN comes before its answer
     client = lab.peer("connect send:hello half recv:6 stay", connections=N)
-    lab.heard(relay, "half", N)
-    lab.reached(backend, accept_queue=N)  # and it has not begun to answer
+    lab.happened_event(relay, "half", N)
+    lab.happened(backend, accept_queue=N)  # and it has not begun to answer
     backend.thaw()
-    lab.heard(client, "done", action="recv", count=N)  # and each answer comes all the same
-    lab.reached(backend, CLOSE_WAIT=N)  # the FIN came through, and it does not close
-    lab.settled(relay, EXPECT[variant], within=6, hold=1.3)  # longer than both
+    lab.happened_event(client, "done", action="recv", count=N)  # and each answer comes all the same
+    lab.happened(backend, CLOSE_WAIT=N)  # the FIN came through, and it does not close
+    lab.expect(relay, EXPECT[variant], within=6, hold=1.3)  # longer than both

@@ -12,7 +12,8 @@ data is in flight; there TCP_USER_TIMEOUT is the limit. Both end in ETIMEDOUT, a
 error path closes.
 """
 
-from linger import connections, faults, scenario
+from linger import connections, scenario
+from linger.lab import faults
 
 N = connections(50)
 
@@ -36,15 +37,15 @@ def test_half_open_peer(lab, variant):
     server = lab.server("half_open_peer", variant)
     idle = lab.peer("connect hello stay", connections=N)
     busy = lab.peer("connect hello await send:more stay", connections=N)
-    lab.heard(idle, "stay")
-    lab.heard(busy, "await")
+    lab.happened_event(idle, "stay")
+    lab.happened_event(busy, "await")
     lost = faults.partition(lab.hosts["client"])
     busy.go()
-    lab.heard(server, "answer", 3 * N)  # the last N of them are lost on their way
+    lab.happened_event(server, "answer", 3 * N)  # the last N of them are lost on their way
     silence = faults.partition(lab.hosts["server"])
-    lab.struck(lost, f">= {N}")
-    lab.reached(busy, ESTABLISHED=2 * N, TCPTimeouts=f">= {3 * N}", within=4)  # 1.4 s of silence
-    lab.struck(silence, f">= {N}")
-    lab.settled(server, left, within=4, hold=1)
+    lab.happened_fault(lost, f">= {N}")
+    lab.happened(busy, ESTABLISHED=2 * N, TCPTimeouts=f">= {3 * N}", within=4)  # 1.4 s of silence
+    lab.happened_fault(silence, f">= {N}")
+    lab.expect(server, left, within=4, hold=1)
     timeouts = [end for end in server.events("end") if end["err"] == "ETIMEDOUT"]
-    lab.found(told, {"ETIMEDOUT": len(timeouts)}, by="server")
+    lab.expect_values(told, {"ETIMEDOUT": len(timeouts)}, by="server")

@@ -30,9 +30,9 @@ def test_idle_connection(lab, variant):
     server = lab.server("idle_connection", variant, "-t", "3.5")
     talker = lab.peer("connect hello await hello await hello stay")
     lab.peer("connect drain stay", connections=N)
-    lab.reached(server, ESTABLISHED=N + 1)
+    lab.happened(server, ESTABLISHED=N + 1)
     for probes in (1, 2):
-        lab.reached(server, TCPKeepAlive=f">= {probes * N}", within=4)  # the first: all answered
+        lab.happened(server, TCPKeepAlive=f">= {probes * N}", within=4)  # the first: all answered
         talker.go()  # so it is silent for less than the 3.5 s
-        lab.heard(talker, "done", 1 + probes, action="hello")
-    lab.settled(server, EXPECT[variant], within=5, hold=1.8)  # longer than is left of the 3.5 s
+        lab.happened_event(talker, "done", 1 + probes, action="hello")
+    lab.expect(server, EXPECT[variant], within=5, hold=1.8)  # longer than is left of the 3.5 s

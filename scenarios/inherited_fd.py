@@ -15,7 +15,7 @@ libevent LEV_OPT_CLOSE_ON_EXEC.
 """
 
 from linger import connections, scenario
-from linger.process import descendants
+from linger.lab.process import descendants
 
 N = connections(100)
 
@@ -34,10 +34,11 @@ def test_inherited_fd(lab, variant):
     left, holder, waiting = EXPECT[variant]
     server = lab.server("inherited_fd", variant)
     crowd = lab.peer("connect hello send:job recv:4 half drain stay", connections=N)
-    lab.heard(server, "helper")  # it runs
-    lab.heard(server, "close", N, n=0)  # and the server closed every connection
-    lab.settled(server, left)
+    lab.happened_event(server, "helper")  # it runs
+    lab.happened_event(server, "close", N, n=0)  # and the server closed every connection
+    lab.expect(server, left)
     owners = lab.snapshot["server"]["owners"]
-    lab.found(holder, {"holder": owners[0]["process"] if owners else "nobody"}, by="server")
-    lab.settled(crowd, waiting)
-    lab.observed("server", "helpers", lambda: len(descendants(server.pid)) - 1, 1)  # still runs
+    lab.expect_values(holder, {"holder": owners[0]["process"] if owners else "nobody"}, by="server")
+    lab.expect(crowd, waiting)
+    # Still runs.
+    lab.happened_value("server", "helpers", lambda: len(descendants(server.pid)) - 1, 1)

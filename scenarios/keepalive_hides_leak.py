@@ -16,7 +16,7 @@ connections accepted before: a timer that runs keeps the time it was set to. Onl
 """
 
 from linger import connections, scenario
-from linger.faults import forget
+from linger.lab.faults import forget
 
 N = connections(100)
 
@@ -35,10 +35,10 @@ def test_keepalive_hides_leak(lab, variant):
     actions = f"listen accept {OPTION[variant]} recv:6 send:hello drain stay"
     server = lab.peer(actions, connections=N, at="server")
     client = lab.peer("connect send:hello recv:6 fin", connections=N).wait()
-    lab.heard(server, "stay")  # every end of stream was read, and no descriptor was closed
-    lab.reached(server, CLOSE_WAIT=N, descriptors=N)
-    lab.reached(client, FIN_WAIT2=N)
+    lab.happened_event(server, "stay")  # every end of stream was read, and no descriptor was closed
+    lab.happened(server, CLOSE_WAIT=N, descriptors=N)
+    lab.happened(client, FIN_WAIT2=N)
     forget(client.host, "dport = 9000")  # 60 s of tcp_fin_timeout, in no time
-    lab.reached(client, FIN_WAIT2=0, hold=1.5)  # for longer than it takes to send a probe
-    lab.settled(server, EXPECT[variant])
-    lab.reached(server, descriptors=N)  # either way
+    lab.happened(client, FIN_WAIT2=0, hold=1.5)  # for longer than it takes to send a probe
+    lab.expect(server, EXPECT[variant])
+    lab.happened(server, descriptors=N)  # either way

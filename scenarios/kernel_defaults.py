@@ -18,7 +18,7 @@ and many systems raise it.
 import sys
 
 from linger import scenario
-from linger.verdict import table
+from linger.lab.verdict import table
 
 DEFAULT = {
     "tcp_keepalive_time": 7200,
@@ -61,12 +61,14 @@ def test_kernel_defaults(lab, variant):
     host = lab.hosts["server"]
     host.sysctl(**TUNED)
     tuned = read(host)
-    lab.observed("server", "settings tuned", lambda: sum(tuned[x] == TUNED[x] for x in TUNED), N)
+    lab.happened_value(
+        "server", "settings tuned", lambda: sum(tuned[x] == TUNED[x] for x in TUNED), N
+    )
     new = ["unshare", "--net"] if variant == "condition" else []
-    lab.found(EXPECT[variant], read(host, *new), by="kernel")
+    lab.expect_values(EXPECT[variant], read(host, *new), by="kernel")
     met = {
         row: [host.run("prlimit", f"--nofile={limit}:{limit}", sys.executable, "-c", FILL).strip()]
         for row, limit in zip(DESCRIPTORS, LIMITS)
     }
     columns = ["a process gets"]
-    lab.tabulated("limit of descriptors", table(columns, DESCRIPTORS), table(columns, met))
+    lab.expect_table("limit of descriptors", table(columns, DESCRIPTORS), table(columns, met))

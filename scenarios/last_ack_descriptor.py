@@ -15,7 +15,7 @@ LAST_ACK are a network problem; tcp_orphan_retries says how often the kernel tri
 """
 
 from linger import connections, scenario
-from linger.faults import drop
+from linger.lab.faults import drop
 
 N = connections(50)
 
@@ -32,7 +32,7 @@ def test_last_ack_descriptor(lab, variant):
     actions = f"listen accept recv:6 send:hello drain {END[variant]} stay"
     server = lab.peer(actions, connections=N, at="server")
     lab.peer("connect send:hello recv:6 fin", connections=N).wait()
-    lab.heard(server, "stay")
-    lab.struck(lost, f">= {N}")
-    lab.reached(server, LAST_ACK=N)
-    lab.settled(server, EXPECT[variant])
+    lab.happened_event(server, "stay")
+    lab.happened_fault(lost, f">= {N}")
+    lab.happened(server, LAST_ACK=N)
+    lab.expect(server, EXPECT[variant])

@@ -16,7 +16,7 @@ This is also what "getting rid of TIME_WAIT" costs.
 """
 
 from linger import connections, scenario
-from linger.faults import PURE_ACK, drop_first
+from linger.lab.faults import PURE_ACK, drop_first
 
 N = connections(50)
 
@@ -40,13 +40,13 @@ def test_last_ack_lost(lab, variant):
     talk = "listen accept recv:6 send:hello drain await half over stay"
     server = lab.peer(talk, connections=N, at="server")
     client = lab.peer("connect send:hello recv:6 half drain stay", connections=N)
-    lab.heard(server, "await")  # every connection served, and its end read
-    lab.reached(client, FIN_WAIT2=N)
+    lab.happened_event(server, "await")  # every connection served, and its end read
+    lab.happened(client, FIN_WAIT2=N)
     lost = drop_first(lab.hosts["server"], PURE_ACK)
     server.go()  # FIN: LAST_ACK
-    lab.struck(lost, N)  # of each connection exactly the last ACK
+    lab.happened_fault(lost, N)  # of each connection exactly the last ACK
     server.said("stay")  # and TCP is done with each of them
     errors = [event["err"] for event in server.events("error")]
     well, resets = int(server.events("done")[-1]["count"]), errors.count("ECONNRESET")
-    lab.found(ends, {"ended well": well, "ended with ECONNRESET": resets}, by="server")
-    lab.settled(client, left)
+    lab.expect_values(ends, {"ended well": well, "ended with ECONNRESET": resets}, by="server")
+    lab.expect(client, left)

@@ -28,11 +28,11 @@ def test_linger_zero(lab, variant):
     lab.hosts["client"].sysctl(tcp_rmem="4096 65536 65536")  # and the peer has no room for it
     server = lab.server("linger_zero", variant)
     peer = lab.peer("connect send:request await drain fin", connections=N)
-    lab.heard(peer, "await")  # it has read nothing yet
-    lab.heard(server, "closed", N)
-    lab.heard(server, "reply", N, bytes=REPLY)  # all sent, as far as the server can tell
+    lab.happened_event(peer, "await")  # it has read nothing yet
+    lab.happened_event(server, "closed", N)
+    lab.happened_event(server, "reply", N, bytes=REPLY)  # all sent, as far as the server can tell
     peer.go()
     bytes = int(peer.wait().events("done")[2]["bytes"])
     resets = [error for error in peer.events("error") if error["err"] == "ECONNRESET"]
-    lab.found(found, {"bytes": bytes, "resets": len(resets)})
-    lab.settled(server, left)
+    lab.expect_values(found, {"bytes": bytes, "resets": len(resets)})
+    lab.expect(server, left)

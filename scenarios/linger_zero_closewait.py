@@ -16,8 +16,8 @@ import socket
 import struct
 
 from linger import connections, scenario
-from linger.sockets import create, listener
-from linger.verdict import table
+from linger.lab.sockets import create, listener
+from linger.lab.verdict import table
 
 N = connections(100)
 
@@ -65,11 +65,11 @@ def test_linger_zero_closewait(lab, variant):
     actions = f"listen accept recv:6 send:hello drain await linger {END[variant]} stay"
     server = lab.peer(actions, connections=N, at="server")
     lab.peer("connect send:hello recv:6 fin", connections=N).wait()
-    lab.heard(server, "await")
-    lab.reached(server, CLOSE_WAIT=N)
+    lab.happened_event(server, "await")
+    lab.happened(server, CLOSE_WAIT=N)
     server.go()
-    lab.heard(server, "stay")
-    lab.heard(server, "done", action="linger", count=N)  # the option was set on each
-    lab.settled(server, EXPECT[variant])
+    lab.happened_event(server, "stay")
+    lab.happened_event(server, "done", action="linger", count=N)  # the option was set on each
+    lab.expect(server, EXPECT[variant])
     heard = {option: outcome(lab, value) for option, value in OPTIONS.items()}
-    lab.tabulated("SO_LINGER in CLOSE_WAIT", table(WHEN, HEARD), table(WHEN, heard))
+    lab.expect_table("SO_LINGER in CLOSE_WAIT", table(WHEN, HEARD), table(WHEN, heard))

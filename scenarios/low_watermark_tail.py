@@ -25,8 +25,8 @@ EXPECT = {
 def test_low_watermark_tail(lab, variant):
     server = lab.server("low_watermark_tail", variant)
     lab.peer(f"connect fill:{FILE} fin", connections=N).wait()
-    lab.heard(server, "end", N, eof=1)  # every stream ended well
+    lab.happened_event(server, "end", N, eof=1)  # every stream ended well
     server.said("record", N, bytes=RECORD)  # after a first, whole record
     stored = sum(int(record["bytes"]) for record in server.events("record"))
     left = sum(int(end["left"]) for end in server.events("end"))
-    lab.found(EXPECT[variant], {"stored": stored, "lost": left}, by="server")
+    lab.expect_values(EXPECT[variant], {"stored": stored, "lost": left}, by="server")

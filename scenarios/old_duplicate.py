@@ -18,8 +18,8 @@ Each line is an end of the old connection, and what the server read afterwards, 
 import errno
 
 from linger import connections, scenario
-from linger.faults import watch
-from linger.recorder import RECORD, Writer
+from linger.lab.faults import watch
+from linger.lab.recorder import RECORD, Writer
 
 N = connections(1)
 
@@ -51,7 +51,9 @@ def read_afterwards(lab, recorder, port, first):
     ends = len(recorder.events("end"))
     old.end(first)
     recorder.said("end", ends + 1)
-    lab.observed("client", "connections not closed", lambda: client.run(*closing).count("\n"), 0)
+    lab.happened_value(
+        "client", "connections not closed", lambda: client.run(*closing).count("\n"), 0
+    )
     try:
         new = Writer(client, port, server)
     except OSError as error:
@@ -60,7 +62,7 @@ def read_afterwards(lab, recorder, port, first):
     known = len(recorder.events("record"))
     arrived = watch(server, f"tcp sequence {segment['seq']} meta length >= {RECORD}")
     late.replay()
-    lab.struck(arrived, 1)
+    lab.happened_fault(arrived, 1)
     new.write("new")
     new.end("client")
     recorder.said("end", ends + 2)
@@ -76,5 +78,5 @@ def test_old_duplicate(lab, variant):
         for host in lab.hosts.values():
             host.sysctl(tcp_timestamps=int(variant == "control"), **{**NORMAL, **sysctls})
         found[ending] = read_afterwards(lab, recorder, port, first)
-    lab.found(read, found, by="server")
-    lab.settled(recorder, refused)
+    lab.expect_values(read, found, by="server")
+    lab.expect(recorder, refused)

@@ -27,10 +27,10 @@ EXPECT = {
 def test_pool_keeps_dead(lab, variant):
     server = lab.server("echo", "", "-t", "0.01")
     pool = lab.client("pool_keeps_dead", variant, connections=N)
-    lab.heard(pool, "answer", N)  # the burst
-    lab.heard(server, "close", N, why="idle")
-    lab.reached(server, FIN_WAIT1=0)  # every FIN has arrived at the client
+    lab.happened_event(pool, "answer", N)  # the burst
+    lab.happened_event(server, "close", N, why="idle")
+    lab.happened(server, FIN_WAIT1=0)  # every FIN has arrived at the client
     pool.go()  # one request more: answered, on a new connection, which is closed in its turn
-    lab.heard(pool, "answer", N + 1)
-    lab.heard(server, "close", N + 1, why="idle")
-    lab.settled(pool, EXPECT[variant])
+    lab.happened_event(pool, "answer", N + 1)
+    lab.happened_event(server, "close", N + 1, why="idle")
+    lab.expect(pool, EXPECT[variant])

@@ -30,8 +30,8 @@ def test_port_exhaustion(lab, variant):
     lab.hosts["client"].sysctl(ip_local_port_range=ports, tcp_tw_reuse=0)
     server = lab.server("timewait_owner", "fixed")  # it leaves the close to the client
     client = lab.client("port_exhaustion", variant, connections=10 * N).wait()
-    lab.heard(client, "start", requests=10 * N, ports=N)
-    lab.reached(server, ESTABLISHED=">= 1")
+    lab.happened_event(client, "start", requests=10 * N, ports=N)
+    lab.happened(server, ESTABLISHED=">= 1")
     done = client.said("done")
-    lab.found(outcome, {"answered": int(done["answered"]), "error": done["err"]})
-    lab.settled(client, left)
+    lab.expect_values(outcome, {"answered": int(done["answered"]), "error": done["err"]})
+    lab.expect(client, left)

@@ -12,8 +12,8 @@ server port; for the next 60 s connect() fails with EADDRNOTAVAIL. What makes ro
 """
 
 from linger import connections, scenario
-from linger.sockets import NO_PORT, REUSEADDR, connect, use_up
-from linger.verdict import ABSENT, table
+from linger.lab.sockets import NO_PORT, REUSEADDR, connect, use_up
+from linger.lab.verdict import ABSENT, table
 
 N = connections(100)
 # With tcp_tw_reuse=1 each port serves once more, with 0 none does.
@@ -63,13 +63,15 @@ def test_port_exhaustion_remedies(lab, variant):
     if client.knows("tcp_tw_reuse_delay"):  # a longer one first: a slow machine is never too late
         at_once = list(one_more(tcp_tw_reuse_delay=60000))
         client.sysctl(tcp_tw_reuse_delay=1000)
-    lab.reached(near, TIME_WAIT=4 * (3 + 1) * N, hold=1.1)  # server ports x addresses x N
+    lab.happened(near, TIME_WAIT=4 * (3 + 1) * N, hold=1.1)  # server ports x addresses x N
     client.sysctl(tcp_tw_reuse=int(variant == "condition"))
     _, end = use_up(client, (server, WITH), ("10.0.0.254", 0), NO_PORT)
-    lab.observed("client", "no port left", lambda: int(end == FULL), 1)
-    lab.settled(near, EXPECT[variant])
+    lab.happened_value("client", "no port left", lambda: int(end == FULL), 1)
+    lab.expect(near, EXPECT[variant])
     cells = map(list.__add__, at_once, one_more())
-    lab.tabulated("one more connection", table(WHEN, REUSE), table(WHEN, dict(zip(REUSE, cells))))
+    lab.expect_table(
+        "one more connection", table(WHEN, REUSE), table(WHEN, dict(zip(REUSE, cells)))
+    )
 
     def bound(port, *options):
         for first, then in (WITH, WITH), (WITHOUT, WITHOUT), (WITH, OTHER):
@@ -80,4 +82,6 @@ def test_port_exhaustion_remedies(lab, variant):
         yield connect(client, (server, WITH), (next(address), port), *options)
 
     cells = bound(30000), bound(30000, REUSEADDR), bound(0, NO_PORT), bound(0)
-    lab.tabulated("one more after bind()", table(WHERE, BIND), table(WHERE, dict(zip(BIND, cells))))
+    lab.expect_table(
+        "one more after bind()", table(WHERE, BIND), table(WHERE, dict(zip(BIND, cells)))
+    )

@@ -31,7 +31,7 @@ def test_read_disabled_masks_eof(lab, variant):
     server = lab.server("read_disabled_masks_eof", variant, "-t", "60")
     lab.peer("connect hello send:work recv:5 fin")  # stays until its job is done
     client = lab.peer("connect hello send:work await fin", connections=N)
-    lab.heard(server, "job", N + 1)  # each job runs, and its client is still there
+    lab.happened_event(server, "job", N + 1)  # each job runs, and its client is still there
     client.go()
     client.wait()
-    lab.settled(server, EXPECT[variant])
+    lab.expect(server, EXPECT[variant])

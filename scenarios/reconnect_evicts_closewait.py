@@ -15,7 +15,7 @@ ports from 28,000: it happens too seldom to help and often enough to confuse who
 """
 
 from linger import connections, scenario
-from linger.faults import forget
+from linger.lab.faults import forget
 
 N = connections(10)
 
@@ -30,13 +30,13 @@ PORT = {"condition": 40000, "control": 50000}  # and those after it
 def test_reconnect_evicts_closewait(lab, variant):
     server = lab.peer("listen accept recv:6 send:hello drain stay", connections=N, at="server")
     client = lab.peer("rebind:40000 connect send:hello recv:6 fin", connections=N).wait()
-    lab.heard(server, "stay")
-    lab.reached(server, CLOSE_WAIT=N)
-    lab.reached(client, FIN_WAIT2=N)
+    lab.happened_event(server, "stay")
+    lab.happened(server, CLOSE_WAIT=N)
+    lab.happened(client, FIN_WAIT2=N)
     forget(client.host, "dport = 9000")  # as if it had been restarted
-    lab.reached(client, FIN_WAIT2=0)
+    lab.happened(client, FIN_WAIT2=0)
     again = lab.peer(f"rebind:{PORT[variant]} connect stay", connections=N)
-    lab.heard(again, "stay")
-    lab.reached(server, ESTABLISHED=2 * N)  # it is connected again
-    lab.settled(server, EXPECT[variant])
-    lab.reached(server, descriptors=N)  # leaked in either case
+    lab.happened_event(again, "stay")
+    lab.happened(server, ESTABLISHED=2 * N)  # it is connected again
+    lab.expect(server, EXPECT[variant])
+    lab.happened(server, descriptors=N)  # leaked in either case

@@ -26,7 +26,8 @@ def test_recv_timeout_leak(lab, variant):
     server = lab.server("recv_timeout_leak", variant, "-t", "0.01")
     leaving = lab.peer("connect hello fill:3 await fin", connections=N)  # a line without its end
     lab.peer("connect hello fill:3 stay", connections=N)
-    lab.heard(server, "recv", 2 * N, err="EAGAIN")  # each was given up, while the client lived
+    # Each was given up, while the client lived.
+    lab.happened_event(server, "recv", 2 * N, err="EAGAIN")
     leaving.go()  # and now half of them leave
     leaving.wait()
-    lab.settled(server, EXPECT[variant])
+    lab.expect(server, EXPECT[variant])

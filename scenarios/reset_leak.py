@@ -23,7 +23,7 @@ EXPECT = {
 def test_reset_leak(lab, variant):
     server = lab.server("reset_leak", variant)
     lab.peer("connect hello rst", connections=N).wait()
-    lab.reached(server, ESTABLISHED=N)
-    lab.heard(server, "recv", N, err="ECONNRESET")
-    lab.reached(server, CLOSE_WAIT=0, owned=1)  # the listener is all that ss would show
-    lab.settled(server, EXPECT[variant])
+    lab.happened(server, ESTABLISHED=N)
+    lab.happened_event(server, "recv", N, err="ECONNRESET")
+    lab.happened(server, CLOSE_WAIT=0, owned=1)  # the listener is all that ss would show
+    lab.expect(server, EXPECT[variant])

@@ -26,12 +26,14 @@ def test_restart_eaddrinuse(lab, variant):
     lab.hosts["server"].sysctl(tcp_tw_reuse=1)  # no help: it is for connect()
     server = lab.server("restart_eaddrinuse", variant)
     lab.peer("connect hello drain fin", connections=N).wait()
-    lab.reached(server, ESTABLISHED=N, TIME_WAIT=N)  # they have the port now
+    lab.happened(server, ESTABLISHED=N, TIME_WAIT=N)  # they have the port now
     server.kill()
-    lab.reached(server, LISTEN=0)
+    lab.happened(server, LISTEN=0)
     server = lab.start("server", f"servers/restart_eaddrinuse_{variant}")
     error = server.said("listen")["err"]
     visitor = lab.peer("connect hello drain fin")
-    lab.reached(visitor, ActiveOpens=N + 1)
+    lab.happened(visitor, ActiveOpens=N + 1)
     hello = visitor.said("done", 2)  # after "connect", whether that succeeded or not
-    lab.found(EXPECT[variant], {"error": error, "answered": int(hello["count"])}, by="server")
+    lab.expect_values(
+        EXPECT[variant], {"error": error, "answered": int(hello["count"])}, by="server"
+    )

@@ -15,8 +15,8 @@ that, for servers of the same user.
 from itertools import product
 
 from linger import scenario
-from linger.faults import drop
-from linger.sockets import REUSEADDR, REUSEPORT, create, listen, listener
+from linger.lab.faults import drop
+from linger.lab.sockets import REUSEADDR, REUSEPORT, create, listen, listener
 
 OPTIONS = {"none": (), "REUSEADDR": (REUSEADDR,), "REUSEPORT": (REUSEPORT,)}
 OPTIONS["both"] = (REUSEADDR, REUSEPORT)
@@ -72,14 +72,14 @@ def test_restart_matrix(lab, variant):
     for port, (state, options) in enumerate(OLD, 10000):
         at = (server.address, port)
         held[at] = leave(lab, at, state, OPTIONS[options])
-    lab.reached(witness, ESTABLISHED=N, **{state: 4 for state in CLOSERS if CLOSERS[state]})
-    lab.struck(fins, ">= 8")
+    lab.happened(witness, ESTABLISHED=N, **{state: 4 for state in CLOSERS if CLOSERS[state]})
+    lab.happened_fault(fins, ">= 8")
     if variant == "condition":
         for old, _ in held.values():
             old.close()
     measured = {}
     for (at, (state, old)), new in product(zip(held, OLD), OPTIONS):
         measured[f"{state}, old {old}", f"new {new}"] = listen(server, at, *OPTIONS[new])
-    lab.tabulated("old and new options", table, measured)
+    lab.expect_table("old and new options", table, measured)
     ok = sum(cell == "ok" for cell in measured.values())
-    lab.found(total, {"restarts of 96": ok}, by="server")
+    lab.expect_values(total, {"restarts of 96": ok}, by="server")

@@ -33,18 +33,18 @@ def test_reuseaddr_keeps_closewait(lab, variant):
     server = lab.peer("listen accept recv:6 send:hello fin stay", connections=N, at="server")
     lab.peer("listen stay", at="server", port=9001)
     leak = lab.peer(f"{BIND[variant]} connect send:hello recv:6 drain stay", connections=N)
-    lab.heard(leak, "stay")
-    lab.reached(leak, CLOSE_WAIT=N)
-    lab.reached(server, LISTEN=2)
+    lab.happened_event(leak, "stay")
+    lab.happened(leak, CLOSE_WAIT=N)
+    lab.happened(server, LISTEN=2)
     same = lab.peer(f"{BIND[variant]} connect stay", connections=N)
     other = lab.peer(f"{BIND[variant]} connect stay", connections=N, port=9001)
     for again in (same, other):
-        lab.heard(again, "stay")
-    lab.heard(same, "error", N)  # it has tried ...
-    lab.observed("client", "refused", lambda: len(other.events("error")), REFUSED[variant])
-    lab.reached(other, ESTABLISHED=2 * N - REFUSED[variant])  # ... and so has the other
-    lab.reached(leak, CLOSE_WAIT=N, hold=0.2)  # nothing evicted them
+        lab.happened_event(again, "stay")
+    lab.happened_event(same, "error", N)  # it has tried ...
+    lab.happened_value("client", "refused", lambda: len(other.events("error")), REFUSED[variant])
+    lab.happened(other, ESTABLISHED=2 * N - REFUSED[variant])  # ... and so has the other
+    lab.happened(leak, CLOSE_WAIT=N, hold=0.2)  # nothing evicted them
     errors = [error["err"] for again in (same, other) for error in again.events("error")]
     measured = {name: errors.count(name) for name in ("EADDRINUSE", "EADDRNOTAVAIL")}
     measured["connected elsewhere"] = int(other.events("done")[1]["count"])
-    lab.found(EXPECT[variant], measured)
+    lab.expect_values(EXPECT[variant], measured)

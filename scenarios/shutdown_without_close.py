@@ -28,7 +28,7 @@ def test_shutdown_without_close(lab, variant):
     server = lab.server("shutdown_without_close", variant)
     lab.peer("connect hello drain fin", connections=N).wait()
     staying = lab.peer("connect hello drain stay", connections=N)
-    lab.heard(server, "shutdown", 2 * N, err="-")
-    lab.heard(staying, "stay")  # each has read its answer and the end, and does not close
-    lab.reached(server, ESTABLISHED=2 * N)
-    lab.settled(server, EXPECT[variant], within=6, hold=1.3)  # longer than tcp_fin_timeout
+    lab.happened_event(server, "shutdown", 2 * N, err="-")
+    lab.happened_event(staying, "stay")  # each has read its answer and the end, and does not close
+    lab.happened(server, ESTABLISHED=2 * N)
+    lab.expect(server, EXPECT[variant], within=6, hold=1.3)  # longer than tcp_fin_timeout

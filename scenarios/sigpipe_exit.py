@@ -27,11 +27,11 @@ def test_sigpipe_exit(lab, variant):
     server = lab.server("sigpipe_exit", variant)
     server.freeze()  # too busy to accept
     lab.peer("connect send:request fin", connections=N).wait()
-    lab.reached(server, CLOSE_WAIT=N)  # they asked, and left
+    lab.happened(server, CLOSE_WAIT=N)  # they asked, and left
     server.thaw()
     later = lab.peer("connect send:request drain")  # somebody else
-    lab.reached(later, ActiveOpens=N + 1)
+    lab.happened(later, ActiveOpens=N + 1)
     bytes = int(later.said("done", 3)["bytes"])
     ending = server.ending(within=0.2)
     gone = [served for served in server.events("served") if served["err"] == "EPIPE"]
-    lab.found(EXPECT[variant], {"server": ending, "EPIPE": len(gone), "bytes": bytes})
+    lab.expect_values(EXPECT[variant], {"server": ending, "EPIPE": len(gone), "bytes": bytes})

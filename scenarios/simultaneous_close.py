@@ -15,7 +15,8 @@ CLOSING lasts one way of the wire, so a tool that samples hardly ever shows it. 
 both hosts are kept back and let go in turn: no packet is lost, and none is sent twice.
 """
 
-from linger import connections, faults, scenario
+from linger import connections, scenario
+from linger.lab import faults
 
 N = connections(100)
 
@@ -31,18 +32,18 @@ def test_simultaneous_close(lab, variant):
     server = lab.peer("listen accept recv:6 send:hello await fin stay", N, at="server")
     client = lab.peer("connect send:hello recv:6 await fin", N)
     client.said("await"), server.said("await")
-    lab.reached(server, ESTABLISHED=N)
+    lab.happened(server, ESTABLISHED=N)
     on_the_way, back = faults.hold(client.host), faults.hold(server.host)
     client.go()
-    lab.reached(client, FIN_WAIT1=N, hold=0.1)  # its FINs are kept
+    lab.happened(client, FIN_WAIT1=N, hold=0.1)  # its FINs are kept
     if variant == "control":
         on_the_way.release()
-        lab.reached(server, CLOSE_WAIT=N)  # it has heard, and closes after
+        lab.happened(server, CLOSE_WAIT=N)  # it has heard, and closes after
     server.go()
     server.said("stay")
     on_the_way.release()
-    lab.settled(server, EXPECT[variant][0])
+    lab.expect(server, EXPECT[variant][0])
     back.release()
-    lab.settled(server, EXPECT[variant][1])
-    lab.reached(client, TIME_WAIT=N, RetransSegs=0)
-    lab.reached(server, RetransSegs=0)
+    lab.expect(server, EXPECT[variant][1])
+    lab.happened(client, TIME_WAIT=N, RetransSegs=0)
+    lab.happened(server, RetransSegs=0)

@@ -15,7 +15,7 @@ A count of TIME_WAIT that is too low by a few in a hundred is the same thing: a 
 """
 
 from linger import connections, scenario
-from linger.faults import PURE_ACK, watch
+from linger.lab.faults import PURE_ACK, watch
 
 N = connections(5)
 
@@ -46,7 +46,7 @@ def test_timewait_assassination(lab, variant):
         kept[what] = lab.capture("server", segment, connections=N)
         peer = lab.peer("connect hello fin", connections=N)
         ports[what] = {event["toport"] for event in kept[what].taken()}
-        lab.reached(peer, TIME_WAIT=count * N)
+        lab.happened(peer, TIME_WAIT=count * N)
 
     client.sysctl(tcp_rfc1337=RFC1337[variant])
     resets = watch(client, "tcp flags & rst == rst")
@@ -54,13 +54,14 @@ def test_timewait_assassination(lab, variant):
     for what, (_, altered) in AGAIN.items():
         answers[what] = watch(server, f"{PURE_ACK} tcp sport {{ {', '.join(ports[what])} }}")
         kept[what].replay(altered)
-    lab.struck(resets, len(AGAIN) * N)  # each TIME_WAIT met a RST, sent here or drawn by its answer
+    # Each TIME_WAIT met a RST, sent here or drawn by its answer.
+    lab.happened_fault(resets, len(AGAIN) * N)
     outcome = {0: "-", N: "ACK"}
     counts = {cell: answers[cell[0]].struck() for cell in ANSWER}
     answered = {cell: outcome.get(count, str(count)) for cell, count in counts.items()}
-    lab.tabulated("what came again", ANSWER, answered)
+    lab.expect_table("what came again", ANSWER, answered)
 
-    lab.settled(peer, total)
+    lab.expect(peer, total)
     rows = client.run("ss", "-Htn", "state", "time-wait").splitlines()
     left = {row.split()[2].rpartition(":")[2] for row in rows}
-    lab.found(each, {f"left after {what}": len(left & ports[what]) for what in HARMFUL})
+    lab.expect_values(each, {f"left after {what}": len(left & ports[what]) for what in HARMFUL})

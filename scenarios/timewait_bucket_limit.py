@@ -39,9 +39,9 @@ def test_timewait_bucket_limit(lab, variant):
     if variant == "condition":
         client.sysctl(tcp_max_tw_buckets=LIMIT)
     crowd = lab.peer("connect hello fin", connections=N).wait()
-    lab.reached(server, ESTABLISHED=N)
-    lab.settled(crowd, first)
+    lab.happened(server, ESTABLISHED=N)
+    lab.expect(crowd, first)
     client.sysctl(tcp_max_tw_buckets=LIMIT)
     more = lab.peer("connect hello fin", connections=10).wait()
-    lab.reached(server, ESTABLISHED=N + 10)
-    lab.settled(more, last)
+    lab.happened(server, ESTABLISHED=N + 10)
+    lab.expect(more, last)

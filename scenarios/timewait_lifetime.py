@@ -42,12 +42,12 @@ def test_timewait_lifetime(lab, variant):
     server = lab.server("closewait_leak", "fixed" if variant == "condition" else "buggy")
     began = time.monotonic()
     crowd = lab.peer("connect hello fin", connections=N).wait()
-    lab.reached(server, ESTABLISHED=N)
-    lab.reached(crowd, **{STATE[variant]: N})
+    lab.happened(server, ESTABLISHED=N)
+    lab.happened(crowd, **{STATE[variant]: N})
     closed = time.monotonic()
-    lab.reached(crowd, within=70, **{STATE[variant]: f"< {N}"})
+    lab.happened(crowd, within=70, **{STATE[variant]: f"< {N}"})
     first = time.monotonic() - began
-    lab.reached(crowd, within=70, **{STATE[variant]: 0})
+    lab.happened(crowd, within=70, **{STATE[variant]: 0})
     last = time.monotonic() - closed
     lab.tell(f"the first ended after {first:.2f} s, the last after {last:.2f} s")
-    lab.found(EXPECT[variant], {"lasts": in_words(first, last)}, by="kernel")
+    lab.expect_values(EXPECT[variant], {"lasts": in_words(first, last)}, by="kernel")

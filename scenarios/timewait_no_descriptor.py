@@ -32,9 +32,9 @@ def test_timewait_no_descriptor(lab, variant):
     alive, killed = EXPECT[variant]
     server = lab.server("timewait_owner", "fixed")  # it leaves the close to the client
     crowd = lab.peer(ACTIONS[variant], connections=N, descriptors=N + 14)
-    lab.heard(crowd, "stay")
-    lab.reached(server, ESTABLISHED=f">= {N}")
-    lab.settled(crowd, alive)
+    lab.happened_event(crowd, "stay")
+    lab.happened(server, ESTABLISHED=f">= {N}")
+    lab.expect(crowd, alive)
     crowd.kill()
-    lab.observed("client", "crowd runs", lambda: int(crowd.running), 0)
-    lab.settled(crowd, killed)
+    lab.happened_value("client", "crowd runs", lambda: int(crowd.running), 0)
+    lab.expect(crowd, killed)

@@ -28,9 +28,10 @@ EXPECT = {
 def test_timewait_owner(lab, variant):
     server = lab.server("timewait_owner", variant)
     crowd = lab.peer("connect hello await fin stay", connections=N)
-    lab.heard(server, "answered", N)  # by now the server has closed, if it ever closes first
+    # By now the server has closed, if it ever closes first.
+    lab.happened_event(server, "answered", N)
     crowd.go()
-    lab.heard(crowd, "stay")  # and the clients have closed, too
-    lab.reached(server, ESTABLISHED=N)
-    lab.settled(server, EXPECT[variant]["server"])
-    lab.settled(crowd, EXPECT[variant]["client"])
+    lab.happened_event(crowd, "stay")  # and the clients have closed, too
+    lab.happened(server, ESTABLISHED=N)
+    lab.expect(server, EXPECT[variant]["server"])
+    lab.expect(crowd, EXPECT[variant]["client"])

@@ -30,11 +30,11 @@ def test_worker_blocked(lab, variant):
     clients.said("await")  # each was answered
     backend.freeze()
     clients.go()
-    lab.reached(backend, accept_queue=">= 1")  # the server has asked ...
+    lab.happened(backend, accept_queue=">= 1")  # the server has asked ...
     clients.said("await", 2)
     clients.go()
     clients.wait()
     lab.peer("connect stay").said("stay")  # a newcomer
-    lab.reached(server, ESTABLISHED=N + 1)
-    lab.settled(server, EXPECT[variant], within=4)  # N limits, one after the other
-    lab.reached(backend, accept_queue=">= 1")  # ... and the backend was silent all the time
+    lab.happened(server, ESTABLISHED=N + 1)
+    lab.expect(server, EXPECT[variant], within=4)  # N limits, one after the other
+    lab.happened(backend, accept_queue=">= 1")  # ... and the backend was silent all the time

@@ -31,15 +31,16 @@ EXPECT = {
 def test_write_into_closewait(lab, variant):
     collector = lab.peer(f"listen accept recv:{LINE} fin accept drain", N, at="server")
     shipper = lab.client("write_into_closewait", variant, connections=N)
-    lab.heard(shipper, "shipped", 1, lines=N)
-    lab.reached(shipper, CLOSE_WAIT=N)  # the collector closed every connection
+    lab.happened_event(shipper, "shipped", 1, lines=N)
+    lab.happened(shipper, CLOSE_WAIT=N)  # the collector closed every connection
     shipper.go()
-    lab.heard(shipper, "shipped", 2, lines=N)
-    lab.reached(shipper, CLOSE_WAIT=0)  # reset by the collector's host, or closed
+    lab.happened_event(shipper, "shipped", 2, lines=N)
+    lab.happened(shipper, CLOSE_WAIT=0)  # reset by the collector's host, or closed
     shipper.go()
-    lab.heard(shipper, "shipped", 3, lines=N)  # all three went out, for all the shipper knows
+    # All three went out, for all the shipper knows.
+    lab.happened_event(shipper, "shipped", 3, lines=N)
     shipper.go()
     shipper.wait()
     bytes = int(collector.wait().events("done")[-1]["bytes"])
     broken = [again for again in shipper.events("reconnect") if again["err"] == "EPIPE"]
-    lab.found(EXPECT[variant], {"bytes": bytes, "EPIPE": len(broken)})
+    lab.expect_values(EXPECT[variant], {"bytes": bytes, "EPIPE": len(broken)})

@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 from typing import Iterable
 
-from linger.errors import CannotRun
-from linger.processor import ran_seconds
+from linger.lab.errors import CannotRun
+from linger.lab.processor import ran_seconds
 
 FALLING = 0.0005  # the share of Slab by which it falls between two looks while much is being freed
 TICKS = os.sysconf("SC_CLK_TCK")

@@ -25,8 +25,9 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import IO, NamedTuple
 
-from linger import census, host, netns
-from linger.errors import NotHeld
+from linger.lab import census, host, netns
+from linger.lab.errors import NotHeld
+from linger.lab.programs import program
 
 
 class Kind(NamedTuple):
@@ -61,7 +62,7 @@ def start(
     where: host.Host, words: list[object], output: int | IO[bytes] = subprocess.DEVNULL
 ) -> subprocess.Popen[bytes]:
     """Start a program of the build in a host."""
-    words = [str(census.program(str(words[0]))), *map(str, words[1:])]
+    words = [str(program(str(words[0]))), *map(str, words[1:])]
     with netns.inside(where.path):
         return subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=output)
 

@@ -26,10 +26,9 @@ from typing import Callable, Dict, List
 
 import pytest
 
-from linger import census
-from linger.environment import outside
 from linger.lab import Lab
-from linger.story import ROOT
+from linger.lab.environment import outside
+from linger.lab.programs import ROOT, program
 
 N = 100
 SCENARIO = "closewait-leak"
@@ -60,12 +59,12 @@ def steps(times: Times, scratch: Path) -> None:
 
         def fault() -> None:
             lab.peer("connect hello fin", connections=N).wait()
-            lab.reached(server, ESTABLISHED=N)
-            lab.heard(server, "recv", N, n="0")
+            lab.happened(server, ESTABLISHED=N)
+            lab.happened_event(server, "recv", N, n="0")
 
         timed(times, "fault", fault)
         expected = {"CLOSE_WAIT": N, "descriptors": N}
-        timed(times, "settle", lambda: lab.settled(server, expected))
+        timed(times, "settle", lambda: lab.expect(server, expected))
         timed(times, "evidence", lambda: lab.result())
     finally:
         timed(times, "end", lab.close)
@@ -131,12 +130,12 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=11, help="how often each is measured")
     parser.add_argument("--suite", action="store_true", help="also run all tests (minutes)")
     options = parser.parse_args()
-    build = census.program("").resolve()
+    build = program("").resolve()
     python = build / "python"
     times: Times = {}
     with tempfile.TemporaryDirectory(prefix="linger-") as scratch:
         run = [build / "linger", "run", SCENARIO, "--results", scratch]
-        imports = "import pytest, linger.plugin, linger.cli, linger.console, linger.session"
+        imports = "import pytest, linger.run.plugin, linger.cli.main, linger.cli.console, linger.run.session"
         for number in range(options.rounds):
             timed(times, "warm", command(*run))
             timed(times, "interpreter", command(python, "-c", ""))

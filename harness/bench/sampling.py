@@ -29,10 +29,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Dict, Iterator, List, Tuple
 
-from linger import census
-from linger.errors import CannotRun, LingerError
-from linger.lab import Lab
-from linger.process import Process
+from linger.lab import Lab, census
+from linger.lab.errors import CannotRun, LingerError
+from linger.lab.process import Process
 
 PERIODS = ("5ms", "1ms")
 INSTANCE = "linger-sampling"  # of tracefs
@@ -113,8 +112,8 @@ def one_round(folder: Path, connections: int, instance: Path | None) -> dict[str
             samplers.append(Process(words, folder / f"{period}.jsonl"))
         server = lab.server("closewait_leak", "fixed", "-p", str(PORT))
         lab.peer("connect hello fin", connections=connections, port=PORT).wait()
-        lab.heard(server, "recv", connections, n="0")
-        lab.reached(server, hold=0.1, CLOSE_WAIT=0, LAST_ACK=0)
+        lab.happened_event(server, "recv", connections, n="0")
+        lab.happened(server, hold=0.1, CLOSE_WAIT=0, LAST_ACK=0)
     finally:
         for sampler in samplers:
             sampler.stop()

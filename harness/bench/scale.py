@@ -35,11 +35,12 @@ from cost import Cores, meminfo, resident, settled_slab
 from crowd import KINDS, Crowd
 from limits import busy, limits
 
-from linger import census, results
-from linger.errors import HELD, CannotRun, LingerError, NotHeld, complain
-from linger.processor import ran_seconds
+from linger.lab import census
+from linger.lab.errors import HELD, CannotRun, LingerError, NotHeld, complain
+from linger.lab.processor import ran_seconds
 from linger.report import pages
 from linger.report import scale as page
+from linger.run import results
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 NEEDED = {"CLOSE_WAIT": 6000, "TIME_WAIT": 1500}  # bytes of memory a socket, table included

@@ -1,9 +1,9 @@
 """linger: make TCP connections end badly on purpose, count what is left, prove the cure.
 
-A scenario needs two names from here: `scenario`, the decorator that makes a story run in both
+A scenario needs two names from here: `scenario`, the decorator that makes a test run in both
 variants, and `connections`, the number of connections it runs with.
 """
 
-from linger.story import connections, scenario
+from linger.run.scenarios import connections, scenario
 
 __all__ = ["connections", "scenario"]

@@ -3,7 +3,7 @@
 import os
 import sys
 
-from linger.cli import main
+from linger.cli.main import main
 
 code = main()
 if code > 128:  # `python -m` ends by SIGINT if an exec() was interrupted, whatever became of it

@@ -10,10 +10,10 @@ from typing import Callable, Iterator
 
 import pytest
 
-from linger.census import program
-from linger.environment import outside
+from linger.lab.environment import outside
+from linger.lab.programs import program
 
-PATIENCE = 180  # s: a program that hangs is ended; one that only waits for a CPU is not
+HANGS = 180  # s: a program that hangs is ended; one that only waits for a CPU is not
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -23,7 +23,7 @@ def run() -> Run:
 
     def run(name: str, *arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
         words = [str(program(name)), *map(str, arguments)]
-        options = {"env": outside(), "timeout": PATIENCE, **options}
+        options = {"env": outside(), "timeout": HANGS, **options}
         return subprocess.run(words, capture_output=True, text=True, **options)  # type: ignore
 
     return run

@@ -21,9 +21,10 @@ import time
 from pathlib import Path
 
 from leftovers import HostState
-from linger import story
-from linger.census import program
-from linger.environment import outside
+
+from linger.lab.environment import outside
+from linger.lab.programs import program
+from linger.run import scenarios
 
 SIGNALS = ("SIGKILL", "SIGINT", "SIGTERM", "SIGHUP")
 DISKS = ("full", "read-only")
@@ -80,7 +81,7 @@ class Run:
 
 def once(random: random.Random, folder: Path, ending: str) -> tuple[str, str]:
     """Run and end; returns what was done, and what is wrong with the status, or ""."""
-    names = random.sample([name for name in story.names() if name not in SLOW], 3)
+    names = random.sample([name for name in scenarios.names() if name not in SLOW], 3)
     if ending in DISKS:
         disk = ending if ending == "read-only" else f"size={random.randrange(8, 400)}k"
         status = Run(folder, names, disk).end()

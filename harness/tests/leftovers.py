@@ -14,8 +14,9 @@ import time
 from pathlib import Path
 
 from conftest import outlived, pidfds, started
-from linger.census import program
-from linger.process import descendants
+
+from linger.lab.process import descendants
+from linger.lab.programs import program
 
 
 class HostState:

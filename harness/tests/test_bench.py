@@ -11,13 +11,13 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
-
 from conftest import Run
-from linger.errors import CannotRun, NotHeld
-from linger.report import chart
-from linger.story import ROOT
 from test_formats import validator
 from test_report import Page, assert_reads_aloud, assert_stands_alone
+
+from linger.lab.errors import CannotRun, NotHeld
+from linger.lab.programs import ROOT
+from linger.report import chart
 
 sys.path.insert(0, str(ROOT / "harness" / "bench"))
 import cost  # noqa: E402

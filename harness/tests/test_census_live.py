@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any, Callable, Iterator
 
 import pytest
-
 from conftest import Run
-from linger import census, netns
-from linger.census import STATES, program
-from linger.host import Host
-from linger.lab import Lab, Peer
+
+from linger.lab import census, netns
+from linger.lab.census import STATES
+from linger.lab.host import Host
+from linger.lab.lab import Lab, Peer
+from linger.lab.programs import program
 
 # The kernel's spelling of our names (ss(8)).
 SS = {"SYN_RECEIVED": "syn-recv", "FIN_WAIT1": "fin-wait-1", "FIN_WAIT2": "fin-wait-2"}

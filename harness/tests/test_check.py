@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -15,18 +16,18 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-
 from conftest import Run
-from linger.census import program
-from linger.check import battery, checks, report, verdict
-from linger.check.measure import Count
-from linger.environment import outside
-from linger.errors import Usage
-from linger.process import tail_of
 from test_formats import documents, validator
 
-checks.load()
-LOST = verdict.Finding(verdict.FAIL, "1 of 20 replies lost")
+from linger.check import battery, finding, output
+from linger.check.measure import Count
+from linger.lab.environment import outside
+from linger.lab.errors import Usage
+from linger.lab.process import tail_of
+from linger.lab.programs import program
+
+battery.load()
+LOST = finding.Finding(finding.FAIL, "1 of 20 replies lost")
 PLANTED = Path(__file__).with_name("planted") / "server.py"
 
 
@@ -95,7 +96,8 @@ def test_the_target_has_no_more_rights_than_its_caller(run: Run, tmp_path: Path)
     tell = "grep Cap /proc/self/status; env; ulimit -Hn 999999; ip link set eth0 down"
     server = f"{tell}; exec {sys.executable} {PLANTED} threads 9000"
     words = ["--port", 9000, "--only", "abandon", "--results", tmp_path]
-    environment = outside(LINGER_OF_THE_CALLER="kept", PYTHONPATH="theirs")
+    theirs = {"PYTHONPATH": "theirs", "PYTHONNOUSERSITE": "", "PYTHONUTF8": "0"}
+    environment = outside(LINGER_OF_THE_CALLER="kept", **theirs)
     done = run("linger", "check", *words, "--", "sh", "-c", server, env=environment)
     assert done.returncode == 0, done.stdout + done.stderr
     output = (tmp_path / "latest/check/abandon/output.log").read_text()
@@ -104,7 +106,9 @@ def test_the_target_has_no_more_rights_than_its_caller(run: Run, tmp_path: Path)
         assert not int(caps["CapEff"], 16) >> name & 1
     assert os.getuid() == 0 or not int(caps["CapEff"], 16)
     ours = {line.partition("=")[0] for line in output.splitlines() if line.startswith("LINGER_")}
-    assert ours == {"LINGER_OF_THE_CALLER"} and "PYTHONPATH=theirs\n" in output
+    assert ours == {"LINGER_OF_THE_CALLER"}
+    assert {"PYTHONPATH=theirs", "PYTHONUTF8=0"} < {*output.splitlines()}
+    assert "PYTHONNOUSERSITE" not in output
 
 
 def test_evidence_of_a_check(run: Run, tmp_path: Path) -> None:
@@ -154,8 +158,10 @@ def test_tap(run: Run, tmp_path: Path) -> None:
 
 def test_strict_makes_a_warning_fail() -> None:
     warned = [{"id": "vanished-idle", "verdict": "WARN", "measured": "kept"}]
-    assert verdict.judge(warned, {}, strict=False) == []
-    assert verdict.judge(warned, {}, strict=True) == ["vanished-idle is WARN: kept"]
+    assert finding.judge(warned, {}, strict=False) == {}
+    assert finding.judge(warned, {}, strict=True) == {
+        "vanished-idle": "vanished-idle is WARN: kept"
+    }
 
 
 def test_a_run_that_tests_nothing_is_not_green(run: Run, tmp_path: Path) -> None:
@@ -166,9 +172,9 @@ def test_a_run_that_tests_nothing_is_not_green(run: Run, tmp_path: Path) -> None
     (True, None, "CHOICE"), (True, LOST, "FAIL"), (False, None, "LEAK"), (False, LOST, "LEAK"),
 ])  # fmt: skip
 def test_closing_late_does_not_excuse_a_lost_reply(
-    closed: bool, lost: verdict.Finding | None, word: str
+    closed: bool, lost: finding.Finding | None, word: str
 ) -> None:
-    from linger.check.checks import half_close  # after load(), which gives them their order
+    from linger.check.server.checks import half_close  # after load(), which gives them their order
 
     meter = SimpleNamespace(held=lambda: [])
     trial = SimpleNamespace(meter=meter, soon=10.0, late=75.0)
@@ -178,7 +184,7 @@ def test_closing_late_does_not_excuse_a_lost_reply(
 
 def test_a_server_that_ends_while_it_is_looked_at(tmp_path: Path) -> None:
     """Neither a process that is gone nor a descriptor that is closed ends the run."""
-    from linger.check.checks import vanished
+    from linger.check.server.checks import vanished
 
     with subprocess.Popen(["true"]) as gone, socket.socket() as kept:
         gone.wait()
@@ -219,9 +225,9 @@ def test_of_a_leak_the_ladder_shows_what_is_held() -> None:
         return {"client": {"host": host, "port": port}, "verdict": 1.5, "segments": seen}
 
     most = [ladder(1, "server"), ladder(2, "client", "FIN"), ladder(3, "client", "ACK", "RST")]
-    shown = [report._telling(most, word) for word in ("LEAK", "STARVE", "FAIL")]
+    shown = [output._telling(most, word) for word in ("LEAK", "STARVE", "FAIL")]
     assert [one["client"]["port"] for one in shown if one] == [3, 3, 2]
-    assert report._telling(most[:1], "LEAK") is None
+    assert output._telling(most[:1], "LEAK") is None
 
 
 def test_the_output_of_a_server_is_harmless(tmp_path: Path) -> None:
@@ -250,6 +256,61 @@ def test_list_explains_every_check(run: Run) -> None:
     assert done.returncode == 0
     ids = [line.split()[0] for line in done.stdout.splitlines() if line[:1].islower()]
     assert ids == list(battery.CHECKS)
+
+
+OWN = """
+from linger.check.battery import check
+from linger.check.finding import PASS, Finding
+
+
+@check(
+    "quiet-greeting",
+    peer="connect, listen for a second, and close",
+    mistake="None.",
+    clause="RFC 9293, section 3.6.",
+    scenarios=["closewait-leak"],
+)
+def quiet_greeting(trial):
+    for wave in trial.waves():
+        wave.fin()
+    left = trial.leavings()
+    return Finding(PASS, f"of my own: {left.verdict}")
+"""
+
+
+def test_a_check_of_ones_own_is_found_by_its_file(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "checks"
+    folder.mkdir()
+    (folder / "greeting.py").write_text(OWN)
+    done = check(run, tmp_path, "threads", "--checks", folder, "--only", "quiet-greeting")
+    assert done.returncode == 0 and "of my own: PASS" in done.stdout, done.stdout + done.stderr
+    page = run("linger", "report", next((tmp_path / "results").glob("2*")))
+    assert page.returncode == 0, page.stderr  # which needs no file of checks
+    listed = run("linger", "check", "--list", "--checks", folder).stdout
+    assert "quiet-greeting" in listed and "It rests on RFC 9293, section 3.6." in listed
+
+
+@pytest.mark.parametrize(
+    "text, sentence",
+    [
+        (None, "holds no file of checks"),
+        ("x = 1", "registers no check"),
+        ("import nowhere", "is no file of checks: ModuleNotFoundError"),
+        (OWN.replace("quiet-greeting", "abandon"), "there are two checks 'abandon'"),
+    ],
+)
+def test_a_folder_without_checks_is_wrong_usage(
+    run: Run, tmp_path: Path, text: str | None, sentence: str
+) -> None:
+    if text is not None:
+        (tmp_path / "mine.py").write_text(text)
+    done = run("linger", "check", "--list", "--checks", tmp_path)
+    assert done.returncode == 2 and sentence in done.stderr, done.stderr
+
+
+def test_every_check_says_which_clause_it_rests_on() -> None:
+    for one in battery.CHECKS.values():
+        assert re.match(r"(RFC \d{4}, section [\d.]+|\w+\(\d\)): ", one.clause), one.id
 
 
 WRONG = {
@@ -284,14 +345,14 @@ def test_a_file_of_expected_verdicts_is_read_strictly(tmp_path: Path) -> None:
     for text in ("abandon", "abandon GOOD", "abandonn PASS", "abandon PASS LEAK"):
         file.write_text(text)
         with pytest.raises(Usage, match="known:1: not an id and a verdict"):
-            verdict.read_expected(file, battery.CHECKS)
+            finding.read_expected(file, battery.CHECKS)
 
 
 def test_the_catalogue_has_the_scenarios_that_checks_name() -> None:
-    from linger import story
+    from linger.run import scenarios
 
     named = {name for check in battery.CHECKS.values() for name in check.scenarios}
-    assert named <= set(story.names())
+    assert named <= set(scenarios.names())
 
 
 def test_the_subreaper_keeps_hold_of_all_that_a_command_starts(tmp_path: Path) -> None:

@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from conftest import Run
-from linger.census import program
-from linger.check import battery, checks
 
-checks.load()
+from linger.check import battery
+from linger.lab.programs import program
+
+battery.load()
 PORT = "9000"
 PLANTED = Path(__file__).with_name("planted") / "server.py"
 

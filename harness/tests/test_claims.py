@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any, Iterator
 
 import pytest
-
 from conftest import Run
-from linger import claims, ledger, story
-from linger.errors import Broken
-from linger.verdict import ABSENT, make_row
+
+from linger.claims import judge, ledger
+from linger.lab.errors import Broken
+from linger.lab.programs import ROOT
+from linger.lab.verdict import ABSENT, make_row
+from linger.run import scenarios
 
 LEDGER = """
 [[claim]]
@@ -74,11 +76,11 @@ def measured(left: int = 21, error: str = "-", lost: int = 3, **cells: str) -> l
 
 
 def verdicts(tmp_path: Path, results: list[dict[str, Any]]) -> list[str | None]:
-    return [judged.verdict for judged in claims.judge(results, entries(tmp_path))]
+    return [judged.verdict for judged in judge.judge(results, entries(tmp_path))]
 
 
 def test_what_is_measured_decides(tmp_path: Path) -> None:
-    one, two = claims.judge(measured(), entries(tmp_path))
+    one, two = judge.judge(measured(), entries(tmp_path))
     assert (one.verdict, two.verdict) == ("holds", "holds")
     assert one.evidence == "one/buggy: server CLOSE_WAIT 21\none/fixed: server error, then -"
     assert two.evidence == (
@@ -108,7 +110,7 @@ def test_every_predicate_of_a_case_counts(tmp_path: Path, altered: dict[str, Any
 
 def test_one_repetition_against_it_is_enough(tmp_path: Path) -> None:
     repeated = [*measured(), *measured(left=7), *measured()]
-    one, two = claims.judge(repeated, entries(tmp_path))
+    one, two = judge.judge(repeated, entries(tmp_path))
     assert (one.verdict, two.verdict) == ("holds when it is sound", "holds")
     assert one.evidence.startswith("one/buggy: server CLOSE_WAIT 7\n")
 
@@ -128,7 +130,7 @@ def test_a_cell_that_this_kernel_lacks_does_not_count(tmp_path: Path) -> None:
 
 def gap(tmp_path: Path, results: list[dict[str, Any]], text: str = LEDGER) -> str:
     """Why the run does not decide the claim x-one, or x-two when it decides that."""
-    undecided = [x for x in claims.judge(results, entries(tmp_path, text)) if x.verdict is None]
+    undecided = [x for x in judge.judge(results, entries(tmp_path, text)) if x.verdict is None]
     assert len(undecided) == 1
     return undecided[0].evidence
 
@@ -140,9 +142,9 @@ def test_without_a_measurement_there_is_no_verdict(tmp_path: Path) -> None:
         results[0]["verdict"] = verdict
         assert gap(tmp_path, results) == f"one/buggy measured nothing to judge by ({verdict})"
     results = measured()
-    results[0] |= {"verdict": "fail", "message": "the fault did not strike", "expectations": []}
+    results[0] |= {"verdict": "fail", "message": "the fault did not happen", "expectations": []}
     assert gap(tmp_path, results) == (
-        "one/buggy did not measure server CLOSE_WAIT, for it ended before: the fault did not strike"
+        "one/buggy did not measure server CLOSE_WAIT, for it ended before: the fault did not happen"
     )
     assert "'newer'" not in gap(tmp_path, [*measured()[:2], result("two", "condition")])
     text = LEDGER.replace("network packets lost >= 3", "network packets lost >= many")
@@ -176,14 +178,14 @@ def test_a_claim_needs_a_scenario_that_decides_it(tmp_path: Path) -> None:
         entries(tmp_path, '[[claim]]\nid = "x"\narticle = "linger"\nsentence = "So."\n')
 
 
-def test_the_ledger_and_the_stories_agree(tmp_path: Path) -> None:
+def test_the_ledger_and_the_scenarios_agree(tmp_path: Path) -> None:
     found = entries(tmp_path)
     agreed = {"one": ("x-one",), "two": ("x-two",), "three": ()}
     ledger.compare(found, agreed)
     for altered, sentence in [
         ({"three": ("x-nine",)}, "scenario three names claim x-nine, which is not in claims.toml"),
         ({"three": ("x-one",)}, "claim x-one: decided by three. claims.toml has no case of it"),
-        ({"two": ()}, "claim x-two: decided by two. its story does not say so"),
+        ({"two": ()}, "claim x-two: decided by two. its scenario does not say so"),
     ]:
         with pytest.raises(Broken, match=sentence):
             ledger.compare(found, {**agreed, **altered})
@@ -198,7 +200,7 @@ def test_the_project_has_a_sound_ledger() -> None:
     assert {claim.article for claim in found} == set(ledger.ARTICLES)
     for claim in found:
         for case in claim.cases:
-            source = story.path_of(case.scenario).read_text()
+            source = scenarios.path_of(case.scenario).read_text()
             variants = {"buggy", "fixed"} if "variants=" not in source else {"condition", "control"}
             assert {predicate.variant for predicate in case.predicates} <= variants, claim.id
 
@@ -264,7 +266,7 @@ def test_wrong_usage_of_claims(run: Run, tmp_path: Path, sentence: str) -> None:
 
 def test_the_readme_has_the_claims_of_the_ledger() -> None:
     """In words and with their scenarios; the verdicts there name the kernel and the day."""
-    readme = (story.ROOT / "README.md").read_text()
+    readme = (ROOT / "scenarios/CLAIMS.md").read_text()
     head, rows = re.search(r"^(\| claim \|.*)\n\|[- |]+\n((?:\|.*\n)+)", readme, re.M).groups()
     assert re.fullmatch(
         r"\| claim \| in words \| from \| on Linux \d\S+, \d{4}-\d\d-\d\d \| measured by \|", head
@@ -276,7 +278,7 @@ def test_the_readme_has_the_claims_of_the_ledger() -> None:
     ]
     for claim, row in zip(ledger.load(), shown):
         conditions = row[3].replace("holds when ", "").split("; or when ")
-        assert row[3] in (claims.HOLDS, claims.FAILS) or {*conditions} <= {
+        assert row[3] in (judge.HOLDS, judge.FAILS) or {*conditions} <= {
             case.when for case in claim.cases
         }
 
@@ -290,10 +292,10 @@ def expected(rows: Any) -> Iterator[tuple[str, Any]]:
 
 @pytest.mark.parametrize("name", sorted({n for claim in ledger.load() for n in claim.scenarios}))
 def test_a_claim_asks_for_what_its_story_expects(name: str) -> None:
-    """A story may change. Then what decides a claim must be measured still, and a claim that
-    holds in words (the README's) must hold for what the story expects."""
-    readme = (story.ROOT / "README.md").read_text()
-    told = runpy.run_path(str(story.path_of(name)))
+    """A scenario may change. Then what decides a claim must be measured still, and a claim that
+    holds in words (the README's) must hold for what the scenario expects."""
+    readme = (ROOT / "scenarios/CLAIMS.md").read_text()
+    told = runpy.run_path(str(scenarios.path_of(name)))
     for claim in ledger.load():
         holds = re.search(rf"^\| {claim.id} \|.* \| holds \| [^|]* \|$", readme, re.M)
         for case in claim.cases:
@@ -304,21 +306,21 @@ def test_a_claim_asks_for_what_its_story_expects(name: str) -> None:
                         if one[0] == row.name.partition(", then")[0]]  # fmt: skip
                 assert rows, f"{claim.id}: {name}/{row.variant} does not measure {row.name}"
                 numbers = [value for _, value in rows if isinstance(value, int)]
-                true = [value for value in numbers if claims._compare(value, row, told.get("N", 1))]
+                true = [value for value in numbers if judge._compare(value, row, told.get("N", 1))]
                 assert true or not holds or not numbers, f"{claim.id}: {row}, of {numbers}"
 
 
 # What would have helped.
 
 
-@pytest.mark.parametrize("name", story.names())
+@pytest.mark.parametrize("name", scenarios.names())
 def test_every_scenario_says_what_helps_and_what_does_not(name: str) -> None:
-    answers = story.answers(name)
+    answers = scenarios.answers(name)
     for sentences in (answers.helps, answers.does_not_help):
         assert 1 <= len(sentences) <= 4
         assert all(sentence.endswith(".") and len(sentence) < 140 for sentence in sentences)
     named = re.findall(r"\(([a-z]+(?:-[a-z]+)+)\)", " ".join(answers.helps + answers.does_not_help))
-    assert {*named} <= {*story.names()}, "a scenario that does not exist"
+    assert {*named} <= {*scenarios.names()}, "a scenario that does not exist"
 
 
 @pytest.mark.parametrize(
@@ -335,8 +337,8 @@ def test_every_scenario_says_what_helps_and_what_does_not(name: str) -> None:
 def test_answers_that_are_missing_or_unknown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str | None, sentence: str
 ) -> None:
-    monkeypatch.setattr(story, "SCENARIOS", tmp_path)
+    monkeypatch.setattr(scenarios, "SCENARIOS", tmp_path)
     if text is not None:
         (tmp_path / "x_leak.toml").write_text(text)
     with pytest.raises(Broken, match=sentence):
-        story.answers("x-leak")
+        scenarios.answers("x-leak")

@@ -10,12 +10,12 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
-
 from conftest import Run
-from linger import story
-from linger.census import program
-from linger.environment import outside
-from linger.errors import BROKEN
+
+from linger.lab.environment import outside
+from linger.lab.errors import BROKEN
+from linger.lab.programs import ROOT, program
+from linger.run import scenarios
 
 
 def run_closewait(run: Run, results: Path, *options: str) -> subprocess.CompletedProcess[str]:
@@ -27,7 +27,7 @@ def test_a_run_shows_the_leak_its_count_its_cause_and_its_cure(run: Run, tmp_pat
     assert done.returncode == 0, done.stdout + done.stderr
     lines = done.stdout.splitlines()
     buggy, fixed = (next(x for x in lines if x.split()[:1] == [v]) for v in ("buggy", "fixed"))
-    assert buggy.split()[1:5] == ["100", "(peak", "100)", "100"] and buggy.endswith("PASS")
+    assert buggy.split()[1:5] == ["100", "(peak", "100)", "100"] and buggy.endswith("REPRODUCED")
     assert fixed.split()[1] == "0" and fixed.endswith("PASS")
     assert "closewait_leak" in buggy and "pid" in buggy
     assert "only\nclose() leads on" in done.stdout.replace("\n  ", "\n")
@@ -48,7 +48,8 @@ def test_a_run_leaves_its_evidence(run: Run, tmp_path: Path) -> None:
         folder = latest / "closewait-leak" / variant
         result = json.loads((folder / "result.json").read_text())
         assert (result["scenario"], result["variant"]) == ("closewait-leak", variant)
-        assert (result["verdict"], result["connections"]) == ("pass", 7)
+        verdict = "reproduced" if variant == "buggy" else "pass"
+        assert (result["verdict"], result["connections"]) == (verdict, 7)
         assert [row["measured"] for row in result["struck"]] == [7, 7]
         assert {row["name"]: row["measured"] for row in result["expectations"]} == {
             "CLOSE_WAIT": left, "descriptors": left,
@@ -63,7 +64,7 @@ def test_a_run_leaves_its_evidence(run: Run, tmp_path: Path) -> None:
 def test_verbose_and_repeat(run: Run, tmp_path: Path) -> None:
     done = run_closewait(run, tmp_path, "-n", "3", "--repeat", "4", "-v")
     assert done.returncode == 0
-    assert done.stdout.count("4 of 4 pass") == 2
+    assert done.stdout.count("4 of 4 as predicted") == 2
     assert "closewait-leak/fixed/0004: server: CLOSE_WAIT 0" in done.stdout
     assert len(list(tmp_path.glob("latest/closewait-leak/*/*/result.json"))) == 8
 
@@ -82,19 +83,19 @@ WRONG = {
 
 @pytest.mark.parametrize("sentence", WRONG)
 def test_wrong_usage_is_one_sentence_and_2(run: Run, tmp_path: Path, sentence: str) -> None:
-    done = run("linger", *WRONG[sentence], env=outside(RESULTS=str(tmp_path)), cwd=story.ROOT)
+    done = run("linger", *WRONG[sentence], env=outside(RESULTS=str(tmp_path)), cwd=ROOT)
     assert done.returncode == 2, done.stdout + done.stderr
     assert sentence in done.stderr.splitlines()[-1]
 
 
 def test_list_names_every_scenario(run: Run) -> None:
     done = run("linger", "list")
-    assert [line.split()[0] for line in done.stdout.splitlines()] == story.names()
+    assert [line.split()[0] for line in done.stdout.splitlines()] == scenarios.names()
     assert "forgets close()" in done.stdout
 
 
-def test_the_readme_has_the_table_of_scenarios(run: Run) -> None:
-    assert run("linger", "list", "--markdown").stdout in (story.ROOT / "README.md").read_text()
+def test_the_catalogue_has_the_table_of_scenarios(run: Run) -> None:
+    assert run("linger", "list", "--markdown").stdout in (ROOT / "scenarios/README.md").read_text()
 
 
 def test_more_connections_than_descriptors(run: Run, tmp_path: Path) -> None:
@@ -127,18 +128,18 @@ N = connections(3)
 def test_planted(lab, variant):
     server = lab.server("closewait_leak", variant)
     lab.peer("connect hello fin", connections=N).wait()
-    lab.reached(server, ESTABLISHED=N)
+    lab.happened(server, ESTABLISHED=N)
     {last}
 '''
 ENDINGS = {
-    "lab.settled(server, {'CLOSE_WAIT': 99}, within=0.05)": (1, "expected == 99"),
+    "lab.expect(server, {'CLOSE_WAIT': 99}, within=0.05)": (1, "expected == 99"),
     "assert variant == 'other'": (1, "AssertionError"),
     "raise SystemError('no')": (70, "SystemError"),
     "pass": (70, "the scenario expects nothing, so nothing was tested"),
     "import pytest; pytest.skip('later')": (70, "skipped, which is not passed"),
     "import os; os.kill(os.getpid(), 9)": (70, "ended without a report"),
-    "lab.settled(server, {'CLOSE_WAIT': 'x'})": (2, "a number or a comparison"),
-    "lab.settled(server, {'CLOSE_WEIGHT': 1})": (2, "CLOSE_WAIT"),
+    "lab.expect(server, {'CLOSE_WAIT': 'x'})": (2, "a number or a comparison"),
+    "lab.expect(server, {'CLOSE_WEIGHT': 1})": (2, "CLOSE_WAIT"),
     "raise OSError(28, 'No space left on device', 'somewhere')": (70, "No space left on device"),
 }
 
@@ -152,9 +153,32 @@ def test_each_ending_has_its_exit_code(run: Run, tmp_path: Path, ending: str) ->
     assert sentence in done.stderr
 
 
+STOPPED = """
+    import os, subprocess
+    if {stops}:  # all that this process is, its watchdog too: to it the machine stands still
+        subprocess.Popen(["sh", "-c", f"sleep 1.4; kill -CONT {{os.getpid()}}"])
+        os.kill(os.getpid(), 19)
+    lab.expect(server, {{"CLOSE_WAIT": 99}}, within=0.05)"""
+
+
+@pytest.mark.parametrize("stops, code", [(True, 70), (False, 1)])
+def test_a_machine_that_stalls_is_no_failed_expectation(
+    run: Run, tmp_path: Path, stops: bool, code: int
+) -> None:
+    env = failing(tmp_path, PLANTED.format(last=STOPPED.format(stops=stops)))
+    done = run("linger", "run", "planted", env=env)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert ("the machine stalled for 1." in done.stderr) == stops
+    for path in (tmp_path / "results" / "latest").glob("planted/*/result.json"):
+        assert (json.loads(path.read_text())["stalled"] >= 1) == stops
+
+
 def test_a_defect_of_linger_is_no_verdict() -> None:
-    broken = "import sys; from linger import cli, story; story.names = None; "
-    words = [sys.executable, "-c", broken + "sys.exit(cli.main(['list']))"]
+    broken = (
+        "import sys; from linger.cli import main; from linger.run import scenarios; "
+        "scenarios.names = None; sys.exit(main.main(['list']))"
+    )
+    words = [sys.executable, "-c", broken]
     done = subprocess.run(words, env=outside(), capture_output=True, text=True)
     assert done.returncode == BROKEN
     assert done.stderr.startswith("Traceback")
@@ -162,13 +186,13 @@ def test_a_defect_of_linger_is_no_verdict() -> None:
 
 
 INTERRUPTED = """
-from linger import cli
+import linger.cli.main
 def main():
     try:
         exec("raise KeyboardInterrupt")
     except KeyboardInterrupt:
         return 129
-cli.main = main
+linger.cli.main.main = main
 """
 
 
@@ -194,7 +218,7 @@ def test_a_scenario_file_without_a_scenario(run: Run, tmp_path: Path) -> None:
 def test_the_environment_and_descriptors_of_the_caller_do_no_harm(tmp_path: Path) -> None:
     words = [str(program("linger")), "run", "closewait_leak", "-n", "5"]  # with underscore, too
     env = outside(PYTEST_ADDOPTS="--nonsense", PYTEST_PLUGINS="nowhere", LC_ALL="C",
-                  PYTHONIOENCODING="ascii", RESULTS=str(tmp_path))  # fmt: skip
+                  PYTHONIOENCODING="ascii", PYTHONHOME="/nowhere", RESULTS=str(tmp_path))  # fmt: skip
     for redirection in ("", "<&-", ">&-", ">/dev/full", "| head -1 >/dev/null; true"):
         script = f'"$@" {redirection}'
         done = subprocess.run(["sh", "-c", script, "sh", *words], env=env, capture_output=True)
@@ -210,7 +234,7 @@ def test_census_is_a_command_of_linger(run: Run) -> None:
 
 def test_a_node_id_selects_one_test(run: Run, tmp_path: Path) -> None:
     node = "harness/tests/test_pairs.py::test_a_good_pair"
-    done = run("linger", "test", "--results", tmp_path, "--", node, cwd=story.ROOT)
+    done = run("linger", "test", "--results", tmp_path, "--", node, cwd=ROOT)
     assert done.returncode == 0 and " 1 passed" in done.stdout, done.stdout
 
 
@@ -258,7 +282,7 @@ def test_runs_ended_at_random_leave_nothing(run: Run) -> None:
 @pytest.mark.parametrize("ending", ["itself", "SIGINT", "SIGTERM", "SIGHUP", "SIGKILL", "crash"])
 def test_a_run_leaves_nothing_on_the_host(run: Run, tmp_path: Path, ending: str) -> None:
     """In a host of its own, which nothing else changes meanwhile."""
-    last = "lab.settled(server, {'LISTEN': 1})"
+    last = "lab.expect(server, {'LISTEN': 1})"
     if ending != "itself":
         last = "lab.tell('now'); import time; time.sleep(60)"
     env = failing(tmp_path, PLANTED.format(last=last))

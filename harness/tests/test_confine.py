@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Iterator
 
 import pytest
-
 from conftest import Run, outlived, pidfds
-from linger import confine
-from linger.census import program
-from linger.errors import NotHeld
-from linger.expect import Peer
-from linger.lab import Lab
-from linger.process import descendants
+
+from linger.lab import Lab, confine
+from linger.lab.errors import NotHeld
+from linger.lab.expect import Peer
+from linger.lab.process import descendants
+from linger.lab.programs import program
 
 ATTACKER = Path(__file__).with_name("attacker.py").read_text()
 N = 10
@@ -117,9 +116,9 @@ def test_it_is_counted_like_any_other(lab: Lab, cage: str) -> None:
     server = lab.start("server", "servers/closewait_leak_buggy", confined=words)
     server.said("ready")
     lab.peer("connect hello fin", connections=N).wait()
-    lab.heard(server, "recv", N, n=0)
-    lab.reached(server, ESTABLISHED=N)
-    lab.settled(server, {"CLOSE_WAIT.owned": N, "descriptors": N})
+    lab.happened_event(server, "recv", N, n=0)
+    lab.happened(server, ESTABLISHED=N)
+    lab.expect(server, {"CLOSE_WAIT.owned": N, "descriptors": N})
     owners = {(owner["process"], owner["pid"]) for owner in lab.snapshot["server"]["owners"]}
     assert owners == {("closewait_leak_buggy", server.pid)}
 
@@ -128,8 +127,8 @@ def test_its_ghosts_are_found(lab: Lab) -> None:
     server = lab.start("server", "servers/reset_leak_buggy", confined=confine.closed())
     server.said("ready")
     lab.peer("connect hello rst", connections=N).wait()
-    lab.heard(server, "recv", N, err="ECONNRESET")
-    lab.settled(server, {"ghosts": N, "descriptors": N})
+    lab.happened_event(server, "recv", N, err="ECONNRESET")
+    lab.expect(server, {"ghosts": N, "descriptors": N})
 
 
 def test_it_can_be_frozen_and_killed(lab: Lab) -> None:
@@ -137,13 +136,13 @@ def test_it_can_be_frozen_and_killed(lab: Lab) -> None:
     server.said("ready")
     server.freeze()
     peer = lab.peer("connect hello fin")
-    lab.reached(server, accept_queue=1)
+    lab.happened(server, accept_queue=1)
     assert not peer.events("done", action="hello")
     server.thaw()
     peer.wait()
     server.kill()
     assert server.ending() == "was ended by SIGKILL"
-    lab.reached(server, LISTEN=0)
+    lab.happened(server, LISTEN=0)
 
 
 def test_its_descriptors_are_limited(lab: Lab) -> None:
@@ -154,7 +153,7 @@ def test_its_descriptors_are_limited(lab: Lab) -> None:
     server.said("ready")
     lab.peer("connect hello send:rubbish recv:6 fin", connections=2).wait()
     lab.peer("connect hello fin").said("done")
-    lab.heard(server, "accept", err="EMFILE")
+    lab.happened_event(server, "accept", err="EMFILE")
 
 
 def test_its_word_is_not_its_verdict(lab: Lab) -> None:
@@ -173,9 +172,9 @@ def test_its_word_is_not_its_verdict(lab: Lab) -> None:
     server = run_python(lab, confine.closed(), text)
     server.said("ready")
     lab.peer("connect hello fin", connections=N).wait()
-    lab.heard(server, "recv", N, n=0)
+    lab.happened_event(server, "recv", N, n=0)
     with pytest.raises(NotHeld, match=f"CLOSE_WAIT {N}, expected == 0"):
-        lab.settled(server, {"CLOSE_WAIT": 0, "descriptors": 0}, within=0.1)
+        lab.expect(server, {"CLOSE_WAIT": 0, "descriptors": 0}, within=0.1)
     server.stop()
 
 

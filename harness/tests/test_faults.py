@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from linger import faults
-from linger.errors import NotHeld
-from linger.lab import Lab
+from linger.lab import Lab, faults
+from linger.lab.errors import NotHeld
 
 N = 10
 
@@ -20,21 +19,21 @@ def test_a_lost_fin_is_counted_and_comes_through_when_lifted(lab: Lab) -> None:
     fault = faults.drop(lab.hosts["server"], flags="fin")
     assert fault.struck() == 0
     leave(lab)
-    lab.struck(fault, f">= {N}")
-    lab.reached(server, hold=0.1, CLOSE_WAIT=0)
+    lab.happened_fault(fault, f">= {N}")
+    lab.happened(server, hold=0.1, CLOSE_WAIT=0)
     fault.lift()
-    lab.reached(server, CLOSE_WAIT=N)
+    lab.happened(server, CLOSE_WAIT=N)
 
 
 def test_exactly_the_nth_packet_is_lost(lab: Lab) -> None:
     lab.server("closewait_leak", "fixed")
     fault = faults.drop_nth(lab.hosts["server"], 2, "tcp flags & syn == syn")
     leave(lab)
-    lab.struck(fault, 1)
+    lab.happened_fault(fault, 1)
     with pytest.raises(
-        NotHeld, match="did not strike: network has packet 2 lost at server 1, .* == 2"
+        NotHeld, match="did not happen: network has packet 2 lost at server 1, .* == 2"
     ):
-        lab.struck(fault, 2, within=0.05)
+        lab.happened_fault(fault, 2, within=0.05)
 
 
 def test_a_partition_is_silence(lab: Lab) -> None:
@@ -44,16 +43,16 @@ def test_a_partition_is_silence(lab: Lab) -> None:
     fault = faults.partition(*lab.hosts.values())
     peer.go()
     peer.wait()
-    lab.struck(fault)
-    lab.reached(server, hold=0.2, ESTABLISHED=N, CLOSE_WAIT=0)
+    lab.happened_fault(fault)
+    lab.happened(server, hold=0.2, ESTABLISHED=N, CLOSE_WAIT=0)
 
 
 def test_watching_loses_nothing(lab: Lab) -> None:
     server = lab.server("closewait_leak", "fixed")
     seen = faults.watch(lab.hosts["server"], "tcp flags & fin == fin")
     leave(lab)
-    lab.struck(seen, N)
-    lab.heard(server, "recv", N, n=0)
+    lab.happened_fault(seen, N)
+    lab.happened_event(server, "recv", N, n=0)
 
 
 def test_a_pulled_cable_takes_the_carrier_of_both_ends(lab: Lab) -> None:
@@ -67,16 +66,16 @@ def test_a_pulled_cable_takes_the_carrier_of_both_ends(lab: Lab) -> None:
 def test_destroyed_sockets_are_counted(lab: Lab) -> None:
     server = lab.server("closewait_leak", "buggy")
     leave(lab)
-    lab.reached(server, CLOSE_WAIT=N)
+    lab.happened(server, CLOSE_WAIT=N)
     assert faults.destroy(server.host, "state close-wait") == N
-    lab.reached(server, CLOSE_WAIT=0, ghosts=N)
+    lab.happened(server, CLOSE_WAIT=0, ghosts=N)
 
 
 def test_a_frozen_program_answers_when_thawed(lab: Lab) -> None:
     server = lab.server("closewait_leak", "fixed")
     server.freeze()
     peer = lab.peer("connect hello fin", connections=1)
-    lab.reached(server, accept_queue=1)
+    lab.happened(server, accept_queue=1)
     assert not peer.events("done", action="hello")
     server.thaw()
     peer.wait()
@@ -86,11 +85,11 @@ def test_heard_waits_for_what_the_event_says(lab: Lab) -> None:
     """Events of the same name that say something else do not end the wait."""
     server = lab.server("closewait_leak", "fixed")
     leave(lab)
-    lab.heard(server, "recv", N, n=0)
+    lab.happened_event(server, "recv", N, n=0)
     leave(lab, "connect hello rst")
-    lab.heard(server, "recv", N, err="ECONNRESET")
-    with pytest.raises(NotHeld, match="err=EPIPE ev=recv 0 of 1 times, then 0.05 s passed"):
-        lab.heard(server, "recv", 1, within=0.05, err="EPIPE")
+    lab.happened_event(server, "recv", N, err="ECONNRESET")
+    with pytest.raises(NotHeld, match="recv err=EPIPE 0 of 1 times, then 0.05 s passed"):
+        lab.happened_event(server, "recv", 1, within=0.05, err="EPIPE")
 
 
 def test_a_peer_that_is_gone_cannot_go_on(lab: Lab) -> None:

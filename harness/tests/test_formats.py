@@ -10,10 +10,10 @@ from typing import Any, Iterator
 
 import jsonschema
 import pytest
-
-import linger
 from conftest import Run
 from test_cli import PLANTED, failing
+
+import linger
 
 SCHEMAS = Path(linger.__file__).parent / "schema"
 
@@ -48,7 +48,7 @@ def test_every_document_of_a_run_is_as_its_schema_says(left: Path) -> None:
     for name, document in documents(left):
         validator(name).validate(document)
         seen[name] = document
-    assert seen.keys() >= {"result", "environment", "timeline"}
+    assert seen.keys() >= {"result", "run", "environment", "timeline"}
 
 
 LADDER = {
@@ -226,10 +226,10 @@ def test_a_run_as_ktap(run: Run, tmp_path: Path) -> None:
     "last, diagnostic",
     [
         ("assert variant == 'fixed', 'no # way'", "AssertionError: no # way"),
-        ("lab.settled(server, {'CLOSE_WAIT': 3}, 0.05)", "measured 0, expected == 3"),
-        ("import pytest\n    if variant == 'buggy': pytest.skip('x')\n    lab.settled(server, {'LISTEN': 1})",
+        ("lab.expect(server, {'CLOSE_WAIT': 3}, 0.05)", "measured 0, expected == 3"),
+        ("import pytest\n    if variant == 'buggy': pytest.skip('x')\n    lab.expect(server, {'LISTEN': 1})",
          "# skipped, which is not passed"),
-        ("import os\n    if variant == 'buggy': os.kill(os.getpid(), 9)\n    lab.settled(server, {'LISTEN': 1})",
+        ("import os\n    if variant == 'buggy': os.kill(os.getpid(), 9)\n    lab.expect(server, {'LISTEN': 1})",
          "# the process of this test ended without a report"),
     ],
 )  # fmt: skip

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from linger import census
-from linger.errors import Usage
-from linger.story import ROOT
+from linger.lab import census
+from linger.lab.errors import Usage
+from linger.lab.programs import ROOT, program
 
 FUZZ = ROOT / "harness" / "fuzz"
 TARGETS = sorted(path.stem[5:] for path in FUZZ.glob("fuzz_*.c"))
@@ -35,7 +35,7 @@ def test_nothing_breaks_a_parser(target: str, tmp_path: Path) -> None:
     found.mkdir()
     done = subprocess.run(
         [
-            census.program(f"fuzz/{target}"), f"-runs={RUNS}", "-seed=1", "-timeout=60",
+            program(f"fuzz/{target}"), f"-runs={RUNS}", "-seed=1", "-timeout=60",
             "-print_final_stats=1", f"-artifact_prefix={tmp_path}/", found, corpus,
         ],
         stdout=subprocess.DEVNULL,
@@ -59,12 +59,12 @@ def test_a_target_that_breaks_is_seen(tmp_path: Path) -> None:
     (tmp_path / "corpus").mkdir()
     for name, content in (("1", "a"), ("2", "ax")):
         (tmp_path / "corpus" / name).write_text(content)
-    program = tmp_path / "broken"
-    compiler = census.program("fuzz/compiler").read_text().split()
+    target = tmp_path / "broken"
+    compiler = program("fuzz/compiler").read_text().split()
     words = [*compiler, "-D_GNU_SOURCE", f"-I{ROOT}/harness", source, FUZZ / "driver.c"]
-    subprocess.run([*words, "-o", program], check=True)
+    subprocess.run([*words, "-o", target], check=True)
     done = subprocess.run(
-        [program, tmp_path / "corpus", "-runs=9"], cwd=tmp_path, capture_output=True, text=True
+        [target, tmp_path / "corpus", "-runs=9"], cwd=tmp_path, capture_output=True, text=True
     )
     assert done.returncode != 0 and "not true" in done.stderr
 
@@ -79,7 +79,7 @@ def test_python_and_the_census_compare_alike() -> None:
     for _ in range(60):
         measured, number = dice.choice(numbers), dice.choice(numbers)
         value = f"{dice.choice(SIGNS)}{' ' * dice.randrange(3)}{number}"
-        words = [census.program("census"), "--until", census.term(str(measured), value)]
+        words = [program("census"), "--until", census.term(str(measured), value)]
         done = subprocess.run([*words, "--within", "0s"], capture_output=True, text=True)
         assert done.returncode in (0, 1), done.stderr
         assert census.holds(measured, value) == (done.returncode == 0), (measured, value)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 TWICE = """
 from types import SimpleNamespace
-from linger import shell
+from linger.run import shell
 for name in ("first", "second"):
     shell.open_in(SimpleNamespace(name=name, hosts={}), "it failed")
 """

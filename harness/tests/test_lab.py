@@ -12,11 +12,10 @@ from typing import Callable, Mapping
 
 import pytest
 
-from linger import census, netns
-from linger.errors import Broken, CannotRun, NotHeld, Usage
-from linger.host import SYSCTLS
-from linger.lab import Lab
-from linger.story import connections
+from linger.lab import Lab, census, netns
+from linger.lab.errors import Broken, CannotRun, NotHeld, Usage
+from linger.lab.host import SYSCTLS
+from linger.run.scenarios import connections
 
 N = 20
 EXPECT = {
@@ -30,8 +29,8 @@ OTHER = {"buggy": "fixed", "fixed": "buggy"}
 def test_as_expected(lab: Lab, variant: str) -> None:
     server = lab.server("closewait_leak", variant)
     lab.peer("connect hello fin", connections=N).wait()
-    lab.reached(server, ESTABLISHED=N)
-    lab.settled(server, EXPECT[variant])
+    lab.happened(server, ESTABLISHED=N)
+    lab.expect(server, EXPECT[variant])
     result = lab.result()
     assert [row["measured"] for row in result["expectations"]] == list(EXPECT[variant].values())
     owners = {(owner["process"], owner["pid"]) for owner in result["owners"]["server"]}
@@ -45,45 +44,45 @@ def test_swapped(lab: Lab, variant: str, row: str) -> None:
     """Every row alone fails against the other variant."""
     server = lab.server("closewait_leak", variant)
     lab.peer("connect hello fin", connections=N).wait()
-    lab.reached(server, ESTABLISHED=N)
+    lab.happened(server, ESTABLISHED=N)
     wrong = EXPECT[OTHER[variant]][row]
     right = EXPECT[variant][row]
     with pytest.raises(NotHeld, match=f"server has {row} {right}, expected == {wrong}"):
-        lab.settled(server, {row: wrong}, within=0.05)
+        lab.expect(server, {row: wrong}, within=0.05)
 
 
 def test_a_fault_that_did_not_strike(lab: Lab) -> None:
     server = lab.server("closewait_leak", "fixed")
     lab.peer("connect hello fin", connections=N - 1).wait()
-    with pytest.raises(NotHeld, match=f"did not strike: server has ESTABLISHED {N - 1}, .* == {N}"):
-        lab.reached(server, within=0.05, ESTABLISHED=N)
+    with pytest.raises(NotHeld, match=f"did not happen: server has ESTABLISHED {N - 1}, .* == {N}"):
+        lab.happened(server, within=0.05, ESTABLISHED=N)
 
 
 def test_nothing_is_settled_before_the_fault_is_proved(lab: Lab) -> None:
     server = lab.server("closewait_leak", "fixed")
     with pytest.raises(Broken, match="nothing yet proves"):
-        lab.settled(server, {"CLOSE_WAIT": 0})
+        lab.expect(server, {"CLOSE_WAIT": 0})
 
 
 def test_a_dead_server_leaks_nothing_and_still_fails(lab: Lab) -> None:
     server = lab.server("closewait_leak", "fixed")
     lab.peer("connect hello fin", connections=N).wait()
-    lab.reached(server, ESTABLISHED=N)
+    lab.happened(server, ESTABLISHED=N)
     server.stop()
     with pytest.raises(NotHeld, match="was ended by SIGTERM instead of serving on"):
-        lab.settled(server, EXPECT["fixed"])
+        lab.expect(server, EXPECT["fixed"])
 
 
 def test_an_absence_must_last(lab: Lab) -> None:
     """True at first and no longer true within the window is not held."""
     server = lab.server("closewait_leak", "buggy")
     lab.peer("connect hello fin", connections=N).wait()
-    lab.reached(server, ESTABLISHED=N)
+    lab.happened(server, ESTABLISHED=N)
     watch = [*map(str, census.command({"server": lab.hosts["server"].path}))]
     watch += ["--until", f"CLOSE_WAIT == {N}", "--hold", "100ms"]
     killer = subprocess.Popen(["sh", "-c", f'"$@" && kill {server.pid}', "sh", *watch])
     with pytest.raises(NotHeld, match=f"server has CLOSE_WAIT [0-9]+, expected == {N}"):
-        lab.settled(server, {"CLOSE_WAIT": N}, within=0.05, hold=30)
+        lab.expect(server, {"CLOSE_WAIT": N}, within=0.05, hold=30)
     assert killer.wait() == 0
 
 
@@ -150,8 +149,8 @@ def test_the_timeline_has_begun_when_a_lab_is_built(
 def test_the_timeline_tells_every_change(lab: Lab) -> None:
     server = lab.server("closewait_leak", "buggy")
     lab.peer("connect hello fin", connections=N).wait()
-    lab.reached(server, ESTABLISHED=N)
-    lab.settled(server, EXPECT["buggy"])
+    lab.happened(server, ESTABLISHED=N)
+    lab.expect(server, EXPECT["buggy"])
     lab.close()
     samples = [json.loads(line) for line in (lab.evidence / "timeline.jsonl").open()]
     assert {sample["host"] for sample in samples} == {"client", "server"}

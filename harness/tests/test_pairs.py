@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from linger import pairs
-from linger.errors import NotHeld
+from linger.lab.errors import NotHeld
+from linger.run import pairs
 
 LINES = [f"line {n};" for n in range(40)]
 

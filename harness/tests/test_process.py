@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from linger.census import program as built
-from linger.errors import Broken, NotHeld
-from linger.process import Process, parse_event
-from linger.processor import runnable_seconds
+from linger.lab.errors import Broken, NotHeld
+from linger.lab.events import parse_event
+from linger.lab.process import Process
+from linger.lab.processor import runnable_seconds
+from linger.lab.programs import program as built
 
 
 def shell(script: str, tmp_path: Path) -> Process:
@@ -77,7 +78,7 @@ def test_wait_wants_status_zero(tmp_path: Path) -> None:
 def test_stop_ends_a_program_that_ignores_sigterm(tmp_path: Path) -> None:
     program = shell("trap '' TERM; echo ev=ready; while :; do sleep 60; done", tmp_path)
     program.said("ready")
-    program.stop(patience=0.05)
+    program.stop(grace=0.05)
     assert not program.running
 
 

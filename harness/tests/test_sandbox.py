@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Iterator
 
 import pytest
-
 from conftest import Run, outlived, pidfds, started
-from linger.census import program
-from linger.environment import outside
-from linger.process import descendants
+
+from linger.lab.environment import outside
+from linger.lab.process import descendants
+from linger.lab.programs import program
 
 ORDINARY = ["setpriv", "--reuid=12345", "--regid=12345", "--clear-groups"]
 AS = {"caller": [], "ordinary user": ORDINARY}

@@ -7,7 +7,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from linger.census import program
+from linger.lab.programs import program
 
 
 def test_a_capture_gives_up_in_time_whatever_else_passes(tmp_path: Path) -> None:

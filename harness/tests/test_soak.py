@@ -10,14 +10,14 @@ import time
 from pathlib import Path
 
 import pytest
-
 from conftest import Run, outlived, pidfds
-from linger import soak, story
-from linger.census import program
-from linger.process import descendants
 from test_cli import PLANTED, failing
 
-GOOD = "lab.settled(server, {'LISTEN': 1})"
+from linger.lab.process import descendants
+from linger.lab.programs import program
+from linger.run import scenarios, soak
+
+GOOD = "lab.expect(server, {'LISTEN': 1})"
 FLAKY = f"assert variant == 'buggy', 'a planted failure'; {GOOD}"
 
 
@@ -30,7 +30,7 @@ def test_the_wilson_bound(passed: int, runs: int, bound: float) -> None:
 
 
 def test_what_takes_long_says_so() -> None:
-    slow = [name for name in story.names() if story.seconds(name) >= soak.SLOW]
+    slow = [name for name in scenarios.names() if scenarios.seconds(name) >= soak.SLOW]
     assert slow == ["timewait-lifetime"]
 
 

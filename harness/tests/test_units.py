@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from linger.census import program
-from linger.story import ROOT
+from linger.lab.programs import ROOT, program
 
 SOURCES = sorted((ROOT / "harness").glob("*/test_*.c"))
 

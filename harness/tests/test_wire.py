@@ -14,14 +14,14 @@ from typing import Any, Callable
 
 import jsonschema
 import pytest
+from conftest import Run
 
 import linger
-from conftest import Run
-from linger import census, faults
-from linger.errors import Broken, NotHeld
-from linger.expect import Peer
-from linger.faults import PURE_ACK
-from linger.lab import Lab
+from linger.lab import Lab, census, faults
+from linger.lab.errors import Broken, NotHeld
+from linger.lab.expect import Peer
+from linger.lab.faults import PURE_ACK
+from linger.lab.programs import program
 
 N = 5
 SYS_PIDFD_GETFD = 438
@@ -123,7 +123,7 @@ def half_closed(lab: Lab) -> tuple[Peer | None, Peer | None]:
 def second_fin_lost(lab: Lab) -> tuple[Peer | None, Peer | None]:
     client, server = pair(lab)
     client.go()
-    lab.reached(client, FIN_WAIT2=N)
+    lab.happened(client, FIN_WAIT2=N)
     faults.drop(lab.hosts["client"], flags="fin")
     server.go()
     return client, server
@@ -132,7 +132,7 @@ def second_fin_lost(lab: Lab) -> tuple[Peer | None, Peer | None]:
 def last_ack_lost(lab: Lab) -> tuple[Peer | None, Peer | None]:
     client, server = pair(lab)
     client.go()
-    lab.reached(client, FIN_WAIT2=N)
+    lab.happened(client, FIN_WAIT2=N)
     faults.partition(lab.hosts["server"])
     server.go()
     return client, server
@@ -145,7 +145,7 @@ def crossed(lab: Lab) -> tuple[Peer | None, Peer | None]:
     faults.drop(lab.hosts["client"], match=PURE_ACK)
     faults.drop(lab.hosts["server"], match=PURE_ACK)
     server.go()
-    lab.reached(server, FIN_WAIT1=N)
+    lab.happened(server, FIN_WAIT1=N)
     client.go()
     return client, server
 
@@ -153,7 +153,7 @@ def crossed(lab: Lab) -> tuple[Peer | None, Peer | None]:
 def all_over(lab: Lab) -> tuple[Peer | None, Peer | None]:
     client, server = pair(lab)
     client.go()
-    lab.reached(client, FIN_WAIT2=N)
+    lab.happened(client, FIN_WAIT2=N)
     server.go()
     return client, server
 
@@ -217,9 +217,9 @@ def test_the_ladder_of_an_orderly_close(lab: Lab) -> None:
     faults.quickack(lab.hosts["server"])
     client, server = pair(lab)
     client.go()
-    lab.reached(client, FIN_WAIT2=N)
+    lab.happened(client, FIN_WAIT2=N)
     server.go()
-    lab.reached(client, TIME_WAIT=N)
+    lab.happened(client, TIME_WAIT=N)
     lab.close()
     ladder = json.loads((lab.evidence / "ladder.json").read_text())
     schema = Path(linger.__file__).parent / "schema/ladder.schema.json"
@@ -253,9 +253,9 @@ def test_what_a_fault_dropped_is_lost_and_nothing_else(lab: Lab) -> None:
     lost = faults.drop_nth(server, 1, "tcp flags & fin == fin")
     client, _ = pair(lab)
     client.go()
-    lab.struck(lost, 1)
-    lab.reached(client, FIN_WAIT2=N)  # the first FIN was sent again
-    lab.struck(watched, N)  # after the drop, and it tells the recorder of none
+    lab.happened_fault(lost, 1)
+    lab.happened(client, FIN_WAIT2=N)  # the first FIN was sent again
+    lab.happened_fault(watched, N)  # after the drop, and it tells the recorder of none
     ladder = lab.ladder()
     assert (ladder["hosts"]["server"]["lost"], ladder["hosts"]["client"]["lost"]) == (1, 0)
     fins = {
@@ -275,8 +275,8 @@ def test_without_nflog_losses_are_inferred(lab: Lab, run: Run) -> None:
     lost = faults.drop_nth(lab.hosts["server"], 1, "tcp flags & fin == fin")
     client, _ = pair(lab)
     client.go()
-    lab.struck(lost, 1)
-    lab.reached(client, FIN_WAIT2=N)
+    lab.happened_fault(lost, 1)
+    lab.happened(client, FIN_WAIT2=N)
     assert lab.ladder()["hosts"]["server"]["lost"] == 0
     files = [f"{name}={lab.evidence / name}.pcap" for name in lab.hosts]
     ladder = json.loads(run("wire", "ladder", "--json", "--infer-losses", *files).stdout)
@@ -315,7 +315,7 @@ def test_only_the_first_connections_are_kept_whole(lab: Lab, run: Run) -> None:
     host = lab.hosts["server"]
     file = lab.evidence / "few.pcap"
     words = [
-        census.program("wire"),
+        program("wire"),
         "record",
         "--whole",
         "2",
@@ -338,7 +338,7 @@ def test_only_the_first_connections_are_kept_whole(lab: Lab, run: Run) -> None:
 def test_a_full_disk_is_a_sentence(lab: Lab, tmp_path: Path) -> None:
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8k", "tmpfs", tmp_path], check=True)
     host = lab.hosts["server"]
-    words = [census.program("wire"), "record", "--host", f"server={host.path}:{tmp_path}/x.pcap"]
+    words = [program("wire"), "record", "--host", f"server={host.path}:{tmp_path}/x.pcap"]
     ends = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     try:
         with subprocess.Popen(words, text=True, **ends) as recorder:  # type: ignore[call-overload]

@@ -53,8 +53,8 @@ def run_scenarios(folder: Path, build: Path, reports: Path, words: list[str], ju
         "LINGER_RUN": str(reports.parent),
         "PYTHONPATH": f"{ROOT / 'harness'}{os.pathsep}{Path(__file__).parent}",
     }
-    fixed = ["-c", str(ROOT / "harness/pytest.ini"), "--rootdir", str(ROOT), "-p", "linger.plugin"]
-    fixed += ["-p", "patience"]
+    fixed = ["-c", str(ROOT / "harness/pytest.ini"), "--rootdir", str(ROOT), "-p", "linger.run.plugin"]
+    fixed += ["-p", "peace"]
     command = [sys.executable, "-m", "pytest", *fixed, "-q", *words]
     output = None if judged else subprocess.DEVNULL
     return subprocess.run(command, env=environment, cwd=ROOT, stdout=output).returncode

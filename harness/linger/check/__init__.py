@@ -7,10 +7,10 @@ measures what that leaves behind.
 
     command   the subcommand, to its exit code       battery   the register of checks
     schedule  many trials at the same time           trial     one check on one server
-    target    the server and all that it started     checks/   one story each
+    target    the server and all that it started     checks/   one file for those that belong together
     request   what to ask a server                   verdict   words, findings, known verdicts
     client    the crowd that misbehaves              report    table, paragraphs, JUnit, TAP
     measure   what the server still holds
 """
 
-LATE = 75.0  # s: what is not let go by then is a leak; many time-outs are a minute
+PATIENCE = 75.0  # s: what is not let go by then is a leak; many time-outs are a minute

@@ -17,9 +17,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from linger import census
-from linger.check.target import Target
-from linger.host import Host
+from linger.check.server.target import Target
+from linger.lab import census
+from linger.lab.host import Host
 
 LIVE = "ESTABLISHED CLOSE_WAIT FIN_WAIT1 FIN_WAIT2 LAST_ACK CLOSING".split()
 SOCKETS = " + ".join(f"{state} - {state}.orphan" for state in LIVE)

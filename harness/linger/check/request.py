@@ -7,8 +7,8 @@ import textwrap
 from dataclasses import dataclass, replace
 from typing import Callable
 
-from linger.check.client import PATIENCE, Crowd
-from linger.errors import Usage
+from linger.check.crowd import REPLY_WITHIN, Crowd
+from linger.lab.errors import Usage
 
 LISTENING = 1.5  # s: what a server gets to speak first, or to answer
 HTTP_GET = b"GET / HTTP/1.0\r\n\r\n"
@@ -59,7 +59,7 @@ def discover(connect: Callable[[], Crowd], given: Request | None = None) -> Requ
     greeting, ended = _speaks(connect, b"")
     banner = bool(greeting)
     if given:
-        reply, _ = _speaks(connect, given.payload, banner, within=PATIENCE)
+        reply, _ = _speaks(connect, given.payload, banner, within=REPLY_WITHIN)
         if not reply:
             raise Usage(f"the server does not answer {given.source}")
         return replace(given, banner=banner, http=given.http or reply.startswith(b"HTTP/"))

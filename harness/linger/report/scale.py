@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Callable, Iterable, Mapping
 
-from linger.errors import Broken, CannotRun
+from linger.lab.errors import Broken, CannotRun
 from linger.report import chart
 from linger.report.collect import Run, read_json
 

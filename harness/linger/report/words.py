@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, Iterator, Mapping, NamedTuple
 from urllib.parse import quote
 
-from linger import pairs, story
-from linger.census import STATES
+from linger.lab.census import STATES
 from linger.report import ladder
 from linger.report.collect import Repetition, Run, Scenario
+from linger.run import pairs, scenarios
 
 KINDS = {
     "result.json": "what was expected and measured",
@@ -25,7 +25,7 @@ MOST_SHORT = 1200  # characters of a message of a test that is no scenario
 MOST_REASONS = 6  # why a scenario did not pass
 
 
-class Story(NamedTuple):
+class Prose(NamedTuple):
     """The docstring of a scenario; blocks are ("drawing", "prose" or "items", lines)."""
 
     title: str
@@ -33,14 +33,14 @@ class Story(NamedTuple):
     file: str
 
 
-def tell(name: str) -> Story:
-    """The story of a scenario; its title is a remark when the file is no longer there."""
-    path = story.path_of(name)
+def tell(name: str) -> Prose:
+    """What a scenario tells of itself; its title is a remark when the file is no longer there."""
+    path = scenarios.path_of(name)
     file = f"scenarios/{path.name}"
     if not path.exists():
-        return Story("This scenario is no longer among the stories.", [], file)
-    text = story.docstring(name).partition("\n")[2].strip("\n")
-    return Story(story.title(name), list(_blocks(text)), file)
+        return Prose("This scenario no longer exists.", [], file)
+    text = scenarios.docstring(name).partition("\n")[2].strip("\n")
+    return Prose(scenarios.title(name), list(_blocks(text)), file)
 
 
 def _blocks(text: str) -> Iterator[tuple[str, list[str]]]:
@@ -126,8 +126,10 @@ def date(run: Run) -> str:
 def summary(run: Run) -> str:
     """The run in a few words: "94 passed", "3 passed, 5 failed, 10 broken"."""
     count = Counter(run.verdicts)
-    parts = [f"{count['pass']} passed"] if count["pass"] or not count else []
+    parts = []
     for verdict, words in (
+        ("reproduced", "reproduced"),
+        ("pass", "passed"),
         ("told apart", "told apart"),
         ("fail", "failed"),
         ("broken", "broken"),
@@ -136,12 +138,12 @@ def summary(run: Run) -> str:
         parts += [f"{count[verdict]} {words}"] if count[verdict] else []
     if run.failures:
         parts.append(f"{len(run.failures)} other tests failed")
-    return ", ".join(parts)
+    return ", ".join(parts) or "0 passed"
 
 
 def owners(result: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
     """Who holds connections in the hosts that the result is about, by host."""
-    hosts = dict.fromkeys(row["host"] for row in result["expectations"])
+    hosts = dict.fromkeys(row["subject"] for row in result["expectations"])
     return [(host, owner) for host in hosts for owner in result["owners"].get(host, ())]
 
 
@@ -222,11 +224,11 @@ def bars(scenario: Scenario) -> Bars:
     values = []
     for variant in scenario.variants:
         rows = variant.shown.result["expectations"] if variant.shown.result else []
-        same = (r for r in rows if (r["host"], r["name"]) == (first["host"], first["name"]))
+        same = (r for r in rows if (r["subject"], r["name"]) == (first["subject"], first["name"]))
         values.append((variant.name, next((row["measured"] for row in same), "not measured")))
     highest = max([value for _, value in values if isinstance(value, int)] or [0])
     return Bars(
-        f"{first['host']} {first['name']}",
+        f"{first['subject']} {first['name']}",
         [
             (name, _share(value, highest), f"{value:,}" if isinstance(value, int) else value)
             for name, value in values

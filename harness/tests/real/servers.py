@@ -20,11 +20,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-
 from conftest import Run
-from linger.census import program
-from linger.check import verdict
-from linger.environment import outside
+
+from linger.check import finding
+from linger.lab.environment import outside
+from linger.lab.programs import program
 
 RUNS = int(os.environ.get("RUNS", "3"))
 CHECK = os.environ.get("CHECK", "").split()  # more options of linger check
@@ -177,7 +177,7 @@ def test_a_healthy_server(run: Run, tmp_path: Path, name: str) -> None:
         found = json.loads((tmp_path / "out.json").read_text())["results"]
         runs.append({one["id"]: (one["verdict"], one["measured"]) for one in found})
     for one in runs:
-        wrong = {id: said for id, said in one.items() if said[0] in (verdict.FAIL, verdict.LEAK)}
+        wrong = {id: said for id, said in one.items() if said[0] in (finding.FAIL, finding.LEAK)}
         known = {id: word for id, word in server.known.items() if id in one}
         assert {id: said[0] for id, said in wrong.items()} == known, wrong
         assert {id: said[0] for id, said in one.items()} == {

@@ -1,0 +1,277 @@
+"""The crowd: connections of the host "client", driven together without blocking.
+
+Replies of several connections are read in parallel, never in turn: a server may well serve the
+last one first. What ends a connection is data here, "FIN" or the name of an error.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import selectors
+import socket
+import struct
+import termios
+import time
+from typing import Callable, Sequence
+
+from linger.lab import netns
+from linger.lab.host import Host
+
+REPLY_WITHIN = 10.0  # s: for a connect() and the like
+KEPT = 1 << 16  # bytes of a reply that are remembered
+ESTABLISHED, CLOSED = 1, 7  # of <netinet/tcp.h>, as TCP_INFO has them
+AT_ONCE = struct.pack("ii", 1, 0)  # SO_LINGER {1, 0}
+
+
+class Connection:
+    """One connection, non-blocking."""
+
+    def __init__(self, made: socket.socket) -> None:
+        self.socket = made
+        self.connected = False
+        self.received = 0  # bytes
+        self.reply = b""  # the first of them
+        self.ended = ""  # "FIN", or the name of the error
+        self.unsent = ""  # the name of the error that sending met, which reading then does not
+        self.open = True
+
+    def fileno(self) -> int:
+        return self.socket.fileno()
+
+    def finish_connect(self) -> None:
+        error = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        self.connected = not error
+        self.ended = errno.errorcode[error] if error else ""
+
+    def take(self) -> None:
+        """Read what is there."""
+        try:
+            while data := self.socket.recv(1 << 18):
+                self.received += len(data)
+                self.reply += data[: KEPT - len(self.reply)]
+            self.ended = self.unsent or "FIN"
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            self.ended = errno.errorcode[error.errno or errno.EIO]
+
+    def give(self, data: memoryview) -> memoryview:
+        """Send what fits; returns the rest, nothing once sending failed: a reply may yet be there."""
+        try:
+            while data:
+                data = data[self.socket.send(data, socket.MSG_NOSIGNAL) :]
+        except BlockingIOError:
+            return data
+        except OSError as error:
+            self.unsent = errno.errorcode[error.errno or errno.EIO]
+        return data[:0]
+
+    @property
+    def state(self) -> int:
+        """Its state, as <netinet/tcp.h> counts them."""
+        return self.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
+
+    @property
+    def reset(self) -> bool:
+        """Whether a RST came, also one behind a FIN that was read before it: no call tells of that."""
+        return self.ended not in ("", "FIN") or self.state == CLOSED
+
+    @property
+    def heard(self) -> bool:
+        """Whether the other side's kernel has had all that was sent, or will never have it."""
+        return self.reset or not fcntl.ioctl(self.socket, termios.TIOCOUTQ, b"\0" * 4).strip(b"\0")
+
+    def half(self) -> None:
+        """shutdown(SHUT_WR): a FIN, and go on reading."""
+        with contextlib.suppress(OSError):  # ENOTCONN: it has ended
+            self.socket.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        self.open = False
+        self.socket.close()
+
+
+class Crowd:
+    """Some connections to one address, opened together."""
+
+    def __init__(
+        self,
+        host: Host,
+        to: tuple[str, int],
+        count: int,
+        pace: float = 0.0,
+        within: float = REPLY_WITHIN,
+        receive_buffer: int = 0,
+    ) -> None:
+        """Connect from a host; those that fail within so many seconds are not `connected`.
+
+        pace: seconds from one connect() to the next, for servers with a short accept queue.
+        receive_buffer: bytes of SO_RCVBUF, 0 for the system's choice.
+        """
+        self.connections: list[Connection] = []
+        pending: list[Connection] = []
+        began = time.monotonic()
+        for number in range(count):
+            self._wait(pending, number * pace - (time.monotonic() - began))
+            pending.append(Connection(_start(host, to, receive_buffer)))
+            self.connections.append(pending[-1])
+        self._wait(pending, within, till_all=True)
+        for left in pending:
+            left.ended = "ETIMEDOUT"
+
+    @staticmethod
+    def _wait(pending: list[Connection], seconds: float, till_all: bool = False) -> None:
+        """Let connects end for some seconds, or till all have."""
+
+        def ended(connection: Connection) -> bool:
+            connection.finish_connect()
+            return True
+
+        pending[:] = _each(pending, selectors.EVENT_WRITE, ended, seconds, whole=not till_all)
+
+    @property
+    def connected(self) -> list[Connection]:
+        """The connections that were established, whatever became of them."""
+        return [connection for connection in self.connections if connection.connected]
+
+    @property
+    def open(self) -> list[Connection]:
+        """The established connections that this side has not closed."""
+        return [connection for connection in self.connected if connection.open]
+
+    def send(self, payload: bytes, within: float = REPLY_WITHIN) -> bool:
+        """Send on all; True when every byte left in time, where the connection still takes any."""
+        rest = {connection: memoryview(payload) for connection in self.open}
+
+        def sent(connection: Connection) -> bool:
+            rest[connection] = connection.give(rest[connection])
+            return not rest[connection]
+
+        return not _each(self.open, selectors.EVENT_WRITE, sent, within)
+
+    def read(self, within: float, enough: Callable[[Connection], bool] | None = None) -> bool:
+        """Read on all until each has enough or has ended, at most so many seconds.
+
+        enough: by default nothing is but the end. Returns whether all came so far in time.
+        """
+
+        def done(connection: Connection) -> bool:
+            connection.take()
+            return bool(connection.ended) or bool(enough and enough(connection))
+
+        waiting = [one for one in self.open if not one.ended and not (enough and enough(one))]
+        return not _each(waiting, selectors.EVENT_READ, done, within)
+
+    def read_while_it_comes(self, within: float, quiet: float) -> None:
+        """Read on all until they have ended or nothing more comes for a while.
+
+        within: seconds for the first byte; quiet: seconds of silence that end a reply.
+        """
+        if self.read(within, lambda connection: connection.received > 0):
+            before = -1
+            while before != (before := sum(one.received for one in self.open)):
+                if self.read(quiet):
+                    break
+
+    def at_news(self, done: Callable[[Connection], bool], within: float) -> bool:
+        """Call done() of each whenever something has come in on it, until it is true for all.
+
+        done() reads what it wants of it. Returns whether it came so far within so many seconds.
+        """
+        return not _each(self.open, selectors.EVENT_READ, done, within)
+
+    def await_reply(self, within: float) -> bool:
+        """Wait until something has come in on each, and leave it unread."""
+        return self.at_news(lambda connection: True, within)
+
+    def becomes(self, done: Callable[[Connection], bool], within: float) -> bool:
+        """Wait until something is true of each of which no event tells; whether it was in time."""
+        deadline = time.monotonic() + within
+        while not (reached := all(map(done, self.open))) and time.monotonic() < deadline:
+            time.sleep(0.005)  # the next look
+        return reached
+
+    def leave_at_reply(self, within: float) -> bool:
+        """Close each as soon as something has come in on it, unread: a RST. True when all did.
+
+        Each at once: a server that serves one after the other may wait for this one to go. Every
+        second one sends a FIN before, since after that a RST is EPIPE for the server, with SIGPIPE,
+        and otherwise ECONNRESET (Linux 6.18, tcp_reset()).
+        """
+
+        def leave(connection: Connection) -> bool:
+            if self.connections.index(connection) % 2 == 0:
+                connection.half()
+            connection.close()
+            return True
+
+        return self.at_news(leave, within)
+
+    def half(self) -> None:
+        """shutdown(SHUT_WR) on all: a FIN, and go on reading."""
+        for connection in self.open:
+            connection.half()
+
+    def fin(self) -> None:
+        """Close all by a FIN: what is unread by now is read before, or it would be a RST."""
+        for connection in self.open:
+            connection.half()
+            if not connection.ended:
+                connection.take()
+            connection.close()
+
+    def rst(self) -> None:
+        """Close all by a RST."""
+        for connection in self.open:
+            connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
+            connection.close()
+
+    def close(self) -> None:
+        """Close all as they are: a RST where something is unread, else a FIN."""
+        for connection in self.connections:
+            connection.close()
+
+    def __enter__(self) -> Crowd:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+def _start(host: Host, to: tuple[str, int], receive_buffer: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in to[0] else socket.AF_INET
+    with netns.inside(host.path):
+        made = socket.socket(family, socket.SOCK_STREAM)
+    made.setblocking(False)
+    if receive_buffer:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    made.connect_ex(to)
+    return made
+
+
+def _each(
+    connections: Sequence[Connection],
+    event: int,
+    done: Callable[[Connection], bool],
+    within: float,
+    whole: bool = False,
+) -> list[Connection]:
+    """Call done() of each connection whenever the event happens, until it is true for all.
+
+    within: seconds; whole: stay for all of them. Each event is looked for at least once.
+    Returns the connections that are not done.
+    """
+    deadline = time.monotonic() + within
+    with selectors.DefaultSelector() as selector:
+        for connection in connections:
+            selector.register(connection, event, connection)
+        while selector.get_map() or whole:
+            left = deadline - time.monotonic()
+            for key, _ in selector.select(max(0.0, left)):
+                if done(key.data):
+                    selector.unregister(key.fileobj)
+            if left <= 0:
+                break
+        return [key.data for key in selector.get_map().values()]

@@ -1,0 +1,87 @@
+"""The words of a verdict, and what a caller may know of it beforehand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Collection
+
+from linger.lab.errors import Usage, os_sentence
+
+PASS = "PASS"
+FAIL = "FAIL"  # a defect
+LEAK = "LEAK"  # something is held for ever
+STARVE = "STARVE"  # others are not served
+WARN = "WARN"  # a risk worth knowing
+CHOICE = "CHOICE"  # a legitimate policy, reported and not judged
+NOT_TESTED = "N/A"  # it could not be tested; the finding says why
+WORDS = (PASS, FAIL, LEAK, STARVE, WARN, CHOICE, NOT_TESTED)
+BAD = (FAIL, LEAK, STARVE)
+MEANING = {
+    PASS: "as it should be",
+    FAIL: "a defect",
+    LEAK: "something is held for ever",
+    STARVE: "other clients are not served",
+    WARN: "a risk worth knowing",
+    CHOICE: "a legitimate policy, reported and not judged",
+    NOT_TESTED: "could not be tested; the line says why",
+}
+
+
+@dataclass
+class Finding:
+    """What a check found out."""
+
+    verdict: str
+    measured: str  # one line
+    held: list[str] = field(default_factory=list)  # what the server still held, a line each
+
+
+def not_tested(why: str) -> Finding:
+    """A finding without a judgement. why: one clause."""
+    return Finding(NOT_TESTED, why)
+
+
+def read_expected(path: Path, known: Collection[str]) -> dict[str, list[str]]:
+    """The file of known verdicts: a line "ID VERDICT" each, or "ID VERDICT|VERDICT"; # comments.
+
+    known: the ids there are. Errors: Usage, for what cannot be read or does not exist.
+    """
+    try:
+        lines = path.read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        why = os_sentence(error) if isinstance(error, OSError) else f"{path}: not a text"
+        raise Usage(f"cannot read the expected verdicts: {why}") from None
+    expected: dict[str, list[str]] = {}
+    for number, line in enumerate(lines, 1):
+        words = line.partition("#")[0].split()
+        if not words:
+            continue
+        verdicts = words[1].upper().split("|") if len(words) == 2 else []
+        if not verdicts or words[0] not in known or not set(verdicts) <= set(WORDS):
+            raise Usage(
+                f"{path}:{number}: not an id and a verdict: {line.strip()!r}; "
+                "`linger check --list` shows both"
+            )
+        expected[words[0]] = verdicts
+    return expected
+
+
+def judge(
+    results: list[dict[str, Any]], expected: dict[str, list[str]], strict: bool
+) -> dict[str, str]:
+    """What is wrong with a run, a sentence for a check; none: all is as it should be.
+
+    results: as the trials return them; expected: the known verdicts by id, of which any
+    difference is reported, the better one too; strict: WARN is wrong as well.
+    """
+    wrong = {}
+    for result in results:
+        verdict, wanted = result["verdict"], expected.get(result["id"])
+        if wanted and verdict not in wanted:
+            better = "; take it out of the file" if set(wanted) & {*BAD, WARN} else ""
+            better = better if verdict in (PASS, CHOICE) else ""
+            wrong[result["id"]] = f"{verdict}, known as {' or '.join(wanted)}{better}"
+        elif not wanted and (verdict in BAD or strict and verdict == WARN):
+            wrong[result["id"]] = f"{verdict}: {result['measured']}"
+    return {id: f"{id} is {why}" for id, why in wrong.items()}

@@ -1,0 +1,81 @@
+"""Clients that say that they are done with sending, and wait for the reply."""
+
+from __future__ import annotations
+
+from linger.check.battery import check
+from linger.check.crowd import Crowd
+from linger.check.finding import CHOICE, FAIL, LEAK, PASS, Finding
+from linger.check.server.trial import FRESH, NotStruck, Trial
+
+TRIES = 20  # at the least: one real server lost one reply in twenty
+FEW = 5  # of them at a time: more, and a server may turn some away (sshd, MaxStartups)
+CONTROLS = 3  # replies without the shutdown, to compare with
+QUIET = 1.0  # s without a byte that end a reply on a connection that stays open
+SMALL = 64 << 10  # bytes: a reply that fits into any socket buffer
+WHOLE = 0.9  # of the shortest control: a date or a counter may be a few bytes shorter
+
+
+@check(
+    "half-close",
+    peer="ask, shut down their sending side at once, and read",
+    mistake="The server takes the client's FIN for good-bye and drops the reply that it owes, or "
+    "it never closes after it.",
+    clause="RFC 9293, section 3.6.1: the side that has not closed may go on sending. shutdown(2): "
+    "SHUT_WR.",
+    scenarios=["half-close-dropped", "closewait-half-close", "half-close-relay"],
+)
+def half_close(trial: Trial) -> Finding:
+    if not trial.request.payload:
+        raise NotStruck("no request is known that the server answers; give --request FILE")
+    control = _control(trial)
+    trial.now()
+    replies: list[int] = []
+    tries = max(TRIES, trial.n)
+    while len(replies) < tries:
+        with trial.crowd(min(tries - len(replies), max(1, trial.target.backlog), FEW)) as crowd:
+            trial.ask(crowd)
+            crowd.half()
+            crowd.read_while_it_comes(FRESH, QUIET)
+            closed = crowd.read(trial.soon)
+            replies += [one.received for one in crowd.connections]
+            if not closed:
+                return _held_open(trial, crowd, _lost(trial, replies, control))
+    lost = _lost(trial, replies, control)
+    return lost or Finding(PASS, f"{tries} of {tries} replies whole ({control} bytes), then a FIN")
+
+
+def _lost(trial: Trial, replies: list[int], control: int) -> Finding | None:
+    """The finding when replies were shorter than the control's, in bytes."""
+    lost = [received for received in replies if received < WHOLE * control]
+    if not lost:
+        return None
+    said = f"{len(lost)} of {len(replies)} replies lost: {min(lost)} of {control} bytes"
+    return Finding(FAIL if control <= SMALL else CHOICE, said, trial.meter.held())
+
+
+def _control(trial: Trial) -> int:
+    """The bytes of the shortest of some replies to clients that stay."""
+    received = []
+    for _ in range(CONTROLS):
+        with trial.crowd(1) as crowd:
+            trial.ask(crowd)
+            crowd.read_while_it_comes(FRESH, QUIET)
+            received.append(crowd.connections[0].received)
+            crowd.fin()
+    if not min(received):
+        raise NotStruck("no reply comes without the shutdown either")
+    return min(received)
+
+
+def _held_open(trial: Trial, crowd: Crowd, lost: Finding | None) -> Finding:
+    """The finding when the server has not closed in time: perhaps it will.
+
+    lost: the finding of the replies; what is closed late does not excuse it.
+    """
+    count = sum(not one.ended for one in crowd.open)
+    held = trial.meter.held()
+    if crowd.read(trial.late - trial.soon):
+        return lost or Finding(
+            CHOICE, f"the connection is closed only after more than {trial.soon:.0f} s"
+        )
+    return Finding(LEAK, f"{count} connections not closed {trial.late:.0f} s after the reply", held)

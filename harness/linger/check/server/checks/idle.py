@@ -1,0 +1,80 @@
+"""Clients that stay and do nothing: they say nothing, or they do not read."""
+
+from __future__ import annotations
+
+import time
+
+from linger.check.battery import check
+from linger.check.crowd import Crowd
+from linger.check.finding import CHOICE, STARVE, Finding
+from linger.check.server.trial import RECEIVE_BUFFER, SEND_BUFFER, NotStruck, Trial
+
+POOL = 10  # times as many clients: more than most pools have workers
+STARVED = 20.0  # s: the server may be busy with what the crowd asked for
+ROUND = 5.0  # s between requests of others
+STALLED = 0.5  # s for which the server must be busy with its replies
+
+
+@check(
+    "idle",
+    peer="connect, say nothing, and stay",
+    mistake="Nothing limits how long a connection may be silent, and each holds a worker or a "
+    "slot; keepalive does not help, for these clients are alive.",
+    clause="RFC 9112, section 9.5: a server may close an idle connection at any time, and should "
+    "have a time-out.",
+    scenarios=["idle-connection", "descriptor-exhaustion"],
+    slow=True,
+)
+def idle(trial: Trial) -> Finding:
+    count = POOL * trial.n
+    with trial.crowd(count, at_least=1) as crowd:
+        who = f"{len(crowd.connected)} silent clients"
+        if deferred := trial.deferred(crowd):  # the rest came when its queue was full
+            who += f", {deferred} of which the kernel keeps from it (TCP_DEFER_ACCEPT)"
+            if deferred == len(crowd.connected):
+                return Finding(CHOICE, f"{who} until they speak")
+        return _watch(trial, crowd, who)
+
+
+@check(
+    "stalled-reader",
+    peer="ask for a large reply, and never read it",
+    mistake="A worker waits in send() for ever, or the reply piles up in the process, one for "
+    "each client that does not read.",
+    clause="RFC 9293, section 3.8.6.1: a peer that answers probes may keep its window at zero for as "
+    "long as it likes.",
+    scenarios=["idle-connection", "read-disabled-masks-eof", "worker-blocked"],
+    slow=True,
+    sysctls={"tcp_wmem": f"4096 {SEND_BUFFER} {SEND_BUFFER}"},
+)
+def stalled_reader(trial: Trial) -> Finding:
+    large = trial.wish.large or trial.request.payload
+    if not large:
+        raise NotStruck("no request for a large reply is known; give --large-request FILE")
+    with trial.crowd(2 * trial.n, at_least=1, receive_buffer=RECEIVE_BUFFER) as crowd:
+        trial.greet(crowd)
+        crowd.send(large)
+        trial.send_queue()
+        if not trial.still_held(STALLED):
+            raise NotStruck("its reply fits into the socket buffers; give --large-request FILE")
+        return _watch(trial, crowd, f"{len(crowd.connected)} clients that do not read")
+
+
+def _watch(trial: Trial, crowd: Crowd, who: str) -> Finding:
+    """Watch a crowd that stays: who else is served, and when the server has enough of it."""
+    began = time.monotonic()
+    gone = False
+    while not gone and time.monotonic() < began + trial.late:
+        if why := trial.fresh(within=STARVED):
+            after = time.monotonic() - began
+            return Finding(
+                STARVE, f"{who}: others get {why} (after {after:.0f} s)", trial.meter.held()
+            )
+        left = began + trial.late - time.monotonic()
+        gone = (
+            trial.meter.settles(trial.before, len(crowd.connected), min(ROUND, max(0, left)))
+            is None
+        )
+    took = time.monotonic() - began
+    when = f"closed after {took:.0f} s" if gone else f"kept for {trial.late:.0f} s and longer"
+    return Finding(CHOICE, f"{who}: {when}; others are served")

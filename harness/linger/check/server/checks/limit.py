@@ -1,0 +1,75 @@
+"""More clients than a server has descriptors."""
+
+from __future__ import annotations
+
+import time
+
+from linger.check.battery import check
+from linger.check.finding import FAIL, PASS, Finding
+from linger.check.measure import log_bytes
+from linger.check.server.trial import NotStruck, Trial
+from linger.lab import processor
+
+LIMIT = 64  # descriptors
+CROWD = 200  # clients
+WINDOWS, WINDOW = 4, 0.5  # s: how often and how long the server is watched at its limit
+CONNECTING = 5.0  # s: what does not get into the accept queue by then never will
+STILL = 1.0  # s without a change before that
+SPARE = 4  # descriptors: one that keeps so few free has met its limit
+MOST_BUSY = 50  # percent of a core
+MOST_LOG = 100e3  # bytes a second
+RECOVERY = 20.0  # s
+
+
+@check(
+    "descriptor-limit",
+    peer=f"are {CROWD}, against {LIMIT} descriptors; then all of them close",
+    mistake="accept() fails with EMFILE and is asked again at once, as fast as the processor can; "
+    "or the error ends the loop, and nobody is served ever after.",
+    clause="accept(2): EMFILE. getrlimit(2): RLIMIT_NOFILE.",
+    scenarios=["emfile-spin", "descriptor-exhaustion"],
+    descriptors=LIMIT,
+)
+def descriptor_limit(trial: Trial) -> Finding:
+    with trial.crowd(CROWD, at_least=LIMIT, within=CONNECTING) as crowd:
+        crowd.send(trial.request.half)
+        most = _fullest(trial)
+        if most < LIMIT - SPARE:
+            raise NotStruck(f"the limit was not reached: {most} of {LIMIT} descriptors used")
+        busy, logged = _watched(trial)
+        crowd.fin()
+    said = f"{most} of {LIMIT} descriptors, {busy:.0f} % of a core, {logged / 1000:.0f} kB/s of log"
+    if trial.target.ending():
+        return Finding(FAIL, said)  # the ending itself is said by whoever called
+    began = time.monotonic()
+    if why := trial.fresh(within=RECOVERY):
+        return Finding(FAIL, f"{said}; no recovery in {RECOVERY:.0f} s: {why}", trial.meter.held())
+    recovered = f"{said}; serves again after {time.monotonic() - began:.1f} s"
+    if busy > MOST_BUSY:
+        return Finding(FAIL, f"too busy: {recovered}")
+    if logged > MOST_LOG:
+        return Finding(FAIL, f"fills its log: {recovered}")
+    return Finding(PASS, recovered)
+
+
+def _fullest(trial: Trial) -> int:
+    """The descriptors of the process that has most, once that changes no more."""
+    most, since = -1, time.monotonic()
+    deadline = since + 5.0
+    while time.monotonic() < min(deadline, since + STILL):
+        now = max(trial.meter.take().descriptors.values(), default=0)
+        if now != most:
+            most, since = now, time.monotonic()
+    return most
+
+
+def _watched(trial: Trial) -> tuple[float, float]:
+    """How busy the server is, in percent of a core, and how much it logs, in bytes a second.
+
+    Of several windows the quietest counts: who turns in a circle does so in each of them, while
+    on a busy machine anybody waits for a processor now and then.
+    """
+    pids, output = trial.target.pids, trial.target.output
+    size, began = log_bytes(pids, output), time.monotonic()
+    busy = min(processor.busy(pids, WINDOW) for _ in range(WINDOWS))
+    return busy, (log_bytes(pids, output) - size) / (time.monotonic() - began)

@@ -1,0 +1,130 @@
+"""What the wire shows of ordinary and of early replies."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections import Counter
+
+from linger.check.battery import check
+from linger.check.crowd import ESTABLISHED, Connection, Crowd
+from linger.check.finding import CHOICE, FAIL, PASS, WARN, Finding
+from linger.check.server.trial import NotStruck, Trial
+from linger.lab.process import printable
+
+TRIES = 10
+ANNOUNCED = 10_000_000  # bytes of the body
+SENT = 256 << 10  # bytes of it that are sent before there is a reply
+MORE = 64 << 10  # bytes of it that follow when the reply begins, and again when it has ended
+POST = (
+    b"POST / HTTP/1.1\r\nHost: server\r\nConnection: close\r\n"
+    b"Content-Type: application/octet-stream\r\nContent-Length: %d\r\n\r\n" % ANNOUNCED
+)
+FLIGHT = 16 << 10  # bytes of a reply that leave without an answer (10 segments: RFC 6928)
+REPLYING = 5.0  # s that a server has to begin its reply
+SENDING = 0.3  # s for which a client that still sends leaves it unread
+QUIET = 1.0  # s
+
+
+@check(
+    "early-reply",
+    peer="send a large body that the server refuses before it has read it, and go on sending",
+    mistake="The server closes at once, not in two steps. What the client sends then is answered "
+    "by a RST, and that takes away what the client has not read, or the server has not sent, of "
+    "the reply (RFC 9112, section 9.6).",
+    clause="RFC 9112, section 9.6: close in stages. RFC 1122, section 4.2.2.13: a close() with "
+    "unread input sends a RST.",
+    scenarios=["close-unread-reset", "linger-zero"],
+)
+def early_reply(trial: Trial) -> Finding:
+    """A part of the body before the reply, one when that begins, and one behind the server's FIN.
+
+    So a server that has closed is always answered, whether it had read before what was there or
+    not; and what it had not sent by then is always lost, for the client's buffer takes no more
+    than a first flight of it: that a link without a delay is faster decides nothing. A relay whose
+    backend closes so loses a reply now and then, in a race between the two: that is a WARN, too.
+    """
+    if not trial.request.http:
+        raise NotStruck("it does not speak HTTP, so no early reply is known")
+    count = min(TRIES, max(1, trial.target.backlog))
+    with trial.crowd(count, receive_buffer=FLIGHT) as crowd:
+        crowd.send(POST + bytes(SENT), within=REPLYING)
+        crowd.at_news(_go_on, REPLYING)
+        crowd.becomes(lambda one: one.state != ESTABLISHED, SENDING)
+        _read(crowd)
+        tries = [one for one in crowd.connections if one.received or one.ended]
+        if not tries:
+            raise NotStruck("it reads the whole body before it replies")
+        # Who says FIN, and closes with unread input then, resets what it has already ended.
+        trial.meter.settles(trial.before, count, within=QUIET)
+        crowd.becomes(lambda one: one.heard, QUIET)
+        reset = sum(one.reset for one in tries)
+    if not any(one.reply for one in tries):
+        raise NotStruck("it ends the connection without any reply, so none could be lost")
+    lost = [one for one in tries if one.ended and not _whole(one)]
+    first = _first_line(next(one.reply for one in tries if one.reply))
+    said = f"{len(tries) - len(lost)} of {len(tries)} replies whole ({first})"
+    parts = Counter(f"{one.received} bytes of a reply, then {one.ended}" for one in lost)
+    held = [f"{count} x {part}" for part, count in parts.items()]
+    if 2 * len(lost) > len(tries):
+        return Finding(FAIL, f"{said}, {reset} reset", held)
+    if lost or reset:
+        return Finding(WARN, f"{said}, but {reset} reset: another client may lose them", held)
+    return Finding(PASS, f"{said}, none reset")
+
+
+def _go_on(one: Connection) -> bool:
+    """Send a further part of the body, as much as fits."""
+    one.give(memoryview(bytes(MORE)))
+    return True
+
+
+def _read(crowd: Crowd) -> None:
+    """Read until all have ended or nothing comes any more; where the server ends, go on sending."""
+
+    def read(one: Connection) -> bool:
+        if not one.ended:
+            one.take()
+            if one.ended:
+                _go_on(one)
+        return bool(one.ended)
+
+    before = -1
+    while before != (before := sum(one.received for one in crowd.connections)):
+        if crowd.at_news(read, QUIET):
+            break
+
+
+def _first_line(reply: bytes) -> str:
+    line = reply.split(b"\r\n")[0].decode("latin-1")
+    return textwrap.shorten(printable(line), 60, placeholder="...")
+
+
+def _whole(one: Connection) -> bool:
+    """Whether a reply came complete: its head, and the body that the head announces."""
+    head, found, _ = one.reply.partition(b"\r\n\r\n")
+    announced = re.search(rb"(?im)^content-length: *(\d+)", head)
+    body = int(announced[1]) if announced else 0
+    return bool(found) and one.received >= len(head) + 4 + body
+
+
+@check(
+    "timewait-holder",
+    peer="ask, and read the reply",
+    mistake="None: whoever closes first holds the TIME_WAIT. At the server it costs no port, at the "
+    "client it does.",
+    clause="RFC 9293, section 3.6: TIME-WAIT is for the side that closes first.",
+    scenarios=["timewait-owner", "server-port-reuse", "port-exhaustion"],
+)
+def timewait_holder(trial: Trial) -> Finding:
+    first = 0
+    for wave in trial.waves():
+        wave.send(trial.request.payload)
+        wave.read_while_it_comes(2.0, QUIET)
+        first += sum(bool(one.ended) for one in wave.connections)
+        wave.fin()
+    trial.meter.settles(trial.before, trial.n, within=5.0)
+    server = trial.meter.snapshot()["states"]["TIME_WAIT"]
+    client = trial.client_timewaits()
+    who = "the server" if first > trial.n / 2 else "the client"
+    return Finding(CHOICE, f"{who} closes first; TIME_WAIT: server {server}, client {client}")

@@ -1,0 +1,106 @@
+"""Servers that end and are started again at once, while their port is still in use."""
+
+from __future__ import annotations
+
+from typing import Callable
+
+from linger.check.battery import check
+from linger.check.finding import CHOICE, FAIL, PASS, Finding, not_tested
+from linger.check.server.trial import FRESH, NotStruck, Trial
+from linger.lab import faults
+from linger.lab.errors import TargetDied
+
+MISTAKE = (
+    "bind() fails with EADDRINUSE, because the old listener did not have SO_REUSEADDR (or "
+    "SO_REUSEPORT), or a child still holds it."
+)
+
+
+@check(
+    "restart-term",
+    peer="have just left, or are connected, when the server is stopped and started again",
+    mistake=MISTAKE,
+    clause="socket(7): SO_REUSEADDR. bind(2): EADDRINUSE.",
+    scenarios=["restart-eaddrinuse", "restart-matrix", "inherited-fd"],
+    ends_target=True,
+)
+def restart_term(trial: Trial) -> Finding:
+    def stop() -> str:
+        if trial.target.signal(trial.wish.plan.stop):
+            return ""
+        trial.target.kill()
+        return f"; {trial.wish.plan.stop.name} did not end it, SIGKILL did"
+
+    return _restart(trial, stop)
+
+
+@check(
+    "restart-kill",
+    peer="have just left, or are connected, when the server is killed and started again",
+    mistake=MISTAKE,
+    clause="socket(7): SO_REUSEADDR. bind(2): EADDRINUSE.",
+    scenarios=["restart-eaddrinuse", "restart-matrix", "inherited-fd"],
+    ends_target=True,
+)
+def restart_kill(trial: Trial) -> Finding:
+    def kill() -> str:
+        trial.target.kill()
+        return ""
+
+    whole = _restart(trial, kill)
+    if whole.verdict != PASS or len(trial.target.pids) < 2:
+        return whole
+    trial.target.kill_command()
+    try:
+        trial.start()
+    except TargetDied:
+        more = "; not so if only its first process is killed, for the others keep the port"
+        return Finding(CHOICE, whole.measured + more)
+    return whole
+
+
+def _restart(trial: Trial, end: Callable[[], str]) -> Finding:
+    """Use the port, end the server, and start it again. end: ends it, returns a remark.
+
+    Those that leave come first: a server that serves one after the other would be held up by
+    those that stay.
+    """
+    live = max(1, min(trial.n // 2, trial.target.backlog))
+    _leave_timewaits(trial)
+    with trial.crowd(live, at_least=1) as crowd:
+        trial.greet(crowd)
+        trial.accepted(crowd)
+        remark = end()
+        states = trial.meter.snapshot()["states"]
+        used = {state: n for state, n in states.items() if n and state != "LISTEN"}
+        if not used:
+            raise NotStruck("no connection was left on the port when the server had ended")
+        left = ", ".join(f"{n} {state}" for state, n in used.items())
+        try:
+            trial.start()
+        except TargetDied as error:
+            return _cannot_start(trial, left, str(error))
+        if why := trial.fresh(FRESH):
+            return Finding(FAIL, f"starts over {left}, but then: {why}{remark}")
+        return Finding(PASS, f"starts again over {left}{remark}")
+
+
+def _leave_timewaits(trial: Trial) -> None:
+    """Let the server close some connections first, if it is one that does."""
+    for wave in trial.waves():
+        wave.send(trial.request.payload)
+        wave.read(1.0)
+        wave.fin()
+
+
+def _cannot_start(trial: Trial, left: str, why: str) -> Finding:
+    """The finding when it does not start: whether it does once the connections are gone."""
+    sentence, *output = why.splitlines()
+    trial.target.kill()
+    faults.destroy(trial.server, f"sport = :{trial.wish.plan.port}")
+    try:
+        trial.start()
+    except TargetDied:
+        return not_tested(f"it does not start again without any connection either: {sentence}")
+    held = [f"on the port: {left}", *(line.strip() for line in output)]
+    return Finding(FAIL, f"does not start again over {left}: {sentence}", held)

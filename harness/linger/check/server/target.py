@@ -1,0 +1,239 @@
+"""The server under check, and all that it started, in a host of a lab.
+
+It runs under build/subreaper, the subreaper of whatever it forks, so its tree is what descends from
+there: a daemon that left its parent is still in it. It has the caller's rights and no more: inside
+the sandbox an ordinary user would have every capability, and root keeps those that servers use and
+loses those that would lift limits or reach out of the lab.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shlex
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from linger.lab import Lab, census
+from linger.lab.environment import of_caller
+from linger.lab.errors import TargetDied, signal_name
+from linger.lab.events import Event
+from linger.lab.expect import Peer
+from linger.lab.process import descendants, tail_of
+from linger.lab.programs import program
+
+STARTING = 30.0  # s: a server must listen by then
+HELPING = 3.0  # s: what a helper gets to listen, or to end
+ENDING = 10.0  # s: after the stop signal
+ABOUT_TO_END = 2.0  # s: after its sockets were closed
+# What root keeps: the set that containers give a service by default, without CAP_NET_RAW.
+SERVICE = (
+    "chown,dac_override,fowner,fsetid,kill,setgid,setuid,setpcap,net_bind_service,"
+    "sys_chroot,mknod,audit_write,setfcap"
+)
+NO_SUCH_ADDRESS = ("EADDRNOTAVAIL", os.strerror(errno.EADDRNOTAVAIL))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How the caller starts the server."""
+
+    command: tuple[str, ...]
+    port: int
+    helpers: tuple[str, ...] = ()  # shell commands, started before it in the same host
+    stop: signal.Signals = signal.SIGTERM
+
+
+def _as_caller(descriptors: int) -> list[str | Path]:
+    """The words before a command that give it the caller's environment, rights and limits."""
+    words: list[str | Path] = [*of_caller()]
+    if descriptors:
+        words += ["prlimit", f"--nofile={descriptors}:{descriptors}"]
+    kept = "".join(f",+{name}" for name in SERVICE.split(",")) if os.getuid() == 0 else ""
+    words += ["setpriv", f"--bounding-set=-all{kept}", "--inh-caps=-all", "--ambient-caps=-all"]
+    return [*words, "--"]
+
+
+class Target:
+    """One start of the server after the other, each with its helpers' host around it."""
+
+    def __init__(self, lab: Lab, plan: Plan) -> None:
+        """lab: the server runs in its host "server"; nothing starts yet."""
+        self.lab = lab
+        self.plan = plan
+        self.host = lab.hosts["server"]
+        self.output = lab.evidence / "output.log"
+        self.output.touch()
+        self._helpers: list[Peer] = []
+        self._supervisor: Peer | None = None
+        self._listeners: list[dict[str, Any]] = []
+        self._told: set[int] = set()  # to end
+
+    def _start(self, words: list[str | Path], output: Path, name: str) -> Peer:
+        return self.lab.launch("server", [program("subreaper"), output, *words], name)
+
+    def start_helpers(self) -> None:
+        """Start the helpers in turn; each may listen, end, or do neither for some seconds.
+
+        Errors: TargetDied when one ends otherwise than with status 0.
+        """
+        for number, command in enumerate(self.plan.helpers, 1):
+            output = self.lab.evidence / f"helper-{number}.log"
+            listening = self._listening()
+            helper = self._start([*_as_caller(0), "sh", "-c", command], output, f"helper{number}")
+            deadline = time.monotonic() + HELPING
+            while helper.running and time.monotonic() < deadline:
+                if self._listening(more_than=listening) > listening:
+                    break
+            ended = helper.events("ended", main=1)
+            if ended and ended[0]["status"] != "0":
+                raise TargetDied(f"the helper {command!r} {_ending(ended[0])}{tail_of(output)}")
+            self._helpers.append(helper)
+
+    def _listening(self, more_than: int = -1) -> int:
+        """How many sockets listen in the host; waits a moment for more than so many."""
+        found = census.until(
+            {"server": self.host.path}, f"LISTEN > {more_than}", within=0.1, hold=0
+        )
+        return found["hosts"][0]["states"]["LISTEN"]
+
+    def start(self, descriptors: int = 0) -> None:
+        """Start the server; returns once it listens on its port.
+
+        descriptors: its limit (RLIMIT_NOFILE), if any. Errors: TargetDied with its last output.
+        """
+        words = [*_as_caller(descriptors), *self.plan.command]
+        self._supervisor = self._start(words, self.output, "target")
+        self._told = set()
+        began = time.monotonic()
+        while time.monotonic() < began + STARTING:
+            if self._supervisor.events("over"):
+                raise TargetDied(f"the server {self.ending()}{self._hint()}{self.last_output()}")
+            if self._await("LISTEN >= 1", within=0.1):
+                # One that was seen may have been the last of a server that was killed.
+                if listeners := self._listeners_now():
+                    self._listeners = listeners
+                    return
+        raise TargetDied(
+            f"nothing listens on port {self.plan.port} after {STARTING:g} s"
+            f"{self._elsewhere()}{self.last_output()}"
+        )
+
+    def _listeners_now(self) -> list[dict[str, Any]]:
+        counted = census.count({"server": self.host.path}, [self.plan.port])
+        return counted["server"]["listeners"]
+
+    def _hint(self) -> str:
+        """What helps a server that wants an address of the machine which the lab does not have."""
+        said = self.output.read_text(errors="replace").lower()
+        if not any(error.lower() in said for error in NO_SUCH_ADDRESS):
+            return ""
+        return "; in the lab its addresses are 10.0.0.2, fd00::2 and the loopback ones, or 0.0.0.0"
+
+    def _elsewhere(self) -> str:
+        """The ports that are listened on instead."""
+        listeners = census.count({"server": self.host.path})["server"]["listeners"]
+        ports = sorted({str(listener["port"]) for listener in listeners})
+        return f", but on port {', '.join(ports)}" if ports else ""
+
+    def _await(self, expression: str, within: float) -> bool:
+        hosts = {"server": self.host.path}
+        return census.until(hosts, expression, within, 0, [self.plan.port])["until"]["held"]
+
+    @property
+    def addresses(self) -> list[str]:
+        """The addresses that the server listens on."""
+        return [listener["address"] for listener in self._listeners]
+
+    @property
+    def backlog(self) -> int:
+        """The shortest accept queue among its listeners, in connections."""
+        return min(listener["backlog"] for listener in self._listeners)
+
+    @property
+    def pids(self) -> list[int]:
+        """Every process of the server, zombies included."""
+        return descendants(self._supervisor.pid)[1:] if self._supervisor else []
+
+    def ending(self) -> str:
+        """How the server came to its end, in words; "" while it runs.
+
+        A command that ended with status 0 and left processes behind is a daemon, and runs. One that
+        listens no longer may be about to end: what it had open goes first.
+        """
+        if not (how := self._ending()) and not self._await("LISTEN >= 1", within=0):
+            deadline = time.monotonic() + ABOUT_TO_END
+            while not (how := self._ending()) and time.monotonic() < deadline:
+                time.sleep(0.01)  # the next look
+        return how
+
+    def _ending(self) -> str:
+        assert self._supervisor
+        for event in self._supervisor.events("ended", main=1):
+            if event["status"] != "0" or self._supervisor.events("over"):
+                return _ending(event)
+        return ""
+
+    def last_output(self) -> str:
+        """The last lines that the server wrote, to be put behind a sentence."""
+        return tail_of(self.output)
+
+    def signal(self, number: signal.Signals, within: float = ENDING) -> bool:
+        """Ask the server to end, and what it leaves behind too, each once; True when all has.
+
+        The signal goes to the command, and once it has ended to those that it leaves behind: a
+        shell does not hand it on to the server that it runs.
+        """
+        assert self._supervisor
+        deadline = time.monotonic() + within
+        while not self._supervisor.events("over") and time.monotonic() < deadline:
+            for pid in self._heads():
+                if pid not in self._told:
+                    self._told.add(pid)
+                    _kill(pid, number)
+            time.sleep(0.01)  # the next look
+        return bool(self._supervisor.events("over"))
+
+    def _heads(self) -> list[int]:
+        """The processes that nobody of the server started: the command, or those it left."""
+        assert self._supervisor
+        with contextlib.suppress(OSError):
+            path = Path(f"/proc/{self._supervisor.pid}/task/{self._supervisor.pid}/children")
+            return [int(word) for word in path.read_text().split()]
+        return []
+
+    def kill(self) -> None:
+        """SIGKILL for the whole tree; returns when all is gone."""
+        assert self._supervisor
+        for pid in self.pids:
+            _kill(pid, signal.SIGKILL)
+        self._supervisor.stop(grace=ENDING)
+
+    def kill_command(self) -> None:
+        """SIGKILL for the command alone, or for a daemon's main process; returns when it is gone."""
+        assert self._supervisor
+        heads = self._heads()
+        for pid in heads:
+            _kill(pid, signal.SIGKILL)
+        for pid in heads:
+            self._supervisor.said("ended", within=ENDING, pid=pid)
+
+
+def _kill(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
+def _ending(event: Event) -> str:
+    if event["signal"] != "0":
+        return f"was ended by {signal_name(int(event['signal']))}"
+    return f"ended with status {event['status']}"
+
+
+def words_of(command: tuple[str, ...]) -> str:
+    """A command as one would type it."""
+    return " ".join(map(shlex.quote, command))

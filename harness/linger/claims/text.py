@@ -1,0 +1,63 @@
+"""The judged claims as people read them: on the terminal, and as the table of scenarios/CLAIMS.md."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Any, Iterator, Mapping, Sequence
+
+from linger.claims.judge import FAILS, HOLDS, Judged
+from linger.claims.ledger import ARTICLES
+
+WIDTH = 100
+
+
+def measured_on(environment: Mapping[str, Any]) -> str:
+    """Where and when the verdicts were measured: "Linux 6.18.44, 2026-11-22".
+
+    What a builder adds to the version of the kernel is in environment.json.
+    """
+    return f"Linux {environment['kernel'].partition('-')[0]}, {environment['date'][:10]}"
+
+
+def plain(judged: Sequence[Judged]) -> Iterator[str]:
+    """The lines for a terminal: each claim with its verdict, what was measured, and the note."""
+    for article in ARTICLES:
+        mine = [claim for claim in judged if claim.article == article]
+        if mine:
+            yield "Our own findings" if article == ARTICLES[-1] else f'From "{article}"'
+            yield ""
+        for claim in mine:
+            yield from textwrap.wrap(f"{claim.id}: {claim.sentence}", WIDTH)
+            yield from _field("verdict", claim.verdict or "none")
+            for number, case in enumerate(claim.evidence.splitlines()):
+                yield from _field("" if number else "measured", case)
+            if claim.note:
+                yield from _field("note", claim.note)
+            yield ""
+    yield tally(judged)
+
+
+def _field(name: str, text: str) -> list[str]:
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=f"  {name:9} ",
+        subsequent_indent=" " * 12,
+        break_on_hyphens=False,
+    )
+
+
+def tally(judged: Sequence[Judged]) -> str:
+    """How many hold and how many do not, in words."""
+    verdicts = [claim.verdict for claim in judged if claim.verdict]
+    hold, fail = verdicts.count(HOLDS), verdicts.count(FAILS)
+    return f"{hold} hold, {len(verdicts) - hold - fail} hold under a condition, {fail} fail"
+
+
+def markdown(judged: Sequence[Judged], environment: Mapping[str, Any]) -> Iterator[str]:
+    """The lines of the table in scenarios/CLAIMS.md."""
+    yield f"| claim | in words | from | on {measured_on(environment)} | measured by |"
+    yield "| --- | --- | --- | --- | --- |"
+    for claim in judged:
+        cells = (claim.id, claim.sentence, claim.article, claim.verdict, ", ".join(claim.scenarios))
+        yield f"| {' | '.join(map(str, cells))} |"

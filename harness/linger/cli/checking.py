@@ -1,0 +1,56 @@
+"""linger check: the options."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+from pathlib import Path
+
+from linger.check import PATIENCE
+from linger.cli.options import AT_ONCE, Add, add_results, folder
+
+CLIENTS = 20
+
+
+def add_to(add: Add) -> None:
+    check = add("check", _check, "judge how any server ends its TCP connections")
+    check.usage = "linger check --port P [OPTION]... -- COMMAND..."
+    option = check.add_argument
+    option("--port", type=int, metavar="P", help="the port that the server listens on")
+    option("--with", action="append", default=[], dest="helpers", metavar="COMMAND",
+           help="a shell command to start before it, in the same host: a backend, a mkdir")  # fmt: skip
+    option("--request", type=Path, metavar="FILE", help="a request that the server answers")
+    option("--large-request", type=Path, metavar="FILE", help="one for a reply of some megabytes")
+    option("--http", action="store_true", help="the request is GET / HTTP/1.0")
+    option("--only", metavar="ID,...", help="only these checks")
+    option("--checks", type=folder, action="append", default=[], metavar="DIR",
+           help="checks of your own as well: the files NAME.py in a folder")  # fmt: skip
+    option("--quick", action="store_true", help="only checks that wait for no time-outs")
+    option("-n", type=int, default=CLIENTS, metavar="N", help=f"clients (default {CLIENTS})")
+    option("--patience", type=float, default=PATIENCE, metavar="S",
+           help=f"seconds after which what is still held is a leak (default {PATIENCE:g})")  # fmt: skip
+    option("--stop", type=_signal, default=signal.SIGTERM, metavar="SIGNAL",
+           help="what ends the server in an orderly way (default TERM)")  # fmt: skip
+    option("--strict", action="store_true", help="WARN fails, too")
+    option("--expected", type=Path, metavar="FILE", help="known verdicts: lines of ID VERDICT")
+    option("--junit", type=Path, metavar="FILE", help="write the verdicts as JUnit XML")
+    option("--json", type=Path, metavar="FILE", help="write the verdicts as JSON")
+    option("--tap", action="store_true", help="print KTAP instead of a table")
+    option("--jobs", type=int, default=AT_ONCE, metavar="J",
+           help=f"checks at the same time (default {AT_ONCE})")  # fmt: skip
+    add_results(check)
+    option("--list", action="store_true", help="explain every check, and start nothing")
+    option("command", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+
+
+def _signal(name: str) -> signal.Signals:
+    try:
+        return signal.Signals["SIG" + name.upper().replace("SIG", "", 1)]
+    except KeyError:
+        raise argparse.ArgumentTypeError(f"a signal such as TERM or QUIT, not {name!r}") from None
+
+
+def _check(options: argparse.Namespace) -> int:
+    from linger.check.server import command  # not at the top: the other commands do without
+
+    return command.run(options)

@@ -1,0 +1,103 @@
+"""The command line of linger.
+
+Counting (`linger census`) is a program of its own, build/census.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import traceback
+from types import FrameType
+from typing import Callable, Sequence
+
+from linger.cli import checking, labs, modules, reading, running
+from linger.lab.errors import BROKEN, LingerError, complain, os_sentence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a subcommand; returns the exit code, every error one sentence on standard error."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # where it is ignored every child seems to succeed
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        stream.reconfigure(errors="replace")  # rather a wrong arrow than no verdict
+    options = _parser().parse_args(arguments)
+    try:
+        return _act(options)
+    finally:
+        _ignore_signals_to_end()  # all is done: Python would end by a SIGINT of its own
+        _write_what_is_left()
+
+
+def _act(options: argparse.Namespace) -> int:
+    if "LINGER_SANDBOX" not in os.environ:  # where all that was started ends with its first process
+        _interruptible()
+    try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])  # linger.sh blocked it
+        return options.action(options)
+    except LingerError as error:
+        complain(f"linger: {error}")
+        return error.code
+    except BrokenPipeError:  # whoever read our output has gone, as in `linger list | head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+    except KeyboardInterrupt as interrupt:  # pytest has answered those that came while it ran
+        number = signal.Signals(*interrupt.args or (signal.SIGINT,))
+        _ignore_signals_to_end()  # once is enough
+        complain(f"linger: interrupted by {number.name}")
+        return 128 + number
+    except OSError as error:
+        complain(f"linger: {os_sentence(error)}")
+        return BROKEN
+    except Exception as error:  # Python would end with 1, the code of a failed expectation
+        if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("linger"):
+            error = modules.lacking(options.called, str(error.name))
+            complain(f"linger: {error}")
+            return error.code
+        complain(f"{traceback.format_exc()}linger: this is a defect of linger: {error!r}")
+        return BROKEN
+
+
+def _interruptible() -> None:
+    """Let every signal to end be as ^C: what was started is ended before."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt(number)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_DFL:  # nohup(1) ignores SIGHUP
+            signal.signal(number, interrupt)
+
+
+def _ignore_signals_to_end() -> None:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _write_what_is_left() -> None:
+    """Write what the streams still hold. Where nobody reads any more, that is no failure of ours;
+    Python would end with status 120."""
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="linger",
+        description="How TCP connections end badly, and what the right code does instead.",
+        epilog="Counting sockets is a program of its own: see `linger census --help`.",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, action: Callable[..., int], help: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=help, description=help)
+        sub.set_defaults(action=action, called=name)
+        return sub
+
+    for module in (running, checking, labs, reading):
+        module.add_to(command)
+    return parser

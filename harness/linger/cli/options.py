@@ -1,0 +1,39 @@
+"""What options of several subcommands have in common."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import Callable
+
+from linger.lab.programs import ROOT
+
+RESULTS = Path(os.environ.get("RESULTS") or ROOT / "results")
+CORES = os.cpu_count() or 1
+# Tests, or checks, at the same time: they wait more than they compute. Within a test they are fewer.
+AT_ONCE = int(os.environ.get("LINGER_AT_ONCE") or 4 * CORES)
+JSON = "run.json on standard output, everything else on standard error"
+TAP = "KTAP on standard output, everything else on standard error"
+
+# Adds a subcommand by its name, its action, and what it does in a few words.
+Add = Callable[[str, "Callable[[argparse.Namespace], int]", str], argparse.ArgumentParser]
+
+
+def count(text: str) -> int:
+    """A number of things, for add_argument(type=)."""
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"a whole number from 1 on, not {text!r}")
+    return int(text)
+
+
+def folder(text: str) -> Path:
+    """A path, for add_argument(type=)."""
+    if not text:
+        raise argparse.ArgumentTypeError("a folder, not an empty word")
+    return Path(text)
+
+
+def add_results(command: argparse.ArgumentParser, help: str = "evidence") -> None:
+    """Add --results, the folder where runs are."""
+    command.add_argument("--results", type=folder, default=RESULTS, metavar="DIR", help=help)

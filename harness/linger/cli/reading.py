@@ -1,0 +1,96 @@
+"""linger list, pairs, show, report, claims: what there is, and what runs have left."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+
+from linger.cli import running
+from linger.cli.options import Add, add_results, folder
+from linger.lab.errors import HELD
+from linger.lab.programs import program
+from linger.run import scenarios
+
+
+def add_to(add: Add) -> None:
+    listing = add("list", list_scenarios, "show every scenario and what it is about")
+    listing.add_argument("--markdown", action="store_true", help="as scenarios/README.md has it")
+    add("pairs", check_pairs, "check that every pair differs only in its lesson")
+    shown = add("show", show_run, "show what a run left: the table, the ladders, the packets")
+    shown.add_argument("name", metavar="NAME", help="a scenario")
+    shown.add_argument("--variant", metavar="V", help="only this one")
+    shown.add_argument("--run", type=folder, metavar="DIR", help="instead of the newest with it")
+    add_results(shown)
+    report = add("report", write_report, "write a run as web pages")
+    report.add_argument("run", nargs="?", metavar="RUN", help="its directory or name; the newest")
+    add_results(report)
+    report.add_argument("--open", action="store_true", help="show it, if there is a display")
+    claims = add("claims", show_claims, "judge the claims of the ledger by what a run measured")
+    claims.add_argument("names", nargs="*", metavar="NAME", help="a claim, or a scenario")
+    claims.add_argument("--run", type=folder, metavar="DIR", help="this run, not the newest")
+    claims.add_argument("--markdown", action="store_true", help="as scenarios/CLAIMS.md has it")
+    add_results(claims)
+
+
+def list_scenarios(options: argparse.Namespace) -> int:
+    if options.markdown:
+        print("| scenario | what happens |\n| --- | --- |")
+    shape = "| {} | {} |" if options.markdown else "{:28} {}"
+    for name in scenarios.names():
+        print(shape.format(name, scenarios.title(name)))
+    return 0
+
+
+def check_pairs(options: argparse.Namespace) -> int:
+    from linger.run import pairs
+
+    count = pairs.check()
+    print(f"{count} pair{'s keep' if count > 1 else ' keeps'} the rules")
+    return 0
+
+
+def show_run(options: argparse.Namespace) -> int:
+    from linger.cli.show import show
+
+    show(options.name, options.results, options.run, options.variant)
+    return 0
+
+
+def write_report(options: argparse.Namespace) -> int:
+    from linger.report import pages
+    from linger.run import results
+
+    index = pages.write(results.find_run(options.results, options.run))
+    print(index)
+    if options.open and any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY"))):
+        subprocess.run(["xdg-open", index], check=False)
+    return 0
+
+
+def show_claims(options: argparse.Namespace) -> int:
+    """Read the newest run that decides the claims; without one, measure them in the sandbox."""
+    from linger.claims import measured, text
+    from linger.run import results
+
+    chosen = measured.choose(options.names)
+    if options.run:
+        found = measured.by_run(options.run, chosen)
+    else:
+        found = measured.newest(options.results, chosen)
+        if not found and "LINGER_SANDBOX" not in os.environ:
+            words = [str(program("sandbox")), sys.executable, "-m", "linger", *sys.argv[1:]]
+            os.execv(words[0], words)
+        if not found:
+            names = measured.deciders(chosen)
+            found = measured.by_run(running.measure(names, options.results), chosen)
+    run, environment, judged = found
+    if options.markdown:
+        print(*text.markdown(judged, environment), sep="\n")
+    else:
+        print(*text.plain(judged), sep="\n")
+        print(
+            f"measured on {text.measured_on(environment)}; evidence: {results.shortest(run)}"
+        )
+    return HELD

@@ -1,0 +1,182 @@
+"""linger run, prove, soak, test: what runs scenarios and tests, in the sandbox."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import resource
+import sys
+import tempfile
+from pathlib import Path
+from typing import Iterator, Sequence
+
+from linger.cli import modules
+from linger.cli.options import AT_ONCE, CORES, JSON, TAP, Add, add_results, count
+from linger.lab.errors import CannotRun, LingerError, Usage, complain
+from linger.lab.programs import ROOT
+from linger.run import scenarios
+
+VALUED = ("-k", "-m", "-n", "-o", "-p", "-r", "-W")  # options of pytest that take a word
+PLAIN = dict(n=None, v=False, repeat=1, keep=False, prove=False, tap=False, json=False, yours=())  # a run
+SPARE_DESCRIPTORS = 64  # of a program, besides its connections
+
+
+def add_to(add: Add) -> None:
+    run = add("run", run_scenarios, "run scenarios in a sandbox, both variants at once")
+    run.add_argument("names", nargs="*", metavar="NAME", help="a scenario, or: all")
+    run.add_argument("-n", type=count, metavar="N", help="connections instead of the default")
+    run.add_argument("-v", action="store_true", help="show every step")
+    run.add_argument("--repeat", type=count, default=1, metavar="K", help="run K times")
+    run.add_argument("--keep", action="store_true", help="on failure open a shell in the lab")
+    add_results(run)
+    _add_formats(run)
+    run.add_argument("--yours", action="append", default=[], metavar="PROGRAM",
+                     help="run this program too, in place of the pair's own")  # fmt: skip
+    run.set_defaults(prove=False)
+    prove = add("prove", run_scenarios, "show that every expectation can fail, and every guard")
+    prove.add_argument("names", nargs="*", metavar="NAME", help="a scenario, or: all")
+    add_results(prove)
+    prove.set_defaults(**{**PLAIN, "prove": True})
+    soak = add("soak", soak_scenarios, "run scenarios again and again, also on a busy machine")
+    soak.add_argument("names", nargs="*", metavar="NAME", help="a scenario; by default all")
+    soak.add_argument("--runs", type=count, default=200, metavar="K", help="rounds in all")
+    soak.add_argument("--fresh", action="store_true", help="forget the rounds so far")
+    add_results(soak)
+    test = add("test", run_tests, "run everything: C tests, driver tests, all scenarios")
+    add_results(test)
+    _add_formats(test)
+    test.add_argument("pytest", nargs=argparse.REMAINDER, help="options for pytest, after --")
+
+
+def _add_formats(command: argparse.ArgumentParser) -> None:
+    formats = command.add_mutually_exclusive_group()
+    formats.add_argument("--tap", action="store_true", help=TAP)
+    formats.add_argument("--json", action="store_true", help=JSON)
+
+
+def run_scenarios(options: argparse.Namespace) -> int:
+    from linger.cli.console import Console
+    from linger.run import session
+    from linger.run.parallel import ForkingLoop
+    from linger.run.printer import is_terminal
+
+    names = scenarios.choose(options.names)
+    if len(names) > 1:
+        modules.require(options.called, "jinja2")  # of its report, which is written last
+    if options.n:
+        os.environ["LINGER_CONNECTIONS"] = str(options.n)
+    if options.yours:
+        os.environ["LINGER_YOURS"] = os.pathsep.join(os.path.abspath(p) for p in options.yours)
+    _allow_descriptors(options.n or 100)
+    tempfile.tempdir = "/run"  # the sandbox's own, so that whoever is killed leaves nothing in /tmp
+    run = session.begin(options.results)
+    arguments = [str(scenarios.path_of(name)) for name in names]
+    arguments += [f"--repeat={options.repeat}"]
+    arguments += ["--keep"] if options.keep else []
+    arguments += ["-p", "linger.workshop.examine"] if options.yours else []
+    if options.prove:
+        arguments += ["--prove", f"--withhold={','.join(names)}"]
+        arguments += [str(session.PROVE)]
+    with _for_machines(options, run) as tap:
+        live = is_terminal() and not options.keep and not options.v
+        cure = len(names) == 1 and not options.prove
+        console = Console(run, names, options.v, live, cure)
+        loop = ForkingLoop(AT_ONCE, console.on_step)
+        try:
+            code = session.run_pytest(run, arguments, [console, loop, *tap])
+            return _report_on(run, code) if len(names) > 1 else code
+        finally:
+            console.conclude()
+
+
+def soak_scenarios(options: argparse.Namespace) -> int:
+    from linger.run import soak
+
+    names = scenarios.choose(options.names or ["all"])
+    return soak.run(names, options.runs, (options.results / "soak").absolute(), options.fresh)
+
+
+def run_tests(options: argparse.Namespace) -> int:
+    modules.require("test", "pytest", "xdist", "jsonschema", "jinja2")
+    from linger.report import collect
+    from linger.run import session
+
+    _allow_descriptors(100)
+    run = session.begin(options.results)
+    more = [word for word in options.pytest if word != "--"]
+    if not any(map(_names_tests, more, ["", *more])):
+        more += [str(scenarios.SCENARIOS), str(ROOT / "harness" / "tests"), str(session.PROVE)]
+    with tempfile.TemporaryDirectory(prefix="linger-") as scratch, _for_machines(options, run) as tap:
+        os.environ["LINGER_AT_ONCE"] = str(CORES)
+        parallel = ["-p", "xdist.plugin", "-n", str(AT_ONCE), f"--basetemp={scratch}/pytest"]
+        code = session.run_pytest(run, [*parallel, *more], tap)
+        if len(collect.names_in(run)) > 1:
+            code = _report_on(run, code)
+        if (run / "index.html").exists():
+            print(f"report: {run / 'index.html'}")
+        print(f"evidence: {run}")
+    return code
+
+
+def _names_tests(word: str, before: str) -> bool:
+    """Whether a word for pytest is a file, a folder or a node id, not the value of an option."""
+    return word[:1] != "-" and before not in VALUED and Path(word.partition("::")[0]).exists()
+
+
+def _allow_descriptors(connections: int) -> None:
+    """Raise the soft limit of descriptors for all programs to come, as far as allowed."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < connections + SPARE_DESCRIPTORS:
+        raise CannotRun(
+            f"{connections} connections need {connections + SPARE_DESCRIPTORS} descriptors, "
+            f"and the hard limit is {hard}; raise it (ulimit -Hn, as root) or use fewer"
+        )
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+@contextlib.contextmanager
+def _for_machines(options: argparse.Namespace, run: Path) -> Iterator[list[object]]:
+    """The plugins that --tap and --json ask for. What is for people goes to standard error then."""
+    if not options.tap and not options.json:
+        yield []
+        return
+    if not sys.stdout:
+        raise Usage("--tap and --json write to standard output, which is closed")
+    from linger.run import summary
+    from linger.run.tap import Tap
+
+    with os.fdopen(os.dup(sys.stdout.fileno()), "w", errors="replace") as out:
+        tap = [Tap(run, out)] if options.tap else []
+        with contextlib.redirect_stdout(sys.stderr):
+            try:
+                yield tap
+            finally:
+                for one in tap:
+                    one.conclude()
+        if options.json and (document := summary.text(run)):
+            out.write(document)
+
+
+def _report_on(run: Path, code: int) -> int:
+    """Write the report of a run that ended with a code; returns the code it then ends with.
+
+    A run that was interrupted gets none: whoever interrupts does not want to wait.
+    """
+    from linger.report import pages
+
+    if code >= 128:
+        return code
+    try:
+        pages.write(run)
+    except LingerError as error:  # the run's own failure matters more
+        complain(f"linger: {error}")
+        return code or error.code
+    return code
+
+
+def measure(names: Sequence[str], folder: Path) -> Path:
+    """Run scenarios, all output on standard error; returns the run's directory."""
+    with contextlib.redirect_stdout(sys.stderr):
+        run_scenarios(argparse.Namespace(called="claims", names=names, results=folder, **PLAIN))
+    return Path(os.environ["LINGER_RUN"])

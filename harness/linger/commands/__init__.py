@@ -1,1 +1,0 @@
-"""The subcommands of linger. Each module adds its own to the command line (linger/cli.py)."""

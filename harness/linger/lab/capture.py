@@ -1,0 +1,42 @@
+"""Segments kept from the wire, to be sent again: what build/segment (harness/segment) does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from linger.lab.events import Event
+from linger.lab.host import Host
+from linger.lab.process import Process
+from linger.lab.programs import program
+from linger.lab.withhold import fault, withheld
+
+
+class Captured:
+    """One segment of each of some connections, as it passed a host, in a pcap file."""
+
+    def __init__(self, program: Process, host: Host, file: Path, connections: int) -> None:
+        """program: the capture under way; see Lab.capture()."""
+        self._program = program
+        self.host = host
+        self.file = file
+        self.connections = connections
+
+    def taken(self) -> list[Event]:
+        """Wait until all are captured; returns what each is: port, toport, seq, ack, next, bytes.
+
+        Errors: NotHeld when one does not come.
+        """
+        self._program.said("captured", self.connections)
+        self._program.wait()
+        return self._program.events("captured")
+
+    @fault
+
+    def replay(self, words: str = "") -> None:
+        """Send all of them again from the same host, checksums completed, when all are captured.
+
+        words: what is altered before, "flags:rst seq:next empty". Errors: NotHeld, Broken.
+        """
+        self.taken()
+        if not withheld():
+            self.host.run(str(program("segment")), "replay", str(self.file), *words.split())

@@ -1,0 +1,94 @@
+"""The census as Python sees it: one expression, awaited; one stream, recorded.
+
+The counting itself is done by build/census (harness/census), one process for each question.
+"""
+
+from __future__ import annotations
+
+import json
+import operator
+import re
+import subprocess
+from pathlib import Path
+from typing import Any, Iterable, Mapping
+
+from linger.lab.errors import Broken, CannotRun, Usage
+from linger.lab.programs import program
+
+Expected = Mapping[str, "int | str"]
+STATES = (
+    "ESTABLISHED SYN_SENT SYN_RECEIVED FIN_WAIT1 FIN_WAIT2 TIME_WAIT CLOSED CLOSE_WAIT "
+    "LAST_ACK LISTEN CLOSING"
+).split()
+_COMPARE = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<=": operator.le,
+    ">=": operator.ge,
+    "<": operator.lt,
+    ">": operator.gt,
+}
+
+
+def comparison(value: int | str) -> tuple[str, int]:
+    """An expected value as operator and number: 100 is ("==", 100), "<= 1" is ("<=", 1)."""
+    match = re.fullmatch(r"(==|!=|<=|>=|<|>)? *([0-9]+)", str(value))
+    if not match:
+        raise Usage(f"an expectation is a number or a comparison like '<= 1', not {value!r}")
+    return match[1] or "==", int(match[2])
+
+
+def term(variable: str, value: int | str) -> str:
+    """The expression that a variable is as expected: "server:CLOSE_WAIT == 100"."""
+    return "{} {} {}".format(variable, *comparison(value))
+
+
+def holds(measured: int, value: int | str) -> bool:
+    """Whether a measured number is as expected."""
+    sign, number = comparison(value)
+    return _COMPARE[sign](measured, number)
+
+
+def command(hosts: Mapping[str, Path], ports: Iterable[int] = ()) -> list[str | Path]:
+    """The census program told to count in these hosts (name to namespace).
+
+    ports: only sockets with these local ports, all if there are none.
+    """
+    words: list[str | Path] = [program("census")]
+    for name, path in hosts.items():
+        words += ["--host", f"{name}={path}"]
+    for port in ports:
+        words += ["--port", str(port)]
+    return words
+
+
+def count(hosts: Mapping[str, Path], ports: Iterable[int] = ()) -> dict[str, Any]:
+    """One count: the snapshot of each host by its name. Errors: as until()."""
+    return {host["host"]: host for host in _ask([*command(hosts, ports), "--json"])["hosts"]}
+
+
+def until(
+    hosts: Mapping[str, Path],
+    expression: str,
+    within: float,
+    hold: float,
+    ports: Iterable[int] = (),
+) -> dict[str, Any]:
+    """Await an expression over the hosts' sockets; see `build/census --help` for its language.
+
+    within: seconds by which it must become true; hold: seconds for which it must then stay so.
+    ports: as for command(). Returns the last snapshot, with "until" telling whether it held and what was measured.
+    Errors: Broken, CannotRun or Usage with the census's own sentence.
+    """
+    words = command(hosts, ports) + [
+        "--json", "--until", expression, "--within", f"{within:.3f}s", "--hold", f"{hold:.3f}s",
+    ]  # fmt: skip
+    return _ask(words)
+
+
+def _ask(words: list[str | Path]) -> dict[str, Any]:
+    done = subprocess.run(words, capture_output=True, text=True)
+    if done.returncode in (0, 1):
+        return json.loads(done.stdout)
+    sentence = done.stderr.strip() or f"census ended with status {done.returncode}"
+    raise {Usage.code: Usage, CannotRun.code: CannotRun}.get(done.returncode, Broken)(sentence)

@@ -1,0 +1,29 @@
+"""What linger's processes tell each other by environment variables, and the environment without it."""
+
+from __future__ import annotations
+
+import os
+
+# What a run, or a test of one, tells the processes within it.
+OF_A_RUN = (
+    "LINGER_SANDBOX", "LINGER_RUN", "LINGER_CONNECTIONS", "LINGER_YOURS", "PYTEST_CURRENT_TEST",
+)  # fmt: skip
+# What linger.sh tells Python, and a run of tests the runs within it.
+OF_LINGER = ("LINGER_BUILD", "LINGER_AT_ONCE")
+# What linger.sh sets for our Python; the caller's own is in LINGER_CALLER_ and the name.
+OF_PYTHON = ("PYTHONHOME", "PYTHONNOUSERSITE", "PYTHONPATH", "PYTHONUTF8")
+CALLERS = "LINGER_CALLER_"
+
+
+def outside(**more: str) -> dict[str, str]:
+    """The environment for a program of ours that is to be no part of this run, with more in it."""
+    return {**{name: value for name, value in os.environ.items() if name not in OF_A_RUN}, **more}
+
+
+def of_caller() -> list[str]:
+    """The words of env(1) before a program that is not ours, and is to see what the caller set."""
+    words = ["env"]
+    for name in (*OF_A_RUN, *OF_LINGER, *OF_PYTHON, *(CALLERS + name for name in OF_PYTHON)):
+        words += ["-u", name]
+    theirs = ((name, os.environ.get(CALLERS + name)) for name in OF_PYTHON)
+    return [*words, *(f"{name}={value}" for name, value in theirs if value)]

@@ -1,0 +1,71 @@
+"""What can go wrong, each with its exit code (see "Exit codes" in the README)."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+from typing import Any, Sequence
+
+HELD, NOT_HELD, USAGE, TARGET_DIED, BROKEN, CANNOT_RUN = 0, 1, 2, 3, 70, 77
+
+
+def complain(sentence: str) -> None:
+    """Print to standard error; where nobody reads any more (a closed terminal), say nothing."""
+    with contextlib.suppress(OSError):
+        print(sentence, file=sys.stderr, flush=True)
+
+
+def os_sentence(error: OSError) -> str:
+    """What the system refused, with the file if there was one: "results/x: No space left"."""
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or error}"
+
+
+def signal_name(number: int) -> str:
+    """What a signal is called, as SIGKILL; those of real time by their distance: SIGRTMIN+6."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # Python names the first and the last of them (signal(7))
+        return f"SIGRTMIN+{number - signal.SIGRTMIN}"
+
+
+class LingerError(Exception):
+    """An end with one clear sentence; `code` is the exit code of the run."""
+
+    code = BROKEN
+
+
+class NotHeld(LingerError, AssertionError):
+    """An expectation did not hold, or its fault never happened."""
+
+    code = NOT_HELD
+
+    def __init__(self, sentence: str, failures: Sequence[Any] = ()) -> None:
+        """failures: what did not hold, as objects (failure.py)."""
+        super().__init__(sentence)
+        self.failures = tuple(failures)
+
+
+class Usage(LingerError):
+    """The caller asked for something that does not exist or makes no sense."""
+
+    code = USAGE
+
+
+class TargetDied(LingerError):
+    """The server under check ended, or never listened; the sentence has its last output."""
+
+    code = TARGET_DIED
+
+
+class Broken(LingerError):
+    """The harness itself failed."""
+
+    code = BROKEN
+
+
+class CannotRun(LingerError):
+    """This machine lacks something; the sentence says what to do about it."""
+
+    code = CANNOT_RUN

@@ -1,0 +1,218 @@
+"""What a scenario proves and expects: the fault happened, and this is what it left behind.
+
+Two families of verbs. What `happened` guards against a test of nothing: it comes first, and when
+it does not hold, nothing was tested.
+
+    happened         counts of the kernel: ESTABLISHED=100
+    happened_event   events of a program: recv with n=0, 100 times
+    happened_fault   how often a fault struck, by its own counter
+    happened_value   any other number, looked at until it is right
+
+What is `expect`ed is the scenario's claim.
+
+    expect           what is left in the kernel, and stays: CLOSE_WAIT 100, descriptors 100
+    expect_values    what a program found out: bytes, errors, seconds
+    expect_table     a table of outcomes
+
+The rows go into the lab's verdict.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Callable, Mapping
+
+from linger.lab import census, netns
+from linger.lab.census import Expected
+from linger.lab.events import words_of
+from linger.lab.faults import Drop
+from linger.lab.host import Host
+from linger.lab.process import LONGEST, Process
+from linger.lab.verdict import Table, Verdict, make_row
+from linger.lab.withhold import shortened
+
+DEADLINE = 2.0  # s: a presence must be seen within
+WINDOW = 0.2  # s: it, or an absence, must then last
+STILL = 0.06  # s: what is held still lasts longer than a delayed ACK (40 ms)
+
+
+class Peer(Process):
+    """A program of the lab together with the host it runs in."""
+
+    def __init__(
+        self,
+        host: Host,
+        words: list[str | Path],
+        log: Path,
+        opened: tuple[str, ...],
+        generation: int = 0,
+    ) -> None:
+        """opened: SNMP counters; the first less the others is the connections it established.
+
+        generation: as for Process().
+        """
+        with netns.inside(host.path):
+            super().__init__(words, log, generation)
+        self.host = host
+        self.opened = opened
+
+
+class Expectations:
+    """The part of a lab that proves and expects; the hosts are the lab's."""
+
+    paths: dict[str, Path]
+    tell: Callable[[str], None]
+
+    def __init__(self, verdict: Verdict) -> None:
+        """verdict: where the rows go."""
+        self.verdict = verdict
+        self.snapshot: dict[str, dict[str, Any]] = {}  # the last count of each host
+
+    # The vacuity guard: that the fault happened.
+
+    def happened(
+        self, who: Peer, within: float = DEADLINE, hold: float = 0, **expected: int | str
+    ) -> None:
+        """Prove by the kernel's counts that the fault really happened.
+
+        expected: counts by state, owner class or SNMP counter. ESTABLISHED stands for all the
+        connections that the peer's host ever established, by the kernel's own counters
+        (RFC 4022), so it holds afterwards too. within: seconds; hold: how long it must then stay
+        so. Errors: NotHeld.
+        """
+        within = _deadline(within)
+        for name, value in expected.items():
+            names = who.opened if name == "ESTABLISHED" else (name,)
+            variables = [f"{who.host.name}:{variable}" for variable in names]
+            until = self._until(census.term(" - ".join(variables), value), within, hold)
+            first, *others = (until["values"][variable] for variable in variables)
+            self.verdict.guard(who.host.name, name, value, first - sum(others), who.tail())
+            self.tell(f"{who.host.name}: {name} {first - sum(others)}")
+
+    def happened_fault(self, fault: Drop, times: int | str = ">= 1", within: float = DEADLINE) -> None:
+        """Prove by its own counter that a fault struck so many times, within so many seconds.
+
+        Errors: NotHeld.
+        """
+        self.happened_value("network", fault.name, fault.struck, times, within)
+
+    def happened_value(
+        self,
+        where: str,
+        name: str,
+        look: Callable[[], int],
+        expected: int | str,
+        within: float = DEADLINE,
+    ) -> None:
+        """Prove a number by looking until it is as expected, within so many seconds.
+
+        Errors: NotHeld.
+        """
+        deadline = time.monotonic() + _deadline(within)
+        while not census.holds(count := look(), expected) and time.monotonic() < deadline:
+            time.sleep(0.01)  # the next look
+        self.verdict.guard(where, name, expected, count, "")
+        self.tell(f"{where}: {name}: {count}")
+
+    def happened_event(
+        self, who: Peer, event: str, times: int = 1, within: float = LONGEST, **fields: object
+    ) -> None:
+        """Prove by the events of a program that it met the fault: wait for so many of them.
+
+        fields: what each event must say, as happened_event(server, "recv", N, err="ECONNRESET").
+        within: seconds. Errors: NotHeld.
+        """
+        who.said(event, times, within, **fields)
+        count = len(who.events(event, **fields))
+        words = words_of(event, fields)
+        self.verdict.guard(who.program, words, times, count, who.tail())
+        self.tell(f"{who.program}: {words}, {count} times")
+
+    # The expectations: what the fault leaves behind.
+
+    def expect(
+        self,
+        who: Peer,
+        expected: Expected = MappingProxyType({}),
+        within: float = DEADLINE,
+        hold: float = WINDOW,
+        **more: int | str,
+    ) -> None:
+        """Expect what is left in the kernel: all of it within a deadline, and then it stays so.
+
+        expected, more: name (state, STATE.class, descriptors, ghosts, counter...) to a number or a
+        comparison such as "<= 1". within, hold: seconds. Every row is measured and recorded,
+        also when another one fails. The program must still run, unless the scenario killed it or
+        it is a client that ended with status 0. Errors: NotHeld; Broken when no fault was proved
+        before.
+        """
+        host = who.host.name
+        expected = {**expected, **more}
+        if self.verdict.withhold:
+            within = hold = 0  # nothing is judged
+        variables = {name: f"{host}:{name}" for name in expected}
+        terms = (census.term(variables[name], value) for name, value in expected.items())
+        until = self._until(" and ".join(terms), min(within, who.limit), hold)
+        rows = []
+        for name, value in expected.items():
+            row = make_row(host, name, value, until["values"][variables[name]])
+            row["peak"] = until["peaks"][variables[name]]
+            row["seconds"] = until["seconds"]
+            rows.append(row)
+        self.verdict.expect(rows, stayed=until["held"])
+        done = who.killed or who.status == 0 and not who.events("ready")
+        if not who.running and not done:
+            raise who.ended_badly(f"{who.ending()} instead of serving on", "none")
+        self.tell(f"{host}: " + ", ".join(f"{row['name']} {row['measured']}" for row in rows))
+
+    def expect_values(
+        self,
+        expected: Mapping[str, int | str],
+        measured: Mapping[str, int | str],
+        by: str = "client",
+    ) -> None:
+        """Expect what a program found out: bytes received, the error it saw, seconds it took.
+
+        expected: name to a number, a comparison, or a word; measured: by the same names.
+        by: whose finding it is. Errors: as expect().
+        """
+        rows = [make_row(by, name, value, measured[name]) for name, value in expected.items()]
+        self.verdict.expect(rows)
+        self.tell(f"{by}: " + ", ".join(f"{row['name']} {row['measured']}" for row in rows))
+
+    def expect_table(self, title: str, expected: Table, measured: Table) -> None:
+        """Expect a table of outcomes, (row, column) to "ok" or an error name; every cell counts.
+
+        A cell may be verdict.ABSENT ("not on this kernel"). Errors: NotHeld naming the cells.
+        """
+        self.verdict.tabulate(title, expected, measured)
+        self.tell(f"{title}: {len(measured)} cells as expected")
+
+    def shows(self, who: Peer, expected: str, within: float = DEADLINE) -> str:
+        """What the sockets of a peer's host are, for a cell of a table: "FIN_WAIT1 100".
+
+        Waits until it is as expected and stays so, or so many seconds; "-" is no connection at all.
+        """
+        wanted = dict.fromkeys(census.STATES, 0) | {"LISTEN": ">= 0"}
+        if expected != "-":
+            state, count = expected.split()
+            wanted[state] = int(count)
+        host = who.host.name
+        terms = (census.term(f"{host}:{state}", value) for state, value in wanted.items())
+        self._until(" and ".join(terms), _deadline(within), STILL)
+        states = self.snapshot[host]["states"]
+        found = [f"{name} {n}" for name, n in states.items() if n and name != "LISTEN"]
+        self.tell(f"{host}: {', '.join(found) or '-'}")
+        return ", ".join(found) or "-"
+
+    def _until(self, expression: str, within: float, hold: float) -> dict[str, Any]:
+        snapshot = census.until(self.paths, expression, within, hold)
+        self.snapshot = {host["host"]: host for host in snapshot["hosts"]}
+        return snapshot["until"]
+
+
+def _deadline(within: float) -> float:
+    """The usual deadline may be shortened, one that a scenario chose may not."""
+    return shortened(within) if within == DEADLINE else within

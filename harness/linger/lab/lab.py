@@ -1,0 +1,260 @@
+"""The lab: hosts joined by links, and the programs running in them.
+
+    client 10.0.0.1 ──veth── 10.0.0.2 server
+
+What is expected of them is in expect.py, what can go wrong with them in faults.py.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import textwrap
+import time
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Callable, Mapping, NamedTuple, Sequence
+
+from linger.lab import census, programs, wire
+from linger.lab.capture import Captured
+from linger.lab.errors import Broken, NotHeld
+from linger.lab.expect import Expectations, Peer
+from linger.lab.host import Host, build, remove
+from linger.lab.process import Process
+from linger.lab.stall import Watchdog
+from linger.lab.verdict import Verdict
+from linger.lab.withhold import fault, withheld
+
+PORT = 9000
+HURRIED = 4.0  # s: the longest wait in a lab with somebody's own program
+
+
+class Own(NamedTuple):
+    """A program of somebody's own: where it is, and the words of linger.confine before it."""
+
+    program: Path
+    confined: Sequence[str]
+
+
+class Lab(Expectations):
+    """A private network for one variant of one scenario."""
+
+    def __init__(
+        self,
+        name: str,
+        evidence: Path,
+        connections: int = 100,
+        tell: Callable[[str], None] = lambda step: None,
+        verdict: Verdict | None = None,
+        instead: Mapping[str, Own] = MappingProxyType({}),
+    ) -> None:
+        """Build the hosts and links.
+
+        name: unique among the labs of a sandbox; evidence: the directory for logs and timeline.
+        connections: how many to prepare for, which sizes the socket tables.
+        tell: called with each step in words, for whoever watches.
+        verdict: where the rows go; by default it is judged as it stands.
+        instead: somebody's own program in place of one of ours: {"servers/x_fixed": Own(...)}.
+            Such a lab waits for nothing longer than HURRIED: nobody likes to wait a minute to hear that his program hangs.
+        """
+        super().__init__(verdict or Verdict())
+        self.instead = instead
+        self.name = name
+        self.evidence = evidence
+        self.tell = tell
+        self.peers: list[Peer] = []
+        self._closed = False
+        self._judged: float | None = None  # when, in seconds since 1970
+        self.watchdog = Watchdog()
+        self._began, self._started = time.time(), time.monotonic()
+        self.hosts: dict[str, Host] = {}
+        self._recorder: wire.Recorder | None = None
+        self._timeline: Process | None = None
+        try:
+            self.hosts = build(name, max(1024, 8 * connections), meanwhile=self._record)
+            self._await_recording()
+        except BaseException:
+            self.close()
+            raise
+
+    def _record(self, hosts: dict[str, Host]) -> None:
+        """Start to count and to record the hosts."""
+        if wire.recording():
+            self._recorder = wire.Recorder(hosts, self.evidence)
+        words = census.command({name: host.path for name, host in hosts.items()}) + ["--stream"]
+        self._timeline = Process(words, self.evidence / "timeline.jsonl")
+
+    def _await_recording(self) -> None:
+        """Wait until nothing that happens from now on is missed; errors: Broken, CannotRun."""
+        if self._recorder:
+            self._recorder.await_ready()
+        try:
+            self._timeline.speaks(within=60.0)  # its first line tells how it begins
+        except NotHeld as silent:
+            raise Broken(f"there is no timeline: {silent}") from None
+
+    @property
+    def paths(self) -> dict[str, Path]:
+        """The namespace of each host by its name."""
+        return {name: host.path for name, host in self.hosts.items()}
+
+    def server(
+        self,
+        program: str,
+        variant: str = "",
+        *options: str,
+        descriptors: int = 0,
+        at: str = "server",
+    ) -> Peer:
+        """Start servers/PROGRAM_VARIANT in a host; returns once it listens.
+
+        options: further ones for the program; descriptors: its limit (RLIMIT_NOFILE), if any.
+        at: the host's name.
+        """
+        name = f"{program}_{variant}" if variant else program
+        peer = self.start(at, f"servers/{name}", *options, descriptors=descriptors)
+        port = peer.said("ready")["port"]
+        self.tell(f"{peer.program} listens on {peer.host.address} port {port} (pid {peer.pid})")
+        return peer
+
+    @fault
+
+    def client(self, program: str, variant: str = "", *options: str, connections: int = 1) -> Peer:
+        """Start clients/PROGRAM_VARIANT in the host "client", pointed at the server."""
+        name = f"{program}_{variant}" if variant else program
+        self.tell(f"{name} starts")
+        if withheld():
+            return self.start("client", "clients/peer", "stay")
+        return self.start("client", f"clients/{name}", "-n", str(connections), *options)
+
+    @fault
+
+    def peer(
+        self,
+        actions: str,
+        connections: int = 1,
+        at: str = "client",
+        port: int = PORT,
+        descriptors: int = 0,
+    ) -> Peer:
+        """Start clients/peer in a host: it does the actions in turn, each on every connection:
+        "connect hello fin". At "await" it waits for its go(). With "listen accept ..." it is a
+        server that does what it is told, and this returns once it listens.
+
+        at: the host's name; port: the server's; descriptors: as for server().
+        """
+        words = actions.split()
+        pretend = ["pretend"] if withheld() else []
+        self.tell(f"{at}: {connections} x {textwrap.shorten(actions, 60, placeholder=' ...')}")
+        options = ("-p", str(port), "-n", str(connections), *pretend, *words)
+        peer = self.start(at, "clients/peer", *options, descriptors=descriptors)
+        if "listen" in words:
+            peer.said("ready")
+        return peer
+
+    def start(
+        self,
+        where: str,
+        program: str,
+        *options: str,
+        descriptors: int = 0,
+        confined: Sequence[str] = (),
+    ) -> Peer:
+        """Start a built program in a host, told the server's address and port.
+
+        confined: words of confine.closed() or confine.opened(), when somebody else wrote it.
+        """
+        binary = programs.program(program)
+        if program in self.instead:
+            binary, confined = self.instead[program]
+        words: list[str | Path] = [binary]
+        words += ["-l", self.hosts["server"].address, "-p", str(PORT), *options]
+        if confined:
+            limit = ["--limit", f"nofile={descriptors}"] if descriptors else []
+            words = [*confined, *limit, "--", *words]
+        elif descriptors:
+            words = ["prlimit", f"--nofile={descriptors}:{descriptors}", *words]
+        return self.launch(where, words, binary.name, generation=2 if confined else 0)
+
+    def launch(self, where: str, words: list[str | Path], name: str, generation: int = 0) -> Peer:
+        """Start any command in a host.
+
+        name: what to call it, also behind a prlimit and the like; generation: see Process.
+        """
+        opened = ("PassiveOpens",) if where == "server" else ("ActiveOpens", "AttemptFails")
+        log = self.evidence / f"{where}-{name}-{len(self.peers) + 1}.log"
+        peer = Peer(self.hosts[where], words, log, opened, generation)
+        peer.program = name
+        if self.instead:
+            peer.limit = HURRIED
+        self.peers.append(peer)
+        return peer
+
+    def capture(self, where: str, words: str, connections: int = 1) -> Captured:
+        """Keep the first segment that passes a host and matches, of each connection; returns once
+        it watches. words: "from flags:fin" (harness/segment/main.c).
+        """
+        file = self.evidence / f"segments-{len(self.peers) + 1}.pcap"
+        options = ("-n", str(connections), "capture", str(file), *words.split())
+        program = self.start(where, "segment", *options)
+        program.said("ready")
+        self.tell(f"{where}: capture {words}, of {connections} connections")
+        return Captured(program, self.hosts[where], file, connections)
+
+    def result(self) -> dict[str, Any]:
+        """What was measured, for result.json."""
+        self._judged = time.time()
+        peaks = self._peaks()
+        for row in self.verdict.expectations:  # the timeline may have seen more, or lag a sample
+            if "peak" in row:
+                row["peak"] = max(row["peak"], peaks[row["subject"]].get(row["name"], 0))
+        return {
+            "began": self._began,
+            "seconds": round(time.monotonic() - self._started, 4),
+            "stalled": round(self.watchdog.seconds, 3),
+            "struck": self.verdict.struck,
+            "expectations": self.verdict.expectations,
+            "tables": self.verdict.tables,
+            "owners": {name: host["owners"] for name, host in self.snapshot.items()},
+            "processes": [
+                {
+                    "host": peer.host.name,
+                    "program": peer.program,
+                    "pid": peer.pid,
+                    "status": peer.status,
+                }
+                for peer in self.peers
+            ],
+        }
+
+    def _peaks(self) -> dict[str, dict[str, int]]:
+        """The highest count of each state in each host, from the timeline recorded so far."""
+        peaks: dict[str, dict[str, int]] = {name: {} for name in self.hosts}
+        for line in self._timeline.log.read_text().splitlines():
+            sample = json.loads(line)
+            highest = peaks[sample["host"]]
+            for state, count in sample["states"].items():
+                highest[state] = max(count, highest.get(state, 0))
+        return peaks
+
+    def ladder(self) -> dict[str, Any]:
+        """What the packets tell of each connection so far: what ladder.json will hold."""
+        assert self._recorder
+        return self._recorder.ladder()
+
+    def close(self) -> None:
+        """End every process, youngest first, write the ladder, and remove the hosts.
+
+        The packets with which the connections end are recorded, too.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        self.watchdog.stop()
+        with contextlib.ExitStack() as ending:
+            ending.callback(remove, self.hosts)
+            if self._recorder:
+                ending.callback(self._recorder.conclude, self._judged)
+            for process in (self._timeline, *self.peers):
+                if process:
+                    ending.callback(process.stop)

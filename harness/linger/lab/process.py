@@ -1,0 +1,298 @@
+"""Programs running in a host, and the events they report.
+
+Events (events.py) come on standard output, prose on standard error. Both go to the process's log
+as they come; waiting for an event is how the harness synchronises.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+from typing import Sequence
+
+from linger.lab import processor
+from linger.lab.errors import Broken, NotHeld, signal_name
+from linger.lab.events import Event, parse_event, wanted_items, words_of
+from linger.lab.failure import ENDING, EVENT, Failure, not_held
+from linger.lab.withhold import fault, shortened, withheld
+
+LONGEST = 60.0  # s: of what hangs a run ends late, of what only waits for its turn it goes on
+MOST_LOG, MOST_LINE = 32 << 20, 1 << 16  # bytes: of a program's output that are kept, of a line
+
+
+def descendants(ancestor: int) -> list[int]:
+    """The pids of a process and all that descend from it."""
+    found = [ancestor]
+    for pid in found:
+        with contextlib.suppress(OSError):  # it may end while it is looked at
+            for children in Path("/proc").glob(f"{pid}/task/*/children"):
+                found += map(int, children.read_text().split())
+    return found
+
+
+def tail_of(file: Path, lines: int = 6) -> str:
+    """The last lines of a file, to be put behind a sentence; "" when there are none."""
+    try:
+        last = file.read_text(errors="replace").splitlines()[-lines:]
+    except OSError:
+        return ""
+    return "".join(f"\n    | {printable(line)}" for line in last)
+
+
+def printable(line: str) -> str:
+    """A line of a program without what would steer a terminal or has no place in XML."""
+    return "".join(c if c.isprintable() or c == "\t" else "\ufffd" for c in line)
+
+
+class Process:
+    """One program, started in the network namespace of the calling thread."""
+
+    def __init__(self, command: Sequence[str | Path], log: Path, generation: int = 0) -> None:
+        """Start command (a path and its arguments); its output goes to the file log.
+
+        generation: of the program that counts, among the descendants of what is started: of a
+        confined one the second (confine.c). Errors: Broken when it cannot be started.
+        """
+        self.program = Path(command[0]).name
+        self.log = log
+        self._events: list[Event] = []
+        self._spoke = False
+        self.prose = ""  # the last line that was no event, for a person
+        self._news = threading.Condition()
+        self._ended = False
+        self.killed = False  # by kill()
+        self.told = 0  # times, by go()
+        self.limit = math.inf  # s: said() and wait() wait no longer, whatever they are told
+        self._unwritten: OSError | None = None
+        self._log_fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+        try:
+            self._popen = subprocess.Popen(
+                [str(word) for word in command],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+            )
+        except OSError as error:
+            os.close(self._log_fd)
+            raise Broken(f"cannot start {command[0]}: {error.strerror}; run: make") from error
+        self.pid = self._await(generation)
+        self._reader = threading.Thread(target=self._read, name=self.program, daemon=True)
+        self._reader.start()
+
+    def _await(self, generation: int) -> int:
+        """The pid of the program that counts, or of what was started if that ends before."""
+        while len(family := descendants(self._popen.pid)) <= generation and self.running:
+            time.sleep(0.0002)  # the next look; confine needs some 1.5 ms
+        return family[generation] if len(family) > generation else self._popen.pid
+
+    def _read(self) -> None:
+        """Copy output to the log, unbuffered, and note the events; the reader thread's life."""
+        assert self._popen.stdout
+        room = MOST_LOG
+        for line in iter(lambda: self._popen.stdout.readline(MOST_LINE), b""):
+            room -= len(line)
+            if room < 0:  # it babbles; that it is read on keeps it from blocking
+                continue
+            try:
+                os.write(self._log_fd, line)
+            except OSError as error:
+                self._unwritten = error
+            text = line.decode(errors="replace")
+            event = parse_event(text)
+            self.prose = self.prose if event else printable(text.rstrip("\n"))
+            if event or not self._spoke:
+                with self._news:
+                    self._spoke = True
+                    self._events += [event] if event else []
+                    self._news.notify_all()
+        os.close(self._log_fd)
+        with self._news:
+            self._ended = True
+            self._news.notify_all()
+
+    def events(self, name: str = "", **fields: object) -> list[Event]:
+        """The events of that name (of any without one) that say so, so far, oldest first."""
+        wanted = wanted_items(name, fields) if name else set()
+        with self._news:
+            return [event for event in self._events if wanted <= event.items()]
+
+    def said(self, name: str, times: int = 1, within: float = LONGEST, **fields: object) -> Event:
+        """Wait until an event was reported so many times; returns the last of them.
+
+        within: seconds; fields: what it must say, as said("recv", err="ECONNRESET").
+        Errors: NotHeld when the deadline passes or the program ends before.
+        """
+        within = min(shortened(within), self.limit)
+        wanted = wanted_items(name, fields)
+        found: list[Event] = []
+        looked_at = 0
+
+        def enough() -> bool:
+            nonlocal looked_at
+            new = self._events[looked_at:]
+            found.extend(event for event in new if wanted <= event.items())
+            looked_at += len(new)
+            return len(found) >= times or self._ended
+
+        with self._news:
+            self._news.wait_for(enough, within)
+            ended = self._ended
+        if len(found) >= times:
+            return found[times - 1]
+        if ended:  # its output has; it follows at once, unless it closed its output and goes on
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._popen.wait(1.0)
+        why = self.ending() if ended else f"{within:g} s passed"
+        event = words_of(name, fields)
+        failure = Failure(EVENT, self.program, event, f">= {times}", len(found), why)
+        raise not_held([failure], self.tail())
+
+    def speaks(self, within: float) -> None:
+        """Wait until the program has put out a line, of any kind.
+
+        within: seconds. Errors: NotHeld when the deadline passes or the program ends before.
+        """
+        with self._news:
+            self._news.wait_for(lambda: self._spoke or self._ended, within)
+            if self._spoke:
+                return
+            why = "" if self._ended else f"still has nothing to say after {within:g} s"
+        raise NotHeld(f"{self.program} {why or self.ending(1.0)}")
+
+    def wait(self, within: float = LONGEST) -> Process:
+        """Wait until the program has ended by itself with status 0; returns itself.
+
+        within: seconds. Errors: NotHeld when it takes longer or ends in another way.
+        """
+        within = min(shortened(within), self.limit)
+        try:
+            self._popen.wait(within)
+        except subprocess.TimeoutExpired:
+            raise self.ended_badly(f"still runs after {within:g} s", "== 0") from None
+        self._reader.join()
+        if self._popen.returncode:
+            raise self.ended_badly(self.ending(), "== 0")
+        return self
+
+    def ended_badly(self, because: str, wanted: str) -> NotHeld:
+        """The error for a program that ended, or did not end, as it should.
+
+        because: what it did, in words; wanted: its status, or "none" while it should run.
+        """
+        status = "none" if self.status is None else self.status
+        return not_held([Failure(ENDING, self.program, "status", wanted, status, because)],
+                        self.tail())  # fmt: skip
+
+    def go(self) -> None:
+        """Tell a peer that waits (its action "await") to go on; it must have said so."""
+        assert self._popen.stdin
+        try:
+            os.write(self._popen.stdin.fileno(), b"\n")  # unbuffered: nothing is left to flush
+            self.told += 1
+        except BrokenPipeError:
+            raise self.ended_badly(f"{self.ending(1.0)}, it cannot go on", "none") from None
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self.running:
+            with contextlib.suppress(ProcessLookupError):  # it has just ended
+                os.kill(self.pid, number)
+
+    @fault
+
+    def freeze(self) -> None:
+        """Stop the program where it is (SIGSTOP); thaw() lets it go on."""
+        if not withheld():
+            self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let a frozen program go on (SIGCONT)."""
+        self._signal(signal.SIGCONT)
+
+    @fault
+
+    def kill(self, tree: bool = False) -> None:
+        """Kill the program (SIGKILL), with tree all that descend from it too, and collect it.
+
+        All that descend from a confined program go with it in any case.
+        """
+        if withheld():
+            return
+        family = descendants(self.pid)[1:] if tree else []
+        self.killed = True
+        self._signal(signal.SIGKILL)
+        for pid in family:  # after it, or it would see them die
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self._popen.wait()
+
+    def proc(self, name: str) -> str:
+        """What /proc tells of its main thread; "" once it has ended: a confined one ends before
+        that which confines it."""
+        try:
+            return Path(f"/proc/{self.pid}/{name}").read_text()
+        except OSError:
+            return ""
+
+    @property
+    def cpu_seconds(self) -> float:
+        """The time that its main thread has run on a CPU, in seconds; 0 once it has ended."""
+        return processor.ran_seconds(self.pid)
+
+    @property
+    def computes(self) -> bool:
+        """Whether it runs on a CPU, or would if it were its turn (proc(5), stat: R)."""
+        return self.running and self.proc("stat").rpartition(") ")[2].startswith("R")
+
+    def busy(self, window: float = 0.5) -> int:
+        """Watch the program for so many seconds; returns in how many percent of them it was busy.
+
+        That is the CPU time it would use on a machine of its own, whatever else runs on this one.
+        """
+        return round(processor.busy([self.pid], window))
+
+    @property
+    def running(self) -> bool:
+        """Whether the program has not ended."""
+        return self._popen.poll() is None
+
+    @property
+    def status(self) -> int | None:
+        """The exit status, the negated number of the signal that ended it, or None."""
+        return self._popen.poll()
+
+    def ending(self, within: float = 0.0) -> str:
+        """How the program ended, in words. within: seconds it has left to end in."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._popen.wait(within)
+        status = self._popen.poll()
+        if status is None:
+            return "still runs"
+        if status < 0:
+            return f"was ended by {signal_name(-status)}"
+        return f"ended with status {status}"
+
+    def tail(self, lines: int = 6) -> str:
+        """The last lines of the log, to be put behind a sentence; "" when there are none."""
+        return tail_of(self.log, lines)
+
+    def stop(self, grace: float = 1.0) -> None:
+        """End the program, by SIGTERM and after so many seconds by SIGKILL, and collect it.
+
+        Errors: Broken when its log could not be written (a full disk, say).
+        """
+        if self.running:
+            self._popen.terminate()
+            try:
+                self._popen.wait(grace)
+            except subprocess.TimeoutExpired:
+                self._popen.kill()
+        self._popen.wait()
+        self._reader.join(grace)  # a grandchild may hold the pipe open; it goes with the sandbox
+        if self._unwritten:
+            raise Broken(f"cannot write {self.log}: {self._unwritten.strerror}")

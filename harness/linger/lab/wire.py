@@ -1,0 +1,108 @@
+"""The packets of a lab: recorded by build/wire, and told as ladders (results/README.md).
+
+The recorder runs from before the first program starts until all have ended. What it wrote is
+evidence like the logs: a pcap a host, and ladder.json made of them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any, Mapping, Sequence
+
+from linger.lab.errors import Broken, CannotRun, NotHeld
+from linger.lab.host import Host
+from linger.lab.process import Process
+from linger.lab.programs import program
+
+LOG_GROUP = 9  # of NFLOG: what drops a packet says so there
+
+
+class Recorder:
+    """The recorder of one lab."""
+
+    def __init__(self, hosts: Mapping[str, Host], evidence: Path) -> None:
+        """Start to record each host into EVIDENCE/NAME.pcap; see await_ready()."""
+        self._hosts = hosts
+        self._evidence = evidence
+        words: list[str | Path] = [program("wire"), "record", "--group", str(LOG_GROUP)]
+        for name, host in hosts.items():
+            words += ["--host", f"{name}={host.path}:{evidence / name}.pcap"]
+        self._process = Process(words, evidence / "recorder.log")
+        self._flushed = 0
+
+    def await_ready(self) -> None:
+        """Wait until everything is recorded that happens from now on.
+
+        Errors: Broken, or CannotRun, with the recorder's own sentence.
+        """
+        logged = self._said("ready")["losses"] == "logged"
+        for host in self._hosts.values():
+            host.log_group = LOG_GROUP if logged else None
+
+    def _said(self, event: str, times: int = 1) -> dict[str, str]:
+        try:
+            return self._process.said(event, times, within=60.0)
+        except NotHeld:
+            raise self._failure() from None
+
+    def _failure(self) -> Exception:
+        """Why the recorder did not do what it should, in its own words if it had any."""
+        ending = self._process.ending(1.0)
+        why = self._process.prose or f"wire {ending}"
+        kind = CannotRun if self._process.status == CannotRun.code else Broken
+        return kind(f"the packets are not recorded: {why}")
+
+    def ladder(self) -> dict[str, Any]:
+        """The ladders of all that has happened so far, as in ladder.json."""
+        self._flushed += 1
+        try:
+            self._process.go()
+        except NotHeld:
+            raise self._failure() from None
+        self._said("flushed", self._flushed)
+        return json.loads(self._derive())
+
+    def conclude(self, verdict: float | None = None) -> None:
+        """End the recorder, which writes what is left, and write ladder.json.
+
+        verdict: its time in seconds since 1970, if there was one; what is later was the lab's end.
+        Errors: Broken if it had failed, or no ladder can be made.
+        """
+        self._process.stop(grace=60.0)  # the kernel may take long to let go of a tap
+        if self._process.status:
+            raise self._failure()
+        (self._evidence / "ladder.json").write_bytes(self._derive(verdict))
+
+    def _derive(self, verdict: float | None = None) -> bytes:
+        return tell(self._evidence, list(self._hosts), "--json", verdict=verdict)
+
+
+def tell(
+    evidence: Path,
+    hosts: Sequence[str],
+    *options: str,
+    verdict: float | None = None,
+    since: float = 0.0,
+) -> bytes:
+    """What `wire ladder` says of the packets of hosts, from what a lab left in a directory.
+
+    verdict: as for Recorder.conclude(); since: seconds since 1970, no connection that began before.
+    Errors: Broken with its sentence.
+    """
+    words: list[str | Path] = [program("wire"), "ladder", *options]
+    words += ["--census", evidence / "timeline.jsonl", "--recorder", evidence / "recorder.log"]
+    words += ["--verdict", f"{verdict:.6f}"] if verdict else []
+    words += ["--since", f"{since:.6f}"] if since else []
+    words += [f"{name}={evidence / name}.pcap" for name in hosts]
+    done = subprocess.run(words, capture_output=True)
+    if done.returncode:
+        raise Broken(f"no ladder: {done.stderr.decode(errors='replace').strip()}")
+    return done.stdout
+
+
+def recording() -> bool:
+    """Whether labs record packets; harness/wire/bench.py alone sets LINGER_RECORD=0."""
+    return os.environ.get("LINGER_RECORD") != "0"

@@ -1,0 +1,8 @@
+"""Running scenarios and tests: pytest in the sandbox, and what it leaves behind.
+
+    scenarios   the catalogue                     session   one session of pytest, its exit code
+    plugin      the fixture `lab`, the evidence   parallel  tests in forked children
+    prove       that every guard can fail         soak      again and again, until it fails
+    results     the directory of a run            tables, ladders, printer   for people
+    junit, tap                                    for machines
+"""

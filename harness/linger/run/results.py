@@ -1,0 +1,170 @@
+"""Evidence on disk: the directory of a run and the files in it (results/README.md)."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, Iterable, Iterator, Mapping
+
+from linger.lab import host, netns
+from linger.lab.errors import CannotRun, Usage
+from linger.lab.programs import ROOT
+
+SCHEMA = 2  # of result.json; 2: failures as objects, `subject`, the verdict `reproduced`
+ENVIRONMENT = 1  # of environment.json
+COMMIT = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12"]  # asks for ours
+
+
+def create_run(results: Path) -> Path:
+    """Create the directory of a new run in the folder results, and point `latest` to it.
+
+    The name is the time to the second; of two runs in one second the later gets a suffix, since
+    mkdir(2) lets only one have each name. Errors: CannotRun when the folder cannot be written.
+    """
+    stamp = time.strftime("%Y-%m-%dT%H-%M-%S")
+    try:
+        results.mkdir(parents=True, exist_ok=True)
+        for suffix in ("", *(f".{n}" for n in range(2, 1000))):
+            run = results / (stamp + suffix)
+            try:
+                run.mkdir()
+                break
+            except FileExistsError:
+                continue
+        link = run / ".latest"  # in there, whatever happens before the next line
+        link.symlink_to(run.name)
+        link.replace(results / "latest")  # atomic: readers see the old run or the new one
+    except OSError as error:
+        with contextlib.suppress(OSError, UnboundLocalError):
+            link.unlink(missing_ok=True)
+            run.rmdir()
+        raise CannotRun(
+            f"cannot write results to {results}: {error.strerror}; "
+            "free it, or choose another folder with RESULTS=DIR (--results DIR)"
+        ) from error
+    return run
+
+
+def write_text(path: Path, content: str) -> None:
+    """Write a file whole or not at all."""
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(content)
+    part.replace(path)
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write a JSON file whole or not at all."""
+    write_text(path, json.dumps(content, indent=2) + "\n")
+
+
+def find_run(results: Path, name: str | None = None) -> Path:
+    """The directory of a run: a path, or a name in the folder results; the newest by default.
+
+    Errors: Usage when there is none.
+    """
+    places = [Path(name), results / name] if name else [results / "latest"]
+    for place in places:
+        if any((place / file).exists() for file in ("environment.json", "junit.xml")):
+            return place.resolve()
+        if next(place.glob("*/*/**/result.json"), None):  # it was ended before it could say more
+            return place.resolve()
+    if name:
+        raise Usage(f"no run {name!r}, neither as a directory nor in {results}")
+    raise Usage(f"no run in {results} yet; `linger run` makes one")
+
+
+# Verdicts of a variant that did as predicted; a buggy one is "reproduced", which is no praise.
+GOOD = ("reproduced", "pass", "told apart")
+
+
+def read_result(path: Path) -> dict[str, Any]:
+    """A result.json. Errors: OSError; ValueError when it was never finished; Usage when another
+    version of linger wrote it."""
+    result = json.loads(path.read_text())
+    if result["schema"] != SCHEMA:
+        raise Usage(
+            f"{shortest(path)} has schema {result['schema']}, and this linger reads {SCHEMA}; "
+            "run the scenario again"
+        )
+    return result
+
+
+def read_results(run: Path) -> Iterator[dict[str, Any]]:
+    """Every result.json of a run, in the order of their paths. Errors: as read_result()."""
+    for path in sorted(run.glob("*/*/**/result.json")):
+        yield read_result(path)
+
+
+def shortest(path: Path) -> str:
+    """A path as the caller would type it: relative when it lies below the working directory."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def labels(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The name of each row; what a host has measured before is told apart: "TIME_WAIT, then"."""
+    used: set[tuple[str, str]] = set()
+    found = []
+    for row in rows:
+        name = row["name"]
+        while (row["subject"], name) in used:
+            name += ", then"
+        used.add((row["subject"], name))
+        found.append(name)
+    return found
+
+
+class Environment:
+    """What a run ran on. The versions are asked for at the start and read at the end."""
+
+    COMMANDS = {
+        "iproute2": ["ip", "-V"],
+        "util-linux": ["unshare", "--version"],
+        "commit": COMMIT,
+    }
+
+    def __init__(self) -> None:
+        self._date = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        self._asked = {name: self._ask(command) for name, command in self.COMMANDS.items()}
+
+    @staticmethod
+    def _ask(command: list[str]) -> subprocess.Popen[str] | None:
+        try:
+            return subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            )
+        except OSError:
+            return None
+
+    def write(self, run: Path) -> None:
+        """Write environment.json; what could not be found out is null."""
+        import pytest
+
+        answers = {
+            name: asked.communicate()[0].strip() or None if asked else None
+            for name, asked in self._asked.items()
+        }
+        write_json(
+            run / "environment.json",
+            {
+                "schema": ENVIRONMENT,
+                "date": self._date,
+                "kernel": platform.release(),
+                "machine": platform.machine(),
+                "cores": os.cpu_count(),
+                "uid": os.getuid(),
+                "python": platform.python_version(),
+                "pytest": pytest.__version__,
+                **answers,
+                "arguments": sys.argv[1:],
+                "sysctls": netns.read_sysctls(host.SYSCTLS),
+            },
+        )

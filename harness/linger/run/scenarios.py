@@ -1,0 +1,155 @@
+"""Scenarios: what marks one, where they are, what they are called.
+
+A scenario is one file in scenarios/ with one test function. Its name is the file's name with
+dashes (`closewait_leak.py` is `closewait-leak`), its title the first line of its docstring.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Callable, Iterable, Sequence
+
+from linger.lab.errors import Broken, Usage
+from linger.lab.programs import ROOT
+from linger.run import toml
+
+SCENARIOS = Path(os.environ.get("LINGER_SCENARIOS") or ROOT / "scenarios")
+BUGGY, FIXED = PAIR = ("buggy", "fixed")
+SECONDS = 1.0  # that a scenario takes when it does not say so
+
+
+def scenario(
+    claims: Sequence[str] = (), variants: Sequence[str] = PAIR, seconds: float = SECONDS
+) -> Callable:
+    """Make a test function a scenario: it runs once in every variant, each in a lab of its own.
+
+    claims: ids of the claims ledger that the scenario decides.
+    variants: ("buggy", "fixed") for a pair of programs, ("condition", "control") for a
+        behaviour of the kernel.
+    seconds: how long it takes when that is long; of several scenarios the longest starts first,
+        so that all end when the longest ends.
+    """
+    import pytest  # not at the top: `linger list` needs this module and does without pytest
+
+    # A student's programs run as further variants, of which the same is expected as of "fixed".
+    theirs = yours() if tuple(variants) == PAIR else []
+    more = [pytest.param("fixed", id=p.name, marks=pytest.mark.yours(p)) for p in theirs]
+
+    def mark(function: Callable) -> Callable:
+        function = pytest.mark.parametrize("variant", [*variants, *more])(function)
+        return pytest.mark.scenario(claims=tuple(claims), seconds=seconds)(function)
+
+    return mark
+
+
+def yours() -> list[Path]:
+    """The programs to run in place of a pair's own (`linger run --yours`), beside the pair."""
+    return [Path(path) for path in os.environ.get("LINGER_YOURS", "").split(os.pathsep) if path]
+
+
+def connections(default: int) -> int:
+    """The number of connections a scenario runs with: its default, or what -n asked for."""
+    return int(os.environ.get("LINGER_CONNECTIONS") or default)
+
+
+def names() -> list[str]:
+    """The names of all scenarios, sorted."""
+    return sorted(name_of(path) for path in SCENARIOS.glob("[a-z]*.py"))
+
+
+def name_of(path: Path | str) -> str:
+    """The scenario's name for its file: scenarios/closewait_leak.py is closewait-leak."""
+    return Path(path).stem.replace("_", "-")
+
+
+def path_of(name: str) -> Path:
+    """The file of a scenario."""
+    return SCENARIOS / (name.replace("-", "_") + ".py")
+
+
+def docstring(name: str) -> str:
+    """What a scenario tells of itself, read without running its file."""
+    return ast.get_docstring(ast.parse(path_of(name).read_text())) or ""
+
+
+def title(name: str) -> str:
+    """The first line of the docstring, without the name in front of it."""
+    first = docstring(name).partition("\n")[0]
+    return first.partition(": ")[2] or first
+
+
+def claims(name: str) -> tuple[str, ...]:
+    """The ids of the claims that a scenario decides."""
+    return tuple(_marked(name, "claims", ()))
+
+
+def seconds(name: str) -> float:
+    """How long a scenario says it takes."""
+    return float(_marked(name, "seconds", SECONDS))
+
+
+def _marked(name: str, key: str, default: object) -> Any:
+    """What a scenario's @scenario() is told by a keyword, read without running its file."""
+    for node in ast.walk(ast.parse(path_of(name).read_text())):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "scenario":
+            told = {keyword.arg: keyword.value for keyword in node.keywords}
+            return ast.literal_eval(told[key]) if key in told else default
+    return default
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What would have helped against a scenario's fault, and what would not, in sentences."""
+
+    helps: tuple[str, ...]
+    does_not_help: tuple[str, ...]
+
+
+def answers(name: str) -> Answers:
+    """The answers of a scenario, from the TOML file beside it.
+
+    Errors: Broken when the file cannot be read, an answer is missing, or a key is unknown.
+    """
+    path = path_of(name).with_suffix(".toml")
+    content = toml.read(path)
+    unknown = content.keys() - {"helps", "does_not_help", "exercise"}
+    if unknown:
+        raise Broken(f"{path.name}: unknown key {min(unknown)}")
+    found = [content.get(key) for key in ("helps", "does_not_help")]
+    for value in found:
+        if not value or not isinstance(value, list) or not all(isinstance(x, str) for x in value):
+            raise Broken(f"{path.name}: helps and does_not_help are lists of sentences")
+    return Answers(*map(tuple, found))
+
+
+def choose(wanted: Iterable[str]) -> list[str]:
+    """The scenarios asked for; Usage with the nearest name for an unknown one, or for none."""
+    known = names()
+    wanted = [name.replace("_", "-") for name in wanted]
+    chosen = list(dict.fromkeys(known if "all" in wanted else wanted))
+    if not chosen:
+        raise Usage("no scenario named; `linger list` shows them")
+    for name in chosen:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1, 0.4)
+            hint = f"did you mean {near[0]}?" if near else "`linger list` shows them"
+            raise Usage(f"unknown scenario {name!r}; {hint}")
+    return chosen
+
+
+def labels_of(node: Any) -> tuple[str, ...]:
+    """What tells a test from all others: scenario, variant, and repetition if there are several.
+
+    node: pytest's item; of a student's program the variant is what a plugin calls it.
+    """
+    if not node.get_closest_marker("scenario"):  # a test of the driver
+        return name_of(node.fspath), re.sub(r"[^\w.-]+", "_", node.name)
+    parameters = node.callspec.params
+    variant = node.ihook.pytest_linger_label(item=node) or parameters["variant"]
+    labels = (name_of(node.fspath), variant)
+    return (*labels, f"{parameters['repetition']:04}") if "repetition" in parameters else labels

@@ -1,0 +1,88 @@
+"""One session of pytest: how it is started, how it can be ended, what its exit code is."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from types import FrameType
+
+import pytest
+
+from linger.lab.errors import BROKEN, CANNOT_RUN, HELD, NOT_HELD, USAGE, Usage, complain
+from linger.lab.programs import ROOT
+from linger.run import junit, results
+from linger.run.summary import Summary
+
+# That every guard can fail; no file of tests by its name, and not for users.
+PROVE = Path(__file__).with_name("prove.py")
+
+
+def begin(folder: Path) -> Path:
+    """Create the directory of a new run in a folder, and let every process know it."""
+    run = results.create_run(folder.absolute())
+    os.environ["LINGER_RUN"] = str(run)
+    return run
+
+
+def run_pytest(run: Path, arguments: list[str], plugins: list[object]) -> int:
+    """Run pytest in this process; returns the exit code of linger."""
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):  # the caller's, for other projects
+        os.environ.pop(name, None)
+    environment = results.Environment()
+    codes, summary = ExitCode(), Summary(run)
+    fixed = ["-c", str(ROOT / "harness/pytest.ini"), "--rootdir", str(ROOT)]
+    fixed += ["-p", "linger.run.plugin", f"--junitxml={run / 'junit.xml'}"]
+    ended_by = _interruptible()
+    try:
+        result = pytest.main([*fixed, *arguments], plugins=[codes, summary, *plugins])
+    except KeyboardInterrupt:  # so early that pytest did not yet expect it
+        result = pytest.ExitCode.INTERRUPTED
+    junit.tidy(run / "junit.xml")
+    environment.write(run)
+    if ended_by:
+        complain(f"linger: interrupted by {ended_by[0].name}")
+    code = 128 + ended_by[0] if ended_by else codes.of(result)
+    summary.write(code)
+    return code
+
+
+def _interruptible() -> list[signal.Signals]:
+    """Let the first signal to end interrupt pytest in order; the list then holds it."""
+    ended_by: list[signal.Signals] = []
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        if not ended_by:
+            ended_by.append(signal.Signals(number))
+            raise KeyboardInterrupt(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupt)
+    return ended_by
+
+
+class ExitCode:
+    """Turn what happened to the tests into the exit code of linger."""
+
+    def __init__(self) -> None:
+        self.codes: set[int] = set()
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self.codes.add(dict(report.user_properties).get("exit", BROKEN))
+        elif report.skipped:  # what did not run did not pass
+            self.codes.add(BROKEN)
+
+    def of(self, pytest_code: int) -> int:
+        """The code of the session: a failed expectation outweighs a broken harness, that the rest.
+
+        Errors: Usage when nothing was selected.
+        """
+        if pytest_code == pytest.ExitCode.NO_TESTS_COLLECTED:
+            raise Usage("nothing was selected, so nothing was tested")
+        for code in (NOT_HELD, BROKEN, USAGE, CANNOT_RUN):
+            if code in self.codes:
+                return code
+        known = {pytest.ExitCode.OK: HELD, pytest.ExitCode.USAGE_ERROR: USAGE}
+        return known.get(pytest.ExitCode(pytest_code), BROKEN)

@@ -1,0 +1,227 @@
+"""From what a program did to what is wrong with it: one diagnosis, the most telling first.
+
+The kernel's counts, the other programs and the wait status decide. What the student's program says
+of itself is a guard of the scenario, never by itself a reason to pass; WORKSHOP.md names the few rows
+of scenarios that only the program can know.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from linger.lab import census, failure
+from linger.workshop.endings import ended, never_listens, signalled, spins, waiting
+from linger.workshop.evidence import REPAIRED, Diagnosis, Evidence, Found
+from linger.workshop.texts import Text
+
+
+def diagnose(
+    text: Text, source: str, untouched: bool, yours: Evidence, fixed: Evidence, buggy: Evidence
+) -> Diagnosis:
+    """The diagnosis of a run. source: the student's code; untouched: it is the buggy one still."""
+    if not yours.result or not yours.trial or not fixed.trial or not buggy.result:
+        return Diagnosis("no-verdict", "The run ended before there was a verdict.",
+                         "Does your program signal other processes, or start very many of its "
+                         "own? Only what the task asks for is allowed here.")  # fmt: skip
+    looks = (
+        _untouched(untouched, yours),
+        ended(text, yours.trial, fixed.trial),
+        _like_the_bug(yours.result, buggy.result),
+        signalled(yours.trial),
+        spins(yours.trial),
+        never_listens(text, yours.trial),
+        _clients(yours.trial, fixed.trial),
+        _silenced(text, source, yours),
+        _stuck(yours),
+        _aborts(text, yours.trial, fixed.trial),
+        _conduct(yours),
+        _expectations(yours),
+        _service(yours.trial, fixed.trial),
+        _witness(text, yours.trial, fixed.trial),
+    )
+    for look in looks:
+        for found in look:
+            return found
+    return Diagnosis(REPAIRED, "Repaired: measured as for the fixed program, and still serving.")
+
+
+def _untouched(untouched: bool, yours: Evidence) -> Found:
+    if untouched and yours.failed:
+        yield Diagnosis("untouched", "This is the bug, measured. Nothing is changed yet.")
+
+
+def _like_the_bug(result: dict[str, Any], buggy: dict[str, Any]) -> Found:
+    """Every row that failed is what the buggy program leaves."""
+    failed = [row for row in result["expectations"] if not row["held"]]
+    bug = {(row["subject"], row["name"]): row["expected"] for row in buggy["expectations"]}
+    if failed and all(_fits(row, bug.get((row["subject"], row["name"]), "")) for row in failed):
+        whole = len(failed) == len(result["expectations"])
+        yield Diagnosis(
+            "not-repaired" if whole else "half-repaired",
+            f"Not repaired yet: {rows(failed)}.",
+            "" if whole else "Part of it is better, and the rest is as before.",
+        )
+
+
+def _fits(row: dict[str, Any], expected: str) -> bool:
+    if isinstance(row["measured"], int) and expected:
+        return census.holds(row["measured"], expected)
+    return f"== {row['measured']}" == expected
+
+
+def rows(found: list[dict[str, Any]]) -> str:
+    """Rows of a verdict in words."""
+    return ", ".join(f"{row['name']} is {row['measured']} and should be "
+                     f"{row['expected'].replace('== ', '')}" for row in found)  # fmt: skip
+
+
+def _clients(trial: dict[str, Any], fixed: dict[str, Any]) -> Found:
+    """What the scenario's clients met that they do not meet with the fixed program.
+
+    A client in its step "await" waits for the scenario, not for the program.
+    """
+    for mine, model in zip(trial["others"], fixed["others"]):
+        new = [error for error in mine["errors"] if error not in model["errors"]]
+        if new:
+            yield _client_error(new[0], mine["errors"][new[0]])
+        elif (
+            mine["status"] is None and not mine["awaits"] and len(mine["done"]) < len(model["done"])
+        ):
+            step = model["done"][len(mine["done"])].split()[0]
+            subject = trial["subjects"][-1]
+            owed = {"drain": "the end: who closes?", "accept": "a connection."}
+            yield Diagnosis(
+                "answers-nothing",
+                f'The other side still waits in its step "{step}".',
+                f"Your program owes it {owed.get(step, 'an answer.')} {waiting(subject)}".strip(),
+            )
+
+
+def _client_error(error: str, times: int) -> Diagnosis:
+    action, name = error.split()
+    met = f"{times} client{'s' if times > 1 else ''} met {name} in the step \"{action}\""
+    if name == "EBADMSG":
+        return Diagnosis(
+            "answers-wrong",
+            f"Your program answers something else than it should: {met}.",
+            "A repair leaves the answers as they are.",
+        )
+    if action in ("hello", "recv", "send", "fill"):
+        return Diagnosis(
+            "closes-early",
+            f"Your program hung up before it had answered: {met}.",
+            "Close when the client has left or the work is done, not before.",
+        )
+    if name == "ECONNRESET":
+        return Diagnosis("resets", f"Your program reset connections: {met}.", ABORT_ADVICE)
+    return Diagnosis("drops-service", f"Clients are not served: {met}.")
+
+
+ABORT_ADVICE = (
+    "A reset (RST) is not a close: what the other side has not read may be lost, and it sees an "
+    "error instead of an end. SO_LINGER {1, 0} does that, and so does close() with unread input."
+)
+
+
+def _silenced(text: Text, source: str, yours: Evidence) -> Found:
+    """The scenario waits for an event that the student took out of the program."""
+    assert text.buggy
+    spoken = set(re.findall(r'say\("(\w+)', text.buggy.read_text()))
+    missing = spoken - set(re.findall(r'say\("(\w+)', source))
+    words = _awaited(yours)
+    if words and words.split()[0] in missing:
+        yield Diagnosis(
+            "silenced",
+            f'The harness waits for your program to say "{words}".',
+            f'The buggy program did; put its line say("{words.split()[0]} ...") back.',
+        )
+
+
+def _awaited(yours: Evidence) -> str:
+    """What the scenario waited in vain to hear from the student's program, as "recv n=0", or ""."""
+    assert yours.trial
+    found = _first(yours, failure.EVENT)
+    subjects = [subject["program"] for subject in yours.trial["subjects"]]
+    return found["event"] if found and found["subject"] in subjects else ""
+
+
+def _first(yours: Evidence, kind: str) -> dict[str, Any] | None:
+    """The first failure of a kind, as result.json has it."""
+    assert yours.result
+    return next((one for one in yours.result["failures"] if one["kind"] == kind), None)
+
+
+def _stuck(yours: Evidence) -> Found:
+    """It runs, and does not come to where the scenario waits for it."""
+    assert yours.result and yours.trial
+    message = (yours.result["message"] or "").split("\n")[0]
+    words = _awaited(yours)
+    subjects = {subject["program"]: subject for subject in yours.trial["subjects"]}
+    late = _first(yours, failure.ENDING)
+    if words:
+        last = yours.trial["subjects"][-1]
+        yield Diagnosis("stuck", f"Your program did not say \"{words}\" as often as it should.",
+                        waiting(last), message)  # fmt: skip
+    elif late and late["counted"] == "none" and late["subject"] in subjects:
+        yield Diagnosis("stuck", "Your program does not come to its end.",
+                        waiting(subjects[late["subject"]]), message)  # fmt: skip
+
+
+def _conduct(yours: Evidence) -> Found:
+    """The kernel counts something else than in both halves of the pair, where they are alike."""
+    assert yours.result
+    failed = [row for row in yours.result["struck"] if not row["held"]]
+    if failed:
+        yield Diagnosis("behaves-otherwise", "Your program does something else than before, and "
+                        f"it should not: {rows(failed)}.",
+                        "The task says what must stay as it is.")  # fmt: skip
+
+
+def _expectations(yours: Evidence) -> Found:
+    """Whatever else the scenario does not accept."""
+    if not yours.failed:
+        return
+    assert yours.result
+    failed = [row for row in yours.result["expectations"] if not row["held"]]
+    if failed:
+        yield Diagnosis("half-repaired", f"Not yet: {rows(failed)}.")
+    other = _first(yours, failure.EVENT)
+    advice = (
+        f'The other side, {other["subject"]}, said "{other["event"]}" {other["counted"]} times '
+        f'instead of {other["wanted"].rpartition(" ")[2]}: your program treats it otherwise than '
+        "both halves of the pair do."
+        if other
+        else ""
+    )
+    yield Diagnosis("fails", "The scenario did not go as it should.", advice, yours.result["message"] or "")
+
+
+def _service(trial: dict[str, Any], fixed: dict[str, Any]) -> Found:
+    """Whether a fresh client, afterwards, met what it meets with the fixed program."""
+    mine, model = trial["service"], fixed["service"]
+    if not model:
+        return
+    if not mine or (mine["done"], mine["errors"]) != (model["done"], model["errors"]):
+        got = ", ".join([*mine["errors"], *mine["done"]]) if mine else "nothing"
+        yield Diagnosis("drops-service", "What was wrong is gone, and so is the service: a fresh "
+                        f"client did \"{model['words']}\" and got as far as: {got or 'nothing'}.",
+                        "A repair leaves the program doing its job.")  # fmt: skip
+
+
+def _witness(text: Text, trial: dict[str, Any], fixed: dict[str, Any]) -> Found:
+    if not text.witness:
+        return
+    mine, model = (sum(other["events"].get(text.witness, 0) for other in side["others"])
+                   for side in (trial, fixed))  # fmt: skip
+    if mine < model:
+        yield Diagnosis("drops-service", f"The other side served {mine} of {model} requests "
+                        f"(its event \"{text.witness}\").",
+                        "A repair does all of the work, with less harm.")  # fmt: skip
+
+
+def _aborts(text: Text, trial: dict[str, Any], fixed: dict[str, Any]) -> Found:
+    if not text.aborts and trial["aborts"] > fixed["aborts"]:
+        yield Diagnosis("resets", f"With your program {trial['aborts']} connections ended by reset "
+                        f"instead of a close, with the fixed one {fixed['aborts']}.",
+                        ABORT_ADVICE)  # fmt: skip

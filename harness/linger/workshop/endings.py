@@ -1,0 +1,117 @@
+"""How a program ended, or where it stays: what its wait status and the kernel tell of it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Iterator
+
+from linger.lab.errors import signal_name
+from linger.workshop.evidence import Diagnosis, Found
+from linger.workshop.texts import Text
+
+CRASHES = ("SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT", "SIGTRAP", "SIGSYS")
+SANITIZER = re.compile(r"SUMMARY: \w*Sanitizer|runtime error:")
+PLACES = {  # in the kernel: what a program waits for there
+    "epoll": "an event (epoll_wait)",
+    "poll_schedule": "an event (poll or select)",
+    "accept": "a client (accept)",
+    "wait_woken": "data from the other side (recv), or room to send",
+    "sk_wait_data": "data from the other side (recv)",
+    "stream_wait_memory": "room to send (send)",
+    "nanosleep": "time to pass (sleep)",
+    "pipe": "somebody at the other end of a pipe",
+    "futex": "a lock",
+    "do_wait": "a child process",
+    "pause": "a signal (pause)",
+}
+SPIN_ADVICE = (
+    "Something turns in a circle: is there a loop that goes on after an error, or an event that "
+    "stays ready?"
+)
+CRASH_ADVICE = {
+    "SIGSEGV": "It used memory that is not its own: a pointer that is NULL, freed or never set.",
+    "SIGABRT": "It ended itself by abort(): often after free() of something that was freed before.",
+    "SIGFPE": "An impossible division, most likely by 0.",
+}
+SIGNAL_ADVICE = {
+    "SIGKILL": "Does it send that to itself, as by kill(0, ...)?",
+    "SIGPIPE": "It wrote to a connection whose other end is gone. send() with MSG_NOSIGNAL returns "
+    "-1 and EPIPE instead.",
+}
+
+
+def _ends(trial: dict[str, Any]) -> Iterator[tuple[int, str, dict[str, Any]]]:
+    """Of each program that ended unasked its status, the signal's name or "", and all of it."""
+    for subject in trial["subjects"]:
+        status = subject["status"]
+        if not subject["killed"] and status is not None:
+            yield status, signal_name(-status) if status < 0 else "", subject
+
+
+def ended(text: Text, trial: dict[str, Any], fixed: dict[str, Any]) -> Found:
+    """By a crash, by the limit of CPU time, or by itself although nobody asked it to."""
+    stays = any(subject["status"] is None for subject in fixed["subjects"])
+    for status, name, subject in _ends(trial):
+        tail = subject["tail"]
+        if name in CRASHES or SANITIZER.search(tail):
+            yield Diagnosis("crashes", f"Your program crashed{f' ({name})' if name else ''}.",
+                            CRASH_ADVICE.get(name, "The report names the line."), tail)  # fmt: skip
+        elif name == "SIGXCPU":
+            yield Diagnosis("spins", "Your program used up its seconds of CPU time, and was ended.",
+                            SPIN_ADVICE, tail)  # fmt: skip
+        elif not name and text.serves and subject["events"].get("ready"):
+            yield Diagnosis("exits", f"Your server ended by itself, with status {status}.",
+                            "That closes everything, and serves nobody any more. A server goes on "
+                            "after a connection has ended.", tail)  # fmt: skip
+        elif status > 0 and not text.serves:
+            yield Diagnosis("exits", f"Your client ended with status {status}.",
+                            "It gave up before its work was done.", tail)  # fmt: skip
+        elif not name and not text.serves and stays:
+            yield Diagnosis("exits", "Your client ended by itself; it should have gone on.",
+                            "At the end of a program the kernel closes what it left open. A "
+                            "program that runs for months cannot wait for that.")  # fmt: skip
+
+
+def signalled(trial: dict[str, Any]) -> Found:
+    """By a signal that is no crash; where that is the bug itself, the rows have said so."""
+    for _, name, subject in _ends(trial):
+        if name:
+            yield Diagnosis("ended-by-signal", f"Your program was ended by {name}.",
+                            SIGNAL_ADVICE.get(name, "Who sends it that signal?"),
+                            subject["tail"])  # fmt: skip
+
+
+def never_listens(text: Text, trial: dict[str, Any]) -> Found:
+    subjects = trial["subjects"]
+    if not text.serves or not subjects:
+        return
+    last = subjects[-1]
+    ready = last["events"].get("ready")
+    if not ready and last["status"] is not None:
+        yield Diagnosis("never-listens", f"Your server ended with status {last['status']} before "
+                        "it listened.", "See what it said:", last["tail"])  # fmt: skip
+    elif not ready and trial["listening"]:
+        yield Diagnosis(
+            "silenced",
+            "Your server listens, and does not say so (ev=ready).",
+            'The harness waits for its event lines. Put say("ready ...") back.',
+        )
+    elif not trial["listening"] and last["status"] is None:
+        yield Diagnosis("never-listens", "Your server runs, and does not listen (any more).",
+                        waiting(last) or "No client can connect.", last["tail"])  # fmt: skip
+
+
+def spins(trial: dict[str, Any]) -> Found:
+    """Still on a CPU when the scenario is over, whether all else is right or not."""
+    for subject in trial["subjects"]:
+        if subject["spins"]:
+            yield Diagnosis("spins", "Your program uses a whole CPU, and nobody asks it for "
+                            "anything.", SPIN_ADVICE)  # fmt: skip
+
+
+def waiting(subject: dict[str, Any]) -> str:
+    where = subject["waits"] or ""
+    for part, what in PLACES.items():
+        if part in where:
+            return f"It waits for {what}."
+    return ""

@@ -1,0 +1,164 @@
+"""In the sandbox: a student's program in the place of a pair's own, and what it did there.
+
+The scenario itself says what its expectations measured. What it does not ask is asked here, after it
+and in the same lab: how each program ended, what the other programs met, and whether a fresh
+client is still served. The answers, for the student's program and for the fixed one, which is the
+measure of it, go to trial.json.
+"""
+
+from __future__ import annotations
+
+import collections
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from linger.lab import census, confine
+from linger.lab.errors import NotHeld
+from linger.lab.expect import Peer
+from linger.lab.lab import HURRIED, Lab, Own
+from linger.run import results, scenarios
+from linger.workshop import build, texts
+
+# More than an exercise needs: bytes of memory, seconds of CPU time, processes, core dumps.
+LIMITS = {"as": 512 << 20, "cpu": 5, "nproc": 64, "core": 0}
+SPINNING = 0.1  # s of CPU time, after the scenario
+SPIN_WATCH = 6  # s
+ABORTS = ("TCPAbortOnData", "TCPAbortOnClose")  # close() that became a reset (tcp(7), nstat(8))
+
+
+def label(program: Path) -> str:
+    """What the variant with a program is called: closewait_leak_yours is "yours"."""
+    return program.name.rpartition("_")[2]
+
+
+def _program(item: pytest.Item) -> Path | None:
+    """The student's program that a test runs, if it does."""
+    marker = item.get_closest_marker("yours")
+    return marker.args[0] if marker else None
+
+
+def pytest_linger_label(item: pytest.Item) -> str | None:
+    """The variant of a student's program (run/plugin.py, Hooks)."""
+    program = _program(item)
+    return label(program) if program else None
+
+
+def pytest_linger_instead(item: pytest.Item) -> dict[str, Own] | None:
+    """The confined program in the place of the fixed one (run/plugin.py, Hooks)."""
+    program = _program(item)
+    if not program:
+        return None
+    buggy = texts.buggy_of(scenarios.name_of(item.fspath))
+    assert buggy
+    fixed = f"{buggy.parent.name}/{buggy.stem.replace('_buggy', '_fixed')}"
+    limits = dict(LIMITS)
+    if build.sanitized():  # AddressSanitizer reserves terabytes of addresses
+        del limits["as"]
+    return {fixed: Own(program, confine.closed(**limits))}
+
+
+def pytest_linger_examine(item: pytest.Item, lab: Lab, passed: bool) -> None:
+    """Write trial.json beside the evidence of the lab (run/plugin.py, Hooks)."""
+    trial = examine(lab, scenarios.name_of(item.fspath), passed)
+    results.write_json(lab.evidence / "trial.json", trial)
+
+
+def examine(lab: Lab, scenario: str, passed: bool) -> dict[str, Any]:
+    """What the programs of a lab did, after its scenario has ended.
+
+    passed: whether it ended well; only then it matters if a fresh client is served.
+    """
+    stem = scenarios.path_of(scenario).stem
+    subjects = [peer for peer in lab.peers if peer.program.startswith(f"{stem}_")]
+    others = [peer for peer in lab.peers if peer not in subjects]
+    host = subjects[0].host.name if subjects else "server"
+    counted = _counts(lab, host)
+    if subjects and not counted["LISTEN"]:
+        subjects[-1].ending(0.5)  # one that is about to end has closed its sockets already
+    return {
+        "subjects": [_subject(peer) for peer in subjects],
+        "others": [_other(peer) for peer in others],
+        "listening": counted["LISTEN"],
+        "aborts": sum(counted[name] for name in ABORTS),
+        "service": _serve(lab, scenario, subjects) if passed else None,
+    }
+
+
+def _counts(lab: Lab, host: str) -> dict[str, int]:
+    names = ("LISTEN", *ABORTS)
+    expression = " and ".join(f"{host}:{name} >= 0" for name in names)
+    values = census.until(lab.paths, expression, 0, 0)["until"]["values"]
+    return {name: values[f"{host}:{name}"] for name in names}
+
+
+def _subject(peer: Peer) -> dict[str, Any]:
+    """The program under trial: how it ended, where it waits, what it reported."""
+    return {
+        "program": peer.program,
+        "killed": peer.killed,
+        "status": peer.status,
+        "waits": _waits(peer) if peer.running else None,
+        "spins": _spins(peer),
+        "events": _tally(peer),
+        "tail": peer.tail(),
+    }
+
+
+def _other(peer: Peer) -> dict[str, Any]:
+    """Another program: what it did, and the errors it met."""
+    done = [f"{event['action']} {event['count']} ({event['bytes']} bytes)"
+            for event in peer.events("done") if "action" in event]  # fmt: skip
+    errors = [f"{event.get('action', '-')} {event.get('err', '-')}"
+              for event in peer.events("error")]  # fmt: skip
+    return {
+        "program": peer.program,
+        "status": peer.status,
+        "events": _tally(peer),
+        "done": done,
+        "errors": dict(collections.Counter(errors)),
+        "awaits": peer.running and len(peer.events("await")) > peer.told,  # the scenario's word
+    }
+
+
+def _tally(peer: Peer) -> dict[str, int]:
+    return dict(collections.Counter(event["ev"] for event in peer.events()))
+
+
+def _spins(peer: Peer) -> bool:
+    """Whether a program goes on computing until it has used so much CPU time as no exercise needs.
+
+    On a busy machine it takes long to get that; a program that only has its turn stops before.
+    """
+    began, deadline = peer.cpu_seconds, time.monotonic() + SPIN_WATCH
+    while peer.computes and time.monotonic() < deadline:
+        if peer.cpu_seconds - began >= SPINNING:
+            return True
+        time.sleep(0.01)  # the next look
+    return False
+
+
+def _waits(peer: Peer) -> str:
+    """The kernel function in which a program waits (proc(5), wchan); "" when it does not tell."""
+    where = peer.proc("wchan")
+    return "" if where == "0" else where
+
+
+def _serve(lab: Lab, scenario: str, subjects: list[Peer]) -> dict[str, Any] | None:
+    """Ask for the service once more, by a fresh client where all faults are over."""
+    words = texts.table(scenario).get("service")
+    if not words or not subjects or not subjects[-1].running:
+        return None
+    for host in lab.hosts.values():
+        host.run("nft", "flush", "ruleset")
+    for peer in lab.peers:
+        if peer.running:
+            peer.thaw()  # in case the scenario has frozen it
+    client = lab.peer(words)
+    try:
+        client.wait(HURRIED)
+    except NotHeld:
+        pass  # the events tell how far it got
+    return _other(client) | {"words": words}

@@ -1,0 +1,138 @@
+"""`linger lab [NAME]` and `linger lab-score`: what `make lab`, `make lab-NAME` call."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from linger.lab.errors import HELD, NOT_HELD, Usage
+from linger.run import scenarios
+from linger.run.printer import say
+from linger.run.results import shortest
+from linger.workshop import grade, screen, texts
+from linger.workshop.remarks import remarks
+from linger.workshop.texts import LETTERS, Text
+from linger.workshop.workplace import Workplace
+
+
+def lab(options: argparse.Namespace) -> int:
+    """List the exercises, or start, go on with or reset one; 0 only when it is done."""
+    place = Workplace()
+    if not options.name:
+        screen.course(texts.course(), place.progress())
+        return HELD
+    text = texts.load(scenarios.choose([options.name])[0])
+    if options.predict and options.predict not in LETTERS[: len(text.choices)]:
+        raise Usage(f"a prediction is one of {', '.join(LETTERS[: len(text.choices)])}, "
+                    f"not {options.predict!r}")  # fmt: skip
+    if options.reset:
+        backup = place.reset(text)
+        place.note(text.name, solved=None)
+        say(f"{shortest(place.file(text))} is the buggy program again; what you had "
+            f"is in {shortest(backup)}")  # fmt: skip
+        return HELD
+    return repair(text, place, options) if text.buggy else predict(text, place, options)
+
+
+def begin(text: Text, place: Workplace, given: str) -> str:
+    """Show what an exercise is about, and ask for the prediction; returns it, "" without one."""
+    mine = place.note(text.name)
+    first = not mine["runs"]
+    if first:
+        screen.opening(text)
+    predicted = given or mine.get("predicted") or (first and ask(len(text.choices))) or ""
+    if predicted and first:
+        say(f"You predict {predicted}. Let us see.\n")
+    if first and not predicted:
+        say(f"(To record a prediction: make lab-{text.name} PREDICT=a)\n")
+    place.note(text.name, runs=mine["runs"] + 1, predicted=predicted)
+    return predicted
+
+
+def ask(choices: int) -> str:
+    """A letter from the student, or "" when there is no terminal or no answer."""
+    if not sys.stdin.isatty() or not sys.stdout.isatty():
+        return ""
+    letters = LETTERS[:choices]
+    while True:
+        try:
+            answer = input(f"Your prediction ({letters[0]}-{letters[-1]}, Enter to go on): ")
+        except EOFError:
+            return ""
+        answer = answer.strip().lower()
+        if answer in ("", *letters):
+            return answer
+
+
+def repair(text: Text, place: Workplace, options: argparse.Namespace) -> int:
+    """An exercise with a program to repair."""
+    new = place.start(text)
+    predicted = begin(text, place, options.predict)
+    first = place.progress()[text.name]["runs"] == 1
+    file = place.file(text)
+    say(f"{'A copy of the buggy program for you' if new else 'Your program'}: "
+        f"{shortest(file)}\n")  # fmt: skip
+    given = grade.grade(text, file, place.binaries, options.results)
+    found = given.diagnosis
+    if given.complaint and given.run:
+        say(f"The compiler warns:\n{given.complaint}\n")
+    if given.run:
+        screen.measured(given.run)
+        screen.ladder(given.run, "yours")
+    screen.verdict(found)
+    for remark in remarks(text, file.read_text(errors="replace")):
+        screen.section("About your way:", remark)
+    if given.run and not place.progress()[text.name].get("answered"):
+        screen.answered(text, predicted)
+        place.note(text.name, answered=True)
+    if found.repaired:
+        place.note(text.name, solved=time.time(), digest=place.digest(text))
+        screen.closing(text)
+        return HELD
+    place.note(text.name, solved=None)
+    advance(text, place, options.hint, first)
+    return NOT_HELD
+
+
+def advance(text: Text, place: Workplace, hint: int, first: bool) -> None:
+    """The task, the hints asked for, and the next step."""
+    if first:
+        screen.section("Your task:", text.task)
+    if hint:
+        screen.hints(text, hint)
+    used = max(hint, place.progress()[text.name]["hints"])
+    place.note(text.name, hints=used)
+    more = f", or ask: make lab-{text.name} HINT={used + 1}" if used < len(text.hints) else ""
+    say(f"Next: edit {shortest(place.file(text))}, then make lab-{text.name}{more}")
+
+
+def predict(text: Text, place: Workplace, options: argparse.Namespace) -> int:
+    """An exercise about the kernel: predict, run, explain."""
+    predicted = begin(text, place, options.predict)
+    run = grade.run_scenario(text.name, [], options.results)
+    screen.measured(run)
+    if run.code:
+        say(f"{run.complaint}\n\nThis did not go as it should, so it teaches nothing.")
+        return run.code if run.code > 0 else NOT_HELD
+    screen.answered(text, predicted)
+    screen.closing(text)
+    place.note(text.name, solved=time.time())
+    return HELD
+
+
+def score(options: argparse.Namespace) -> int:
+    """Who has solved what."""
+    from linger.workshop import score
+
+    folders = [Path(name) for name in options.folders]
+    for folder in folders:
+        if not folder.is_dir():
+            raise Usage(f"{folder} is not a folder; give the labs/ folders of the checkouts")
+    course = texts.course()
+    scores = score.collect(folders, course, options.regrade, options.results)
+    page, data = score.write(scores, course, options.results)
+    score.show(scores, course)
+    say(f"\n{shortest(page)}, {shortest(data)}")
+    return HELD

@@ -1,0 +1,158 @@
+"""Compile a student's program, run the scenario with it, and say what is wrong with it.
+
+The program itself runs only in the sandbox. This, the judge, stays outside of it, where the
+program can neither end nor deceive it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+from pathlib import Path
+from typing import Any, Sequence
+
+from linger.lab.environment import outside
+from linger.lab.errors import Broken, CannotRun, os_sentence
+from linger.lab.programs import program
+from linger.lab.stall import STALL
+from linger.run import summary
+from linger.run.results import GOOD
+from linger.workshop import build, examine
+from linger.workshop.diagnose import diagnose
+from linger.workshop.evidence import Diagnosis, Evidence
+from linger.workshop.texts import Text
+from linger.workshop.workplace import same_code
+
+LIMIT = 30  # s: for a run, for each student's program in it
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A run of one scenario, as it lies on disk."""
+
+    folder: Path | None  # results/<run>/<scenario>; None when it ended too early
+    code: int  # the exit code of linger run; -9 when it took too long
+    complaint: str  # why it failed, or what ended it
+
+    def evidence(self, variant: str) -> Evidence:
+        """What it left of a variant."""
+        return Evidence(self._read(variant, "result.json"), self._read(variant, "trial.json"))
+
+    def results(self) -> list[dict[str, Any]]:
+        """Every result.json, in the order buggy, fixed, and then the student's."""
+        paths = sorted(self.folder.glob("*/result.json")) if self.folder else []
+        return [json.loads(path.read_text()) for path in paths]
+
+    def _read(self, variant: str, name: str) -> dict[str, Any] | None:
+        try:
+            return json.loads((self.folder / variant / name).read_text()) if self.folder else None
+        except (FileNotFoundError, ValueError):
+            return None
+
+
+@dataclasses.dataclass(frozen=True)
+class Grade:
+    """What came out for one program."""
+
+    diagnosis: Diagnosis
+    run: Run | None  # None when it could not even be compiled
+    complaint: str = ""  # the compiler's
+
+
+def run_scenario(name: str, programs: Sequence[Path], results: Path, sanitized: bool = False) -> Run:
+    """Run a scenario in the sandbox, with these programs beside its own.
+
+    Without a student's program it may take its time: timewait-lifetime needs a minute.
+    Errors: CannotRun when there can be no sandbox here.
+    """
+    words = [str(program("linger")), "run", "--json", name, "--results", str(results)]
+    words += [word for path in programs for word in ("--yours", str(path))]
+    environment = outside(**{"LINGER_SANITIZED": "1"} if sanitized else {})
+    limit = LIMIT * len(programs)
+    try:
+        done = subprocess.run(words, env=environment, capture_output=True, text=True, errors="replace",
+                              stdin=subprocess.DEVNULL, timeout=limit if programs else None)  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return Run(None, -9, f"the run took more than {limit} s")
+    document = json.loads(done.stdout) if done.stdout else None
+    complaint = summary.complaints(document) if document else done.stderr.strip()
+    if done.returncode == CannotRun.code:
+        raise CannotRun(complaint)
+    folder = Path(document["run"]) / name if document else None
+    return Run(folder, done.returncode, complaint)
+
+
+def trust(run: Run, name: str) -> None:
+    """Make sure that the pair's own programs did as always, and that the machine did not stall.
+
+    Errors: Broken when they did not, or it did.
+    """
+    for result in run.results():
+        if result["verdict"] == "broken" and result["stalled"] >= STALL:
+            raise Broken(result["message"])
+    for variant in ("buggy", "fixed"):
+        result = run.evidence(variant).result
+        if result and result["verdict"] not in GOOD:
+            raise Broken(f"{name}/{variant}, which is ours, did not do as expected, so yours "
+                         f"cannot be judged: {result['message']}")  # fmt: skip
+    service = (run.evidence("fixed").trial or {}).get("service")
+    if service and (service["errors"] or service["status"] != 0):
+        raise Broken(f"{name}: our fixed program does not give the service "
+                     f"\"{service['words']}\": {service['done']}, {service['errors']}")  # fmt: skip
+
+
+def grade(text: Text, source: Path, binaries: Path, results: Path) -> Grade:
+    """Compile and judge one program.
+
+    source: its file; binaries: a folder for what is compiled; results: for the evidence.
+    Errors: Broken, CannotRun.
+    """
+    binary = binaries / f"{text.stem}_yours"
+    compiled, complaint = build.compile(source, binary)
+    if not compiled:
+        return Grade(refused(complaint), None, complaint)
+    run = run_scenario(text.name, [binary], results)
+    trust(run, text.name)
+    found = judge(text, source, run, "yours")
+    if found.word == "crashes":
+        found = dataclasses.replace(found, report=autopsy(text, source, binaries, results)
+                                    or found.report)  # fmt: skip
+    return Grade(found, run, complaint)
+
+
+def refused(complaint: str) -> Diagnosis:
+    """The diagnosis of a program that does not compile."""
+    count = build.wrongs(complaint)
+    return Diagnosis("does-not-compile", "Your program does not compile.",
+                     "Begin with the first error; others often follow from it."
+                     if count > 1 else "", complaint)  # fmt: skip
+
+
+def judge(text: Text, source: Path, run: Run, variant: str) -> Diagnosis:
+    """The diagnosis of one program of a run."""
+    assert text.buggy
+    written = source.read_text(errors="replace")
+    untouched = same_code(written, text.buggy.read_text())
+    evidence = [run.evidence(name) for name in (variant, "fixed", "buggy")]
+    return diagnose(text, written, untouched, *evidence)
+
+
+def autopsy(text: Text, source: Path, binaries: Path, results: Path) -> str:
+    """What AddressSanitizer and UBSan say about a program that crashed; "" when nothing."""
+    binary = binaries / f"{text.stem}_sanitized"
+    try:
+        compiled, _ = build.compile(source, binary, *build.SANITIZERS)
+    except OSError as error:
+        raise Broken(os_sentence(error)) from None
+    if not compiled:
+        return ""
+    run = run_scenario(text.name, [binary], results, sanitized=True)
+    if not run.folder:
+        return ""
+    for log in sorted((run.folder / examine.label(binary)).glob(f"*{binary.name}*.log")):
+        lines = log.read_text(errors="replace").splitlines()
+        for number, line in enumerate(lines):
+            if "ERROR: " in line or "runtime error:" in line:
+                return "\n".join(lines[number : number + 8])
+    return ""

@@ -1,0 +1,167 @@
+"""Who has solved what: results/labs.json and results/labs.html, for the instructor.
+
+It reads the progress that each checkout noted of itself. A student can write that file; regrading
+runs every program again instead of believing it.
+"""
+
+from __future__ import annotations
+
+import html
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Sequence
+
+from linger.lab.errors import LingerError, os_sentence
+from linger.lab.programs import program
+from linger.run import printer, results
+from linger.workshop import grade
+from linger.workshop.texts import Text
+from linger.workshop.workplace import Workplace
+
+SCHEMA = 1
+Score = dict[str, Any]
+
+
+def collect(
+    folders: Sequence[Path], course: Sequence[Text], regrade: bool, evidence: Path
+) -> list[Score]:
+    """What each folder's owner has done.
+
+    folders: labs/ of checkouts; regrade: run every program once more, evidence: where to.
+    """
+    scores = [_of(Workplace(folder), course) for folder in folders]
+    if regrade:
+        work = [
+            (place.file(text), program("labs") / f"score-{number}", text, score["labs"][text.name])
+            for number, (place, score) in enumerate(zip(map(Workplace, folders), scores))
+            for text in course
+            if text.buggy and text.name in score["labs"]
+        ]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            list(pool.map(lambda job: _regrade(*job, evidence), work))
+    return scores
+
+
+def who(folder: Path) -> str:
+    """Whose a folder is: the directory of the checkout, as in anna/labs or anna/linger/labs."""
+    parts = [part for part in folder.resolve().parts if part not in ("labs", "linger")]
+    return parts[-1]
+
+
+def _of(place: Workplace, course: Sequence[Text]) -> Score:
+    """What the progress file of a folder says, as far as the files still bear it out."""
+    labs: dict[str, Any] = {}
+    score = {"who": who(place.folder), "folder": str(place.folder), "labs": labs, "error": None}
+    try:
+        progress = place.progress()
+    except LingerError as error:
+        return score | {"error": str(error)}
+    except OSError as error:
+        return score | {"error": os_sentence(error)}
+    for text in course:
+        started = place.file(text).is_file() if text.buggy else text.name in progress
+        if not started:
+            continue
+        noted = progress.get(text.name, {})
+        try:
+            same = not text.buggy or noted.get("digest") == place.digest(text)
+        except OSError as error:
+            score["error"] = os_sentence(error)
+            continue
+        labs[text.name] = {
+            "solved": noted.get("solved") if same else None,
+            "runs": noted.get("runs", 0),
+            "hints": noted.get("hints", 0),
+            "predicted": noted.get("predicted", ""),
+            "right": noted.get("predicted") == text.answer,
+            "diagnosis": None,
+        }
+    return score
+
+
+def _regrade(file: Path, binaries: Path, text: Text, lab: dict[str, Any], evidence: Path) -> None:
+    """Replace what the student noted by what his program does now.
+
+    binaries: where to compile it to: a student's folder may be for reading only.
+    """
+    try:
+        found = grade.grade(text, file, binaries, evidence).diagnosis
+    except LingerError as error:
+        lab.update(solved=None, diagnosis=f"not graded: {error}")
+        return
+    lab["diagnosis"] = found.word
+    lab["solved"] = (lab["solved"] or file.stat().st_mtime) if found.repaired else None
+
+
+def write(scores: list[Score], course: Sequence[Text], folder: Path) -> tuple[Path, Path]:
+    """Write labs.html and labs.json into a folder; returns the paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    page, data = folder / "labs.html", folder / "labs.json"
+    now = time.time()
+    names = [text.name for text in course]
+    results.write_json(
+        data, {"schema": SCHEMA, "time": now, "labs": names, "students": scores}
+    )  # fmt: skip
+    page.write_text(_page(scores, names, now))
+    return page, data
+
+
+def show(scores: list[Score], course: Sequence[Text]) -> None:
+    """The same on the terminal, a line a student."""
+    for score in scores:
+        done = [name for name, lab in score["labs"].items() if lab["solved"]]
+        begun = [name for name, lab in score["labs"].items() if not lab["solved"]]
+        printer.say(
+            f"{score['who']:20} {len(done)} of {len(course)} done; begun: "
+            f"{', '.join(begun) or '-'}{'; ' + score['error'] if score['error'] else ''}"
+        )
+
+
+PAGE = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>linger: who has solved what</title>
+<style>
+body {{ font: 15px/1.4 system-ui, sans-serif; margin: 2em; color: #222; background: #fff }}
+table {{ border-collapse: collapse }} caption {{ text-align: left; margin-bottom: 1em }}
+th, td {{ border: 1px solid #ccc; padding: .2em .4em; text-align: left }}
+small {{ display: block; max-width: 24em; font-weight: normal; overflow-wrap: anywhere }}
+th[scope=row] {{ position: sticky; left: 0; background: #fff }}
+thead th {{ writing-mode: sideways-lr; font-weight: normal }}
+.done {{ background: #dcf2dc }} .begun {{ background: #fdf3d0 }}
+</style>
+<h1>Who has solved what</h1>
+<table><caption>{when}. A cell says when it was solved, and with how many hints. What nobody has
+begun is left out.</caption>
+<thead><tr><td></td><td>done</td>{heads}</tr></thead>
+<tbody>
+{rows}
+</tbody></table>
+</html>
+"""
+
+
+def _page(scores: list[Score], names: list[str], now: float) -> str:
+    shown = [name for name in names if any(name in score["labs"] for score in scores)]
+    heads = "".join(f"<th scope=col>{html.escape(name)}</th>" for name in shown)
+    rows = []
+    for score in sorted(scores, key=lambda score: score["who"]):
+        done = sum(bool(lab["solved"]) for lab in score["labs"].values())
+        cells = "".join(_cell(score["labs"].get(name)) for name in shown)
+        error = f"<small>{html.escape(score['error'])}</small>" if score["error"] else ""
+        head = f"<th scope=row>{html.escape(score['who'])}{error}</th>"
+        rows.append(f"<tr>{head}<td>{done} of {len(names)}</td>{cells}</tr>")
+    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(now))
+    return PAGE.format(when=when, heads=heads, rows="\n".join(rows))
+
+
+def _cell(lab: dict[str, Any] | None) -> str:
+    if not lab:
+        return "<td></td>"
+    count = lab["hints"]
+    hints = f"<small>{count} hint{'s' if count > 1 else ''}</small>" if count else ""
+    if lab["solved"]:
+        clock = time.strftime("%H:%M", time.localtime(lab["solved"]))
+        return f'<td class="done">{clock}{hints}</td>'
+    return f'<td class="begun">{html.escape(lab["diagnosis"] or "begun")}{hints}</td>'

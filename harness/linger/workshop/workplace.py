@@ -1,0 +1,127 @@
+"""The student's files: labs/NAME.c, its backups, and labs/.progress.json, what is done."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+from linger.lab.errors import Broken, Usage
+from linger.lab.programs import ROOT, program
+from linger.run import results
+from linger.workshop.texts import Text
+
+PROGRESS = ".progress.json"
+# What may be noted of an exercise: a student can write anything into the file.
+FACTS = {
+    "began": lambda value: _is_time(value),
+    "runs": lambda value: type(value) is int,
+    "hints": lambda value: type(value) is int,
+    "predicted": lambda value: isinstance(value, str),
+    "answered": lambda value: isinstance(value, bool),
+    "solved": lambda value: value is None or _is_time(value),
+    "digest": lambda value: isinstance(value, str),
+}
+LATEST = 253402300799  # s since 1970: the year 9999
+
+
+def _is_time(value: object) -> bool:
+    return isinstance(value, (int, float)) and 0 <= value <= LATEST
+
+
+def _is_sound(noted: object) -> bool:
+    """Whether what a progress file holds is of the kinds that were written there."""
+    return isinstance(noted, dict) and all(
+        isinstance(facts, dict)
+        and {"began", "runs", "hints"} <= facts.keys() <= FACTS.keys()
+        and all(FACTS[name](value) for name, value in facts.items())
+        for facts in noted.values()
+    )
+
+
+def strip_comments(source: str) -> str:
+    """C without its comments."""
+    return re.sub(r"//[^\n]*|/\*.*?\*/", " ", source, flags=re.DOTALL)
+
+
+def same_code(one: str, other: str) -> bool:
+    """Whether two C files differ in comments and white space only."""
+    return strip_comments(one).split() == strip_comments(other).split()
+
+
+class Workplace:
+    """A folder with exercises: the checkout's own labs/, or the one $LABS names."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = folder or Path(os.environ.get("LABS") or ROOT / "labs")
+
+    @property
+    def binaries(self) -> Path:
+        """Where programs are compiled to: for the checkout's own exercises below build/."""
+        own = self.folder.resolve() == (ROOT / "labs").resolve()
+        return program("labs") if own else self.folder / ".build"
+
+    def file(self, text: Text) -> Path:
+        """The student's copy of the program of an exercise."""
+        return self.folder / f"{text.stem}.c"
+
+    def start(self, text: Text) -> bool:
+        """Copy the buggy program unless the student has a copy; returns whether it is new."""
+        assert text.buggy
+        file = self.file(text)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if file.exists():
+            return False
+        results.write_text(file, text.buggy.read_text())
+        return True
+
+    def reset(self, text: Text) -> Path:
+        """Put the buggy program back; returns the backup of what the student had.
+
+        Errors: Usage when there is nothing to reset.
+        """
+        file = self.file(text)
+        if not text.buggy or not file.exists():
+            raise Usage(f"{text.name} has not been started, so there is nothing to reset")
+        stamp = time.strftime("%Y-%m-%dT%H-%M-%S")
+        backup = next(
+            path
+            for path in (file.with_name(f"{text.stem}.{stamp}{n}.c") for n in ("", *range(2, 999)))
+            if not path.exists()
+        )
+        shutil.move(file, backup)
+        self.start(text)
+        return backup
+
+    def digest(self, text: Text) -> str:
+        """What tells one version of the student's file from another."""
+        return hashlib.sha256(self.file(text).read_bytes()).hexdigest() if text.buggy else ""
+
+    def progress(self) -> dict[str, dict[str, Any]]:
+        """What is noted of each exercise: the FACTS.
+
+        Errors: Broken when the file is not what it should be.
+        """
+        try:
+            noted = json.loads((self.folder / PROGRESS).read_text())
+        except FileNotFoundError:
+            return {}
+        except (ValueError, RecursionError):  # the latter: brackets in brackets in brackets
+            noted = None
+        if not _is_sound(noted):
+            raise Broken(f"{self.folder / PROGRESS} is damaged; move it away to begin a new one")
+        return noted
+
+    def note(self, name: str, **facts: Any) -> dict[str, Any]:
+        """Note facts of an exercise; returns all that is known of it."""
+        noted = self.progress()
+        mine = noted.setdefault(name, {"began": time.time(), "runs": 0, "hints": 0})
+        mine.update(facts)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        results.write_json(self.folder / PROGRESS, noted)
+        return mine

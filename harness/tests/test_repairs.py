@@ -1,0 +1,69 @@
+"""Every exercise, graded with right and wrong repairs: harness/tests/repairs/NAME/*.patch.
+
+A patch is made against the buggy program. Its first line is "right: ..." or "wrong: ..." and says
+what it does; of a wrong one the next line says which diagnosis must come: "diagnosis: WORD", or "diagnosis:
+WORD or WORD" where it depends on who is faster which of two things shows first. All repairs of an
+exercise run in one session, beside the buggy program untouched and the fixed one.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from linger.lab.programs import ROOT
+from linger.workshop import build, grade, texts
+from linger.workshop.evidence import REPAIRED
+
+REPAIRS = ROOT / "harness/tests/repairs"
+AT_LEAST = 2  # right ones besides the fixed program, and wrong ones
+EXERCISES = [text.name for text in texts.course() if text.buggy]
+
+
+def expected(patch: Path) -> list[str]:
+    """The diagnoses, of which one must come, that a patch announces in its first lines."""
+    first, second = patch.read_text().splitlines()[:2]
+    if first.startswith("right: "):
+        return [REPAIRED]
+    assert first.startswith("wrong: ") and second.startswith("diagnosis: "), f"{patch}: its head"
+    return second.partition(" ")[2].split(" or ")
+
+
+def patched(text: texts.Text, patch: Path, folder: Path) -> Path:
+    """The buggy program with a patch applied."""
+    assert text.buggy
+    source = folder / f"{patch.stem}.c"
+    words = ["patch", "--silent", "-o", str(source), str(text.buggy), str(patch)]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.returncode == 0, f"{patch.name} does not apply: {done.stdout}{done.stderr}"
+    return source
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_repairs_get_the_diagnosis_they_deserve(name: str, tmp_path: Path) -> None:
+    text = texts.load(name)
+    assert text.buggy
+    wanted = {"untouched": ["untouched"], "reference": [REPAIRED]}
+    sources = {
+        "untouched": text.buggy,
+        "reference": text.buggy.with_name(f"{text.stem}_fixed.c"),
+    }
+    for patch in sorted((REPAIRS / name).glob("*.patch")):
+        wanted[patch.stem] = expected(patch)
+        sources[patch.stem] = patched(text, patch, tmp_path)
+    rights = list(wanted.values()).count([REPAIRED]) - 1
+    wrongs = len(wanted) - rights - 2
+    assert rights >= AT_LEAST and wrongs >= AT_LEAST, f"{rights} right, {wrongs} wrong repairs"
+
+    programs = {label: tmp_path / f"{text.stem}_{label}" for label in sources}
+    with ThreadPoolExecutor(2) as pool:
+        built = list(pool.map(lambda x: build.compile(sources[x], programs[x], "-O0"), sources))
+    assert all(worked for worked, _ in built), [said for worked, said in built if not worked]
+    run = grade.run_scenario(name, list(programs.values()), tmp_path / "results")
+    grade.trust(run, name)
+    found = {label: grade.judge(text, sources[label], run, label) for label in sources}
+    other = [label for label in found if found[label].word not in wanted[label]]
+    assert not other, "\n".join(f"{label}: {found[label]}" for label in other)
