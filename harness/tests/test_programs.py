@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from linger.census import program
-from linger.story import ROOT
+from linger.lab.programs import ROOT, program
 
 BUILD = program(".")
 SCRIPTS = {"linger", "python", "compile"}  # made from other things than C
