@@ -56,14 +56,13 @@ prove: all ## show that every expectation can fail, and every guard
 lab: $(BUILD)/linger ## list the exercises in teaching order, and what is done
 	@$(BUILD)/linger lab
 
-lab-reset-%: all ## begin an exercise again (keeps a backup of what you had)
-	@$(BUILD)/linger lab $* --reset
-
 lab-score: all ## who has solved what (DIRS='one/labs two/labs', REGRADE=1 runs them)
 	@$(BUILD)/linger lab-score $(if $(REGRADE),--regrade) $(or $(DIRS),labs)
 
-lab-%: all ## start or go on with an exercise (HINT=1..3, PREDICT=a)
-	@$(BUILD)/linger lab $* $(if $(HINT),--hint $(HINT)) $(if $(PREDICT),--predict $(PREDICT))
+# Shells have a RESET of their own, for colours: only one that was typed here counts.
+lab-%: all ## start or go on with an exercise (HINT=1..3, PREDICT=a, RESET=1 begins again)
+	@$(BUILD)/linger lab $* $(if $(HINT),--hint $(HINT)) $(if $(PREDICT),--predict $(PREDICT)) \
+		$(if $(filter command,$(origin RESET)),$(if $(RESET),--reset))
 
 test: all $(UNIT_TESTS) ## run all tests, in parallel (SAN=1 under ASan and UBSan, ARGS='-k name')
 	@$(BUILD)/linger test -- $(ARGS)
