@@ -318,6 +318,7 @@ WRONG = {
     "--port takes a number from 1 to 65535, not None": ["--", "true"],
     "--port takes a number from 1 to 65535, not 70000": ["--port", "70000", "--", "true"],
     "did you mean half-close?": ["--port", "1", "--only", "half-closed", "--", "true"],
+    "unknown check 'nonsense'; `linger check": ["--port", "1", "--only", "nonsense", "--", "true"],
     "cannot read a request: /nowhere: No such file": ["--port", "1", "--request", "/nowhere", "--", "x"],
     "not 'TREM'": ["--port", "1", "--stop", "TREM", "--", "true"],
     "no check is left to run": ["--port", "1", "--quick", "--only", "idle", "--", "true"],

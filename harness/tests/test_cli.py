@@ -72,7 +72,8 @@ def test_verbose_and_repeat(run: Run, tmp_path: Path) -> None:
 WRONG = {
     "no scenario named": ["run"],
     "did you mean closewait-leak?": ["run", "closewait-leek"],
-    "unknown scenario 'zzz'; `linger list` shows them": ["run", "zzz"],
+    "unknown scenario 'nonsense'; `linger list` shows them": ["run", "nonsense"],
+    "did you mean closewait-leak, closewait-lifetime or closewait-half-close?": ["run", "closewait"],
     "a whole number from 1 on, not '0'": ["run", "closewait-leak", "-n", "0"],
     "unrecognized arguments: --frobnicate": ["run", "closewait-leak", "--frobnicate"],
     "invalid choice: 'walk'": ["walk"],
