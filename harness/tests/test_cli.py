@@ -79,6 +79,7 @@ WRONG = {
     "invalid choice: 'walk'": ["walk"],
     "the following arguments are required: COMMAND": [],
     "nothing was selected": ["test", "--", "-k", "no_such_test_anywhere", "harness/tests"],
+    'Error importing plugin "nosuch"': ["test", "--", "-p", "nosuch"],
 }
 
 
@@ -237,6 +238,29 @@ def test_a_node_id_selects_one_test(run: Run, tmp_path: Path) -> None:
     node = "harness/tests/test_pairs.py::test_a_good_pair"
     done = run("linger", "test", "--results", tmp_path, "--", node, cwd=ROOT)
     assert done.returncode == 0 and " 1 passed" in done.stdout, done.stdout
+
+
+NOWHERE = {
+    "nosuch/folder": ["nosuch/folder"],
+    "nosuch.py": ["-x", "--tb", "short", "nosuch.py::test_it[a::b]"],
+    "nosuch": ["harness/tests/test_pairs.py", "-n", "2", "nosuch"],
+    "": [""],
+}
+
+
+@pytest.mark.parametrize("path", NOWHERE)
+def test_a_path_that_does_not_exist(run: Run, tmp_path: Path, path: str) -> None:
+    done = run("linger", "test", "--results", tmp_path, "--", *NOWHERE[path], cwd=story.ROOT)
+    sentence = f"linger: there is no file or folder {path!r}, so there are no tests in it\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", sentence)
+    assert not list(tmp_path.iterdir()), "nothing ran, so nothing is left"
+
+
+def test_what_an_option_takes_is_no_path(run: Run, tmp_path: Path) -> None:
+    node = "harness/tests/test_pairs.py::test_a_good_pair"
+    words = ["--junitxml", tmp_path / "new/junit.xml", "-n", "1", "--deselect", "nosuch.py", node]
+    done = run("linger", "test", "--results", tmp_path, "--", *words, cwd=story.ROOT)
+    assert done.returncode == 0 and " 1 passed in" in done.stdout, done.stdout
 
 
 def test_results_that_cannot_be_written(run: Run, tmp_path: Path) -> None:

@@ -6,8 +6,10 @@ import os
 import signal
 from pathlib import Path
 from types import FrameType
+from typing import Sequence
 
 import pytest
+from _pytest.config import get_config
 
 from linger.lab.errors import BROKEN, CANNOT_RUN, HELD, NOT_HELD, USAGE, Usage, complain
 from linger.lab.programs import ROOT
@@ -23,6 +25,25 @@ def begin(folder: Path) -> Path:
     run = results.create_run(folder.absolute())
     os.environ["LINGER_RUN"] = str(run)
     return run
+
+
+def tests_named(words: Sequence[str]) -> list[str]:
+    """The files, folders and node ids among words for pytest, which knows what its options take.
+
+    Errors: Usage for one that does not exist, and for a plugin that cannot be imported.
+    """
+    config = get_config()
+    try:
+        config.pluginmanager.consider_preparse(["-p", "xdist.plugin", "-p", "linger.run.plugin", *words])
+        known = config._parser.parse(list(words))
+    except ImportError as error:
+        raise Usage(str(error)) from None
+    except pytest.UsageError:
+        return []  # pytest will say so when it runs
+    for path in (word.partition("::")[0] for word in known.file_or_dir):
+        if not known.pyargs and not os.path.exists(path):
+            raise Usage(f"there is no file or folder {path!r}, so there are no tests in it")
+    return known.file_or_dir
 
 
 def run_pytest(run: Path, arguments: list[str], plugins: list[object]) -> int:
