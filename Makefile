@@ -59,10 +59,12 @@ lab: $(BUILD)/linger ## list the exercises in teaching order, and what is done
 lab-score: all ## who has solved what (DIRS='one/labs two/labs', REGRADE=1 runs them)
 	@$(BUILD)/linger lab-score $(if $(REGRADE),--regrade) $(or $(DIRS),labs)
 
-# Shells have a RESET of their own, for colours: only one that was typed here counts.
+# Shells have a RESET of their own, for colours: only one that was typed here counts. A program that
+# is not repaired yet (1) is no error of make's, which would have the last word.
 lab-%: all ## start or go on with an exercise (HINT=1..3, PREDICT=a, RESET=1 begins again)
 	@$(BUILD)/linger lab $* $(if $(HINT),--hint $(HINT)) $(if $(PREDICT),--predict $(PREDICT)) \
-		$(if $(filter command,$(origin RESET)),$(if $(RESET),--reset))
+		$(if $(filter command,$(origin RESET)),$(if $(RESET),--reset)); \
+		code=$$?; [ $$code = 1 ] || exit $$code
 
 test: all $(UNIT_TESTS) ## run all tests, in parallel (SAN=1 under ASan and UBSan, ARGS='-k name')
 	@$(BUILD)/linger test -- $(ARGS)

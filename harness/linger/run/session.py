@@ -19,6 +19,8 @@ from linger.run.summary import Summary
 # That every guard can fail; no file of tests by its name, and not for users.
 PROVE = Path(__file__).with_name("prove.py")
 
+OURS = ["-p", "xdist.plugin", "-p", "linger.run.plugin"]  # the plugins whose options are known, too
+
 
 def begin(folder: Path) -> Path:
     """Create the directory of a new run in a folder, and let every process know it."""
@@ -34,7 +36,7 @@ def tests_named(words: Sequence[str]) -> list[str]:
     """
     config = get_config()
     try:
-        config.pluginmanager.consider_preparse(["-p", "xdist.plugin", "-p", "linger.run.plugin", *words])
+        config.pluginmanager.consider_preparse([*OURS, *words])
         known = config._parser.parse(list(words))
     except ImportError as error:
         raise Usage(str(error)) from None
