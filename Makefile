@@ -20,11 +20,11 @@ PEERS := $(call programs,servers) $(call programs,clients)
 # name whose main() is in main.c, and the tests of the library.
 COMPONENTS := $(patsubst harness/%/main.c,%,$(wildcard harness/*/main.c))
 # Each of these is a program of the sandbox; the rest of the folder is its library.
-SANDBOX := confine subreaper init
+SANDBOX := confine subreaper init start
 library = $(filter-out $(addprefix harness/$(1)/,main.c test_%.c) $(SANDBOX:%=harness/sandbox/%.c),\
 	$(wildcard harness/$(1)/*.c))
 UNIT_TESTS := $(patsubst harness/%.c,$(BUILD)/tests/%,$(subst /test_,_test_,$(wildcard harness/*/test_*.c)))
-PROGRAMS := $(addprefix $(BUILD)/,sandbox sandbox-init confine subreaper compile $(COMPONENTS) linger)
+PROGRAMS := $(addprefix $(BUILD)/,sandbox sandbox-init start confine subreaper compile $(COMPONENTS) linger)
 # A program takes what it needs of common, and is bound to the libraries whose functions it calls.
 common := $(BUILD)/libcommon.a
 LDLIBS := -Wl,--as-needed -levent_core -lpcap -lmnl -lm
@@ -119,7 +119,7 @@ $(PEERS): $(BUILD)/%: $(BUILD)/obj/%.o $(common)
 $(COMPONENTS:%=$(BUILD)/%): $(BUILD)/%: $(BUILD)/obj/harness/%/main.o $(BUILD)/lib%.a $(common)
 	$(link)
 
-$(BUILD)/confine $(BUILD)/subreaper: $(BUILD)/%: $(BUILD)/obj/harness/sandbox/%.o \
+$(BUILD)/start $(BUILD)/confine $(BUILD)/subreaper: $(BUILD)/%: $(BUILD)/obj/harness/sandbox/%.o \
 		$(BUILD)/libsandbox.a $(common)
 	$(link)
 

@@ -13,6 +13,7 @@ from typing import Iterator, Sequence
 
 from linger.cli import modules
 from linger.cli.options import AT_ONCE, CORES, JSON, TAP, Add, add_results, count
+from linger.lab import confine
 from linger.lab.errors import CannotRun, LingerError, Usage, complain
 from linger.lab.programs import ROOT
 from linger.run import scenarios
@@ -65,8 +66,11 @@ def run_scenarios(options: argparse.Namespace) -> int:
         modules.require(options.called, "jinja2")  # of its report, which is written last
     if options.n:
         os.environ["LINGER_CONNECTIONS"] = str(options.n)
-    if options.yours:
-        os.environ["LINGER_YOURS"] = os.pathsep.join(os.path.abspath(p) for p in options.yours)
+    yours = [os.path.abspath(path) for path in options.yours]
+    for why in filter(None, map(confine.cannot_start, yours)):
+        raise Usage(why)
+    if yours:
+        os.environ["LINGER_YOURS"] = os.pathsep.join(yours)
     _allow_descriptors(options.n or 100)
     tempfile.tempdir = "/run"  # the sandbox's own, so that whoever is killed leaves nothing in /tmp
     run = session.begin(options.results)
