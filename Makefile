@@ -57,7 +57,7 @@ lab: $(BUILD)/linger ## list the exercises in teaching order, and what is done
 	@$(BUILD)/linger lab
 
 lab-score: all ## who has solved what (DIRS='one/labs two/labs', REGRADE=1 runs them)
-	@$(BUILD)/linger lab-score $(if $(REGRADE),--regrade) $(or $(DIRS),labs)
+	@$(BUILD)/linger lab-score $(if $(REGRADE),--regrade) $(or $(DIRS),$(LABS),labs)
 
 # Shells have a RESET of their own, for colours: only one that was typed here counts. A program that
 # is not repaired yet (1) is no error of make's, which would have the last word.

@@ -17,7 +17,7 @@ import pytest
 from conftest import Run
 
 from linger.lab.environment import outside
-from linger.lab.errors import Broken
+from linger.lab.errors import Broken, CannotRun
 from linger.lab.failure import EVENT, Failure
 from linger.lab.programs import program
 from linger.run import scenarios
@@ -274,7 +274,7 @@ def test_a_full_disk_leaves_no_half_of_a_program(tmp_path: Path) -> None:
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
     try:
-        with pytest.raises(OSError, match="File too large"):
+        with pytest.raises(CannotRun, match=f"cannot write {place.file(text)}: File too large.*LABS="):
             place.start(text)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)

@@ -13,7 +13,7 @@ from typing import Iterator, Sequence
 
 from linger.cli import modules
 from linger.cli.options import AT_ONCE, CORES, JSON, TAP, Add, add_results, count
-from linger.lab import confine
+from linger.lab import confine, files
 from linger.lab.errors import CannotRun, LingerError, Usage, complain
 from linger.lab.programs import ROOT
 from linger.run import scenarios
@@ -111,7 +111,7 @@ def run_tests(options: argparse.Namespace) -> int:
     run = session.begin(options.results)
     if not named:
         more += [str(scenarios.SCENARIOS), str(ROOT / "harness" / "tests"), str(session.PROVE)]
-    with tempfile.TemporaryDirectory(prefix="linger-") as scratch, _for_machines(options, run) as tap:
+    with files.scratch() as scratch, _for_machines(options, run) as tap:
         os.environ["LINGER_AT_ONCE"] = str(CORES)
         parallel = ["-p", "xdist.plugin", "-n", str(AT_ONCE), f"--basetemp={scratch}/pytest"]
         parallel += ["-W", "ignore:Module already imported"]  # plugins, asked for their options

@@ -11,6 +11,7 @@ from typing import Sequence
 import pytest
 from _pytest.config import get_config
 
+from linger.lab import files
 from linger.lab.errors import BROKEN, CANNOT_RUN, HELD, NOT_HELD, USAGE, Usage, complain
 from linger.lab.programs import ROOT
 from linger.run import junit, results
@@ -19,7 +20,7 @@ from linger.run.summary import Summary
 # That every guard can fail; no file of tests by its name, and not for users.
 PROVE = Path(__file__).with_name("prove.py")
 
-OURS = ["-p", "xdist.plugin", "-p", "linger.run.plugin"]  # the plugins whose options are known, too
+OURS = ["-p", "xdist.plugin", "-p", "linger.run.plugin"]  # whose options are known, too
 
 
 def begin(folder: Path) -> Path:
@@ -62,6 +63,9 @@ def run_pytest(run: Path, arguments: list[str], plugins: list[object]) -> int:
         result = pytest.main([*fixed, *arguments], plugins=[codes, summary, *plugins])
     except KeyboardInterrupt:  # so early that pytest did not yet expect it
         result = pytest.ExitCode.INTERRUPTED
+    except OSError as error:  # while it wrote the file, of which that would leave a part
+        (run / "junit.xml").unlink(missing_ok=True)
+        raise files.unwritable(run / "junit.xml", error) from error
     junit.tidy(run / "junit.xml")
     environment.write(run)
     if ended_by:

@@ -131,7 +131,7 @@ def score(options: argparse.Namespace) -> int:
             raise Usage(f"{folder} is not a folder; give the labs/ folders of the checkouts")
     course = texts.course()
     scores = score.collect(folders, course, options.regrade, options.results)
-    page, data = score.write(scores, course, options.results)
     score.show(scores, course)
+    page, data = score.write(scores, course, options.results)
     say(f"\n{shortest(page)}, {shortest(data)}")
     return HELD

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from linger.lab import Lab, census, confine
+from linger.lab import Lab, census, confine, files
 from linger.lab.environment import of_caller
 from linger.lab.errors import TargetDied, signal_name
 from linger.lab.events import Event
@@ -55,7 +55,8 @@ def _as_caller(descriptors: int) -> list[str | Path]:
         words += ["prlimit", f"--nofile={descriptors}:{descriptors}"]
     kept = "".join(f",+{name}" for name in SERVICE.split(",")) if os.getuid() == 0 else ""
     words += ["setpriv", f"--bounding-set=-all{kept}", "--inh-caps=-all", "--ambient-caps=-all"]
-    return [*words, "--", program("start"), "--as", "linger", "--"]  # or setpriv would say what cannot be started
+    # Otherwise setpriv would say in its own name what cannot be started.
+    return [*words, "--", program("start"), "--as", "linger", "--"]
 
 
 class Target:
@@ -67,7 +68,8 @@ class Target:
         self.plan = plan
         self.host = lab.hosts["server"]
         self.output = lab.evidence / "output.log"
-        self.output.touch()
+        with files.writing(self.output):
+            self.output.touch()
         self._helpers: list[Peer] = []
         self._supervisor: Peer | None = None
         self._listeners: list[dict[str, Any]] = []
