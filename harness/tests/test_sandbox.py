@@ -30,7 +30,7 @@ def folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="linger-") as name:
         folder = Path(name)
         folder.chmod(0o777)
-        for part in ("sandbox", "sandbox-init"):
+        for part in ("sandbox", "sandbox-init", "start"):
             shutil.copy(program(part), folder)
         yield folder
 
