@@ -20,11 +20,11 @@ PEERS := $(call programs,servers) $(call programs,clients)
 # name whose main() is in main.c, and the tests of the library.
 COMPONENTS := $(patsubst harness/%/main.c,%,$(wildcard harness/*/main.c))
 # Each of these is a program of the sandbox; the rest of the folder is its library.
-SANDBOX := confine subreaper init start
+SANDBOX := confine subreaper init user start
 library = $(filter-out $(addprefix harness/$(1)/,main.c test_%.c) $(SANDBOX:%=harness/sandbox/%.c),\
 	$(wildcard harness/$(1)/*.c))
 UNIT_TESTS := $(patsubst harness/%.c,$(BUILD)/tests/%,$(subst /test_,_test_,$(wildcard harness/*/test_*.c)))
-PROGRAMS := $(addprefix $(BUILD)/,sandbox sandbox-init start confine subreaper compile $(COMPONENTS) linger)
+PROGRAMS := $(addprefix $(BUILD)/,sandbox sandbox-init sandbox-user sandbox-refusals start confine subreaper compile $(COMPONENTS) linger)
 # A program takes what it needs of common, and is bound to the libraries whose functions it calls.
 common := $(BUILD)/libcommon.a
 LDLIBS := -Wl,--as-needed -levent_core -lpcap -lmnl -lm
@@ -123,7 +123,8 @@ $(BUILD)/start $(BUILD)/confine $(BUILD)/subreaper: $(BUILD)/%: $(BUILD)/obj/har
 		$(BUILD)/libsandbox.a $(common)
 	$(link)
 
-$(BUILD)/sandbox-init: $(BUILD)/obj/harness/sandbox/init.o $(BUILD)/libsandbox.a $(common)
+$(BUILD)/sandbox-init $(BUILD)/sandbox-user: $(BUILD)/sandbox-%: $(BUILD)/obj/harness/sandbox/%.o \
+		$(BUILD)/libsandbox.a $(common)
 	$(link)
 
 $(BUILD)/tests/%: $(BUILD)/obj/harness/$$(subst _test_,/test_,$$*).o \
@@ -137,6 +138,9 @@ $(BUILD)/compile: Makefile $(common)
 
 $(BUILD)/sandbox: harness/sandbox/sandbox
 	$(Q)install -D $< $@
+
+$(BUILD)/sandbox-refusals: harness/sandbox/refusals
+	$(Q)install -D -m 644 $< $@
 
 $(BUILD)/linger: harness/linger.sh Makefile | $(BUILD)/python
 	$(Q)install -D $< $@
