@@ -250,7 +250,7 @@ NOWHERE = {
 
 @pytest.mark.parametrize("path", NOWHERE)
 def test_a_path_that_does_not_exist(run: Run, tmp_path: Path, path: str) -> None:
-    done = run("linger", "test", "--results", tmp_path, "--", *NOWHERE[path], cwd=scenarios.ROOT)
+    done = run("linger", "test", "--results", tmp_path, "--", *NOWHERE[path], cwd=ROOT)
     sentence = f"linger: there is no file or folder {path!r}, so there are no tests in it\n"
     assert (done.returncode, done.stdout, done.stderr) == (2, "", sentence)
     assert not list(tmp_path.iterdir()), "nothing ran, so nothing is left"
@@ -259,7 +259,7 @@ def test_a_path_that_does_not_exist(run: Run, tmp_path: Path, path: str) -> None
 def test_what_an_option_takes_is_no_path(run: Run, tmp_path: Path) -> None:
     node = "harness/tests/test_pairs.py::test_a_good_pair"
     words = ["--junitxml", tmp_path / "new/junit.xml", "-n", "1", "--deselect", "nosuch.py", node]
-    done = run("linger", "test", "--results", tmp_path, "--", *words, cwd=scenarios.ROOT)
+    done = run("linger", "test", "--results", tmp_path, "--", *words, cwd=ROOT)
     assert done.returncode == 0 and " 1 passed in" in done.stdout, done.stdout
 
 
