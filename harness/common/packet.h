@@ -82,7 +82,8 @@ struct packet_end {
 
 /* Numbers are in host order. */
 struct packet {
-	int64_t time; /* ns since 1970, set by whoever captured or read it */
+	int64_t time;	 /* ns since 1970, set by whoever captured or read it */
+	uint32_t number; /* in its file, from 1 on, set by whoever reads it */
 	enum packet_way way;
 	enum packet_odd odd;
 	enum packet_other other;

@@ -59,8 +59,8 @@ static void end(struct json *json, const struct wire_ladders *l, const struct wi
 /* The states of both ends, as members. */
 static void both(struct json *json, const uint8_t state[2])
 {
-	json_string(json, "client", state_name(state[WIRE_CLIENT]));
-	json_string(json, "server", state_name(state[WIRE_SERVER]));
+	json_string(json, "client", wire_state_name(state[WIRE_CLIENT]));
+	json_string(json, "server", wire_state_name(state[WIRE_SERVER]));
 }
 
 static void segment(struct json *json, const struct wire_ladder *ladder, size_t rung)
@@ -82,7 +82,7 @@ static void segment(struct json *json, const struct wire_ladder *ladder, size_t 
 	else
 		json_null(json, "ack");
 	json_unsigned(json, "length", s->length);
-	names(json, "marks", step->marks, 7, wire_mark_name);
+	names(json, "marks", step->marks, WIRE_MARKS, wire_mark_name);
 	both(json, step->state);
 	json_unsigned(json, "omitted_before", ladder->before[rung]);
 	json_end(json);

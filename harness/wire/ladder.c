@@ -6,6 +6,8 @@
 #include "wire/wire.h"
 
 #define ENDING (TCP_SYN | TCP_FIN | TCP_RST)
+#define TELLING (~(unsigned)(WIRE_ZERO_WINDOW | WIRE_DUPLICATE_ACK)) /* marks of what is no data   \
+								      */
 #define EDGE 10 /* segments at either end of a long ladder that are shown whatever they are */
 
 struct counting {
@@ -49,7 +51,7 @@ static void moved(void *data, int end, int64_t time, int before, int after)
 /* Whether a segment belongs to the way a connection went: it is not just data, or its ACK. */
 static bool tells(const struct wire_connection *c, const struct wire_step *steps, size_t i)
 {
-	if (c->segments[i].flags & ENDING || steps[i].marks)
+	if (c->segments[i].flags & ENDING || steps[i].marks & TELLING)
 		return true;
 	return i > 0 && memcmp(steps[i].state, steps[i - 1].state, sizeof(steps[i].state));
 }
@@ -69,12 +71,11 @@ static uint64_t signature(const struct wire_connection *c, const struct wire_ste
 
 		if (!tells(c, steps, i))
 			continue;
-		hash = mix(hash, (uint64_t)s->from << 32 | (uint64_t)steps[i].marks << 24 |
-				     (uint64_t)steps[i].state[0] << 16 |
-				     (uint64_t)steps[i].state[1] << 8 |
-				     (uint64_t)(s->flags & ~TCP_PSH));
-		/* Of a RST it matters where its number lies. */
-		hash = mix(hash, s->flags & TCP_RST ? s->seq - c->top[s->from] : s->length > 0);
+		hash = mix(hash,
+			   (uint64_t)s->from << 48 | (uint64_t)(steps[i].marks & TELLING) << 24 |
+			       (uint64_t)steps[i].state[0] << 16 |
+			       (uint64_t)steps[i].state[1] << 8 | (uint64_t)(s->flags & ~TCP_PSH));
+		hash = mix(hash, s->length > 0);
 	}
 	return mix(mix(hash, ends[0]), ends[1]);
 }
@@ -264,8 +265,15 @@ const char *wire_flag_name(unsigned bit)
 
 const char *wire_mark_name(unsigned bit)
 {
-	static const char *const names[] = {"retransmission", "lost",	 "reset",    "duplicate",
-					    "injected",	      "refused", "keepalive"};
+	static const char *const names[WIRE_MARKS] = {
+	    "retransmission", "lost",	     "reset",	     "duplicate",
+	    "injected",	      "refused",     "keepalive",    "out of order",
+	    "window probe",   "zero window", "duplicate ACK"};
 
 	return names[bit];
+}
+
+const char *wire_state_name(int state)
+{
+	return state == WIRE_NOT_SEEN ? "not seen" : state_name(state);
 }

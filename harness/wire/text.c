@@ -7,8 +7,8 @@
 
 #include "wire/wire.h"
 
-#define STATE 12 /* columns of a state */
-#define TIME 12	 /* columns of a time */
+#define STATE 12				      /* columns of a state */
+#define TIME 12					      /* columns of a time */
 #define BESIDE (2 + STATE + 1 + TIME + 2 + 2 + STATE) /* columns that are not the arrow's */
 #define HEAD 8	  /* columns of an arrow beside its label, at least */
 #define LABEL 160 /* bytes of the longest label */
@@ -59,7 +59,7 @@ static void label(const struct wire_connection *c, const struct wire_segment *s,
 		add(text, size, " ack %" PRIu32, wire_relative(c, !s->from, s->ack));
 	if (s->length)
 		add(text, size, " len %" PRIu32, s->length);
-	for (unsigned bit = 0; bit < 7; bit++)
+	for (unsigned bit = 0; bit < WIRE_MARKS; bit++)
 		if (step->marks & 1u << bit && 1u << bit != WIRE_RESET) {
 			add(text, size, "%s %s", comma, wire_mark_name(bit));
 			comma = "";
@@ -126,10 +126,10 @@ static void rung(FILE *out, const struct wire_ladder *ladder, size_t i, struct w
 	}
 	label(c, s, step, text, sizeof(text));
 	rest = overflow(text, arrow_columns(look) - HEAD);
-	fprintf(out, "  %-*s %*.3f ms  ", STATE, state_name(step->state[WIRE_CLIENT]), TIME - 3,
-		(double)(moment(s) - ladder->began) / 1e6);
+	fprintf(out, "  %-*s %*.3f ms  ", STATE, wire_state_name(step->state[WIRE_CLIENT]),
+		TIME - 3, (double)(moment(s) - ladder->began) / 1e6);
 	arrow(out, text, s->from == WIRE_CLIENT, step->marks & WIRE_IS_LOST, look);
-	fprintf(out, "  %s\n", state_name(step->state[WIRE_SERVER]));
+	fprintf(out, "  %s\n", wire_state_name(step->state[WIRE_SERVER]));
 	if (*rest)
 		remark(out, rest, look);
 }
@@ -175,8 +175,8 @@ void wire_text_ladder(FILE *out, const struct wire_ladders *l, const struct wire
 			remark(out, "the verdict; then all processes were ended", look);
 		rung(out, ladder, i, look);
 	}
-	fprintf(out, "  at the end: %s, %s\n", state_name(ladder->ends[WIRE_CLIENT]),
-		state_name(ladder->ends[WIRE_SERVER]));
+	fprintf(out, "  at the end: %s, %s\n", wire_state_name(ladder->ends[WIRE_CLIENT]),
+		wire_state_name(ladder->ends[WIRE_SERVER]));
 }
 
 void wire_text(FILE *out, const struct wire_ladders *l, struct wire_look look)

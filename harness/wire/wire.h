@@ -31,6 +31,11 @@
 
 enum wire_end { WIRE_CLIENT, WIRE_SERVER };
 
+#define WIRE_NOT_SEEN 0 /* instead of a state: the packets do not tell it */
+
+/* Name of a state, "not seen" among them. */
+const char *wire_state_name(int state);
+
 /* ---- choose.c: which packets are worth their bytes ------------------------------------------- */
 
 /* The connections that are kept whole, told by addresses and ports; of the others only the ends. */
@@ -48,13 +53,17 @@ struct wire_segment {
 	int64_t sent, arrived; /* ns since 1970, or WIRE_NEVER: not seen there */
 	uint32_t seq, ack, length, stamp;
 	uint32_t before; /* segments left out just before it */
-	uint16_t id;
+	uint32_t number; /* of its packet in the file, from 1 on */
+	uint16_t id, window, check;
 	uint8_t flags;
-	uint8_t from; /* enum wire_end */
-	bool stamped;
-	bool lost;     /* a fault dropped it where it arrived */
-	bool replayed; /* sent by the host, but not by its TCP */
-	bool twice;    /* arrived a second time, sent once */
+	uint8_t from;	/* enum wire_end */
+	uint8_t copies; /* the same packet, seen further times */
+	bool stamped : 1;
+	bool windowed : 1; /* the window was kept */
+	bool here : 1;	   /* the link says that it arrived at the host of the only tap */
+	bool lost : 1;	   /* a fault dropped it where it arrived */
+	bool replayed : 1; /* sent by the host, but not by its TCP */
+	bool twice : 1;	   /* arrived a second time, sent once */
 };
 
 struct wire_connection {
@@ -63,9 +72,17 @@ struct wire_connection {
 	int family;
 	struct packet_end end[2]; /* by enum wire_end */
 	int host[2];		  /* which tap is at that end, -1: none */
-	bool known[2];		  /* isn is that of a SYN; otherwise a guess, or none */
+	struct wire_connection
+	    *same;     /* its packets, with addresses that were translated; or NULL */
+	bool one_tap;  /* one file shows both sides */
+	bool known[2]; /* isn is that of a SYN; otherwise a guess, or none */
 	bool guessed[2];
 	uint32_t isn[2], top[2];       /* initial, and highest sequence number so far */
+	bool answered[2];	       /* the other end acknowledged ... */
+	uint32_t acked[2];	       /* ... up to this number */
+	bool fin[2], reset;	       /* a FIN of that end, and a RST of any were seen */
+	uint64_t bytes[2];	       /* of payload that end sent, each once */
+	uint32_t packets[2];	       /* seen of that end */
 	int64_t replaced[2];	       /* when a new connection took its place, or WIRE_NEVER */
 	struct wire_segment *segments; /* in the order they were first seen */
 	size_t count, room;
@@ -74,15 +91,21 @@ struct wire_connection {
 	uint16_t id[2];	   /* of the newest packet that end's TCP sent */
 };
 
+#define WIRE_OPENINGS 1024 /* connections among which one that was translated is looked for */
+
 struct wire_store {
+	uint64_t key[2];	       /* of the hash table */
 	struct wire_connection **slot; /* hash table, newest of its addresses and ports */
 	size_t slots, used;
 	struct wire_connection *oldest, *newest;
 	uint64_t connections;
-	uint64_t segments;   /* kept in memory */
-	uint64_t ignored;    /* packets of connections beyond the most that are looked at */
-	int64_t first, last; /* times of the first and the last packet */
-	bool one_tap;	     /* one file shows both sides: what is sent is taken to arrive */
+	uint64_t segments; /* kept in memory */
+	uint64_t ignored;  /* packets of connections beyond the most that are looked at */
+	uint64_t doubled;  /* copies of packets */
+	struct wire_connection *translated;		/* those that are the same as another */
+	struct wire_connection *opening[WIRE_OPENINGS]; /* by the initial number of the client */
+	int64_t first, last;				/* times of the first and the last packet */
+	bool one_tap; /* one file shows both sides: what is sent is taken to arrive */
 };
 
 void wire_store_init(struct wire_store *store, bool one_tap);
@@ -106,11 +129,16 @@ enum wire_mark {
 	WIRE_INJECTED = 16,
 	WIRE_REFUSED = 32,
 	WIRE_KEEPALIVE = 64,
+	WIRE_OUT_OF_ORDER = 128,
+	WIRE_PROBE = 256,
+	WIRE_ZERO_WINDOW = 512,
+	WIRE_DUPLICATE_ACK = 1024,
 };
+#define WIRE_MARKS 11
 
 /* What is told of a segment besides its bytes. */
 struct wire_step {
-	uint8_t marks;
+	uint16_t marks;
 	uint8_t state[2]; /* enum state: of either end once it had sent or processed it */
 };
 
@@ -251,6 +279,6 @@ void wire_text_ladder(FILE *out, const struct wire_ladders *ladders,
 
 /* Names of single bits. */
 const char *wire_flag_name(unsigned bit); /* bit 0..5: FIN SYN RST PSH ACK URG */
-const char *wire_mark_name(unsigned bit); /* bit 0..6 of enum wire_mark */
+const char *wire_mark_name(unsigned bit); /* bit 0..WIRE_MARKS - 1 of enum wire_mark */
 
 #endif
