@@ -6,8 +6,9 @@
 #include "wire/wire.h"
 
 #define ENDING (TCP_SYN | TCP_FIN | TCP_RST)
-#define TELLING (~(unsigned)(WIRE_ZERO_WINDOW | WIRE_DUPLICATE_ACK)) /* marks of what is no data   \
-								      */
+#define TELLING                                                                                    \
+	(~(unsigned)(WIRE_ZERO_WINDOW | WIRE_DUPLICATE_ACK)) /* marks of what is no data           \
+							      */
 #define EDGE 10 /* segments at either end of a long ladder that are shown whatever they are */
 
 struct counting {

@@ -219,6 +219,9 @@ uint16_t machine_send(struct machine *m, const struct machine *peer, const struc
 		if (!m->opened)
 			m->snd_una = s->seq;
 		send_syn(m, s);
+		/* RFC 9293, figure 7: the other's SYN crossed it, and arrived before we saw it. */
+		if (m->state == STATE_SYN_SENT && m->heard && peer->state == STATE_SYN_SENT)
+			m->state = STATE_SYN_RECEIVED;
 	}
 	m->answered |= (s->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK);
 	if (s->flags & TCP_SYN && !marks)

@@ -58,6 +58,9 @@ static const struct option_row ladder_rows[] = {
      .help = "since 1970: show no connection that began before"},
     {"verdict", .kind = OPTION_TIME, AT(verdict), .value = "SECONDS",
      .help = "since 1970: what happened later was the end of the lab"},
+    {"losses", .kind = OPTION_FLAG, AT(losses),
+     .help = "beside each FILE.pcap, FILE-lost.pcap holds what a fault dropped on arrival, as wire "
+	     "record writes it"},
     {"infer-losses", .kind = OPTION_FLAG, AT(infer),
      .help = "nothing tells what was dropped on arrival: infer it from retransmissions (with a "
 	     "single FILE this is always done)"},

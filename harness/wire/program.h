@@ -24,7 +24,7 @@ struct wire_options {
 	const char *census, *recorder;
 	int64_t since, verdict; /* ns since 1970; 0: not known */
 	int width;		/* columns; 0: the terminal's */
-	bool json, infer, record;
+	bool json, infer, losses, record;
 };
 
 /*

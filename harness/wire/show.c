@@ -15,7 +15,9 @@ static int name_hosts(const struct wire_options *options, struct wire_ladders *l
 		      struct error *error)
 {
 	for (size_t i = 0; i < options->files; i++) {
-		const char *text = options->ladder[i], *equals = strchr(text, '=');
+		const char *text = options->ladder[i];
+		/* A file may have an = in its name. */
+		const char *equals = access(text, F_OK) < 0 ? strchr(text, '=') : NULL;
 		struct wire_host *host = &l->host[l->hosts++];
 		int length = equals ? (int)(equals - text) : 0;
 
@@ -26,6 +28,8 @@ static int name_hosts(const struct wire_options *options, struct wire_ladders *l
 		host->path = equals ? equals + 1 : text;
 	}
 	l->rules.infer_losses = options->infer || l->hosts == 1;
+	l->losses = options->losses;
+	l->one_clock = options->recorder; /* one machine recorded all */
 	return 0;
 }
 

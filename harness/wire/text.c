@@ -202,11 +202,6 @@ void wire_text(FILE *out, const struct wire_ladders *l, struct wire_look look)
 			l->store.connections - shown);
 	if (!l->store.connections)
 		fputs("  no TCP connection was recorded\n", out);
-	if (l->skipped || l->store.ignored)
-		fprintf(out,
-			"  %" PRIu64 " packets were no whole TCP segments; %" PRIu64
-			" belonged to more connections than are looked at\n",
-			l->skipped, l->store.ignored);
 	for (size_t i = 0; i < l->hosts; i++)
 		if (l->host[i].missed)
 			fprintf(out, "  %s: %" PRIu64 " packets were missed by the recorder\n",

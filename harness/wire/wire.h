@@ -179,7 +179,12 @@ struct wire_change {
 	int8_t by;
 };
 
+#define WIRE_WHY 160 /* bytes of a reason */
+
 struct wire_host {
+	char why[WIRE_WHY]; /* its file ended early; "": it did not */
+	uint64_t read;	    /* packets of the file, of all protocols */
+	int64_t ahead;	    /* ns by which its clock was ahead of the first host's; taken out */
 	char name[WIRE_NAME];
 	const char *path;
 	int family; /* of its address; 0: not known */
@@ -199,10 +204,16 @@ struct wire_ladders {
 	struct wire_rules rules;
 	struct wire_host host[WIRE_HOSTS];
 	size_t hosts;
-	uint64_t skipped; /* packets that are no whole TCP segments */
-	bool whole;	  /* every packet was kept */
-	int64_t since;	  /* ns since 1970: what began before is in no group */
-	int64_t verdict;  /* ns since 1970: later segments are the end of the lab; 0: not known */
+	uint64_t passed_over[OTHERS]; /* packets that were not looked at, by what they are */
+	uint64_t options_cut;	      /* segments of which not all options were kept */
+	uint64_t back;		      /* times that a packet is older than the one before it */
+	int64_t furthest_back;	      /* ns */
+	bool losses;		      /* what faults dropped is in FILE-lost.pcap */
+	bool one_clock;		      /* all hosts have the same */
+	bool early;		      /* a file ended early */
+	bool whole;		      /* every packet was kept, and read */
+	int64_t since;		      /* ns since 1970: what began before is in no group */
+	int64_t verdict; /* ns since 1970: later segments are the end of the lab; 0: not known */
 	struct wire_group group[WIRE_GROUPS];
 	size_t groups;
 	struct wire_change *changes; /* by time */
@@ -256,7 +267,10 @@ void wire_disagreement_text(const struct wire_disagreement *disagreement, char *
 
 /* ---- read.c, json.c, text.c ------------------------------------------------------------------ */
 
-/* Read the files of all hosts by time into ladders->store. Returns 0, or -1 with @error. */
+/*
+ * Read the files of all hosts by time into ladders->store. Where one ends early, what comes before
+ * is read, and its host says why. Returns 0, or -1 with @error.
+ */
 int wire_read(struct wire_ladders *ladders, struct error *error);
 
 void wire_json(FILE *out, const struct wire_ladders *ladders);
