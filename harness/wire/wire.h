@@ -161,14 +161,20 @@ int wire_derive(const struct wire_connection *connection, const struct wire_rule
 
 /* ---- ladder.c: connections to what is told of them ------------------------------------------- */
 
-#define WIRE_GROUPS 4  /* ladders that are shown */
+#define WIRE_GROUPS 4  /* ladders that are shown unless told otherwise */
 #define WIRE_RUNGS 60  /* segments of a ladder that are shown */
 #define WIRE_ROWS 2000 /* rows of derived counts a host */
 #define WIRE_DISAGREEMENTS 20
 
+struct wire_filter;  /* filter.h */
+struct wire_outcome; /* outcome.h */
+struct wire_summary; /* summary.h */
+
+/* Connections that went the same way. */
 struct wire_group {
 	uint64_t signature, connections;
 	const struct wire_connection *first;
+	int badness; /* the worse the more */
 };
 
 /* A change of a host's count of sockets in a state. */
@@ -204,25 +210,39 @@ struct wire_ladders {
 	struct wire_rules rules;
 	struct wire_host host[WIRE_HOSTS];
 	size_t hosts;
-	uint64_t passed_over[OTHERS]; /* packets that were not looked at, by what they are */
-	uint64_t options_cut;	      /* segments of which not all options were kept */
-	uint64_t back;		      /* times that a packet is older than the one before it */
-	int64_t furthest_back;	      /* ns */
-	bool losses;		      /* what faults dropped is in FILE-lost.pcap */
-	bool one_clock;		      /* all hosts have the same */
-	bool early;		      /* a file ended early */
-	bool whole;		      /* every packet was kept, and read */
-	int64_t since;		      /* ns since 1970: what began before is in no group */
+	uint64_t passed_over[OTHERS];	  /* packets that were not looked at, by what they are */
+	uint64_t options_cut;		  /* segments of which not all options were kept */
+	uint64_t back;			  /* times that a packet is older than the one before it */
+	int64_t furthest_back;		  /* ns */
+	bool losses;			  /* what faults dropped is in FILE-lost.pcap */
+	bool one_clock;			  /* all hosts have the same */
+	bool early;			  /* a file ended early */
+	bool whole;			  /* every packet was kept, and read */
+	const struct wire_filter *filter; /* of what is in groups and in the summary; NULL: all */
 	int64_t verdict; /* ns since 1970: later segments are the end of the lab; 0: not known */
-	struct wire_group group[WIRE_GROUPS];
-	size_t groups;
-	struct wire_change *changes; /* by time */
+	struct wire_group *group; /* the worst first, but always the most numerous among them */
+	size_t groups, most_groups, ways;
+	uint64_t partial, filtered;   /* connections that are in no group */
+	struct wire_summary *summary; /* to be filled in, or NULL */
+	bool uncounted;		      /* no changes are asked for: */
+	struct wire_change *changes;  /* by time */
 	size_t change_count, change_room;
 	struct wire_disagreement disagreement[WIRE_DISAGREEMENTS];
 	size_t disagreements;
 };
 
-/* Derive all connections: groups and changes. Returns 0, or -1 without memory. */
+/* A connection as it went. Returns 0, or -1 to end. */
+typedef int wire_told_fn(void *data, const struct wire_connection *connection,
+			 const struct wire_step *steps, const uint8_t ends[2],
+			 const struct wire_outcome *outcome);
+
+/*
+ * Derive all connections, count their changes, and tell of each that the filter takes.
+ * Returns 0, or -1 without memory, or if @told ended it.
+ */
+int wire_each(struct wire_ladders *ladders, wire_told_fn *told, void *data);
+
+/* The same into groups and summary. */
 int wire_ladders_make(struct wire_ladders *ladders);
 void wire_ladders_clear(struct wire_ladders *ladders);
 
@@ -242,6 +262,9 @@ struct wire_ladder {
 int wire_ladder_of(const struct wire_ladders *ladders, const struct wire_connection *connection,
 		   struct wire_ladder *ladder);
 void wire_ladder_clear(struct wire_ladder *ladder);
+
+/* When a connection began, in ns since 1970. */
+int64_t wire_began(const struct wire_connection *connection);
 
 /* A number relative to the initial one of that end. */
 uint32_t wire_relative(const struct wire_connection *connection, int end, uint32_t number);
@@ -273,15 +296,16 @@ void wire_disagreement_text(const struct wire_disagreement *disagreement, char *
  */
 int wire_read(struct wire_ladders *ladders, struct error *error);
 
-void wire_json(FILE *out, const struct wire_ladders *ladders);
+void wire_json(FILE *out, const struct wire_ladders *ladders, bool verbose);
 
 #define WIRE_NARROW 64 /* columns that a ladder needs at least */
 #define WIRE_WIDE 97   /* and at most: a longer arrow tells no more */
 
 /* How ladders are drawn. */
 struct wire_look {
-	int width;  /* columns of a line, from WIRE_NARROW on */
-	bool ascii; /* no arrows of Unicode */
+	int width;    /* columns of a line, from WIRE_NARROW on */
+	bool ascii;   /* no arrows of Unicode */
+	bool verbose; /* where each packet is in the file, when it came, and its window */
 };
 
 /* All ladders, and what there is to say of the rest. */
