@@ -142,28 +142,42 @@ static void mark(const struct wire_connection *c, const struct wire_rules *rules
 		infer_losses(c, steps);
 }
 
-/* What an ACK in a capture of both sides tells of the other end. */
-static void prove(struct course *course, const struct wire_segment *s)
+/* An end has sent up to @number, as its own numbers or the other's ACK show, though it was not
+ * seen. */
+static void prove(struct course *course, int end, uint32_t number, int64_t time)
+{
+	struct machine *machine = machine_of(course, end), *peer = machine_of(course, !end);
+	bool fin = course->evidence.fin[end] && number == course->evidence.end[end];
+	bool first = fin && !machine->fin_sent;
+
+	machine_prove(machine, number, fin);
+	if (!fin || peer->fin_heard)
+		return;
+	/* With its FIN it acknowledged the other's, if it had that. */
+	if (first && machine->fin_taken && !course->evidence.crossed)
+		machine_acknowledged(peer, machine->rcv_nxt, time);
+	peer->fin_heard = true;
+	peer->fin_at = number - 1;
+}
+
+/* What a segment in a capture of both sides tells of what was missed before it. */
+static void prove_before(struct course *course, const struct wire_segment *s)
 {
 	struct machine *machine = machine_of(course, s->from);
 	struct machine *peer = machine_of(course, !s->from);
-	int before = peer->state;
-	bool fin = course->evidence.fin[!s->from] && s->ack == course->connection->acked[!s->from];
+	int before[2] = {machine->state, peer->state};
 
-	if (!(s->flags & TCP_ACK) || !s->ack || is_self(course->connection))
+	if (is_self(course->connection))
 		return;
-	if (!peer->opened && !(s->flags & TCP_SYN) && !peer->heard)
-		return; /* the tap began in the middle */
-	if (s->flags & TCP_RST && !peer->opened)
-		return;
-	if (peer->opened && (peer->state == STATE_SYN_SENT || s->ack - peer->snd_nxt > FAR))
-		return;
-	machine_prove(peer, s->ack, fin);
-	if (fin && !machine->fin_heard) {
-		machine->fin_heard = true;
-		machine->fin_at = s->ack - 1;
-	}
-	tell(course, !s->from, s->sent, before);
+	if (course->evidence.fin[s->from] && s->seq == course->evidence.end[s->from] &&
+	    machine->opened)
+		prove(course, s->from, s->seq, s->sent);
+	if (s->flags & TCP_ACK && s->ack &&
+	    (peer->opened ? peer->state != STATE_SYN_SENT && s->ack - peer->snd_nxt <= FAR
+			  : !(s->flags & TCP_RST) && (s->flags & TCP_SYN || peer->heard)))
+		prove(course, !s->from, s->ack, s->sent);
+	tell(course, s->from, s->sent, before[0]);
+	tell(course, !s->from, s->sent, before[1]);
 }
 
 static void send(struct course *course, const struct wire_segment *s, struct wire_step *step)
@@ -172,7 +186,7 @@ static void send(struct course *course, const struct wire_segment *s, struct wir
 	int before;
 
 	if (course->connection->one_tap)
-		prove(course, s);
+		prove_before(course, s);
 	before = machine->state;
 	if (s->sent != WIRE_NEVER && !s->replayed)
 		step->marks |= machine_send(machine, machine_of(course, !s->from), s);
@@ -299,9 +313,12 @@ static void leave_open(const struct course *course, struct wire_step *steps, uin
 	bool open = false;
 
 	for (size_t i = 0; i < c->count; i++) {
-		open |= e->unsure && c->segments[i].flags & TCP_ACK &&
-			c->segments[i].from != e->missed &&
-			(int32_t)(c->segments[i].ack - e->number) >= 0;
+		const struct wire_segment *s = &c->segments[i];
+
+		open |=
+		    e->unsure && (s->from == e->missed
+				      ? s->seq == e->number
+				      : s->flags & TCP_ACK && (int32_t)(s->ack - e->number) >= 0);
 		for (int end = 0; end < 2; end++)
 			if (!e->seen[end] || (open && steps[i].state[end] != STATE_CLOSED))
 				steps[i].state[end] = WIRE_NOT_SEEN;
@@ -315,13 +332,14 @@ static void begin(struct course *course, const struct wire_rules *rules)
 {
 	const struct wire_connection *c = course->connection;
 
+	course->evidence = evidence_of(c);
 	for (int end = 0; end < 2; end++) {
 		course->end[end].state = STATE_CLOSED;
 		course->end[end].assassinable =
 		    c->host[end] < 0 || !(rules->rfc1337 & 1u << c->host[end]);
-		course->end[end].unaware = is_unaware(c, end);
+		course->end[end].unaware =
+		    is_unaware(c, end) || (course->evidence.fin[end] && course->evidence.crossed);
 	}
-	course->evidence = evidence_of(c);
 	/* Counts are of what is known. */
 	if (course->evidence.unsure || course->evidence.one_sided)
 		course->moved = NULL;

@@ -13,12 +13,12 @@
 
 #define FAR (1 << 30) /* a number so far on is not of this connection: no window is larger */
 
-/* How much of an end was acknowledged beyond what was captured of it. */
-static uint32_t missed(const struct wire_connection *c, int end)
+/* What an end has sent, as the other end acknowledged it, or as the numbers that follow show. */
+static uint32_t sent_up_to(const struct wire_connection *c, int end)
 {
 	int32_t beyond = (int32_t)(c->acked[end] - c->top[end]);
 
-	return c->answered[end] && beyond > 0 && beyond < FAR ? (uint32_t)beyond : 0;
+	return c->answered[end] && beyond > 0 && beyond < FAR ? c->acked[end] : c->top[end];
 }
 
 /*
@@ -30,6 +30,21 @@ static bool began_late(const struct wire_connection *c)
 	if (c->known[WIRE_CLIENT] || c->known[WIRE_SERVER] || c->fin[0] == c->fin[1])
 		return false;
 	return !c->bytes[c->fin[WIRE_CLIENT] ? WIRE_SERVER : WIRE_CLIENT];
+}
+
+/*
+ * Whether an end acknowledged the other's FIN only after its own, which was missed: then the two
+ * crossed. One that knew of the other's FIN acknowledged it before, or with its own.
+ */
+static bool crossed(const struct wire_connection *c, int end, uint32_t behind_fin)
+{
+	for (size_t i = 0; i < c->count; i++) {
+		const struct wire_segment *s = &c->segments[i];
+
+		if (s->from == end && s->flags & TCP_ACK && (int32_t)(s->ack - c->shown[!end]) >= 0)
+			return s->seq == behind_fin;
+	}
+	return false;
 }
 
 struct evidence evidence_of(const struct wire_connection *c)
@@ -44,16 +59,21 @@ struct evidence evidence_of(const struct wire_connection *c)
 	if (!c->one_tap || packet_same_end(&c->end[0], &c->end[1]))
 		return evidence;
 	for (int end = 0; end < 2; end++) {
-		uint32_t beyond = missed(c, end);
+		uint32_t number = sent_up_to(c, end), beyond = number - c->shown[end];
 
 		if (!evidence.seen[end])
 			evidence.one_sided |= c->answered[end];
 		if (!evidence.seen[end] || !beyond || c->fin[end])
 			continue;
 		evidence.fin[end] = beyond == 1 && c->fin[!end];
-		evidence.unsure |= !evidence.fin[end];
+		evidence.end[end] = number;
+		if (evidence.fin[end]) {
+			evidence.crossed = crossed(c, end, number);
+			continue;
+		}
+		evidence.unsure = true;
 		evidence.missed = end;
-		evidence.number = c->acked[end];
+		evidence.number = number;
 	}
 	if (began_late(c)) {
 		evidence.unsure = true;

@@ -8,10 +8,12 @@
 struct evidence {
 	bool seen[2];	 /* something was captured of that end, or its host was tapped */
 	bool one_sided;	 /* of one end nothing was captured, though it spoke */
-	bool fin[2];	 /* a FIN of that end was not captured, and the other acknowledged it */
+	bool fin[2];	 /* a FIN of that end was not captured, and follows ... */
+	uint32_t end[2]; /* ... with this number behind it */
+	bool crossed;	 /* that FIN did not know of the other end's */
 	bool unsure;	 /* whether one end has closed cannot be told ... */
 	int missed;	 /* ... because so much of this end was not captured: */
-	uint32_t number; /* what the other end acknowledged of it */
+	uint32_t number; /* up to here */
 };
 
 struct evidence evidence_of(const struct wire_connection *connection);

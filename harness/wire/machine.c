@@ -332,6 +332,11 @@ static void receive_ack(struct machine *m, uint32_t ack, int64_t time)
 	}
 }
 
+void machine_acknowledged(struct machine *m, uint32_t number, int64_t time)
+{
+	receive_ack(m, number, time);
+}
+
 static void receive_text(struct machine *m, const struct wire_segment *s, int64_t time)
 {
 	uint32_t end = s->seq + s->length;

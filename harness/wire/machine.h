@@ -47,10 +47,10 @@ uint16_t machine_send(struct machine *machine, const struct machine *peer,
 /* A segment arrives and is processed at @time. Returns enum wire_mark bits. */
 uint16_t machine_receive(struct machine *machine, const struct wire_segment *segment, int64_t time);
 
-/*
- * The other end acknowledges @number: it received all before it, so this end must have sent that,
- * even if the capture missed it. fin: the last number of it is that of a FIN.
- */
+/* It has sent all before @number, even if that was not captured. fin: the last of it is a FIN. */
 void machine_prove(struct machine *machine, uint32_t number, bool fin);
+
+/* The other end acknowledged @number, with a segment that was not captured. */
+void machine_acknowledged(struct machine *machine, uint32_t number, int64_t time);
 
 #endif

@@ -128,6 +128,7 @@ static struct wire_connection *begin(struct wire_store *store, const struct pack
 		return NULL;
 	if (same) {
 		connection->same = same;
+		same->translated = true;
 		connection->next = store->translated;
 		store->translated = connection;
 		return connection;
@@ -228,6 +229,7 @@ static void turn(struct wire_connection *c)
 		c->guessed[end] = was.guessed[!end];
 		c->isn[end] = was.isn[!end];
 		c->top[end] = was.top[!end];
+		c->shown[end] = was.shown[!end];
 		c->answered[end] = was.answered[!end];
 		c->acked[end] = was.acked[!end];
 		c->fin[end] = was.fin[!end];
@@ -269,8 +271,7 @@ static struct wire_connection *nearest(struct wire_connection *newest, const str
 	return best;
 }
 
-struct wire_connection *match_find(struct wire_store *store, const struct packet *packet, int *from,
-				   bool *translated)
+struct wire_connection *match_find(struct wire_store *store, const struct packet *packet, int *from)
 {
 	struct wire_connection *newest, *c;
 
@@ -287,7 +288,6 @@ struct wire_connection *match_find(struct wire_store *store, const struct packet
 			return NULL;
 	}
 	*from = match_sender(c, packet);
-	*translated = c->same;
 	c = c->same ? c->same : c;
 	if (c->one_tap && packet->flags & TCP_SYN && !c->known[0] && !c->known[1] && c->count &&
 	    *from != (packet->flags & TCP_ACK ? WIRE_SERVER : WIRE_CLIENT)) {

@@ -9,10 +9,10 @@
 
 /*
  * The connection of a packet, a new one for a new SYN; NULL: none, or no memory. from: which end
- * sent it. translated: the packet has other addresses than the connection.
+ * sent it. The packet may have other addresses than the connection, which was translated then.
  */
-struct wire_connection *match_find(struct wire_store *store, const struct packet *packet, int *from,
-				   bool *translated);
+struct wire_connection *match_find(struct wire_store *store, const struct packet *packet,
+				   int *from);
 
 /* The newest connection of its addresses and ports, or NULL. */
 struct wire_connection *match_newest(const struct wire_store *store, const struct packet *packet);

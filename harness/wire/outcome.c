@@ -114,7 +114,7 @@ static enum wire_closer closer_of(const struct wire_connection *c, const struct 
 		return WIRE_NOT_KNOWN;
 	for (int end = 0; end < 2; end++) /* the FIN that was seen knows of the one that was not */
 		if (evidence->fin[end] && ends->fin[!end] < c->count)
-			return c->segments[ends->fin[!end]].ack == c->acked[end]
+			return c->segments[ends->fin[!end]].ack == evidence->end[end]
 				   ? (enum wire_closer)end
 				   : (enum wire_closer) !end;
 	if (first < c->count && first < ends->reset) {

@@ -67,17 +67,20 @@ static bool looks_like(const struct wire_segment *s, int from, const struct pack
 }
 
 struct wire_segment *segments_place(struct wire_store *store, struct wire_connection *c, int from,
-				    uint32_t next)
+				    uint32_t next, uint32_t ack)
 {
 	struct wire_segment *s = segments_append(store, c);
 	size_t last = c->count - 1, place = last;
 
 	for (size_t i = last; s && i > 0 && last - i < LATE; i--) {
 		const struct wire_segment *then = &c->segments[i - 1];
-		bool behind = then->from == from
-				  ? then->flags & TCP_RST && (int32_t)(then->seq - next) >= 0
-				  : then->flags & TCP_ACK && (int32_t)(then->ack - next) >= 0;
+		bool resets = then->flags & TCP_RST, behind;
 
+		if (then->from == from) /* a RST is the last */
+			behind = resets && (int32_t)(then->seq - next) >= 0;
+		else /* a RST without ACK has the number that it answers */
+			behind = then->flags & TCP_ACK ? (int32_t)(then->ack - next) >= 0
+						       : resets && then->seq == ack;
 		if (behind)
 			place = i - 1;
 	}

@@ -10,10 +10,11 @@ struct wire_segment *segments_append(struct wire_store *store, struct wire_conne
 
 /*
  * A new segment where it was sent: the capture of one tap has it a little late if what acknowledges
- * it, or the RST behind it, stands before it. next: the number behind it.
+ * it, or the RST behind it, stands before it. next: the number behind it; ack: what it
+ * acknowledges.
  */
 struct wire_segment *segments_place(struct wire_store *store, struct wire_connection *c, int from,
-				    uint32_t next);
+				    uint32_t next, uint32_t ack);
 
 /*
  * The segment of which the packet is a copy, which the tap saw on another interface, or NULL.

@@ -42,7 +42,7 @@ static void guess(struct wire_connection *c, int end, uint32_t number)
 		return;
 	c->guessed[end] = true;
 	c->isn[end] = number - 1;
-	c->top[end] = number;
+	c->top[end] = c->shown[end] = number;
 }
 
 /* Note the highest number of an end, and how much of its text is new. */
@@ -55,6 +55,9 @@ static void rise(struct wire_connection *c, int from, const struct packet *packe
 		c->bytes[from] += text - top;
 	if ((int32_t)(packet_next(packet) - c->top[from]) > 0)
 		c->top[from] = packet_next(packet);
+	if (packet_next(packet) != packet->seq &&
+	    (int32_t)(packet_next(packet) - c->shown[from]) > 0)
+		c->shown[from] = packet_next(packet);
 }
 
 /* What an end acknowledged of the other one. */
@@ -77,7 +80,7 @@ static void number(struct wire_connection *c, int from, const struct packet *pac
 		c->known[from] = true;
 		c->isn[from] = packet->seq;
 		if (!c->guessed[from] || !c->one_tap)
-			c->top[from] = packet->seq;
+			c->top[from] = c->shown[from] = packet->seq;
 	}
 	c->reset |= reset;
 	if (reset && !c->one_tap)
@@ -129,6 +132,7 @@ static bool is_fresh(const struct wire_connection *c, int from, const struct pac
 	if (!c->known[from] && packet->flags & TCP_SYN)
 		return true;
 	return (c->known[from] || c->guessed[from]) && !(packet->flags & TCP_RST) &&
+	       packet_next(packet) != packet->seq &&
 	       (int32_t)(packet_next(packet) - c->top[from]) > 0;
 }
 
@@ -139,7 +143,7 @@ static int add_new(struct wire_store *store, struct wire_connection *c, int from
 	bool replayed = sent && !arrived && is_replayed(c, packet);
 
 	if (c->one_tap && is_fresh(c, from, packet))
-		s = segments_place(store, c, from, packet_next(packet));
+		s = segments_place(store, c, from, packet_next(packet), packet->ack);
 	else
 		s = segments_append(store, c);
 	if (!s)
@@ -173,9 +177,9 @@ static int add_new(struct wire_store *store, struct wire_connection *c, int from
 
 /* Of one tap: a copy of a packet that it saw before, or a new one. */
 static int add_passing(struct wire_store *store, struct wire_connection *c, int from,
-		       bool translated, const struct packet *packet)
+		       const struct packet *packet)
 {
-	struct wire_segment *s = segments_copied(c, from, packet, translated);
+	struct wire_segment *s = segments_copied(c, from, packet, c->translated);
 
 	if (!s)
 		return add_new(store, c, from, true, true, packet);
@@ -190,13 +194,12 @@ int wire_store_add(struct wire_store *store, int host, const struct packet *pack
 	struct wire_connection *c;
 	struct wire_segment *s;
 	uint64_t ignored = store->ignored;
-	bool translated;
 	int from;
 
 	if (store->first == WIRE_NEVER)
 		store->first = packet->time;
 	store->last = packet->time;
-	c = match_find(store, packet, &from, &translated);
+	c = match_find(store, packet, &from);
 	if (!c)
 		return store->ignored > ignored ? 0 : -1;
 	if (packet->way != PACKET_IN)
@@ -204,7 +207,7 @@ int wire_store_add(struct wire_store *store, int host, const struct packet *pack
 	if (packet->way != PACKET_OUT)
 		c->host[!from] = host;
 	if (store->one_tap)
-		return add_passing(store, c, from, translated, packet);
+		return add_passing(store, c, from, packet);
 	if (packet->way != PACKET_IN)
 		return add_new(store, c, from, true, packet->way == PACKET_PASSING, packet);
 	s = segments_on_the_way(c, from, packet);

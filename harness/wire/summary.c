@@ -252,7 +252,7 @@ static void json_summary(struct json *json, const struct wire_summary *s)
 			if (s->resets[from][after]) {
 				json_object(json, NULL);
 				json_string(json, "by", wire_closer_name(from));
-				json_string(json, "after", afters[after]);
+				json_string(json, "when", afters[after]);
 				json_unsigned(json, "connections", s->resets[from][after]);
 				json_end(json);
 			}
@@ -292,15 +292,20 @@ static void json_capture(struct json *json, const struct wire_ladders *l)
 	json_unsigned(json, "options_cut", l->options_cut);
 	json_unsigned(json, "time_goes_back", l->back);
 	json_seconds(json, "furthest_back", l->furthest_back, 9);
-	json_object(json, "clocks_ahead");
+	json_array(json, "clocks_ahead");
 	for (size_t i = 0; i < l->hosts; i++)
-		if (l->host[i].ahead)
-			json_seconds(json, l->host[i].name, l->host[i].ahead, 9);
+		if (l->host[i].ahead) {
+			json_object(json, NULL);
+			json_string(json, "host", l->host[i].name);
+			json_seconds(json, "seconds", l->host[i].ahead, 9);
+			json_end(json);
+		}
 	json_end(json);
-	json_object(json, "ended_early");
+	json_array(json, "ended_early");
 	for (size_t i = 0; i < l->hosts; i++)
 		if (*l->host[i].why) {
-			json_object(json, l->host[i].name);
+			json_object(json, NULL);
+			json_string(json, "host", l->host[i].name);
 			json_unsigned(json, "after", l->host[i].read);
 			json_string(json, "why", l->host[i].why);
 			json_end(json);

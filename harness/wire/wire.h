@@ -73,13 +73,15 @@ struct wire_connection {
 	struct packet_end end[2]; /* by enum wire_end */
 	int host[2];		  /* which tap is at that end, -1: none */
 	struct wire_connection
-	    *same;     /* its packets, with addresses that were translated; or NULL */
-	bool one_tap;  /* one file shows both sides */
-	bool known[2]; /* isn is that of a SYN; otherwise a guess, or none */
+	    *same;	 /* its packets, with addresses that were translated; or NULL */
+	bool translated; /* there are such packets of it */
+	bool one_tap;	 /* one file shows both sides */
+	bool known[2];	 /* isn is that of a SYN; otherwise a guess, or none */
 	bool guessed[2];
 	uint32_t isn[2], top[2];       /* initial, and highest sequence number so far */
 	bool answered[2];	       /* the other end acknowledged ... */
 	uint32_t acked[2];	       /* ... up to this number */
+	uint32_t shown[2];	       /* highest number behind text, SYN or FIN that was seen */
 	bool fin[2], reset;	       /* a FIN of that end, and a RST of any were seen */
 	uint64_t bytes[2];	       /* of payload that end sent, each once */
 	uint32_t packets[2];	       /* seen of that end */
