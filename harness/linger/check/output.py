@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import textwrap
 import time
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -19,7 +18,6 @@ from linger.lab.errors import Usage, os_sentence
 from linger.run import printer, results, tap
 
 SCHEMA = 1  # see schema/check.schema.json
-WIDTH = 96  # columns of a paragraph
 LADDER = 20  # lines of a ladder
 HEAD = ["check", "verdict", "measured", "seconds"]
 
@@ -28,16 +26,12 @@ def explain(checks: Iterable[Check]) -> None:
     """Print every check: what the clients do, which mistake it finds, what shows it."""
     for check in checks:
         print(f"{check.id}{' (slow)' if check.slow else ''}")
-        print(_paragraph(f"The clients {check.peer}. {check.mistake}"))
-        print(_paragraph(f"It rests on {check.clause}"))
-        print(_paragraph(f"Scenarios: {', '.join(check.scenarios)}."), end="\n\n")
+        print(printer.wrapped(f"The clients {check.peer}. {check.mistake}"))
+        print(printer.wrapped(f"It rests on {check.clause}"))
+        print(printer.wrapped(f"Scenarios: {', '.join(check.scenarios)}."), end="\n\n")
     print("Verdicts")
     for word, meaning in finding.MEANING.items():
         print(f"  {word:7} {meaning}")
-
-
-def _paragraph(text: str) -> str:
-    return textwrap.fill(text, WIDTH, initial_indent="  ", subsequent_indent="  ")
 
 
 class Console:
@@ -47,7 +41,6 @@ class Console:
         """out: where to; quiet: KTAP only, instead of lines and a table for people."""
         self._out, self._quiet, self._count = out, quiet, len(chosen)
         self._began = time.monotonic()
-        self._colour = not quiet and printer.is_terminal(out)
         self._say(f"check: {words_of(wish.plan.command)}, port {wish.plan.port}")
 
     def _say(self, line: str) -> None:
@@ -76,14 +69,14 @@ class Console:
             for one in summary["results"]
         ]
         self._say("")
-        printer.print_table(HEAD, rows, self._colour)
+        printer.print_table(HEAD, rows, self._out)
         for result in summary["results"]:
             if result["verdict"] in finding.BAD:
                 self._say("\n" + _explained(result, Path(summary["evidence"])))
         if summary["wrong"]:
             self._say("\nwrong:")
         for line in summary["wrong"]:
-            self._say(_paragraph(line))
+            self._say(printer.wrapped(line))
         folder = Path(summary["evidence"])
         self._say(f"\nreport: build/linger report {results.shortest(folder.parent)}")
         self._say(f"evidence: {results.shortest(folder)}")
@@ -102,15 +95,15 @@ def _explained(result: dict[str, Any], evidence: Path) -> str:
     shown = ", ".join(f"make scenario-{name}" for name in check.scenarios)
     lines = [
         f"{check.id}: {result['verdict']} ({finding.MEANING[result['verdict']]})",
-        _paragraph(
+        printer.wrapped(
             f"The clients {check.peer}. {result['measured'][:1].upper()}"
             f"{result['measured'][1:]}."
         ),
         *(f"    {line}" for line in result["held"]),
         *_ladder(evidence / check.id, result["verdict"]),
-        _paragraph(f"What does this: {check.mistake}"),
-        _paragraph(f"It rests on {check.clause}"),
-        _paragraph(f"Shown, with its repair, by {shown}."),
+        printer.wrapped(f"What does this: {check.mistake}"),
+        printer.wrapped(f"It rests on {check.clause}"),
+        printer.wrapped(f"Shown, with its repair, by {shown}."),
         f"  Evidence: {results.shortest(evidence / check.id)}",
     ]
     return "\n".join(lines)

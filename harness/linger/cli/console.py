@@ -5,7 +5,6 @@ On a terminal by rich, otherwise plain lines. NO_COLOR (https://no-color.org) is
 
 from __future__ import annotations
 
-import textwrap
 import time
 from pathlib import Path
 from typing import Sequence
@@ -14,7 +13,7 @@ import pytest
 
 from linger.lab.errors import Broken, complain
 from linger.run import pairs, results, scenarios
-from linger.run.printer import print_table, say
+from linger.run.printer import paragraphs, print_table, say, wrapped
 from linger.run.tables import grid, table
 
 
@@ -87,11 +86,10 @@ class Console:
             mine = [result for result in measured if result["scenario"] == name]
             if mine:
                 say(f"\n{name}: {scenarios.title(name)}" if len(self.names) > 1 else "")
-                colour = self._progress is not None
-                print_table(*table(mine), colour)
+                print_table(*table(mine))
                 for outcomes in mine[0]["tables"]:
                     say(f"\n  {outcomes['title']}")
-                    print_table(*grid(outcomes), colour)
+                    print_table(*grid(outcomes))
         for who, complaint in self.complaints.items():
             complain(f"\n{who}: {complaint}")
         if self.cure and self.done == self.total > 0 and not self.complaints:
@@ -126,7 +124,7 @@ class Progress:
 def print_cure(name: str) -> None:
     """Print what happens in a scenario, what helps and what does not, and, for a pair, the lines that
     make the difference."""
-    say("\n" + textwrap.indent(scenarios.docstring(name).partition("\n")[2].strip("\n"), "  "))
+    say("\n" + paragraphs(scenarios.docstring(name).partition("\n")[2]))
     try:
         answers = scenarios.answers(name)
         _print_answers("What helps", answers.helps)
@@ -142,12 +140,4 @@ def print_cure(name: str) -> None:
 def _print_answers(heading: str, sentences: Sequence[str]) -> None:
     say(f"\n  {heading}:")
     for sentence in sentences:
-        say(
-            textwrap.fill(
-                sentence,
-                98,
-                initial_indent="  - ",
-                subsequent_indent="    ",
-                break_on_hyphens=False,
-            )
-        )
+        say(wrapped(sentence, "  - ", "    "))

@@ -29,10 +29,10 @@ def show(name: str, results: Path, run: Path | None = None, variant: str | None 
         raise Usage(f"{shortest(folder)} holds no variant {variant or 'at all'}; {has}")
     measured = [found[path] for path in shown]
     say(f"{name}: {scenarios.title(name)}\n")
-    print_table(*table(measured), colour=False)
+    print_table(*table(measured))
     for outcomes in measured[0]["tables"]:
         say(f"\n  {outcomes['title']}")
-        print_table(*grid(outcomes), colour=False)
+        print_table(*grid(outcomes))
     for path in shown:
         _show_ladders(path, found[path])
 

@@ -2,48 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import textwrap
 from typing import Any, Sequence
 
-from linger.run import printer
 from linger.run.ladders import ladders
-from linger.run.printer import say
+from linger.run.printer import paint, paragraphs, print_table, say, wrapped
 from linger.run.tables import grid, table
 from linger.workshop.evidence import Diagnosis
 from linger.workshop.grade import Run
 from linger.workshop.texts import LETTERS, Text
-
-WIDTH = 96
-COLOURS = {"green": "32", "red": "31", "bold": "1"}
-
-
-def coloured() -> bool:
-    """Whether standard output is a terminal that wants colours."""
-    return printer.is_terminal() and not os.environ.get("NO_COLOR")
-
-
-def paint(words: str, colour: str) -> str:
-    return f"\x1b[{COLOURS[colour]}m{words}\x1b[0m" if coloured() else words
-
-
-def paragraphs(words: str, indent: str = "  ") -> None:
-    """Print a text, wrapped; lines that are indented or begin like a table stay as they are."""
-    wrapped = textwrap.TextWrapper(WIDTH, initial_indent=indent, subsequent_indent=indent)
-    wrapped.break_on_hyphens = False  # the names of exercises stay in one piece
-    for part in words.strip("\n").split("\n\n"):
-        if any(line.startswith((" ", "|")) for line in part.splitlines()):
-            say(textwrap.indent(part, indent))
-        else:
-            say(wrapped.fill(part))
-        say()
 
 
 def section(title: str, words: str) -> None:
     """A headed text; nothing when there is no text."""
     if words:
         say(paint(title, "bold"))
-        paragraphs(words)
+        say(f"{paragraphs(words)}\n")
 
 
 def course(texts: Sequence[Text], progress: dict[str, dict[str, Any]]) -> None:
@@ -60,10 +34,10 @@ def course(texts: Sequence[Text], progress: dict[str, dict[str, Any]]) -> None:
 def opening(text: Text) -> None:
     """The situation and the question, before anything has run."""
     say(f"{paint(text.name, 'bold')}: {text.symptom}\n")
-    paragraphs(text.situation)
+    say(f"{paragraphs(text.situation)}\n")
     section("Predict first:", text.question)
     for letter, choice in zip(LETTERS, text.choices):
-        say(f"    {letter}) {choice}")
+        say(wrapped(choice, f"    {letter}) ", "       "))
     say()
 
 
@@ -80,10 +54,10 @@ def measured(run: Run) -> None:
     results = run.results()
     if not results:
         return
-    printer.print_table(*table(results), coloured())
+    print_table(*table(results))
     for outcomes in results[0]["tables"]:
         say(f"\n  {outcomes['title']}")
-        printer.print_table(*grid(outcomes), coloured())
+        print_table(*grid(outcomes))
     say()
 
 
@@ -99,9 +73,9 @@ def ladder(run: Run, variant: str) -> None:
 
 def verdict(found: Diagnosis) -> None:
     """What is wrong with a program, or that nothing is."""
-    say(paint(found.sentence, "green" if found.repaired else "red"))
+    say(paint(wrapped(found.sentence, "", ""), "green" if found.repaired else "red"))
     if found.advice:
-        say(textwrap.fill(found.advice, WIDTH))
+        say(wrapped(found.advice, "", ""))
     if found.report:
         say(textwrap.indent(found.report.strip("\n"), "  "))
     say()
