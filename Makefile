@@ -20,11 +20,11 @@ PEERS := $(call programs,servers) $(call programs,clients)
 # name whose main() is in main.c, and the tests of the library.
 COMPONENTS := $(patsubst harness/%/main.c,%,$(wildcard harness/*/main.c))
 # Each of these is a program of the sandbox; the rest of the folder is its library.
-SANDBOX := confine subreaper init
+SANDBOX := confine subreaper init user start
 library = $(filter-out $(addprefix harness/$(1)/,main.c test_%.c) $(SANDBOX:%=harness/sandbox/%.c),\
 	$(wildcard harness/$(1)/*.c))
 UNIT_TESTS := $(patsubst harness/%.c,$(BUILD)/tests/%,$(subst /test_,_test_,$(wildcard harness/*/test_*.c)))
-PROGRAMS := $(addprefix $(BUILD)/,sandbox sandbox-init confine subreaper compile $(COMPONENTS) linger)
+PROGRAMS := $(addprefix $(BUILD)/,sandbox sandbox-init sandbox-user sandbox-refusals start confine subreaper compile $(COMPONENTS) linger)
 # A program takes what it needs of common, and is bound to the libraries whose functions it calls.
 common := $(BUILD)/libcommon.a
 LDLIBS := -Wl,--as-needed -levent_core -lpcap -lmnl -lm
@@ -56,14 +56,15 @@ prove: all ## show that every expectation can fail, and every guard
 lab: $(BUILD)/linger ## list the exercises in teaching order, and what is done
 	@$(BUILD)/linger lab
 
-lab-reset-%: all ## begin an exercise again (keeps a backup of what you had)
-	@$(BUILD)/linger lab $* --reset
-
 lab-score: all ## who has solved what (DIRS='one/labs two/labs', REGRADE=1 runs them)
-	@$(BUILD)/linger lab-score $(if $(REGRADE),--regrade) $(or $(DIRS),labs)
+	@$(BUILD)/linger lab-score $(if $(REGRADE),--regrade) $(or $(DIRS),$(LABS),labs)
 
-lab-%: all ## start or go on with an exercise (HINT=1..3, PREDICT=a)
-	@$(BUILD)/linger lab $* $(if $(HINT),--hint $(HINT)) $(if $(PREDICT),--predict $(PREDICT))
+# Shells have a RESET of their own, for colours: only one that was typed here counts. A program that
+# is not repaired yet (1) is no error of make's, which would have the last word.
+lab-%: all ## start or go on with an exercise (HINT=1..3, PREDICT=a, RESET=1 begins again)
+	@$(BUILD)/linger lab $* $(if $(HINT),--hint $(HINT)) $(if $(PREDICT),--predict $(PREDICT)) \
+		$(if $(filter command,$(origin RESET)),$(if $(RESET),--reset)); \
+		code=$$?; [ $$code = 1 ] || exit $$code
 
 test: all $(UNIT_TESTS) ## run all tests, in parallel (SAN=1 under ASan and UBSan, ARGS='-k name')
 	@$(BUILD)/linger test -- $(ARGS)
@@ -118,11 +119,12 @@ $(PEERS): $(BUILD)/%: $(BUILD)/obj/%.o $(common)
 $(COMPONENTS:%=$(BUILD)/%): $(BUILD)/%: $(BUILD)/obj/harness/%/main.o $(BUILD)/lib%.a $(common)
 	$(link)
 
-$(BUILD)/confine $(BUILD)/subreaper: $(BUILD)/%: $(BUILD)/obj/harness/sandbox/%.o \
+$(BUILD)/start $(BUILD)/confine $(BUILD)/subreaper: $(BUILD)/%: $(BUILD)/obj/harness/sandbox/%.o \
 		$(BUILD)/libsandbox.a $(common)
 	$(link)
 
-$(BUILD)/sandbox-init: $(BUILD)/obj/harness/sandbox/init.o $(BUILD)/libsandbox.a $(common)
+$(BUILD)/sandbox-init $(BUILD)/sandbox-user: $(BUILD)/sandbox-%: $(BUILD)/obj/harness/sandbox/%.o \
+		$(BUILD)/libsandbox.a $(common)
 	$(link)
 
 $(BUILD)/tests/%: $(BUILD)/obj/harness/$$(subst _test_,/test_,$$*).o \
@@ -136,6 +138,9 @@ $(BUILD)/compile: Makefile $(common)
 
 $(BUILD)/sandbox: harness/sandbox/sandbox
 	$(Q)install -D $< $@
+
+$(BUILD)/sandbox-refusals: harness/sandbox/refusals
+	$(Q)install -D -m 644 $< $@
 
 $(BUILD)/linger: harness/linger.sh Makefile | $(BUILD)/python
 	$(Q)install -D $< $@

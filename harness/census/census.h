@@ -8,7 +8,7 @@
  *	bytes ── parse.c ──> struct census_socket ── count.c ──> struct census_snapshot
  *	  ^ dump.c asks, retries                       ^ owner.c adds who holds the descriptor
  *
- * The parts that only transform data (parse, window, inodes, snmp, expr, duration, json) make no
+ * The parts that only transform data (parse, window, inodes, snmp, expr, class, json) make no
  * system call and are tested on recorded bytes. Link with -lmnl.
  *
  * States carry their RFC 9293 names. Statements about the kernel were seen on Linux 6.18.

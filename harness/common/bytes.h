@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Numbers in network order, at any address. */
-#ifndef SEGMENT_BYTES_H
-#define SEGMENT_BYTES_H
+#ifndef LINGER_BYTES_H
+#define LINGER_BYTES_H
 
 #include <stdint.h>
 

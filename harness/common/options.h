@@ -1,5 +1,4 @@
-/* The options that every server and client of linger understands: a table of command.h, ready made.
- */
+/* The options that every server and client of linger understands. */
 #ifndef LINGER_OPTIONS_H
 #define LINGER_OPTIONS_H
 

@@ -15,6 +15,7 @@ static void strings(void **state)
 	    {"plain name", "\"plain name\""},
 	    {"a\"b\\c", "\"a\\\"b\\\\c\""},
 	    {"\n\t\x01\x7f", "\"\\u000a\\u0009\\u0001\\u007f\""},
+	    {"\x1f \x7e", "\"\\u001f ~\""},
 	    {"gr\xc3\xbc\xc3\x9f", "\"gr\xc3\xbc\xc3\x9f\""},
 	    {"\xe2\x82\xac\xf0\x9f\x91\xbb", "\"\xe2\x82\xac\xf0\x9f\x91\xbb\""},
 	    {"\xff", "\"\\ufffd\""},

@@ -8,7 +8,8 @@
  * other process, so it can neither signal nor trace one; with the caller everything in it ends.
  *
  * Exit status and signals pass through (sandbox/supervise.h). Wrong usage ends with 2, a system
- * that does not permit it with 77, each with one sentence.
+ * that does not permit it with 77, a command that cannot be started with 127 or 126 as in a shell,
+ * each with one sentence.
  */
 #include <err.h>
 #include <errno.h>
@@ -24,6 +25,7 @@
 
 #include "common/command.h"
 #include "common/descriptors.h"
+#include "sandbox/become.h"
 #include "sandbox/cage.h"
 #include "sandbox/supervise.h"
 
@@ -169,6 +171,7 @@ int main(int argc, char **argv)
 	struct confine_options options = {.cage = {.uid = geteuid(), .gid = getegid()}};
 	struct cage *cage = &options.cage;
 	struct error error;
+	struct refusal refusal;
 	int ends[2], mapped[2];
 	pid_t init;
 	int first;
@@ -182,6 +185,8 @@ int main(int argc, char **argv)
 	if (first == argc)
 		errx(EXIT_USAGE, "it needs a command: see confine --help");
 	open_standard_descriptors();
+	if (cannot_start(argv[first], &refusal)) /* asked here: in the cage it may be elsewhere */
+		errx(refusal.status, "cannot start %s: %s", argv[first], refusal.why);
 	watch_signals();
 	if (pipe2(ends, O_CLOEXEC) < 0 || pipe2(mapped, O_CLOEXEC) < 0)
 		err(EXIT_BROKEN, "pipe");
@@ -190,6 +195,7 @@ int main(int argc, char **argv)
 	if (init < 0)
 		err(EXIT_CANNOT, "namespaces for a confined program");
 	if (init == 0) {
+		const char *called = argv[first];
 		char go;
 
 		close(ends[0]);
@@ -198,7 +204,7 @@ int main(int argc, char **argv)
 			_exit(EXIT_CANNOT); /* outer has said why */
 		cage_enter(cage, &argv[first]);
 		set_limits(options.wishes);
-		run_init(argv + first, ends[1]);
+		run_init(argv + first, called, ends[1]);
 	}
 	close(ends[1]);
 	close(mapped[0]);

@@ -1,5 +1,6 @@
 /*
- * sandbox-init: the two ends of a private pid namespace (sandbox/supervise.h).
+ * sandbox-init: the two ends of a private pid namespace (sandbox/supervise.h), whose mounts reach
+ * no other (sandbox/root.h).
  *
  * It is started by `unshare --pid` WITHOUT --fork, so its first child is process 1 of the new
  * namespace. unshare --fork cannot do this: while it waits it blocks SIGINT and SIGTERM and hands
@@ -12,6 +13,7 @@
 
 #include "common/command.h"
 #include "common/descriptors.h"
+#include "sandbox/root.h"
 #include "sandbox/supervise.h"
 
 static const struct command command = {
@@ -32,6 +34,7 @@ int main(int argc, char **argv)
 	if (first == argc)
 		errx(EXIT_USAGE, "it needs a command: see sandbox-init --help");
 	open_standard_descriptors();
+	own_root();
 	watch_signals();
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		err(EXIT_BROKEN, "pipe");
@@ -40,7 +43,7 @@ int main(int argc, char **argv)
 		err(EXIT_BROKEN, "cannot start process 1 of the sandbox");
 	if (init == 0) {
 		close(ends[0]);
-		run_init(argv + first, ends[1]);
+		run_init(argv + first, NULL, ends[1]);
 	}
 	close(ends[1]);
 	end_like_command(init, ends[0]);

@@ -11,7 +11,6 @@
  * started it, kills everything.
  */
 #include <err.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -23,6 +22,7 @@
 
 #include "common/command.h"
 #include "common/events.h"
+#include "sandbox/become.h"
 
 static const char children[] = "/proc/thread-self/children";
 
@@ -44,9 +44,7 @@ static void run(const char *output, char **argv, const sigset_t *original)
 		err(EXIT_FAILURE, "%s", output);
 	setsid(); /* it may signal its own process group, as shells do */
 	sigprocmask(SIG_SETMASK, original, NULL);
-	execvp(argv[0], argv);
-	warn("cannot start %s", argv[0]);
-	_exit(errno == ENOENT ? 127 : 126); /* as a shell says it */
+	become(argv, NULL);
 }
 
 /* Reap what has ended. Returns false when no child is left. */

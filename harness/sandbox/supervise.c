@@ -1,7 +1,6 @@
 #include "sandbox/supervise.h"
 
 #include <err.h>
-#include <errno.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -9,6 +8,8 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "sandbox/become.h"
 
 #define BY_SIGNAL 128 /* plus its number: the exit status by which a shell tells it */
 
@@ -56,15 +57,13 @@ int wait_handing_on_signals(pid_t pid)
 	}
 }
 
-static void run_command(char **argv)
+static void run_command(char **argv, const char *called)
 {
 	sigprocmask(SIG_SETMASK, &original, NULL);
-	execvp(argv[0], argv);
-	warn("cannot start %s", argv[0]);
-	_exit(errno == ENOENT ? 127 : 126); /* as a shell says it */
+	become(argv, called);
 }
 
-void run_init(char **argv, int status_fd)
+void run_init(char **argv, const char *called, int status_fd)
 {
 	struct pollfd outer = {.fd = status_fd};
 	pid_t command;
@@ -77,7 +76,7 @@ void run_init(char **argv, int status_fd)
 	if (command < 0)
 		err(EXIT_BROKEN, "cannot start a process in the sandbox");
 	if (command == 0)
-		run_command(argv);
+		run_command(argv, called);
 	status = wait_handing_on_signals(command);
 	if (write(status_fd, &status, sizeof(status)) != sizeof(status))
 		_exit(EXIT_BROKEN);

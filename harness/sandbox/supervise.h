@@ -25,10 +25,11 @@ void watch_signals(void);
 int wait_handing_on_signals(pid_t pid);
 
 /*
- * The rest of process 1's life: run the command and wait for it. Its own exit status cannot tell
- * a signal, so the wait status goes through a pipe, whose writing end is status_fd (close-on-exec).
+ * The rest of process 1's life: run the command (see become.h) and wait for it. Its own exit status
+ * cannot tell a signal, so the wait status goes through a pipe, whose writing end is status_fd
+ * (close-on-exec).
  */
-_Noreturn void run_init(char **argv, int status_fd);
+_Noreturn void run_init(char **argv, const char *called, int status_fd);
 
 /*
  * The rest of outer's life: wait for init, read the wait status from the other end of that pipe,

@@ -1,25 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * segment: takes TCP segments from the wire, keeps them in a file, and sends them again later.
- *
- *     segment -l 10.0.0.2 -p 9000 capture FILE from flags:fin
- *     segment replay FILE
- *     segment replay FILE flags:rst seq:next empty
- *
- * -l and -p name the server, at whichever end this runs. `capture` keeps the first segment that
- * matches, of each of -n connections, with its checksums completed:
- *     from, to       sent by the server, or to it
- *     flags:FIN,...  with these flags set (fin, syn, rst, psh, ack, urg), whatever the others are
- *     bytes:N        with exactly so many bytes of payload
- *     text:WORD      with a payload that begins so
- *     port:N         of the client with this port
- * `replay` sends all that the file holds, as it is or altered:
- *     flags:RST,...  with these flags and no others
- *     seq:next       with the sequence number that follows the segment; seq:+N, ack:-N: moved
- *     empty          without payload
- *
- * Ends with status 1 when -t seconds passed before everything was captured.
- */
+/* segment: takes TCP segments from the wire, and sends them again. See --help and segment.h. */
 #include <arpa/inet.h>
 #include <err.h>
 #include <stdlib.h>
@@ -27,12 +7,60 @@
 #include <unistd.h>
 
 #include "common/capture.h"
+#include "common/command.h"
 #include "common/endpoint.h"
 #include "common/events.h"
-#include "common/options.h"
 #include "segment/segment.h"
 
 static struct options o = {.address = "127.0.0.1", .port = 9000, .connections = 1};
+
+static const struct option_row rows[] = {
+    {NULL, 'l', OPTION_TEXT, OPTION_AT(struct options, address), .shown = true, .value = "ADDRESS",
+     .help = "address of the server, at whichever end this runs"},
+    {NULL, 'p', OPTION_NUMBER, OPTION_AT(struct options, port), .most = UINT16_MAX, .shown = true,
+     .value = "PORT", .help = "its port"},
+    {NULL, 'n', OPTION_NUMBER, OPTION_AT(struct options, connections), .most = 10 * 1000 * 1000,
+     .shown = true, .value = "CONNECTIONS", .help = "how many to capture a segment of"},
+    {NULL, 't', OPTION_SECONDS, OPTION_AT(struct options, seconds), .shown = true,
+     .value = "SECONDS", .help = "give up a capture after that, 0: never"},
+    {0},
+};
+
+static const char details[] =
+    "capture keeps the first segment of each connection that matches all words:\n"
+    "\n"
+    "  from, to       sent by the server, or to it\n"
+    "  flags:FIN,...  with these flags set (fin, syn, rst, psh, ack, urg), whatever the others\n"
+    "  bytes:N        with exactly so many bytes of payload\n"
+    "  text:WORD      with a payload that begins so\n"
+    "  port:N         of the client with this port\n"
+    "\n"
+    "replay sends all that the file holds, as it is or altered, with its checksums completed:\n"
+    "\n"
+    "  flags:RST,...  with these flags and no others\n"
+    "  seq:next       with the sequence number that follows the segment\n"
+    "  seq:+N, ack:-N with numbers moved by N\n"
+    "  empty          without payload\n"
+    "\n"
+    "Exit status:\n"
+    "  0   all is well\n"
+    "  1   not everything was captured in time\n"
+    "  2   wrong usage\n"
+    "  70  failure\n"
+    "  77  not possible here\n"
+    "\n"
+    "Examples:\n"
+    "  segment -l 10.0.0.2 -p 9000 capture FILE from flags:fin\n"
+    "  segment replay FILE flags:rst seq:next empty\n";
+
+static const struct command command = {
+    .name = "segment",
+    .usage = "[OPTION]... capture FILE [WORD]...\nreplay FILE [WORD]...",
+    .summary = "Takes TCP segments from the wire, keeps them in a file of libpcap, and sends them "
+	       "again later, whole or altered.",
+    .rows = rows,
+    .details = details,
+};
 
 static void tell(const char *event, const struct packet *s)
 {
@@ -109,8 +137,8 @@ static int capture(const char *path, char **words, struct error *error)
 
 	for (; *words; words++)
 		if (segment_filter_word(&filter, *words) < 0)
-			return error_set(error, EXIT_USAGE, "capture does not know '%s'; try -h",
-					 *words);
+			return error_set(error, EXIT_USAGE,
+					 "capture does not know '%s': see segment --help", *words);
 	find_server(&filter);
 	if (segment_create(&file, path, error) < 0)
 		goto out;
@@ -136,8 +164,8 @@ static int replay(const char *path, char **words, struct error *error)
 
 	for (; *words; words++)
 		if (segment_edit_word(&edit, *words) < 0)
-			return error_set(error, EXIT_USAGE, "replay does not know '%s'; try -h",
-					 *words);
+			return error_set(error, EXIT_USAGE,
+					 "replay does not know '%s': see segment --help", *words);
 	file = capture_read(path, error);
 	if (!file)
 		return -1;
@@ -154,20 +182,19 @@ static int replay(const char *path, char **words, struct error *error)
 
 int main(int argc, char **argv)
 {
-	int first =
-	    options_parse_some(&o, argc, argv, "Keeps TCP segments and sends them again.",
-			       " capture FILE [from|to|flags:F|bytes:N|text:T|port:N]...\n"
-			       "[OPTION]... replay FILE [flags:F|seq:next|seq:+N|ack:+N|empty]...");
-	struct error error = {0};
+	struct error error;
+	int first = command_parse(&command, argc, argv, &o, &error);
 	int result;
 
+	if (first <= 0)
+		return command_ended(first, &error);
 	if (argc - first < 2)
-		errx(EXIT_USAGE, "%s needs a file; try -h", argv[first]);
+		errx(EXIT_USAGE, "it needs capture or replay, and a file: see segment --help");
 	if (strcmp(argv[first], "capture") == 0)
 		result = capture(argv[first + 1], argv + first + 2, &error);
 	else if (strcmp(argv[first], "replay") == 0)
 		result = replay(argv[first + 1], argv + first + 2, &error);
 	else
-		errx(EXIT_USAGE, "capture or replay, not '%s'; try -h", argv[first]);
+		errx(EXIT_USAGE, "capture or replay, not '%s': see segment --help", argv[first]);
 	return result < 0 ? error_report(&error) : EXIT_OK;
 }

@@ -84,6 +84,12 @@ static void ends_and_ways(void **state)
 		filter.way = SEGMENT_FROM_SERVER;
 		assert_false(passes(&filter, bytes, length));
 		filter = filter_of(i);
+		filter.server = (struct packet_end){.port = 40000}; /* the other end serves */
+		memcpy(filter.server.address, bytes + (i ? 8 : 12), i ? 16 : 4);
+		assert_true(passes(&filter, bytes, length));
+		filter.way = SEGMENT_TO_SERVER;
+		assert_false(passes(&filter, bytes, length));
+		filter = filter_of(i);
 		filter.port = 40001;
 		assert_false(passes(&filter, bytes, length));
 		filter = filter_of(i);

@@ -56,7 +56,7 @@ def test_a_server_that_dies_says_why_and_ends_with_3(run: Run, tmp_path: Path) -
     assert done.returncode == 3
     assert "the server ended with status 5\n    | deaf: I listen on nothing" in done.stderr
     missing = run("linger", "check", "--port", 1, "--results", tmp_path, "--", "no-such-server")
-    assert missing.returncode == 3 and "failed to execute no-such-server" in missing.stderr
+    assert missing.returncode == 3 and "cannot start no-such-server: " in missing.stderr
 
 
 def test_a_daemon_whose_command_fails_ends_with_3(run: Run, tmp_path: Path) -> None:
@@ -318,6 +318,7 @@ WRONG = {
     "--port takes a number from 1 to 65535, not None": ["--", "true"],
     "--port takes a number from 1 to 65535, not 70000": ["--port", "70000", "--", "true"],
     "did you mean half-close?": ["--port", "1", "--only", "half-closed", "--", "true"],
+    "unknown check 'nonsense'; `linger check": ["--port", "1", "--only", "nonsense", "--", "true"],
     "cannot read a request: /nowhere: No such file": ["--port", "1", "--request", "/nowhere", "--", "x"],
     "not 'TREM'": ["--port", "1", "--stop", "TREM", "--", "true"],
     "no check is left to run": ["--port", "1", "--quick", "--only", "idle", "--", "true"],

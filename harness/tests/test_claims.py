@@ -252,7 +252,7 @@ def test_the_newest_run_that_decides_counts(run: Run, tmp_path: Path) -> None:
 
 WRONG_NAMES = {
     "unknown claim or scenario 'cw-tow-hours'; did you mean cw-two-hours?": "cw-tow-hours",
-    "unknown claim or scenario 'zzz'; `linger claims` shows them": "zzz",
+    "unknown claim or scenario 'nonsense'; `linger claims` shows them": "nonsense",
     "nowhere holds no finished run": "--run=nowhere",
 }
 

@@ -72,12 +72,14 @@ def test_verbose_and_repeat(run: Run, tmp_path: Path) -> None:
 WRONG = {
     "no scenario named": ["run"],
     "did you mean closewait-leak?": ["run", "closewait-leek"],
-    "unknown scenario 'zzz'; `linger list` shows them": ["run", "zzz"],
+    "unknown scenario 'nonsense'; `linger list` shows them": ["run", "nonsense"],
+    "mean closewait-leak, closewait-lifetime or closewait-half-close?": ["run", "closewait"],
     "a whole number from 1 on, not '0'": ["run", "closewait-leak", "-n", "0"],
     "unrecognized arguments: --frobnicate": ["run", "closewait-leak", "--frobnicate"],
     "invalid choice: 'walk'": ["walk"],
     "the following arguments are required: COMMAND": [],
     "nothing was selected": ["test", "--", "-k", "no_such_test_anywhere", "harness/tests"],
+    'Error importing plugin "nosuch"': ["test", "--", "-p", "nosuch"],
 }
 
 
@@ -238,27 +240,27 @@ def test_a_node_id_selects_one_test(run: Run, tmp_path: Path) -> None:
     assert done.returncode == 0 and " 1 passed" in done.stdout, done.stdout
 
 
-def test_results_that_cannot_be_written(run: Run, tmp_path: Path) -> None:
-    done = run_on_a_disk(run, tmp_path, "ro")
-    assert done.returncode == 77
-    assert done.stderr.count("\n") == 1
-    assert f"cannot write results to {tmp_path}: Read-only file system" in done.stderr
+NOWHERE = {
+    "nosuch/folder": ["nosuch/folder"],
+    "nosuch.py": ["-x", "--tb", "short", "nosuch.py::test_it[a::b]"],
+    "nosuch": ["harness/tests/test_pairs.py", "-n", "2", "nosuch"],
+    "": [""],
+}
 
 
-def run_on_a_disk(run: Run, path: Path, options: str) -> subprocess.CompletedProcess[str]:
-    """Run closewait-leak with its results on a file system mounted with these options."""
-    script = 'mount -t tmpfs -o "$1" tmpfs "$2" && shift 2 && exec "$@"'
-    words = ["sh", "-c", script, "sh", options, path, program("linger"), "run", "closewait-leak"]
-    return run("sandbox", *words, env=outside(RESULTS=str(path)))
+@pytest.mark.parametrize("path", NOWHERE)
+def test_a_path_that_does_not_exist(run: Run, tmp_path: Path, path: str) -> None:
+    done = run("linger", "test", "--results", tmp_path, "--", *NOWHERE[path], cwd=ROOT)
+    sentence = f"linger: there is no file or folder {path!r}, so there are no tests in it\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", sentence)
+    assert not list(tmp_path.iterdir()), "nothing ran, so nothing is left"
 
 
-@pytest.mark.parametrize("limit", ["size=4k", "size=16k", "size=24k", "size=32k", "nr_inodes=8"])
-def test_a_full_disk_is_one_clear_sentence(run: Run, tmp_path: Path, limit: str) -> None:
-    done = run_on_a_disk(run, tmp_path, limit)
-    assert done.returncode in (70, 77), done.stdout + done.stderr
-    said = [line for line in done.stderr.splitlines() if line]
-    assert 1 <= len(said) <= 3, done.stderr  # at most one for each variant and one for the run
-    assert all("No space left on device" in line for line in said)
+def test_what_an_option_takes_is_no_path(run: Run, tmp_path: Path) -> None:
+    node = "harness/tests/test_pairs.py::test_a_good_pair"
+    words = ["--junitxml", tmp_path / "new/junit.xml", "-n", "1", "--deselect", "nosuch.py", node]
+    done = run("linger", "test", "--results", tmp_path, "--", *words, cwd=ROOT)
+    assert done.returncode == 0 and " 1 passed in" in done.stdout, done.stdout
 
 
 def test_two_runs_at_once_do_not_meet(tmp_path: Path) -> None:

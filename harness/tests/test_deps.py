@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +21,32 @@ GONE = f"mount --bind /dev/null {SYSTEM}"
 @pytest.fixture
 def machine(tmp_path: Path, run: Run) -> Machine:
     return Machine(tmp_path, run)
+
+
+def imported(path: Path) -> set[str]:
+    """The packages that a module imports anywhere."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            found.add(str(node.module).partition(".")[0])
+    return found
+
+
+def test_the_list_has_every_module_that_we_import() -> None:
+    sources = [*(ROOT / "harness").rglob("*.py"), *(ROOT / "scenarios").rglob("*.py")]
+    ours = {path.stem for path in sources} | {"linger"}
+    brought_along = {"_pytest": "pytest", "markupsafe": "jinja2", "tomli": "tomllib"}
+    names = set().union(*map(imported, sources)) - ours - {"__future__"}
+    theirs = {brought_along.get(name, name) for name in names if not standard(name)}
+    assert theirs | {"tomllib"} == set(MODULES.values())
+
+
+def standard(name: str) -> bool:
+    """Whether a module is a part of Python: a bare one has it."""
+    return subprocess.run([sys.executable, "-I", "-S", "-c", f"import {name}"], env=outside(),
+                          stderr=subprocess.DEVNULL).returncode == 0  # fmt: skip
 
 
 def test_a_complete_machine_is_left_alone(machine: Machine) -> None:

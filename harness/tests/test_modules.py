@@ -95,3 +95,16 @@ def test_the_census_needs_no_python(lacking: Lacking, tmp_path: Path) -> None:
     (linger.parent / "python").unlink()
     assert started(linger, "census --json", tmp_path).returncode == 0
     assert started(linger, "list", tmp_path).stderr == "linger: not built; run: make\n"
+
+
+ALONE = "import os, sys; sys.flags.no_user_site and 'PYTHONHOME' not in os.environ or os._exit(9)\n"
+
+
+def test_linger_runs_on_what_the_choice_was_made_by(
+    lacking: Lacking, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """harness/python did not look at ~/.local, nor at what the caller set for another Python."""
+    linger = lacking("rich")
+    (tmp_path / "few" / LIBRARY / "alone.pth").write_text(ALONE)
+    monkeypatch.setenv("PYTHONHOME", "/nowhere")
+    assert started(linger, "list", tmp_path).returncode == 0

@@ -82,7 +82,24 @@ def test_the_python_of_the_system_may_be_named(machine: Machine) -> None:
     assert machine.make_linger(**options).returncode == 0 and machine.linked() == SYSTEM
 
 
-OLD = "import sys; sys.version_info = (3, 8, 1)\n"
+def test_until_3_10_tomli_is_the_tomllib(machine: Machine) -> None:
+    old = machine.python("old", *MODULES)
+    machine.hide("old", "tomllib")
+    assert machine.run(PYTHON, first=old).stdout == f"{SYSTEM}\n"
+    (machine.folder / "old" / LIBRARY / "old.pth").write_text(VERSION.format(10))
+    assert machine.run(PYTHON, first=old).stdout == f"{old}\n"
+
+
+def test_a_venv_of_the_system_is_not_the_system(machine: Machine) -> None:
+    """Its python3 is a link to that of the system, which must not be followed."""
+    venv = machine.python("venv")
+    venv.unlink()
+    venv.symlink_to(SYSTEM)
+    done = machine.run(PYTHON, before=f"umount {SYSTEM}", LINGER_PYTHON=str(venv))
+    assert done.returncode == 77 and f"{venv} lacks pytest" in done.stderr
+
+
+VERSION = "import sys; sys.version_info = (3, {}, 1)\n"
 NO_PYTHON = {
     "exit 1": "does not run, or is no Python 3",
     "echo /bin/sh": "does not run, or is no Python 3",
@@ -97,7 +114,7 @@ NO_PYTHON = {
 def test_a_python_that_is_none(machine: Machine, script: str) -> None:
     """Named, it is an error; first on the path, it is passed over."""
     pythons = {name: machine.python(name, *MODULES) for name in ("old", "minimal")}
-    (machine.folder / "old" / LIBRARY / "old.pth").write_text(OLD)
+    (machine.folder / "old" / LIBRARY / "old.pth").write_text(VERSION.format(8))
     machine.hide("minimal", "ctypes")
     shim = machine.command("shims/python3", script.format(**pythons))
     machine.command("tools/timeout", 'shift 3; exec /usr/bin/timeout -k 1 2 "$@"')

@@ -375,7 +375,8 @@ def test_a_run_that_cannot_be_written_to(run: Run, again: Path) -> None:
     words = ["sh", "-c", script, "sh", again, program("linger")]
     done = run("sandbox", *words, env=outside(LINGER_SCENARIOS=str(scenarios.SCENARIOS)))
     assert done.returncode == 77 and done.stderr.count("\n") == 1, done.stderr
-    assert f"cannot write the report of {again}: Read-only file system" in done.stderr
+    assert f"linger: cannot write {again}/" in done.stderr
+    assert "/index.html: Read-only file system; make it writable, or copy the run " in done.stderr
 
 
 def test_a_single_scenario_is_not_held_up(run: Run, ran: tuple[Path, dict[str, str]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 import resource
@@ -16,11 +17,11 @@ import pytest
 from conftest import Run
 
 from linger.lab.environment import outside
-from linger.lab.errors import Broken
+from linger.lab.errors import Broken, CannotRun
 from linger.lab.failure import EVENT, Failure
 from linger.lab.programs import program
 from linger.run import scenarios
-from linger.workshop import diagnose, endings, grade, remarks, score, texts
+from linger.workshop import diagnose, endings, exercise, grade, remarks, score, texts
 from linger.workshop.evidence import Evidence
 from linger.workshop.workplace import Workplace, same_code
 
@@ -61,7 +62,7 @@ def test_from_the_first_call_to_the_cure(student: Student) -> None:
     first = student.lab(LEAK, "--predict", "b")
     assert first.returncode == 1, first.stderr
     order = ["three weeks", "Predict first", "variant", "the bug, measured", "You said b",
-             "Your task", "Next: edit"]  # fmt: skip
+             "Your task", "Not repaired yet. Edit"]  # fmt: skip
     places = [first.stdout.index(words) for words in order]
     assert places == sorted(places)
     assert "RFC 9293" not in first.stdout, "the explanation comes with the cure"
@@ -144,6 +145,18 @@ def test_an_exercise_about_the_kernel(student: Student) -> None:
     assert done.returncode == 0, done.stderr
     assert "As you predicted" in done.stdout and "condition" in done.stdout
     assert "Who sent the 50 FINs?" in done.stdout
+
+
+def test_a_story_that_fails_is_never_taken_for_a_program_to_repair(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its 1 would mean "not repaired yet", which make passes over."""
+    text, place = texts.load("timewait-no-descriptor"), Workplace(tmp_path)
+    monkeypatch.setattr(grade, "run_scenario", lambda *_: grade.Run(None, 1, "no TIME_WAIT"))
+    options = argparse.Namespace(predict="a", results=tmp_path)
+    with pytest.raises(Broken, match="teaches nothing:\nno TIME_WAIT"):
+        exercise.predict(text, place, options)
+    assert not place.progress()[text.name].get("solved")
 
 
 def test_only_a_students_program_is_short_of_time(
@@ -261,7 +274,7 @@ def test_a_full_disk_leaves_no_half_of_a_program(tmp_path: Path) -> None:
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
     try:
-        with pytest.raises(OSError, match="File too large"):
+        with pytest.raises(CannotRun, match=f"cannot write {place.file(text)}: File too large.*LABS="):
             place.start(text)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)

@@ -143,13 +143,13 @@ int nflog_drain(struct nflog *log, const char *file, struct error *error)
 	while ((n = recv(nflog_fd(log), buffer, sizeof(buffer), MSG_DONTWAIT)) >= 0 ||
 	       errno == ENOBUFS || errno == EINTR)
 		if (n > 0 && mnl_cb_run(buffer, (size_t)n, 0, 0, packet, log) < 0)
-			return error_set(error, EXIT_BROKEN, "cannot write %s: %s", file,
+			return error_set(error, EXIT_CANNOT, "cannot write %s: %s", file,
 					 log->dump ? strerror(errno) : pcap_geterr(log->dead));
 	if (errno != EAGAIN)
 		return error_set(error, EXIT_BROKEN, "cannot read what was dropped: %s",
 				 strerror(errno));
 	if (log->dump && (pcap_dump_flush(log->dump) < 0 || ferror(pcap_dump_file(log->dump))))
-		return error_set(error, EXIT_BROKEN, "cannot write %s: %s", file, strerror(errno));
+		return error_set(error, EXIT_CANNOT, "cannot write %s: %s", file, strerror(errno));
 	return 0;
 }
 

@@ -51,7 +51,7 @@ int tap_open(struct tap *tap, const struct tapped *host, const struct wire_optio
 		return -1;
 	tap->dump = pcap_dump_open(tap->pcap, tap->file);
 	if (!tap->dump)
-		return error_set(error, EXIT_BROKEN, "cannot write: %s", pcap_geterr(tap->pcap));
+		return error_set(error, EXIT_CANNOT, "cannot write: %s", pcap_geterr(tap->pcap));
 	setvbuf(pcap_dump_file(tap->dump), NULL, _IOFBF, STDIO);
 	return 0;
 }
@@ -87,7 +87,7 @@ int tap_drain(struct tap *tap, struct error *error)
 	if (!tap->error && pcap_dump_flush(tap->dump) < 0)
 		tap->error = errno;
 	if (tap->error)
-		return error_set(error, EXIT_BROKEN, "cannot write %s: %s", tap->file,
+		return error_set(error, EXIT_CANNOT, "cannot write %s: %s", tap->file,
 				 strerror(tap->error));
 	if (tap->log && nflog_drain(tap->log, lost_path(tap->file, path, sizeof(path)), error) < 0)
 		return -1;

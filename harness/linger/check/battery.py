@@ -5,7 +5,6 @@ A file with checks is found where it lies (checks/, and folders given by --check
 
 from __future__ import annotations
 
-import difflib
 import sys
 from dataclasses import dataclass
 from importlib import import_module
@@ -15,6 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Callable, Iterable, Mapping
 
 from linger.lab.errors import LingerError, Usage
+from linger.run import near
 
 if TYPE_CHECKING:
     from linger.check.finding import Finding
@@ -114,16 +114,14 @@ def check(
 def choose(only: str | None, quick: bool) -> list[Check]:
     """The checks to run: those named in "ID,ID", else all; quick: none that waits for time-outs.
 
-    Errors: Usage for an unknown id, with the nearest known one, or when none is left.
+    Errors: Usage for an unknown id, with what was meant, or when none is left.
     """
     chosen = list(CHECKS.values())
     if only is not None:
         ids = [word.strip() for word in only.split(",") if word.strip()]
         for id in ids:
             if id not in CHECKS:
-                near = difflib.get_close_matches(id, CHECKS, 1, 0.4)
-                hint = f"did you mean {near[0]}?" if near else "`linger check --list` shows them"
-                raise Usage(f"unknown check {id!r}; {hint}")
+                raise near.unknown("check", id, CHECKS, "linger check --list")
         chosen = [check for check in chosen if check.id in ids]
     chosen = [check for check in chosen if not (quick and check.slow)]
     if not chosen:

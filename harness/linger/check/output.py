@@ -14,7 +14,8 @@ from linger.check.finding import LEAK, STARVE
 from linger.check.request import Request
 from linger.check.server.target import words_of
 from linger.check.server.trial import Wish
-from linger.lab.errors import Usage, os_sentence
+from linger.lab import files
+from linger.lab.errors import CannotRun
 from linger.run import printer, results, tap
 
 SCHEMA = 1  # see schema/check.schema.json
@@ -183,14 +184,18 @@ def summary(
 
 
 def _write(path: Path, text: str) -> None:
+    """Write a report where the caller wants it, who may mean a device: so not by renaming."""
     try:
-        path.write_text(text)
-    except OSError as error:
-        raise Usage(f"cannot write the report: {os_sentence(error)}") from None
+        with files.writing(path, "choose another file"):
+            path.write_text(text)
+    except CannotRun:
+        if path.is_file():
+            path.unlink()  # half of it looks like a report, too
+        raise
 
 
 def write_json(path: Path, summary: dict[str, Any]) -> None:
-    """Write the summary as JSON. Errors: Usage when the file cannot be written."""
+    """Write the summary as JSON. Errors: CannotRun when the file cannot be written."""
     _write(path, json.dumps(summary, indent=2) + "\n")
 
 

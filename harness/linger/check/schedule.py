@@ -21,7 +21,7 @@ from linger.check.battery import Check
 from linger.check.finding import BAD, FAIL, NOT_TESTED, STARVE, Finding, not_tested
 from linger.check.request import Request
 from linger.check.server.trial import NotStruck, Trial, Wish
-from linger.lab import netns
+from linger.lab import files, netns
 from linger.lab.errors import Broken, LingerError, TargetDied, os_sentence
 from linger.run import results
 
@@ -133,7 +133,7 @@ class Child:
 
 def find_request(wish: Wish, evidence: Path) -> Request:
     """Start the server once and find out how it is asked. Errors: those of Trial.find_request()."""
-    evidence.mkdir(parents=True)
+    files.make_folder(evidence)
     trial = Trial("start", wish, evidence)
     try:
         return trial.find_request()
@@ -148,7 +148,7 @@ def attempt(check: Check, wish: Wish, evidence: Path) -> Result:
     """
     if evidence.exists():
         shutil.rmtree(evidence)
-    evidence.mkdir(parents=True)
+    files.make_folder(evidence)
     steps: list[str] = []
     began = time.monotonic()
     trial = Trial(check.id, wish, evidence, steps.append)
@@ -179,7 +179,7 @@ def attempt(check: Check, wish: Wish, evidence: Path) -> Result:
         trial.close()
     seconds = round(time.monotonic() - began, 3)
     bad = {NOT_TESTED: "cannot run", **dict.fromkeys(BAD, "fail")}
-    results.write_json(
+    files.write_json(
         evidence / "result.json",
         {
             "schema": results.SCHEMA,
@@ -201,7 +201,7 @@ def attempt(check: Check, wish: Wish, evidence: Path) -> Result:
         "held": finding.held,
         "seconds": seconds,
     }
-    results.write_json(
+    files.write_json(
         evidence / "finding.json",
         {"schema": SCHEMA, **found, "check": check.told(), "since": trial.lab.since, "steps": steps},
     )

@@ -13,11 +13,11 @@ from typing import Iterator, Sequence
 
 from linger.cli import modules
 from linger.cli.options import AT_ONCE, CORES, JSON, TAP, Add, add_results, count
+from linger.lab import confine, files
 from linger.lab.errors import CannotRun, LingerError, Usage, complain
 from linger.lab.programs import ROOT
 from linger.run import scenarios
 
-VALUED = ("-k", "-m", "-n", "-o", "-p", "-r", "-W")  # options of pytest that take a word
 PLAIN = dict(n=None, v=False, repeat=1, keep=False, prove=False, tap=False, json=False, yours=())  # a run
 SPARE_DESCRIPTORS = 64  # of a program, besides its connections
 
@@ -66,8 +66,11 @@ def run_scenarios(options: argparse.Namespace) -> int:
         modules.require(options.called, "jinja2")  # of its report, which is written last
     if options.n:
         os.environ["LINGER_CONNECTIONS"] = str(options.n)
-    if options.yours:
-        os.environ["LINGER_YOURS"] = os.pathsep.join(os.path.abspath(p) for p in options.yours)
+    yours = [os.path.abspath(path) for path in options.yours]
+    for why in filter(None, map(confine.cannot_start, yours)):
+        raise Usage(why)
+    if yours:
+        os.environ["LINGER_YOURS"] = os.pathsep.join(yours)
     _allow_descriptors(options.n or 100)
     tempfile.tempdir = "/run"  # the sandbox's own, so that whoever is killed leaves nothing in /tmp
     run = session.begin(options.results)
@@ -103,13 +106,15 @@ def run_tests(options: argparse.Namespace) -> int:
     from linger.run import session
 
     _allow_descriptors(100)
-    run = session.begin(options.results)
     more = [word for word in options.pytest if word != "--"]
-    if not any(map(_names_tests, more, ["", *more])):
+    named = session.tests_named(more)
+    run = session.begin(options.results)
+    if not named:
         more += [str(scenarios.SCENARIOS), str(ROOT / "harness" / "tests"), str(session.PROVE)]
-    with tempfile.TemporaryDirectory(prefix="linger-") as scratch, _for_machines(options, run) as tap:
+    with files.scratch() as scratch, _for_machines(options, run) as tap:
         os.environ["LINGER_AT_ONCE"] = str(CORES)
         parallel = ["-p", "xdist.plugin", "-n", str(AT_ONCE), f"--basetemp={scratch}/pytest"]
+        parallel += ["-W", "ignore:Module already imported"]  # plugins, asked for their options
         code = session.run_pytest(run, [*parallel, *more], tap)
         if len(collect.names_in(run)) > 1:
             code = _report_on(run, code)
@@ -117,11 +122,6 @@ def run_tests(options: argparse.Namespace) -> int:
             print(f"report: {run / 'index.html'}")
         print(f"evidence: {run}")
     return code
-
-
-def _names_tests(word: str, before: str) -> bool:
-    """Whether a word for pytest is a file, a folder or a node id, not the value of an option."""
-    return word[:1] != "-" and before not in VALUED and Path(word.partition("::")[0]).exists()
 
 
 def _allow_descriptors(connections: int) -> None:

@@ -16,6 +16,12 @@ def complain(sentence: str) -> None:
         print(sentence, file=sys.stderr, flush=True)
 
 
+def last_sentence(said: str) -> str:
+    """The last thing that a process of ours said on standard error, without its name before it."""
+    lines = said.strip().splitlines() or [""]
+    return lines[-1].removeprefix("linger: ")
+
+
 def os_sentence(error: OSError) -> str:
     """What the system refused, with the file if there was one: "results/x: No space left"."""
     where = f"{error.filename}: " if error.filename else ""

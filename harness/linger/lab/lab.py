@@ -193,7 +193,7 @@ class Lab(Expectations):
 
     def capture(self, where: str, words: str, connections: int = 1) -> Captured:
         """Keep the first segment that passes a host and matches, of each connection; returns once
-        it watches. words: "from flags:fin" (harness/segment/main.c).
+        it watches. words: "from flags:fin"; see `segment --help`.
         """
         file = self.evidence / f"segments-{len(self.peers) + 1}.pcap"
         options = ("-n", str(connections), "capture", str(file), *words.split())

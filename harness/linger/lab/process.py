@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Sequence
 
-from linger.lab import processor
+from linger.lab import files, processor
 from linger.lab.errors import Broken, NotHeld, signal_name
 from linger.lab.events import Event, parse_event, wanted_items, words_of
 from linger.lab.failure import ENDING, EVENT, Failure, not_held
@@ -57,7 +57,8 @@ class Process:
         """Start command (a path and its arguments); its output goes to the file log.
 
         generation: of the program that counts, among the descendants of what is started: of a
-        confined one the second (confine.c). Errors: Broken when it cannot be started.
+        confined one the second (confine.c). Errors: Broken when it cannot be started,
+        CannotRun when its log cannot be written.
         """
         self.program = Path(command[0]).name
         self.log = log
@@ -70,7 +71,8 @@ class Process:
         self.told = 0  # times, by go()
         self.limit = math.inf  # s: said() and wait() wait no longer, whatever they are told
         self._unwritten: OSError | None = None
-        self._log_fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+        with files.writing(log):
+            self._log_fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
         try:
             self._popen = subprocess.Popen(
                 [str(word) for word in command],
@@ -284,7 +286,7 @@ class Process:
     def stop(self, grace: float = 1.0) -> None:
         """End the program, by SIGTERM and after so many seconds by SIGKILL, and collect it.
 
-        Errors: Broken when its log could not be written (a full disk, say).
+        Errors: CannotRun when its log could not be written (a full disk, say).
         """
         if self.running:
             self._popen.terminate()
@@ -295,4 +297,4 @@ class Process:
         self._popen.wait()
         self._reader.join(grace)  # a grandchild may hold the pipe open; it goes with the sandbox
         if self._unwritten:
-            raise Broken(f"cannot write {self.log}: {self._unwritten.strerror}")
+            raise files.unwritable(self.log, self._unwritten)

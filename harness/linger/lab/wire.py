@@ -12,6 +12,7 @@ import subprocess
 from pathlib import Path
 from typing import Any, Mapping, Sequence
 
+from linger.lab import files
 from linger.lab.errors import Broken, CannotRun, NotHeld
 from linger.lab.host import Host
 from linger.lab.process import Process
@@ -69,13 +70,14 @@ class Recorder:
         """End the recorder, which writes what is left, and write ladder.json.
 
         verdict: its time in seconds since 1970, if there was one; what is later was the lab's end.
-        since: as for tell().
-        Errors: Broken if it had failed, or no ladder can be made.
+        since: as for tell(). Errors: Broken if it had failed, or no ladder can be made; CannotRun
+        on a full disk.
         """
         self._process.stop(grace=60.0)  # the kernel may take long to let go of a tap
         if self._process.status:
             raise self._failure()
-        (self._evidence / "ladder.json").write_bytes(self._derive(verdict, since))
+        ladders = self._derive(verdict, since).decode()
+        files.write_text(self._evidence / "ladder.json", ladders)
 
     def _derive(self, verdict: float | None = None, since: float = 0.0) -> bytes:
         return tell(self._evidence, list(self._hosts), "--json", verdict=verdict, since=since)

@@ -11,11 +11,13 @@ import jinja2
 from markupsafe import Markup
 
 from linger.claims import judge
-from linger.lab.errors import Broken, CannotRun, LingerError
+from linger.lab import files
+from linger.lab.errors import Broken, CannotRun, LingerError, os_sentence
 from linger.report import findings, ladder, palette, plot, scale, svg, words
 from linger.report.collect import Run, Scenario, collect
 from linger.run import results, scenarios
 
+COPY = "copy the run to a folder where you may write, and report on that"
 MOST_REPETITIONS = 500  # to list on a page
 FILTERS = (
     "href seconds expected moment date owners failures tables shortened verdicts counts bars went "
@@ -32,18 +34,16 @@ def write(path: Path) -> Path:
         for kind in (findings, scale):
             if kind.is_of(path):
                 for file, page in kind.pages(path, _draw).items():
-                    results.write_text(file, page)
+                    files.write_text(file, page, COPY)
                 return path / "index.html"
         book = Book.of(collect(path))
         for number, scenario in enumerate(book.order):
-            results.write_text(path / scenario.name / "index.html", book.page(number))
+            page = path / scenario.name / "index.html"
+            files.write_text(page, book.page(number), COPY)
         index = path / "index.html"
-        results.write_text(index, book.index())
+        files.write_text(index, book.index(), COPY)
     except OSError as error:
-        raise CannotRun(
-            f"cannot write the report of {path}: {error.strerror or error}; "
-            "copy the run to a folder where you may write, and report on that"
-        ) from error
+        raise CannotRun(f"cannot report on {path}: {os_sentence(error)}") from error
     return index
 
 

@@ -12,6 +12,7 @@ from typing import Any, Iterator, NamedTuple, Sequence
 
 import pytest
 
+from linger.lab import files
 from linger.lab.errors import BROKEN, CANNOT_RUN, HELD, NOT_HELD, Broken, LingerError, os_sentence
 from linger.lab.failure import Failure
 from linger.lab.lab import Lab, Own
@@ -127,7 +128,8 @@ def evidence(request: pytest.FixtureRequest) -> Path:
     """The directory for what this test leaves: results/<run>/<scenario>/<variant>[/<repetition>]."""
     run = Path(os.environ["LINGER_RUN"])
     path = run.joinpath(*scenarios.labels_of(request.node))
-    path.mkdir(parents=True)
+    with files.writing(path):
+        path.mkdir(parents=True)
     return path
 
 
@@ -169,7 +171,7 @@ def lab(request: pytest.FixtureRequest, evidence: Path) -> Iterator[Lab]:
                 "failures": [failure.record() for failure in failures],
                 **lab.result(),
             }
-            results.write_json(evidence / "result.json", result)
+            files.write_json(evidence / "result.json", result)
         if marker and labels[1] != BUGGY:
             node.ihook.pytest_linger_examine(item=node, lab=lab, passed=not code)
         if code and node.nodeid not in _failed:

@@ -14,7 +14,7 @@ from typing import Any, Callable
 
 import pytest
 
-from linger.lab import Lab, capture, faults, sockets  # noqa: F401, each registers its faults
+from linger.lab import Lab, capture, faults, files, sockets  # noqa: F401, each registers its faults
 from linger.lab.errors import NotHeld
 from linger.lab.failure import UNGUARDED, Failure, not_held
 from linger.lab.verdict import Verdict
@@ -56,7 +56,7 @@ def test_the_scenario_notices(
             told(lab, variant)
         except NotHeld as noticed:
             lab.tell(f"noticed: {noticed}")
-            (lab.evidence / "noticed.txt").write_text(f"{noticed}\n")
+            files.write_text(lab.evidence / "noticed.txt", f"{noticed}\n")
         else:
             assert withheld.times, f"this variant does nothing at line {site.first}"
             where = f"line {site.first}"

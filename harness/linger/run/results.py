@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, Iterable, Iterator, Mapping
 
 from linger.lab import host, netns
-from linger.lab.errors import CannotRun, Usage
+from linger.lab.errors import Usage
+from linger.lab.files import unwritable, write_json
 from linger.lab.programs import ROOT
 
 SCHEMA = 2  # of result.json; 2: failures as objects, `subject`, the verdict `reproduced`
@@ -44,23 +45,8 @@ def create_run(results: Path) -> Path:
         with contextlib.suppress(OSError, UnboundLocalError):
             link.unlink(missing_ok=True)
             run.rmdir()
-        raise CannotRun(
-            f"cannot write results to {results}: {error.strerror}; "
-            "free it, or choose another folder with RESULTS=DIR (--results DIR)"
-        ) from error
+        raise unwritable(f"results to {results}", error) from error
     return run
-
-
-def write_text(path: Path, content: str) -> None:
-    """Write a file whole or not at all."""
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(content)
-    part.replace(path)
-
-
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write a JSON file whole or not at all."""
-    write_text(path, json.dumps(content, indent=2) + "\n")
 
 
 def find_run(results: Path, name: str | None = None) -> Path:

@@ -7,7 +7,6 @@ dashes (`closewait_leak.py` is `closewait-leak`), its title the first line of it
 from __future__ import annotations
 
 import ast
-import difflib
 import os
 import re
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from typing import Any, Callable, Iterable, Sequence
 
 from linger.lab.errors import Broken, Usage
 from linger.lab.programs import ROOT
-from linger.run import toml
+from linger.run import near, toml
 
 SCENARIOS = Path(os.environ.get("LINGER_SCENARIOS") or ROOT / "scenarios")
 BUGGY, FIXED = PAIR = ("buggy", "fixed")
@@ -128,7 +127,7 @@ def answers(name: str) -> Answers:
 
 
 def choose(wanted: Iterable[str]) -> list[str]:
-    """The scenarios asked for; Usage with the nearest name for an unknown one, or for none."""
+    """The scenarios asked for; Usage for an unknown one, with what was meant, or for none."""
     known = names()
     wanted = [name.replace("_", "-") for name in wanted]
     chosen = list(dict.fromkeys(known if "all" in wanted else wanted))
@@ -136,9 +135,7 @@ def choose(wanted: Iterable[str]) -> list[str]:
         raise Usage("no scenario named; `linger list` shows them")
     for name in chosen:
         if name not in known:
-            near = difflib.get_close_matches(name, known, 1, 0.4)
-            hint = f"did you mean {near[0]}?" if near else "`linger list` shows them"
-            raise Usage(f"unknown scenario {name!r}; {hint}")
+            raise near.unknown("scenario", name, known, "linger list")
     return chosen
 
 

@@ -28,11 +28,12 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple, Sequence
 
-from linger.lab.errors import HELD, NOT_HELD, CannotRun
+from linger.lab.errors import HELD, NOT_HELD, CannotRun, last_sentence
+from linger.lab.files import make_folder, write_json, write_text, writing
 from linger.lab.programs import program
 from linger.run import scenarios
 from linger.run.printer import print_table, say
-from linger.run.results import COMMIT, write_json
+from linger.run.results import COMMIT
 from linger.run.summary import good
 
 SCHEMA = 1  # of soak.json
@@ -68,6 +69,7 @@ class Soak:
             known = None
         if not known:
             shutil.rmtree(folder, ignore_errors=True)
+            make_folder(folder)
         self.rounds: int = known["rounds"] if known else 0
         self.rows: dict[str, dict[str, Any]] = known["rows"] if known else {}
 
@@ -99,10 +101,10 @@ class Soak:
     def _keep(self, outcome: Outcome, prefix: str) -> Path:
         kept = self.folder / "failures" / f"{prefix}-{outcome.scenario}-{outcome.variant}"
         shutil.rmtree(kept, ignore_errors=True)  # of a round that was interrupted
-        kept.mkdir(parents=True)
-        if outcome.evidence.is_dir():
-            shutil.copytree(outcome.evidence, kept, dirs_exist_ok=True)
-        (kept / "failure.txt").write_text(outcome.failure + "\n")
+        make_folder(kept.parent)
+        with writing(kept):
+            outcome.evidence.rename(kept) if outcome.evidence.is_dir() else kept.mkdir()
+        write_text(kept / "failure.txt", outcome.failure + "\n")
         return kept
 
     def _write(self) -> None:
@@ -159,9 +161,11 @@ def _run(names: Sequence[str], condition: str, here: Path) -> list[Outcome]:
     done = subprocess.run(
         words, capture_output=True, text=True, preexec_fn=_slice if condition == "sliced" else None
     )
+    sentence = last_sentence(done.stderr) or f"it ended with {done.returncode}"
+    if done.returncode == CannotRun.code:  # a full disk is no failure of a scenario
+        raise CannotRun(f"a round could not run: {sentence}")
     if not done.stdout:
-        sentence = done.stderr.strip().splitlines()[-1:] or [f"it ended with {done.returncode}"]
-        raise CannotRun(f"a round left no report: {sentence[0]}")
+        raise CannotRun(f"a round left no report: {sentence}")
     document = json.loads(done.stdout)
     outcomes = [_outcome(test, Path(document["run"])) for test in document["tests"]]
     if done.returncode and not any(outcome.failure for outcome in outcomes):

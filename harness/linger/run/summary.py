@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from linger.lab.errors import NOT_HELD
+from linger.lab.files import write_json
 from linger.run import results, scenarios
 
 SCHEMA = 1  # of run.json (schema/run.schema.json)
@@ -96,7 +97,7 @@ class Summary:
 
     def write(self, code: int) -> None:
         """Write run.json beside the evidence."""
-        results.write_json(self.run / NAME, self.document(code))
+        write_json(self.run / NAME, self.document(code))
 
 
 def text(run: Path) -> str:

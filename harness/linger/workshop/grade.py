@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Sequence
 
 from linger.lab.environment import outside
-from linger.lab.errors import Broken, CannotRun, os_sentence
+from linger.lab.errors import Broken, CannotRun, last_sentence, os_sentence
 from linger.lab.programs import program
 from linger.lab.stall import STALL
 from linger.run import summary
@@ -78,7 +78,7 @@ def run_scenario(name: str, programs: Sequence[Path], results: Path, sanitized: 
     document = json.loads(done.stdout) if done.stdout else None
     complaint = summary.complaints(document) if document else done.stderr.strip()
     if done.returncode == CannotRun.code:
-        raise CannotRun(complaint)
+        raise CannotRun(last_sentence(complaint))
     folder = Path(document["run"]) / name if document else None
     return Run(folder, done.returncode, complaint)
 

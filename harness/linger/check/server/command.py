@@ -13,6 +13,7 @@ from linger.check import battery, finding, output, schedule
 from linger.check.request import HTTP_GET, Request
 from linger.check.server.target import Plan
 from linger.check.server.trial import Wish
+from linger.lab import files
 from linger.lab.errors import CANNOT_RUN, HELD, NOT_HELD, Usage, os_sentence
 from linger.run import results, session
 
@@ -35,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
     wrong = finding.judge(found, expected, options.strict)
     code = _code(found, wrong)
     summary = output.summary(wish, found, wrong, expected, code, folder)
-    results.write_json(folder / "check" / "check.json", summary)
+    files.write_json(folder / "check" / "check.json", summary)
     environment.write(folder)
     console.conclude(summary)
     for path, write in ((options.json, output.write_json), (options.junit, output.write_junit)):

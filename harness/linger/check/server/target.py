@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from linger.lab import Lab, census
+from linger.lab import Lab, census, confine, files
 from linger.lab.environment import of_caller
 from linger.lab.errors import TargetDied, signal_name
 from linger.lab.events import Event
@@ -55,7 +55,8 @@ def _as_caller(descriptors: int) -> list[str | Path]:
         words += ["prlimit", f"--nofile={descriptors}:{descriptors}"]
     kept = "".join(f",+{name}" for name in SERVICE.split(",")) if os.getuid() == 0 else ""
     words += ["setpriv", f"--bounding-set=-all{kept}", "--inh-caps=-all", "--ambient-caps=-all"]
-    return [*words, "--"]
+    # Otherwise setpriv would say in its own name what cannot be started.
+    return [*words, "--", program("start"), "--as", "linger", "--"]
 
 
 class Target:
@@ -67,7 +68,8 @@ class Target:
         self.plan = plan
         self.host = lab.hosts["server"]
         self.output = lab.evidence / "output.log"
-        self.output.touch()
+        with files.writing(self.output):
+            self.output.touch()
         self._helpers: list[Peer] = []
         self._supervisor: Peer | None = None
         self._listeners: list[dict[str, Any]] = []
@@ -104,8 +106,11 @@ class Target:
     def start(self, descriptors: int = 0) -> None:
         """Start the server; returns once it listens on its port.
 
-        descriptors: its limit (RLIMIT_NOFILE), if any. Errors: TargetDied with its last output.
+        descriptors: its limit (RLIMIT_NOFILE), if any. Errors: TargetDied with its last output,
+        or with the reason why it cannot be started, not even now that the helpers have.
         """
+        if why := confine.cannot_start(self.plan.command[0]):
+            raise TargetDied(why)
         words = [*_as_caller(descriptors), *self.plan.command]
         self._supervisor = self._start(words, self.output, "target")
         self._told = set()
