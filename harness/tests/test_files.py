@@ -9,8 +9,8 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
-
 from conftest import Run
+
 from linger.lab import files
 from linger.lab.environment import outside
 from linger.lab.errors import CannotRun

@@ -6,7 +6,7 @@ import textwrap
 from typing import Any, Sequence
 
 from linger.run.ladders import ladders
-from linger.run.printer import paint, paragraphs, print_table, say, wrapped
+from linger.run.printer import columns, paint, paragraphs, print_table, say, wrapped
 from linger.run.tables import grid, table
 from linger.workshop.evidence import Diagnosis
 from linger.workshop.grade import Run
@@ -16,7 +16,7 @@ from linger.workshop.texts import LETTERS, Text
 def section(title: str, words: str) -> None:
     """A headed text; nothing when there is no text."""
     if words:
-        say(paint(title, "bold"))
+        say(paint(wrapped(title, "", ""), "bold"))
         say(f"{paragraphs(words)}\n")
 
 
@@ -65,7 +65,7 @@ def ladder(run: Run, variant: str) -> None:
     """The ladder of the most usual connection, if packets were recorded."""
     folder = run.folder / variant if run.folder else None
     result = run.evidence(variant).result
-    told = ladders(folder, result) if folder and result else ""
+    told = ladders(folder, result, columns() - 2) if folder and result else ""
     if told:
         say(f"One connection of {variant}:\n")
         say(textwrap.indent(told.partition("\n\n")[0], "  ") + "\n")
