@@ -17,7 +17,7 @@ from typing import Any, Callable, Mapping, NamedTuple, Sequence
 
 from linger.lab import census, programs, wire
 from linger.lab.capture import Captured
-from linger.lab.errors import Broken, NotHeld
+from linger.lab.errors import Broken, LingerError, NotHeld
 from linger.lab.expect import Expectations, Peer
 from linger.lab.host import Host, build, remove
 from linger.lab.process import Process
@@ -75,7 +75,8 @@ class Lab(Expectations):
             self.hosts = build(name, max(1024, 8 * connections), meanwhile=self._record)
             self._await_recording()
         except BaseException:
-            self.close()
+            with contextlib.suppress(LingerError):  # programs that ended too early are not the cause
+                self.close()
             raise
 
     def _record(self, hosts: dict[str, Host]) -> None:
