@@ -12,6 +12,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "common/rights.h"
+
 static ssize_t transport_send(void *context, const void *bytes, size_t length)
 {
 	return mnl_socket_sendto(context, bytes, length);
@@ -245,8 +247,8 @@ int census_ready(struct census *census, struct error *error)
 		if (process_netns(pid, &id) < 0)
 			return error_set(error, errno == ENOENT ? EXIT_USAGE : EXIT_CANNOT,
 					 "cannot look into process %d (%s): run census as the "
-					 "same user, or as root",
-					 pid, strerror(errno));
+					 "same user, or %s",
+					 pid, strerror(errno), rights_remedy(CAP_SYS_PTRACE));
 		while (host < census->host_count &&
 		       (census->hosts[host]->netns.device != id.device ||
 			census->hosts[host]->netns.inode != id.inode))

@@ -9,7 +9,8 @@
 #include <ctype.h>
 #include <inttypes.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "common/rights.h"
 
 #define OWNER_LINES 20 /* the rest is in the JSON */
 
@@ -180,10 +181,11 @@ static void not_seen(FILE *out, const struct census_snapshot *snapshot)
 		fputs(" (held by the kernel, or in another namespace)\n", out);
 		return;
 	}
-	fprintf(out,
-		"; %" PRIu64 " process%s may not be read%s (so descriptors and ghosts are "
-		"incomplete)\n",
-		unreadable, unreadable == 1 ? "" : "es", geteuid() ? ": run census as root" : "");
+	fprintf(out, "; %" PRIu64 " process%s may not be read", unreadable,
+		unreadable == 1 ? "" : "es");
+	if (!rights_have(CAP_SYS_PTRACE))
+		fprintf(out, ": run census %s", rights_remedy(CAP_SYS_PTRACE));
+	fputs(" (so descriptors and ghosts are incomplete)\n", out);
 }
 
 void census_table(FILE *out, const char *host, const struct census_snapshot *snapshot)

@@ -13,9 +13,9 @@
 #include <inttypes.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "common/duration.h"
+#include "common/rights.h"
 
 #define STEP 1000000   /* 1 ms between counts, more when a count costs more */
 #define MOST 250000000 /* but 250 ms at most: it may have been kept waiting, on a busy machine */
@@ -118,6 +118,17 @@ static uint64_t unreadable(const struct wait *wait)
 	return most;
 }
 
+static int hidden(const struct wait *wait, const struct census_var *var, struct error *error)
+{
+	bool allowed = rights_have(CAP_SYS_PTRACE);
+
+	return error_set(error, EXIT_CANNOT,
+			 "cannot tell %s: there are processes whose descriptors may not be read "
+			 "(%" PRIu64 "); name a process of your own with --pid%s%s",
+			 var->text, unreadable(wait), allowed ? "" : ", or run census ",
+			 allowed ? "" : rights_remedy(CAP_SYS_PTRACE));
+}
+
 /* One count. Returns 1 when EXPR holds, 0 when not, -1 with @error. */
 static int sample(struct wait *wait, const struct census_needs *needs, struct error *error)
 {
@@ -138,12 +149,7 @@ static int sample(struct wait *wait, const struct census_needs *needs, struct er
 		int64_t value = census_value(var, wait->snapshots, hosts);
 
 		if (census_value_hidden(var, wait->snapshots, hosts))
-			return error_set(error, EXIT_CANNOT,
-					 "cannot tell %s: there are processes whose descriptors "
-					 "may not be read (%" PRIu64 "); %sname a process of your "
-					 "own with --pid",
-					 var->text, unreadable(wait),
-					 geteuid() ? "run census as root, or " : "");
+			return hidden(wait, var, error);
 		if (wait->options->verbose && value != wait->value[i])
 			fprintf(stderr, "census: %.3f s: %s is %" PRId64 "\n",
 				(double)(now_ns() - wait->start) / 1e9, var->text, value);

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Callable, Iterator
 
 import pytest
+from callers import ROOT_ALONE, USER_ALONE, contained
 from conftest import Run
 
 from linger.lab import census, netns
@@ -296,6 +297,26 @@ def test_a_process_by_its_pid(run: Run) -> None:
     host = json.loads(done.stdout)["hosts"][0]
     assert host["descriptors"] == 2
     assert host["states"]["ESTABLISHED"] == 2 and host["states"]["LISTEN"] == 1
+
+
+# Who may not read us, and as whom census should be run.
+REFUSED = {
+    "user": ([*USER_ALONE, *contained("")], "as root"),
+    "root of a container": ([*ROOT_ALONE, *contained("")], "with CAP_SYS_PTRACE"),
+    "root of a namespace": (ROOT_ALONE, "as root of the machine"),
+}
+
+
+@pytest.mark.parametrize("words, remedy", REFUSED.values(), ids=REFUSED)
+def test_root_is_not_told_to_become_root(words: list[str], remedy: str) -> None:
+    census = [*words, str(program("census"))]
+    pid = subprocess.run([*census, "--pid", str(os.getpid())], capture_output=True, text=True)
+    assert pid.returncode == 77 and pid.stderr.endswith(f"belongs to, or {remedy}\n"), pid.stderr
+    until = [*census, "--until", "descriptors == 0", "--within", "0s"]
+    told = [subprocess.run(words, capture_output=True, text=True) for words in (census, until)]
+    ours = remedy == "as root of the machine"  # who has every right is given no other
+    assert (f"may not be read: run census {remedy} (" in told[0].stdout) == (not ours)
+    assert told[1].stderr.endswith(f"--pid{'' if ours else f', or run census {remedy}'}\n")
 
 
 def test_a_process_that_ends_is_no_repair(run: Run) -> None:
