@@ -133,7 +133,8 @@ $(BUILD)/compile: Makefile $(call objects,$(wildcard harness/common/*.c))
 	@echo '$(CC) $(filter-out -Werror -MMD -MP,$(ALL_CFLAGS)) $(LDFLAGS)' \
 		'{source} $(filter %.o,$^) -levent_core -lm' >$@
 
-$(BUILD)/subreaper: $(call objects,harness/sandbox/subreaper.c harness/common/events.c)
+$(BUILD)/subreaper: $(call objects,$(addprefix harness/sandbox/,subreaper.c supervise.c) \
+		harness/common/events.c)
 	$(link)
 
 $(BUILD)/sandbox: harness/sandbox/sandbox
