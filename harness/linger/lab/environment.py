@@ -23,4 +23,6 @@ def of_caller() -> list[str]:
     for name in (*OF_A_RUN, *OF_LINGER):
         words += ["-u", name]
     path = os.environ.get("LINGER_CALLER_PYTHONPATH")
+    if path is None:  # not started by linger.sh: PYTHONPATH is the caller's own
+        return words
     return [*words, *([f"PYTHONPATH={path}"] if path else ["-u", "PYTHONPATH"])]
