@@ -4,7 +4,8 @@
 MAKEFLAGS += --no-builtin-rules
 BUILD := build$(if $(SAN),/san)
 CFLAGS ?= -O2 -g
-ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -Iharness -MMD -MP $(CFLAGS)
+VERSION := $(shell cat harness/VERSION)
+ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE -DVERSION=$(VERSION) -Wall -Wextra -Werror -Iharness -MMD -MP $(CFLAGS)
 ifdef SAN
 ALL_CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 LDFLAGS += -fsanitize=address,undefined
@@ -15,16 +16,18 @@ programs = $(patsubst %.c,$(BUILD)/%,$(wildcard $(1)/*.c))
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
 PEERS := $(call programs,servers) $(call programs,clients)
-# A component is a folder of harness/: its library, what tests the library, and a program of its name.
-library = $(filter-out $(addprefix harness/$(1)/,main.c test_%.c bench_%.c),$(wildcard harness/$(1)/*.c))
-unit_tests = $(patsubst harness/$(1)/%.c,$(BUILD)/tests/$(1)_%,$(wildcard harness/$(1)/test_*.c))
-CENSUS := $(call library,census)
-SEGMENT := $(call library,segment)
-# It names states as the census does, and reads packets as segment does.
-WIRE := $(call library,wire) $(addprefix harness/,segment/parse.c common/descriptors.c \
-	common/events.c $(addprefix census/,state.c names.c snmp.c netns.c json.c))
-UNIT_TESTS := $(foreach component,census segment wire,$(call unit_tests,$(component)))
-PROGRAMS := $(addprefix $(BUILD)/,sandbox sandbox-init confine subreaper compile census segment wire linger)
+# A component is a folder of harness/ that stands on harness/common: a library, a program of its
+# name whose main() is in main.c, and the tests of the library.
+COMPONENTS := $(patsubst harness/%/main.c,%,$(wildcard harness/*/main.c))
+# Each of these is a program of the sandbox; the rest of the folder is its library.
+SANDBOX := confine subreaper init user start
+library = $(filter-out $(addprefix harness/$(1)/,main.c test_%.c) $(SANDBOX:%=harness/sandbox/%.c),\
+	$(wildcard harness/$(1)/*.c))
+UNIT_TESTS := $(patsubst harness/%.c,$(BUILD)/tests/%,$(subst /test_,_test_,$(wildcard harness/*/test_*.c)))
+PROGRAMS := $(addprefix $(BUILD)/,sandbox sandbox-init sandbox-user sandbox-refusals start confine subreaper compile $(COMPONENTS) linger)
+# A program takes what it needs of common, and is bound to the libraries whose functions it calls.
+common := $(BUILD)/libcommon.a
+LDLIBS := -Wl,--as-needed -levent_core -lpcap -lmnl -lm
 RUN := $(if $(N),-n $(N)) $(if $(VERBOSE),-v) $(if $(KEEP),--keep) $(if $(REPEAT),--repeat $(REPEAT))
 
 # Shows what a measurement says, and keeps it in results/figures.
@@ -32,7 +35,7 @@ keep := harness/bench/keep
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps scenarios prove soak kill-test test test-real check-server report pairs lab lab-score bench-census bench-wire clean help
+.PHONY: all deps scenarios prove soak kill-test test test-real check-server report pairs lab lab-score bench-census bench-wire documents clean help
 # `make -j deps test` must not build before everything is installed.
 $(if $(filter deps,$(MAKECMDGOALS)),.NOTPARALLEL:)
 
@@ -53,14 +56,15 @@ prove: all ## show that every expectation can fail, and every guard
 lab: $(BUILD)/linger ## list the exercises in teaching order, and what is done
 	@$(BUILD)/linger lab
 
-lab-reset-%: all ## begin an exercise again (keeps a backup of what you had)
-	@$(BUILD)/linger lab $* --reset
-
 lab-score: all ## who has solved what (DIRS='one/labs two/labs', REGRADE=1 runs them)
-	@$(BUILD)/linger lab-score $(if $(REGRADE),--regrade) $(or $(DIRS),labs)
+	@$(BUILD)/linger lab-score $(if $(REGRADE),--regrade) $(or $(DIRS),$(LABS),labs)
 
-lab-%: all ## start or go on with an exercise (HINT=1..3, PREDICT=a)
-	@$(BUILD)/linger lab $* $(if $(HINT),--hint $(HINT)) $(if $(PREDICT),--predict $(PREDICT))
+# Shells have a RESET of their own, for colours: only one that was typed here counts. A program that
+# is not repaired yet (1) is no error of make's, which would have the last word.
+lab-%: all ## start or go on with an exercise (HINT=1..3, PREDICT=a, RESET=1 begins again)
+	@$(BUILD)/linger lab $* $(if $(HINT),--hint $(HINT)) $(if $(PREDICT),--predict $(PREDICT)) \
+		$(if $(filter command,$(origin RESET)),$(if $(RESET),--reset)); \
+		code=$$?; [ $$code = 1 ] || exit $$code
 
 test: all $(UNIT_TESTS) ## run all tests, in parallel (SAN=1 under ASan and UBSan, ARGS='-k name')
 	@$(BUILD)/linger test -- $(ARGS)
@@ -94,70 +98,66 @@ bench-wire: all ## time what recording costs a scenario, and packets becoming la
 clean: ## remove what was built
 	$(Q)rm -rf build
 
+documents: all ## write the transcripts in all READMEs anew, and the picture
+	@LINGER_DOCUMENTS=1 $(BUILD)/linger test -- harness/tests/test_documents.py
+	@$(BUILD)/linger run closewait-leak >/dev/null && PYTHONPATH=harness $(BUILD)/python \
+		-m linger.report.picture results/latest closewait-leak >scenarios/closewait_leak.svg
+
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z -]*\)%*:.*## /\1#/p' $(MAKEFILE_LIST) | \
 		awk -F'#' '{ sub(/-$$/, "-NAME", $$1); printf "  make %-16s %s\n", $$1, $$2 }'
 
 # Programs: what it is built from, then how.
-$(PEERS): $(BUILD)/%: $(BUILD)/obj/%.o $(call objects,$(wildcard harness/common/*.c))
-	$(link) -levent_core -lm
+.SECONDEXPANSION:
+$(BUILD)/lib%.a: $$(call objects,$$(call library,$$*))
+	@mkdir -p $(@D)
+	$(Q)rm -f $@ && ar rcs $@ $^
 
-$(BUILD)/census: $(call objects,harness/census/main.c $(CENSUS) harness/common/descriptors.c)
-	$(link) -lmnl
+$(PEERS): $(BUILD)/%: $(BUILD)/obj/%.o $(common)
+	$(link)
 
-$(BUILD)/tests/census_%: $(BUILD)/obj/harness/census/%.o $(call objects,$(CENSUS))
-	$(link) -lmnl -lcmocka
+$(COMPONENTS:%=$(BUILD)/%): $(BUILD)/%: $(BUILD)/obj/harness/%/main.o $(BUILD)/lib%.a $(common)
+	$(link)
 
-$(BUILD)/segment: $(call objects,harness/segment/main.c $(SEGMENT) $(wildcard harness/common/*.c))
-	$(link) -lm
+$(BUILD)/start $(BUILD)/confine $(BUILD)/subreaper: $(BUILD)/%: $(BUILD)/obj/harness/sandbox/%.o \
+		$(BUILD)/libsandbox.a $(common)
+	$(link)
 
-$(BUILD)/tests/segment_%: $(BUILD)/obj/harness/segment/%.o $(call objects,$(SEGMENT))
+$(BUILD)/sandbox-init $(BUILD)/sandbox-user: $(BUILD)/sandbox-%: $(BUILD)/obj/harness/sandbox/%.o \
+		$(BUILD)/libsandbox.a $(common)
+	$(link)
+
+$(BUILD)/tests/%: $(BUILD)/obj/harness/$$(subst _test_,/test_,$$*).o \
+		$(BUILD)/lib$$(firstword $$(subst _test_, ,$$*)).a $(common)
 	$(link) -lcmocka
 
-$(BUILD)/wire: $(call objects,harness/wire/main.c $(WIRE))
-	$(link) -lpcap -lmnl
-
-$(BUILD)/tests/wire_%: $(BUILD)/obj/harness/wire/%.o $(call objects,$(WIRE))
-	$(link) -lpcap -lmnl -lcmocka
-
-$(BUILD)/sandbox-init: $(call objects,$(addprefix harness/sandbox/,init.c supervise.c) \
-		harness/common/descriptors.c)
-	$(link)
-
-$(BUILD)/confine: $(call objects,$(addprefix harness/sandbox/,confine.c cage.c families.c supervise.c) \
-		harness/common/descriptors.c)
-	$(link)
-
 # How a student's file is compiled and linked: as ours, but a warning is only a warning.
-$(BUILD)/compile: Makefile $(call objects,$(wildcard harness/common/*.c))
-	@echo '$(CC) $(filter-out -Werror -MMD -MP,$(ALL_CFLAGS)) $(LDFLAGS)' \
-		'{source} $(filter %.o,$^) -levent_core -lm' >$@
-
-$(BUILD)/subreaper: $(call objects,$(addprefix harness/sandbox/,subreaper.c supervise.c) \
-		harness/common/events.c)
-	$(link)
+$(BUILD)/compile: Makefile $(common)
+	@echo '$(CC) $(filter-out -Werror -MMD -MP -DVERSION%,$(ALL_CFLAGS)) $(LDFLAGS)' \
+		'{source} $(common) -levent_core -lm' >$@
 
 $(BUILD)/sandbox: harness/sandbox/sandbox
 	$(Q)install -D $< $@
 
-# The Python that has what we need may not be the first on PATH.
-$(BUILD)/linger: harness/linger.sh Makefile
+$(BUILD)/sandbox-refusals: harness/sandbox/refusals
+	$(Q)install -D -m 644 $< $@
+
+$(BUILD)/linger: harness/linger.sh Makefile | $(BUILD)/python
+	$(Q)install -D $< $@
+
+# Chosen each time: what was chosen before may be gone, or lack a module by now.
+.PHONY: $(BUILD)/python
+$(BUILD)/python:
 	@mkdir -p $(@D)
-	$(Q)for python in python3 /usr/bin/python3; do \
-		found=$$($$python -c 'import sys, jinja2, jsonschema, matplotlib, pytest, xdist, rich; \
-			__import__("tomllib" if sys.version_info >= (3, 11) else "tomli"); \
-			print(sys.executable)' 2>/dev/null) && break; \
-	done; \
-	[ -n "$$found" ] || { echo "no python3 has the modules that linger needs; run: make deps" >&2; \
-		exit 77; }; \
-	ln -sf "$$found" $(BUILD)/python
-	$(Q)install $< $@
+	$(Q)harness/python --link $@
 
 include $(wildcard harness/*/*.mk)
 
-link = @mkdir -p $(@D); $(if $(Q),echo "  LD  $@";) $(CC) $(LDFLAGS) -o $@ $^
+link = @mkdir -p $(@D); $(if $(Q),echo "  LD  $@";) $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+$(BUILD)/obj/harness/common/help.o: harness/VERSION
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

@@ -5,12 +5,16 @@ case $build in
 */san) root=${build%/build/san} ;;
 *) root=${build%/build} ;;
 esac
+[ "${1-}" != census ] || { shift && exec "$build/census" "$@"; } # which needs no Python
 python=$(readlink "$build/python") || { echo "linger: not built; run: make" >&2; exit 77; }
-export LINGER_CALLER_PYTHONPATH="${PYTHONPATH-}"
-export LINGER_BUILD="$build" PYTHONPATH="$root/harness" PYTHONUTF8=1
+[ -x "$python" ] || { echo "linger: $python does not run any more; run: make" >&2; exit 77; }
+# What the caller set for their Python is not meant for ours (environment.py gives it back).
+for name in HOME NOUSERSITE PATH UTF8; do
+	eval "export LINGER_CALLER_PYTHON$name=\"\${PYTHON$name-}\"; unset PYTHON$name"
+done
+export LINGER_BUILD="$build" PYTHONPATH="$root/harness" PYTHONNOUSERSITE=1 PYTHONUTF8=1
 # ^C waits until linger can answer it: Python, interrupted while it starts, would end with 1.
 case ${1-} in
-census) shift && exec "$build/census" "$@" ;;
 check | run | prove | test) exec "$build/sandbox" env --block-signal=INT "$python" -m linger "$@" ;;
 *) exec env --block-signal=INT "$python" -m linger "$@" ;;
 esac

@@ -45,7 +45,7 @@ def _programs() -> dict[str, Path]:
     files = [file for file in built if file.is_file() and not file.is_symlink()]
     if BUILD / "sandbox" not in files or built[-1] not in files:
         sys.exit(f"linger is not built, there is no {BUILD}/sandbox; run: make")
-    kept = (file for file in files if file.name not in NOT_PACKED)
+    kept = (file for file in files if file.name not in NOT_PACKED and file.suffix != ".a")
     return {f"linger/programs/{file.relative_to(BUILD)}": file for file in kept}
 
 

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Callable, Dict, List
 
 import pytest
+
 from linger.lab import Lab
 from linger.lab.environment import outside
 from linger.lab.programs import ROOT, program

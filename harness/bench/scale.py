@@ -34,7 +34,8 @@ from typing import Any
 from cost import Cores, meminfo, resident, settled_slab
 from crowd import KINDS, Crowd
 from limits import busy, limits
-from linger.lab import census
+
+from linger.lab import census, files
 from linger.lab.errors import HELD, CannotRun, LingerError, NotHeld, complain
 from linger.lab.processor import ran_seconds
 from linger.report import pages
@@ -183,11 +184,11 @@ def main() -> int:
             code = measure_all([int(size) for size in options.sizes.split(",")], found)
         finally:
             found["limits"] = limits(found["rows"], machine)
-            results.write_json(run / "scale.json", found)
+            files.write_json(run / "scale.json", found)
             environment.write(run)
         for name, drawing in page.drawings(found["rows"]).items():
             if drawing:
-                results.write_text(run / f"{name}.svg", drawing)
+                files.write_text(run / f"{name}.svg", drawing)
         print("", *found["limits"], "", f"report: {pages.write(run)}", sep="\n")
     except LingerError as error:
         complain(f"bench-scale: {error}")

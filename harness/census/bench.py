@@ -21,6 +21,7 @@ import argparse
 import ctypes
 import json
 import os
+import shutil
 import signal
 import socket
 import statistics
@@ -183,6 +184,9 @@ def main() -> None:
         print(json.dumps(measure(census, options.worker[0], int(options.worker[1]))))
         return
 
+    if not shutil.which("netstat"):
+        print("bench: no netstat; on Debian: apt-get install net-tools", file=sys.stderr)
+        sys.exit(77)
     start = time.monotonic()
     print(
         "                              ---------- milliseconds ----------  "

@@ -8,7 +8,7 @@
  *	bytes ── parse.c ──> struct census_socket ── count.c ──> struct census_snapshot
  *	  ^ dump.c asks, retries                       ^ owner.c adds who holds the descriptor
  *
- * The parts that only transform data (parse, window, inodes, snmp, expr, duration, json) make no
+ * The parts that only transform data (parse, window, inodes, snmp, expr, class, json) make no
  * system call and are tested on recorded bytes. Link with -lmnl.
  *
  * States carry their RFC 9293 names. Statements about the kernel were seen on Linux 6.18.
@@ -22,47 +22,11 @@
 #include <stdio.h>
 #include <sys/types.h>
 
-/* ---- errors ------------------------------------------------------------------------------- */
+#include "common/errors.h"
+#include "common/json.h"
+#include "common/states.h"
 
-/* How a run ends; also the exit codes of the program. */
-enum census_exit {
-	CENSUS_OK = 0,
-	CENSUS_NOT_HELD = 1, /* an expectation did not hold */
-	CENSUS_USAGE = 2,    /* wrong option, unknown name, bad expression */
-	CENSUS_ENDED = 3,    /* a process that was watched has ended */
-	CENSUS_BROKEN = 70,  /* an internal failure */
-	CENSUS_CANNOT = 77,  /* this machine or this user cannot do it */
-};
-
-struct census_error {
-	enum census_exit code;
-	char text[384]; /* one sentence, without a control character */
-};
-
-/* Fill @error and return -1, so that a function can end with `return census_fail(...)`. */
-int census_fail(struct census_error *error, enum census_exit code, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-/* ---- states and classes (state.c) --------------------------------------------------------- */
-
-/* The numbers are the kernel's (include/net/tcp_states.h), hence those of idiag_state. */
-enum census_state {
-	CENSUS_ESTABLISHED = 1,
-	CENSUS_SYN_SENT,
-	CENSUS_SYN_RECEIVED,
-	CENSUS_FIN_WAIT1,
-	CENSUS_FIN_WAIT2,
-	CENSUS_TIME_WAIT,
-	CENSUS_CLOSED,
-	CENSUS_CLOSE_WAIT,
-	CENSUS_LAST_ACK,
-	CENSUS_LISTEN,
-	CENSUS_CLOSING,
-	CENSUS_STATES, /* one more than the last state */
-};
-
-#define CENSUS_BIT(state) (1u << (state))
-#define CENSUS_ALL_STATES (CENSUS_BIT(CENSUS_STATES) - 2)
+/* ---- classes (class.c) ---------------------------------------------------------------------- */
 
 /* Who is responsible for a socket. */
 enum census_class {
@@ -74,34 +38,17 @@ enum census_class {
 	CENSUS_CLASSES,
 };
 
-/* Name of @state ("CLOSE_WAIT"), NULL when it is none of the eleven. */
-const char *census_state_name(int state);
-
 /* Name of @class ("owned"). */
 const char *census_class_name(enum census_class class);
 
-/* The state called @name (exactly, @length bytes), or 0. */
-int census_state_by_name(const char *name, size_t length);
-
 /* The class called @name (exactly, @length bytes), or -1. */
 int census_class_by_name(const char *name, size_t length);
-
-/*
- * The candidate closest to @word by edit distance, NULL when none is near enough to be meant.
- * Case, '-' and '_' do not count. Offer the candidates one by one: *@best and *@distance carry the
- * state between calls; start with *@best NULL.
- */
-void census_nearest(const char *word, size_t length, const char *candidate, const char **best,
-		    unsigned int *distance);
-
-/* The state whose name is nearest to @word, or NULL. */
-const char *census_nearest_state(const char *word, size_t length);
 
 /* ---- one socket, and the bytes it comes in (parse.c) --------------------------------------- */
 
 struct census_socket {
 	uint8_t family;		      /* AF_INET or AF_INET6 */
-	uint8_t state;		      /* enum census_state; request sockets are SYN_RECEIVED */
+	uint8_t state;		      /* enum state; request sockets are SYN_RECEIVED */
 	uint16_t port, peer_port;     /* host byte order */
 	uint32_t address[4], peer[4]; /* network byte order; IPv4 in the first word */
 	uint32_t interface;	      /* index of the device it is bound to, 0: none */
@@ -162,12 +109,12 @@ struct census_sink {
 };
 
 /*
- * List the sockets in @states (bits 1 << enum census_state), IPv4 and IPv6, in one walk of the
+ * List the sockets in @states (bits 1 << enum state), IPv4 and IPv6, in one walk of the
  * kernel's table. An interrupted dump is repeated, at most 4 times; *@interrupted tells that even
  * the last one was. Returns 0, or -1 with @error.
  */
 int census_dump(const struct census_transport *transport, uint32_t states,
-		const struct census_sink *sink, bool *interrupted, struct census_error *error);
+		const struct census_sink *sink, bool *interrupted, struct error *error);
 
 /*
  * The last few thousand sockets of a walk, to recognise one that the kernel lists twice (window.c).
@@ -219,7 +166,7 @@ struct census_row {
 struct census_owner {
 	pid_t pid;
 	char process[64]; /* any bytes but NUL; escape before printing */
-	uint8_t state;	  /* CENSUS_CLOSED: ghosts */
+	uint8_t state;	  /* STATE_CLOSED: ghosts */
 	uint16_t port;	  /* as in struct census_row */
 	uint64_t descriptors;
 	int fds[CENSUS_FDS]; /* the first few of them */
@@ -238,7 +185,7 @@ struct census_listener {
 
 /* What a count must find out; the less, the cheaper. */
 struct census_needs {
-	uint32_t states;  /* bits 1 << enum census_state */
+	uint32_t states;  /* bits 1 << enum state */
 	bool owners;	  /* look for the processes that hold the sockets */
 	bool descriptors; /* count descriptors, ghosts, unconnected; implies owners, all states */
 	bool counters;	  /* read /proc/net/snmp and netstat */
@@ -249,8 +196,8 @@ struct census_snapshot {
 	struct census_needs asked; /* what was not asked for is zero below */
 	int64_t time;		   /* CLOCK_REALTIME, nanoseconds, just before the walk */
 
-	uint64_t states[CENSUS_STATES];
-	uint64_t by_class[CENSUS_STATES][CENSUS_CLASSES];
+	uint64_t states[STATES];
+	uint64_t by_class[STATES][CENSUS_CLASSES];
 	uint64_t classes[CENSUS_CLASSES];
 	uint64_t unread;
 	uint64_t accept_queue; /* sum of the listeners' Recv-Q */
@@ -284,22 +231,22 @@ void census_free(struct census *census);
  * unless it is the caller's. Returns 0, or -1 with @error.
  */
 int census_add_host(struct census *census, const char *name, const char *netns,
-		    struct census_error *error);
+		    struct error *error);
 
 /* Count only what process @pid holds; may be repeated. Before census_add_host(). */
-int census_add_process(struct census *census, pid_t pid, struct census_error *error);
+int census_add_process(struct census *census, pid_t pid, struct error *error);
 
 /* A process of census_add_process() that has ended, or 0: what it held is gone with it. */
 pid_t census_ended(const struct census *census);
 
 /* Count only sockets whose local port is @port (1..65535); may be repeated. */
-int census_add_port(struct census *census, unsigned int port, struct census_error *error);
+int census_add_port(struct census *census, unsigned int port, struct error *error);
 
 /*
  * Call after the last host: checks that every process of census_add_process() lives in one of
  * them. Returns 0, or -1 with @error.
  */
-int census_ready(struct census *census, struct census_error *error);
+int census_ready(struct census *census, struct error *error);
 
 size_t census_host_count(const struct census *census);
 const char *census_host_name(const struct census *census, size_t host);
@@ -309,7 +256,7 @@ const char *census_host_name(const struct census *census, size_t host);
  * reused. Returns 0, or -1 with @error.
  */
 int census_take(struct census *census, const struct census_needs *needs,
-		struct census_snapshot *snapshots, struct census_error *error);
+		struct census_snapshot *snapshots, struct error *error);
 
 /* Free the arrays inside @snapshot. */
 void census_snapshot_clear(struct census_snapshot *snapshot);
@@ -323,7 +270,7 @@ struct census_pulse {
 	int64_t value[8];
 };
 int census_pulse(const struct census *census, size_t host, struct census_pulse *pulse,
-		 struct census_error *error);
+		 struct error *error);
 
 /* ---- expectations (expr.c, value.c) --------------------------------------------------------- */
 
@@ -373,7 +320,7 @@ struct census_names {
  * unknown name, the nearest known one.
  */
 int census_expr_parse(struct census_expr *expr, const char *text, const struct census_names *names,
-		      struct census_error *error);
+		      struct error *error);
 
 /* Is @expr true when its variables have @values (in the order of expr->var)? */
 bool census_expr_holds(const struct census_expr *expr, const int64_t *values);
@@ -392,21 +339,13 @@ int64_t census_value(const struct census_var *var, const struct census_snapshot 
 bool census_value_hidden(const struct census_var *var, const struct census_snapshot *snapshots,
 			 size_t hosts);
 
-/* ---- small helpers -------------------------------------------------------------------------- */
+/* ---- for programs and people (json.c, table.c) ---------------------------------------------- */
 
-/*
- * Nanoseconds of @text: "300ms", "2s", "1.5s", "5us", "1min"; -1 when it is none, or more than half
- * of the range (duration.c).
- */
-int64_t census_duration(const char *text);
+/* Write @snapshot as one JSON object. */
+void census_json_snapshot(struct json *json, const char *host,
+			  const struct census_snapshot *snapshot);
 
-/* Write @length bytes of @text as a JSON string, quotes included; never invalid UTF-8 (json.c). */
-void census_json_string(FILE *out, const char *text, size_t length);
-
-/* Write the members of @snapshot as one JSON object (json.c). */
-void census_json_snapshot(FILE *out, const char *host, const struct census_snapshot *snapshot);
-
-/* Write @snapshot as a table for people (table.c). */
+/* Write @snapshot as a table. */
 void census_table(FILE *out, const char *host, const struct census_snapshot *snapshot);
 
 #endif

@@ -59,7 +59,7 @@ static int count_socket(struct walk *walk, const struct census_socket *socket)
 {
 	const struct census_needs *needs = walk->needs;
 	bool wanted =
-	    needs->states & CENSUS_BIT(socket->state) && port_wanted(walk->census, socket->port);
+	    needs->states & STATE_BIT(socket->state) && port_wanted(walk->census, socket->port);
 	bool unread = census_unread(socket);
 	uint16_t port = census_shown_port(walk->census, walk->host, socket->port);
 
@@ -71,7 +71,7 @@ static int count_socket(struct walk *walk, const struct census_socket *socket)
 		    .flags = (uint8_t)((unread ? INODE_UNREAD : 0) | (wanted ? 0 : INODE_SKIP)),
 		};
 
-		if (wanted && socket->state == CENSUS_LISTEN &&
+		if (wanted && socket->state == STATE_LISTEN &&
 		    add_listener(walk->snapshot, socket) < 0)
 			return -1;
 		return wanted || needs->descriptors ? inodes_add(&walk->host->inodes, &entry) : 0;
@@ -79,7 +79,7 @@ static int count_socket(struct walk *walk, const struct census_socket *socket)
 	/* What has no inode is held by no process. */
 	if (!wanted || walk->census->process_count)
 		return 0;
-	if (socket->state == CENSUS_LISTEN && add_listener(walk->snapshot, socket) < 0)
+	if (socket->state == STATE_LISTEN && add_listener(walk->snapshot, socket) < 0)
 		return -1;
 	return tally_socket(walk->host, walk->snapshot, socket->state, port,
 			    census_classify(socket, false), unread);
@@ -92,7 +92,7 @@ static void walk_socket(const struct census_socket *socket, void *data)
 	if (walk->no_memory || census_window_seen(walk->census->window, socket))
 		return;
 	/* Listeners come first in a dump, so the services are known when connections follow. */
-	if (socket->state == CENSUS_LISTEN)
+	if (socket->state == STATE_LISTEN)
 		bit_set(walk->host->listening, socket->port);
 	if (count_socket(walk, socket) < 0)
 		walk->no_memory = true;
@@ -143,18 +143,18 @@ static struct census_needs implied(const struct census *census, const struct cen
 	all.owners |= all.descriptors || census->process_count;
 	/* A descriptor is a ghost only if no dump could list it. A TIME_WAIT has none. */
 	if (all.descriptors)
-		all.states |= CENSUS_ALL_STATES & ~CENSUS_BIT(CENSUS_TIME_WAIT);
+		all.states |= ALL_STATES & ~STATE_BIT(STATE_TIME_WAIT);
 	return all;
 }
 
-static int walk_host(struct walk *walk, struct census_error *error)
+static int walk_host(struct walk *walk, struct error *error)
 {
 	const struct census_sink sink = {walk_begin, walk_socket, walk};
 	uint32_t states = walk->needs->states;
 	bool interrupted = false;
 
 	if (walk->needs->rows) {
-		states |= CENSUS_BIT(CENSUS_LISTEN);
+		states |= STATE_BIT(STATE_LISTEN);
 		host_read_ephemeral(walk->host);
 	}
 	if (!states) { /* counters only */
@@ -164,11 +164,11 @@ static int walk_host(struct walk *walk, struct census_error *error)
 	if (census_dump(&walk->host->transport, states, &sink, &interrupted, error) < 0)
 		return -1;
 	walk->snapshot->interrupted = interrupted;
-	return walk->no_memory ? census_no_memory(error) : 0;
+	return walk->no_memory ? error_no_memory(error) : 0;
 }
 
 int census_take(struct census *census, const struct census_needs *asked,
-		struct census_snapshot *snapshots, struct census_error *error)
+		struct census_snapshot *snapshots, struct error *error)
 {
 	const struct census_needs needs = implied(census, asked);
 
@@ -187,7 +187,7 @@ int census_take(struct census *census, const struct census_needs *asked,
 		struct walk walk = {census, &needs, census->hosts[i], &snapshots[i], false};
 
 		if (needs.owners && add_up(&walk) < 0)
-			return census_no_memory(error);
+			return error_no_memory(error);
 		add_up_listeners(&walk);
 		snapshot_sort(&snapshots[i]);
 	}

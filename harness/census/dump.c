@@ -18,29 +18,26 @@
 /* netlink_dump() fills at most 32 KiB a reply, provided that it has seen a buffer of that size. */
 #define REPLY_SIZE 32768
 
-static int no_answer(struct census_error *error, int reason)
+static int no_answer(struct error *error, int reason)
 {
 	switch (reason) {
 	case ENOENT:
 	case EOPNOTSUPP:
 	case EPROTONOSUPPORT:
 	case EINVAL:
-		return census_fail(
-		    error, CENSUS_CANNOT,
-		    "this kernel does not list TCP sockets over sock_diag (%s): load "
-		    "it with 'modprobe tcp_diag', or use a kernel with "
-		    "CONFIG_INET_TCP_DIAG",
-		    strerror(reason));
+		return error_set(error, EXIT_CANNOT,
+				 "this kernel does not list TCP sockets over sock_diag (%s): load "
+				 "it with 'modprobe tcp_diag', or use a kernel with "
+				 "CONFIG_INET_TCP_DIAG",
+				 strerror(reason));
 	case EPERM:
 	case EACCES:
-		return census_fail(
-		    error, CENSUS_CANNOT,
-		    "not permitted to list TCP sockets over sock_diag (%s): a seccomp "
-		    "or SELinux policy forbids it",
-		    strerror(reason));
+		return error_set(error, EXIT_CANNOT,
+				 "not permitted to list TCP sockets over sock_diag (%s): a seccomp "
+				 "or SELinux policy forbids it",
+				 strerror(reason));
 	default:
-		return census_fail(error, CENSUS_BROKEN, "sock_diag dump failed: %s",
-				   strerror(reason));
+		return error_set(error, EXIT_BROKEN, "sock_diag dump failed: %s", strerror(reason));
 	}
 }
 
@@ -50,7 +47,7 @@ static int no_answer(struct census_error *error, int reason)
  * (bound, but neither listening nor connected: since 6.8) would walk the table of ports as well.
  */
 static int request(const struct census_transport *transport, uint32_t states, uint32_t sequence,
-		   struct census_error *error)
+		   struct error *error)
 {
 	char buffer[MNL_NLMSG_HDRLEN + sizeof(struct inet_diag_req)] = {0};
 	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
@@ -60,7 +57,7 @@ static int request(const struct census_transport *transport, uint32_t states, ui
 	message->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
 	message->nlmsg_seq = sequence;
 	wanted = mnl_nlmsg_put_extra_header(message, sizeof(*wanted));
-	wanted->idiag_states = states & CENSUS_ALL_STATES;
+	wanted->idiag_states = states & ALL_STATES;
 
 	while (transport->send(transport->context, message, message->nlmsg_len) < 0)
 		if (errno != EINTR)
@@ -70,8 +67,7 @@ static int request(const struct census_transport *transport, uint32_t states, ui
 
 /* One attempt. Reads to the end even when interrupted, or the next request would find it busy. */
 static int attempt(const struct census_transport *transport, uint32_t states,
-		   const struct census_sink *sink, struct census_reply *reply,
-		   struct census_error *error)
+		   const struct census_sink *sink, struct census_reply *reply, struct error *error)
 {
 	static uint32_t last_sequence;
 	uint32_t sequence = __atomic_add_fetch(&last_sequence, 1, __ATOMIC_RELAXED);
@@ -92,7 +88,7 @@ static int attempt(const struct census_transport *transport, uint32_t states,
 		if (length < 0)
 			return no_answer(error, errno);
 		if (length == 0)
-			return census_fail(error, CENSUS_BROKEN, "sock_diag dump ended early");
+			return error_set(error, EXIT_BROKEN, "sock_diag dump ended early");
 		switch (census_parse(buffer, (size_t)length, sequence, sink->socket, sink->data,
 				     reply)) {
 		case CENSUS_MORE:
@@ -107,14 +103,14 @@ static int attempt(const struct census_transport *transport, uint32_t states,
 			}
 			return no_answer(error, reply->error);
 		case CENSUS_MALFORMED:
-			return census_fail(error, CENSUS_BROKEN,
-					   "the kernel's sock_diag reply makes no sense");
+			return error_set(error, EXIT_BROKEN,
+					 "the kernel's sock_diag reply makes no sense");
 		}
 	}
 }
 
 int census_dump(const struct census_transport *transport, uint32_t states,
-		const struct census_sink *sink, bool *interrupted, struct census_error *error)
+		const struct census_sink *sink, bool *interrupted, struct error *error)
 {
 	for (int i = 0; i < ATTEMPTS; i++) {
 		struct census_reply reply = {0};

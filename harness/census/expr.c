@@ -28,7 +28,7 @@ struct parser {
 	const struct census_names *names;
 	const char *text, *at;
 	int depth;
-	struct census_error *error;
+	struct error *error;
 };
 
 static enum type or_level(struct parser *parser);
@@ -44,8 +44,8 @@ wrong(struct parser *parser, const char *where, const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(what, sizeof(what), format, arguments);
 	va_end(arguments);
-	census_fail(parser->error, CENSUS_USAGE, "expression, column %d: %s",
-		    (int)(where - parser->text) + 1, what);
+	error_set(parser->error, EXIT_USAGE, "expression, column %d: %s",
+		  (int)(where - parser->text) + 1, what);
 }
 
 static const char *skip_space(struct parser *parser)
@@ -246,14 +246,14 @@ static enum type or_level(struct parser *parser)
 }
 
 int census_expr_parse(struct census_expr *expr, const char *text, const struct census_names *names,
-		      struct census_error *error)
+		      struct error *error)
 {
 	struct parser parser = {expr, names, text, text, 0, error};
 	enum type type;
 
 	expr->var_count = expr->code_count = 0;
 	if (!*skip_space(&parser))
-		return census_fail(error, CENSUS_USAGE, "the expression is empty");
+		return error_set(error, EXIT_USAGE, "the expression is empty");
 	type = or_level(&parser);
 	if (type != BROKEN && (*skip_space(&parser) == '&' || *parser.at == '|'))
 		type = WRONG(&parser, parser.at, "'%c' is not known here: write '%s'", *parser.at,

@@ -66,9 +66,9 @@ static enum descriptor_kind ask(int socket, uint8_t *state, uint16_t *port)
 	if (getsockname(socket, &address.any, &address_length) == 0)
 		*port = ntohs(address.in.sin_port);
 	*state = info.tcpi_state;
-	if (info.tcpi_state == CENSUS_LISTEN)
+	if (info.tcpi_state == STATE_LISTEN)
 		return DESCRIPTOR_LISTENER;
-	if (info.tcpi_state != CENSUS_CLOSED)
+	if (info.tcpi_state != STATE_CLOSED)
 		return DESCRIPTOR_CONNECTED;
 	return ghost_from(info.tcpi_segs_in, info.tcpi_segs_out, info.tcpi_advmss)
 		   ? DESCRIPTOR_GHOST

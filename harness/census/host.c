@@ -23,7 +23,7 @@ static ssize_t transport_receive(void *context, void *buffer, size_t size)
 }
 
 /* Runs inside the host's namespace. */
-static int open_host(void *data, struct census_error *error)
+static int open_host(void *data, struct error *error)
 {
 	struct census_host *host = data;
 	struct mnl_socket *diag = mnl_socket_open2(NETLINK_SOCK_DIAG, SOCK_CLOEXEC);
@@ -31,13 +31,13 @@ static int open_host(void *data, struct census_error *error)
 
 	host->transport = (struct census_transport){transport_send, transport_receive, diag};
 	if (!diag)
-		return census_fail(error, CENSUS_CANNOT,
-				   "cannot open a sock_diag socket (%s): this kernel or sandbox "
-				   "does not offer NETLINK_SOCK_DIAG (CONFIG_INET_DIAG)",
-				   strerror(errno));
+		return error_set(error, EXIT_CANNOT,
+				 "cannot open a sock_diag socket (%s): this kernel or sandbox "
+				 "does not offer NETLINK_SOCK_DIAG (CONFIG_INET_DIAG)",
+				 strerror(errno));
 	if (mnl_socket_bind(diag, 0, MNL_SOCKET_AUTOPID) < 0)
-		return census_fail(error, CENSUS_BROKEN, "cannot bind a sock_diag socket: %s",
-				   strerror(errno));
+		return error_set(error, EXIT_BROKEN, "cannot bind a sock_diag socket: %s",
+				 strerror(errno));
 	/* Lets the kernel prepare replies ahead; what net.core.rmem_max forbids is not needed. */
 	setsockopt(mnl_socket_get_fd(diag), SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
 
@@ -71,7 +71,7 @@ void host_read_ephemeral(struct census_host *host)
 }
 
 int host_read_counters(const struct census_host *host, struct census_counters *counters,
-		       struct census_error *error)
+		       struct error *error)
 {
 	char text[16384];
 
@@ -81,10 +81,10 @@ int host_read_counters(const struct census_host *host, struct census_counters *c
 	if (read_again(host->netstat, text, sizeof(text)) > 0)
 		census_counters_parse(counters, text, "TcpExt:");
 	return counters->count ? 0
-			       : census_fail(error, CENSUS_CANNOT,
-					     "cannot read the TCP counters of host %s in "
-					     "/proc/net/snmp: mount /proc",
-					     host->name);
+			       : error_set(error, EXIT_CANNOT,
+					   "cannot read the TCP counters of host %s in "
+					   "/proc/net/snmp: mount /proc",
+					   host->name);
 }
 
 /* The number behind "@line ... @word" in @text, 0 when it is not there. */
@@ -97,7 +97,7 @@ static int64_t number_after(const char *text, const char *line, const char *word
 }
 
 int census_pulse(const struct census *census, size_t index, struct census_pulse *pulse,
-		 struct census_error *error)
+		 struct error *error)
 {
 	static const char *const names[] = {"ActiveOpens", "InSegs", "OutSegs", "CurrEstab",
 					    "AttemptFails"};
@@ -108,8 +108,8 @@ int census_pulse(const struct census *census, size_t index, struct census_pulse 
 
 	*pulse = (struct census_pulse){0};
 	if (read_again(host->snmp, text, sizeof(text)) <= 0)
-		return census_fail(error, CENSUS_CANNOT, "cannot read /proc/net/snmp of host %s",
-				   host->name);
+		return error_set(error, EXIT_CANNOT, "cannot read /proc/net/snmp of host %s",
+				 host->name);
 	census_counters_parse(&tcp, text, "Tcp:");
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		int at = census_counter_find(&tcp, names[i], strlen(names[i]));
@@ -168,8 +168,7 @@ void census_free(struct census *census)
 	free(census);
 }
 
-int census_add_host(struct census *census, const char *name, const char *netns,
-		    struct census_error *error)
+int census_add_host(struct census *census, const char *name, const char *netns, struct error *error)
 {
 	struct census_host *host = calloc(1, sizeof(*host));
 	struct census_host **hosts =
@@ -180,13 +179,13 @@ int census_add_host(struct census *census, const char *name, const char *netns,
 		census->hosts = hosts;
 	if (!host || !hosts) {
 		free(host);
-		return census_no_memory(error);
+		return error_no_memory(error);
 	}
 	host->snmp = host->netstat = host->sockstat = host->sockstat6 = host->port_range = -1;
 	snprintf(host->name, sizeof(host->name), "%s", name);
 	if (!netns && census->process_count)
 		snprintf(own, sizeof(own), "/proc/%d/ns/net", census->processes[0].pid);
-	if (census_in_netns(netns ? netns : own, &host->netns, open_host, host, error) < 0) {
+	if (netns_visit(netns ? netns : own, &host->netns, open_host, host, error) < 0) {
 		host_free(host);
 		return -1;
 	}
@@ -194,7 +193,7 @@ int census_add_host(struct census *census, const char *name, const char *netns,
 	return 0;
 }
 
-int census_add_process(struct census *census, pid_t pid, struct census_error *error)
+int census_add_process(struct census *census, pid_t pid, struct error *error)
 {
 	struct census_process *processes;
 	int pidfd;
@@ -204,14 +203,14 @@ int census_add_process(struct census *census, pid_t pid, struct census_error *er
 			return 0; /* it would be visited twice, and all it holds counted twice */
 	processes = reallocarray(census->processes, census->process_count + 1, sizeof(*processes));
 	if (!processes)
-		return census_no_memory(error);
+		return error_no_memory(error);
 	census->processes = processes;
 	/* Held as long as we count: a later process with this number is another (see owner.c). */
 	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (pidfd < 0 && errno == ENOSYS)
-		return census_fail(error, CENSUS_CANNOT, "--pid needs Linux 5.6 (pidfd_getfd)");
+		return error_set(error, EXIT_CANNOT, "--pid needs Linux 5.6 (pidfd_getfd)");
 	if (pidfd < 0)
-		return census_fail(error, CENSUS_USAGE, "no process %d: %s", pid, strerror(errno));
+		return error_set(error, EXIT_USAGE, "no process %d: %s", pid, strerror(errno));
 	processes[census->process_count++] = (struct census_process){pid, pidfd};
 	return 0;
 }
@@ -227,36 +226,36 @@ pid_t census_ended(const struct census *census)
 	return 0;
 }
 
-int census_add_port(struct census *census, unsigned int port, struct census_error *error)
+int census_add_port(struct census *census, unsigned int port, struct error *error)
 {
 	if (port < 1 || port > 65535)
-		return census_fail(error, CENSUS_USAGE, "no port %u: 1 to 65535", port);
+		return error_set(error, EXIT_USAGE, "no port %u: 1 to 65535", port);
 	census->by_port = true;
 	bit_set(census->ports, port);
 	return 0;
 }
 
-int census_ready(struct census *census, struct census_error *error)
+int census_ready(struct census *census, struct error *error)
 {
 	for (size_t i = 0; i < census->process_count; i++) {
 		pid_t pid = census->processes[i].pid;
-		struct namespace_id id;
+		struct netns_id id;
 		size_t host = 0;
 
 		if (process_netns(pid, &id) < 0)
-			return census_fail(error, errno == ENOENT ? CENSUS_USAGE : CENSUS_CANNOT,
-					   "cannot look into process %d (%s): run census as the "
-					   "same user, or as root",
-					   pid, strerror(errno));
+			return error_set(error, errno == ENOENT ? EXIT_USAGE : EXIT_CANNOT,
+					 "cannot look into process %d (%s): run census as the "
+					 "same user, or as root",
+					 pid, strerror(errno));
 		while (host < census->host_count &&
 		       (census->hosts[host]->netns.device != id.device ||
 			census->hosts[host]->netns.inode != id.inode))
 			host++;
 		if (host == census->host_count)
-			return census_fail(error, CENSUS_USAGE,
-					   "process %d is in none of the network namespaces "
-					   "counted: name its own with --host",
-					   pid);
+			return error_set(error, EXIT_USAGE,
+					 "process %d is in none of the network namespaces "
+					 "counted: name its own with --host",
+					 pid);
 	}
 	return 0;
 }

@@ -4,6 +4,7 @@
 #define CENSUS_INTERNAL_H
 
 #include "census/census.h"
+#include "common/netns.h"
 
 /* ---- inodes.c: which socket has this inode? ------------------------------------------------- */
 
@@ -32,22 +33,17 @@ void inodes_free(struct inodes *inodes);
 
 /* ---- the session ---------------------------------------------------------------------------- */
 
-struct namespace_id {
-	dev_t device;
-	ino_t inode;
-};
-
 /*
  * Finds the element for a (state, port) in an array of them without searching: element numbers by
  * state and port. It is never cleared; a number counts only if the element it leads to agrees.
  */
 struct port_index {
-	uint32_t *number[CENSUS_STATES]; /* 65536 each, allocated when first used */
+	uint32_t *number[STATES]; /* 65536 each, allocated when first used */
 };
 
 struct census_host {
 	char name[64];
-	struct namespace_id netns;
+	struct netns_id netns;
 	struct census_transport transport;
 	int snmp, netstat, sockstat, sockstat6, port_range; /* /proc files of that namespace */
 	unsigned int first_ephemeral, last_ephemeral;
@@ -82,8 +78,6 @@ static inline void bit_set(uint8_t *bits, unsigned int n)
 /* Make room for one more element of @size bytes; returns the (perhaps moved) array or NULL. */
 void *census_grow(void *array, size_t count, size_t *room, size_t size);
 
-int census_no_memory(struct census_error *error);
-
 /* True when sockets on local port @port are to be counted. */
 static inline bool port_wanted(const struct census *census, uint16_t port)
 {
@@ -116,20 +110,10 @@ const char *census_name_resolve(const char *text, const struct census_names *nam
 				struct census_var *var, const char **where, char *problem,
 				size_t size);
 
-/* ---- netns.c --------------------------------------------------------------------------------- */
-
-/*
- * Run @open in the network namespace @netns (a path, or a bare name in /run/netns), then come
- * back. @id receives its identity. Returns what @open returned, or -1 with @error.
- */
-int census_in_netns(const char *netns, struct namespace_id *id,
-		    int (*open)(void *data, struct census_error *error), void *data,
-		    struct census_error *error);
-
 /* ---- process.c ------------------------------------------------------------------------------- */
 
 /* The network namespace of @pid. Returns 0, or -1 and errno. */
-int process_netns(pid_t pid, struct namespace_id *id);
+int process_netns(pid_t pid, struct netns_id *id);
 
 /* The name of @pid, as whole as it can be found. */
 void process_name(pid_t pid, char *name, size_t size);
@@ -172,7 +156,7 @@ bool ghost_from(uint32_t segments_in, uint32_t segments_out, uint32_t advertised
 
 /* Walk /proc and mark in host->inodes who holds what. Returns 0, or -1 with @error. */
 int census_scan(struct census *census, const struct census_needs *needs,
-		struct census_snapshot *snapshots, struct census_error *error);
+		struct census_snapshot *snapshots, struct error *error);
 
 /* ---- host.c ---------------------------------------------------------------------------------- */
 
@@ -181,7 +165,7 @@ void host_read_ephemeral(struct census_host *host);
 
 /* All counters of Tcp and TcpExt. Returns 0, or -1 with @error. */
 int host_read_counters(const struct census_host *host, struct census_counters *counters,
-		       struct census_error *error);
+		       struct error *error);
 
 /* ---- snapshot.c ------------------------------------------------------------------------------ */
 

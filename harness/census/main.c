@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* census: counts TCP sockets by state and by owner. See --help and census.h. */
 #include "census/program.h"
+#include "common/command.h"
 #include "common/descriptors.h"
 
 #include <signal.h>
 #include <stdlib.h>
 
-static int open_session(const struct options *options, struct census *census,
-			struct census_error *error)
+static int open_session(const struct census_options *options, struct census *census,
+			struct error *error)
 {
 	for (size_t i = 0; i < options->port_count; i++)
 		if (census_add_port(census, options->port[i], error) < 0)
@@ -24,18 +25,18 @@ static int open_session(const struct options *options, struct census *census,
 	return census_ready(census, error);
 }
 
-static int run(const struct options *options, struct census *census, struct census_error *error)
+static int run(const struct census_options *options, struct census *census, struct error *error)
 {
 	struct census_snapshot *snapshots;
 	int code;
 
 	if (!census)
-		return census_fail(error, CENSUS_BROKEN, "out of memory"), error->code;
+		return error_no_memory(error), error->code;
 	if (open_session(options, census, error) < 0)
 		return error->code;
 	snapshots = calloc(census_host_count(census), sizeof(*snapshots));
 	if (!snapshots)
-		return census_fail(error, CENSUS_BROKEN, "out of memory"), error->code;
+		return error_no_memory(error), error->code;
 
 	code = options->stream	 ? run_stream(options, census, snapshots, error)
 	       : options->until	 ? run_until(options, census, snapshots, error)
@@ -49,25 +50,20 @@ static int run(const struct options *options, struct census *census, struct cens
 
 int main(int argc, char **argv)
 {
-	struct census_error error = {0};
-	struct options options;
+	struct error error = {0};
+	struct census_options options;
 	struct census *census;
 	int code;
 
 	open_standard_descriptors();
 	signal(SIGPIPE, SIG_IGN); /* a reader that goes away is seen by the write */
-	if (options_parse(&options, argc, argv, &error) < 0) {
-		fprintf(stderr, "census: %s\n", error.text);
-		return error.code;
-	}
-	if (options.help) {
-		options_help(stdout);
-		return output_is_whole() ? CENSUS_OK : CENSUS_BROKEN;
-	}
+	code = census_options_parse(&options, argc, argv, &error);
+	if (code <= 0)
+		return command_ended(code, &error);
 	census = census_new();
 	code = run(&options, census, &error);
 	census_free(census);
-	if (error.text[0] && code != CENSUS_OK && code != CENSUS_NOT_HELD)
-		fprintf(stderr, "census: %s\n", error.text);
-	return output_is_whole() ? code : CENSUS_BROKEN;
+	if (error.text[0] && code != EXIT_OK && code != EXIT_NOT_HELD)
+		error_report(&error);
+	return output_is_whole() ? code : EXIT_BROKEN;
 }

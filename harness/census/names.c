@@ -11,6 +11,8 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "common/nearest.h"
+
 static const struct {
 	const char *name;
 	enum census_var_kind kind;
@@ -46,7 +48,7 @@ static int host_prefix(const char **text, const struct census_names *names)
 static bool plain(const char *word, size_t length, const struct census_names *names,
 		  struct census_var *var)
 {
-	int found = census_state_by_name(word, length);
+	int found = state_by_name(word, length);
 
 	if (found) {
 		var->kind = CENSUS_VAR_STATE;
@@ -73,15 +75,15 @@ static bool plain(const char *word, size_t length, const struct census_names *na
 
 static const char *nearest(const char *word, size_t length, const struct census_names *names)
 {
-	const char *best = census_nearest_state(word, length);
+	const char *best = state_nearest(word, length);
 	unsigned int distance = 3; /* others must be nearer than a state that is near enough */
 
 	for (int class = 0; class < CENSUS_CLASSES; class ++)
-		census_nearest(word, length, census_class_name(class), &best, &distance);
+		nearest_offer(word, length, census_class_name(class), &best, &distance);
 	for (size_t i = 0; i < SPECIALS; i++)
-		census_nearest(word, length, specials[i].name, &best, &distance);
+		nearest_offer(word, length, specials[i].name, &best, &distance);
 	for (size_t i = 0; names->counters && i < names->counters->count; i++)
-		census_nearest(word, length, names->counters->counter[i].name, &best, &distance);
+		nearest_offer(word, length, names->counters->counter[i].name, &best, &distance);
 	return best;
 }
 
@@ -90,7 +92,7 @@ static bool of_state(const char *word, size_t length, struct census_var *var)
 {
 	int class = census_class_by_name(word, length);
 
-	if (length == 6 && !memcmp(word, "unread", 6) && var->state == CENSUS_CLOSE_WAIT) {
+	if (length == 6 && !memcmp(word, "unread", 6) && var->state == STATE_CLOSE_WAIT) {
 		var->kind = CENSUS_VAR_STATE_UNREAD;
 		return true;
 	}
@@ -133,8 +135,8 @@ const char *census_name_resolve(const char *text, const struct census_names *nam
 			snprintf(problem, size,
 				 "'%.*s' is no class of %s: owned, unaccepted, orphan, timewait, "
 				 "unknown%s",
-				 (int)(end - word), word, census_state_name(var->state),
-				 var->state == CENSUS_CLOSE_WAIT ? ", unread" : "");
+				 (int)(end - word), word, state_name(var->state),
+				 var->state == STATE_CLOSE_WAIT ? ", unread" : "");
 			return NULL;
 		}
 	}
@@ -151,15 +153,15 @@ static uint32_t states_of_class(enum census_class class)
 {
 	switch (class) {
 	case CENSUS_UNACCEPTED:
-		return CENSUS_BIT(CENSUS_ESTABLISHED) | CENSUS_BIT(CENSUS_CLOSE_WAIT) |
-		       CENSUS_BIT(CENSUS_SYN_RECEIVED);
+		return STATE_BIT(STATE_ESTABLISHED) | STATE_BIT(STATE_CLOSE_WAIT) |
+		       STATE_BIT(STATE_SYN_RECEIVED);
 	case CENSUS_ORPHAN:
-		return CENSUS_BIT(CENSUS_FIN_WAIT1) | CENSUS_BIT(CENSUS_FIN_WAIT2) |
-		       CENSUS_BIT(CENSUS_CLOSING) | CENSUS_BIT(CENSUS_LAST_ACK);
+		return STATE_BIT(STATE_FIN_WAIT1) | STATE_BIT(STATE_FIN_WAIT2) |
+		       STATE_BIT(STATE_CLOSING) | STATE_BIT(STATE_LAST_ACK);
 	case CENSUS_TIMEWAIT:
-		return CENSUS_BIT(CENSUS_TIME_WAIT);
+		return STATE_BIT(STATE_TIME_WAIT);
 	default:
-		return CENSUS_ALL_STATES & ~CENSUS_BIT(CENSUS_TIME_WAIT);
+		return ALL_STATES & ~STATE_BIT(STATE_TIME_WAIT);
 	}
 }
 
@@ -177,14 +179,14 @@ struct census_needs census_expr_needs(const struct census_expr *expr)
 			__attribute__((fallthrough));
 		case CENSUS_VAR_STATE:
 		case CENSUS_VAR_STATE_UNREAD:
-			needs.states |= CENSUS_BIT(var->state);
+			needs.states |= STATE_BIT(var->state);
 			break;
 		case CENSUS_VAR_CLASS:
 			needs.owners |= by_owner;
 			needs.states |= states_of_class(var->class);
 			break;
 		case CENSUS_VAR_ACCEPT_QUEUE:
-			needs.states |= CENSUS_BIT(CENSUS_LISTEN);
+			needs.states |= STATE_BIT(STATE_LISTEN);
 			break;
 		case CENSUS_VAR_COUNTER:
 			needs.counters = true;

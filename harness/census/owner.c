@@ -65,7 +65,7 @@ static int listed(struct visit *visit, int fd, struct inode_entry *entry)
 	entry->flags |= INODE_HELD;
 	if (entry->flags & INODE_SKIP)
 		return 0;
-	if (entry->state == CENSUS_LISTEN) {
+	if (entry->state == STATE_LISTEN) {
 		if (visit->needs->rows)
 			name_listener(visit, entry->inode);
 		return 0;
@@ -158,7 +158,7 @@ static int scan_process(struct census *census, const struct census_needs *needs,
 			struct census_snapshot *snapshots, pid_t pid, int pidfd)
 {
 	struct visit visit = {.census = census, .needs = needs, .pid = pid, .pidfd = pidfd};
-	struct namespace_id id;
+	struct netns_id id;
 	int result = 0;
 
 	if (process_netns(pid, &id) < 0) {
@@ -179,14 +179,14 @@ static int scan_process(struct census *census, const struct census_needs *needs,
 }
 
 static int scan_all(struct census *census, const struct census_needs *needs,
-		    struct census_snapshot *snapshots, struct census_error *error)
+		    struct census_snapshot *snapshots, struct error *error)
 {
 	DIR *proc = opendir("/proc");
 	struct dirent *entry;
 	int result = 0;
 
 	if (!proc)
-		return census_fail(error, CENSUS_CANNOT, "cannot read /proc: %s", strerror(errno));
+		return error_set(error, EXIT_CANNOT, "cannot read /proc: %s", strerror(errno));
 	/* Every pid namespace has a 1. When it is not shown, others are hidden too (hidepid). */
 	if (access("/proc/1", F_OK) < 0)
 		unreadable_everywhere(census, snapshots);
@@ -197,11 +197,11 @@ static int scan_all(struct census *census, const struct census_needs *needs,
 			result = scan_process(census, needs, snapshots, pid, -1);
 	}
 	closedir(proc);
-	return result < 0 ? census_no_memory(error) : 0;
+	return result < 0 ? error_no_memory(error) : 0;
 }
 
 int census_scan(struct census *census, const struct census_needs *needs,
-		struct census_snapshot *snapshots, struct census_error *error)
+		struct census_snapshot *snapshots, struct error *error)
 {
 	if (!census->process_count)
 		return scan_all(census, needs, snapshots, error);
@@ -214,7 +214,7 @@ int census_scan(struct census *census, const struct census_needs *needs,
 		    errno == ESRCH)
 			continue;
 		if (scan_process(census, needs, snapshots, process->pid, process->pidfd) < 0)
-			return census_no_memory(error);
+			return error_no_memory(error);
 	}
 	return 0;
 }

@@ -25,8 +25,8 @@ static bool socket_from(const struct inet_diag_msg *msg, struct census_socket *s
 	unsigned int state = msg->idiag_state;
 
 	if (state == TCP_NEW_SYN_RECV)
-		state = CENSUS_SYN_RECEIVED;
-	if (state < 1 || state >= CENSUS_STATES)
+		state = STATE_SYN_RECEIVED;
+	if (state < 1 || state >= STATES)
 		return false;
 	if (msg->idiag_family != AF_INET && msg->idiag_family != AF_INET6)
 		return false;

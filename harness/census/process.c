@@ -10,7 +10,7 @@
 
 #define PF_KTHREAD 0x00200000 /* include/linux/sched.h */
 
-int process_netns(pid_t pid, struct namespace_id *id)
+int process_netns(pid_t pid, struct netns_id *id)
 {
 	char path[64];
 	struct stat st;
@@ -18,7 +18,7 @@ int process_netns(pid_t pid, struct namespace_id *id)
 	snprintf(path, sizeof(path), "/proc/%d/ns/net", pid);
 	if (stat(path, &st) < 0)
 		return -1;
-	*id = (struct namespace_id){st.st_dev, st.st_ino};
+	*id = (struct netns_id){st.st_dev, st.st_ino};
 	return 0;
 }
 

@@ -8,7 +8,7 @@
 #define MAX_HOSTS 64
 #define MAX_LIST 256
 
-struct options {
+struct census_options {
 	struct {
 		char name[64];
 		const char *netns;
@@ -16,25 +16,24 @@ struct options {
 	size_t host_count;
 	pid_t pid[MAX_LIST];
 	size_t pid_count;
-	unsigned int port[MAX_LIST];
+	uint16_t port[MAX_LIST];
 	size_t port_count;
 	uint32_t states;
-	bool owners, json, stream, verbose, help;
+	bool no_owners, json, stream, verbose;
 	const char *until;
-	const char *within_text;
 	int64_t every, within, hold; /* nanoseconds */
 	unsigned int repeat;
 };
 
-/* Fill @options from the command line. Returns 0, or -1 with @error. */
-int options_parse(struct options *options, int argc, char **argv, struct census_error *error);
-void options_help(FILE *out);
+/*
+ * Fill @options from the command line. Returns what command_parse() does: only more than 0 is a
+ * command line to be followed.
+ */
+int census_options_parse(struct census_options *options, int argc, char **argv,
+			 struct error *error);
 
 /* Everything that an output shows, as far as @options want it. */
-struct census_needs options_needs(const struct options *options);
-
-/* Seconds as the user would write them: "2s", "300ms". */
-const char *duration_text(int64_t ns, char *text, size_t size);
+struct census_needs census_options_needs(const struct census_options *options);
 
 int64_t now_ns(void); /* CLOCK_MONOTONIC */
 
@@ -42,18 +41,18 @@ int64_t now_ns(void); /* CLOCK_MONOTONIC */
  * Print @snapshots as the table, or with --json as one object on one line; @members, when not NULL,
  * adds members to that object.
  */
-void print_snapshots(FILE *out, const struct options *options, const struct census *census,
+void print_snapshots(FILE *out, const struct census_options *options, const struct census *census,
 		     const struct census_snapshot *snapshots,
-		     void (*members)(FILE *out, const void *data), const void *data);
+		     void (*members)(struct json *json, const void *data), const void *data);
 
 /* The modes. Each returns the exit code; for all but 0 and 1 @error says why. */
-int run_once(const struct options *options, struct census *census,
-	     struct census_snapshot *snapshots, struct census_error *error);
-int run_repeat(const struct options *options, struct census *census,
-	       struct census_snapshot *snapshots, struct census_error *error);
-int run_until(const struct options *options, struct census *census,
-	      struct census_snapshot *snapshots, struct census_error *error);
-int run_stream(const struct options *options, struct census *census,
-	       struct census_snapshot *snapshots, struct census_error *error);
+int run_once(const struct census_options *options, struct census *census,
+	     struct census_snapshot *snapshots, struct error *error);
+int run_repeat(const struct census_options *options, struct census *census,
+	       struct census_snapshot *snapshots, struct error *error);
+int run_until(const struct census_options *options, struct census *census,
+	      struct census_snapshot *snapshots, struct error *error);
+int run_stream(const struct census_options *options, struct census *census,
+	       struct census_snapshot *snapshots, struct error *error);
 
 #endif

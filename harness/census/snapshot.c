@@ -35,7 +35,7 @@ static int compare_rows(const void *a, const void *b)
 /* What leaks: the peer, or the whole connection, is gone, the descriptor is not. */
 static bool suspect(const struct census_owner *owner)
 {
-	return owner->state == CENSUS_CLOSE_WAIT || owner->state == CENSUS_CLOSED;
+	return owner->state == STATE_CLOSE_WAIT || owner->state == STATE_CLOSED;
 }
 
 static int compare_owners(const void *a, const void *b)

@@ -20,7 +20,6 @@
 #include "census/program.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -31,7 +30,7 @@
 
 struct watched {
 	struct census_pulse pulse;
-	uint64_t states[CENSUS_STATES];
+	uint64_t states[STATES];
 	bool printed;
 };
 
@@ -75,30 +74,28 @@ static bool rest(int64_t ns, const sigset_t *while_asleep)
 static bool print_change(const char *host, const struct census_snapshot *snapshot,
 			 struct watched *watched)
 {
-	const char *comma = "";
+	struct json json = {.out = stdout};
 
 	if (watched->printed && !memcmp(watched->states, snapshot->states, sizeof(watched->states)))
 		return true;
 	memcpy(watched->states, snapshot->states, sizeof(watched->states));
 	watched->printed = true;
-	printf("{\"time\":%" PRId64 ".%06" PRId64 ",\"host\":", snapshot->time / 1000000000,
-	       snapshot->time % 1000000000 / 1000);
-	census_json_string(stdout, host, strlen(host));
-	fputs(",\"states\":{", stdout);
-	for (int state = 1; state < CENSUS_STATES; state++) {
-		if (!snapshot->states[state])
-			continue;
-		printf("%s\"%s\":%" PRIu64, comma, census_state_name(state),
-		       snapshot->states[state]);
-		comma = ",";
-	}
-	fputs("}}\n", stdout);
+	json_object(&json, NULL);
+	json_seconds(&json, "time", snapshot->time, 6);
+	json_string(&json, "host", host);
+	json_object(&json, "states");
+	for (int state = 1; state < STATES; state++)
+		if (snapshot->states[state])
+			json_unsigned(&json, state_name(state), snapshot->states[state]);
+	json_end(&json);
+	json_end(&json);
+	putchar('\n');
 	return fflush(stdout) == 0;
 }
 
 /* True when some host's pulse differs from the one remembered. */
 static bool pulse_changed(struct census *census, struct watched *watched, bool *changed,
-			  struct census_error *error)
+			  struct error *error)
 {
 	*changed = false;
 	for (size_t i = 0; i < census_host_count(census); i++) {
@@ -112,8 +109,8 @@ static bool pulse_changed(struct census *census, struct watched *watched, bool *
 	return true;
 }
 
-int run_stream(const struct options *options, struct census *census,
-	       struct census_snapshot *snapshots, struct census_error *error)
+int run_stream(const struct census_options *options, struct census *census,
+	       struct census_snapshot *snapshots, struct error *error)
 {
 	const struct census_needs needs = {.states = options->states};
 	struct watched watched[MAX_HOSTS] = {0};
@@ -134,7 +131,7 @@ int run_stream(const struct options *options, struct census *census,
 			for (size_t i = 0; i < census_host_count(census); i++)
 				if (!print_change(census_host_name(census, i), &snapshots[i],
 						  &watched[i]))
-					return errno == EPIPE ? CENSUS_OK : CENSUS_BROKEN;
+					return errno == EPIPE ? EXIT_OK : EXIT_BROKEN;
 			again = changed;
 			walked = start;
 		}
@@ -144,5 +141,5 @@ int run_stream(const struct options *options, struct census *census,
 		go_on =
 		    rest(pause > options->every ? pause : options->every, &while_asleep) || stopped;
 	}
-	return CENSUS_OK;
+	return EXIT_OK;
 }

@@ -50,7 +50,7 @@ static size_t listening_rows(const struct census_snapshot *snapshot)
 	size_t n = 0;
 
 	for (size_t i = 0; i < snapshot->row_count; i++)
-		n += snapshot->rows[i].state == CENSUS_LISTEN;
+		n += snapshot->rows[i].state == STATE_LISTEN;
 	return n;
 }
 
@@ -68,9 +68,9 @@ static void rows(FILE *out, const struct census_snapshot *snapshot)
 	for (size_t i = 0; i < snapshot->row_count; i++) {
 		const struct census_row *row = &snapshot->rows[i];
 
-		if (row->state == CENSUS_LISTEN)
+		if (row->state == STATE_LISTEN)
 			continue; /* each has a line of its own below */
-		fprintf(out, "  %-12s %-9s %8" PRIu64, census_state_name(row->state),
+		fprintf(out, "  %-12s %-9s %8" PRIu64, state_name(row->state),
 			port_text(row->port, text, sizeof(text)), row->count);
 		for (int class = 0; class < CENSUS_CLASSES; class ++)
 			if (snapshot->classes[class])
@@ -84,9 +84,9 @@ static void rows(FILE *out, const struct census_snapshot *snapshot)
 /* The diagnosis; see struct census_socket.recv_queue. */
 static void verdict(FILE *out, const struct census_owner *owner)
 {
-	if (owner->state == CENSUS_CLOSED)
+	if (owner->state == STATE_CLOSED)
 		fputs("; the connection is gone, the descriptor was never closed", out);
-	if (owner->state != CENSUS_CLOSE_WAIT)
+	if (owner->state != STATE_CLOSE_WAIT)
 		return;
 	if (!owner->unread)
 		fputs("; read the EOF and did not close", out);
@@ -105,9 +105,9 @@ static void owners(FILE *out, const struct census_snapshot *snapshot)
 
 	for (i = 0; i < snapshot->owner_count && i < OWNER_LINES; i++) {
 		const struct census_owner *owner = &snapshot->owners[i];
-		const char *state = census_state_name(owner->state);
+		const char *state = state_name(owner->state);
 
-		if (owner->state == CENSUS_CLOSED)
+		if (owner->state == STATE_CLOSED)
 			state = owner->descriptors == 1 ? "ghost" : "ghosts";
 		fprintf(out, "  %s pid %d: %" PRIu64 " %s on ",
 			printable(owner->process, name, sizeof(name)), owner->pid,
@@ -148,7 +148,7 @@ static void listeners(FILE *out, const struct census_snapshot *snapshot)
 
 static void unaccepted(FILE *out, const struct census_snapshot *snapshot)
 {
-	uint64_t n = snapshot->by_class[CENSUS_CLOSE_WAIT][CENSUS_UNACCEPTED];
+	uint64_t n = snapshot->by_class[STATE_CLOSE_WAIT][CENSUS_UNACCEPTED];
 
 	if (n)
 		fprintf(out,
@@ -191,8 +191,8 @@ void census_table(FILE *out, const char *host, const struct census_snapshot *sna
 	uint64_t sockets = 0;
 	char name[64];
 
-	for (int state = 1; state < CENSUS_STATES; state++)
-		if (snapshot->asked.states & CENSUS_BIT(state))
+	for (int state = 1; state < STATES; state++)
+		if (snapshot->asked.states & STATE_BIT(state))
 			sockets += snapshot->states[state];
 	fprintf(out, "%s: %" PRIu64 " TCP socket%s", printable(host, name, sizeof(name)), sockets,
 		plural(sockets));

@@ -18,11 +18,6 @@ void *census_grow(void *array, size_t count, size_t *room, size_t size)
 	return moved;
 }
 
-int census_no_memory(struct census_error *error)
-{
-	return census_fail(error, CENSUS_BROKEN, "out of memory");
-}
-
 uint32_t *port_index_at(struct port_index *index, uint8_t state, uint16_t port)
 {
 	uint32_t **numbers = &index->number[state];
@@ -34,7 +29,7 @@ uint32_t *port_index_at(struct port_index *index, uint8_t state, uint16_t port)
 
 void port_index_free(struct port_index *index)
 {
-	for (int state = 0; state < CENSUS_STATES; state++)
+	for (int state = 0; state < STATES; state++)
 		free(index->number[state]);
 }
 

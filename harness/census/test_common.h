@@ -3,19 +3,12 @@
 #ifndef CENSUS_TEST_COMMON_H
 #define CENSUS_TEST_COMMON_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include <arpa/inet.h>
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
-#include <stdlib.h>
-#include <string.h>
 
+#include "common/test.h"
 #include "census/internal.h"
 
 #define RECORDED_SEQUENCE 7 /* see recorded/record.py */

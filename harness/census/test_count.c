@@ -79,7 +79,7 @@ static const struct census_row *row_of(const struct census_snapshot *snapshot, i
 
 static struct census_snapshot *take(struct fixture *fixture, struct census_needs needs)
 {
-	struct census_error error = {0};
+	struct error error = {0};
 
 	if (fixture->datagram.length)
 		fixture->replay = (struct replay){.bytes = fixture->datagram.bytes,
@@ -92,7 +92,7 @@ static struct census_snapshot *take(struct fixture *fixture, struct census_needs
 #define COUNTED                                                                                    \
 	(struct census_needs)                                                                      \
 	{                                                                                          \
-		.states = CENSUS_ALL_STATES, .rows = true                                          \
+		.states = ALL_STATES, .rows = true                                                 \
 	}
 
 static void recorded_dump(void **state)
@@ -104,10 +104,10 @@ static void recorded_dump(void **state)
 
 	fixture->replay = (struct replay){.bytes = bytes, .length = length};
 	snapshot = take(fixture, COUNTED);
-	assert_int_equal(snapshot->states[CENSUS_CLOSE_WAIT], 4);
-	assert_int_equal(snapshot->by_class[CENSUS_CLOSE_WAIT][CENSUS_UNACCEPTED], 1);
-	assert_int_equal(snapshot->by_class[CENSUS_FIN_WAIT2][CENSUS_ORPHAN], 4);
-	assert_int_equal(snapshot->by_class[CENSUS_SYN_RECEIVED][CENSUS_UNACCEPTED], 1);
+	assert_int_equal(snapshot->states[STATE_CLOSE_WAIT], 4);
+	assert_int_equal(snapshot->by_class[STATE_CLOSE_WAIT][CENSUS_UNACCEPTED], 1);
+	assert_int_equal(snapshot->by_class[STATE_FIN_WAIT2][CENSUS_ORPHAN], 4);
+	assert_int_equal(snapshot->by_class[STATE_SYN_RECEIVED][CENSUS_UNACCEPTED], 1);
 	assert_int_equal(snapshot->classes[CENSUS_UNACCEPTED], 3);
 	assert_int_equal(snapshot->classes[CENSUS_ORPHAN], 6);
 	assert_int_equal(snapshot->classes[CENSUS_TIMEWAIT], 1);
@@ -115,9 +115,9 @@ static void recorded_dump(void **state)
 	assert_int_equal(snapshot->unread, 3);
 	assert_int_equal(snapshot->listener_count, 9);
 	assert_int_equal(snapshot->accept_queue, 2);
-	assert_int_equal(row_of(snapshot, CENSUS_CLOSE_WAIT, 9002)->count, 3);
-	assert_int_equal(row_of(snapshot, CENSUS_CLOSE_WAIT, 9002)->unread, 2);
-	assert_int_equal(row_of(snapshot, CENSUS_FIN_WAIT2, 0)->count, 6);
+	assert_int_equal(row_of(snapshot, STATE_CLOSE_WAIT, 9002)->count, 3);
+	assert_int_equal(row_of(snapshot, STATE_CLOSE_WAIT, 9002)->unread, 2);
+	assert_int_equal(row_of(snapshot, STATE_FIN_WAIT2, 0)->count, 6);
 	free(bytes);
 }
 
@@ -129,21 +129,21 @@ static void classes(void **state)
 		bool held;
 		enum census_class class;
 	} cases[] = {
-	    {CENSUS_ESTABLISHED, 7, true, CENSUS_OWNED},
-	    {CENSUS_ESTABLISHED, 7, false, CENSUS_UNKNOWN},
-	    {CENSUS_ESTABLISHED, 0, false, CENSUS_UNACCEPTED},
-	    {CENSUS_CLOSE_WAIT, 0, false, CENSUS_UNACCEPTED},
-	    {CENSUS_CLOSE_WAIT, 7, true, CENSUS_OWNED},
-	    {CENSUS_SYN_RECEIVED, 0, false, CENSUS_UNACCEPTED},
-	    {CENSUS_FIN_WAIT1, 0, false, CENSUS_ORPHAN},
-	    {CENSUS_FIN_WAIT2, 0, false, CENSUS_ORPHAN},
-	    {CENSUS_FIN_WAIT2, 7, true, CENSUS_OWNED}, /* shutdown(), not close() */
-	    {CENSUS_CLOSING, 0, false, CENSUS_ORPHAN},
-	    {CENSUS_LAST_ACK, 0, false, CENSUS_ORPHAN},
-	    {CENSUS_LAST_ACK, 7, true, CENSUS_OWNED},
-	    {CENSUS_TIME_WAIT, 0, false, CENSUS_TIMEWAIT},
-	    {CENSUS_LISTEN, 7, false, CENSUS_UNKNOWN},
-	    {CENSUS_SYN_SENT, 0, false, CENSUS_UNKNOWN},
+	    {STATE_ESTABLISHED, 7, true, CENSUS_OWNED},
+	    {STATE_ESTABLISHED, 7, false, CENSUS_UNKNOWN},
+	    {STATE_ESTABLISHED, 0, false, CENSUS_UNACCEPTED},
+	    {STATE_CLOSE_WAIT, 0, false, CENSUS_UNACCEPTED},
+	    {STATE_CLOSE_WAIT, 7, true, CENSUS_OWNED},
+	    {STATE_SYN_RECEIVED, 0, false, CENSUS_UNACCEPTED},
+	    {STATE_FIN_WAIT1, 0, false, CENSUS_ORPHAN},
+	    {STATE_FIN_WAIT2, 0, false, CENSUS_ORPHAN},
+	    {STATE_FIN_WAIT2, 7, true, CENSUS_OWNED}, /* shutdown(), not close() */
+	    {STATE_CLOSING, 0, false, CENSUS_ORPHAN},
+	    {STATE_LAST_ACK, 0, false, CENSUS_ORPHAN},
+	    {STATE_LAST_ACK, 7, true, CENSUS_OWNED},
+	    {STATE_TIME_WAIT, 0, false, CENSUS_TIMEWAIT},
+	    {STATE_LISTEN, 7, false, CENSUS_UNKNOWN},
+	    {STATE_SYN_SENT, 0, false, CENSUS_UNKNOWN},
 	};
 
 	(void)state;
@@ -159,16 +159,16 @@ static void duplicates_count_once(void **state)
 	struct fixture *fixture = *state;
 	struct census_snapshot *snapshot;
 
-	add_socket(&fixture->datagram, CENSUS_ESTABLISHED, 9000, 1, 11, 0);
-	add_socket(&fixture->datagram, CENSUS_ESTABLISHED, 9000, 2, 12, 0);
-	add_socket(&fixture->datagram, CENSUS_ESTABLISHED, 9000, 1, 11, 0);
-	add_socket(&fixture->datagram, CENSUS_TIME_WAIT, 9000, 2, 0, 0);
+	add_socket(&fixture->datagram, STATE_ESTABLISHED, 9000, 1, 11, 0);
+	add_socket(&fixture->datagram, STATE_ESTABLISHED, 9000, 2, 12, 0);
+	add_socket(&fixture->datagram, STATE_ESTABLISHED, 9000, 1, 11, 0);
+	add_socket(&fixture->datagram, STATE_TIME_WAIT, 9000, 2, 0, 0);
 	add_done(&fixture->datagram, 0);
 	snapshot = take(fixture, COUNTED);
-	assert_int_equal(snapshot->states[CENSUS_ESTABLISHED], 2);
-	assert_int_equal(snapshot->states[CENSUS_TIME_WAIT], 0);
+	assert_int_equal(snapshot->states[STATE_ESTABLISHED], 2);
+	assert_int_equal(snapshot->states[STATE_TIME_WAIT], 0);
 	snapshot = take(fixture, COUNTED); /* and again, in a walk of its own */
-	assert_int_equal(snapshot->states[CENSUS_ESTABLISHED], 2);
+	assert_int_equal(snapshot->states[STATE_ESTABLISHED], 2);
 }
 
 static void ephemeral_ports_are_one_row(void **state)
@@ -176,44 +176,44 @@ static void ephemeral_ports_are_one_row(void **state)
 	struct fixture *fixture = *state;
 	struct census_snapshot *snapshot;
 
-	add_socket(&fixture->datagram, CENSUS_LISTEN, 40000, 0, 10, 0); /* a service all the same */
-	add_socket(&fixture->datagram, CENSUS_ESTABLISHED, 40000, 1, 11, 0);
-	add_socket(&fixture->datagram, CENSUS_ESTABLISHED, 40001, 1, 12, 0);
-	add_socket(&fixture->datagram, CENSUS_ESTABLISHED, 40002, 1, 13, 0);
-	add_socket(&fixture->datagram, CENSUS_ESTABLISHED, 80, 1, 14, 0);
+	add_socket(&fixture->datagram, STATE_LISTEN, 40000, 0, 10, 0); /* a service all the same */
+	add_socket(&fixture->datagram, STATE_ESTABLISHED, 40000, 1, 11, 0);
+	add_socket(&fixture->datagram, STATE_ESTABLISHED, 40001, 1, 12, 0);
+	add_socket(&fixture->datagram, STATE_ESTABLISHED, 40002, 1, 13, 0);
+	add_socket(&fixture->datagram, STATE_ESTABLISHED, 80, 1, 14, 0);
 	add_done(&fixture->datagram, 0);
 	snapshot = take(fixture, COUNTED);
 	assert_int_equal(snapshot->row_count, 4);
-	assert_int_equal(row_of(snapshot, CENSUS_ESTABLISHED, 40000)->count, 1);
-	assert_int_equal(row_of(snapshot, CENSUS_ESTABLISHED, 0)->count, 2);
-	assert_int_equal(row_of(snapshot, CENSUS_ESTABLISHED, 80)->count, 1);
+	assert_int_equal(row_of(snapshot, STATE_ESTABLISHED, 40000)->count, 1);
+	assert_int_equal(row_of(snapshot, STATE_ESTABLISHED, 0)->count, 2);
+	assert_int_equal(row_of(snapshot, STATE_ESTABLISHED, 80)->count, 1);
 }
 
 static void only_the_port_asked(void **state)
 {
 	struct fixture *fixture = *state;
-	struct census_error error;
+	struct error error;
 	struct census_snapshot *snapshot;
 
 	assert_int_equal(census_add_port(fixture->census, 0, &error), -1);
 	assert_int_equal(census_add_port(fixture->census, 65536, &error), -1);
 	assert_int_equal(census_add_port(fixture->census, 40001, &error), 0);
-	add_socket(&fixture->datagram, CENSUS_LISTEN, 9000, 0, 10, 3);
-	add_socket(&fixture->datagram, CENSUS_CLOSE_WAIT, 9000, 1, 11, 1);
-	add_socket(&fixture->datagram, CENSUS_CLOSE_WAIT, 40001, 1, 12, 1);
+	add_socket(&fixture->datagram, STATE_LISTEN, 9000, 0, 10, 3);
+	add_socket(&fixture->datagram, STATE_CLOSE_WAIT, 9000, 1, 11, 1);
+	add_socket(&fixture->datagram, STATE_CLOSE_WAIT, 40001, 1, 12, 1);
 	add_done(&fixture->datagram, 0);
 	snapshot = take(fixture, COUNTED);
-	assert_int_equal(snapshot->states[CENSUS_CLOSE_WAIT], 1);
-	assert_int_equal(snapshot->states[CENSUS_LISTEN], 0);
+	assert_int_equal(snapshot->states[STATE_CLOSE_WAIT], 1);
+	assert_int_equal(snapshot->states[STATE_LISTEN], 0);
 	assert_int_equal(snapshot->accept_queue, 0);
 	assert_int_equal(snapshot->unread, 1);
-	assert_int_equal(row_of(snapshot, CENSUS_CLOSE_WAIT, 40001)->count, 1);
+	assert_int_equal(row_of(snapshot, STATE_CLOSE_WAIT, 40001)->count, 1);
 
 	/* To tell ghosts, sockets on other ports are remembered, but still not counted. */
 	snapshot =
-	    take(fixture, (struct census_needs){
-			      .states = CENSUS_ALL_STATES, .owners = true, .descriptors = true});
-	assert_int_equal(snapshot->states[CENSUS_CLOSE_WAIT], 1);
+	    take(fixture,
+		 (struct census_needs){.states = ALL_STATES, .owners = true, .descriptors = true});
+	assert_int_equal(snapshot->states[STATE_CLOSE_WAIT], 1);
 	assert_int_equal(snapshot->classes[CENSUS_UNKNOWN], 1);
 }
 
@@ -222,22 +222,22 @@ static void only_the_states_asked(void **state)
 	struct fixture *fixture = *state;
 	struct census_snapshot *snapshot;
 
-	add_socket(&fixture->datagram, CENSUS_LISTEN, 40000, 0, 10, 3);
-	add_socket(&fixture->datagram, CENSUS_CLOSE_WAIT, 40000, 1, 11, 1);
+	add_socket(&fixture->datagram, STATE_LISTEN, 40000, 0, 10, 3);
+	add_socket(&fixture->datagram, STATE_CLOSE_WAIT, 40000, 1, 11, 1);
 	add_done(&fixture->datagram, 0);
-	snapshot = take(fixture, (struct census_needs){.states = CENSUS_BIT(CENSUS_CLOSE_WAIT)});
-	assert_int_equal(fixture->replay.states, CENSUS_BIT(CENSUS_CLOSE_WAIT));
+	snapshot = take(fixture, (struct census_needs){.states = STATE_BIT(STATE_CLOSE_WAIT)});
+	assert_int_equal(fixture->replay.states, STATE_BIT(STATE_CLOSE_WAIT));
 	assert_int_equal(snapshot->row_count, 0);
 
 	/* For rows the listeners are listed as well, to know the services, but not counted. */
-	snapshot = take(
-	    fixture, (struct census_needs){.states = CENSUS_BIT(CENSUS_CLOSE_WAIT), .rows = true});
+	snapshot = take(fixture,
+			(struct census_needs){.states = STATE_BIT(STATE_CLOSE_WAIT), .rows = true});
 	assert_int_equal(fixture->replay.states,
-			 CENSUS_BIT(CENSUS_CLOSE_WAIT) | CENSUS_BIT(CENSUS_LISTEN));
-	assert_int_equal(snapshot->states[CENSUS_LISTEN], 0);
+			 STATE_BIT(STATE_CLOSE_WAIT) | STATE_BIT(STATE_LISTEN));
+	assert_int_equal(snapshot->states[STATE_LISTEN], 0);
 	assert_int_equal(snapshot->accept_queue, 0);
 	assert_int_equal(snapshot->row_count, 1);
-	assert_int_equal(row_of(snapshot, CENSUS_CLOSE_WAIT, 40000)->count, 1);
+	assert_int_equal(row_of(snapshot, STATE_CLOSE_WAIT, 40000)->count, 1);
 }
 
 /* /proc is read, but no process of "the host" exists: nothing may be called owned. */
@@ -246,15 +246,14 @@ static void without_processes_all_is_unknown(void **state)
 	struct fixture *fixture = *state;
 	struct census_snapshot *snapshot;
 
-	add_socket(&fixture->datagram, CENSUS_CLOSE_WAIT, 9000, 1, 11, 1);
-	add_socket(&fixture->datagram, CENSUS_CLOSE_WAIT, 9000, 2, 0, 1);
+	add_socket(&fixture->datagram, STATE_CLOSE_WAIT, 9000, 1, 11, 1);
+	add_socket(&fixture->datagram, STATE_CLOSE_WAIT, 9000, 2, 0, 1);
 	add_done(&fixture->datagram, 0);
-	snapshot =
-	    take(fixture, (struct census_needs){.states = CENSUS_ALL_STATES, .owners = true});
-	assert_int_equal(snapshot->by_class[CENSUS_CLOSE_WAIT][CENSUS_OWNED], 0);
-	assert_int_equal(snapshot->by_class[CENSUS_CLOSE_WAIT][CENSUS_UNKNOWN], 1);
-	assert_int_equal(snapshot->by_class[CENSUS_CLOSE_WAIT][CENSUS_UNACCEPTED], 1);
-	assert_int_equal(snapshot->states[CENSUS_CLOSE_WAIT], 2);
+	snapshot = take(fixture, (struct census_needs){.states = ALL_STATES, .owners = true});
+	assert_int_equal(snapshot->by_class[STATE_CLOSE_WAIT][CENSUS_OWNED], 0);
+	assert_int_equal(snapshot->by_class[STATE_CLOSE_WAIT][CENSUS_UNKNOWN], 1);
+	assert_int_equal(snapshot->by_class[STATE_CLOSE_WAIT][CENSUS_UNACCEPTED], 1);
+	assert_int_equal(snapshot->states[STATE_CLOSE_WAIT], 2);
 }
 
 static void descriptors_by_process(void **state)
@@ -264,11 +263,11 @@ static void descriptors_by_process(void **state)
 	struct census_snapshot *snapshot = &fixture->snapshot;
 
 	for (int fd = 0; fd < 10; fd++)
-		tally_descriptor(host, snapshot, 12, "leaky", fd, CENSUS_CLOSE_WAIT, 9000, fd < 3);
-	tally_descriptor(host, snapshot, 12, "leaky", 20, CENSUS_CLOSE_WAIT, 0, false);
+		tally_descriptor(host, snapshot, 12, "leaky", fd, STATE_CLOSE_WAIT, 9000, fd < 3);
+	tally_descriptor(host, snapshot, 12, "leaky", 20, STATE_CLOSE_WAIT, 0, false);
 	for (int fd = 0; fd < 11; fd++)
-		tally_descriptor(host, snapshot, 13, "busy", fd, CENSUS_ESTABLISHED, 9000, false);
-	tally_descriptor(host, snapshot, 13, "busy", 30, CENSUS_CLOSED, 9000, false);
+		tally_descriptor(host, snapshot, 13, "busy", fd, STATE_ESTABLISHED, 9000, false);
+	tally_descriptor(host, snapshot, 13, "busy", 30, STATE_CLOSED, 9000, false);
 	snapshot_sort(snapshot);
 	assert_int_equal(snapshot->owner_count, 4);
 	assert_int_equal(snapshot->owners[0].pid, 12); /* leaks first, although 13 has more */
@@ -276,7 +275,7 @@ static void descriptors_by_process(void **state)
 	assert_int_equal(snapshot->owners[0].unread, 3);
 	assert_int_equal(snapshot->owners[0].fds[CENSUS_FDS - 1], 7);
 	assert_string_equal(snapshot->owners[0].process, "leaky");
-	assert_int_equal(snapshot->owners[2].state, CENSUS_CLOSED);
+	assert_int_equal(snapshot->owners[2].state, STATE_CLOSED);
 	assert_int_equal(snapshot->owners[3].descriptors, 11);
 }
 

@@ -51,7 +51,7 @@ static ssize_t script_receive(void *context, void *buffer, size_t size)
 		return -1;
 	}
 	if (!step->no_socket)
-		add_socket(&datagram, CENSUS_CLOSE_WAIT, 9000, 1, 1, 0);
+		add_socket(&datagram, STATE_CLOSE_WAIT, 9000, 1, 1, 0);
 	if (step->type)
 		add_message(&datagram, step->type, step->flags,
 			    &(struct nlmsgerr){.error = step->status}, sizeof(struct nlmsgerr));
@@ -82,21 +82,20 @@ static void tally_socket_seen(const struct census_socket *socket, void *data)
 	((struct tally *)data)->sockets++;
 }
 
-static int dump(struct script *script, struct tally *tally, bool *interrupted,
-		struct census_error *error)
+static int dump(struct script *script, struct tally *tally, bool *interrupted, struct error *error)
 {
 	const struct census_transport transport = {script_send, script_receive, script};
 	const struct census_sink sink = {tally_begin, tally_socket_seen, tally};
 
 	*tally = (struct tally){0};
 	*interrupted = false;
-	return census_dump(&transport, CENSUS_BIT(CENSUS_CLOSE_WAIT), &sink, interrupted, error);
+	return census_dump(&transport, STATE_BIT(STATE_CLOSE_WAIT), &sink, interrupted, error);
 }
 
 #define RUN(script_, ...)                                                                          \
 	const struct step steps[] = {__VA_ARGS__};                                                 \
 	struct script script_ = {.steps = steps, .count = sizeof(steps) / sizeof(steps[0])};       \
-	struct census_error error = {0};                                                           \
+	struct error error = {0};                                                                  \
 	struct tally tally;                                                                        \
 	bool interrupted;                                                                          \
 	int result = dump(&script_, &tally, &interrupted, &error)
@@ -196,7 +195,7 @@ static void no_module(void **state)
 
 	(void)state;
 	assert_int_equal(result, -1);
-	assert_int_equal(error.code, CENSUS_CANNOT);
+	assert_int_equal(error.code, EXIT_CANNOT);
 	assert_non_null(strstr(error.text, "tcp_diag"));
 }
 
@@ -206,7 +205,7 @@ static void forbidden(void **state)
 
 	(void)state;
 	assert_int_equal(result, -1);
-	assert_int_equal(error.code, CENSUS_CANNOT);
+	assert_int_equal(error.code, EXIT_CANNOT);
 }
 
 static void nonsense(void **state)
@@ -215,7 +214,7 @@ static void nonsense(void **state)
 
 	(void)state;
 	assert_int_equal(result, -1);
-	assert_int_equal(error.code, CENSUS_BROKEN);
+	assert_int_equal(error.code, EXIT_BROKEN);
 }
 
 static void ends_early(void **state)
@@ -224,7 +223,7 @@ static void ends_early(void **state)
 
 	(void)state;
 	assert_int_equal(result, -1);
-	assert_int_equal(error.code, CENSUS_BROKEN);
+	assert_int_equal(error.code, EXIT_BROKEN);
 }
 
 static void receive_fails(void **state)
@@ -233,19 +232,19 @@ static void receive_fails(void **state)
 
 	(void)state;
 	assert_int_equal(result, -1);
-	assert_int_equal(error.code, CENSUS_BROKEN);
+	assert_int_equal(error.code, EXIT_BROKEN);
 }
 
 static void send_fails(void **state)
 {
 	struct script script = {.send_error = EOPNOTSUPP};
-	struct census_error error;
+	struct error error;
 	struct tally tally;
 	bool interrupted;
 
 	(void)state;
 	assert_int_equal(dump(&script, &tally, &interrupted, &error), -1);
-	assert_int_equal(error.code, CENSUS_CANNOT);
+	assert_int_equal(error.code, EXIT_CANNOT);
 }
 
 /* ---- window.c ---- */
@@ -254,7 +253,7 @@ static void twice_in_one_walk(void **state)
 {
 	struct census_window *window = census_window_new();
 	struct census_socket a = {.family = AF_INET,
-				  .state = CENSUS_ESTABLISHED,
+				  .state = STATE_ESTABLISHED,
 				  .port = 9000,
 				  .peer_port = 1,
 				  .cookie = 1};
@@ -263,7 +262,7 @@ static void twice_in_one_walk(void **state)
 	(void)state;
 	assert_false(census_window_seen(window, &a));
 	/* The timewait socket of a connection has the same tuple. */
-	b.state = CENSUS_TIME_WAIT;
+	b.state = STATE_TIME_WAIT;
 	b.cookie = 2;
 	assert_true(census_window_seen(window, &b));
 	census_window_clear(window);
@@ -298,7 +297,7 @@ static void listeners_of_one_port(void **state)
 {
 	struct census_window *window = census_window_new();
 	struct census_socket a = {
-	    .family = AF_INET, .state = CENSUS_LISTEN, .port = 80, .cookie = 1};
+	    .family = AF_INET, .state = STATE_LISTEN, .port = 80, .cookie = 1};
 	struct census_socket b = a;
 
 	(void)state;

@@ -10,7 +10,7 @@ static const struct census_names names = {hosts, 2, &counters};
 static bool holds(const char *text, int64_t value)
 {
 	struct census_expr expr;
-	struct census_error error;
+	struct error error;
 	int64_t values[CENSUS_VARS];
 
 	if (census_expr_parse(&expr, text, &names, &error) < 0)
@@ -79,10 +79,10 @@ static void operators(void **state)
 static void every_state_name(void **state)
 {
 	(void)state;
-	for (int i = 1; i < CENSUS_STATES; i++) {
+	for (int i = 1; i < STATES; i++) {
 		char text[64];
 
-		snprintf(text, sizeof(text), "%s == 1", census_state_name(i));
+		snprintf(text, sizeof(text), "%s == 1", state_name(i));
 		assert_true(holds(text, 1));
 	}
 }
@@ -136,11 +136,11 @@ static void errors(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct census_expr expr;
-		struct census_error error;
+		struct error error;
 
 		if (census_expr_parse(&expr, cases[i].text, &names, &error) == 0)
 			fail_msg("'%s' was accepted", cases[i].text);
-		assert_int_equal(error.code, CENSUS_USAGE);
+		assert_int_equal(error.code, EXIT_USAGE);
 		if (!strstr(error.text, cases[i].column) || !strstr(error.text, cases[i].says))
 			fail_msg("'%s': %s", cases[i].text, error.text);
 	}
@@ -150,7 +150,7 @@ static void errors(void **state)
 static void too_large(void **state)
 {
 	struct census_expr expr;
-	struct census_error error;
+	struct error error;
 	char text[40000] = "";
 
 	(void)state;
@@ -173,9 +173,9 @@ static void too_large(void **state)
 	assert_non_null(strstr(error.text, "too long"));
 
 	text[0] = '\0';
-	for (int i = 1; i < CENSUS_STATES; i++)
+	for (int i = 1; i < STATES; i++)
 		for (int class = 0; class < CENSUS_CLASSES; class ++)
-			sprintf(text + strlen(text), "%s.%s+", census_state_name(i),
+			sprintf(text + strlen(text), "%s.%s+", state_name(i),
 				census_class_name(class));
 	assert_int_equal(census_expr_parse(&expr, text, &names, &error), -1);
 	assert_non_null(strstr(error.text, "different variables"));
@@ -187,7 +187,7 @@ static void too_large(void **state)
 static void a_variable_is_kept_once(void **state)
 {
 	struct census_expr expr;
-	struct census_error error;
+	struct error error;
 
 	(void)state;
 	assert_int_equal(
@@ -199,7 +199,7 @@ static void a_variable_is_kept_once(void **state)
 static struct census_needs needs_of(const char *text)
 {
 	struct census_expr expr;
-	struct census_error error;
+	struct error error;
 
 	assert_int_equal(census_expr_parse(&expr, text, &names, &error), 0);
 	return census_expr_needs(&expr);
@@ -210,19 +210,18 @@ static void only_what_is_needed(void **state)
 	struct census_needs needs = needs_of("CLOSE_WAIT == 1 and FIN_WAIT2.orphan == 0");
 
 	(void)state;
-	assert_int_equal(needs.states,
-			 CENSUS_BIT(CENSUS_CLOSE_WAIT) | CENSUS_BIT(CENSUS_FIN_WAIT2));
+	assert_int_equal(needs.states, STATE_BIT(STATE_CLOSE_WAIT) | STATE_BIT(STATE_FIN_WAIT2));
 	assert_false(needs.owners || needs.descriptors || needs.counters || needs.rows);
 
 	needs = needs_of("CLOSE_WAIT.owned == 1");
-	assert_int_equal(needs.states, CENSUS_BIT(CENSUS_CLOSE_WAIT));
+	assert_int_equal(needs.states, STATE_BIT(STATE_CLOSE_WAIT));
 	assert_true(needs.owners && !needs.descriptors);
 	assert_true(needs_of("unknown == 0").owners);
 	assert_false(needs_of("unaccepted == 0").owners);
-	assert_true(needs_of("unaccepted == 0").states & CENSUS_BIT(CENSUS_SYN_RECEIVED));
-	assert_int_equal(needs_of("timewait == 0").states, CENSUS_BIT(CENSUS_TIME_WAIT));
-	assert_true(needs_of("orphan == 0").states & CENSUS_BIT(CENSUS_LAST_ACK));
-	assert_int_equal(needs_of("accept_queue == 0").states, CENSUS_BIT(CENSUS_LISTEN));
+	assert_true(needs_of("unaccepted == 0").states & STATE_BIT(STATE_SYN_RECEIVED));
+	assert_int_equal(needs_of("timewait == 0").states, STATE_BIT(STATE_TIME_WAIT));
+	assert_true(needs_of("orphan == 0").states & STATE_BIT(STATE_LAST_ACK));
+	assert_int_equal(needs_of("accept_queue == 0").states, STATE_BIT(STATE_LISTEN));
 	assert_true(needs_of("ghosts == 0").descriptors);
 	assert_true(needs_of("descriptors == 0").descriptors);
 
@@ -234,7 +233,7 @@ static void only_what_is_needed(void **state)
 static int64_t value_of(const char *text, const struct census_snapshot *snapshots)
 {
 	struct census_expr expr;
-	struct census_error error;
+	struct error error;
 	char whole[128];
 
 	snprintf(whole, sizeof(whole), "%s == 0", text);
@@ -247,9 +246,9 @@ static void values(void **state)
 	struct census_snapshot snapshots[2] = {0};
 
 	(void)state;
-	snapshots[0].states[CENSUS_CLOSE_WAIT] = 3;
-	snapshots[1].states[CENSUS_CLOSE_WAIT] = 4;
-	snapshots[0].by_class[CENSUS_CLOSE_WAIT][CENSUS_OWNED] = 2;
+	snapshots[0].states[STATE_CLOSE_WAIT] = 3;
+	snapshots[1].states[STATE_CLOSE_WAIT] = 4;
+	snapshots[0].by_class[STATE_CLOSE_WAIT][CENSUS_OWNED] = 2;
 	snapshots[1].classes[CENSUS_ORPHAN] = 9;
 	snapshots[0].unread = 1;
 	snapshots[0].descriptors = 11;
@@ -275,7 +274,7 @@ static void values(void **state)
 static bool hidden(const char *text, const struct census_snapshot *snapshots)
 {
 	struct census_expr expr;
-	struct census_error error;
+	struct error error;
 	char whole[128];
 
 	snprintf(whole, sizeof(whole), "%s == 0", text);
@@ -299,7 +298,7 @@ static void never_a_guess(void **state)
 	assert_false(hidden("CLOSE_WAIT", snapshots));
 	assert_false(hidden("CLOSE_WAIT.unaccepted", snapshots));
 	assert_false(hidden("CLOSE_WAIT.owned", snapshots));
-	snapshots[1].by_class[CENSUS_CLOSE_WAIT][CENSUS_UNKNOWN] = 1;
+	snapshots[1].by_class[STATE_CLOSE_WAIT][CENSUS_UNKNOWN] = 1;
 	snapshots[1].classes[CENSUS_UNKNOWN] = 1;
 	assert_true(hidden("CLOSE_WAIT.owned", snapshots));
 	assert_false(hidden("LAST_ACK.owned", snapshots));

@@ -4,7 +4,7 @@
 
 struct seen {
 	size_t count;
-	unsigned int states[CENSUS_STATES];
+	unsigned int states[STATES];
 	unsigned int unread, six;
 	struct census_socket last;
 };
@@ -13,7 +13,7 @@ static void see(const struct census_socket *socket, void *data)
 {
 	struct seen *seen = data;
 
-	assert_in_range(socket->state, 1, CENSUS_STATES - 1);
+	assert_in_range(socket->state, 1, STATES - 1);
 	assert_true(socket->family == AF_INET || socket->family == AF_INET6);
 	seen->count++;
 	seen->states[socket->state]++;
@@ -33,11 +33,11 @@ static enum census_parse parse(const void *bytes, size_t length, struct seen *se
 static void all_states(void **state)
 {
 	/* As record.py made them. */
-	static const unsigned int expected[CENSUS_STATES] = {
-	    [CENSUS_ESTABLISHED] = 7, [CENSUS_SYN_SENT] = 2,  [CENSUS_SYN_RECEIVED] = 1,
-	    [CENSUS_FIN_WAIT1] = 1,   [CENSUS_FIN_WAIT2] = 6, [CENSUS_TIME_WAIT] = 1,
-	    [CENSUS_CLOSE_WAIT] = 4,  [CENSUS_LAST_ACK] = 1,  [CENSUS_LISTEN] = 9,
-	    [CENSUS_CLOSING] = 1,
+	static const unsigned int expected[STATES] = {
+	    [STATE_ESTABLISHED] = 7, [STATE_SYN_SENT] = 2,  [STATE_SYN_RECEIVED] = 1,
+	    [STATE_FIN_WAIT1] = 1,   [STATE_FIN_WAIT2] = 6, [STATE_TIME_WAIT] = 1,
+	    [STATE_CLOSE_WAIT] = 4,  [STATE_LAST_ACK] = 1,  [STATE_LISTEN] = 9,
+	    [STATE_CLOSING] = 1,
 	};
 	struct census_reply reply;
 	struct seen seen;
@@ -46,7 +46,7 @@ static void all_states(void **state)
 
 	(void)state;
 	assert_int_equal(parse(bytes, length, &seen, &reply), CENSUS_DONE);
-	for (int i = 1; i < CENSUS_STATES; i++)
+	for (int i = 1; i < STATES; i++)
 		assert_int_equal(seen.states[i], expected[i]);
 	assert_int_equal(seen.unread, 3);
 	assert_int_equal(seen.six, 3); /* a listener and both ends of a connection */
@@ -135,9 +135,9 @@ static void hostile_lengths(void **state)
 		struct seen seen;
 		struct nlmsghdr *message;
 
-		add_socket(&datagram, CENSUS_ESTABLISHED, 1, 2, 3, 0);
+		add_socket(&datagram, STATE_ESTABLISHED, 1, 2, 3, 0);
 		message = (void *)(datagram.bytes + datagram.length);
-		add_socket(&datagram, CENSUS_ESTABLISHED, 1, 2, 3, 0);
+		add_socket(&datagram, STATE_ESTABLISHED, 1, 2, 3, 0);
 		message->nlmsg_len = lengths[i];
 		assert_int_equal(parse(datagram.bytes, datagram.length, &seen, &reply),
 				 CENSUS_MALFORMED);
@@ -180,11 +180,11 @@ static void attribute_overrun(void **state)
 
 	(void)state;
 	body.msg.idiag_family = AF_INET;
-	body.msg.idiag_state = CENSUS_CLOSE_WAIT;
+	body.msg.idiag_state = STATE_CLOSE_WAIT;
 	add_message(&datagram, TCPDIAG_GETSOCK, 0, &body, sizeof(body));
 	add_done(&datagram, 0);
 	assert_int_equal(parse(datagram.bytes, datagram.length, &seen, &reply), CENSUS_DONE);
-	assert_int_equal(seen.states[CENSUS_CLOSE_WAIT], 1);
+	assert_int_equal(seen.states[STATE_CLOSE_WAIT], 1);
 }
 
 static void what_is_not_a_tcp_state(void **state)
@@ -200,7 +200,7 @@ static void what_is_not_a_tcp_state(void **state)
 	add_socket(&datagram, 255, 1, 1, 1, 0);
 	assert_int_equal(parse(datagram.bytes, datagram.length, &seen, &reply), CENSUS_MORE);
 	assert_int_equal(seen.count, 1);
-	assert_int_equal(seen.last.state, CENSUS_SYN_RECEIVED);
+	assert_int_equal(seen.last.state, STATE_SYN_RECEIVED);
 }
 
 static void fields(void **state)
@@ -210,7 +210,7 @@ static void fields(void **state)
 	struct seen seen;
 
 	(void)state;
-	add_socket(&datagram, CENSUS_CLOSE_WAIT, 9000, 40000, 4711, 1);
+	add_socket(&datagram, STATE_CLOSE_WAIT, 9000, 40000, 4711, 1);
 	assert_int_equal(parse(datagram.bytes, datagram.length, &seen, &reply), CENSUS_MORE);
 	assert_int_equal(seen.last.port, 9000);
 	assert_int_equal(seen.last.peer_port, 40000);
@@ -278,7 +278,7 @@ static void other_sequence_is_passed_over(void **state)
 
 	(void)state;
 	add_message(&datagram, NLMSG_DONE, NLM_F_DUMP_INTR, NULL, 0)->nlmsg_seq = 6;
-	add_socket(&datagram, CENSUS_LISTEN, 1, 2, 3, 0);
+	add_socket(&datagram, STATE_LISTEN, 1, 2, 3, 0);
 	assert_int_equal(parse(datagram.bytes, datagram.length, &seen, &reply), CENSUS_MORE);
 	assert_int_equal(seen.count, 1);
 	assert_false(reply.interrupted);

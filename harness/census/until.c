@@ -15,11 +15,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/duration.h"
+
 #define STEP 1000000   /* 1 ms between counts, more when a count costs more */
 #define MOST 250000000 /* but 250 ms at most: it may have been kept waiting, on a busy machine */
 
 struct wait {
-	const struct options *options;
+	const struct census_options *options;
 	struct census *census;
 	struct census_snapshot *snapshots;
 	struct census_expr expr;
@@ -28,26 +30,29 @@ struct wait {
 	bool ever, held;
 };
 
-static void until_members(FILE *out, const void *data)
+static void numbers(struct json *json, const char *name, const struct wait *wait,
+		    const int64_t *number)
+{
+	json_object(json, name);
+	for (size_t i = 0; i < wait->expr.var_count; i++)
+		json_signed(json, wait->expr.var[i].text, number[i]);
+	json_end(json);
+}
+
+static void until_members(struct json *json, const void *data)
 {
 	const struct wait *wait = data;
 
-	fputs(",\"until\":{\"expression\":", out);
-	census_json_string(out, wait->options->until, strlen(wait->options->until));
-	fprintf(out, ",\"held\":%s,\"seconds\":", wait->held ? "true" : "false");
+	json_object(json, "until");
+	json_string(json, "expression", wait->options->until);
+	json_bool(json, "held", wait->held);
 	if (wait->begun < 0)
-		fputs("null", out);
+		json_null(json, "seconds");
 	else
-		fprintf(out, "%.6f", (double)(wait->begun - wait->start) / 1e9);
-	fputs(",\"peaks\":{", out);
-	for (size_t i = 0; i < wait->expr.var_count; i++)
-		fprintf(out, "%s\"%s\":%" PRId64, i ? "," : "", wait->expr.var[i].text,
-			wait->peak[i]);
-	fputs("},\"values\":{", out);
-	for (size_t i = 0; i < wait->expr.var_count; i++)
-		fprintf(out, "%s\"%s\":%" PRId64, i ? "," : "", wait->expr.var[i].text,
-			wait->value[i]);
-	fputs("}}", out);
+		json_seconds(json, "seconds", wait->begun - wait->start, 6);
+	numbers(json, "peaks", wait, wait->peak);
+	numbers(json, "values", wait, wait->value);
+	json_end(json);
 }
 
 /* "CLOSE_WAIT is 100, ghosts is 3" */
@@ -59,7 +64,7 @@ static void say_values(FILE *out, const struct wait *wait)
 }
 
 /* Expectations that could only be true by accident, because what they name is never counted. */
-static int check_sense(const struct wait *wait, struct census_error *error)
+static int check_sense(const struct wait *wait, struct error *error)
 {
 	for (size_t i = 0; i < wait->expr.var_count; i++) {
 		const struct census_var *var = &wait->expr.var[i];
@@ -68,12 +73,12 @@ static int check_sense(const struct wait *wait, struct census_error *error)
 
 		if (wait->options->pid_count &&
 		    ((by_class && var->class != CENSUS_OWNED) ||
-		     (var->kind == CENSUS_VAR_STATE && var->state == CENSUS_TIME_WAIT)))
-			return census_fail(error, CENSUS_USAGE,
-					   "%s is never held by a process, so with --pid it would "
-					   "always be 0: leave out --pid",
-					   var->text);
-		if (var->kind == CENSUS_VAR_STATE && var->state == CENSUS_CLOSED)
+		     (var->kind == CENSUS_VAR_STATE && var->state == STATE_TIME_WAIT)))
+			return error_set(error, EXIT_USAGE,
+					 "%s is never held by a process, so with --pid it would "
+					 "always be 0: leave out --pid",
+					 var->text);
+		if (var->kind == CENSUS_VAR_STATE && var->state == STATE_CLOSED)
 			fputs("census: note: the kernel lists no sockets in CLOSED; 'ghosts' and "
 			      "'unconnected' count them\n",
 			      stderr);
@@ -81,7 +86,7 @@ static int check_sense(const struct wait *wait, struct census_error *error)
 	return 0;
 }
 
-static int prepare(struct wait *wait, struct census_error *error)
+static int prepare(struct wait *wait, struct error *error)
 {
 	const char *hosts[MAX_HOSTS];
 	struct census_names names = {
@@ -114,7 +119,7 @@ static uint64_t unreadable(const struct wait *wait)
 }
 
 /* One count. Returns 1 when EXPR holds, 0 when not, -1 with @error. */
-static int sample(struct wait *wait, const struct census_needs *needs, struct census_error *error)
+static int sample(struct wait *wait, const struct census_needs *needs, struct error *error)
 {
 	size_t hosts = census_host_count(wait->census);
 	bool interrupted = false;
@@ -125,8 +130,7 @@ static int sample(struct wait *wait, const struct census_needs *needs, struct ce
 	/* Nothing leaks any more from a process that crashed; that must not look like a repair. */
 	ended = census_ended(wait->census);
 	if (ended)
-		return census_fail(error, CENSUS_ENDED, "process %d ended while it was watched",
-				   ended);
+		return error_set(error, EXIT_ENDED, "process %d ended while it was watched", ended);
 	for (size_t i = 0; i < hosts; i++)
 		interrupted |= wait->snapshots[i].interrupted;
 	for (size_t i = 0; i < wait->expr.var_count; i++) {
@@ -134,13 +138,12 @@ static int sample(struct wait *wait, const struct census_needs *needs, struct ce
 		int64_t value = census_value(var, wait->snapshots, hosts);
 
 		if (census_value_hidden(var, wait->snapshots, hosts))
-			return census_fail(error, CENSUS_CANNOT,
-					   "cannot tell %s: there are processes whose descriptors "
-					   "may not be read (%" PRIu64
-					   "); %sname a process of your "
-					   "own with --pid",
-					   var->text, unreadable(wait),
-					   geteuid() ? "run census as root, or " : "");
+			return error_set(error, EXIT_CANNOT,
+					 "cannot tell %s: there are processes whose descriptors "
+					 "may not be read (%" PRIu64 "); %sname a process of your "
+					 "own with --pid",
+					 var->text, unreadable(wait),
+					 geteuid() ? "run census as root, or " : "");
 		if (wait->options->verbose && value != wait->value[i])
 			fprintf(stderr, "census: %.3f s: %s is %" PRId64 "\n",
 				(double)(now_ns() - wait->start) / 1e9, var->text, value);
@@ -163,7 +166,7 @@ static void rest(int64_t ns)
 static struct census_needs full_needs(const struct wait *wait)
 {
 	const struct census_needs narrow = census_expr_needs(&wait->expr);
-	struct census_needs full = options_needs(wait->options);
+	struct census_needs full = census_options_needs(wait->options);
 
 	full.states |= narrow.states;
 	full.owners |= narrow.owners;
@@ -172,9 +175,9 @@ static struct census_needs full_needs(const struct wait *wait)
 	return full;
 }
 
-static int poll_until(struct wait *wait, struct census_error *error)
+static int poll_until(struct wait *wait, struct error *error)
 {
-	const struct options *options = wait->options;
+	const struct census_options *options = wait->options;
 	const struct census_needs narrow = census_expr_needs(&wait->expr);
 	const struct census_needs full = full_needs(wait);
 
@@ -197,13 +200,12 @@ static int poll_until(struct wait *wait, struct census_error *error)
 		else if (wait->begun < 0)
 			wait->begun = now;
 		if (!holds && expired)
-			return CENSUS_NOT_HELD;
+			return EXIT_NOT_HELD;
 		if (holds && now - wait->begun >= options->hold && (whole || !options->json)) {
 			wait->held = true;
-			return CENSUS_OK;
+			return EXIT_OK;
 		}
-		/* The last count before the deadline, or before the hold ends, is made just then.
-		 */
+		/* The last count before the deadline or the end of the hold is made just then. */
 		left = (holds ? wait->begun + options->hold : wait->start + options->within) -
 		       now_ns();
 		pause = cost * 2 > STEP ? cost * 2 : STEP;
@@ -212,29 +214,31 @@ static int poll_until(struct wait *wait, struct census_error *error)
 	}
 }
 
-int run_until(const struct options *options, struct census *census,
-	      struct census_snapshot *snapshots, struct census_error *error)
+int run_until(const struct census_options *options, struct census *census,
+	      struct census_snapshot *snapshots, struct error *error)
 {
 	struct wait wait = {.options = options, .census = census, .snapshots = snapshots};
+	char within[DURATION_TEXT];
 	int code;
 
 	if (prepare(&wait, error) < 0)
 		return error->code;
 	code = poll_until(&wait, error);
-	if (code != CENSUS_OK && code != CENSUS_NOT_HELD)
+	if (code != EXIT_OK && code != EXIT_NOT_HELD)
 		return code;
-	if (code == CENSUS_NOT_HELD) {
+	if (code == EXIT_NOT_HELD) {
 		const struct census_needs full = full_needs(&wait);
 
 		/* A failure is shown with all there is to know about it. */
 		if (!snapshots[0].asked.rows && census_take(census, &full, snapshots, error) < 0)
 			return error->code;
 		fprintf(stderr, "census: '%s' did not hold within %s%s: ", options->until,
-			options->within_text, wait.ever ? " for long enough" : "");
+			duration_text(options->within, within),
+			wait.ever ? " for long enough" : "");
 		say_values(stderr, &wait);
 		putc('\n', stderr);
 	}
-	if (options->json || code == CENSUS_NOT_HELD) {
+	if (options->json || code == EXIT_NOT_HELD) {
 		print_snapshots(stdout, options, census, snapshots, until_members, &wait);
 	} else {
 		printf("'%s' holds after %.3f s: ", options->until,

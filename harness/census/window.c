@@ -81,7 +81,7 @@ bool census_window_seen(struct census_window *window, const struct census_socket
 
 	memcpy(key.address, socket->address, sizeof(key.address));
 	memcpy(key.peer, socket->peer, sizeof(key.peer));
-	if (socket->state == CENSUS_LISTEN) {
+	if (socket->state == STATE_LISTEN) {
 		key.cookie[0] = (uint32_t)socket->cookie;
 		key.cookie[1] = (uint32_t)(socket->cookie >> 32);
 	}

@@ -16,13 +16,14 @@ struct options {
 /*
  * Read the command line into *o, which holds the program's defaults.
  * summary: what the program does, in one line, for -h.
- * On a wrong option: one sentence on stderr, exit 2. On -h: the usage on stdout, exit 0.
+ * On a wrong option: one sentence on stderr, exit 2. On -h, --help and --version: exit 0.
  */
 void options_parse(struct options *o, int argc, char **argv, const char *summary);
 
 /*
  * The same for a program that takes arguments after its options.
- * arguments: what they are, for -h. Returns the index of the first one in argv; none is an error.
+ * arguments: what they are, for -h, behind a space. Returns the index of the first one in argv;
+ * none is an error.
  */
 int options_parse_some(struct options *o, int argc, char **argv, const char *summary,
 		       const char *arguments);

@@ -2,7 +2,7 @@
 /*
  * What the fuzz targets share. A target is fuzz_NAME.c: it turns any bytes into a call of a parser
  * and says what must be true of the answer, whatever the bytes were. With clang it becomes a
- * libFuzzer program (https://llvm.org/docs/LibFuzzer.html); with another compiler main.c runs its
+ * libFuzzer program (https://llvm.org/docs/LibFuzzer.html); with another compiler driver.c runs its
  * corpus, harness/fuzz/corpus/NAME. Whatever was once found stays there as an input.
  */
 #ifndef LINGER_FUZZ_H

@@ -77,7 +77,7 @@ static ssize_t fuzz_receive(void *context, void *buffer, size_t size)
 static void check_socket(const struct census_socket *socket, void *data)
 {
 	(void)data;
-	MUST(socket->state >= 1 && socket->state < CENSUS_STATES);
+	MUST(socket->state >= 1 && socket->state < STATES);
 	MUST(socket->family == AF_INET || socket->family == AF_INET6);
 	if (socket->family == AF_INET)
 		for (int i = 1; i < 4; i++)
@@ -101,7 +101,7 @@ static void check_parse(const uint8_t *bytes, size_t size)
 
 static void check_snapshot(const struct census_snapshot *snapshot)
 {
-	uint64_t rows[CENSUS_STATES] = {0}, classes[CENSUS_CLASSES] = {0};
+	uint64_t rows[STATES] = {0}, classes[CENSUS_CLASSES] = {0};
 	uint64_t accept_queue = 0;
 
 	for (size_t i = 0; i < snapshot->row_count; i++) {
@@ -114,7 +114,7 @@ static void check_snapshot(const struct census_snapshot *snapshot)
 		MUST(sum == row->count);
 		rows[row->state] += row->count;
 	}
-	for (int state = 0; state < CENSUS_STATES; state++) {
+	for (int state = 0; state < STATES; state++) {
 		uint64_t sum = 0;
 
 		for (int class = 0; class < CENSUS_CLASSES; class ++) {
@@ -124,8 +124,8 @@ static void check_snapshot(const struct census_snapshot *snapshot)
 		MUST(sum == snapshot->states[state] && sum == rows[state]);
 	}
 	MUST(!memcmp(classes, snapshot->classes, sizeof(classes)));
-	MUST(snapshot->unread <= snapshot->states[CENSUS_CLOSE_WAIT]);
-	MUST(snapshot->listener_count == snapshot->states[CENSUS_LISTEN]);
+	MUST(snapshot->unread <= snapshot->states[STATE_CLOSE_WAIT]);
+	MUST(snapshot->listener_count == snapshot->states[STATE_LISTEN]);
 	for (size_t i = 0; i < snapshot->listener_count; i++)
 		accept_queue += snapshot->listeners[i].recv_queue;
 	MUST(accept_queue == snapshot->accept_queue);
@@ -144,6 +144,11 @@ static void print(void (*print_one)(FILE *, const char *, const struct census_sn
 	free(text);
 }
 
+static void write_json(FILE *out, const char *host, const struct census_snapshot *snapshot)
+{
+	census_json_snapshot(&(struct json){.out = out}, host, snapshot);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
 	/* What a session keeps from one count to the next is kept here, too. */
@@ -155,11 +160,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 					  .port_range = -1};
 	static struct census_window *window;
 	static struct census_snapshot snapshot;
-	const struct census_needs needs = {.states = CENSUS_ALL_STATES, .rows = true};
+	const struct census_needs needs = {.states = ALL_STATES, .rows = true};
 	struct kernel kernel = {.bytes = bytes, .left = size};
 	struct census_host *hosts[] = {&host};
 	struct census census = {.hosts = hosts, .host_count = 1};
-	struct census_error error = {0};
+	struct error error = {0};
 
 	if (!window)
 		window = census_window_new();
@@ -170,9 +175,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	if (census_take(&census, &needs, &snapshot, &error) == 0) {
 		check_snapshot(&snapshot);
 		print(census_table, &snapshot);
-		print(census_json_snapshot, &snapshot);
+		print(write_json, &snapshot);
 	} else {
-		MUST(error.code != CENSUS_OK && fuzz_is_sentence(error.text));
+		MUST(error.code != EXIT_OK && fuzz_is_sentence(error.text));
 	}
 	return 0;
 }

@@ -96,11 +96,11 @@ static void check_accepted(const struct census_expr *expr)
 {
 	static const int64_t extremes[] = {0, 1, 100, -1, INT64_MAX, INT64_MIN};
 	const struct census_needs needs = census_expr_needs(expr);
-	struct census_snapshot snapshots[3] = {{.states = {[CENSUS_CLOSE_WAIT] = 1}}};
+	struct census_snapshot snapshots[3] = {{.states = {[STATE_CLOSE_WAIT] = 1}}};
 	int64_t values[CENSUS_VARS];
 
 	MUST(expr->code_count <= CENSUS_CODE && expr->var_count <= CENSUS_VARS);
-	MUST(!(needs.states & ~CENSUS_ALL_STATES));
+	MUST(!(needs.states & ~ALL_STATES));
 	for (size_t i = 0; i < expr->var_count; i++) {
 		const struct census_var *var = &expr->var[i];
 
@@ -119,11 +119,11 @@ static void check_accepted(const struct census_expr *expr)
 	}
 }
 
-static void check_refused(const char *text, const struct census_error *error)
+static void check_refused(const char *text, const struct error *error)
 {
 	int column;
 
-	MUST(error->code == CENSUS_USAGE && fuzz_is_sentence(error->text));
+	MUST(error->code == EXIT_USAGE && fuzz_is_sentence(error->text));
 	if (sscanf(error->text, "expression, column %d:", &column) == 1)
 		MUST(column >= 1 && (size_t)column <= strlen(text) + 1);
 }
@@ -132,7 +132,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
 	struct census_counters counters = {0};
 	const struct census_names names = {hosts, 3, size % 2 ? &counters : NULL};
-	struct census_error error = {0};
+	struct error error = {0};
 	struct census_expr expr;
 	char *text = fuzz_text(bytes, size);
 

@@ -62,7 +62,7 @@ static void write_file(const char *path, const uint8_t *bytes, size_t length)
 
 static void check_state(int state)
 {
-	MUST(state >= 1 && state < CENSUS_STATES);
+	MUST(state >= 1 && state < STATES);
 }
 
 static void check_ladder(const struct wire_ladders *ladders, const struct wire_group *group)
@@ -86,7 +86,7 @@ static void check_ladder(const struct wire_ladders *ladders, const struct wire_g
 static void check_ladders(const struct wire_ladders *ladders)
 {
 	uint64_t connections = 0;
-	long count[WIRE_HOSTS][CENSUS_STATES] = {0};
+	long count[WIRE_HOSTS][STATES] = {0};
 
 	MUST(ladders->groups <= WIRE_GROUPS);
 	for (size_t i = 0; i < ladders->groups; i++) {
@@ -104,7 +104,7 @@ static void check_ladders(const struct wire_ladders *ladders)
 		count[change->host][change->state] += change->by;
 	}
 	for (size_t host = 0; host < ladders->hosts; host++)
-		for (int state = 1; state < CENSUS_STATES; state++)
+		for (int state = 1; state < STATES; state++)
 			MUST(count[host][state] >= 0);
 }
 
@@ -133,7 +133,8 @@ static void show(const struct wire_ladders *ladders)
 
 	MUST(out);
 	wire_json(out, ladders);
-	wire_text(out, ladders, true);
+	wire_text(out, ladders, (struct wire_look){.width = WIRE_WIDE, .ascii = true});
+	wire_text(out, ladders, (struct wire_look){.width = WIRE_NARROW});
 	MUST(fclose(out) == 0 && length);
 	free(text);
 }
@@ -142,7 +143,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
 	static char path[HOSTS][128];
 	struct wire_ladders ladders = {.whole = true};
-	struct census_error error = {0};
+	struct error error = {0};
 	const uint8_t *part;
 	size_t length;
 	char *timeline;
@@ -170,7 +171,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 		compare(&ladders, timeline);
 		show(&ladders);
 	} else {
-		MUST(!ladders.hosts || (error.code != CENSUS_OK && fuzz_is_sentence(error.text)));
+		MUST(!ladders.hosts || (error.code != EXIT_OK && fuzz_is_sentence(error.text)));
 	}
 	wire_ladders_clear(&ladders);
 	free(timeline);

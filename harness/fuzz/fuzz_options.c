@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* The command line of the census, a word a line: it is understood within its bounds, or refused. */
 #include <ctype.h>
-#include <getopt.h>
 
 #include "census/program.h"
 #include "fuzz/fuzz.h"
 
-static void check_accepted(const struct options *options)
+static void check_accepted(const struct census_options *options)
 {
 	MUST(options->host_count <= MAX_HOSTS && options->pid_count <= MAX_LIST);
 	MUST(options->port_count <= MAX_LIST && options->repeat <= 1000000);
-	MUST(options->states && !(options->states & ~CENSUS_ALL_STATES));
+	MUST(options->states && !(options->states & ~ALL_STATES));
 	MUST(options->every > 0 && options->within >= 0 && options->hold >= 0);
 	MUST(!options->until + !options->stream + !options->repeat >= 2);
 	for (size_t i = 0; i < options->port_count; i++)
@@ -32,15 +31,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
 	char *text = fuzz_text(bytes, size);
 	char *words[FUZZ_WORDS + 1] = {"census"};
-	struct census_error error = {0};
-	struct options options;
+	struct error error = {0};
+	struct census_options options;
 	int count = 1 + fuzz_words(text, words + 1);
 
-	optind = 0; /* getopt(3): begin anew */
-	if (options_parse(&options, count, words, &error) < 0)
-		MUST(error.code == CENSUS_USAGE && fuzz_is_sentence(error.text));
-	else if (!options.help)
+	switch (census_options_parse(&options, count, words, &error)) {
+	case -1:
+		MUST(error.code == EXIT_USAGE && fuzz_is_sentence(error.text));
+		break;
+	case 0: /* it was asked for help */
+		break;
+	default:
 		check_accepted(&options);
+	}
 	free(text);
 	return 0;
 }

@@ -13,6 +13,7 @@
 #include <stdarg.h>
 #include <unistd.h>
 
+#include "common/command.h"
 #include "common/events.h"
 #include "fuzz/fuzz.h"
 
@@ -33,7 +34,15 @@ static _Noreturn void leave(int status)
 	longjmp(ended, status + 1);
 }
 
+static int tell(int first, const char *text)
+{
+	if (first < 0)
+		phrase("%s", text);
+	return first < 0 ? 2 : EXIT_SUCCESS;
+}
+
 #define exit(status) leave(status)
+#define command_ended(first, error) tell(first, (error)->text)
 #define errx(status, ...) (phrase(__VA_ARGS__), leave(status))
 #define printf phrase
 #define main peer_main
@@ -84,8 +93,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	words[0] = "peer";
 	count = 1 + fuzz_words(text, words + 1);
 	o = (struct options){.address = "127.0.0.1", .port = 9000, .connections = 1};
-	optind = 0; /* getopt(3): begin anew */
-	opterr = optopt = 0;
 	sentence[0] = '\0';
 	status = setjmp(ended) - 1;
 	if (status < 0) {
@@ -98,8 +105,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 				check_sent(words[i] + 5);
 		}
 	} else {
-		MUST(status == EXIT_SUCCESS || status == 2);
-		MUST(sentence[0] || optopt); /* getopt(3) says it itself, unless opterr is 0 */
+		MUST(status == EXIT_SUCCESS || (status == 2 && sentence[0]));
 	}
 	free(text);
 	return 0;

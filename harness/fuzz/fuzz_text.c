@@ -9,6 +9,7 @@
 #include <wchar.h>
 
 #include "census/internal.h"
+#include "common/duration.h"
 #include "fuzz/fuzz.h"
 
 static void check_counters(const char *text)
@@ -44,7 +45,7 @@ static void check_duration(const char *text)
 		const char *name;
 		double ns;
 	} units[] = {{"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"min", 6e10}};
-	int64_t ns = census_duration(text);
+	int64_t ns = duration_read(text);
 	long double value;
 	char *end;
 	size_t i = 0;
@@ -58,7 +59,7 @@ static void check_duration(const char *text)
 	MUST(i < 4 && fabsl(value * units[i].ns - ns) <= 1);
 }
 
-/* The bytes that a JSON string of the census stands for, in place; it is well formed. */
+/* The bytes that a JSON string stands for, in place; it is well formed. */
 static void unescape(char *json, size_t length)
 {
 	char *out = json;
@@ -108,7 +109,7 @@ static void check_json(const char *text)
 	FILE *out = open_memstream(&json, &length);
 
 	MUST(out);
-	census_json_string(out, text, strlen(text));
+	json_string(&(struct json){.out = out}, NULL, text);
 	fclose(out);
 	MUST(is_utf8(json));
 	unescape(json, length);

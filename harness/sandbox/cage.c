@@ -23,7 +23,7 @@ int mount(const char *source, const char *target, const char *type, unsigned lon
 static void must(int result, const char *what)
 {
 	if (result < 0)
-		err(CANNOT_RUN, "cannot confine the program: %s", what);
+		err(EXIT_CANNOT, "cannot confine the program: %s", what);
 }
 
 static void mount_private(const char *target, unsigned long flags, const char *options)

@@ -1,8 +1,6 @@
 /*
  * confine: run a program of somebody else in a host of the lab, so that it can serve, and no more.
  *
- *     usage: confine [OPTION]... -- COMMAND [ARGUMENT]...
- *
  * The command runs in user, pid, mount and IPC namespaces of its own, without any capability,
  * without a way to get one (no_new_privs, no further user namespaces) and without a terminal. The
  * network namespace is the caller's, and whoever has the caller's capabilities can look into it
@@ -10,12 +8,12 @@
  * other process, so it can neither signal nor trace one; with the caller everything in it ends.
  *
  * Exit status and signals pass through (sandbox/supervise.h). Wrong usage ends with 2, a system
- * that does not permit it with 77, each with one sentence.
+ * that does not permit it with 77, a command that cannot be started with 127 or 126 as in a shell,
+ * each with one sentence.
  */
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -25,18 +23,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "common/command.h"
 #include "common/descriptors.h"
+#include "sandbox/become.h"
 #include "sandbox/cage.h"
 #include "sandbox/supervise.h"
-
-static const char usage[] =
-    "usage: confine [OPTION]... -- COMMAND [ARGUMENT]...\n"
-    "  --closed            all files read-only, /tmp, /run and /dev private, and no sockets but\n"
-    "                      those of IPv4 and IPv6; the command runs in /tmp\n"
-    "  --read-only FOLDER  that folder read-only (without --closed), may be repeated\n"
-    "  --user UID          become this user, when started by root\n"
-    "  --limit NAME=VALUE  as, core, cpu, fsize, nofile, nproc: see setrlimit(2); may be "
-    "repeated\n";
 
 static const struct {
 	const char *name;
@@ -47,49 +38,94 @@ static const struct {
 };
 #define COUNT (sizeof(limits) / sizeof(limits[0]))
 
-/* A number that fills the word; what is not one is wrong usage. */
-static unsigned long number(const char *word)
-{
-	char *end;
-	unsigned long value;
-
-	errno = 0;
-	value = strtoul(word, &end, 10);
-	if (*word < '0' || *word > '9' || *end || errno)
-		errx(2, "'%s' is not a whole number", word);
-	return value;
-}
-
-/* A user's number. The highest means "as it is" to setresuid(2). */
-static uid_t user(const char *word)
-{
-	unsigned long value = number(word);
-
-	if (value >= (uid_t)-1)
-		errx(2, "'%s' is no user's number", word);
-	return value;
-}
-
 /* The limits asked for, by the order of the table. */
 struct wish {
 	bool given;
 	unsigned long value;
 };
 
-/* Note the limit "NAME=VALUE". */
-static void note_limit(struct wish *wishes, const char *word)
+struct confine_options {
+	struct cage cage;
+	struct wish wishes[COUNT];
+};
+
+/* A number that fills the word. */
+static int number(const char *word, unsigned long *value, struct error *error)
 {
+	char *end;
+
+	errno = 0;
+	*value = strtoul(word, &end, 10);
+	if (*word < '0' || *word > '9' || *end || errno)
+		return error_set(error, EXIT_USAGE, "'%s' is not a whole number", word);
+	return 0;
+}
+
+/* A user's number. The highest means "as it is" to setresuid(2). */
+static int take_user(void *data, char *word, struct error *error)
+{
+	struct confine_options *options = data;
+	unsigned long value;
+
+	if (number(word, &value, error) < 0)
+		return -1;
+	if (value >= (uid_t)-1)
+		return error_set(error, EXIT_USAGE, "'%s' is no user's number", word);
+	if (geteuid() != 0)
+		return error_set(error, EXIT_USAGE, "--user is for root");
+	options->cage.uid = options->cage.gid = (uid_t)value;
+	return 0;
+}
+
+/* Note the limit "NAME=VALUE". */
+static int take_limit(void *data, char *word, struct error *error)
+{
+	struct confine_options *options = data;
 	const char *value = strchr(word, '=');
 
 	for (size_t i = 0; value && i < COUNT; i++) {
-		if (strlen(limits[i].name) == (size_t)(value - word) &&
-		    strncmp(limits[i].name, word, value - word) == 0) {
-			wishes[i] = (struct wish){true, number(value + 1)};
-			return;
-		}
+		struct wish *wish = &options->wishes[i];
+
+		if (strlen(limits[i].name) != (size_t)(value - word) ||
+		    strncmp(limits[i].name, word, value - word) != 0)
+			continue;
+		wish->given = true;
+		return number(value + 1, &wish->value, error);
 	}
-	errx(2, "unknown limit '%s'; see --help", word);
+	return error_set(error, EXIT_USAGE, "unknown limit '%s': see confine --help", word);
 }
+
+static int take_folder(void *data, char *word, struct error *error)
+{
+	struct cage *cage = &((struct confine_options *)data)->cage;
+
+	(void)error; /* as many as there are words have room: main() */
+	cage->read_only[cage->folders++] = word;
+	return 0;
+}
+
+static const struct option_row rows[] = {
+    {"closed", .kind = OPTION_FLAG, OPTION_AT(struct confine_options, cage.closed),
+     .help = "all files read-only, /tmp, /run and /dev private, and no sockets but those of IPv4 "
+	     "and IPv6; the command runs in /tmp"},
+    {"read-only", .kind = OPTION_OTHER, .take = take_folder, .value = "FOLDER",
+     .help = "that folder read-only (without --closed), may be repeated"},
+    {"user", .kind = OPTION_OTHER, .take = take_user, .value = "UID",
+     .help = "become this user, when started by root"},
+    {"limit", .kind = OPTION_OTHER, .take = take_limit, .value = "NAME=VALUE",
+     .help = "as, core, cpu, fsize, nofile, nproc: see setrlimit(2); may be repeated"},
+    {0},
+};
+
+static const struct command command = {
+    .name = "confine",
+    .usage = "[OPTION]... -- COMMAND [ARGUMENT]...",
+    .summary =
+	"Runs a third-party program in a host of the lab, so that it can serve, and no more.",
+    .rows = rows,
+    .details = "Exit status: that of the command, or 2 for wrong usage, 77 where this system does "
+	       "not\npermit it, 126 and 127 for a command that cannot be started.\n",
+};
 
 /*
  * Of the CPU time the hard limit is a second more, so that the command ends by SIGXCPU, which says
@@ -102,52 +138,8 @@ static void set_limits(const struct wish *wishes)
 		struct rlimit limit = {wishes[i].value, wishes[i].value + cpu};
 
 		if (wishes[i].given && setrlimit(limits[i].resource, &limit) < 0)
-			err(CANNOT_RUN, "limit %s=%lu", limits[i].name, wishes[i].value);
+			err(EXIT_CANNOT, "limit %s=%lu", limits[i].name, wishes[i].value);
 	}
-}
-
-static struct cage parse(int argc, char **argv, struct wish *wishes)
-{
-	static const struct option options[] = {
-	    {"closed", no_argument, NULL, 'c'},	    {"read-only", required_argument, NULL, 'r'},
-	    {"user", required_argument, NULL, 'u'}, {"limit", required_argument, NULL, 'l'},
-	    {"help", no_argument, NULL, 'h'},	    {0},
-	};
-	struct cage cage = {.uid = geteuid(), .gid = getegid()};
-	int option;
-
-	cage.read_only = calloc(argc, sizeof(*cage.read_only));
-	if (!cage.read_only)
-		err(HARNESS_BROKE, "calloc");
-	while ((option = getopt_long(argc, argv, "+h", options, NULL)) != -1) {
-		switch (option) {
-		case 'c':
-			cage.closed = true;
-			break;
-		case 'r':
-			cage.read_only[cage.folders++] = optarg;
-			break;
-		case 'u':
-			cage.uid = cage.gid = user(optarg);
-			if (geteuid() != 0)
-				errx(2, "--user is for root");
-			break;
-		case 'l':
-			note_limit(wishes, optarg);
-			break;
-		case 'h':
-			fputs(usage, stdout);
-			exit(0);
-		default:
-			fputs(usage, stderr);
-			exit(2);
-		}
-	}
-	if (!argv[optind]) {
-		fputs(usage, stderr);
-		exit(2);
-	}
-	return cage;
 }
 
 static void write_file(pid_t pid, const char *name, const char *text)
@@ -158,7 +150,7 @@ static void write_file(pid_t pid, const char *name, const char *text)
 	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0 || write(fd, text, strlen(text)) < 0)
-		err(CANNOT_RUN, "%s of a user namespace", name);
+		err(EXIT_CANNOT, "%s of a user namespace", name);
 	close(fd);
 }
 
@@ -176,40 +168,54 @@ static void map(pid_t init, const char *name, unsigned own, unsigned other)
 int main(int argc, char **argv)
 {
 	const unsigned long namespaces = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC;
-	struct wish wishes[COUNT] = {{0}};
-	struct cage cage = parse(argc, argv, wishes);
+	struct confine_options options = {.cage = {.uid = geteuid(), .gid = getegid()}};
+	struct cage *cage = &options.cage;
+	struct error error;
+	struct refusal refusal;
 	int ends[2], mapped[2];
 	pid_t init;
+	int first;
 
+	cage->read_only = calloc(argc, sizeof(*cage->read_only));
+	if (!cage->read_only)
+		err(EXIT_BROKEN, "calloc");
+	first = command_parse(&command, argc, argv, &options, &error);
+	if (first <= 0)
+		return command_ended(first, &error);
+	if (first == argc)
+		errx(EXIT_USAGE, "it needs a command: see confine --help");
 	open_standard_descriptors();
+	if (cannot_start(argv[first], &refusal)) /* asked here: in the cage it may be elsewhere */
+		errx(refusal.status, "cannot start %s: %s", argv[first], refusal.why);
 	watch_signals();
 	if (pipe2(ends, O_CLOEXEC) < 0 || pipe2(mapped, O_CLOEXEC) < 0)
-		err(HARNESS_BROKE, "pipe");
+		err(EXIT_BROKEN, "pipe");
 	/* As fork(), which takes no flags; unshare() first would put this process in there, too. */
 	init = syscall(SYS_clone, namespaces | SIGCHLD, NULL, NULL, NULL, NULL);
 	if (init < 0)
-		err(CANNOT_RUN, "namespaces for a confined program");
+		err(EXIT_CANNOT, "namespaces for a confined program");
 	if (init == 0) {
+		const char *called = argv[first];
 		char go;
 
 		close(ends[0]);
 		close(mapped[1]);
 		if (read(mapped[0], &go, 1) != 1)
-			_exit(CANNOT_RUN); /* outer has said why */
-		cage_enter(&cage, &argv[optind]);
-		set_limits(wishes);
-		run_init(argv + optind, ends[1]);
+			_exit(EXIT_CANNOT); /* outer has said why */
+		cage_enter(cage, &argv[first]);
+		set_limits(options.wishes);
+		run_init(argv + first, called, ends[1]);
 	}
 	close(ends[1]);
 	close(mapped[0]);
-	if (cage.uid == geteuid())
+	if (cage->uid == geteuid())
 		write_file(init, "setgroups",
 			   "deny"); /* else an ordinary user may not map groups */
-	map(init, "uid_map", geteuid(), cage.uid);
-	map(init, "gid_map", getegid(), cage.gid);
+	map(init, "uid_map", geteuid(), cage->uid);
+	map(init, "gid_map", getegid(), cage->gid);
 	if (write(mapped[1], "", 1) != 1)
-		err(HARNESS_BROKE, "pipe to process 1");
+		err(EXIT_BROKEN, "pipe to process 1");
 	close(mapped[1]);
-	free(cage.read_only);
+	free(cage->read_only);
 	end_like_command(init, ends[0]);
 }

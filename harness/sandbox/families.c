@@ -55,5 +55,5 @@ void cage_deny_families(void)
 	struct sock_fprog program = {sizeof(filter) / sizeof(filter[0]), filter};
 
 	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
-		err(CANNOT_RUN, "cannot confine the program: seccomp");
+		err(EXIT_CANNOT, "cannot confine the program: seccomp");
 }

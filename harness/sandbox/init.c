@@ -1,7 +1,6 @@
 /*
- * sandbox-init: the two ends of a private pid namespace (sandbox/supervise.h).
- *
- *     usage: sandbox-init COMMAND [ARGUMENT]...
+ * sandbox-init: the two ends of a private pid namespace (sandbox/supervise.h), whose mounts reach
+ * no other (sandbox/root.h).
  *
  * It is started by `unshare --pid` WITHOUT --fork, so its first child is process 1 of the new
  * namespace. unshare --fork cannot do this: while it waits it blocks SIGINT and SIGTERM and hands
@@ -12,26 +11,39 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "common/command.h"
 #include "common/descriptors.h"
+#include "sandbox/root.h"
 #include "sandbox/supervise.h"
+
+static const struct command command = {
+    .name = "sandbox-init",
+    .usage = "COMMAND [ARGUMENT]...",
+    .summary = "Runs a command in a new pid namespace, started by `unshare --pid` without --fork.",
+};
 
 int main(int argc, char **argv)
 {
+	struct error error;
+	int first = command_parse(&command, argc, argv, NULL, &error);
 	int ends[2];
 	pid_t init;
 
-	if (argc < 2)
-		errx(2, "usage: sandbox-init COMMAND [ARGUMENT]...");
+	if (first <= 0)
+		return command_ended(first, &error);
+	if (first == argc)
+		errx(EXIT_USAGE, "it needs a command: see sandbox-init --help");
 	open_standard_descriptors();
+	own_root();
 	watch_signals();
 	if (pipe2(ends, O_CLOEXEC) < 0)
-		err(HARNESS_BROKE, "pipe");
+		err(EXIT_BROKEN, "pipe");
 	init = fork();
 	if (init < 0)
-		err(HARNESS_BROKE, "cannot start process 1 of the sandbox");
+		err(EXIT_BROKEN, "cannot start process 1 of the sandbox");
 	if (init == 0) {
 		close(ends[0]);
-		run_init(argv + 1, ends[1]);
+		run_init(argv + first, NULL, ends[1]);
 	}
 	close(ends[1]);
 	end_like_command(init, ends[0]);

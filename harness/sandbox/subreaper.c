@@ -1,8 +1,6 @@
 /*
  * subreaper: run a command of somebody else's, and keep hold of all that it starts.
  *
- *     usage: subreaper OUTPUT COMMAND [ARGUMENT]...
- *
  * OUTPUT is a file: standard output and error of the command are appended to it, and its standard
  * input is empty. With "-" the command has all three from here, and no event is mixed into them.
  *
@@ -15,7 +13,6 @@
  * its parent, kills everything.
  */
 #include <err.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -26,7 +23,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/command.h"
 #include "common/events.h"
+#include "sandbox/become.h"
 #include "sandbox/supervise.h"
 
 static const char children[] = "/proc/thread-self/children";
@@ -57,9 +56,7 @@ static void run(const char *output, char **argv, const sigset_t *original)
 		redirect(output);
 	setsid(); /* it may signal its own process group, as shells do */
 	sigprocmask(SIG_SETMASK, original, NULL);
-	execvp(argv[0], argv);
-	warn("cannot start %s", argv[0]);
-	_exit(errno == ENOENT ? 127 : 126); /* as a shell says it */
+	become(argv, NULL);
 }
 
 /* Reap what has ended. Returns false when no child is left. */
@@ -92,30 +89,45 @@ static void kill_children(void)
 	fclose(list);
 }
 
+static const struct command command = {
+    .name = "subreaper",
+    .usage = "OUTPUT COMMAND [ARGUMENT]...",
+    .summary =
+	"Runs a third-party command, and keeps hold of all that it starts. OUTPUT is a file "
+	"to which its standard output and error are appended; with \"-\" they stay where they "
+	"are, and no events appear.",
+    .details = "Events appear on standard output, one a line: ev=NAME key=value ...\n",
+};
+
 int main(int argc, char **argv)
 {
 	sigset_t watched, original;
 	pid_t parent = getppid();
+	struct error error;
+	int first = command_parse(&command, argc, argv, NULL, &error);
 	bool ending = false;
-	pid_t command;
+	pid_t started;
 	int signal;
 
-	if (argc < 3)
-		errx(2, "usage: subreaper OUTPUT COMMAND [ARGUMENT]...");
-	silent = strcmp(argv[1], "-") == 0;
+	if (first <= 0)
+		return command_ended(first, &error);
+	if (argc - first < 2)
+		errx(EXIT_USAGE,
+		     "it needs a file for the output, and a command: see subreaper --help");
+	silent = strcmp(argv[first], "-") == 0;
 	block_signals(&watched, &original);
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 || prctl(PR_SET_PDEATHSIG, SIGTERM) < 0)
 		err(EXIT_FAILURE, "prctl");
 	if (getppid() != parent) /* it died before the line above */
 		return EXIT_FAILURE;
-	command = fork();
-	if (command < 0)
+	started = fork();
+	if (started < 0)
 		err(EXIT_FAILURE, "fork");
-	if (command == 0)
-		run(argv[1], argv + 2, &original);
+	if (started == 0)
+		run(argv[first], argv + first + 1, &original);
 	if (!silent)
-		say("started pid=%d", command);
-	while (reap(command)) {
+		say("started pid=%d", started);
+	while (reap(started)) {
 		if (ending)
 			kill_children();
 		while ((signal = sigwaitinfo(&watched, NULL)) < 0)

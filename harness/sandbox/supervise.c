@@ -1,7 +1,6 @@
 #include "sandbox/supervise.h"
 
 #include <err.h>
-#include <errno.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -9,6 +8,8 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "sandbox/become.h"
 
 #define BY_SIGNAL 128 /* plus its number: the exit status by which a shell tells it */
 
@@ -56,15 +57,13 @@ int wait_handing_on_signals(pid_t pid)
 	}
 }
 
-static void run_command(char **argv)
+static void run_command(char **argv, const char *called)
 {
 	sigprocmask(SIG_SETMASK, &original, NULL);
-	execvp(argv[0], argv);
-	warn("cannot start %s", argv[0]);
-	_exit(errno == ENOENT ? 127 : 126); /* as a shell says it */
+	become(argv, called);
 }
 
-void run_init(char **argv, int status_fd)
+void run_init(char **argv, const char *called, int status_fd)
 {
 	struct pollfd outer = {.fd = status_fd};
 	pid_t command;
@@ -72,15 +71,15 @@ void run_init(char **argv, int status_fd)
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (poll(&outer, 1, 0) == 1) /* nobody reads: outer was killed before the line above */
-		_exit(HARNESS_BROKE);
+		_exit(EXIT_BROKEN);
 	command = fork();
 	if (command < 0)
-		err(HARNESS_BROKE, "cannot start a process in the sandbox");
+		err(EXIT_BROKEN, "cannot start a process in the sandbox");
 	if (command == 0)
-		run_command(argv);
+		run_command(argv, called);
 	status = wait_handing_on_signals(command);
 	if (write(status_fd, &status, sizeof(status)) != sizeof(status))
-		_exit(HARNESS_BROKE);
+		_exit(EXIT_BROKEN);
 	_exit(0);
 }
 
@@ -109,5 +108,5 @@ void end_like_command(pid_t init, int status_fd)
 		end_like(status);
 	if (WIFEXITED(own))
 		_exit(WEXITSTATUS(own)); /* init has said why */
-	errx(HARNESS_BROKE, "process 1 of the sandbox was killed");
+	errx(EXIT_BROKEN, "process 1 of the sandbox was killed");
 }

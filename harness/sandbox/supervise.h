@@ -11,8 +11,7 @@
 #include <signal.h>
 #include <sys/types.h>
 
-#define HARNESS_BROKE 70
-#define CANNOT_RUN 77
+#include "common/errors.h"
 
 /* Block the signals to be handed on; outer calls it before it creates init, which inherits that. */
 void watch_signals(void);
@@ -26,10 +25,11 @@ void watch_signals(void);
 int wait_handing_on_signals(pid_t pid);
 
 /*
- * The rest of process 1's life: run the command and wait for it. Its own exit status cannot tell
- * a signal, so the wait status goes through a pipe, whose writing end is status_fd (close-on-exec).
+ * The rest of process 1's life: run the command (see become.h) and wait for it. Its own exit status
+ * cannot tell a signal, so the wait status goes through a pipe, whose writing end is status_fd
+ * (close-on-exec).
  */
-_Noreturn void run_init(char **argv, int status_fd);
+_Noreturn void run_init(char **argv, const char *called, int status_fd);
 
 /* End as a command did whose wait status this is: by its signal if it can be, with no core. */
 _Noreturn void end_like(int status);

@@ -1,55 +1,39 @@
 /* SPDX-License-Identifier: MIT */
-/* From the wire: packet(7), which sees both what arrives and what leaves. */
+/* From the wire: what enters and what leaves this network namespace. */
 #include "segment/segment.h"
 
-#include <arpa/inet.h>
-#include <err.h>
 #include <errno.h>
-#include <linux/if_ether.h>
-#include <linux/if_packet.h>
 #include <poll.h>
-#include <sys/socket.h>
+#include <string.h>
 #include <time.h>
 
-#include "segment/privilege.h"
+#include "common/capture.h"
 
-#define BUFFER (4 << 20) /* bytes; the kernel grants net.core.rmem_max at most */
-#define LONGEST 3600	 /* s of one poll(2) */
+#define BUFFER (16 << 20) /* bytes: enough for a burst of 3000 small ones on lo */
+#define GATHER 1	  /* ms: then the buffer holds packets by their length */
+#define LONGEST 3600	  /* s of one poll(2) */
 
-int segment_capture_open(const struct segment_filter *filter)
+pcap_t *segment_listen(const struct segment_filter *filter, struct error *error)
 {
-	const int size = BUFFER;
-	/* ETH_P_ALL: a narrower one misses what leaves. */
-	const struct sockaddr_ll all = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL)};
-	struct sock_filter program[SEGMENT_PREFILTER];
-	const struct sock_fprog prefilter = {.len = segment_prefilter(filter, program),
-					     .filter = program};
-	/* SOCK_DGRAM: without the link header. Protocol 0: nothing before the filter is attached.
-	 */
-	int fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	char expression[SEGMENT_EXPRESSION];
 
-	if (fd < 0)
-		need_net_raw("socket AF_PACKET");
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)) < 0)
-		err(1, "setsockopt SO_RCVBUF");
-	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &prefilter, sizeof(prefilter)) < 0)
-		err(1, "setsockopt SO_ATTACH_FILTER");
-	if (bind(fd, (const struct sockaddr *)&all, sizeof(all)) < 0)
-		err(1, "bind AF_PACKET");
-	return fd;
+	return capture_open(segment_filter_expression(filter, expression), PACKET_MOST, BUFFER,
+			    GATHER, error);
 }
 
 /* Dropped for want of buffer: what is looked for may be gone, so there is no point in waiting. */
-static void nothing_dropped(int fd)
+static int nothing_dropped(pcap_t *pcap, struct error *error)
 {
-	struct tpacket_stats seen;
-	socklen_t length = sizeof(seen);
+	struct pcap_stat seen;
 
-	if (getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, &seen, &length) < 0)
-		err(1, "getsockopt PACKET_STATISTICS");
-	if (seen.tp_drops)
-		errx(1, "too much traffic: %u packets dropped before they were looked at",
-		     seen.tp_drops);
+	if (pcap_stats(pcap, &seen) < 0)
+		return error_set(error, EXIT_BROKEN, "cannot count what was dropped: %s",
+				 pcap_geterr(pcap));
+	if (seen.ps_drop)
+		return error_set(error, EXIT_NOT_HELD,
+				 "too much traffic: %u packets dropped before they were looked at",
+				 seen.ps_drop);
+	return 0;
 }
 
 double segment_now(void)
@@ -60,27 +44,31 @@ double segment_now(void)
 	return t.tv_sec + t.tv_nsec / 1e9;
 }
 
-int segment_capture(int fd, const struct segment_filter *filter, double deadline,
-		    uint8_t packet[SEGMENT_MOST], struct segment *segment)
+int segment_capture(pcap_t *pcap, const struct segment_filter *filter, double deadline,
+		    uint8_t bytes[PACKET_MOST], struct packet *packet, struct error *error)
 {
-	struct pollfd readable = {.fd = fd, .events = POLLIN};
+	struct pollfd readable = {.fd = pcap_get_selectable_fd(pcap), .events = POLLIN};
+	struct pcap_pkthdr *head;
+	const u_char *frame;
 
 	for (;;) {
+		int n = pcap_next_ex(pcap, &head, &frame);
 		double left = deadline ? deadline - segment_now() : LONGEST;
-		ssize_t n = recv(fd, packet, SEGMENT_MOST, MSG_TRUNC);
 
-		if (n >= 0 && n <= SEGMENT_MOST && segment_parse(packet, (size_t)n, segment) == 0 &&
-		    segment_matches(packet, segment, filter))
-			return 0;
-		if (n < 0 && errno != EAGAIN && errno != EINTR && errno != ENETDOWN)
-			err(1, "recv from the wire");
-		if (n >= 0 && left > 0)
+		if (n < 0)
+			return error_set(error, EXIT_BROKEN, "cannot capture packets: %s",
+					 pcap_geterr(pcap));
+		if (n > 0 && segment_take(pcap, head, frame, bytes, packet) == 0 &&
+		    segment_matches(bytes, packet, filter))
+			return 1;
+		if (n > 0 && left > 0)
 			continue;
-		nothing_dropped(fd);
-		if (left <= 0) /* whatever still comes: others' traffic need not end */
+		if (nothing_dropped(pcap, error) < 0)
 			return -1;
+		if (left <= 0) /* whatever still comes: others' traffic need not end */
+			return 0;
 		left = left < LONGEST ? left : LONGEST;
 		if (poll(&readable, 1, (int)(left * 1000) + 1) < 0 && errno != EINTR)
-			err(1, "poll");
+			return error_set(error, EXIT_BROKEN, "poll: %s", strerror(errno));
 	}
 }

@@ -4,7 +4,7 @@
 
 #include <netinet/in.h>
 
-#include "segment/bytes.h"
+#include "common/bytes.h"
 
 #define IPV4_CHECKSUM 10
 #define TCP_CHECKSUM 16
@@ -26,33 +26,33 @@ static uint16_t fold(uint32_t sum)
 	return (uint16_t)~sum;
 }
 
-/* Zero if the TCP checksum in the packet is right. SEGMENT_MOST bytes cannot overflow the sum. */
-static uint16_t tcp_checksum(const uint8_t *packet, const struct segment *segment)
+/* Zero if the TCP checksum in the packet is right. PACKET_MOST bytes cannot overflow the sum. */
+static uint16_t tcp_checksum(const uint8_t *bytes, const struct packet *packet)
 {
-	size_t length = segment->length - segment->tcp;
-	size_t address = segment->family == AF_INET ? 4 : 16;
+	size_t length = packet->end - packet->tcp;
+	size_t address = packet->family == AF_INET ? 4 : 16;
 	uint32_t sum = IPPROTO_TCP + (uint32_t)length;
 
-	sum = add(sum, segment->from.address, address);
-	sum = add(sum, segment->to.address, address);
-	return fold(add(sum, packet + segment->tcp, length));
+	sum = add(sum, packet->from.address, address);
+	sum = add(sum, packet->to.address, address);
+	return fold(add(sum, bytes + packet->tcp, length));
 }
 
-void segment_complete(uint8_t *packet, const struct segment *segment)
+void segment_complete(uint8_t *bytes, const struct packet *packet)
 {
-	uint8_t *tcp = packet + segment->tcp;
+	uint8_t *tcp = bytes + packet->tcp;
 
-	if (segment->family == AF_INET) {
-		put16(packet + IPV4_CHECKSUM, 0);
-		put16(packet + IPV4_CHECKSUM, fold(add(0, packet, segment->tcp)));
+	if (packet->family == AF_INET) {
+		put16(bytes + IPV4_CHECKSUM, 0);
+		put16(bytes + IPV4_CHECKSUM, fold(add(0, bytes, packet->tcp)));
 	}
 	put16(tcp + TCP_CHECKSUM, 0);
-	put16(tcp + TCP_CHECKSUM, tcp_checksum(packet, segment));
+	put16(tcp + TCP_CHECKSUM, tcp_checksum(bytes, packet));
 }
 
-bool segment_intact(const uint8_t *packet, const struct segment *segment)
+bool segment_intact(const uint8_t *bytes, const struct packet *packet)
 {
-	if (segment->family == AF_INET && fold(add(0, packet, segment->tcp)))
+	if (packet->family == AF_INET && fold(add(0, bytes, packet->tcp)))
 		return false;
-	return tcp_checksum(packet, segment) == 0;
+	return tcp_checksum(bytes, packet) == 0;
 }

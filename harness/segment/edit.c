@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "segment/bytes.h"
+#include "common/bytes.h"
 
 /* "+1" or "-1" to what is added modulo 2^32. Returns -1 for anything else. */
 static int read_shift(const char *text, uint32_t *shift)
@@ -49,22 +49,23 @@ int segment_edit_word(struct segment_edit *edit, const char *word)
 	return -1;
 }
 
-void segment_apply(uint8_t *packet, struct segment *segment, const struct segment_edit *edit)
+void segment_apply(uint8_t *bytes, struct packet *packet, const struct segment_edit *edit)
 {
-	uint8_t *tcp = packet + segment->tcp;
+	uint8_t *tcp = bytes + packet->tcp;
 
-	segment->seq = (edit->next ? segment_next(segment) : segment->seq) + edit->seq;
-	segment->ack += edit->ack;
+	packet->seq = (edit->next ? packet_next(packet) : packet->seq) + edit->seq;
+	packet->ack += edit->ack;
+	put32(tcp + 4, packet->seq);
+	put32(tcp + 8, packet->ack);
 	if (edit->reflag)
-		segment->flags = edit->flags;
-	if (edit->empty)
-		segment->length = segment->payload;
-	put32(tcp + 4, segment->seq);
-	put32(tcp + 8, segment->ack);
-	tcp[13] = segment->flags;
-	if (segment->family == AF_INET)
-		put16(packet + 2, (uint16_t)segment->length);
+		packet->flags = tcp[13] = edit->flags;
+	if (edit->empty) {
+		packet->end = packet->payload;
+		packet->length = 0;
+	}
+	if (packet->family == AF_INET)
+		put16(bytes + 2, (uint16_t)packet->end);
 	else
-		put16(packet + 4, (uint16_t)(segment->length - segment->tcp));
-	segment_complete(packet, segment);
+		put16(bytes + 4, (uint16_t)(packet->end - packet->tcp));
+	segment_complete(bytes, packet);
 }

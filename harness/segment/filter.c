@@ -2,8 +2,10 @@
 /* Which segments are meant: words to a filter, and a filter against a segment. */
 #include "segment/segment.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,8 +13,8 @@ static const struct {
 	const char *name;
 	uint8_t bit;
 } flags[] = {
-    {"fin", SEGMENT_FIN}, {"syn", SEGMENT_SYN}, {"rst", SEGMENT_RST},
-    {"psh", SEGMENT_PSH}, {"ack", SEGMENT_ACK}, {"urg", SEGMENT_URG},
+    {"fin", TCP_FIN}, {"syn", TCP_SYN}, {"rst", TCP_RST},
+    {"psh", TCP_PSH}, {"ack", TCP_ACK}, {"urg", TCP_URG},
 };
 
 #define FLAGS (sizeof(flags) / sizeof(flags[0]))
@@ -76,7 +78,7 @@ int segment_filter_word(struct segment_filter *filter, const char *word)
 			return -1;
 		filter->port = (uint16_t)number;
 	} else if (strncmp(word, "bytes:", 6) == 0) {
-		if (read_number(word + 6, SEGMENT_MOST, &number) < 0)
+		if (read_number(word + 6, PACKET_MOST, &number) < 0)
 			return -1;
 		filter->exactly = true;
 		filter->payload = number;
@@ -88,30 +90,73 @@ int segment_filter_word(struct segment_filter *filter, const char *word)
 	return 0;
 }
 
-bool segment_same_way(const struct segment *one, const struct segment *other)
+/*
+ * The bytes of the headers that tell of flags and payload. libpcap looks into TCP over IPv6 by
+ * offsets in ip6[] alone: pcap-filter(7), "BUGS".
+ */
+static const char *flags_byte(int family)
 {
-	return one->family == other->family && segment_same_end(&one->from, &other->from) &&
-	       segment_same_end(&one->to, &other->to);
+	return family == AF_INET ? "tcp[13]" : "ip6[53]";
 }
 
-bool segment_matches(const uint8_t *packet, const struct segment *segment,
+static const char *payload_bytes(int family)
+{
+	return family == AF_INET ? "ip[2:2] - ((ip[0] & 0xf) << 2) - ((tcp[12] & 0xf0) >> 2)"
+				 : "ip6[4:2] - ((ip6[52] & 0xf0) >> 2)";
+}
+
+const char *segment_filter_expression(const struct segment_filter *filter,
+				      char text[SEGMENT_EXPRESSION])
+{
+	bool from = filter->way != SEGMENT_TO_SERVER, to = filter->way != SEGMENT_FROM_SERVER;
+	char address[INET6_ADDRSTRLEN] = "";
+	FILE *out = fmemopen(text, SEGMENT_EXPRESSION, "w");
+
+	if (!out)
+		return "tcp"; /* all of them; segment_matches() chooses */
+	inet_ntop(filter->family, filter->server.address, address, sizeof(address));
+	fputs("tcp and (", out);
+	if (from)
+		fprintf(out, "(src host %s and src port %u)", address, filter->server.port);
+	if (to)
+		fprintf(out, "%s(dst host %s and dst port %u)", from ? " or " : "", address,
+			filter->server.port);
+	fputs(")", out);
+	if (filter->port)
+		fprintf(out, " and port %u", filter->port);
+	if (filter->flags)
+		fprintf(out, " and %s & %u = %u", flags_byte(filter->family), filter->flags,
+			filter->flags);
+	if (filter->exactly)
+		fprintf(out, " and %s = %lu", payload_bytes(filter->family), filter->payload);
+	fclose(out);
+	return text;
+}
+
+bool segment_same_way(const struct packet *one, const struct packet *other)
+{
+	return one->family == other->family && packet_same_end(&one->from, &other->from) &&
+	       packet_same_end(&one->to, &other->to);
+}
+
+bool segment_matches(const uint8_t *bytes, const struct packet *packet,
 		     const struct segment_filter *filter)
 {
-	size_t payload = segment->length - segment->payload;
+	size_t payload = packet->length;
 	size_t text = filter->text ? strlen(filter->text) : 0;
-	bool from = segment_same_end(&segment->from, &filter->server);
-	bool to = segment_same_end(&segment->to, &filter->server);
+	bool from = packet_same_end(&packet->from, &filter->server);
+	bool to = packet_same_end(&packet->to, &filter->server);
 
-	if (segment->family != filter->family)
+	if (packet->family != filter->family)
 		return false;
 	if (!(from && filter->way != SEGMENT_TO_SERVER) &&
 	    !(to && filter->way != SEGMENT_FROM_SERVER))
 		return false;
-	if ((segment->flags & filter->flags) != filter->flags)
+	if ((packet->flags & filter->flags) != filter->flags)
 		return false;
-	if (filter->port && filter->port != (from ? segment->to.port : segment->from.port))
+	if (filter->port && filter->port != (from ? packet->to.port : packet->from.port))
 		return false;
-	if (text && (payload < text || memcmp(packet + segment->payload, filter->text, text) != 0))
+	if (text && (payload < text || memcmp(bytes + packet->payload, filter->text, text) != 0))
 		return false;
 	return !filter->exactly || payload == filter->payload;
 }

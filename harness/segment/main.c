@@ -1,52 +1,76 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * segment: takes TCP segments from the wire, keeps them in a file, and sends them again later.
- *
- *     segment -l 10.0.0.2 -p 9000 capture FILE from flags:fin
- *     segment replay FILE
- *     segment replay FILE flags:rst seq:next empty
- *
- * -l and -p name the server, at whichever end this runs. `capture` keeps the first segment that
- * matches, of each of -n connections, with its checksums completed:
- *     from, to       sent by the server, or to it
- *     flags:FIN,...  with these flags set (fin, syn, rst, psh, ack, urg), whatever the others are
- *     bytes:N        with exactly so many bytes of payload
- *     text:WORD      with a payload that begins so
- *     port:N         of the client with this port
- * `replay` sends all that the file holds, as it is or altered:
- *     flags:RST,...  with these flags and no others
- *     seq:next       with the sequence number that follows the segment; seq:+N, ack:-N: moved
- *     empty          without payload
- *
- * Ends with status 1 when -t seconds passed before everything was captured.
- */
+/* segment: takes TCP segments from the wire, and sends them again. See --help and segment.h. */
 #include <arpa/inet.h>
 #include <err.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "common/capture.h"
+#include "common/command.h"
 #include "common/endpoint.h"
 #include "common/events.h"
-#include "common/options.h"
 #include "segment/segment.h"
-
-#define USAGE_ERROR 2
-#define BROKEN_FILE 1
 
 static struct options o = {.address = "127.0.0.1", .port = 9000, .connections = 1};
 
-static void tell(const char *event, const struct segment *s)
+static const struct option_row rows[] = {
+    {NULL, 'l', OPTION_TEXT, OPTION_AT(struct options, address), .shown = true, .value = "ADDRESS",
+     .help = "address of the server, at whichever end this runs"},
+    {NULL, 'p', OPTION_NUMBER, OPTION_AT(struct options, port), .most = UINT16_MAX, .shown = true,
+     .value = "PORT", .help = "its port"},
+    {NULL, 'n', OPTION_NUMBER, OPTION_AT(struct options, connections), .most = 10 * 1000 * 1000,
+     .shown = true, .value = "CONNECTIONS", .help = "how many to capture a segment of"},
+    {NULL, 't', OPTION_SECONDS, OPTION_AT(struct options, seconds), .shown = true,
+     .value = "SECONDS", .help = "give up a capture after that, 0: never"},
+    {0},
+};
+
+static const char details[] =
+    "capture keeps the first segment of each connection that matches all words:\n"
+    "\n"
+    "  from, to       sent by the server, or to it\n"
+    "  flags:FIN,...  with these flags set (fin, syn, rst, psh, ack, urg), whatever the others\n"
+    "  bytes:N        with exactly so many bytes of payload\n"
+    "  text:WORD      with a payload that begins so\n"
+    "  port:N         of the client with this port\n"
+    "\n"
+    "replay sends all that the file holds, as it is or altered, with its checksums completed:\n"
+    "\n"
+    "  flags:RST,...  with these flags and no others\n"
+    "  seq:next       with the sequence number that follows the segment\n"
+    "  seq:+N, ack:-N with numbers moved by N\n"
+    "  empty          without payload\n"
+    "\n"
+    "Exit status:\n"
+    "  0   all is well\n"
+    "  1   not everything was captured in time\n"
+    "  2   wrong usage\n"
+    "  70  failure\n"
+    "  77  not possible here\n"
+    "\n"
+    "Examples:\n"
+    "  segment -l 10.0.0.2 -p 9000 capture FILE from flags:fin\n"
+    "  segment replay FILE flags:rst seq:next empty\n";
+
+static const struct command command = {
+    .name = "segment",
+    .usage = "[OPTION]... capture FILE [WORD]...\nreplay FILE [WORD]...",
+    .summary = "Takes TCP segments from the wire, keeps them in a file of libpcap, and sends them "
+	       "again later, whole or altered.",
+    .rows = rows,
+    .details = details,
+};
+
+static void tell(const char *event, const struct packet *s)
 {
 	char from[INET6_ADDRSTRLEN], to[INET6_ADDRSTRLEN], flags[SEGMENT_TEXT];
 
 	inet_ntop(s->family, s->from.address, from, sizeof(from));
 	inet_ntop(s->family, s->to.address, to, sizeof(to));
-	say("%s from=%s port=%u to=%s toport=%u flags=%s seq=%u ack=%u next=%u bytes=%zu", event,
+	say("%s from=%s port=%u to=%s toport=%u flags=%s seq=%u ack=%u next=%u bytes=%u", event,
 	    from, s->from.port, to, s->to.port, segment_flags_text(s->flags, flags), s->seq, s->ack,
-	    segment_next(s), s->length - s->payload);
+	    packet_next(s), s->length);
 }
 
 /* The server that -l and -p name. */
@@ -65,122 +89,112 @@ static void find_server(struct segment_filter *filter)
 		memcpy(filter->server.address, &v6->sin6_addr, sizeof(v6->sin6_addr));
 }
 
-static void keep(FILE *file, const uint8_t *packet, size_t length)
-{
-	uint8_t record[SEGMENT_PCAP_RECORD];
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	segment_pcap_record(record, (uint32_t)length,
-			    (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec);
-	if (fwrite(record, sizeof(record), 1, file) != 1 || fwrite(packet, length, 1, file) != 1 ||
-	    fflush(file) != 0)
-		err(1, "write");
-}
-
-static bool is_among(const struct segment *segment, const struct segment *kept, unsigned count)
+static bool is_among(const struct packet *packet, const struct packet *kept, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++)
-		if (segment_same_way(segment, &kept[i]))
+		if (segment_same_way(packet, &kept[i]))
 			return true;
 	return false;
 }
 
-static int capture(const char *path, char **words)
+/* Keep a segment of each of so many connections. Returns 0, or -1 with @error. */
+static int keep_each(pcap_t *pcap, const struct segment_filter *filter, struct segment_file *file,
+		     struct error *error)
 {
-	static uint8_t packet[SEGMENT_MOST];
-	uint8_t head[SEGMENT_PCAP_HEAD];
-	struct segment_filter filter = {0};
-	struct segment *kept = calloc(o.connections, sizeof(*kept));
+	static uint8_t bytes[PACKET_MOST];
+	struct packet *kept = calloc(o.connections, sizeof(*kept));
 	double deadline = o.seconds ? segment_now() + o.seconds : 0;
-	FILE *file;
-	int fd;
+	unsigned count = 0;
+	int more = 0;
 
-	if (!kept)
-		err(1, "calloc");
-	for (; *words; words++)
-		if (segment_filter_word(&filter, *words) < 0)
-			errx(USAGE_ERROR, "capture does not know '%s'; see main.c", *words);
-	find_server(&filter);
-	file = fopen(path, "wbe");
-	segment_pcap_head(head);
-	if (!file || fwrite(head, sizeof(head), 1, file) != 1)
-		err(1, "%s", path);
-	fd = segment_capture_open(&filter);
-	say("ready file=%s pid=%d", path, getpid());
-	for (unsigned count = 0; count < o.connections;) {
-		if (segment_capture(fd, &filter, deadline, packet, &kept[count]) < 0)
-			errx(1, "%u of %u segments in %g s", count, o.connections, o.seconds);
+	if (!kept && o.connections)
+		return error_no_memory(error);
+	while (count < o.connections) {
+		more = segment_capture(pcap, filter, deadline, bytes, &kept[count], error);
+		if (more <= 0)
+			break;
 		if (is_among(&kept[count], kept, count))
 			continue;
-		segment_complete(packet, &kept[count]);
-		keep(file, packet, kept[count].length);
+		segment_complete(bytes, &kept[count]);
+		if (segment_keep(file, bytes, kept[count].end, error) < 0)
+			break;
 		tell("captured", &kept[count++]);
 	}
-	close(fd);
-	if (fclose(file) != 0) /* of no connection the head is all there is to write */
-		err(1, "%s", path);
 	free(kept);
-	return EXIT_SUCCESS;
+	if (count == o.connections)
+		return 0;
+	return more ? -1
+		    : error_set(error, EXIT_NOT_HELD, "%u of %u segments in %g s", count,
+				o.connections, o.seconds);
 }
 
-/* The whole file in memory. */
-static uint8_t *read_file(const char *path, size_t *size)
+static int capture(const char *path, char **words, struct error *error)
 {
-	FILE *file = fopen(path, "rbe");
-	struct stat status;
-	uint8_t *bytes;
+	struct segment_filter filter = {0};
+	struct segment_file file = {0};
+	pcap_t *pcap = NULL;
+	int result = -1;
 
-	if (!file || fstat(fileno(file), &status) < 0)
-		err(1, "%s", path);
-	*size = (size_t)status.st_size;
-	bytes = malloc(*size + 1);
-	if (!bytes || fread(bytes, 1, *size, file) != *size)
-		err(1, "%s", path);
-	fclose(file);
-	return bytes;
+	for (; *words; words++)
+		if (segment_filter_word(&filter, *words) < 0)
+			return error_set(error, EXIT_USAGE,
+					 "capture does not know '%s': see segment --help", *words);
+	find_server(&filter);
+	if (segment_create(&file, path, error) < 0)
+		goto out;
+	pcap = segment_listen(&filter, error);
+	if (!pcap)
+		goto out;
+	say("ready file=%s pid=%d", path, getpid());
+	result = keep_each(pcap, &filter, &file, error);
+out:
+	if (pcap)
+		pcap_close(pcap);
+	segment_close(&file);
+	return result;
 }
 
-static int replay(const char *path, char **words)
+static int replay(const char *path, char **words, struct error *error)
 {
-	static uint8_t packet[SEGMENT_MOST];
+	static uint8_t bytes[PACKET_MOST];
 	struct segment_edit edit = {0};
-	const uint8_t *found;
-	size_t size, length, at = 0;
-	uint8_t *file;
+	struct packet packet;
+	pcap_t *file;
 	int more;
 
 	for (; *words; words++)
 		if (segment_edit_word(&edit, *words) < 0)
-			errx(USAGE_ERROR, "replay does not know '%s'; see main.c", *words);
-	file = read_file(path, &size);
-	while ((more = segment_pcap_next(file, size, &at, &found, &length)) > 0) {
-		struct segment segment;
-
-		memcpy(packet, found, length);
-		if (segment_parse(packet, length, &segment) < 0)
-			errx(BROKEN_FILE, "%s holds a packet that is not a TCP segment", path);
-		segment_apply(packet, &segment, &edit);
-		segment_replay(packet, &segment);
-		tell("replayed", &segment);
+			return error_set(error, EXIT_USAGE,
+					 "replay does not know '%s': see segment --help", *words);
+	file = capture_read(path, error);
+	if (!file)
+		return -1;
+	while ((more = segment_next(file, bytes, &packet, error)) > 0) {
+		segment_apply(bytes, &packet, &edit);
+		more = segment_replay(bytes, &packet, error);
+		if (more < 0)
+			break;
+		tell("replayed", &packet);
 	}
-	free(file);
-	if (more < 0)
-		errx(BROKEN_FILE, "%s is not a whole capture of this program", path);
-	return EXIT_SUCCESS;
+	pcap_close(file);
+	return more;
 }
 
 int main(int argc, char **argv)
 {
-	int first = options_parse_some(&o, argc, argv, "Keeps TCP segments and sends them again.",
-				       " capture FILE from|to|flags:F|bytes:N|text:T|port:N ... |"
-				       " replay FILE flags:F|seq:next|seq:+N|ack:+N|empty ...");
+	struct error error;
+	int first = command_parse(&command, argc, argv, &o, &error);
+	int result;
 
+	if (first <= 0)
+		return command_ended(first, &error);
 	if (argc - first < 2)
-		errx(USAGE_ERROR, "%s needs a file; try -h", argv[first]);
+		errx(EXIT_USAGE, "it needs capture or replay, and a file: see segment --help");
 	if (strcmp(argv[first], "capture") == 0)
-		return capture(argv[first + 1], argv + first + 2);
-	if (strcmp(argv[first], "replay") == 0)
-		return replay(argv[first + 1], argv + first + 2);
-	errx(USAGE_ERROR, "capture or replay, not '%s'; try -h", argv[first]);
+		result = capture(argv[first + 1], argv + first + 2, &error);
+	else if (strcmp(argv[first], "replay") == 0)
+		result = replay(argv[first + 1], argv + first + 2, &error);
+	else
+		errx(EXIT_USAGE, "capture or replay, not '%s': see segment --help", argv[first]);
+	return result < 0 ? error_report(&error) : EXIT_OK;
 }

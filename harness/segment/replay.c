@@ -2,30 +2,40 @@
 /* Back to the wire: raw(7), headers included. */
 #include "segment/segment.h"
 
-#include <err.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "segment/privilege.h"
+static int failed(const char *call, struct error *error)
+{
+	if (errno == EPERM || errno == EACCES)
+		return error_set(error, EXIT_CANNOT,
+				 "sending packets needs CAP_NET_RAW: run %s inside the sandbox, or "
+				 "as root",
+				 program_invocation_short_name);
+	return error_set(error, EXIT_BROKEN, "%s: %s", call, strerror(errno));
+}
 
-void segment_replay(const uint8_t *packet, const struct segment *segment)
+int segment_replay(const uint8_t *bytes, const struct packet *packet, struct error *error)
 {
 	struct sockaddr_in v4 = {.sin_family = AF_INET};
 	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
-	bool six = segment->family == AF_INET6;
+	bool six = packet->family == AF_INET6;
 	const struct sockaddr *to = six ? (struct sockaddr *)&v6 : (struct sockaddr *)&v4;
 	socklen_t length = six ? sizeof(v6) : sizeof(v4);
+	int result = 0;
 	int fd;
 
-	memcpy(&v4.sin_addr, segment->to.address, sizeof(v4.sin_addr));
-	memcpy(&v6.sin6_addr, segment->to.address, sizeof(v6.sin6_addr));
+	memcpy(&v4.sin_addr, packet->to.address, sizeof(v4.sin_addr));
+	memcpy(&v6.sin6_addr, packet->to.address, sizeof(v6.sin6_addr));
 	/* IPPROTO_RAW says that the header is there (IP_HDRINCL). */
-	fd = socket(segment->family, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
+	fd = socket(packet->family, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
 	if (fd < 0)
-		need_net_raw("socket SOCK_RAW");
-	if (sendto(fd, packet, segment->length, 0, to, length) < 0)
-		err(1, "sendto");
+		return failed("socket SOCK_RAW", error);
+	if (sendto(fd, bytes, packet->end, 0, to, length) < 0)
+		result = failed("sendto", error);
 	close(fd);
+	return result;
 }

@@ -2,11 +2,11 @@
 /*
  * segment: keeps TCP segments from the wire, and sends them again later, whole or altered.
  *
- *	wire ── capture.c ──> packet ── pcap.c ──> file ── edit.c ──> replay.c ──> wire
- *	                        parse.c, filter.c, prefilter.c: which one; checksum.c: complete it
+ *	wire ── capture.c ──> packet ── file.c ──> file ── edit.c ──> replay.c ──> wire
+ *	                        filter.c: which one; checksum.c: complete it
  *
  * A packet is an IPv4 or IPv6 header, the TCP header and its payload, without a link header. The
- * parts that only look at bytes (all but capture.c and replay.c) make no system call, read nothing
+ * parts that only look at bytes (filter.c, edit.c, checksum.c) make no system call, read nothing
  * outside what they are given, and are tested with bytes.
  *
  * RFC 791 and 8200 (IP), RFC 9293 (TCP), RFC 1071 (the checksum). Statements about the kernel were
@@ -15,59 +15,27 @@
 #ifndef SEGMENT_H
 #define SEGMENT_H
 
-#include <linux/filter.h>
+#include <pcap/pcap.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
-#define SEGMENT_MOST 65535 /* bytes of a packet */
-#define SEGMENT_TEXT 32	   /* bytes for the names of all flags, and the zero behind them */
+#include "common/errors.h"
+#include "common/packet.h"
 
-enum segment_flags {
-	SEGMENT_FIN = 0x01,
-	SEGMENT_SYN = 0x02,
-	SEGMENT_RST = 0x04,
-	SEGMENT_PSH = 0x08,
-	SEGMENT_ACK = 0x10,
-	SEGMENT_URG = 0x20,
-};
-
-/* One end of a connection. */
-struct segment_end {
-	uint8_t address[16]; /* network order; an IPv4 address in the first four, the others 0 */
-	uint16_t port;
-};
-
-/* What parse.c found in a packet. Numbers are in host order, offsets in bytes from its start. */
-struct segment {
-	int family; /* AF_INET or AF_INET6 */
-	struct segment_end from, to;
-	uint32_t seq, ack;
-	uint8_t flags;
-	size_t tcp;	/* where the TCP header begins */
-	size_t payload; /* where the payload begins */
-	size_t length;	/* of the packet; a link may have padded it */
-};
+#define SEGMENT_TEXT 32 /* bytes for the names of all flags, and the zero behind them */
 
 /*
- * Read the headers of a packet.
+ * Read a packet that begins with its IP header, of which all bytes must be there.
  * Returns 0, or -1 for what is not a whole TCP segment: another protocol, a fragment, a header with
- * impossible lengths, or bytes that are missing. IPv6 extension headers count as another protocol.
+ * impossible lengths, or bytes that are missing.
  */
-int segment_parse(const uint8_t *packet, size_t length, struct segment *segment);
-
-/*
- * The same for a packet of which only the first bytes were kept: all of the headers must be there,
- * the payload need not.
- */
-int segment_headers(const uint8_t *packet, size_t kept, struct segment *segment);
-
-/* Whether two ends of one family have the same address and port. */
-bool segment_same_end(const struct segment_end *one, const struct segment_end *other);
-
-/* The sequence number that follows a segment: SYN and FIN count one each (RFC 9293, 3.4). */
-uint32_t segment_next(const struct segment *segment);
+static inline int segment_parse(const uint8_t *bytes, size_t length, struct packet *packet)
+{
+	if (packet_parse(DLT_RAW, bytes, length, packet) < 0 || packet->odd != PACKET_WHOLE)
+		return -1;
+	return 0;
+}
 
 /* ---- checksum.c --------------------------------------------------------------------------- */
 
@@ -75,17 +43,17 @@ uint32_t segment_next(const struct segment *segment);
  * Write the checksums of IP and TCP into a packet. A local sender leaves the TCP checksum to its
  * device, and a veth has none to do it: what is captured there holds only a part of it.
  */
-void segment_complete(uint8_t *packet, const struct segment *segment);
+void segment_complete(uint8_t *bytes, const struct packet *packet);
 
 /* Whether the checksums are those of the bytes. */
-bool segment_intact(const uint8_t *packet, const struct segment *segment);
+bool segment_intact(const uint8_t *bytes, const struct packet *packet);
 
 /* ---- filter.c ----------------------------------------------------------------------------- */
 
 /* Which segments: those that satisfy everything that is said. */
 struct segment_filter {
 	int family;
-	struct segment_end server;
+	struct packet_end server;
 	enum { SEGMENT_BOTH_WAYS, SEGMENT_FROM_SERVER, SEGMENT_TO_SERVER } way;
 	uint8_t flags;	  /* these are set, whatever the others are */
 	uint16_t port;	  /* the other end's; 0: any */
@@ -102,22 +70,20 @@ struct segment_filter {
 int segment_filter_word(struct segment_filter *filter, const char *word);
 
 /* Whether a packet, of which segment_parse() told, is one of those. */
-bool segment_matches(const uint8_t *packet, const struct segment *segment,
+bool segment_matches(const uint8_t *bytes, const struct packet *packet,
 		     const struct segment_filter *filter);
 
 /* Whether two segments belong to one connection and go the same way. */
-bool segment_same_way(const struct segment *one, const struct segment *other);
+bool segment_same_way(const struct packet *one, const struct packet *other);
 
-/* ---- prefilter.c -------------------------------------------------------------------------- */
-
-#define SEGMENT_PREFILTER 24 /* instructions at most */
+#define SEGMENT_EXPRESSION 512 /* bytes for an expression */
 
 /*
- * A program that lets the kernel refuse most of what does not match, and nothing that does.
- * Returns its length in instructions.
+ * The filter for the kernel, as pcap-filter(7) has it: it passes all that match, and others only
+ * because of their text. Returns text, or an expression that passes more.
  */
-unsigned short segment_prefilter(const struct segment_filter *filter,
-				 struct sock_filter program[SEGMENT_PREFILTER]);
+const char *segment_filter_expression(const struct segment_filter *filter,
+				      char text[SEGMENT_EXPRESSION]);
 
 /* ---- flags, in filter.c ------------------------------------------------------------------- */
 
@@ -145,46 +111,62 @@ struct segment_edit {
  */
 int segment_edit_word(struct segment_edit *edit, const char *word);
 
-/* Change a packet and complete its checksums; *segment tells what it is before, and after. */
-void segment_apply(uint8_t *packet, struct segment *segment, const struct segment_edit *edit);
+/* Change a packet and complete its checksums; *packet tells what it is before, and after. */
+void segment_apply(uint8_t *bytes, struct packet *packet, const struct segment_edit *edit);
 
-/* ---- pcap.c: the file format of libpcap, pcap-savefile(5), link type RAW ------------------- */
-
-#define SEGMENT_PCAP_HEAD 24   /* bytes before the first packet */
-#define SEGMENT_PCAP_RECORD 16 /* bytes before each packet */
-
-void segment_pcap_head(uint8_t head[SEGMENT_PCAP_HEAD]);
-
-/* length: of the packet that follows; nanoseconds: when it was captured, since 1970. */
-void segment_pcap_record(uint8_t record[SEGMENT_PCAP_RECORD], uint32_t length,
-			 uint64_t nanoseconds);
+/* ---- file.c ------------------------------------------------------------------------------- */
 
 /*
- * Find the next packet of a file in memory.
- * at: where to go on, 0 at first; moved behind the packet.
- * Returns 1 with *packet and *length; 0 at the end; -1 if this is no such file, or it is cut short.
+ * Take the IP packet out of a @frame of @from, a capture or a file, into @bytes.
+ * Returns 0, or -1 for what is no whole TCP segment.
  */
-int segment_pcap_next(const uint8_t *file, size_t size, size_t *at, const uint8_t **packet,
-		      size_t *length);
+int segment_take(pcap_t *from, const struct pcap_pkthdr *head, const uint8_t *frame,
+		 uint8_t bytes[PACKET_MOST], struct packet *packet);
 
-/* ---- capture.c and replay.c: the wire. Failures end with err(); not allowed to: exit 77. ----- */
+/*
+ * Take the next packet of a file of capture_read().
+ * Returns 1; 0 at the end; -1 with @error: it is no whole TCP segment, or the file is cut short.
+ */
+int segment_next(pcap_t *file, uint8_t bytes[PACKET_MOST], struct packet *packet,
+		 struct error *error);
 
-/* A packet socket that sees what enters and leaves this network namespace from now on. */
-int segment_capture_open(const struct segment_filter *filter);
+/* A file of packets without link headers (LINKTYPE_RAW). */
+struct segment_file {
+	const char *path;
+	pcap_t *format;
+	pcap_dumper_t *dump;
+};
+
+/* Make a file that holds no packet yet. Returns 0, or -1 with @error; segment_close() anyway. */
+int segment_create(struct segment_file *file, const char *path, struct error *error);
+
+/* Write a packet at once, captured now. Returns 0, or -1 with @error. */
+int segment_keep(struct segment_file *file, const uint8_t *bytes, size_t length,
+		 struct error *error);
+
+void segment_close(struct segment_file *file);
+
+/* ---- capture.c and replay.c: the wire ------------------------------------------------------- */
+
+/*
+ * Capture what enters and leaves this network namespace from now on, and may match.
+ * Returns the capture, for pcap_close(), or NULL with @error.
+ */
+pcap_t *segment_listen(const struct segment_filter *filter, struct error *error);
 
 /* The time by which deadlines are told: seconds of CLOCK_MONOTONIC. */
 double segment_now(void);
 
 /*
- * Wait for the next segment that matches. Ends with err() if the kernel had to drop some, as one of
+ * Wait for the next segment that matches. It is an error if the kernel had to drop some, as one of
  * them may have been it.
- * deadline: until when, as segment_now() tells the time; 0: for ever.
- * Returns 0, or -1 when the time is over.
+ * deadline: until when, as segment_now() tells the time; 0: forever.
+ * Returns 1, or 0 when the time is over, or -1 with @error.
  */
-int segment_capture(int fd, const struct segment_filter *filter, double deadline,
-		    uint8_t packet[SEGMENT_MOST], struct segment *segment);
+int segment_capture(pcap_t *pcap, const struct segment_filter *filter, double deadline,
+		    uint8_t bytes[PACKET_MOST], struct packet *packet, struct error *error);
 
-/* Send a packet as it is, headers included (raw(7), IP_HDRINCL). */
-void segment_replay(const uint8_t *packet, const struct segment *segment);
+/* Send a packet as it is, headers included (raw(7), IP_HDRINCL). Returns 0, or -1 with @error. */
+int segment_replay(const uint8_t *bytes, const struct packet *packet, struct error *error);
 
 #endif

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* Checksums, and what is changed before a segment is sent again. */
-#include "segment/test_common.h"
+#include "common/bytes.h"
+#include "common/test_packets.h"
+#include "segment/segment.h"
 
 /* The packets were made by another program, with their checksums. */
 static void intact_as_made(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < PACKETS; i++) {
-		struct segment s;
+		struct packet s;
 
 		segment_parse(packets[i].packet, packets[i].length, &s);
 		assert_true(segment_intact(packets[i].packet, &s));
@@ -19,10 +21,10 @@ static void any_wrong_bit_is_noticed(void **state)
 	(void)state;
 	for (size_t i = 0; i < PACKETS; i++) {
 		uint8_t *packet = copy_of(packets[i].packet, packets[i].length);
-		struct segment s;
+		struct packet s;
 
 		segment_parse(packet, packets[i].length, &s);
-		for (size_t bit = s.tcp * 8; bit < s.length * 8; bit++) {
+		for (size_t bit = s.tcp * 8; bit < s.end * 8; bit++) {
 			packet[bit / 8] ^= (uint8_t)(1 << bit % 8);
 			assert_false(segment_intact(packet, &s));
 			packet[bit / 8] ^= (uint8_t)(1 << bit % 8);
@@ -37,7 +39,7 @@ static void completed(void **state)
 	(void)state;
 	for (size_t i = 0; i < PACKETS; i++) {
 		uint8_t *packet = copy_of(packets[i].packet, packets[i].length);
-		struct segment s;
+		struct packet s;
 
 		segment_parse(packet, packets[i].length, &s);
 		put16(packet + s.tcp + 16, 0x1443);
@@ -48,12 +50,33 @@ static void completed(void **state)
 	}
 }
 
+/* Whatever is a segment can be completed. */
+static void completed_whatever_bit_is_wrong(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < PACKETS; i++) {
+		uint8_t *packet = copy_of(packets[i].packet, packets[i].length);
+
+		for (size_t bit = 0; bit < packets[i].length * 8; bit++) {
+			struct packet s;
+
+			packet[bit / 8] ^= (uint8_t)(1 << bit % 8);
+			if (segment_parse(packet, packets[i].length, &s) == 0) {
+				segment_complete(packet, &s);
+				assert_true(segment_intact(packet, &s));
+			}
+			memcpy(packet, packets[i].packet, packets[i].length);
+		}
+		free(packet);
+	}
+}
+
 /* Apply words to a packet. *s becomes what is then read from its bytes. */
-static uint8_t *edited(size_t which, const char *const *words, struct segment *s)
+static uint8_t *edited(size_t which, const char *const *words, struct packet *s)
 {
 	uint8_t *packet = copy_of(packets[which].packet, packets[which].length);
 	struct segment_edit edit = {0};
-	struct segment told;
+	struct packet told;
 
 	for (; *words; words++)
 		assert_int_equal(segment_edit_word(&edit, *words), 0);
@@ -71,12 +94,29 @@ static void without_words_nothing_changes(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < PACKETS; i++) {
-		struct segment s;
+		struct packet s;
 		uint8_t *packet = edited(i, words, &s);
 
 		assert_memory_equal(packet, packets[i].packet, packets[i].length);
 		free(packet);
 	}
+}
+
+/* What is no control bit (ECN) goes as it came, unless the flags are given. */
+static void other_flags_stay(void **state)
+{
+	const struct segment_edit nothing = {0}, reset = {.reflag = true, .flags = TCP_RST};
+	uint8_t *packet = copy_of(ipv4_packet, IPV4_SIZE);
+	struct packet s;
+
+	(void)state;
+	packet[33] = 0xd1;
+	segment_parse(packet, IPV4_SIZE, &s);
+	segment_apply(packet, &s, &nothing);
+	assert_int_equal(packet[33], 0xd1);
+	segment_apply(packet, &s, &reset);
+	assert_int_equal(packet[33], TCP_RST);
+	free(packet);
 }
 
 static void reset_behind_the_segment(void **state)
@@ -85,14 +125,14 @@ static void reset_behind_the_segment(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < PACKETS; i++) {
-		struct segment before, s;
+		struct packet before, s;
 		uint8_t *packet = edited(i, words, &s);
 
 		segment_parse(packets[i].packet, packets[i].length, &before);
-		assert_int_equal(s.flags, SEGMENT_RST);
-		assert_int_equal(s.seq, segment_next(&before));
+		assert_int_equal(s.flags, TCP_RST);
+		assert_int_equal(s.seq, packet_next(&before));
 		assert_int_equal(s.ack, before.ack);
-		assert_int_equal(s.length, s.payload);
+		assert_int_equal(s.end, s.payload);
 		free(packet);
 	}
 }
@@ -100,7 +140,7 @@ static void reset_behind_the_segment(void **state)
 static void moved_modulo_2_32(void **state)
 {
 	static const char *const words[] = {"seq:+7", "ack:-6", NULL};
-	struct segment s;
+	struct packet s;
 
 	(void)state;
 	free(edited(0, words, &s));
@@ -130,7 +170,9 @@ int main(void)
 	    cmocka_unit_test(intact_as_made),
 	    cmocka_unit_test(any_wrong_bit_is_noticed),
 	    cmocka_unit_test(completed),
+	    cmocka_unit_test(completed_whatever_bit_is_wrong),
 	    cmocka_unit_test(without_words_nothing_changes),
+	    cmocka_unit_test(other_flags_stay),
 	    cmocka_unit_test(reset_behind_the_segment),
 	    cmocka_unit_test(moved_modulo_2_32),
 	    cmocka_unit_test(words_that_are_none),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Which segments are meant. */
-#include "segment/test_common.h"
+#include "common/test_packets.h"
+#include "segment/segment.h"
 
 /* 10.0.0.2:9000, to which ipv4_packet goes, and what the words say. */
 static struct segment_filter filter_of(const char *const *words)
@@ -39,7 +40,7 @@ static void words_choose(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct segment_filter filter = filter_of(cases[i].words);
-		struct segment there, back;
+		struct packet there, back;
 
 		segment_parse(ipv4_packet, IPV4_SIZE, &there);
 		back = there;
@@ -54,7 +55,7 @@ static void another_server_is_not_meant(void **state)
 {
 	static const char *const words[] = {NULL};
 	struct segment_filter filter = filter_of(words);
-	struct segment s;
+	struct packet s;
 
 	(void)state;
 	segment_parse(ipv6_packet, IPV6_SIZE, &s);
@@ -69,13 +70,13 @@ static void another_server_is_not_meant(void **state)
 
 static void same_way(void **state)
 {
-	struct segment one, other;
+	struct packet one, other;
 
 	(void)state;
 	segment_parse(ipv4_packet, IPV4_SIZE, &one);
 	other = one;
 	other.seq++;
-	other.flags = SEGMENT_SYN;
+	other.flags = TCP_SYN;
 	assert_true(segment_same_way(&one, &other));
 	other.from.port++;
 	assert_false(segment_same_way(&one, &other));

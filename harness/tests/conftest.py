@@ -9,6 +9,7 @@ import subprocess
 from typing import Callable, Iterator
 
 import pytest
+
 from linger.lab.environment import outside
 from linger.lab.programs import program
 

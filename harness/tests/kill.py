@@ -21,6 +21,7 @@ import time
 from pathlib import Path
 
 from leftovers import HostState
+
 from linger.lab.environment import outside
 from linger.lab.programs import program
 from linger.run import scenarios

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 from conftest import outlived, pidfds, started
+
 from linger.lab.process import descendants
 from linger.lab.programs import program
 

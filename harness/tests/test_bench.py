@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 from conftest import Run
+from test_formats import validator
+from test_report import Page, assert_reads_aloud, assert_stands_alone
+
 from linger.lab.errors import CannotRun, NotHeld
 from linger.lab.programs import ROOT
 from linger.report import chart
-from test_formats import validator
-from test_report import Page, assert_reads_aloud, assert_stands_alone
 
 sys.path.insert(0, str(ROOT / "harness" / "bench"))
 import cost  # noqa: E402

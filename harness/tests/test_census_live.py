@@ -17,6 +17,7 @@ from typing import Any, Callable, Iterator
 
 import pytest
 from conftest import Run
+
 from linger.lab import census, netns
 from linger.lab.census import STATES
 from linger.lab.host import Host

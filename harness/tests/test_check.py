@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -16,16 +17,16 @@ from typing import Any
 
 import pytest
 from conftest import Run
+from test_formats import documents, validator
+
 from linger.check import battery, finding, output
 from linger.check.measure import Count
-from linger.check.server import checks
 from linger.lab.environment import outside
 from linger.lab.errors import Usage
 from linger.lab.process import tail_of
 from linger.lab.programs import program
-from test_formats import documents, validator
 
-checks.load()
+battery.load()
 LOST = finding.Finding(finding.FAIL, "1 of 20 replies lost")
 PLANTED = Path(__file__).with_name("planted") / "server.py"
 
@@ -55,7 +56,7 @@ def test_a_server_that_dies_says_why_and_ends_with_3(run: Run, tmp_path: Path) -
     assert done.returncode == 3
     assert "the server ended with status 5\n    | deaf: I listen on nothing" in done.stderr
     missing = run("linger", "check", "--port", 1, "--results", tmp_path, "--", "no-such-server")
-    assert missing.returncode == 3 and "failed to execute no-such-server" in missing.stderr
+    assert missing.returncode == 3 and "cannot start no-such-server: " in missing.stderr
 
 
 def test_a_daemon_whose_command_fails_ends_with_3(run: Run, tmp_path: Path) -> None:
@@ -95,7 +96,8 @@ def test_the_target_has_no_more_rights_than_its_caller(run: Run, tmp_path: Path)
     tell = "grep Cap /proc/self/status; env; ulimit -Hn 999999; ip link set eth0 down"
     server = f"{tell}; exec {sys.executable} {PLANTED} threads 9000"
     words = ["--port", 9000, "--only", "abandon", "--results", tmp_path]
-    environment = outside(LINGER_OF_THE_CALLER="kept", PYTHONPATH="theirs")
+    theirs = {"PYTHONPATH": "theirs", "PYTHONNOUSERSITE": "", "PYTHONUTF8": "0"}
+    environment = outside(LINGER_OF_THE_CALLER="kept", **theirs)
     done = run("linger", "check", *words, "--", "sh", "-c", server, env=environment)
     assert done.returncode == 0, done.stdout + done.stderr
     output = (tmp_path / "latest/check/abandon/output.log").read_text()
@@ -104,7 +106,9 @@ def test_the_target_has_no_more_rights_than_its_caller(run: Run, tmp_path: Path)
         assert not int(caps["CapEff"], 16) >> name & 1
     assert os.getuid() == 0 or not int(caps["CapEff"], 16)
     ours = {line.partition("=")[0] for line in output.splitlines() if line.startswith("LINGER_")}
-    assert ours == {"LINGER_OF_THE_CALLER"} and "PYTHONPATH=theirs\n" in output
+    assert ours == {"LINGER_OF_THE_CALLER"}
+    assert {"PYTHONPATH=theirs", "PYTHONUTF8=0"} < {*output.splitlines()}
+    assert "PYTHONNOUSERSITE" not in output
 
 
 def test_evidence_of_a_check(run: Run, tmp_path: Path) -> None:
@@ -154,8 +158,10 @@ def test_tap(run: Run, tmp_path: Path) -> None:
 
 def test_strict_makes_a_warning_fail() -> None:
     warned = [{"id": "vanished-idle", "verdict": "WARN", "measured": "kept"}]
-    assert finding.judge(warned, {}, strict=False) == []
-    assert finding.judge(warned, {}, strict=True) == ["vanished-idle is WARN: kept"]
+    assert finding.judge(warned, {}, strict=False) == {}
+    assert finding.judge(warned, {}, strict=True) == {
+        "vanished-idle": "vanished-idle is WARN: kept"
+    }
 
 
 def test_a_run_that_tests_nothing_is_not_green(run: Run, tmp_path: Path) -> None:
@@ -168,8 +174,7 @@ def test_a_run_that_tests_nothing_is_not_green(run: Run, tmp_path: Path) -> None
 def test_closing_late_does_not_excuse_a_lost_reply(
     closed: bool, lost: finding.Finding | None, word: str
 ) -> None:
-    from linger.check.server.checks import \
-        half_close  # after load(), which gives them their order
+    from linger.check.server.checks import half_close  # after load(), which gives them their order
 
     meter = SimpleNamespace(held=lambda: [])
     trial = SimpleNamespace(meter=meter, soon=10.0, late=75.0)
@@ -253,11 +258,67 @@ def test_list_explains_every_check(run: Run) -> None:
     assert ids == list(battery.CHECKS)
 
 
+OWN = """
+from linger.check.battery import check
+from linger.check.finding import PASS, Finding
+
+
+@check(
+    "quiet-greeting",
+    peer="connect, listen for a second, and close",
+    mistake="None.",
+    clause="RFC 9293, section 3.6.",
+    scenarios=["closewait-leak"],
+)
+def quiet_greeting(trial):
+    for wave in trial.waves():
+        wave.fin()
+    left = trial.leavings()
+    return Finding(PASS, f"of my own: {left.verdict}")
+"""
+
+
+def test_a_check_of_ones_own_is_found_by_its_file(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "checks"
+    folder.mkdir()
+    (folder / "greeting.py").write_text(OWN)
+    done = check(run, tmp_path, "threads", "--checks", folder, "--only", "quiet-greeting")
+    assert done.returncode == 0 and "of my own: PASS" in done.stdout, done.stdout + done.stderr
+    page = run("linger", "report", next((tmp_path / "results").glob("2*")))
+    assert page.returncode == 0, page.stderr  # which needs no file of checks
+    listed = run("linger", "check", "--list", "--checks", folder).stdout
+    assert "quiet-greeting" in listed and "It rests on RFC 9293, section 3.6." in listed
+
+
+@pytest.mark.parametrize(
+    "text, sentence",
+    [
+        (None, "holds no file of checks"),
+        ("x = 1", "registers no check"),
+        ("import nowhere", "is no file of checks: ModuleNotFoundError"),
+        (OWN.replace("quiet-greeting", "abandon"), "there are two checks 'abandon'"),
+    ],
+)
+def test_a_folder_without_checks_is_wrong_usage(
+    run: Run, tmp_path: Path, text: str | None, sentence: str
+) -> None:
+    if text is not None:
+        (tmp_path / "mine.py").write_text(text)
+    done = run("linger", "check", "--list", "--checks", tmp_path)
+    assert done.returncode == 2 and sentence in done.stderr, done.stderr
+
+
+def test_every_check_says_which_clause_it_rests_on() -> None:
+    for one in battery.CHECKS.values():
+        assert re.match(r"(RFC \d{4}, section [\d.]+|\w+\(\d\)): ", one.clause), one.id
+
+
 WRONG = {
     "no command to check": ["--port", "1"],
     "--port takes a number from 1 to 65535, not None": ["--", "true"],
     "--port takes a number from 1 to 65535, not 70000": ["--port", "70000", "--", "true"],
     "did you mean half-close?": ["--port", "1", "--only", "half-closed", "--", "true"],
+    "unknown check 'nonsense'; `linger check": ["--port", "1", "--only", "nonsense", "--", "true"],
     "cannot read a request: /nowhere: No such file": ["--port", "1", "--request", "/nowhere", "--", "x"],
     "not 'TREM'": ["--port", "1", "--stop", "TREM", "--", "true"],
     "no check is left to run": ["--port", "1", "--quick", "--only", "idle", "--", "true"],

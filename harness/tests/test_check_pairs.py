@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 from conftest import Run
+
 from linger.check import battery
-from linger.check.server import checks
 from linger.lab.programs import program
 
-checks.load()
+battery.load()
 PORT = "9000"
 PLANTED = Path(__file__).with_name("planted") / "server.py"
 

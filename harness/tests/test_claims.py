@@ -12,6 +12,7 @@ from typing import Any, Iterator
 
 import pytest
 from conftest import Run
+
 from linger.claims import judge, ledger
 from linger.lab.errors import Broken
 from linger.lab.programs import ROOT
@@ -141,9 +142,9 @@ def test_without_a_measurement_there_is_no_verdict(tmp_path: Path) -> None:
         results[0]["verdict"] = verdict
         assert gap(tmp_path, results) == f"one/buggy measured nothing to judge by ({verdict})"
     results = measured()
-    results[0] |= {"verdict": "fail", "message": "the fault did not strike", "expectations": []}
+    results[0] |= {"verdict": "fail", "message": "the fault did not happen", "expectations": []}
     assert gap(tmp_path, results) == (
-        "one/buggy did not measure server CLOSE_WAIT, for it ended before: the fault did not strike"
+        "one/buggy did not measure server CLOSE_WAIT, for it ended before: the fault did not happen"
     )
     assert "'newer'" not in gap(tmp_path, [*measured()[:2], result("two", "condition")])
     text = LEDGER.replace("network packets lost >= 3", "network packets lost >= many")
@@ -251,7 +252,7 @@ def test_the_newest_run_that_decides_counts(run: Run, tmp_path: Path) -> None:
 
 WRONG_NAMES = {
     "unknown claim or scenario 'cw-tow-hours'; did you mean cw-two-hours?": "cw-tow-hours",
-    "unknown claim or scenario 'zzz'; `linger claims` shows them": "zzz",
+    "unknown claim or scenario 'nonsense'; `linger claims` shows them": "nonsense",
     "nowhere holds no finished run": "--run=nowhere",
 }
 
@@ -265,7 +266,7 @@ def test_wrong_usage_of_claims(run: Run, tmp_path: Path, sentence: str) -> None:
 
 def test_the_readme_has_the_claims_of_the_ledger() -> None:
     """In words and with their scenarios; the verdicts there name the kernel and the day."""
-    readme = (ROOT / "README.md").read_text()
+    readme = (ROOT / "scenarios/CLAIMS.md").read_text()
     head, rows = re.search(r"^(\| claim \|.*)\n\|[- |]+\n((?:\|.*\n)+)", readme, re.M).groups()
     assert re.fullmatch(
         r"\| claim \| in words \| from \| on Linux \d\S+, \d{4}-\d\d-\d\d \| measured by \|", head
@@ -293,7 +294,7 @@ def expected(rows: Any) -> Iterator[tuple[str, Any]]:
 def test_a_claim_asks_for_what_its_story_expects(name: str) -> None:
     """A scenario may change. Then what decides a claim must be measured still, and a claim that
     holds in words (the README's) must hold for what the scenario expects."""
-    readme = (ROOT / "README.md").read_text()
+    readme = (ROOT / "scenarios/CLAIMS.md").read_text()
     told = runpy.run_path(str(scenarios.path_of(name)))
     for claim in ledger.load():
         holds = re.search(rf"^\| {claim.id} \|.* \| holds \| [^|]* \|$", readme, re.M)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Run
+
 from linger.lab.environment import outside
 from linger.lab.errors import BROKEN
 from linger.lab.programs import ROOT, program
@@ -26,7 +27,7 @@ def test_a_run_shows_the_leak_its_count_its_cause_and_its_cure(run: Run, tmp_pat
     assert done.returncode == 0, done.stdout + done.stderr
     lines = done.stdout.splitlines()
     buggy, fixed = (next(x for x in lines if x.split()[:1] == [v]) for v in ("buggy", "fixed"))
-    assert buggy.split()[1:5] == ["100", "(peak", "100)", "100"] and buggy.endswith("PASS")
+    assert buggy.split()[1:5] == ["100", "(peak", "100)", "100"] and buggy.endswith("REPRODUCED")
     assert fixed.split()[1] == "0" and fixed.endswith("PASS")
     assert "closewait_leak" in buggy and "pid" in buggy
     assert "only\nclose() leads on" in done.stdout.replace("\n  ", "\n")
@@ -47,7 +48,8 @@ def test_a_run_leaves_its_evidence(run: Run, tmp_path: Path) -> None:
         folder = latest / "closewait-leak" / variant
         result = json.loads((folder / "result.json").read_text())
         assert (result["scenario"], result["variant"]) == ("closewait-leak", variant)
-        assert (result["verdict"], result["connections"]) == ("pass", 7)
+        verdict = "reproduced" if variant == "buggy" else "pass"
+        assert (result["verdict"], result["connections"]) == (verdict, 7)
         assert [row["measured"] for row in result["struck"]] == [7, 7]
         assert {row["name"]: row["measured"] for row in result["expectations"]} == {
             "CLOSE_WAIT": left, "descriptors": left,
@@ -62,7 +64,7 @@ def test_a_run_leaves_its_evidence(run: Run, tmp_path: Path) -> None:
 def test_verbose_and_repeat(run: Run, tmp_path: Path) -> None:
     done = run_closewait(run, tmp_path, "-n", "3", "--repeat", "4", "-v")
     assert done.returncode == 0
-    assert done.stdout.count("4 of 4 pass") == 2
+    assert done.stdout.count("4 of 4 as predicted") == 2
     assert "closewait-leak/fixed/0004: server: CLOSE_WAIT 0" in done.stdout
     assert len(list(tmp_path.glob("latest/closewait-leak/*/*/result.json"))) == 8
 
@@ -70,12 +72,14 @@ def test_verbose_and_repeat(run: Run, tmp_path: Path) -> None:
 WRONG = {
     "no scenario named": ["run"],
     "did you mean closewait-leak?": ["run", "closewait-leek"],
-    "unknown scenario 'zzz'; `linger list` shows them": ["run", "zzz"],
+    "unknown scenario 'nonsense'; `linger list` shows them": ["run", "nonsense"],
+    "mean closewait-leak, closewait-lifetime or closewait-half-close?": ["run", "closewait"],
     "a whole number from 1 on, not '0'": ["run", "closewait-leak", "-n", "0"],
     "unrecognized arguments: --frobnicate": ["run", "closewait-leak", "--frobnicate"],
     "invalid choice: 'walk'": ["walk"],
     "the following arguments are required: COMMAND": [],
     "nothing was selected": ["test", "--", "-k", "no_such_test_anywhere", "harness/tests"],
+    'Error importing plugin "nosuch"': ["test", "--", "-p", "nosuch"],
 }
 
 
@@ -92,8 +96,8 @@ def test_list_names_every_scenario(run: Run) -> None:
     assert "forgets close()" in done.stdout
 
 
-def test_the_readme_has_the_table_of_scenarios(run: Run) -> None:
-    assert run("linger", "list", "--markdown").stdout in (ROOT / "README.md").read_text()
+def test_the_catalogue_has_the_table_of_scenarios(run: Run) -> None:
+    assert run("linger", "list", "--markdown").stdout in (ROOT / "scenarios/README.md").read_text()
 
 
 def test_more_connections_than_descriptors(run: Run, tmp_path: Path) -> None:
@@ -151,6 +155,26 @@ def test_each_ending_has_its_exit_code(run: Run, tmp_path: Path, ending: str) ->
     assert sentence in done.stderr
 
 
+STOPPED = """
+    import os, subprocess
+    if {stops}:  # all that this process is, its watchdog too: to it the machine stands still
+        subprocess.Popen(["sh", "-c", f"sleep 1.4; kill -CONT {{os.getpid()}}"])
+        os.kill(os.getpid(), 19)
+    lab.expect(server, {{"CLOSE_WAIT": 99}}, within=0.05)"""
+
+
+@pytest.mark.parametrize("stops, code", [(True, 70), (False, 1)])
+def test_a_machine_that_stalls_is_no_failed_expectation(
+    run: Run, tmp_path: Path, stops: bool, code: int
+) -> None:
+    env = failing(tmp_path, PLANTED.format(last=STOPPED.format(stops=stops)))
+    done = run("linger", "run", "planted", env=env)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert ("the machine stalled for 1." in done.stderr) == stops
+    for path in (tmp_path / "results" / "latest").glob("planted/*/result.json"):
+        assert (json.loads(path.read_text())["stalled"] >= 1) == stops
+
+
 def test_a_defect_of_linger_is_no_verdict() -> None:
     broken = (
         "import sys; from linger.cli import main; from linger.run import scenarios; "
@@ -196,7 +220,7 @@ def test_a_scenario_file_without_a_scenario(run: Run, tmp_path: Path) -> None:
 def test_the_environment_and_descriptors_of_the_caller_do_no_harm(tmp_path: Path) -> None:
     words = [str(program("linger")), "run", "closewait_leak", "-n", "5"]  # with underscore, too
     env = outside(PYTEST_ADDOPTS="--nonsense", PYTEST_PLUGINS="nowhere", LC_ALL="C",
-                  PYTHONIOENCODING="ascii", RESULTS=str(tmp_path))  # fmt: skip
+                  PYTHONIOENCODING="ascii", PYTHONHOME="/nowhere", RESULTS=str(tmp_path))  # fmt: skip
     for redirection in ("", "<&-", ">&-", ">/dev/full", "| head -1 >/dev/null; true"):
         script = f'"$@" {redirection}'
         done = subprocess.run(["sh", "-c", script, "sh", *words], env=env, capture_output=True)
@@ -216,27 +240,27 @@ def test_a_node_id_selects_one_test(run: Run, tmp_path: Path) -> None:
     assert done.returncode == 0 and " 1 passed" in done.stdout, done.stdout
 
 
-def test_results_that_cannot_be_written(run: Run, tmp_path: Path) -> None:
-    done = run_on_a_disk(run, tmp_path, "ro")
-    assert done.returncode == 77
-    assert done.stderr.count("\n") == 1
-    assert f"cannot write results to {tmp_path}: Read-only file system" in done.stderr
+NOWHERE = {
+    "nosuch/folder": ["nosuch/folder"],
+    "nosuch.py": ["-x", "--tb", "short", "nosuch.py::test_it[a::b]"],
+    "nosuch": ["harness/tests/test_pairs.py", "-n", "2", "nosuch"],
+    "": [""],
+}
 
 
-def run_on_a_disk(run: Run, path: Path, options: str) -> subprocess.CompletedProcess[str]:
-    """Run closewait-leak with its results on a file system mounted with these options."""
-    script = 'mount -t tmpfs -o "$1" tmpfs "$2" && shift 2 && exec "$@"'
-    words = ["sh", "-c", script, "sh", options, path, program("linger"), "run", "closewait-leak"]
-    return run("sandbox", *words, env=outside(RESULTS=str(path)))
+@pytest.mark.parametrize("path", NOWHERE)
+def test_a_path_that_does_not_exist(run: Run, tmp_path: Path, path: str) -> None:
+    done = run("linger", "test", "--results", tmp_path, "--", *NOWHERE[path], cwd=ROOT)
+    sentence = f"linger: there is no file or folder {path!r}, so there are no tests in it\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", sentence)
+    assert not list(tmp_path.iterdir()), "nothing ran, so nothing is left"
 
 
-@pytest.mark.parametrize("limit", ["size=4k", "size=16k", "size=24k", "size=32k", "nr_inodes=8"])
-def test_a_full_disk_is_one_clear_sentence(run: Run, tmp_path: Path, limit: str) -> None:
-    done = run_on_a_disk(run, tmp_path, limit)
-    assert done.returncode in (70, 77), done.stdout + done.stderr
-    said = [line for line in done.stderr.splitlines() if line]
-    assert 1 <= len(said) <= 3, done.stderr  # at most one for each variant and one for the run
-    assert all("No space left on device" in line for line in said)
+def test_what_an_option_takes_is_no_path(run: Run, tmp_path: Path) -> None:
+    node = "harness/tests/test_pairs.py::test_a_good_pair"
+    words = ["--junitxml", tmp_path / "new/junit.xml", "-n", "1", "--deselect", "nosuch.py", node]
+    done = run("linger", "test", "--results", tmp_path, "--", *words, cwd=ROOT)
+    assert done.returncode == 0 and " 1 passed in" in done.stdout, done.stdout
 
 
 def test_two_runs_at_once_do_not_meet(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Iterator
 
 import pytest
 from conftest import Run, outlived, pidfds
+
 from linger.lab import Lab, confine
 from linger.lab.errors import NotHeld
 from linger.lab.expect import Peer
@@ -252,11 +253,11 @@ def test_it_ends_though_its_caller_ignores_the_end_of_children(words: list[str])
 
 
 WRONG = {
-    "usage: confine": [],
+    "it needs a command": [],
     "unknown limit 'speed=9'": ["--limit", "speed=9", "--", "true"],
     "'many' is not a whole number": ["--limit", "nproc=many", "--", "true"],
     "'4294967296' is no user's number": ["--user", "4294967296", "--", "true"],  # 2^32: as root
-    "unrecognized option": ["--frobnicate", "--", "true"],
+    "unknown option --frobnicate": ["--frobnicate", "--", "true"],
 }
 
 

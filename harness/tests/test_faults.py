@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from linger.lab import Lab, faults
 from linger.lab.errors import NotHeld
 
@@ -30,7 +31,7 @@ def test_exactly_the_nth_packet_is_lost(lab: Lab) -> None:
     leave(lab)
     lab.happened_fault(fault, 1)
     with pytest.raises(
-        NotHeld, match="did not strike: network has packet 2 lost at server 1, .* == 2"
+        NotHeld, match="did not happen: network has packet 2 lost at server 1, .* == 2"
     ):
         lab.happened_fault(fault, 2, within=0.05)
 
@@ -87,7 +88,7 @@ def test_heard_waits_for_what_the_event_says(lab: Lab) -> None:
     lab.happened_event(server, "recv", N, n=0)
     leave(lab, "connect hello rst")
     lab.happened_event(server, "recv", N, err="ECONNRESET")
-    with pytest.raises(NotHeld, match="err=EPIPE ev=recv 0 of 1 times, then 0.05 s passed"):
+    with pytest.raises(NotHeld, match="recv err=EPIPE 0 of 1 times, then 0.05 s passed"):
         lab.happened_event(server, "recv", 1, within=0.05, err="EPIPE")
 
 

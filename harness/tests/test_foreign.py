@@ -132,7 +132,7 @@ def test_a_guard_that_fails_is_a_failure(project: Project) -> None:
     project.has(EXAMPLE.replace(f"ESTABLISHED={N}", f"ESTABLISHED={N + 1}"))
     done = project.pytest()
     assert counts(done) == {"failed": 1}
-    assert f"did not strike: server has ESTABLISHED {N}, expected == {N + 1}" in done.stdout
+    assert f"the fault did not happen: server has ESTABLISHED {N}, expected == {N + 1}" in done.stdout
 
 
 STARTS = {

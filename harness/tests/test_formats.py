@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any, Iterator
 
 import jsonschema
-import linger
 import pytest
 from conftest import Run
 from test_cli import PLANTED, failing
+
+import linger
 
 SCHEMAS = Path(linger.__file__).parent / "schema"
 
@@ -47,7 +48,7 @@ def test_every_document_of_a_run_is_as_its_schema_says(left: Path) -> None:
     for name, document in documents(left):
         validator(name).validate(document)
         seen[name] = document
-    assert seen.keys() >= {"result", "environment", "timeline"}
+    assert seen.keys() >= {"result", "run", "environment", "timeline"}
 
 
 LADDER = {
@@ -71,6 +72,7 @@ LADDER = {
                     }
                 ],
                 "ends": {"client": "SYN_SENT", "server": "LISTEN"},
+                "text": ["  client 10.0.0.1:40000  server 10.0.0.2:9000"],
             },
         }
     ],

@@ -12,6 +12,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from linger.lab import census
 from linger.lab.errors import Usage
 from linger.lab.programs import ROOT, program
@@ -58,12 +59,12 @@ def test_a_target_that_breaks_is_seen(tmp_path: Path) -> None:
     (tmp_path / "corpus").mkdir()
     for name, content in (("1", "a"), ("2", "ax")):
         (tmp_path / "corpus" / name).write_text(content)
-    program = tmp_path / "broken"
+    target = tmp_path / "broken"
     compiler = program("fuzz/compiler").read_text().split()
-    words = [*compiler, "-D_GNU_SOURCE", f"-I{ROOT}/harness", source, FUZZ / "main.c"]
-    subprocess.run([*words, "-o", program], check=True)
+    words = [*compiler, "-D_GNU_SOURCE", f"-I{ROOT}/harness", source, FUZZ / "driver.c"]
+    subprocess.run([*words, "-o", target], check=True)
     done = subprocess.run(
-        [program, tmp_path / "corpus", "-runs=9"], cwd=tmp_path, capture_output=True, text=True
+        [target, tmp_path / "corpus", "-runs=9"], cwd=tmp_path, capture_output=True, text=True
     )
     assert done.returncode != 0 and "not true" in done.stderr
 

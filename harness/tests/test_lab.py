@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Callable, Mapping
 
 import pytest
+
 from linger.lab import Lab, census, netns
 from linger.lab.errors import Broken, CannotRun, NotHeld, Usage
 from linger.lab.host import SYSCTLS
@@ -53,7 +54,7 @@ def test_swapped(lab: Lab, variant: str, row: str) -> None:
 def test_a_fault_that_did_not_strike(lab: Lab) -> None:
     server = lab.server("closewait_leak", "fixed")
     lab.peer("connect hello fin", connections=N - 1).wait()
-    with pytest.raises(NotHeld, match=f"did not strike: server has ESTABLISHED {N - 1}, .* == {N}"):
+    with pytest.raises(NotHeld, match=f"did not happen: server has ESTABLISHED {N - 1}, .* == {N}"):
         lab.happened(server, within=0.05, ESTABLISHED=N)
 
 

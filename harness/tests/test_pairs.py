@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from linger.lab.errors import NotHeld
 from linger.run import pairs
 

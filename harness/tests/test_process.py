@@ -8,8 +8,10 @@ import signal
 from pathlib import Path
 
 import pytest
-from linger.lab.errors import Broken, NotHeld
-from linger.lab.process import Process, parse_event
+
+from linger.lab.errors import Broken, CannotRun, NotHeld
+from linger.lab.events import parse_event
+from linger.lab.process import Process
 from linger.lab.processor import runnable_seconds
 from linger.lab.programs import program as built
 
@@ -96,7 +98,7 @@ def test_kill_takes_the_tree_when_told(tmp_path: Path) -> None:
 def test_a_log_that_cannot_be_written_is_no_silent_loss(tmp_path: Path) -> None:
     program = Process(["/bin/echo", "ev=x"], Path("/dev/full"))
     program.said("x")  # the events still arrive
-    with pytest.raises(Broken, match="cannot write /dev/full: No space left on device"):
+    with pytest.raises(CannotRun, match="cannot write /dev/full: No space left on device"):
         program.stop()
 
 

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+
 from linger.lab.programs import ROOT
 from linger.workshop import build, grade, texts
 from linger.workshop.evidence import REPAIRED

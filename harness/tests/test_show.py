@@ -20,7 +20,7 @@ def results(run: Run, tmp_path: Path) -> Path:
 def test_the_newest_run_that_holds_it(run: Run, results: Path) -> None:
     done = run("linger", "show", "closewait-leak", "--results", results)
     assert done.returncode == 0, done.stderr
-    for words in ("a server that forgets close()", "CLOSE_WAIT", "buggy: pass", "fixed: pass"):
+    for words in ("a server that forgets close()", "CLOSE_WAIT", "buggy: reproduced", "fixed: pass"):
         assert words in done.stdout
     assert done.stdout.count("further connections like this") >= 1
     packets = [line for line in done.stdout.splitlines() if line.startswith("  packets: ")]
@@ -47,7 +47,7 @@ def test_a_ladder_that_was_cut_off(run: Run, results: Path) -> None:
 def test_one_variant_of_one_run(run: Run, results: Path) -> None:
     [folder] = results.glob("2*")
     done = run("linger", "show", "closewait-leak", "--variant", "fixed", "--run", folder)
-    assert "fixed: pass" in done.stdout and "buggy: pass" not in done.stdout
+    assert "fixed: pass" in done.stdout and "buggy: reproduced" not in done.stdout
 
 
 def test_what_the_verdict_did_not_see_is_told_apart(run: Run, results: Path) -> None:

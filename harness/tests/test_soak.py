@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 from conftest import Run, outlived, pidfds
+from test_cli import PLANTED, failing
+
 from linger.lab.process import descendants
 from linger.lab.programs import program
 from linger.run import scenarios, soak
-from test_cli import PLANTED, failing
 
 GOOD = "lab.expect(server, {'LISTEN': 1})"
 FLAKY = f"assert variant == 'buggy', 'a planted failure'; {GOOD}"

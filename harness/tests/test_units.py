@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from linger.lab.programs import ROOT, program
 
 SOURCES = sorted((ROOT / "harness").glob("*/test_*.c"))

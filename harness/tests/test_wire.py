@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any, Callable
 
 import jsonschema
-import linger
 import pytest
 from conftest import Run
+
+import linger
 from linger.lab import Lab, census, faults
 from linger.lab.errors import Broken, NotHeld
 from linger.lab.expect import Peer
@@ -344,7 +345,7 @@ def test_a_full_disk_is_a_sentence(lab: Lab, tmp_path: Path) -> None:
             assert recorder.stdout.readline().startswith("ev=ready")
             lab.server("closewait_leak", "fixed")
             lab.peer("connect hello fin", connections=20 * N).wait()
-            assert recorder.wait(10) == 70
+            assert recorder.wait(10) == 77
             assert "x.pcap: No space left on device" in recorder.stderr.read()
     finally:
         subprocess.run(["umount", tmp_path], check=True)

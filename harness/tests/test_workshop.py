@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 import resource
@@ -14,11 +15,13 @@ from pathlib import Path
 
 import pytest
 from conftest import Run
+
 from linger.lab.environment import outside
-from linger.lab.errors import Broken
+from linger.lab.errors import Broken, CannotRun
+from linger.lab.failure import EVENT, Failure
 from linger.lab.programs import program
 from linger.run import scenarios
-from linger.workshop import diagnose, endings, grade, remarks, score, texts
+from linger.workshop import diagnose, endings, exercise, grade, remarks, score, texts
 from linger.workshop.evidence import Evidence
 from linger.workshop.workplace import Workplace, same_code
 
@@ -59,7 +62,7 @@ def test_from_the_first_call_to_the_cure(student: Student) -> None:
     first = student.lab(LEAK, "--predict", "b")
     assert first.returncode == 1, first.stderr
     order = ["three weeks", "Predict first", "variant", "the bug, measured", "You said b",
-             "Your task", "Next: edit"]  # fmt: skip
+             "Your task", "Not repaired yet. Edit"]  # fmt: skip
     places = [first.stdout.index(words) for words in order]
     assert places == sorted(places)
     assert "RFC 9293" not in first.stdout, "the explanation comes with the cure"
@@ -144,6 +147,18 @@ def test_an_exercise_about_the_kernel(student: Student) -> None:
     assert "Who sent the 50 FINs?" in done.stdout
 
 
+def test_a_story_that_fails_is_never_taken_for_a_program_to_repair(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its 1 would mean "not repaired yet", which make passes over."""
+    text, place = texts.load("timewait-no-descriptor"), Workplace(tmp_path)
+    monkeypatch.setattr(grade, "run_scenario", lambda *_: grade.Run(None, 1, "no TIME_WAIT"))
+    options = argparse.Namespace(predict="a", results=tmp_path)
+    with pytest.raises(Broken, match="teaches nothing:\nno TIME_WAIT"):
+        exercise.predict(text, place, options)
+    assert not place.progress()[text.name].get("solved")
+
+
 def test_only_a_students_program_is_short_of_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -198,10 +213,11 @@ def test_the_score_believes_files_and_not_their_owners(student: Student, tmp_pat
 
 
 def test_what_the_other_side_did_not_say_is_told() -> None:
-    message = "echo reported ev=close why=idle 0 of 20 times, then 4 s passed"
-    result = {"verdict": "fail", "message": message, "expectations": []}
+    silent = Failure(EVENT, "echo", "close why=idle", ">= 20", 0, "4 s passed")
+    result = {"verdict": "fail", "message": str(silent), "failures": [silent.record()],
+              "expectations": []}  # fmt: skip
     [found] = diagnose._expectations(Evidence(result, {}))
-    assert found.word == "fails" and 'echo, said "close why=idle" 0 instead of 20' in found.advice
+    assert found.word == "fails" and 'echo, said "close why=idle" 0 times instead of 20' in found.advice
 
 
 @pytest.mark.parametrize("number, name", [(9, "SIGKILL"), (34, "SIGRTMIN"), (40, "SIGRTMIN+6")])
@@ -258,7 +274,7 @@ def test_a_full_disk_leaves_no_half_of_a_program(tmp_path: Path) -> None:
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
     try:
-        with pytest.raises(OSError, match="File too large"):
+        with pytest.raises(CannotRun, match=f"cannot write {place.file(text)}: File too large.*LABS="):
             place.start(text)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from linger.lab import confine
 from linger.workshop import examine, grade, texts
 from linger.workshop.evidence import Diagnosis

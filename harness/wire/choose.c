@@ -12,7 +12,7 @@
 
 struct pair {
 	int family; /* 0: a free place */
-	struct segment_end low, high;
+	struct packet_end low, high;
 };
 
 struct wire_choice {
@@ -40,31 +40,31 @@ void wire_choice_free(struct wire_choice *choice)
 	free(choice);
 }
 
-static bool is_low(const struct segment_end *one, const struct segment_end *other)
+static bool is_low(const struct packet_end *one, const struct packet_end *other)
 {
 	if (one->port != other->port)
 		return one->port < other->port;
 	return memcmp(one->address, other->address, 16) < 0;
 }
 
-bool wire_choice_keeps(struct wire_choice *choice, const struct wire_frame *frame)
+bool wire_choice_keeps(struct wire_choice *choice, const struct packet *packet)
 {
-	bool straight = is_low(&frame->from, &frame->to);
-	const struct segment_end *low = straight ? &frame->from : &frame->to;
-	const struct segment_end *high = straight ? &frame->to : &frame->from;
+	bool straight = is_low(&packet->from, &packet->to);
+	const struct packet_end *low = straight ? &packet->from : &packet->to;
+	const struct packet_end *high = straight ? &packet->to : &packet->from;
 	size_t at = ((size_t)low->port * 40503 + high->port * 2654435761u + low->address[3] * 131u +
 		     high->address[3] * 8191u + high->address[15]) &
 		    choice->mask;
 
 	for (; choice->pair[at].family; at = (at + 1) & choice->mask)
-		if (choice->pair[at].family == frame->family &&
-		    segment_same_end(&choice->pair[at].low, low) &&
-		    segment_same_end(&choice->pair[at].high, high))
+		if (choice->pair[at].family == packet->family &&
+		    packet_same_end(&choice->pair[at].low, low) &&
+		    packet_same_end(&choice->pair[at].high, high))
 			return true;
 	if (choice->used < choice->whole) {
-		choice->pair[at] = (struct pair){frame->family, *low, *high};
+		choice->pair[at] = (struct pair){packet->family, *low, *high};
 		choice->used++;
 		return true;
 	}
-	return frame->flags & (SEGMENT_SYN | SEGMENT_FIN | SEGMENT_RST);
+	return packet->flags & (TCP_SYN | TCP_FIN | TCP_RST);
 }

@@ -172,8 +172,8 @@ int wire_compare(struct wire_ladders *l, const struct wire_sample *samples, size
 	struct curve derived = {.point = calloc(room, sizeof(struct point))};
 
 	for (int host = 0; seen.point && derived.point && host < (int)l->hosts; host++)
-		for (int state = 1; state < CENSUS_STATES; state++) {
-			if (state == CENSUS_LISTEN || state == CENSUS_CLOSED)
+		for (int state = 1; state < STATES; state++) {
+			if (state == STATE_LISTEN || state == STATE_CLOSED)
 				continue; /* no packet tells of them */
 			seen.count = derived.count = 0;
 			curve_of_samples(samples, count, host, state, &seen);
@@ -189,7 +189,7 @@ int wire_compare(struct wire_ladders *l, const struct wire_sample *samples, size
 
 void wire_disagreement_text(const struct wire_disagreement *d, char *text, size_t size)
 {
-	const char *state = census_state_name(d->state);
+	const char *state = state_name(d->state);
 	uint64_t first = d->by_census ? d->count : d->derived;
 	uint64_t other = d->by_census ? d->derived : d->count;
 	char rest[32] = "none";
@@ -243,7 +243,7 @@ int wire_sample_parse(const char *line, const struct wire_ladders *hosts,
 		at += *at == ',';
 		if (*at++ != '"' || !(quote = strchr(at, '"')) || quote[1] != ':')
 			return -1;
-		sample->states[census_state_by_name(at, (size_t)(quote - at))] =
+		sample->states[state_by_name(at, (size_t)(quote - at))] =
 		    strtoull(quote + 2, NULL, 10);
 		at = quote + 2;
 	}

@@ -35,10 +35,16 @@ static int by_time(const void *one, const void *other)
 	return (int)a->arrival - (int)b->arrival;
 }
 
+/* Whether it connects one socket with itself. */
+static bool is_self(const struct wire_connection *connection)
+{
+	return packet_same_end(&connection->end[0], &connection->end[1]);
+}
+
 /* Of a socket connected with itself both ends are one. */
 static struct machine *machine_of(struct course *course, int end)
 {
-	return &course->end[wire_is_self(course->connection) ? WIRE_CLIENT : end];
+	return &course->end[is_self(course->connection) ? WIRE_CLIENT : end];
 }
 
 static void tell(struct course *course, int end, int64_t time, int before)
@@ -46,8 +52,8 @@ static void tell(struct course *course, int end, int64_t time, int before)
 	int after = machine_of(course, end)->state;
 
 	if (after != before && course->moved)
-		course->moved(course->data, wire_is_self(course->connection) ? WIRE_CLIENT : end,
-			      time, before, after);
+		course->moved(course->data, is_self(course->connection) ? WIRE_CLIENT : end, time,
+			      before, after);
 }
 
 static void set(struct course *course, int end, int64_t time, int state)
@@ -68,10 +74,10 @@ static void pass_time(struct course *course, int64_t time)
 		int64_t replaced = course->connection->replaced[end];
 		int64_t over = machine->waits_since + TIME_WAIT_LASTS;
 
-		if (replaced != WIRE_NEVER && replaced <= time && machine->state != CENSUS_CLOSED)
-			set(course, end, replaced, CENSUS_CLOSED);
-		if (machine->state == CENSUS_TIME_WAIT && over <= time)
-			set(course, end, over, CENSUS_CLOSED);
+		if (replaced != WIRE_NEVER && replaced <= time && machine->state != STATE_CLOSED)
+			set(course, end, replaced, STATE_CLOSED);
+		if (machine->state == STATE_TIME_WAIT && over <= time)
+			set(course, end, over, STATE_CLOSED);
 	}
 }
 
@@ -83,13 +89,13 @@ static void infer_losses(const struct wire_connection *c, struct wire_step *step
 {
 	for (size_t i = 0; i < c->count; i++) {
 		const struct wire_segment *again = &c->segments[i];
-		uint32_t length = again->length + !!(again->flags & (SEGMENT_SYN | SEGMENT_FIN));
+		uint32_t length = again->length + !!(again->flags & (TCP_SYN | TCP_FIN));
 
 		for (size_t j = i; length && j > 0 && i - j < LOOK_BACK; j--) {
 			const struct wire_segment *s = &c->segments[j - 1];
 
 			if (s->from != again->from) {
-				if (s->flags & SEGMENT_ACK &&
+				if (s->flags & TCP_ACK &&
 				    (int32_t)(s->ack - again->seq - length) >= 0)
 					break;
 				continue;
@@ -97,7 +103,7 @@ static void infer_losses(const struct wire_connection *c, struct wire_step *step
 			if (s->seq == again->seq && s->length && s->length == again->length)
 				steps[j - 1].marks |= WIRE_IS_LOST;
 			else if (s->seq == again->seq && !s->length && !again->length &&
-				 (s->flags & again->flags & (SEGMENT_SYN | SEGMENT_FIN)))
+				 (s->flags & again->flags & (TCP_SYN | TCP_FIN)))
 				steps[j - 1].marks |= WIRE_IS_LOST;
 			else
 				continue;
@@ -143,11 +149,11 @@ static void receive(struct course *course, const struct wire_segment *s, struct 
 	int before = machine->state;
 
 	step->marks |= machine_receive(machine, s, time);
-	if (before == CENSUS_ESTABLISHED && machine->state == CENSUS_CLOSING) { /* unaware */
-		machine->state = CENSUS_FIN_WAIT1;
+	if (before == STATE_ESTABLISHED && machine->state == STATE_CLOSING) { /* unaware */
+		machine->state = STATE_FIN_WAIT1;
 		tell(course, !s->from, time, before);
-		before = CENSUS_FIN_WAIT1;
-		machine->state = CENSUS_CLOSING;
+		before = STATE_FIN_WAIT1;
+		machine->state = STATE_CLOSING;
 	}
 	tell(course, !s->from, time, before);
 }
@@ -158,9 +164,9 @@ static void show_answered(const struct wire_connection *c, size_t answer, struct
 	for (size_t i = answer; i > 0; i--) {
 		const struct wire_segment *s = &c->segments[i - 1];
 
-		if (s->from != c->segments[answer].from && s->flags & SEGMENT_SYN &&
+		if (s->from != c->segments[answer].from && s->flags & TCP_SYN &&
 		    !(steps[i - 1].marks & WIRE_IS_LOST)) {
-			steps[i - 1].state[!s->from] = CENSUS_SYN_RECEIVED;
+			steps[i - 1].state[!s->from] = STATE_SYN_RECEIVED;
 			return;
 		}
 	}
@@ -178,11 +184,10 @@ static bool is_unaware(const struct wire_connection *c, int end)
 	for (size_t i = 0; i < c->count; i++) {
 		const struct wire_segment *s = &c->segments[i];
 
-		if (s->flags & SEGMENT_FIN && s->sent != WIRE_NEVER && !s->replayed &&
-		    !fin[s->from])
+		if (s->flags & TCP_FIN && s->sent != WIRE_NEVER && !s->replayed && !fin[s->from])
 			fin[s->from] = s;
 	}
-	return fin[end] && fin[!end] && fin[end]->flags & SEGMENT_ACK &&
+	return fin[end] && fin[!end] && fin[end]->flags & TCP_ACK &&
 	       fin[end]->ack != fin[!end]->seq + fin[!end]->length + 1;
 }
 
@@ -208,7 +213,7 @@ int wire_derive(const struct wire_connection *c, const struct wire_rules *rules,
 	}
 	qsort(events, count, sizeof(*events), by_time);
 	for (int end = 0; end < 2; end++) {
-		course.end[end].state = CENSUS_CLOSED;
+		course.end[end].state = STATE_CLOSED;
 		course.end[end].assassinable =
 		    c->host[end] < 0 || !(rules->rfc1337 & 1u << c->host[end]);
 		course.end[end].unaware = is_unaware(c, end);
@@ -226,15 +231,15 @@ int wire_derive(const struct wire_connection *c, const struct wire_rules *rules,
 		send(&course, s, step);
 		step->state[s->from] = (uint8_t)machine_of(&course, s->from)->state;
 		step->state[!s->from] = (uint8_t)machine_of(&course, !s->from)->state;
-		if ((s->flags & (SEGMENT_SYN | SEGMENT_ACK)) == (SEGMENT_SYN | SEGMENT_ACK) &&
-		    step->state[s->from] == CENSUS_SYN_RECEIVED)
+		if ((s->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK) &&
+		    step->state[s->from] == STATE_SYN_RECEIVED)
 			show_answered(c, events[i].segment, steps);
 	}
 	pass_time(&course, rules->until);
 	for (int end = 0; end < 2; end++)
 		ends[end] = (uint8_t)machine_of(&course, end)->state;
 	for (size_t i = 0; i < c->count; i++)
-		if (c->segments[i].flags & SEGMENT_RST && !(steps[i].marks & WIRE_REFUSED))
+		if (c->segments[i].flags & TCP_RST && !(steps[i].marks & WIRE_REFUSED))
 			steps[i].marks |= WIRE_RESET;
 	free(events);
 	return 0;

@@ -1,156 +1,164 @@
 /* SPDX-License-Identifier: MIT */
-/* ladder.json (RFC 8259), as results/README.md describes it. */
-#include <arpa/inet.h>
-#include <inttypes.h>
+/* ladder.json, as results/README.md describes it. */
+#include <stdlib.h>
 #include <string.h>
 
+#include "common/json.h"
 #include "wire/wire.h"
 
-static void string(FILE *out, const char *text)
-{
-	census_json_string(out, text, strlen(text));
-}
+#define DECIMALS 9  /* of seconds */
+#define TERMINAL 80 /* columns */
 
-static void address(FILE *out, int family, const uint8_t *bytes)
+/* Seconds since @began, or null. */
+static void since(struct json *json, const char *name, int64_t time, int64_t began)
 {
-	char text[INET6_ADDRSTRLEN];
-
-	if (family && inet_ntop(family, bytes, text, sizeof(text)))
-		fprintf(out, "\"%s\"", text);
-	else
-		fputs("null", out);
-}
-
-/* Seconds since 1970, or since @began. */
-static void seconds(FILE *out, int64_t time)
-{
-	fprintf(out, "%s%" PRId64 ".%09" PRId64, time < 0 ? "-" : "",
-		(time < 0 ? -time : time) / 1000000000, (time < 0 ? -time : time) % 1000000000);
-}
-
-static void since(FILE *out, const char *name, int64_t time, int64_t began)
-{
-	fprintf(out, "\"%s\":", name);
 	if (time == WIRE_NEVER)
-		fputs("null", out);
+		json_null(json, name);
 	else
-		seconds(out, time - began);
-	putc(',', out);
+		json_seconds(json, name, time - began, DECIMALS);
 }
 
 /* Names of the bits that are set, in their order. */
-static void names(FILE *out, const char *member, unsigned bits, unsigned count,
+static void names(struct json *json, const char *member, unsigned bits, unsigned count,
 		  const char *(*name)(unsigned bit))
 {
-	const char *comma = "";
-
-	fprintf(out, "\"%s\":[", member);
+	json_array(json, member);
 	for (unsigned bit = 0; bit < count; bit++)
-		if (bits & 1u << bit) {
-			fprintf(out, "%s\"%s\"", comma, name(bit));
-			comma = ",";
-		}
-	fputs("],", out);
+		if (bits & 1u << bit)
+			json_string(json, NULL, name(bit));
+	json_end(json);
 }
 
-static void hosts(FILE *out, const struct wire_ladders *l)
+static void hosts(struct json *json, const struct wire_ladders *l)
 {
-	fputs("{", out);
+	json_object(json, "hosts");
 	for (size_t i = 0; i < l->hosts; i++) {
 		const struct wire_host *host = &l->host[i];
 
-		fputs(i ? "," : "", out);
-		string(out, host->name);
-		fputs(":{\"address\":", out);
-		address(out, host->family, host->address);
-		fprintf(out,
-			",\"packets\":%" PRIu64 ",\"kept\":%" PRIu64 ",\"missed\":%" PRIu64
-			",\"lost\":%" PRIu64 "}",
-			host->packets, host->kept, host->missed, host->lost);
+		json_object(json, host->name);
+		json_address(json, "address", host->family, host->address);
+		json_unsigned(json, "packets", host->packets);
+		json_unsigned(json, "kept", host->kept);
+		json_unsigned(json, "missed", host->missed);
+		json_unsigned(json, "lost", host->lost);
+		json_end(json);
 	}
-	fputs("}", out);
+	json_end(json);
 }
 
-static void end(FILE *out, const struct wire_ladders *l, const struct wire_connection *c, int end)
+static void end(struct json *json, const struct wire_ladders *l, const struct wire_connection *c,
+		int end)
 {
-	fprintf(out, "\"%s\":{\"host\":", end == WIRE_CLIENT ? "client" : "server");
-	if (c->host[end] >= 0)
-		string(out, l->host[c->host[end]].name);
-	else
-		fputs("null", out);
-	fputs(",\"address\":", out);
-	address(out, c->family, c->end[end].address);
-	fprintf(out, ",\"port\":%u},", c->end[end].port);
+	json_object(json, end == WIRE_CLIENT ? "client" : "server");
+	json_string(json, "host", c->host[end] < 0 ? NULL : l->host[c->host[end]].name);
+	json_address(json, "address", c->family, c->end[end].address);
+	json_unsigned(json, "port", c->end[end].port);
+	json_end(json);
 }
 
-static void segment(FILE *out, const struct wire_ladder *ladder, size_t rung)
+/* The states of both ends, as members. */
+static void both(struct json *json, const uint8_t state[2])
+{
+	json_string(json, "client", state_name(state[WIRE_CLIENT]));
+	json_string(json, "server", state_name(state[WIRE_SERVER]));
+}
+
+static void segment(struct json *json, const struct wire_ladder *ladder, size_t rung)
 {
 	const struct wire_connection *c = ladder->connection;
 	const struct wire_segment *s = &c->segments[ladder->rung[rung]];
 	const struct wire_step *step = &ladder->steps[ladder->rung[rung]];
+	bool lost = step->marks & WIRE_IS_LOST;
 
-	fputs("{", out);
-	since(out, "sent", s->sent, ladder->began);
-	since(out, "arrived", step->marks & WIRE_IS_LOST ? WIRE_NEVER : s->arrived, ladder->began);
-	fprintf(out, "\"from\":\"%s\",", s->from == WIRE_CLIENT ? "client" : "server");
-	names(out, "flags", s->flags, 6, wire_flag_name);
-	fprintf(out, "\"seq\":%" PRIu32 ",\"ack\":", wire_relative(c, s->from, s->seq));
-	if (s->flags & SEGMENT_ACK)
-		fprintf(out, "%" PRIu32, wire_relative(c, !s->from, s->ack));
+	json_line(json);
+	json_object(json, NULL);
+	since(json, "sent", s->sent, ladder->began);
+	since(json, "arrived", lost ? WIRE_NEVER : s->arrived, ladder->began);
+	json_string(json, "from", s->from == WIRE_CLIENT ? "client" : "server");
+	names(json, "flags", s->flags, 6, wire_flag_name);
+	json_unsigned(json, "seq", wire_relative(c, s->from, s->seq));
+	if (s->flags & TCP_ACK)
+		json_unsigned(json, "ack", wire_relative(c, !s->from, s->ack));
 	else
-		fputs("null", out);
-	fprintf(out, ",\"length\":%" PRIu32 ",", s->length);
-	names(out, "marks", step->marks, 7, wire_mark_name);
-	fprintf(out, "\"client\":\"%s\",\"server\":\"%s\",\"omitted_before\":%" PRIu64 "}",
-		census_state_name(step->state[WIRE_CLIENT]),
-		census_state_name(step->state[WIRE_SERVER]), ladder->before[rung]);
+		json_null(json, "ack");
+	json_unsigned(json, "length", s->length);
+	names(json, "marks", step->marks, 7, wire_mark_name);
+	both(json, step->state);
+	json_unsigned(json, "omitted_before", ladder->before[rung]);
+	json_end(json);
 }
 
-static void group(FILE *out, const struct wire_ladders *l, const struct wire_group *group)
+/* The ladder as a terminal of 80 columns shows it, a line each: nobody needs to draw it again. */
+static void drawn(struct json *json, const struct wire_ladders *l, const struct wire_ladder *ladder)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+
+	json_array(json, "text");
+	if (out) {
+		wire_text_ladder(out, l, ladder, (struct wire_look){.width = TERMINAL});
+		fclose(out);
+		for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1) {
+			json_line(json);
+			json_bytes(json, NULL, line, (size_t)(end - line));
+		}
+	}
+	free(text);
+	json_end(json);
+}
+
+static void ladder_of(struct json *json, const struct wire_ladders *l,
+		      const struct wire_ladder *ladder)
+{
+	end(json, l, ladder->connection, WIRE_CLIENT);
+	end(json, l, ladder->connection, WIRE_SERVER);
+	json_seconds(json, "began", ladder->began, DECIMALS);
+	json_unsigned(json, "omitted", ladder->omitted);
+	since(json, "verdict", l->verdict ? l->verdict : WIRE_NEVER, ladder->began);
+	json_array(json, "segments");
+	for (size_t i = 0; i < ladder->rungs; i++)
+		segment(json, ladder, i);
+	json_end(json);
+	json_line(json);
+	json_object(json, "ends");
+	both(json, ladder->ends);
+	json_end(json);
+	drawn(json, l, ladder);
+}
+
+static void group(struct json *json, const struct wire_ladders *l, const struct wire_group *group)
 {
 	struct wire_ladder ladder;
 
-	fprintf(out, "{\"connections\":%" PRIu64 ",\"ladder\":{", group->connections);
-	if (wire_ladder_of(l, group->first, &ladder) == 0) {
-		end(out, l, ladder.connection, WIRE_CLIENT);
-		end(out, l, ladder.connection, WIRE_SERVER);
-		fputs("\"began\":", out);
-		seconds(out, ladder.began);
-		fprintf(out, ",\"omitted\":%" PRIu64 ",", ladder.omitted);
-		since(out, "verdict", l->verdict ? l->verdict : WIRE_NEVER, ladder.began);
-		fputs("\"segments\":[", out);
-		for (size_t i = 0; i < ladder.rungs; i++) {
-			fputs(i ? ",\n" : "\n", out);
-			segment(out, &ladder, i);
-		}
-		fprintf(out, "],\n\"ends\":{\"client\":\"%s\",\"server\":\"%s\"}",
-			census_state_name(ladder.ends[WIRE_CLIENT]),
-			census_state_name(ladder.ends[WIRE_SERVER]));
-	}
-	fputs("}}", out);
+	json_line(json);
+	json_object(json, NULL);
+	json_unsigned(json, "connections", group->connections);
+	json_object(json, "ladder");
+	if (wire_ladder_of(l, group->first, &ladder) == 0)
+		ladder_of(json, l, &ladder);
 	wire_ladder_clear(&ladder);
+	json_end(json);
+	json_end(json);
 }
 
-static void row(FILE *out, bool first, int64_t time, const int64_t counts[CENSUS_STATES])
+static void row(struct json *json, int64_t time, const int64_t counts[STATES])
 {
-	const char *comma = "";
-
-	fprintf(out, "%s{\"time\":", first ? "\n" : ",\n");
-	seconds(out, time);
-	fputs(",\"states\":{", out);
-	for (int state = 1; state < CENSUS_STATES; state++)
-		if (counts[state] > 0) {
-			fprintf(out, "%s\"%s\":%" PRId64, comma, census_state_name(state),
-				counts[state]);
-			comma = ",";
-		}
-	fputs("}}", out);
+	json_line(json);
+	json_object(json, NULL);
+	json_seconds(json, "time", time, DECIMALS);
+	json_object(json, "states");
+	for (int state = 1; state < STATES; state++)
+		if (counts[state] > 0)
+			json_signed(json, state_name(state), counts[state]);
+	json_end(json);
+	json_end(json);
 }
 
 /* Counts of one host, at most WIRE_ROWS of them: what is closer together becomes one row. */
-static void states(FILE *out, const struct wire_ladders *l, int host)
+static void states(struct json *json, const struct wire_ladders *l, int host)
 {
-	int64_t counts[CENSUS_STATES] = {0};
+	int64_t counts[STATES] = {0};
 	int64_t last = WIRE_NEVER, least;
 	bool first = true, pending = false;
 
@@ -163,7 +171,7 @@ static void states(FILE *out, const struct wire_ladders *l, int host)
 		if (change->host != host)
 			continue;
 		if (pending && change->time > last && (first || change->time - last >= least)) {
-			row(out, first, last, counts);
+			row(json, last, counts);
 			first = false;
 		}
 		if (!pending || change->time - last >= least)
@@ -172,49 +180,58 @@ static void states(FILE *out, const struct wire_ladders *l, int host)
 		pending = true;
 	}
 	if (pending)
-		row(out, first, last, counts);
+		row(json, last, counts);
 }
 
-static void disagreements(FILE *out, const struct wire_ladders *l)
+static void disagreement(struct json *json, const struct wire_ladders *l,
+			 const struct wire_disagreement *d)
 {
 	char text[160];
 
-	for (size_t i = 0; i < l->disagreements; i++) {
-		const struct wire_disagreement *d = &l->disagreement[i];
-
-		fputs(i ? ",\n{\"host\":" : "\n{\"host\":", out);
-		string(out, l->host[d->host].name);
-		fprintf(out,
-			",\"state\":\"%s\",\"by\":\"%s\",\"time\":", census_state_name(d->state),
-			d->by_census ? "census" : "packets");
-		seconds(out, d->time);
-		fprintf(out,
-			",\"count\":%" PRIu64 ",\"derived\":%" PRIu64 ",\"sentence\":", d->count,
-			d->derived);
-		wire_disagreement_text(d, text, sizeof(text));
-		string(out, text);
-		fputs("}", out);
-	}
+	json_line(json);
+	json_object(json, NULL);
+	json_string(json, "host", l->host[d->host].name);
+	json_string(json, "state", state_name(d->state));
+	json_string(json, "by", d->by_census ? "census" : "packets");
+	json_seconds(json, "time", d->time, DECIMALS);
+	json_unsigned(json, "count", d->count);
+	json_unsigned(json, "derived", d->derived);
+	wire_disagreement_text(d, text, sizeof(text));
+	json_string(json, "sentence", text);
+	json_end(json);
 }
 
 void wire_json(FILE *out, const struct wire_ladders *l)
 {
-	fputs("{\"schema\":1,\n\"hosts\":", out);
-	hosts(out, l);
-	fprintf(out, ",\n\"connections\":%" PRIu64 ",\n\"groups\":[", l->store.connections);
-	for (size_t i = 0; i < l->groups; i++) {
-		fputs(i ? ",\n" : "\n", out);
-		group(out, l, &l->group[i]);
-	}
-	fputs("],\n\"states\":{", out);
+	struct json json = {.out = out};
+
+	json_object(&json, NULL);
+	json_unsigned(&json, "schema", 1);
+	json_line(&json);
+	hosts(&json, l);
+	json_line(&json);
+	json_unsigned(&json, "connections", l->store.connections);
+	json_line(&json);
+	json_array(&json, "groups");
+	for (size_t i = 0; i < l->groups; i++)
+		group(&json, l, &l->group[i]);
+	json_end(&json);
+	json_line(&json);
+	json_object(&json, "states");
 	for (size_t i = 0; i < l->hosts; i++) {
-		fputs(i ? ",\n" : "\n", out);
-		string(out, l->host[i].name);
-		fputs(":[", out);
-		states(out, l, (int)i);
-		fputs("]", out);
+		json_line(&json);
+		json_array(&json, l->host[i].name);
+		states(&json, l, (int)i);
+		json_end(&json);
 	}
-	fprintf(out, "},\n\"whole\":%s,\n\"disagreements\":[", l->whole ? "true" : "false");
-	disagreements(out, l);
-	fputs("]}\n", out);
+	json_end(&json);
+	json_line(&json);
+	json_bool(&json, "whole", l->whole);
+	json_line(&json);
+	json_array(&json, "disagreements");
+	for (size_t i = 0; i < l->disagreements; i++)
+		disagreement(&json, l, &l->disagreement[i]);
+	json_end(&json);
+	json_end(&json);
+	putc('\n', out);
 }

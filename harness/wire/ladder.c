@@ -5,7 +5,7 @@
 
 #include "wire/wire.h"
 
-#define ENDING (SEGMENT_SYN | SEGMENT_FIN | SEGMENT_RST)
+#define ENDING (TCP_SYN | TCP_FIN | TCP_RST)
 #define EDGE 10 /* segments at either end of a long ladder that are shown whatever they are */
 
 struct counting {
@@ -18,7 +18,7 @@ static void add_change(struct counting *counting, int host, int64_t time, int st
 {
 	struct wire_ladders *l = counting->ladders;
 
-	if (state == CENSUS_CLOSED)
+	if (state == STATE_CLOSED)
 		return;
 	if (l->change_count == l->change_room) {
 		size_t room = l->change_room ? 2 * l->change_room : 1024;
@@ -72,9 +72,9 @@ static uint64_t signature(const struct wire_connection *c, const struct wire_ste
 		hash = mix(hash, (uint64_t)s->from << 32 | (uint64_t)steps[i].marks << 24 |
 				     (uint64_t)steps[i].state[0] << 16 |
 				     (uint64_t)steps[i].state[1] << 8 |
-				     (uint64_t)(s->flags & ~SEGMENT_PSH));
+				     (uint64_t)(s->flags & ~TCP_PSH));
 		/* Of a RST it matters where its number lies. */
-		hash = mix(hash, s->flags & SEGMENT_RST ? s->seq - c->top[s->from] : s->length > 0);
+		hash = mix(hash, s->flags & TCP_RST ? s->seq - c->top[s->from] : s->length > 0);
 	}
 	return mix(mix(hash, ends[0]), ends[1]);
 }

@@ -10,7 +10,7 @@
 
 static uint32_t ends_at(const struct wire_segment *s)
 {
-	return s->seq + s->length + !!(s->flags & SEGMENT_SYN) + !!(s->flags & SEGMENT_FIN);
+	return s->seq + s->length + !!(s->flags & TCP_SYN) + !!(s->flags & TCP_FIN);
 }
 
 static bool before(uint32_t one, uint32_t other)
@@ -24,15 +24,15 @@ static void take_fin(struct machine *m, int64_t time)
 	m->fin_taken = true;
 	m->rcv_nxt = m->fin_at + 1;
 	switch (m->state) {
-	case CENSUS_SYN_RECEIVED:
-	case CENSUS_ESTABLISHED: /* if unaware, it has closed, and its FIN is not out yet */
-		m->state = m->unaware ? CENSUS_CLOSING : CENSUS_CLOSE_WAIT;
+	case STATE_SYN_RECEIVED:
+	case STATE_ESTABLISHED: /* if unaware, it has closed, and its FIN is not out yet */
+		m->state = m->unaware ? STATE_CLOSING : STATE_CLOSE_WAIT;
 		break;
-	case CENSUS_FIN_WAIT1: /* had its FIN been acknowledged, it would be in FIN_WAIT2 */
-		m->state = CENSUS_CLOSING;
+	case STATE_FIN_WAIT1: /* had its FIN been acknowledged, it would be in FIN_WAIT2 */
+		m->state = STATE_CLOSING;
 		break;
-	case CENSUS_FIN_WAIT2:
-		m->state = CENSUS_TIME_WAIT;
+	case STATE_FIN_WAIT2:
+		m->state = STATE_TIME_WAIT;
 		m->waits_since = time;
 		break;
 	}
@@ -58,21 +58,21 @@ static void advance(struct machine *m, uint32_t number, int64_t time)
 static bool is_keepalive(const struct machine *m, const struct wire_segment *s)
 {
 	return s->length == 0 && s->seq + 1 == m->snd_nxt && !m->fin_sent &&
-	       (s->flags & (SEGMENT_SYN | SEGMENT_FIN | SEGMENT_ACK)) == SEGMENT_ACK;
+	       (s->flags & (TCP_SYN | TCP_FIN | TCP_ACK)) == TCP_ACK;
 }
 
 static void send_syn(struct machine *m, const struct wire_segment *s)
 {
 	m->opened = true;
-	if (!(s->flags & SEGMENT_ACK)) {
-		if (m->state == CENSUS_CLOSED)
-			m->state = CENSUS_SYN_SENT;
+	if (!(s->flags & TCP_ACK)) {
+		if (m->state == STATE_CLOSED)
+			m->state = STATE_SYN_SENT;
 		return;
 	}
 	/* A SYN ACK that is sent again shows that the last ACK of the handshake was not taken. */
-	if (m->state == CENSUS_CLOSED || m->state == CENSUS_SYN_SENT ||
-	    (m->state == CENSUS_ESTABLISHED && s->seq + 1 == m->snd_nxt))
-		m->state = CENSUS_SYN_RECEIVED;
+	if (m->state == STATE_CLOSED || m->state == STATE_SYN_SENT ||
+	    (m->state == STATE_ESTABLISHED && s->seq + 1 == m->snd_nxt))
+		m->state = STATE_SYN_RECEIVED;
 	if (!m->heard)
 		m->rcv_nxt = s->ack;
 	m->heard = true;
@@ -81,14 +81,14 @@ static void send_syn(struct machine *m, const struct wire_segment *s)
 static void send_reset(struct machine *m, const struct wire_segment *s)
 {
 	switch (m->state) {
-	case CENSUS_SYN_SENT: /* in answer to an ACK of something else; it goes on */
-	case CENSUS_CLOSED:   /* there is no socket */
+	case STATE_SYN_SENT: /* in answer to an ACK of something else; it goes on */
+	case STATE_CLOSED:   /* there is no socket */
 		return;
-	case CENSUS_SYN_RECEIVED: /* a bad ACK gets one, too, with the number it acknowledges */
+	case STATE_SYN_RECEIVED: /* a bad ACK gets one, too, with the number it acknowledges */
 		if (s->seq != m->snd_nxt)
 			return;
 	}
-	m->state = CENSUS_CLOSED;
+	m->state = STATE_CLOSED;
 }
 
 static void send_fin(struct machine *m)
@@ -96,24 +96,23 @@ static void send_fin(struct machine *m)
 	m->fin_sent = true;
 	m->fin_end = m->snd_nxt;
 	switch (m->state) {
-	case CENSUS_SYN_RECEIVED:
-	case CENSUS_ESTABLISHED:
-		m->state = CENSUS_FIN_WAIT1;
+	case STATE_SYN_RECEIVED:
+	case STATE_ESTABLISHED:
+		m->state = STATE_FIN_WAIT1;
 		break;
-	case CENSUS_CLOSE_WAIT:
-		m->state = CENSUS_LAST_ACK;
+	case STATE_CLOSE_WAIT:
+		m->state = STATE_LAST_ACK;
 		break;
 	}
 }
 
 uint8_t machine_send(struct machine *m, const struct wire_segment *s)
 {
-	const bool answers =
-	    (s->flags & (SEGMENT_SYN | SEGMENT_ACK)) == (SEGMENT_SYN | SEGMENT_ACK);
+	const bool answers = (s->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK);
 	const uint32_t end = ends_at(s);
 	uint8_t marks = 0;
 
-	if (s->flags & SEGMENT_RST) {
+	if (s->flags & TCP_RST) {
 		send_reset(m, s);
 		return 0;
 	}
@@ -123,26 +122,26 @@ uint8_t machine_send(struct machine *m, const struct wire_segment *s)
 		 (m->answered || !answers)) /* the SYN ACK of a simultaneous open is a first */
 		marks = WIRE_RETRANSMISSION;
 	m->answered |= answers;
-	if (!m->opened && !(s->flags & SEGMENT_SYN)) { /* the tap began in the middle */
+	if (!m->opened && !(s->flags & TCP_SYN)) { /* the tap began in the middle */
 		m->opened = true;
-		m->state = CENSUS_ESTABLISHED;
+		m->state = STATE_ESTABLISHED;
 		m->snd_nxt = s->seq;
 	}
-	if (s->flags & SEGMENT_SYN)
+	if (s->flags & TCP_SYN)
 		send_syn(m, s);
-	if (before(m->snd_nxt, end) || (s->flags & SEGMENT_SYN && !marks))
+	if (before(m->snd_nxt, end) || (s->flags & TCP_SYN && !marks))
 		m->snd_nxt = end;
-	if (s->flags & SEGMENT_ACK) {
+	if (s->flags & TCP_ACK) {
 		/* It acknowledges what we did not see arrive. */
-		if (m->state == CENSUS_SYN_SENT && !(s->flags & SEGMENT_SYN))
-			m->state = CENSUS_ESTABLISHED;
+		if (m->state == STATE_SYN_SENT && !(s->flags & TCP_SYN))
+			m->state = STATE_ESTABLISHED;
 		if (!m->heard)
 			m->rcv_nxt = s->ack;
 		m->heard = true;
 		if (m->fin_heard && !m->fin_taken && s->ack == m->fin_at + 1)
 			advance(m, m->fin_at, s->sent);
 	}
-	if (s->flags & SEGMENT_FIN && !m->fin_sent)
+	if (s->flags & TCP_FIN && !m->fin_sent)
 		send_fin(m);
 	return marks;
 }
@@ -153,20 +152,20 @@ static uint8_t receive_reset(struct machine *m, const struct wire_segment *s)
 	bool exact = s->seq == m->rcv_nxt;
 
 	switch (m->state) {
-	case CENSUS_CLOSED:
+	case STATE_CLOSED:
 		return 0;
-	case CENSUS_SYN_SENT: /* only in answer to our SYN */
-		if (!(s->flags & SEGMENT_ACK) || s->ack != m->snd_nxt)
+	case STATE_SYN_SENT: /* only in answer to our SYN */
+		if (!(s->flags & TCP_ACK) || s->ack != m->snd_nxt)
 			return 0;
-		m->state = CENSUS_CLOSED;
+		m->state = STATE_CLOSED;
 		return WIRE_REFUSED;
-	case CENSUS_TIME_WAIT:
+	case STATE_TIME_WAIT:
 		if (!exact || !m->assassinable)
 			return 0;
 		break;
-	case CENSUS_CLOSE_WAIT:
-	case CENSUS_LAST_ACK:
-	case CENSUS_CLOSING: /* tcp_reset_check(): some send it with the number of their FIN */
+	case STATE_CLOSE_WAIT:
+	case STATE_LAST_ACK:
+	case STATE_CLOSING: /* tcp_reset_check(): some send it with the number of their FIN */
 		if (!exact && s->seq + 1 != m->rcv_nxt)
 			return 0;
 		break;
@@ -174,29 +173,29 @@ static uint8_t receive_reset(struct machine *m, const struct wire_segment *s)
 		if (m->heard && !exact)
 			return 0;
 	}
-	m->state = CENSUS_CLOSED;
+	m->state = STATE_CLOSED;
 	return WIRE_RESET;
 }
 
 static void receive_syn(struct machine *m, const struct wire_segment *s)
 {
-	bool mine = s->flags & SEGMENT_ACK && s->ack == m->snd_nxt;
+	bool mine = s->flags & TCP_ACK && s->ack == m->snd_nxt;
 
 	switch (m->state) {
-	case CENSUS_CLOSED: /* whether it is taken is shown by the SYN ACK */
+	case STATE_CLOSED: /* whether it is taken is shown by the SYN ACK */
 		m->rcv_nxt = s->seq + 1;
 		m->heard = true;
 		return;
-	case CENSUS_SYN_SENT:
-		if (s->flags & SEGMENT_ACK && !mine)
+	case STATE_SYN_SENT:
+		if (s->flags & TCP_ACK && !mine)
 			return;
 		m->rcv_nxt = s->seq + 1;
 		m->heard = true;
-		m->state = mine ? CENSUS_ESTABLISHED : CENSUS_SYN_RECEIVED;
+		m->state = mine ? STATE_ESTABLISHED : STATE_SYN_RECEIVED;
 		return;
-	case CENSUS_SYN_RECEIVED:
+	case STATE_SYN_RECEIVED:
 		if (mine)
-			m->state = CENSUS_ESTABLISHED;
+			m->state = STATE_ESTABLISHED;
 	}
 }
 
@@ -204,17 +203,17 @@ static void receive_ack(struct machine *m, uint32_t ack, int64_t time)
 {
 	if (before(m->snd_nxt, ack)) /* of something never sent */
 		return;
-	if (m->state == CENSUS_SYN_RECEIVED && ack == m->snd_nxt)
-		m->state = CENSUS_ESTABLISHED;
+	if (m->state == STATE_SYN_RECEIVED && ack == m->snd_nxt)
+		m->state = STATE_ESTABLISHED;
 	if (!m->fin_sent || before(ack, m->fin_end))
 		return;
-	if (m->state == CENSUS_FIN_WAIT1) {
-		m->state = CENSUS_FIN_WAIT2;
-	} else if (m->state == CENSUS_CLOSING) {
-		m->state = CENSUS_TIME_WAIT;
+	if (m->state == STATE_FIN_WAIT1) {
+		m->state = STATE_FIN_WAIT2;
+	} else if (m->state == STATE_CLOSING) {
+		m->state = STATE_TIME_WAIT;
 		m->waits_since = time;
-	} else if (m->state == CENSUS_LAST_ACK) {
-		m->state = CENSUS_CLOSED;
+	} else if (m->state == STATE_LAST_ACK) {
+		m->state = STATE_CLOSED;
 	}
 }
 
@@ -222,7 +221,7 @@ static void receive_text(struct machine *m, const struct wire_segment *s, int64_
 {
 	uint32_t end = s->seq + s->length;
 
-	if (s->flags & SEGMENT_FIN && !m->fin_heard && !before(end, m->rcv_nxt)) {
+	if (s->flags & TCP_FIN && !m->fin_heard && !before(end, m->rcv_nxt)) {
 		m->fin_heard = true;
 		m->fin_at = end;
 	}
@@ -240,22 +239,21 @@ static void receive_text(struct machine *m, const struct wire_segment *s, int64_
 
 uint8_t machine_receive(struct machine *m, const struct wire_segment *s, int64_t time)
 {
-	if (s->flags & SEGMENT_RST)
+	if (s->flags & TCP_RST)
 		return receive_reset(m, s);
-	if (s->flags & SEGMENT_SYN) {
+	if (s->flags & TCP_SYN) {
 		receive_syn(m, s);
-		if (s->stamped && m->state != CENSUS_CLOSED)
+		if (s->stamped && m->state != STATE_CLOSED)
 			m->ts_recent = s->stamp, m->stamped = true;
 		return 0;
 	}
-	if (m->state == CENSUS_CLOSED && !m->opened &&
-	    !m->heard) { /* the tap began in the middle */
-		m->state = CENSUS_ESTABLISHED;
+	if (m->state == STATE_CLOSED && !m->opened && !m->heard) { /* the tap began in the middle */
+		m->state = STATE_ESTABLISHED;
 		m->opened = m->heard = true;
 		m->snd_nxt = s->ack;
 		m->rcv_nxt = s->seq;
 	}
-	if (m->state == CENSUS_CLOSED || m->state == CENSUS_SYN_SENT)
+	if (m->state == STATE_CLOSED || m->state == STATE_SYN_SENT)
 		return 0;
 	if (m->stamped && s->stamped && before(s->stamp, m->ts_recent))
 		return 0; /* PAWS */
@@ -265,13 +263,13 @@ uint8_t machine_receive(struct machine *m, const struct wire_segment *s, int64_t
 		m->rcv_nxt = s->seq;
 		m->heard = true;
 	}
-	if (s->flags & SEGMENT_ACK)
+	if (s->flags & TCP_ACK)
 		receive_ack(m, s->ack, time);
-	if (m->state == CENSUS_TIME_WAIT) { /* whatever it answers, the time begins anew */
+	if (m->state == STATE_TIME_WAIT) { /* whatever it answers, the time begins anew */
 		m->waits_since = time;
 		return 0;
 	}
-	if (m->state != CENSUS_CLOSED)
+	if (m->state != STATE_CLOSED)
 		receive_text(m, s, time);
 	return 0;
 }

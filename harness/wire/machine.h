@@ -9,7 +9,7 @@
 #define GAPS 8			    /* ranges received out of order that are remembered */
 
 struct machine {
-	int state;		  /* enum census_state */
+	int state;		  /* enum state */
 	bool opened;		  /* it sent a SYN, or was in the middle when the tap began */
 	bool heard;		  /* rcv_nxt is known */
 	bool answered;		  /* it has sent a SYN ACK */

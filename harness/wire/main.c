@@ -4,26 +4,22 @@
 
 #include <signal.h>
 
+#include "common/command.h"
 #include "common/descriptors.h"
 
 int main(int argc, char **argv)
 {
-	struct census_error error = {0};
-	struct options options;
+	struct wire_options options;
+	struct error error = {0};
 	int code;
 
 	open_standard_descriptors();
 	signal(SIGPIPE, SIG_IGN); /* a reader that goes away is seen by the write */
-	if (options_parse(&options, argc, argv, &error) < 0) {
-		fprintf(stderr, "wire: %s\n", error.text);
-		return error.code;
-	}
-	if (options.help) {
-		options_help(stdout);
-		return output_is_whole() ? CENSUS_OK : CENSUS_BROKEN;
-	}
+	code = wire_options_parse(&options, argc, argv, &error);
+	if (code <= 0)
+		return command_ended(code, &error);
 	code = options.record ? run_record(&options, &error) : run_ladder(&options, &error);
-	if (code != CENSUS_OK)
-		fprintf(stderr, "wire: %s\n", error.text);
-	return output_is_whole() ? code : CENSUS_BROKEN;
+	if (code != EXIT_OK)
+		error_report(&error);
+	return output_is_whole() ? code : EXIT_BROKEN;
 }

@@ -134,7 +134,7 @@ static int packet(const struct nlmsghdr *message, void *data)
 	return MNL_CB_OK;
 }
 
-int nflog_drain(struct nflog *log, const char *file, struct census_error *error)
+int nflog_drain(struct nflog *log, const char *file, struct error *error)
 {
 	static char buffer[1 << 17];
 	ssize_t n;
@@ -143,14 +143,13 @@ int nflog_drain(struct nflog *log, const char *file, struct census_error *error)
 	while ((n = recv(nflog_fd(log), buffer, sizeof(buffer), MSG_DONTWAIT)) >= 0 ||
 	       errno == ENOBUFS || errno == EINTR)
 		if (n > 0 && mnl_cb_run(buffer, (size_t)n, 0, 0, packet, log) < 0)
-			return census_fail(error, CENSUS_BROKEN, "cannot write %s: %s", file,
-					   log->dump ? strerror(errno) : pcap_geterr(log->dead));
+			return error_set(error, EXIT_CANNOT, "cannot write %s: %s", file,
+					 log->dump ? strerror(errno) : pcap_geterr(log->dead));
 	if (errno != EAGAIN)
-		return census_fail(error, CENSUS_BROKEN, "cannot read what was dropped: %s",
-				   strerror(errno));
+		return error_set(error, EXIT_BROKEN, "cannot read what was dropped: %s",
+				 strerror(errno));
 	if (log->dump && (pcap_dump_flush(log->dump) < 0 || ferror(pcap_dump_file(log->dump))))
-		return census_fail(error, CENSUS_BROKEN, "cannot write %s: %s", file,
-				   strerror(errno));
+		return error_set(error, EXIT_CANNOT, "cannot write %s: %s", file, strerror(errno));
 	return 0;
 }
 

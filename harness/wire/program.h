@@ -12,7 +12,7 @@ struct tapped {
 	char *netns, *file;
 };
 
-struct options {
+struct wire_options {
 	struct tapped host[WIRE_HOSTS];
 	size_t hosts;
 	const char *ladder[WIRE_HOSTS]; /* files of `wire ladder`: NAME=FILE, or one FILE */
@@ -23,12 +23,15 @@ struct options {
 	unsigned group; /* of NFLOG */
 	const char *census, *recorder;
 	int64_t since, verdict; /* ns since 1970; 0: not known */
-	bool json, infer, help, record;
+	int width;		/* columns; 0: the terminal's */
+	bool json, infer, record;
 };
 
-/* Fill @options from the command line. Returns 0, or -1 with @error. */
-int options_parse(struct options *options, int argc, char **argv, struct census_error *error);
-void options_help(FILE *out);
+/*
+ * Fill @options from the command line. Returns what command_parse() does: only more than 0 is a
+ * command line to be followed.
+ */
+int wire_options_parse(struct wire_options *options, int argc, char **argv, struct error *error);
 
 /* ---- tap.c: the packets of one host --------------------------------------------------------- */
 
@@ -45,11 +48,11 @@ struct tap {
 };
 
 /* Begin to record in the namespace of @host. Returns 0, or -1 with @error. */
-int tap_open(struct tap *tap, const struct tapped *host, const struct options *options,
-	     struct census_error *error);
+int tap_open(struct tap *tap, const struct tapped *host, const struct wire_options *options,
+	     struct error *error);
 
 /* Write what the kernel has by now. Returns how many packets there were, or -1 with @error. */
-int tap_drain(struct tap *tap, struct census_error *error);
+int tap_drain(struct tap *tap, struct error *error);
 
 /* Whether TIME_WAIT ignores a RST there (tcp_rfc1337=1). */
 bool tap_rfc1337(const struct tap *tap);
@@ -67,7 +70,7 @@ struct nflog *nflog_open(unsigned group, int snap);
 int nflog_fd(const struct nflog *log);
 
 /* Take what is there: each packet goes to @file (created with the first). -1 with @error. */
-int nflog_drain(struct nflog *log, const char *file, struct census_error *error);
+int nflog_drain(struct nflog *log, const char *file, struct error *error);
 
 uint64_t nflog_count(const struct nflog *log); /* those missed included */
 void nflog_close(struct nflog *log);
@@ -75,8 +78,8 @@ void nflog_close(struct nflog *log);
 /* ---- the modes; each returns the exit code, and @error says why
  * ---------------------------------- */
 
-int run_record(const struct options *options, struct census_error *error);
-int run_ladder(const struct options *options, struct census_error *error);
+int run_record(const struct wire_options *options, struct error *error);
+int run_ladder(const struct wire_options *options, struct error *error);
 
 /* @file with -lost before its .pcap. Returns path. */
 char *lost_path(const char *file, char *path, size_t size);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/capture.h"
 #include "wire/program.h"
 
 struct source {
@@ -12,7 +13,7 @@ struct source {
 	int host, link;
 	bool lost; /* what a fault dropped */
 	bool more;
-	struct wire_frame frame;
+	struct packet packet;
 };
 
 char *lost_path(const char *file, char *path, size_t size)
@@ -31,8 +32,9 @@ static void advance(struct source *source, struct wire_ladders *ladders)
 	const u_char *bytes;
 
 	while (pcap_next_ex(source->pcap, &head, &bytes) == 1) {
-		source->frame.time = (int64_t)head->ts.tv_sec * 1000000000 + head->ts.tv_usec;
-		if (wire_frame_parse(source->link, bytes, head->caplen, &source->frame) == 0) {
+		if (packet_parse(source->link, bytes, head->caplen, &source->packet) == 0) {
+			source->packet.time =
+			    (int64_t)head->ts.tv_sec * 1000000000 + head->ts.tv_usec;
 			source->more = true;
 			return;
 		}
@@ -42,25 +44,22 @@ static void advance(struct source *source, struct wire_ladders *ladders)
 }
 
 static int open_source(struct source *source, const char *path, struct wire_ladders *ladders,
-		       struct census_error *error)
+		       struct error *error)
 {
-	char why[PCAP_ERRBUF_SIZE];
-
-	source->pcap =
-	    pcap_open_offline_with_tstamp_precision(path, PCAP_TSTAMP_PRECISION_NANO, why);
+	source->pcap = capture_read(path, error);
 	if (!source->pcap)
-		return census_fail(error, CENSUS_USAGE, "cannot read the capture: %s", why);
+		return -1;
 	source->link = pcap_datalink(source->pcap);
-	if (!wire_link_known(source->link))
-		return census_fail(error, CENSUS_USAGE,
-				   "%s was captured on a link of type %d, which wire does not know",
-				   path, source->link);
+	if (!packet_link_known(source->link))
+		return error_set(error, EXIT_USAGE,
+				 "%s was captured on a link of type %d, which wire does not know",
+				 path, source->link);
 	if (!source->lost && !ladders->store.one_tap && source->link != DLT_LINUX_SLL &&
 	    source->link != DLT_LINUX_SLL2)
-		return census_fail(error, CENSUS_USAGE,
-				   "%s does not tell which packets its host sent: record with the "
-				   "device any (tcpdump -i any), or show it alone",
-				   path);
+		return error_set(error, EXIT_USAGE,
+				 "%s does not tell which packets its host sent: record with the "
+				 "device any (tcpdump -i any), or show it alone",
+				 path);
 	advance(source, ladders);
 	return 0;
 }
@@ -75,9 +74,9 @@ static void note(struct wire_ladders *ladders, const struct source *source)
 		return;
 	}
 	host->packets++;
-	if (source->frame.way == WIRE_OUT && !host->family) {
-		host->family = source->frame.family;
-		memcpy(host->address, source->frame.from.address, sizeof(host->address));
+	if (source->packet.way == PACKET_OUT && !host->family) {
+		host->family = source->packet.family;
+		memcpy(host->address, source->packet.from.address, sizeof(host->address));
 	}
 }
 
@@ -86,12 +85,12 @@ static struct source *earliest(struct source *sources, size_t count)
 	struct source *first = NULL;
 
 	for (size_t i = 0; i < count; i++)
-		if (sources[i].more && (!first || sources[i].frame.time < first->frame.time))
+		if (sources[i].more && (!first || sources[i].packet.time < first->packet.time))
 			first = &sources[i];
 	return first;
 }
 
-int wire_read(struct wire_ladders *ladders, struct census_error *error)
+int wire_read(struct wire_ladders *ladders, struct error *error)
 {
 	struct source sources[2 * WIRE_HOSTS] = {0};
 	struct source *source;
@@ -114,9 +113,9 @@ int wire_read(struct wire_ladders *ladders, struct census_error *error)
 	while ((source = earliest(sources, count))) {
 		note(ladders, source);
 		if (source->lost)
-			wire_store_lost(&ladders->store, &source->frame);
-		else if (wire_store_add(&ladders->store, source->host, &source->frame) < 0) {
-			census_fail(error, CENSUS_BROKEN, "out of memory");
+			wire_store_lost(&ladders->store, &source->packet);
+		else if (wire_store_add(&ladders->store, source->host, &source->packet) < 0) {
+			error_no_memory(error);
 			goto out;
 		}
 		advance(source, ladders);

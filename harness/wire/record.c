@@ -29,7 +29,7 @@ static int catch_signals(void)
 	return signalfd(-1, &ending, SFD_CLOEXEC);
 }
 
-static int drain_all(struct tap *taps, size_t count, struct census_error *error)
+static int drain_all(struct tap *taps, size_t count, struct error *error)
 {
 	int total = 0;
 
@@ -68,7 +68,7 @@ static bool told(struct pollfd *input)
 	return false;
 }
 
-static int record(struct tap *taps, size_t count, struct census_error *error)
+static int record(struct tap *taps, size_t count, struct error *error)
 {
 	struct pollfd fds[2 + 2 * WIRE_HOSTS] = {{.fd = catch_signals(), .events = POLLIN},
 						 {.fd = STDIN_FILENO, .events = POLLIN}};
@@ -76,7 +76,7 @@ static int record(struct tap *taps, size_t count, struct census_error *error)
 	int packets = 0;
 
 	if (fds[0].fd < 0) /* poll(2) would pass over it, and no signal would end us */
-		return census_fail(error, CENSUS_BROKEN, "signalfd: %s", strerror(errno));
+		return error_set(error, EXIT_BROKEN, "signalfd: %s", strerror(errno));
 	for (size_t i = 0; i < count; i++) {
 		fds[used++] = (struct pollfd){pcap_get_selectable_fd(taps[i].pcap), POLLIN, 0};
 		if (taps[i].log)
@@ -86,7 +86,7 @@ static int record(struct tap *taps, size_t count, struct census_error *error)
 	for (;;) {
 		/* While packets come, let some gather; otherwise sleep until one comes. */
 		if (poll(fds, packets ? 2 : used, packets ? BATCH : -1) < 0 && errno != EINTR)
-			return census_fail(error, CENSUS_BROKEN, "poll: %s", strerror(errno));
+			return error_set(error, EXIT_BROKEN, "poll: %s", strerror(errno));
 		packets = drain_all(taps, count, error);
 		if (packets < 0)
 			return -1;
@@ -102,7 +102,7 @@ static int record(struct tap *taps, size_t count, struct census_error *error)
 	return 0;
 }
 
-int run_record(const struct options *options, struct census_error *error)
+int run_record(const struct wire_options *options, struct error *error)
 {
 	struct tap taps[WIRE_HOSTS] = {0};
 	struct wire_choice *choice = wire_choice_new(options->whole);
@@ -110,7 +110,7 @@ int run_record(const struct options *options, struct census_error *error)
 	int result = -1;
 
 	if (!choice) {
-		census_fail(error, CENSUS_BROKEN, "out of memory");
+		error_no_memory(error);
 		goto out;
 	}
 	while (opened < options->hosts) {
@@ -125,5 +125,5 @@ out:
 	while (opened > 0)
 		tap_close(&taps[--opened]);
 	wire_choice_free(choice);
-	return result < 0 ? (int)error->code : CENSUS_OK;
+	return result < 0 ? (int)error->code : EXIT_OK;
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The segments of one connection: which one a frame is, and which are left out. Pure. */
-#include "wire/store.h"
+/* The segments of one connection: which one a packet is, and which are left out. Pure. */
+#include "wire/segments.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define ENDING (SEGMENT_SYN | SEGMENT_FIN | SEGMENT_RST)
+#define ENDING (TCP_SYN | TCP_FIN | TCP_RST)
 #define PLENTY 2000000 /* segments in memory, from which on connections are kept short */
 #define LONG 4096      /* segments of a connection */
 #define SHORT 64       /* ... when there are plenty */
@@ -56,16 +56,16 @@ struct wire_segment *segments_append(struct wire_store *store, struct wire_conne
 	return memset(&c->segments[c->count++], 0, sizeof(struct wire_segment));
 }
 
-/* Whether a segment looks as the frame does. */
-static bool looks_like(const struct wire_segment *s, int from, const struct wire_frame *frame)
+/* Whether a segment looks as the packet does. */
+static bool looks_like(const struct wire_segment *s, int from, const struct packet *packet)
 {
-	return s->from == from && s->seq == frame->seq && s->ack == frame->ack &&
-	       s->flags == frame->flags && s->length == frame->length && s->id == frame->id &&
-	       s->stamp == frame->stamp;
+	return s->from == from && s->seq == packet->seq && s->ack == packet->ack &&
+	       s->flags == packet->flags && s->length == packet->length && s->id == packet->id &&
+	       s->stamp == packet->stamp;
 }
 
 struct wire_segment *segments_on_the_way(struct wire_connection *c, int from,
-					 const struct wire_frame *frame)
+					 const struct packet *packet)
 {
 	bool waiting = false;
 	size_t looked = 0;
@@ -78,7 +78,7 @@ struct wire_segment *segments_on_the_way(struct wire_connection *c, int from,
 				c->first[from] = i + 1;
 			continue;
 		}
-		if (looks_like(s, from, frame))
+		if (looks_like(s, from, packet))
 			return s;
 		waiting = true;
 		looked++;
@@ -87,40 +87,32 @@ struct wire_segment *segments_on_the_way(struct wire_connection *c, int from,
 }
 
 struct wire_segment *segments_arrived_last(struct wire_connection *c, int from,
-					   const struct wire_frame *frame)
+					   const struct packet *packet)
 {
 	for (size_t i = c->count; i > 0 && c->count - i < SEARCH; i--) {
 		struct wire_segment *s = &c->segments[i - 1];
 
-		if (s->arrived != WIRE_NEVER && !s->lost && looks_like(s, from, frame))
+		if (s->arrived != WIRE_NEVER && !s->lost && looks_like(s, from, packet))
 			return s;
 	}
 	return NULL;
 }
 
-bool segments_replayed(const struct wire_connection *c, const struct wire_frame *frame)
+bool segments_numbered(const struct wire_connection *c, int from, const struct packet *packet)
 {
-	if (!frame->id)
-		return false;
-	for (int age = 0; c && age < WIRE_AGES; c = c->older, age++) {
-		int end = wire_sender(c, frame);
+	for (size_t i = c->count; i > 0 && c->count - i < SEARCH; i--) {
+		const struct wire_segment *s = &c->segments[i - 1];
 
-		if (c->id[end] && (int16_t)(frame->id - c->id[end]) > 0 && !c->older)
-			return false;
-		for (size_t i = c->count; i > 0 && c->count - i < SEARCH; i--) {
-			const struct wire_segment *s = &c->segments[i - 1];
-
-			if (s->from == end && s->id == frame->id && s->stamp == frame->stamp)
-				return true;
-		}
+		if (s->from == from && s->id == packet->id && s->stamp == packet->stamp)
+			return true;
 	}
 	return false;
 }
 
-bool segments_seen(const struct wire_connection *c, int from, const struct wire_frame *frame)
+bool segments_seen(const struct wire_connection *c, int from, const struct packet *packet)
 {
 	for (size_t i = c->count - 1; i > 0 && c->count - i < SEARCH; i--)
-		if (looks_like(&c->segments[i - 1], from, frame) &&
+		if (looks_like(&c->segments[i - 1], from, packet) &&
 		    c->segments[i - 1].sent != WIRE_NEVER)
 			return true;
 	return false;

@@ -6,11 +6,13 @@
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "wire/program.h"
 
-static int name_hosts(const struct options *options, struct wire_ladders *l,
-		      struct census_error *error)
+static int name_hosts(const struct wire_options *options, struct wire_ladders *l,
+		      struct error *error)
 {
 	for (size_t i = 0; i < options->files; i++) {
 		const char *text = options->ladder[i], *equals = strchr(text, '=');
@@ -18,7 +20,7 @@ static int name_hosts(const struct options *options, struct wire_ladders *l,
 		int length = equals ? (int)(equals - text) : 0;
 
 		if ((options->files > 1 && !equals) || length >= WIRE_NAME)
-			return census_fail(error, CENSUS_USAGE, "%s: write NAME=FILE", text);
+			return error_set(error, EXIT_USAGE, "%s: write NAME=FILE", text);
 		snprintf(host->name, sizeof(host->name), "%.*s", length ? length : 7,
 			 length ? text : "capture");
 		host->path = equals ? equals + 1 : text;
@@ -28,17 +30,17 @@ static int name_hosts(const struct options *options, struct wire_ladders *l,
 }
 
 /* Close a file that was read to its end. Returns -1 with @error when it could not be. */
-static int close_read(FILE *file, const char *path, struct census_error *error)
+static int close_read(FILE *file, const char *path, struct error *error)
 {
 	bool failed = ferror(file); /* errno is that of the last read */
 	int why = errno;
 
 	fclose(file);
-	return failed ? census_fail(error, CENSUS_USAGE, "%s: %s", path, strerror(why)) : 0;
+	return failed ? error_set(error, EXIT_USAGE, "%s: %s", path, strerror(why)) : 0;
 }
 
 /* The last line of each host in what the recorder said, and whether it was told of losses. */
-static int read_recorder(const char *path, struct wire_ladders *l, struct census_error *error)
+static int read_recorder(const char *path, struct wire_ladders *l, struct error *error)
 {
 	FILE *file = fopen(path, "re");
 	char line[512], name[WIRE_NAME];
@@ -46,7 +48,7 @@ static int read_recorder(const char *path, struct wire_ladders *l, struct census
 	int rfc1337;
 
 	if (!file)
-		return census_fail(error, CENSUS_USAGE, "%s: %s", path, strerror(errno));
+		return error_set(error, EXIT_USAGE, "%s: %s", path, strerror(errno));
 	while (fgets(line, sizeof(line), file)) {
 		l->rules.infer_losses |= strstr(line, " losses=inferred") != NULL;
 		if (sscanf(line,
@@ -70,7 +72,7 @@ static int read_recorder(const char *path, struct wire_ladders *l, struct census
 
 /* The census's timeline, by time. Lines that are none, as a last one cut off, are passed over. */
 static int read_census(const char *path, const struct wire_ladders *l, struct wire_sample **samples,
-		       size_t *count, struct census_error *error)
+		       size_t *count, struct error *error)
 {
 	FILE *file = fopen(path, "re");
 	size_t room = 0, size = 0;
@@ -78,7 +80,7 @@ static int read_census(const char *path, const struct wire_ladders *l, struct wi
 	int result = -1;
 
 	if (!file)
-		return census_fail(error, CENSUS_USAGE, "%s: %s", path, strerror(errno));
+		return error_set(error, EXIT_USAGE, "%s: %s", path, strerror(errno));
 	while (getline(&line, &size, file) > 0) {
 		if (*count == room) {
 			struct wire_sample *more;
@@ -86,7 +88,7 @@ static int read_census(const char *path, const struct wire_ladders *l, struct wi
 			room = room ? 2 * room : 256;
 			more = realloc(*samples, room * sizeof(*more));
 			if (!more) {
-				census_fail(error, CENSUS_BROKEN, "out of memory");
+				error_no_memory(error);
 				goto out;
 			}
 			*samples = more;
@@ -100,14 +102,30 @@ out:
 	return close_read(file, path, error) < 0 ? -1 : result;
 }
 
-int run_ladder(const struct options *options, struct census_error *error)
+/* Columns of the terminal that reads us, as COLUMNS or the terminal itself tells; else the most. */
+static int columns(void)
+{
+	const char *told = getenv("COLUMNS");
+	struct winsize size = {0};
+	int columns = told ? atoi(told) : 0;
+
+	if (columns <= 0 && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
+		columns = size.ws_col;
+	if (columns <= 0 || columns > WIRE_WIDE)
+		return WIRE_WIDE;
+	return columns < WIRE_NARROW ? WIRE_NARROW : columns;
+}
+
+int run_ladder(const struct wire_options *options, struct error *error)
 {
 	struct wire_ladders ladders = {.whole = true};
+	struct wire_look look = {.width = options->width ? options->width : columns()};
 	struct wire_sample *samples = NULL;
 	size_t count = 0;
 	int result = -1;
 
 	setlocale(LC_CTYPE, "");
+	look.ascii = strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
 	if (name_hosts(options, &ladders, error) < 0 || wire_read(&ladders, error) < 0)
 		goto out;
 	for (size_t i = 0; i < ladders.hosts; i++)
@@ -126,16 +144,16 @@ int run_ladder(const struct options *options, struct census_error *error)
 		ladders.rules.until = samples[count - 1].time;
 	if (wire_ladders_make(&ladders) < 0 ||
 	    (count && wire_compare(&ladders, samples, count) < 0)) {
-		census_fail(error, CENSUS_BROKEN, "out of memory");
+		error_no_memory(error);
 		goto out;
 	}
 	if (options->json)
 		wire_json(stdout, &ladders);
 	else
-		wire_text(stdout, &ladders, strcmp(nl_langinfo(CODESET), "UTF-8") != 0);
+		wire_text(stdout, &ladders, look);
 	result = 0;
 out:
 	free(samples);
 	wire_ladders_clear(&ladders);
-	return result < 0 ? (int)error->code : CENSUS_OK;
+	return result < 0 ? (int)error->code : EXIT_OK;
 }

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Frames of all taps to connections: told apart by addresses, ports and initial sequence number;
- * the frame that left one host and the one that arrived at the other become one segment. Pure.
+ * Packets of all taps to connections: told apart by addresses, ports and initial sequence number;
+ * the packet that left one host and the one that arrived at the other become one segment. Pure.
  *
  * Memory is bounded: a long connection loses segments of its middle that only carry data, and
  * connections beyond the most are not looked at. Both are counted.
  */
-#include "wire/store.h"
+#include "wire/segments.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define CONNECTIONS 1000000 /* at most */
+#define AGES 8		    /* connections of the same addresses and ports, for late packets */
 #define FAR (1u << 28)	    /* a sequence number so far on is not of this connection */
 
 void wire_store_init(struct wire_store *store, bool one_tap)
@@ -31,25 +32,20 @@ void wire_store_clear(struct wire_store *store)
 	free(store->slot);
 }
 
-bool wire_is_self(const struct wire_connection *connection)
+/* Which end of @connection sent the packet, or -1 if it is of other addresses or ports. */
+static int sender(const struct wire_connection *connection, const struct packet *packet)
 {
-	return segment_same_end(&connection->end[0], &connection->end[1]);
-}
-
-/* Which end of @connection sent the frame, or -1 if it is of other addresses or ports. */
-int wire_sender(const struct wire_connection *connection, const struct wire_frame *frame)
-{
-	if (connection->family != frame->family)
+	if (connection->family != packet->family)
 		return -1;
 	for (int end = 0; end < 2; end++)
-		if (segment_same_end(&connection->end[end], &frame->from) &&
-		    segment_same_end(&connection->end[!end], &frame->to))
+		if (packet_same_end(&connection->end[end], &packet->from) &&
+		    packet_same_end(&connection->end[!end], &packet->to))
 			return end;
 	return -1;
 }
 
 /* The upper half of a product depends on all bits of its factors. */
-static uint64_t mixed(const struct segment_end *end)
+static uint64_t mixed(const struct packet_end *end)
 {
 	const uint64_t odd = 0x9e3779b97f4a7c15u;
 	uint64_t word[2];
@@ -61,13 +57,12 @@ static uint64_t mixed(const struct segment_end *end)
 }
 
 /* The same for both directions. */
-static struct wire_connection **slot_of(const struct wire_store *store,
-					const struct wire_frame *frame)
+static struct wire_connection **slot_of(const struct wire_store *store, const struct packet *packet)
 {
-	uint64_t hash = mixed(&frame->from) + mixed(&frame->to);
+	uint64_t hash = mixed(&packet->from) + mixed(&packet->to);
 	size_t at = (hash ^ hash >> 32) & (store->slots - 1);
 
-	while (store->slot[at] && wire_sender(store->slot[at], frame) < 0)
+	while (store->slot[at] && sender(store->slot[at], packet) < 0)
 		at = (at + 1) & (store->slots - 1);
 	return &store->slot[at];
 }
@@ -89,7 +84,7 @@ static int grow_table(struct wire_store *store)
 	}
 	for (size_t i = 0; i < slots; i++)
 		if (old[i]) {
-			const struct wire_frame of = {
+			const struct packet of = {
 			    .family = old[i]->family, .from = old[i]->end[0], .to = old[i]->end[1]};
 
 			*slot_of(store, &of) = old[i];
@@ -98,12 +93,12 @@ static int grow_table(struct wire_store *store)
 	return 0;
 }
 
-static struct wire_connection *begin(struct wire_store *store, const struct wire_frame *frame)
+static struct wire_connection *begin(struct wire_store *store, const struct packet *packet)
 {
 	struct wire_connection *connection;
 	/* Who begins in the middle of a connection: rather the higher port is the client's. */
-	bool answer = frame->flags & SEGMENT_SYN ? frame->flags & SEGMENT_ACK
-						 : frame->from.port < frame->to.port;
+	bool answer =
+	    packet->flags & TCP_SYN ? packet->flags & TCP_ACK : packet->from.port < packet->to.port;
 	struct wire_connection **slot;
 
 	if (store->connections == CONNECTIONS) {
@@ -113,12 +108,12 @@ static struct wire_connection *begin(struct wire_store *store, const struct wire
 	connection = calloc(1, sizeof(*connection));
 	if (!connection)
 		return NULL;
-	connection->family = frame->family;
-	connection->end[answer ? WIRE_SERVER : WIRE_CLIENT] = frame->from;
-	connection->end[answer ? WIRE_CLIENT : WIRE_SERVER] = frame->to;
+	connection->family = packet->family;
+	connection->end[answer ? WIRE_SERVER : WIRE_CLIENT] = packet->from;
+	connection->end[answer ? WIRE_CLIENT : WIRE_SERVER] = packet->to;
 	connection->host[0] = connection->host[1] = -1;
 	connection->replaced[0] = connection->replaced[1] = WIRE_NEVER;
-	slot = slot_of(store, frame);
+	slot = slot_of(store, packet);
 	connection->older = *slot;
 	store->used += !*slot;
 	*slot = connection;
@@ -131,159 +126,177 @@ static struct wire_connection *begin(struct wire_store *store, const struct wire
 	return connection;
 }
 
-/* Whether the numbers of a frame of @end are those of the connection. */
-static bool fits(const struct wire_connection *c, int end, const struct wire_frame *frame)
+/* Whether the numbers of a packet of @end are those of the connection. */
+static bool fits(const struct wire_connection *c, int end, const struct packet *packet)
 {
 	if (c->known[end] || c->guessed[end])
-		return frame->seq - c->isn[end] <= c->top[end] - c->isn[end] + FAR;
+		return packet->seq - c->isn[end] <= c->top[end] - c->isn[end] + FAR;
 	if (!c->known[!end])
 		return true;
-	return frame->flags & SEGMENT_ACK &&
-	       frame->ack - c->isn[!end] <= c->top[!end] - c->isn[!end] + 1;
+	return packet->flags & TCP_ACK &&
+	       packet->ack - c->isn[!end] <= c->top[!end] - c->isn[!end] + 1;
 }
 
 static bool only_opened(const struct wire_connection *c)
 {
 	for (size_t i = 0; i < c->count; i++)
-		if (c->segments[i].flags & (SEGMENT_ACK | SEGMENT_RST))
+		if (c->segments[i].flags & (TCP_ACK | TCP_RST))
 			return false;
 	return true;
 }
 
-/* The connection of a frame, a new one for a new SYN; NULL: none, or no memory. */
-static struct wire_connection *find(struct wire_store *store, const struct wire_frame *frame)
+/* The connection of a packet, a new one for a new SYN; NULL: none, or no memory. */
+static struct wire_connection *find(struct wire_store *store, const struct packet *packet)
 {
 	struct wire_connection *newest, *c;
 	int age = 0;
-	bool opens = (frame->flags & (SEGMENT_SYN | SEGMENT_ACK | SEGMENT_RST)) == SEGMENT_SYN;
+	bool opens = (packet->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN;
 
 	if (grow_table(store) < 0)
 		return NULL;
-	newest = *slot_of(store, frame);
+	newest = *slot_of(store, packet);
 	if (!newest)
-		return begin(store, frame);
-	for (c = newest; c && age < WIRE_AGES; c = c->older, age++) {
-		int end = wire_sender(c, frame);
+		return begin(store, packet);
+	for (c = newest; c && age < AGES; c = c->older, age++) {
+		int end = sender(c, packet);
 
-		if (opens ? c->known[end] && c->isn[end] == frame->seq : fits(c, end, frame))
+		if (opens ? c->known[end] && c->isn[end] == packet->seq : fits(c, end, packet))
 			return c;
 	}
 	/* Both ends may open at once: this is the other SYN. */
-	if (opens && frame->way != WIRE_IN &&
-	    !(newest->known[!wire_sender(newest, frame)] &&
-	      !newest->known[wire_sender(newest, frame)] && only_opened(newest)))
-		return begin(store, frame);
+	if (opens && packet->way != PACKET_IN &&
+	    !(newest->known[!sender(newest, packet)] && !newest->known[sender(newest, packet)] &&
+	      only_opened(newest)))
+		return begin(store, packet);
 	return newest;
 }
 
 /* Note the numbers of an end: RSTs have those of the other's choice. */
-static void number(struct wire_connection *c, int from, const struct wire_frame *frame)
+static void number(struct wire_connection *c, int from, const struct packet *packet)
 {
-	uint32_t next = frame->seq + frame->length + !!(frame->flags & SEGMENT_SYN) +
-			!!(frame->flags & SEGMENT_FIN);
+	uint32_t next = packet_next(packet);
 
-	if (frame->flags & SEGMENT_SYN && !c->known[from]) {
+	if (packet->flags & TCP_SYN && !c->known[from]) {
 		c->known[from] = true;
-		c->isn[from] = frame->seq;
+		c->isn[from] = packet->seq;
 		c->top[from] = next;
 	}
-	if (frame->flags & SEGMENT_RST)
+	if (packet->flags & TCP_RST)
 		return;
 	if (!c->known[from] && !c->guessed[from]) {
 		c->guessed[from] = true;
-		c->isn[from] = c->top[from] = frame->seq - 1;
+		c->isn[from] = c->top[from] = packet->seq - 1;
 	}
-	if (frame->flags & SEGMENT_ACK && !c->known[!from] && !c->guessed[!from]) {
+	if (packet->flags & TCP_ACK && !c->known[!from] && !c->guessed[!from]) {
 		c->guessed[!from] = true;
-		c->isn[!from] = c->top[!from] = frame->ack - 1;
+		c->isn[!from] = c->top[!from] = packet->ack - 1;
 	}
 	if ((int32_t)(next - c->top[from]) > 0)
 		c->top[from] = next;
 }
 
 /* Once an end takes part in a new connection, the old one of these addresses has none there. */
-static void replace(struct wire_connection *c, const struct wire_frame *frame)
+static void replace(struct wire_connection *c, const struct packet *packet)
 {
 	for (struct wire_connection *old = c->older; old; old = old->older) {
-		int end = wire_sender(old, frame);
+		int end = sender(old, packet);
 
 		if (old->replaced[end] != WIRE_NEVER)
 			return; /* and those before it */
-		old->replaced[end] = frame->time;
+		old->replaced[end] = packet->time;
 	}
 }
 
+/*
+ * Whether the host sends a packet again that its TCP had sent before: TCP never uses the number of
+ * an IPv4 header again so soon, not even to retransmit. Numbers of 0 tell nothing.
+ */
+static bool is_replayed(const struct wire_connection *c, const struct packet *packet)
+{
+	if (!packet->id)
+		return false;
+	for (int age = 0; c && age < AGES; c = c->older, age++) {
+		int end = sender(c, packet);
+
+		if (c->id[end] && (int16_t)(packet->id - c->id[end]) > 0 && !c->older)
+			return false;
+		if (segments_numbered(c, end, packet))
+			return true;
+	}
+	return false;
+}
+
 static int add_new(struct wire_store *store, struct wire_connection *c, int from, bool sent,
-		   bool arrived, const struct wire_frame *frame)
+		   bool arrived, const struct packet *packet)
 {
 	struct wire_segment *s;
-	bool replayed = sent && !arrived && segments_replayed(c, frame);
+	bool replayed = sent && !arrived && is_replayed(c, packet);
 
 	s = segments_append(store, c);
 	if (!s)
 		return -1;
-	s->sent = sent ? frame->time : WIRE_NEVER;
-	s->arrived = arrived ? frame->time : WIRE_NEVER;
-	s->seq = frame->seq;
-	s->ack = frame->ack;
-	s->length = frame->length;
-	s->stamp = frame->stamp;
-	s->stamped = frame->stamped;
-	s->id = frame->id;
-	s->flags = frame->flags;
+	s->sent = sent ? packet->time : WIRE_NEVER;
+	s->arrived = arrived ? packet->time : WIRE_NEVER;
+	s->seq = packet->seq;
+	s->ack = packet->ack;
+	s->length = packet->length;
+	s->stamp = packet->stamp;
+	s->stamped = packet->stamped;
+	s->id = packet->id;
+	s->flags = packet->flags;
 	s->from = (uint8_t)from;
 	s->replayed = replayed;
 	if (replayed || !sent)
 		return 0;
-	number(c, from, frame);
-	if (frame->id)
-		c->id[from] = frame->id;
-	if (frame->flags & SEGMENT_SYN)
-		replace(c, frame);
+	number(c, from, packet);
+	if (packet->id)
+		c->id[from] = packet->id;
+	if (packet->flags & TCP_SYN)
+		replace(c, packet);
 	return 0;
 }
 
-int wire_store_add(struct wire_store *store, int host, const struct wire_frame *frame)
+int wire_store_add(struct wire_store *store, int host, const struct packet *packet)
 {
 	struct wire_connection *c;
 	struct wire_segment *s;
 	uint64_t ignored = store->ignored;
-	bool passing = store->one_tap || frame->way == WIRE_PASSING;
+	bool passing = store->one_tap || packet->way == PACKET_PASSING;
 	int from;
 
 	if (store->first == WIRE_NEVER)
-		store->first = frame->time;
-	store->last = frame->time;
-	c = find(store, frame);
+		store->first = packet->time;
+	store->last = packet->time;
+	c = find(store, packet);
 	if (!c)
 		return store->ignored > ignored ? 0 : -1;
-	from = wire_sender(c, frame);
-	if (frame->way != WIRE_IN)
+	from = sender(c, packet);
+	if (packet->way != PACKET_IN)
 		c->host[from] = host;
-	if (frame->way != WIRE_OUT)
+	if (packet->way != PACKET_OUT)
 		c->host[!from] = host;
-	if (passing || frame->way == WIRE_OUT)
-		return add_new(store, c, from, true, passing, frame);
-	s = segments_on_the_way(c, from, frame);
+	if (passing || packet->way == PACKET_OUT)
+		return add_new(store, c, from, true, passing, packet);
+	s = segments_on_the_way(c, from, packet);
 	if (s) {
-		s->arrived = frame->time;
+		s->arrived = packet->time;
 		return 0;
 	}
-	if (add_new(store, c, from, false, true, frame) < 0)
+	if (add_new(store, c, from, false, true, packet) < 0)
 		return -1;
-	c->segments[c->count - 1].twice = segments_seen(c, from, frame);
+	c->segments[c->count - 1].twice = segments_seen(c, from, packet);
 	return 0;
 }
 
-void wire_store_lost(struct wire_store *store, const struct wire_frame *frame)
+void wire_store_lost(struct wire_store *store, const struct packet *packet)
 {
 	struct wire_connection *c;
 	int age = 0;
 
 	if (!store->slots)
 		return;
-	for (c = *slot_of(store, frame); c && age < WIRE_AGES; c = c->older, age++) {
-		struct wire_segment *s = segments_arrived_last(c, wire_sender(c, frame), frame);
+	for (c = *slot_of(store, packet); c && age < AGES; c = c->older, age++) {
+		struct wire_segment *s = segments_arrived_last(c, sender(c, packet), packet);
 
 		if (s) {
 			s->lost = true;

@@ -8,73 +8,50 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "census/internal.h"
+#include "common/capture.h"
+#include "common/netns.h"
 
 /*
  * The kernel's buffer has a place of some 370 bytes for each packet: 11000 of them. That is 0.1 s
- * of 100000 packets a second, and the pages are cleared when the buffer is made.
+ * of 100000 packets a second.
  */
 #define RING (4 << 20)
 #define STDIO (1 << 16) /* bytes written at once */
 
 struct opening {
 	struct tap *tap;
-	const struct options *options;
+	const struct wire_options *options;
 };
 
 /* Runs inside the host's namespace. */
-static int open_there(void *data, struct census_error *error)
+static int open_there(void *data, struct error *error)
 {
-	const struct options *options = ((struct opening *)data)->options;
+	const struct wire_options *options = ((struct opening *)data)->options;
 	struct tap *tap = ((struct opening *)data)->tap;
-	struct bpf_program tcp;
-	char why[PCAP_ERRBUF_SIZE];
-	int status;
 
-	tap->pcap = pcap_create("any", why);
+	tap->pcap = capture_open("tcp", options->snap, RING, 0, error);
 	if (!tap->pcap)
-		return census_fail(error, CENSUS_BROKEN, "cannot record: %s", why);
-	pcap_set_snaplen(tap->pcap, options->snap);
-	pcap_set_buffer_size(tap->pcap, RING);
-	/* Each packet can be read at once: nothing waits in the kernel when we are told to end. */
-	pcap_set_immediate_mode(tap->pcap, 1);
-	pcap_set_tstamp_precision(tap->pcap, PCAP_TSTAMP_PRECISION_NANO);
-	status = pcap_activate(tap->pcap);
-	if (status == PCAP_ERROR_PERM_DENIED)
-		return census_fail(error, CENSUS_CANNOT,
-				   "recording packets needs CAP_NET_RAW: run wire inside the "
-				   "sandbox, or as root");
-	if (status < 0 || pcap_set_datalink(tap->pcap, DLT_LINUX_SLL2) < 0 ||
-	    pcap_compile(tap->pcap, &tcp, "tcp", 1, PCAP_NETMASK_UNKNOWN) < 0)
-		return census_fail(error, CENSUS_BROKEN, "cannot record in %s: %s", tap->name,
-				   pcap_geterr(tap->pcap));
-	status = pcap_setfilter(tap->pcap, &tcp);
-	pcap_freecode(&tcp);
-	if (status < 0 || pcap_setnonblock(tap->pcap, 1, why) < 0)
-		return census_fail(error, CENSUS_BROKEN, "cannot record in %s: %s", tap->name,
-				   pcap_geterr(tap->pcap));
+		return -1;
 	tap->log = nflog_open(options->group, options->snap);
 	/* An open sysctl stays with the namespace it was opened in. */
 	tap->rfc1337 = open("/proc/sys/net/ipv4/tcp_rfc1337", O_RDONLY | O_CLOEXEC);
 	return 0;
 }
 
-int tap_open(struct tap *tap, const struct tapped *host, const struct options *options,
-	     struct census_error *error)
+int tap_open(struct tap *tap, const struct tapped *host, const struct wire_options *options,
+	     struct error *error)
 {
 	struct opening opening = {tap, options};
-	struct namespace_id id;
 
 	tap->name = host->name;
 	tap->file = host->file;
 	tap->most = options->most;
 	tap->rfc1337 = -1;
-	if (census_in_netns(host->netns, &id, open_there, &opening, error) < 0)
+	if (netns_visit(host->netns, NULL, open_there, &opening, error) < 0)
 		return -1;
 	tap->dump = pcap_dump_open(tap->pcap, tap->file);
 	if (!tap->dump)
-		return census_fail(error, CENSUS_BROKEN, "cannot write: %s",
-				   pcap_geterr(tap->pcap));
+		return error_set(error, EXIT_CANNOT, "cannot write: %s", pcap_geterr(tap->pcap));
 	setvbuf(pcap_dump_file(tap->dump), NULL, _IOFBF, STDIO);
 	return 0;
 }
@@ -82,12 +59,12 @@ int tap_open(struct tap *tap, const struct tapped *host, const struct options *o
 static void keep(u_char *data, const struct pcap_pkthdr *head, const u_char *bytes)
 {
 	struct tap *tap = (struct tap *)data;
-	struct wire_frame frame;
+	struct packet packet;
 
-	if (wire_frame_parse(DLT_LINUX_SLL2, bytes, head->caplen, &frame) < 0)
+	if (packet_parse(CAPTURE_LINK, bytes, head->caplen, &packet) < 0)
 		return; /* a fragment, or a header longer than what was kept */
 	tap->packets++;
-	if (tap->bytes + head->caplen > tap->most || !wire_choice_keeps(tap->choice, &frame))
+	if (tap->bytes + head->caplen > tap->most || !wire_choice_keeps(tap->choice, &packet))
 		return;
 	tap->kept++;
 	tap->bytes += head->caplen + 16; /* and the head of its record, pcap-savefile(5) */
@@ -97,7 +74,7 @@ static void keep(u_char *data, const struct pcap_pkthdr *head, const u_char *byt
 		tap->error = errno; /* pcap_dump() tells nothing */
 }
 
-int tap_drain(struct tap *tap, struct census_error *error)
+int tap_drain(struct tap *tap, struct error *error)
 {
 	char path[4096];
 	int total = 0, n;
@@ -105,13 +82,13 @@ int tap_drain(struct tap *tap, struct census_error *error)
 	while ((n = pcap_dispatch(tap->pcap, -1, keep, (u_char *)tap)) > 0)
 		total += n;
 	if (n < 0)
-		return census_fail(error, CENSUS_BROKEN, "cannot record in %s: %s", tap->name,
-				   pcap_geterr(tap->pcap));
+		return error_set(error, EXIT_BROKEN, "cannot record in %s: %s", tap->name,
+				 pcap_geterr(tap->pcap));
 	if (!tap->error && pcap_dump_flush(tap->dump) < 0)
 		tap->error = errno;
 	if (tap->error)
-		return census_fail(error, CENSUS_BROKEN, "cannot write %s: %s", tap->file,
-				   strerror(tap->error));
+		return error_set(error, EXIT_CANNOT, "cannot write %s: %s", tap->file,
+				 strerror(tap->error));
 	if (tap->log && nflog_drain(tap->log, lost_path(tap->file, path, sizeof(path)), error) < 0)
 		return -1;
 	return total;

@@ -3,16 +3,9 @@
 #ifndef WIRE_TEST_COMMON_H
 #define WIRE_TEST_COMMON_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include <arpa/inet.h>
-#include <stdlib.h>
-#include <string.h>
 
+#include "common/test.h"
 #include "wire/wire.h"
 
 #define MS 1000000	       /* ns */
@@ -42,10 +35,10 @@ static inline uint8_t flags_of(const char *letters)
 	return flags;
 }
 
-static inline struct wire_frame frame_of(const struct told *told, int number)
+static inline struct packet frame_of(const struct told *told, int number)
 {
 	bool client = told->from == 'c';
-	struct wire_frame frame = {
+	struct packet packet = {
 	    .family = AF_INET,
 	    .from = {{10, 0, 0, client ? 1 : 2}, client ? 40000 : 9000},
 	    .to = {{10, 0, 0, client ? 2 : 1}, client ? 9000 : 40000},
@@ -58,7 +51,7 @@ static inline struct wire_frame frame_of(const struct told *told, int number)
 					  : number + 1),
 	};
 
-	return frame;
+	return packet;
 }
 
 /* Show the segments to two taps, host 0 at the client and host 1 at the server, by time. */
@@ -66,19 +59,19 @@ static inline void tell_store(struct wire_store *store, const struct told *told,
 {
 	for (int ms = 0; ms < 100000; ms++)
 		for (size_t i = 0; i < count; i++) {
-			struct wire_frame frame = frame_of(&told[i], (int)i);
+			struct packet packet = frame_of(&told[i], (int)i);
 			int client = told[i].from == 'c' ? 0 : 1;
 
-			frame.time = (int64_t)ms * MS;
-			frame.way = WIRE_OUT;
+			packet.time = (int64_t)ms * MS;
+			packet.way = PACKET_OUT;
 			if (told[i].sent == ms)
-				assert_int_equal(wire_store_add(store, client, &frame), 0);
-			frame.way = WIRE_IN;
+				assert_int_equal(wire_store_add(store, client, &packet), 0);
+			packet.way = PACKET_IN;
 			if (told[i].arrives != ms)
 				continue;
-			assert_int_equal(wire_store_add(store, !client, &frame), 0);
+			assert_int_equal(wire_store_add(store, !client, &packet), 0);
 			if (told[i].lost)
-				wire_store_lost(store, &frame);
+				wire_store_lost(store, &packet);
 		}
 }
 

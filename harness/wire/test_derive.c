@@ -15,14 +15,14 @@ static const char *story(const struct wire_connection *c, const struct wire_rule
 	assert_true(c->count <= COUNT(steps));
 	assert_int_equal(wire_derive(c, rules, steps, ends, NULL, NULL), 0);
 	for (size_t i = 0; i < c->count; i++) {
-		used += (size_t)sprintf(text + used, "%s %s", census_state_name(steps[i].state[0]),
-					census_state_name(steps[i].state[1]));
+		used += (size_t)sprintf(text + used, "%s %s", state_name(steps[i].state[0]),
+					state_name(steps[i].state[1]));
 		for (unsigned bit = 0; bit < 7; bit++)
 			if (steps[i].marks & 1u << bit)
 				used += (size_t)sprintf(text + used, " %s", wire_mark_name(bit));
 		used += (size_t)sprintf(text + used, "; ");
 	}
-	sprintf(text + used, "= %s %s", census_state_name(ends[0]), census_state_name(ends[1]));
+	sprintf(text + used, "= %s %s", state_name(ends[0]), state_name(ends[1]));
 	return text;
 }
 
@@ -342,17 +342,17 @@ static void self_connect(void **state)
 	(void)state;
 	wire_store_init(&store, false);
 	for (size_t i = 0; i < COUNT(flags); i++) {
-		struct wire_frame frame = {.time = (int64_t)i * MS,
-					   .way = WIRE_PASSING,
-					   .family = AF_INET,
-					   .from = {{127, 0, 0, 1}, 40000},
-					   .to = {{127, 0, 0, 1}, 40000},
-					   .seq = seq[i],
-					   .ack = ack[i],
-					   .id = (uint16_t)(i + 1),
-					   .flags = flags_of(flags[i])};
+		struct packet packet = {.time = (int64_t)i * MS,
+					.way = PACKET_PASSING,
+					.family = AF_INET,
+					.from = {{127, 0, 0, 1}, 40000},
+					.to = {{127, 0, 0, 1}, 40000},
+					.seq = seq[i],
+					.ack = ack[i],
+					.id = (uint16_t)(i + 1),
+					.flags = flags_of(flags[i])};
 
-		assert_int_equal(wire_store_add(&store, 0, &frame), 0);
+		assert_int_equal(wire_store_add(&store, 0, &packet), 0);
 	}
 	assert_int_equal(store.connections, 1);
 	assert_string_equal(story(store.oldest, &exact),
@@ -379,7 +379,7 @@ static void a_long_connection(void **state)
 	struct told data = {0, 0, 'c', "PA", 1, 1, 100, 0, false};
 	const struct told opening[] = {HANDSHAKE};
 	struct wire_store store;
-	struct wire_frame frame;
+	struct packet packet;
 	struct wire_step *steps;
 	uint8_t ends[2];
 
@@ -387,20 +387,20 @@ static void a_long_connection(void **state)
 	wire_store_init(&store, true);
 	tell_store(&store, opening, COUNT(opening));
 	for (int i = 0; i < 20000; i++, data.seq += 100) {
-		frame = frame_of(&data, i);
-		frame.time = (10 + i) * (int64_t)MS;
-		assert_int_equal(wire_store_add(&store, 0, &frame), 0);
+		packet = frame_of(&data, i);
+		packet.time = (10 + i) * (int64_t)MS;
+		assert_int_equal(wire_store_add(&store, 0, &packet), 0);
 	}
 	data.flags = "FA";
-	frame = frame_of(&data, 30000);
-	frame.time = 30000 * (int64_t)MS;
-	assert_int_equal(wire_store_add(&store, 0, &frame), 0);
+	packet = frame_of(&data, 30000);
+	packet.time = 30000 * (int64_t)MS;
+	assert_int_equal(wire_store_add(&store, 0, &packet), 0);
 	assert_true(store.oldest->count <= 4096);
 	assert_true(store.oldest->left_out > 15000);
 	steps = calloc(store.oldest->count, sizeof(*steps));
 	assert_int_equal(wire_derive(store.oldest, &exact, steps, ends, NULL, NULL), 0);
-	assert_int_equal(ends[0], CENSUS_FIN_WAIT1);
-	assert_int_equal(ends[1], CENSUS_CLOSE_WAIT);
+	assert_int_equal(ends[0], STATE_FIN_WAIT1);
+	assert_int_equal(ends[1], STATE_CLOSE_WAIT);
 	free(steps);
 	wire_store_clear(&store);
 }

@@ -5,7 +5,7 @@
 #include <pcap/pcap.h>
 #include <unistd.h>
 
-#include "segment/test_common.h"
+#include "common/test_packets.h"
 
 static const struct told opened[] = {{0, 1, 'c', "S", 0, 0, 0, 0, false},
 				     {2, 3, 's', "SA", 0, 1, 0, -1, false},
@@ -61,7 +61,7 @@ static void samples(void **state)
 	    0);
 	assert_int_equal(sample.time, 17000250000);
 	assert_int_equal(sample.host, 1);
-	assert_int_equal(sample.states[CENSUS_CLOSE_WAIT], 100);
+	assert_int_equal(sample.states[STATE_CLOSE_WAIT], 100);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		assert_int_equal(wire_sample_parse(bad[i], &l, &sample), -1);
 	wire_ladders_clear(&l);
@@ -74,10 +74,10 @@ static void compared(void **state)
 		int state, from, to;
 		const char *wanted;
 	} cases[] = {
-	    {CENSUS_ESTABLISHED, 5, 1000, ""},
-	    {CENSUS_ESTABLISHED, 90, 1000, ""}, /* a late look */
-	    {CENSUS_ESTABLISHED, 5, 300, "the packets tell of 1 ESTABLISHED, the census saw none"},
-	    {CENSUS_CLOSE_WAIT, 500, 505, "the census saw 1 CLOSE_WAIT, the packets tell of none"},
+	    {STATE_ESTABLISHED, 5, 1000, ""},
+	    {STATE_ESTABLISHED, 90, 1000, ""}, /* a late look */
+	    {STATE_ESTABLISHED, 5, 300, "the packets tell of 1 ESTABLISHED, the census saw none"},
+	    {STATE_CLOSE_WAIT, 500, 505, "the census saw 1 CLOSE_WAIT, the packets tell of none"},
 	};
 	char text[160];
 
@@ -90,10 +90,10 @@ static void compared(void **state)
 		struct wire_ladders l;
 
 		seen[1].states[cases[i].state] = 1;
-		seen[3].states[CENSUS_ESTABLISHED] = 1;
-		if (cases[i].state != CENSUS_ESTABLISHED)
+		seen[3].states[STATE_ESTABLISHED] = 1;
+		if (cases[i].state != STATE_ESTABLISHED)
 			for (int j = 0; j < 3; j++)
-				seen[j].states[CENSUS_ESTABLISHED] = 1;
+				seen[j].states[STATE_ESTABLISHED] = 1;
 		make(&l, true, 0);
 		assert_int_equal(wire_compare(&l, seen, 4), 0);
 		assert_int_equal(l.disagreements, *cases[i].wanted ? 1 : 0);
@@ -113,7 +113,7 @@ static void not_whole(void **state)
 	struct wire_ladders l;
 
 	(void)state;
-	seen[0].states[CENSUS_ESTABLISHED] = seen[1].states[CENSUS_ESTABLISHED] = 50;
+	seen[0].states[STATE_ESTABLISHED] = seen[1].states[STATE_ESTABLISHED] = 50;
 	make(&l, false, 0);
 	assert_int_equal(wire_compare(&l, seen, 2), 0);
 	assert_int_equal(l.disagreements, 0);
@@ -144,7 +144,7 @@ static size_t write_capture(const char *path)
 static long read_bytes(const char *path, const uint8_t *bytes, size_t size)
 {
 	struct wire_ladders l = {.hosts = 1, .host = {{.name = "capture", .path = path}}};
-	struct census_error error = {0};
+	struct error error = {0};
 	FILE *file = fopen(path, "wb");
 	FILE *out = fopen("/dev/null", "w");
 	long result = -1;
@@ -155,7 +155,7 @@ static long read_bytes(const char *path, const uint8_t *bytes, size_t size)
 	if (wire_read(&l, &error) == 0 && wire_ladders_make(&l) == 0) {
 		result = (long)l.store.connections;
 		wire_json(out, &l);
-		wire_text(out, &l, false);
+		wire_text(out, &l, (struct wire_look){.width = WIRE_WIDE});
 	}
 	assert_int_equal(result < 0, error.text[0] != '\0');
 	wire_ladders_clear(&l);

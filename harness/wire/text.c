@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Ladders for people: two life lines, an arrow a segment, 100 columns at most. */
+/* Ladders for people: two life lines, an arrow a segment. */
 #include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -9,8 +9,15 @@
 
 #define STATE 12 /* columns of a state */
 #define TIME 12	 /* columns of a time */
-#define ARROW 54 /* columns between the life lines */
-#define LABEL (ARROW - 10)
+#define BESIDE (2 + STATE + 1 + TIME + 2 + 2 + STATE) /* columns that are not the arrow's */
+#define HEAD 8	  /* columns of an arrow beside its label, at least */
+#define LABEL 160 /* bytes of the longest label */
+
+/* Columns between the life lines. */
+static int arrow_columns(struct wire_look look)
+{
+	return look.width - BESIDE;
+}
 
 static void repeat(FILE *out, const char *text, int count)
 {
@@ -48,7 +55,7 @@ static void label(const struct wire_connection *c, const struct wire_segment *s,
 		if (s->flags & 1u << bit)
 			add(text, size, "%s%s", *text ? " " : "", wire_flag_name(bit));
 	add(text, size, "%sseq %" PRIu32, *text ? " " : "", wire_relative(c, s->from, s->seq));
-	if (s->flags & SEGMENT_ACK)
+	if (s->flags & TCP_ACK)
 		add(text, size, " ack %" PRIu32, wire_relative(c, !s->from, s->ack));
 	if (s->length)
 		add(text, size, " len %" PRIu32, s->length);
@@ -59,11 +66,28 @@ static void label(const struct wire_connection *c, const struct wire_segment *s,
 		}
 }
 
-/* The arrow from its tail to its head, with the label on it; a lost one ends half way in an x. */
-static void arrow(FILE *out, const char *text, bool to_the_right, bool lost, bool ascii)
+/* Cut a label where it no longer fits on the arrow; returns the rest of it, "" if all fits. */
+static char *overflow(char *text, int room)
 {
-	const char *line = ascii ? "-" : "─";
-	int rest = ARROW - (int)strlen(text) - 5; /* two of line and two spaces, and the head */
+	char *cut = text;
+
+	if ((int)strlen(text) <= room)
+		return text + strlen(text);
+	for (char *at = text; (at = strchr(at, ' ')) && at - text <= room; at++)
+		if (!strncmp(at, " ack ", 5) || !strncmp(at, " len ", 5) || at[-1] == ',')
+			cut = at;
+	if (cut == text)
+		return text + strlen(text);
+	*cut = '\0';
+	return cut + 1;
+}
+
+/* The arrow from its tail to its head, with the label on it; a lost one ends half way in an x. */
+static void arrow(FILE *out, const char *text, bool to_the_right, bool lost, struct wire_look look)
+{
+	const char *line = look.ascii ? "-" : "─";
+	/* two of line and two spaces, and the head */
+	int rest = arrow_columns(look) - (int)strlen(text) - 5;
 	int gap = lost ? rest / 2 : 0;
 
 	if (to_the_right) {
@@ -82,27 +106,32 @@ static void arrow(FILE *out, const char *text, bool to_the_right, bool lost, boo
 }
 
 /* A line in the middle of the ladder. */
-static void remark(FILE *out, const char *text)
+static void remark(FILE *out, const char *text, struct wire_look look)
 {
-	fprintf(out, "  %*s%s\n", STATE + 1 + TIME + 2 + (ARROW - (int)strlen(text)) / 2, "", text);
+	int space = (arrow_columns(look) - (int)strlen(text)) / 2;
+
+	fprintf(out, "  %*s%s\n", STATE + 1 + TIME + 2 + (space > 0 ? space : 0), "", text);
 }
 
-static void rung(FILE *out, const struct wire_ladder *ladder, size_t i, bool ascii)
+static void rung(FILE *out, const struct wire_ladder *ladder, size_t i, struct wire_look look)
 {
 	const struct wire_connection *c = ladder->connection;
 	const struct wire_segment *s = &c->segments[ladder->rung[i]];
 	const struct wire_step *step = &ladder->steps[ladder->rung[i]];
-	char text[LABEL + 1];
+	char text[LABEL], *rest;
 
 	if (ladder->before[i]) {
 		snprintf(text, sizeof(text), "... %" PRIu64 " more ...", ladder->before[i]);
-		remark(out, text);
+		remark(out, text, look);
 	}
 	label(c, s, step, text, sizeof(text));
-	fprintf(out, "  %-*s %*.3f ms  ", STATE, census_state_name(step->state[WIRE_CLIENT]),
-		TIME - 3, (double)(moment(s) - ladder->began) / 1e6);
-	arrow(out, text, s->from == WIRE_CLIENT, step->marks & WIRE_IS_LOST, ascii);
-	fprintf(out, "  %s\n", census_state_name(step->state[WIRE_SERVER]));
+	rest = overflow(text, arrow_columns(look) - HEAD);
+	fprintf(out, "  %-*s %*.3f ms  ", STATE, state_name(step->state[WIRE_CLIENT]), TIME - 3,
+		(double)(moment(s) - ladder->began) / 1e6);
+	arrow(out, text, s->from == WIRE_CLIENT, step->marks & WIRE_IS_LOST, look);
+	fprintf(out, "  %s\n", state_name(step->state[WIRE_SERVER]));
+	if (*rest)
+		remark(out, rest, look);
 }
 
 /* "client 10.0.0.1:40000" */
@@ -128,29 +157,29 @@ static bool judged_before(const struct wire_ladders *l, const struct wire_ladder
 	       (i == 0 || moment(&segments[ladder->rung[i - 1]]) <= l->verdict);
 }
 
-static void show(FILE *out, const struct wire_ladders *l, const struct wire_ladder *ladder,
-		 bool ascii)
+void wire_text_ladder(FILE *out, const struct wire_ladders *l, const struct wire_ladder *ladder,
+		      struct wire_look look)
 {
 	char client[160], server[160];
 	int width;
 
 	name(l, ladder->connection, WIRE_CLIENT, client, sizeof(client));
 	name(l, ladder->connection, WIRE_SERVER, server, sizeof(server));
-	width = STATE + 1 + TIME + 2 + ARROW + 2 - (int)strlen(client);
+	width = look.width - 2 - STATE - (int)strlen(client);
 	/* Long names leave the columns before they leave the line. */
-	if (width + (int)strlen(client) + (int)strlen(server) > 97)
-		width = 97 - (int)strlen(client) - (int)strlen(server);
+	if (width + (int)strlen(client) + (int)strlen(server) > look.width - 2)
+		width = look.width - 2 - (int)strlen(client) - (int)strlen(server);
 	fprintf(out, "  %s%*s%s\n", client, width > 2 ? width : 2, "", server);
 	for (size_t i = 0; i < ladder->rungs; i++) {
 		if (judged_before(l, ladder, i))
-			remark(out, "the verdict; then all processes were ended");
-		rung(out, ladder, i, ascii);
+			remark(out, "the verdict; then all processes were ended", look);
+		rung(out, ladder, i, look);
 	}
-	fprintf(out, "  at the end: %s, %s\n", census_state_name(ladder->ends[WIRE_CLIENT]),
-		census_state_name(ladder->ends[WIRE_SERVER]));
+	fprintf(out, "  at the end: %s, %s\n", state_name(ladder->ends[WIRE_CLIENT]),
+		state_name(ladder->ends[WIRE_SERVER]));
 }
 
-void wire_text(FILE *out, const struct wire_ladders *l, bool ascii)
+void wire_text(FILE *out, const struct wire_ladders *l, struct wire_look look)
 {
 	uint64_t shown = 0;
 	char text[160];
@@ -160,7 +189,7 @@ void wire_text(FILE *out, const struct wire_ladders *l, bool ascii)
 		struct wire_ladder ladder;
 
 		if (wire_ladder_of(l, group->first, &ladder) == 0)
-			show(out, l, &ladder, ascii);
+			wire_text_ladder(out, l, &ladder, look);
 		wire_ladder_clear(&ladder);
 		if (group->connections > 1)
 			fprintf(out, "  %" PRIu64 " further connection%s like this\n",

@@ -3,14 +3,14 @@
  * wire: records the packets of hosts, and tells from them how each connection went.
  *
  *	wire ── tap.c, nflog.c ──> record.c ──> pcap of each host   (choose.c: which packets)
- *	pcap ── frame.c ──> read.c ──> store.c ──> derive.c ──> ladder.c ──> json.c, text.c
- *	        parse       merge      match       states       group        compare.c: the census
+ *	pcap ── read.c ──> store.c ──> derive.c ──> ladder.c ──> json.c, text.c
+ *	        merge      match       states       group        compare.c: the census
  *
- * The parts that only look at bytes and structs (choose, frame, store, derive, ladder, compare)
- * make no system call and are tested with bytes. States, their names and errors are the census's.
+ * The parts that only look at bytes and structs (choose, store, derive, ladder, compare) make
+ * no system call and are tested with bytes.
  *
- * RFC 9293 (TCP), 5961 (which RST counts), 7323 (time stamps), 1337 (RST in TIME_WAIT); link types
- * as in pcap-linktype(7). Statements about the kernel were seen on Linux 6.18.
+ * RFC 9293 (TCP), 5961 (which RST counts), 7323 (time stamps), 1337 (RST in TIME_WAIT). Statements
+ * about the kernel were seen on Linux 6.18.
  */
 #ifndef WIRE_H
 #define WIRE_H
@@ -20,8 +20,9 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "census/census.h"
-#include "segment/segment.h"
+#include "common/errors.h"
+#include "common/packet.h"
+#include "common/states.h"
 
 #define WIRE_NEVER INT64_MIN /* instead of a time */
 #define WIRE_NAME 64	     /* bytes for the name of a host */
@@ -30,51 +31,17 @@
 
 enum wire_end { WIRE_CLIENT, WIRE_SERVER };
 
-/* ---- frame.c: bytes to one segment at one tap ------------------------------------------------ */
-
-/* Where a packet was going when the tap saw it. */
-enum wire_way {
-	WIRE_PASSING, /* not known, or between two sockets of one host */
-	WIRE_OUT,     /* the host of the tap sent it */
-	WIRE_IN,      /* it arrived there */
-};
-
-struct wire_frame {
-	int64_t time; /* ns since 1970 */
-	enum wire_way way;
-	int family;
-	struct segment_end from, to;
-	uint32_t seq, ack;
-	uint32_t length; /* bytes of payload */
-	uint32_t stamp;	 /* TSval, if stamped */
-	uint16_t id;	 /* of the IPv4 header */
-	uint8_t flags;
-	bool stamped;
-};
-
-/* Whether frames of this DLT_ type can be read. */
-bool wire_link_known(int link);
-
-/*
- * Read a frame of a capture with link type @link (DLT_EN10MB, RAW, IPV4, IPV6, NULL, LOOP,
- * LINUX_SLL, LINUX_SLL2), of which @kept bytes were kept. Everything but frame->time is filled in.
- * Returns 0, or -1 for what is no TCP segment with whole headers.
- */
-int wire_frame_parse(int link, const uint8_t *bytes, size_t kept, struct wire_frame *frame);
-
-/* ---- choose.c: which packets are worth their bytes --------------------------------------------
- */
+/* ---- choose.c: which packets are worth their bytes ------------------------------------------- */
 
 /* The connections that are kept whole, told by addresses and ports; of the others only the ends. */
 struct wire_choice;
 struct wire_choice *wire_choice_new(size_t whole); /* NULL: no memory */
 void wire_choice_free(struct wire_choice *choice);
 
-/* Whether to keep a frame. All hosts ask the same choice, so they keep the same connections. */
-bool wire_choice_keeps(struct wire_choice *choice, const struct wire_frame *frame);
+/* Whether to keep a packet. All hosts ask the same choice, so they keep the same connections. */
+bool wire_choice_keeps(struct wire_choice *choice, const struct packet *packet);
 
-/* ---- store.c: frames of all taps to connections ------------------------------------------------
- */
+/* ---- store.c: packets of all taps to connections --------------------------------------------- */
 
 /* One segment of one connection. */
 struct wire_segment {
@@ -94,9 +61,9 @@ struct wire_connection {
 	struct wire_connection *older; /* same addresses and ports, before */
 	struct wire_connection *next;  /* in the order of their first segments */
 	int family;
-	struct segment_end end[2]; /* by enum wire_end */
-	int host[2];		   /* which tap is at that end, -1: none */
-	bool known[2];		   /* isn is that of a SYN; otherwise a guess, or none */
+	struct packet_end end[2]; /* by enum wire_end */
+	int host[2];		  /* which tap is at that end, -1: none */
+	bool known[2];		  /* isn is that of a SYN; otherwise a guess, or none */
 	bool guessed[2];
 	uint32_t isn[2], top[2];       /* initial, and highest sequence number so far */
 	int64_t replaced[2];	       /* when a new connection took its place, or WIRE_NEVER */
@@ -113,23 +80,23 @@ struct wire_store {
 	struct wire_connection *oldest, *newest;
 	uint64_t connections;
 	uint64_t segments;   /* kept in memory */
-	uint64_t ignored;    /* frames of connections beyond the most that are looked at */
-	int64_t first, last; /* times of the first and the last frame */
+	uint64_t ignored;    /* packets of connections beyond the most that are looked at */
+	int64_t first, last; /* times of the first and the last packet */
 	bool one_tap;	     /* one file shows both sides: what is sent is taken to arrive */
 };
 
 void wire_store_init(struct wire_store *store, bool one_tap);
 void wire_store_clear(struct wire_store *store);
 
-/* Add a frame of tap @host; frames come in the order of their times. Returns -1 without memory. */
-int wire_store_add(struct wire_store *store, int host, const struct wire_frame *frame);
-
-/* A frame that a fault dropped at @host before its TCP saw it; wire_store_add() knows it already.
+/* Add a packet of tap @host; packets come in the order of their times. Returns -1 without memory.
  */
-void wire_store_lost(struct wire_store *store, const struct wire_frame *frame);
+int wire_store_add(struct wire_store *store, int host, const struct packet *packet);
 
-/* ---- derive.c: segments to states ---------------------------------------------------------------
+/* A packet that a fault dropped at @host before its TCP saw it; wire_store_add() knows it already.
  */
+void wire_store_lost(struct wire_store *store, const struct packet *packet);
+
+/* ---- derive.c: segments to states ------------------------------------------------------------ */
 
 enum wire_mark {
 	WIRE_RETRANSMISSION = 1,
@@ -144,7 +111,7 @@ enum wire_mark {
 /* What is told of a segment besides its bytes. */
 struct wire_step {
 	uint8_t marks;
-	uint8_t state[2]; /* enum census_state: of either end once it had sent or processed it */
+	uint8_t state[2]; /* enum state: of either end once it had sent or processed it */
 };
 
 struct wire_rules {
@@ -164,11 +131,7 @@ typedef void wire_moved_fn(void *data, int end, int64_t time, int before, int af
 int wire_derive(const struct wire_connection *connection, const struct wire_rules *rules,
 		struct wire_step *steps, uint8_t ends[2], wire_moved_fn *moved, void *data);
 
-/* Whether it connects one socket with itself. */
-bool wire_is_self(const struct wire_connection *connection);
-
-/* ---- ladder.c: connections to what is told of them
- * ------------------------------------------------ */
+/* ---- ladder.c: connections to what is told of them ------------------------------------------- */
 
 #define WIRE_GROUPS 4  /* ladders that are shown */
 #define WIRE_RUNGS 60  /* segments of a ladder that are shown */
@@ -244,14 +207,13 @@ void wire_ladder_clear(struct wire_ladder *ladder);
 /* A number relative to the initial one of that end. */
 uint32_t wire_relative(const struct wire_connection *connection, int end, uint32_t number);
 
-/* ---- compare.c: the census against the packets
- * ------------------------------------------------------ */
+/* ---- compare.c: the census against the packets ----------------------------------------------- */
 
 /* A line of the census's timeline (build/census --stream). */
 struct wire_sample {
 	int64_t time;
 	int host;
-	uint64_t states[CENSUS_STATES];
+	uint64_t states[STATES];
 };
 
 /* Read one line; -1 for what is none. hosts: whose index is looked up. Pure. */
@@ -264,16 +226,28 @@ int wire_compare(struct wire_ladders *ladders, const struct wire_sample *samples
 /* The disagreement in words. */
 void wire_disagreement_text(const struct wire_disagreement *disagreement, char *text, size_t size);
 
-/* ---- read.c, json.c, text.c
- * ---------------------------------------------------------------------------- */
+/* ---- read.c, json.c, text.c ------------------------------------------------------------------ */
 
 /* Read the files of all hosts by time into ladders->store. Returns 0, or -1 with @error. */
-int wire_read(struct wire_ladders *ladders, struct census_error *error);
+int wire_read(struct wire_ladders *ladders, struct error *error);
 
 void wire_json(FILE *out, const struct wire_ladders *ladders);
 
-/* @ascii: no arrows of Unicode. */
-void wire_text(FILE *out, const struct wire_ladders *ladders, bool ascii);
+#define WIRE_NARROW 64 /* columns that a ladder needs at least */
+#define WIRE_WIDE 97   /* and at most: a longer arrow tells no more */
+
+/* How ladders are drawn. */
+struct wire_look {
+	int width;  /* columns of a line, from WIRE_NARROW on */
+	bool ascii; /* no arrows of Unicode */
+};
+
+/* All ladders, and what there is to say of the rest. */
+void wire_text(FILE *out, const struct wire_ladders *ladders, struct wire_look look);
+
+/* One of them. */
+void wire_text_ladder(FILE *out, const struct wire_ladders *ladders,
+		      const struct wire_ladder *ladder, struct wire_look look);
 
 /* Names of single bits. */
 const char *wire_flag_name(unsigned bit); /* bit 0..5: FIN SYN RST PSH ACK URG */

@@ -1,13 +1,20 @@
-"""The register of checks. A check is a function from a trial to a finding, and what is known of it."""
+"""The register of checks. A check is a function from a trial to a finding, and what is known of it.
+
+A file with checks is found where it lies (checks/, and folders given by --checks).
+"""
 
 from __future__ import annotations
 
-import difflib
+import sys
 from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Callable, Iterable, Mapping
 
-from linger.lab.errors import Usage
+from linger.lab.errors import LingerError, Usage
+from linger.run import near
 
 if TYPE_CHECKING:
     from linger.check.finding import Finding
@@ -21,6 +28,7 @@ class Check:
     id: str  # stable: files of known verdicts name it
     peer: str  # what the clients do, as the rest of "the clients ..."
     mistake: str  # what kind of mistake does this, one or two sentences
+    clause: str  # of an RFC or a man page, that it rests on
     scenarios: tuple[str, ...]  # of the catalogue, that show it and its repair
     slow: bool  # it waits for time-outs
     ends_target: bool  # it ends the server itself
@@ -29,13 +37,60 @@ class Check:
     run: Callable[[Trial], Finding]
 
 
-CHECKS: dict[str, Check] = {}  # by id, in the order of the table
+    def told(self) -> dict[str, Any]:
+        """What a person is told of it, for finding.json: a report must not need the check's file."""
+        return {
+            "peer": self.peer, "mistake": self.mistake, "clause": self.clause,
+            "scenarios": list(self.scenarios),
+        }  # fmt: skip
+
+
+CHECKS: dict[str, Check] = {}  # by id, in the order of the table: the quick ones first
+OURS = Path(__file__).parent / "server" / "checks"
+
+
+def load(more: Iterable[Path] = ()) -> None:
+    """Find the checks: those of linger, and those in further folders.
+
+    Errors: Usage when a folder holds no file of checks, or a file cannot be read.
+    """
+    for path in sorted(OURS.glob("[!_]*.py")):
+        import_module(f"linger.check.server.checks.{path.stem}")
+    for folder in more:
+        files = sorted(folder.glob("[!_]*.py"))
+        if not files:
+            raise Usage(f"{folder} holds no file of checks (NAME.py)")
+        for path in files:
+            _read(path)
+    found = sorted(CHECKS.values(), key=lambda check: check.slow)
+    CHECKS.clear()
+    CHECKS.update({check.id: check for check in found})
+
+
+def _read(path: Path) -> None:
+    """Run a file that registers checks of somebody else, once."""
+    name = f"linger_checks.{path.resolve()}"
+    if name in sys.modules:
+        return
+    spec = spec_from_file_location(name, path)
+    assert spec and spec.loader
+    sys.modules[name] = module = module_from_spec(spec)
+    before = len(CHECKS)
+    try:
+        spec.loader.exec_module(module)
+    except LingerError:
+        raise
+    except Exception as wrong:
+        raise Usage(f"{path} is no file of checks: {type(wrong).__name__}: {wrong}") from wrong
+    if len(CHECKS) == before:
+        raise Usage(f"{path} registers no check; see harness/linger/check/README.md")
 
 
 def check(
     id: str,
     peer: str,
     mistake: str,
+    clause: str,
     scenarios: Iterable[str],
     slow: bool = False,
     ends_target: bool = False,
@@ -45,9 +100,12 @@ def check(
     """Register a function as a check; the parameters are the fields of Check."""
 
     def register(run: Callable[[Trial], Finding]) -> Callable[[Trial], Finding]:
+        if id in CHECKS:
+            raise Usage(f"there are two checks {id!r}; a check of your own needs another name")
         CHECKS[id] = Check(
-            id, peer, mistake, tuple(scenarios), slow, ends_target, descriptors, sysctls, run
-        )
+            id, peer, mistake, clause, tuple(scenarios), slow, ends_target, descriptors, sysctls,
+            run,
+        )  # fmt: skip
         return run
 
     return register
@@ -56,16 +114,14 @@ def check(
 def choose(only: str | None, quick: bool) -> list[Check]:
     """The checks to run: those named in "ID,ID", else all; quick: none that waits for time-outs.
 
-    Errors: Usage for an unknown id, with the nearest known one, or when none is left.
+    Errors: Usage for an unknown id, with what was meant, or when none is left.
     """
     chosen = list(CHECKS.values())
     if only is not None:
         ids = [word.strip() for word in only.split(",") if word.strip()]
         for id in ids:
             if id not in CHECKS:
-                near = difflib.get_close_matches(id, CHECKS, 1, 0.4)
-                hint = f"did you mean {near[0]}?" if near else "`linger check --list` shows them"
-                raise Usage(f"unknown check {id!r}; {hint}")
+                raise near.unknown("check", id, CHECKS, "linger check --list")
         chosen = [check for check in chosen if check.id in ids]
     chosen = [check for check in chosen if not (quick and check.slow)]
     if not chosen:

@@ -67,19 +67,21 @@ def read_expected(path: Path, known: Collection[str]) -> dict[str, list[str]]:
     return expected
 
 
-def judge(results: list[dict[str, Any]], expected: dict[str, list[str]], strict: bool) -> list[str]:
-    """What is wrong with a run, a sentence each; none: all is as it should be.
+def judge(
+    results: list[dict[str, Any]], expected: dict[str, list[str]], strict: bool
+) -> dict[str, str]:
+    """What is wrong with a run, a sentence for a check; none: all is as it should be.
 
     results: as the trials return them; expected: the known verdicts by id, of which any
     difference is reported, the better one too; strict: WARN is wrong as well.
     """
-    wrong = []
+    wrong = {}
     for result in results:
         verdict, wanted = result["verdict"], expected.get(result["id"])
         if wanted and verdict not in wanted:
             better = "; take it out of the file" if set(wanted) & {*BAD, WARN} else ""
             better = better if verdict in (PASS, CHOICE) else ""
-            wrong.append(f"{result['id']} is {verdict}, known as {' or '.join(wanted)}{better}")
+            wrong[result["id"]] = f"{verdict}, known as {' or '.join(wanted)}{better}"
         elif not wanted and (verdict in BAD or strict and verdict == WARN):
-            wrong.append(f"{result['id']} is {verdict}: {result['measured']}")
-    return wrong
+            wrong[result["id"]] = f"{verdict}: {result['measured']}"
+    return {id: f"{id} is {why}" for id, why in wrong.items()}

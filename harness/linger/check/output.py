@@ -15,9 +15,9 @@ from linger.check.finding import LEAK, STARVE
 from linger.check.request import Request
 from linger.check.server.target import words_of
 from linger.check.server.trial import Wish
-from linger.lab.errors import Usage, os_sentence
+from linger.lab import files
+from linger.lab.errors import CannotRun
 from linger.run import printer, results, tap
-from linger.run.ladders import ladders as ladders_of
 
 SCHEMA = 1  # see schema/check.schema.json
 WIDTH = 96  # columns of a paragraph
@@ -30,6 +30,7 @@ def explain(checks: Iterable[Check]) -> None:
     for check in checks:
         print(f"{check.id}{' (slow)' if check.slow else ''}")
         print(_paragraph(f"The clients {check.peer}. {check.mistake}"))
+        print(_paragraph(f"It rests on {check.clause}"))
         print(_paragraph(f"Scenarios: {', '.join(check.scenarios)}."), end="\n\n")
     print("Verdicts")
     for word, meaning in finding.MEANING.items():
@@ -109,6 +110,7 @@ def _explained(result: dict[str, Any], evidence: Path) -> str:
         *(f"    {line}" for line in result["held"]),
         *_ladder(evidence / check.id, result["verdict"]),
         _paragraph(f"What does this: {check.mistake}"),
+        _paragraph(f"It rests on {check.clause}"),
         _paragraph(f"Shown, with its repair, by {shown}."),
         f"  Evidence: {results.shortest(evidence / check.id)}",
     ]
@@ -117,22 +119,19 @@ def _explained(result: dict[str, Any], evidence: Path) -> str:
 
 def _ladder(folder: Path, verdict: str) -> list[str]:
     """One connection, segment by segment, that shows what was found: of its kind most went so."""
-    result = json.loads((folder / "result.json").read_text())
-    since = json.loads((folder / "finding.json").read_text())["since"]
-    told = ladders_of(folder, result, "--json", since=since)
-    ladders = [group["ladder"] for group in json.loads(told)["groups"]] if told else []
-    shown = _telling(ladders, verdict)
+    try:
+        groups = json.loads((folder / "ladder.json").read_text())["groups"]
+    except FileNotFoundError:
+        return []
+    shown = _telling([group["ladder"] for group in groups], verdict)
     if not shown:
         return []
-    head = f"client {shown['client']['address']}:{shown['client']['port']} "
-    for group in ladders_of(folder, result, since=since).split("\n\n"):
-        if group.lstrip().startswith(head):
-            lines = group.splitlines()
-            left_out = len(lines) - LADDER
-            if left_out > 1:
-                lines[LADDER - 2 : -2] = [f"  ... {left_out} segments more ..."]
-            return lines
-    return []
+    lines = list(shown["text"])
+    left_out = len(lines) - LADDER
+    if left_out > 1:
+        lines[LADDER - 1 : -1] = [f"  ... {left_out} segments more ..."]
+    same = next(group["connections"] for group in groups if group["ladder"] is shown) - 1
+    return [*lines, *([f"  {same} further connection{'s' * (same > 1)} like this"] if same else [])]
 
 
 def _telling(ladders: list[dict[str, Any]], verdict: str) -> dict[str, Any] | None:
@@ -164,7 +163,7 @@ def _ended_by_server(ladder: dict[str, Any]) -> bool:
 def summary(
     wish: Wish,
     found: list[dict[str, Any]],
-    wrong: list[str],
+    wrong: dict[str, str],
     expected: dict[str, list[str]],
     code: int,
     folder: Path,
@@ -181,24 +180,29 @@ def summary(
             {
                 **{name: one[name] for name in ("id", "verdict", "measured", "held", "seconds")},
                 "expected": expected.get(one["id"]),
+                "wrong": wrong.get(one["id"]),
             }
             for one in found
         ],
-        "wrong": wrong,
+        "wrong": list(wrong.values()),
         "exit": code,
         "evidence": str(folder / "check"),
     }
 
 
 def _write(path: Path, text: str) -> None:
+    """Write a report where the caller wants it, who may mean a device: so not by renaming."""
     try:
-        path.write_text(text)
-    except OSError as error:
-        raise Usage(f"cannot write the report: {os_sentence(error)}") from None
+        with files.writing(path, "choose another file"):
+            path.write_text(text)
+    except CannotRun:
+        if path.is_file():
+            path.unlink()  # half of it looks like a report, too
+        raise
 
 
 def write_json(path: Path, summary: dict[str, Any]) -> None:
-    """Write the summary as JSON. Errors: Usage when the file cannot be written."""
+    """Write the summary as JSON. Errors: CannotRun when the file cannot be written."""
     _write(path, json.dumps(summary, indent=2) + "\n")
 
 
@@ -209,7 +213,7 @@ def write_junit(path: Path, summary: dict[str, Any]) -> None:
         case = ElementTree.Element(
             "testcase", classname="linger.check", name=one["id"], time=str(one["seconds"])
         )
-        if _is_wrong(one, summary):
+        if one["wrong"]:
             failure = ElementTree.SubElement(case, "failure", message=one["measured"])
             failure.set("type", one["verdict"])
             failure.text = _explained(one, Path(summary["evidence"]))
@@ -231,15 +235,11 @@ def write_junit(path: Path, summary: dict[str, Any]) -> None:
     _write(path, ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n")
 
 
-def _is_wrong(result: dict[str, Any], summary: dict[str, Any]) -> bool:
-    return any(line.startswith(f"{result['id']} is ") for line in summary["wrong"])
-
-
 def _tap(summary: dict[str, Any]) -> str:
     """The summary as KTAP, as `linger run --tap` writes it (tap.py)."""
     lines = [tap.VERSION, f"1..{len(summary['results'])}"]
     for number, one in enumerate(summary["results"], 1):
-        wrong, known = _is_wrong(one, summary), one["verdict"] in finding.BAD
+        wrong, known = one["wrong"], one["verdict"] in finding.BAD
         lines += [f"# {one['verdict']}: {one['measured']}"]
         lines += [f"# {text}" for text in one["held"]]
         line = f"{'not ok' if wrong or known else 'ok'} {number} {one['id']}"

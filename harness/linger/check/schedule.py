@@ -18,14 +18,14 @@ from pathlib import Path
 from typing import Any, Callable, Iterator, Sequence
 
 from linger.check.battery import Check
-from linger.check.finding import (BAD, FAIL, NOT_TESTED, STARVE, Finding,
-                                  not_tested)
+from linger.check.finding import BAD, FAIL, NOT_TESTED, STARVE, Finding, not_tested
 from linger.check.request import Request
 from linger.check.server.trial import NotStruck, Trial, Wish
-from linger.lab import netns
+from linger.lab import files, netns
 from linger.lab.errors import Broken, LingerError, TargetDied, os_sentence
 from linger.run import results
 
+SCHEMA = 1  # of finding.json (schema/finding.schema.json)
 Result = dict[str, Any]
 FORK = get_context("fork")
 
@@ -46,15 +46,24 @@ def run(
     done: dict[str, Result] = {}
     alone = []
     for check, result in _round(order, wish, folder, at_once):
-        if at_once == 1 or result["started"] and result["verdict"] not in (FAIL, STARVE):
+        if at_once == 1 and not result["stall"] or not _doubtful(result):
             done[check.id] = result
             on_end(result)
         else:
             alone.append(check)
     for check, result in _round(alone, wish, folder, 1):
+        if result["stall"] and result["verdict"] in BAD:
+            raise Broken(f"{result['stall']}, so {check.id} proves nothing: {result['measured']}")
         done[check.id] = result
         on_end(result)
     return [done[check.id] for check in checks]
+
+
+def _doubtful(result: Result) -> bool:
+    """Whether others, or the machine, may be to blame for what a check found."""
+    if result["stall"] and result["verdict"] in BAD:
+        return True
+    return not result["started"] or result["verdict"] in (FAIL, STARVE)
 
 
 def _round(
@@ -124,7 +133,7 @@ class Child:
 
 def find_request(wish: Wish, evidence: Path) -> Request:
     """Start the server once and find out how it is asked. Errors: those of Trial.find_request()."""
-    evidence.mkdir(parents=True)
+    files.make_folder(evidence)
     trial = Trial("start", wish, evidence)
     try:
         return trial.find_request()
@@ -139,7 +148,7 @@ def attempt(check: Check, wish: Wish, evidence: Path) -> Result:
     """
     if evidence.exists():
         shutil.rmtree(evidence)
-    evidence.mkdir(parents=True)
+    files.make_folder(evidence)
     steps: list[str] = []
     began = time.monotonic()
     trial = Trial(check.id, wish, evidence, steps.append)
@@ -165,11 +174,12 @@ def attempt(check: Check, wish: Wish, evidence: Path) -> Result:
                 sentence, *output = f"the server {how}{trial.target.last_output()}".splitlines()
                 finding = Finding(FAIL, sentence, [line.strip() for line in output])
         measured = trial.result()
+        stall = trial.lab.watchdog.sentence() if trial.lab.watchdog.stalled else ""
     finally:
         trial.close()
     seconds = round(time.monotonic() - began, 3)
     bad = {NOT_TESTED: "cannot run", **dict.fromkeys(BAD, "fail")}
-    results.write_json(
+    files.write_json(
         evidence / "result.json",
         {
             "schema": results.SCHEMA,
@@ -180,6 +190,7 @@ def attempt(check: Check, wish: Wish, evidence: Path) -> Result:
             "claims": [],
             "verdict": bad.get(finding.verdict, "pass"),
             "message": finding.measured if finding.verdict in bad else None,
+            "failures": [],
             **measured,
         },
     )
@@ -190,8 +201,8 @@ def attempt(check: Check, wish: Wish, evidence: Path) -> Result:
         "held": finding.held,
         "seconds": seconds,
     }
-    results.write_json(
+    files.write_json(
         evidence / "finding.json",
-        {"schema": results.SCHEMA, **found, "since": trial.since, "steps": steps},
+        {"schema": SCHEMA, **found, "check": check.told(), "since": trial.lab.since, "steps": steps},
     )
-    return {**found, "started": started}
+    return {**found, "started": started, "stall": stall}

@@ -14,7 +14,7 @@ from linger.lab.verdict import ABSENT
 from linger.run.results import labels
 
 HOLDS, FAILS = "holds", "fails"
-JUDGEABLE = ("pass", "fail")  # verdicts of a result whose rows were measured as the scenario tells
+JUDGEABLE = ("reproduced", "pass", "fail")  # verdicts of a result whose rows were measured as the scenario tells
 Results = Sequence[Mapping[str, Any]]
 _SUM = re.compile(r"(?:\d+|N)(?: [-+*/] (?:\d+|N))*")
 _COUNT = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.floordiv}
@@ -110,14 +110,14 @@ def _measure(predicate: Row | Cell, result: Mapping[str, Any]) -> tuple[bool | N
     if isinstance(predicate, Cell):
         return _look_up(predicate, result)
     rows = result[predicate.where]
-    wanted = (predicate.host, predicate.name)
+    wanted = (predicate.subject, predicate.name)
     for row, name in zip(rows, labels(rows)):
-        if (row["host"], name) == wanted:
+        if (row["subject"], name) == wanted:
             true = _compare(row["measured"], predicate, result["connections"])
-            return true, f"{row['host']} {name} {row['measured']}"
+            return true, f"{row['subject']} {name} {row['measured']}"
     raise Unmeasured(
         f"{result['scenario']}/{result['variant']} did not measure "
-        f"{predicate.host} {predicate.name}" + _because(result)
+        f"{predicate.subject} {predicate.name}" + _because(result)
     )
 
 

@@ -14,7 +14,7 @@ is false comes out as false by measurement, and on another kernel it may come ou
     struck = ["buggy server ESTABLISHED == N"]         # rows of its "struck"
     tables = [{ variant = "condition", title = "binds", row = "old", column = "new", is = "ok" }]
 
-A predicate is: variant, host (or whose finding it is), name, comparison, and a word or a number.
+A predicate is: variant, subject (a host, or whose finding it is), name, comparison, and a word or a number.
 A number may be counted from N, the run's connections, from left to right: "3 * N / 4 + 10". A
 name that a scenario expects twice has ", then" behind it the second time, as on the terminal.
 """
@@ -45,7 +45,7 @@ class Row:
 
     where: str
     variant: str
-    host: str
+    subject: str
     name: str
     sign: str
     value: str

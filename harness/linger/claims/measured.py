@@ -6,7 +6,6 @@ the folder results that decides every claim asked for, or the one that the calle
 
 from __future__ import annotations
 
-import difflib
 import json
 import platform
 from pathlib import Path
@@ -16,7 +15,7 @@ from linger.claims import judge, ledger
 from linger.claims.judge import Judged
 from linger.claims.ledger import Claim
 from linger.lab.errors import Broken, Usage
-from linger.run import results, scenarios
+from linger.run import near, results, scenarios
 
 Found = Tuple[Path, Dict[str, Any], List[Judged]]  # the run, its environment, the verdicts
 
@@ -24,7 +23,7 @@ Found = Tuple[Path, Dict[str, Any], List[Judged]]  # the run, its environment, t
 def choose(names: Iterable[str]) -> list[Claim]:
     """The claims asked for: by id, or by a scenario that decides them; all, when nothing is named.
 
-    Errors: Usage with the nearest name for an unknown one, or for a scenario that decides none.
+    Errors: Usage for an unknown one, with what was meant, or for a scenario that decides none.
     """
     known = ledger.load()
     words = {word for claim in known for word in (claim.id, *claim.scenarios)}
@@ -33,9 +32,7 @@ def choose(names: Iterable[str]) -> list[Claim]:
         if name in scenarios.names() and name not in words:
             raise Usage(f"scenario {name} decides no claim")
         if name not in words:
-            near = difflib.get_close_matches(name, words, 1, 0.4)
-            hint = f"did you mean {near[0]}?" if near else "`linger claims` shows them"
-            raise Usage(f"unknown claim or scenario {name!r}; {hint}")
+            raise near.unknown("claim or scenario", name, words, "linger claims")
     return [claim for claim in known if not wanted or {claim.id, *claim.scenarios} & {*wanted}]
 
 

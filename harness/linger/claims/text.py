@@ -1,4 +1,4 @@
-"""The judged claims as people read them: on the terminal, and as the table of the README."""
+"""The judged claims as people read them: on the terminal, and as the table of scenarios/CLAIMS.md."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def tally(judged: Sequence[Judged]) -> str:
 
 
 def markdown(judged: Sequence[Judged], environment: Mapping[str, Any]) -> Iterator[str]:
-    """The lines of the README's table."""
+    """The lines of the table in scenarios/CLAIMS.md."""
     yield f"| claim | in words | from | on {measured_on(environment)} | measured by |"
     yield "| --- | --- | --- | --- | --- |"
     for claim in judged:

@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 
 from linger.check import PATIENCE
-from linger.cli.options import AT_ONCE, Add, add_results
+from linger.cli.options import AT_ONCE, Add, add_results, folder
 
 CLIENTS = 20
 
@@ -23,6 +23,8 @@ def add_to(add: Add) -> None:
     option("--large-request", type=Path, metavar="FILE", help="one for a reply of some megabytes")
     option("--http", action="store_true", help="the request is GET / HTTP/1.0")
     option("--only", metavar="ID,...", help="only these checks")
+    option("--checks", type=folder, action="append", default=[], metavar="DIR",
+           help="checks of your own as well: the files NAME.py in a folder")  # fmt: skip
     option("--quick", action="store_true", help="only checks that wait for no time-outs")
     option("-n", type=int, default=CLIENTS, metavar="N", help=f"clients (default {CLIENTS})")
     option("--patience", type=float, default=PATIENCE, metavar="S",
@@ -49,7 +51,6 @@ def _signal(name: str) -> signal.Signals:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from linger.check.server import \
-        command  # not at the top: the other commands do without
+    from linger.check.server import command  # not at the top: the other commands do without
 
     return command.run(options)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Sequence
 
 import pytest
+
 from linger.lab.errors import Broken, complain
 from linger.run import pairs, results, scenarios
 from linger.run.printer import print_table, say

@@ -21,8 +21,7 @@ def add_to(add: Add) -> None:
 
 
 def _lab(options: argparse.Namespace) -> int:
-    from linger.workshop import \
-        exercise  # not at the top: the other commands do without
+    from linger.workshop import exercise  # not at the top: the other commands do without
 
     return exercise.lab(options)
 

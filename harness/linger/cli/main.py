@@ -13,7 +13,7 @@ import traceback
 from types import FrameType
 from typing import Callable, Sequence
 
-from linger.cli import checking, labs, reading, running
+from linger.cli import checking, labs, modules, reading, running
 from linger.lab.errors import BROKEN, LingerError, complain, os_sentence
 
 
@@ -50,8 +50,12 @@ def _act(options: argparse.Namespace) -> int:
     except OSError as error:
         complain(f"linger: {os_sentence(error)}")
         return BROKEN
-    except Exception as defect:  # Python would end with 1, the code of a failed expectation
-        complain(f"{traceback.format_exc()}linger: this is a defect of linger: {defect!r}")
+    except Exception as error:  # Python would end with 1, the code of a failed expectation
+        if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("linger"):
+            error = modules.lacking(options.called, str(error.name))
+            complain(f"linger: {error}")
+            return error.code
+        complain(f"{traceback.format_exc()}linger: this is a defect of linger: {error!r}")
         return BROKEN
 
 
@@ -91,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
 
     def command(name: str, action: Callable[..., int], help: str) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=help, description=help)
-        sub.set_defaults(action=action)
+        sub.set_defaults(action=action, called=name)
         return sub
 
     for module in (running, checking, labs, reading):

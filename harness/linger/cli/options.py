@@ -13,6 +13,7 @@ RESULTS = Path(os.environ.get("RESULTS") or ROOT / "results")
 CORES = os.cpu_count() or 1
 # Tests, or checks, at the same time: they wait more than they compute. Within a test they are fewer.
 AT_ONCE = int(os.environ.get("LINGER_AT_ONCE") or 4 * CORES)
+JSON = "run.json on standard output, everything else on standard error"
 TAP = "KTAP on standard output, everything else on standard error"
 
 # Adds a subcommand by its name, its action, and what it does in a few words.

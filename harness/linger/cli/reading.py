@@ -16,7 +16,7 @@ from linger.run import scenarios
 
 def add_to(add: Add) -> None:
     listing = add("list", list_scenarios, "show every scenario and what it is about")
-    listing.add_argument("--markdown", action="store_true", help="as the table in the README")
+    listing.add_argument("--markdown", action="store_true", help="as scenarios/README.md has it")
     add("pairs", check_pairs, "check that every pair differs only in its lesson")
     shown = add("show", show_run, "show what a run left: the table, the ladders, the packets")
     shown.add_argument("name", metavar="NAME", help="a scenario")
@@ -30,7 +30,7 @@ def add_to(add: Add) -> None:
     claims = add("claims", show_claims, "judge the claims of the ledger by what a run measured")
     claims.add_argument("names", nargs="*", metavar="NAME", help="a claim, or a scenario")
     claims.add_argument("--run", type=folder, metavar="DIR", help="this run, not the newest")
-    claims.add_argument("--markdown", action="store_true", help="as the table in the README")
+    claims.add_argument("--markdown", action="store_true", help="as scenarios/CLAIMS.md has it")
     add_results(claims)
 
 

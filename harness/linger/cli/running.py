@@ -11,13 +11,14 @@ import tempfile
 from pathlib import Path
 from typing import Iterator, Sequence
 
-from linger.cli.options import AT_ONCE, CORES, TAP, Add, add_results, count
+from linger.cli import modules
+from linger.cli.options import AT_ONCE, CORES, JSON, TAP, Add, add_results, count
+from linger.lab import confine, files
 from linger.lab.errors import CannotRun, LingerError, Usage, complain
 from linger.lab.programs import ROOT
 from linger.run import scenarios
 
-VALUED = ("-k", "-m", "-n", "-o", "-p", "-r", "-W")  # options of pytest that take a word
-PLAIN = dict(n=None, v=False, repeat=1, keep=False, prove=False, tap=False, yours=())  # a run
+PLAIN = dict(n=None, v=False, repeat=1, keep=False, prove=False, tap=False, json=False, yours=())  # a run
 SPARE_DESCRIPTORS = 64  # of a program, besides its connections
 
 
@@ -29,7 +30,7 @@ def add_to(add: Add) -> None:
     run.add_argument("--repeat", type=count, default=1, metavar="K", help="run K times")
     run.add_argument("--keep", action="store_true", help="on failure open a shell in the lab")
     add_results(run)
-    run.add_argument("--tap", action="store_true", help=TAP)
+    _add_formats(run)
     run.add_argument("--yours", action="append", default=[], metavar="PROGRAM",
                      help="run this program too, in place of the pair's own")  # fmt: skip
     run.set_defaults(prove=False)
@@ -44,8 +45,14 @@ def add_to(add: Add) -> None:
     add_results(soak)
     test = add("test", run_tests, "run everything: C tests, driver tests, all scenarios")
     add_results(test)
-    test.add_argument("--tap", action="store_true", help=TAP)
+    _add_formats(test)
     test.add_argument("pytest", nargs=argparse.REMAINDER, help="options for pytest, after --")
+
+
+def _add_formats(command: argparse.ArgumentParser) -> None:
+    formats = command.add_mutually_exclusive_group()
+    formats.add_argument("--tap", action="store_true", help=TAP)
+    formats.add_argument("--json", action="store_true", help=JSON)
 
 
 def run_scenarios(options: argparse.Namespace) -> int:
@@ -55,10 +62,15 @@ def run_scenarios(options: argparse.Namespace) -> int:
     from linger.run.printer import is_terminal
 
     names = scenarios.choose(options.names)
+    if len(names) > 1:
+        modules.require(options.called, "jinja2")  # of its report, which is written last
     if options.n:
         os.environ["LINGER_CONNECTIONS"] = str(options.n)
-    if options.yours:
-        os.environ["LINGER_YOURS"] = os.pathsep.join(os.path.abspath(p) for p in options.yours)
+    yours = [os.path.abspath(path) for path in options.yours]
+    for why in filter(None, map(confine.cannot_start, yours)):
+        raise Usage(why)
+    if yours:
+        os.environ["LINGER_YOURS"] = os.pathsep.join(yours)
     _allow_descriptors(options.n or 100)
     tempfile.tempdir = "/run"  # the sandbox's own, so that whoever is killed leaves nothing in /tmp
     run = session.begin(options.results)
@@ -69,7 +81,7 @@ def run_scenarios(options: argparse.Namespace) -> int:
     if options.prove:
         arguments += ["--prove", f"--withhold={','.join(names)}"]
         arguments += [str(session.PROVE)]
-    with _tap(options, run) as tap:
+    with _for_machines(options, run) as tap:
         live = is_terminal() and not options.keep and not options.v
         cure = len(names) == 1 and not options.prove
         console = Console(run, names, options.v, live, cure)
@@ -89,17 +101,20 @@ def soak_scenarios(options: argparse.Namespace) -> int:
 
 
 def run_tests(options: argparse.Namespace) -> int:
+    modules.require("test", "pytest", "xdist", "jsonschema", "jinja2")
     from linger.report import collect
     from linger.run import session
 
     _allow_descriptors(100)
-    run = session.begin(options.results)
     more = [word for word in options.pytest if word != "--"]
-    if not any(map(_names_tests, more, ["", *more])):
+    named = session.tests_named(more)
+    run = session.begin(options.results)
+    if not named:
         more += [str(scenarios.SCENARIOS), str(ROOT / "harness" / "tests"), str(session.PROVE)]
-    with tempfile.TemporaryDirectory(prefix="linger-") as scratch, _tap(options, run) as tap:
+    with files.scratch() as scratch, _for_machines(options, run) as tap:
         os.environ["LINGER_AT_ONCE"] = str(CORES)
         parallel = ["-p", "xdist.plugin", "-n", str(AT_ONCE), f"--basetemp={scratch}/pytest"]
+        parallel += ["-W", "ignore:Module already imported"]  # plugins, asked for their options
         code = session.run_pytest(run, [*parallel, *more], tap)
         if len(collect.names_in(run)) > 1:
             code = _report_on(run, code)
@@ -107,11 +122,6 @@ def run_tests(options: argparse.Namespace) -> int:
             print(f"report: {run / 'index.html'}")
         print(f"evidence: {run}")
     return code
-
-
-def _names_tests(word: str, before: str) -> bool:
-    """Whether a word for pytest is a file, a folder or a node id, not the value of an option."""
-    return word[:1] != "-" and before not in VALUED and Path(word.partition("::")[0]).exists()
 
 
 def _allow_descriptors(connections: int) -> None:
@@ -126,22 +136,26 @@ def _allow_descriptors(connections: int) -> None:
 
 
 @contextlib.contextmanager
-def _tap(options: argparse.Namespace, run: Path) -> Iterator[list[object]]:
-    """The plugin that --tap asks for, if it does; all but its output goes to standard error."""
-    if not options.tap:
+def _for_machines(options: argparse.Namespace, run: Path) -> Iterator[list[object]]:
+    """The plugins that --tap and --json ask for. What is for people goes to standard error then."""
+    if not options.tap and not options.json:
         yield []
         return
     if not sys.stdout:
-        raise Usage("--tap writes to standard output, which is closed")
+        raise Usage("--tap and --json write to standard output, which is closed")
+    from linger.run import summary
     from linger.run.tap import Tap
 
     with os.fdopen(os.dup(sys.stdout.fileno()), "w", errors="replace") as out:
-        tap = Tap(run, out)
+        tap = [Tap(run, out)] if options.tap else []
         with contextlib.redirect_stdout(sys.stderr):
             try:
-                yield [tap]
+                yield tap
             finally:
-                tap.conclude()
+                for one in tap:
+                    one.conclude()
+        if options.json and (document := summary.text(run)):
+            out.write(document)
 
 
 def _report_on(run: Path, code: int) -> int:
@@ -164,5 +178,5 @@ def _report_on(run: Path, code: int) -> int:
 def measure(names: Sequence[str], folder: Path) -> Path:
     """Run scenarios, all output on standard error; returns the run's directory."""
     with contextlib.redirect_stdout(sys.stderr):
-        run_scenarios(argparse.Namespace(names=names, results=folder, **PLAIN))
+        run_scenarios(argparse.Namespace(called="claims", names=names, results=folder, **PLAIN))
     return Path(os.environ["LINGER_RUN"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ from linger.lab.errors import Usage
 from linger.run import scenarios
 from linger.run.ladders import hosts, ladders
 from linger.run.printer import print_table, say
-from linger.run.results import shortest
+from linger.run.results import read_result, shortest
 from linger.run.tables import grid, table
 
 
@@ -22,7 +21,7 @@ def show(name: str, results: Path, run: Path | None = None, variant: str | None 
     """
     [name] = scenarios.choose([name])
     folder = _folder(name, results, run)
-    found = {path.parent: json.loads(path.read_text()) for path in folder.rglob("result.json")}
+    found = {path.parent: read_result(path) for path in folder.rglob("result.json")}
     shown = [path for path in sorted(found) if variant in (None, found[path]["variant"])]
     if not shown:
         variants = sorted({result["variant"] for result in found.values()})

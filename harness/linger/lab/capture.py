@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from linger.lab.events import Event
 from linger.lab.host import Host
-from linger.lab.process import Event, Process
+from linger.lab.process import Process
 from linger.lab.programs import program
-from linger.lab.withhold import withheld
+from linger.lab.withhold import fault, withheld
 
 
 class Captured:
@@ -28,6 +29,8 @@ class Captured:
         self._program.said("captured", self.connections)
         self._program.wait()
         return self._program.events("captured")
+
+    @fault
 
     def replay(self, words: str = "") -> None:
         """Send all of them again from the same host, checksums completed, when all are captured.

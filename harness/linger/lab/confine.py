@@ -1,18 +1,30 @@
-"""Confining a program of somebody else: a student's server, the target of a check.
+"""A program of somebody else: a student's server, the target of a check.
 
-build/confine (harness/sandbox/confine.c) does it, for some 1.5 ms. What is said here are the two
-ways of use; hand the words to Lab.start(confined=...) or put them before a command.
+Whether it can be started at all says build/start. build/confine (harness/sandbox/confine.c) confines
+it, for some 1.5 ms, in two ways of use; hand the words to Lab.start(confined=...) or put them before
+a command.
 """
 
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 from typing import Iterable
 
 from linger.lab.programs import program
 
 NOBODY = 65534  # whom a closed program becomes when started by root
+
+
+def cannot_start(name: str | Path) -> str:
+    """The sentence why a program cannot be started; "" when nothing is known against it.
+
+    name: a path, or a name for PATH.
+    """
+    words = [program("start"), "--ask", "--", name]
+    asked = subprocess.run(words, stdout=subprocess.PIPE, text=True, errors="replace")
+    return asked.stdout.strip()
 
 
 def closed(**limits: int) -> list[str]:

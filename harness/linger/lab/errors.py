@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import sys
+from typing import Any, Sequence
 
 HELD, NOT_HELD, USAGE, TARGET_DIED, BROKEN, CANNOT_RUN = 0, 1, 2, 3, 70, 77
 
@@ -13,6 +14,12 @@ def complain(sentence: str) -> None:
     """Print to standard error; where nobody reads any more (a closed terminal), say nothing."""
     with contextlib.suppress(OSError):
         print(sentence, file=sys.stderr, flush=True)
+
+
+def last_sentence(said: str) -> str:
+    """The last thing that a process of ours said on standard error, without its name before it."""
+    lines = said.strip().splitlines() or [""]
+    return lines[-1].removeprefix("linger: ")
 
 
 def os_sentence(error: OSError) -> str:
@@ -36,9 +43,14 @@ class LingerError(Exception):
 
 
 class NotHeld(LingerError, AssertionError):
-    """An expectation did not hold, or its fault never struck."""
+    """An expectation did not hold, or its fault never happened."""
 
     code = NOT_HELD
+
+    def __init__(self, sentence: str, failures: Sequence[Any] = ()) -> None:
+        """failures: what did not hold, as objects (failure.py)."""
+        super().__init__(sentence)
+        self.failures = tuple(failures)
 
 
 class Usage(LingerError):

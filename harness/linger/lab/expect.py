@@ -26,7 +26,7 @@ from typing import Any, Callable, Mapping
 
 from linger.lab import census, netns
 from linger.lab.census import Expected
-from linger.lab.errors import NotHeld
+from linger.lab.events import words_of
 from linger.lab.faults import Drop
 from linger.lab.host import Host
 from linger.lab.process import LONGEST, Process
@@ -131,7 +131,7 @@ class Expectations:
         """
         who.said(event, times, within, **fields)
         count = len(who.events(event, **fields))
-        words = " ".join([event, *(f"{name}={value}" for name, value in fields.items())])
+        words = words_of(event, fields)
         self.verdict.guard(who.program, words, times, count, who.tail())
         self.tell(f"{who.program}: {words}, {count} times")
 
@@ -169,7 +169,7 @@ class Expectations:
         self.verdict.expect(rows, stayed=until["held"])
         done = who.killed or who.status == 0 and not who.serves
         if not who.running and not done:
-            raise NotHeld(f"{who.program} {who.ending()} instead of serving on{who.tail()}")
+            raise who.ended_badly(f"{who.ending()} instead of serving on", "none")
         self.tell(f"{host}: " + ", ".join(f"{row['name']} {row['measured']}" for row in rows))
 
     def expect_values(

@@ -13,7 +13,7 @@ import json
 from typing import Iterable
 
 from linger.lab.host import Host
-from linger.lab.withhold import withheld
+from linger.lab.withhold import fault, setting, withheld
 
 _TABLE = "inet linger"
 _NOTHING = "tcp dport 0"  # a match that no packet is
@@ -81,6 +81,9 @@ def _log(host: Host, verdict: str) -> str:
     return f"log group {host.log_group} queue-threshold 1 "
 
 
+@fault
+
+
 def drop(at: Host, flags: str = "", match: str = "") -> Drop:
     """Lose what arrives at a host with these TCP flags set ("fin", "rst", "syn"), every time.
 
@@ -88,6 +91,9 @@ def drop(at: Host, flags: str = "", match: str = "") -> Drop:
     """
     words = f"tcp flags & {flags} == {flags} {match}" if flags else match
     return Drop(f"{flags or 'packets'} lost at {at.name}", [at], words.strip())
+
+
+@fault
 
 
 def drop_nth(at: Host, n: int, match: str) -> Drop:
@@ -99,14 +105,23 @@ def drop_nth(at: Host, n: int, match: str) -> Drop:
 PURE_ACK = "tcp flags & (fin|syn|rst|psh|ack) == ack"  # a match: an ACK and nothing else
 
 
+@fault
+
+
 def drop_first(at: Host, match: str) -> Drop:
     """Lose the first packet of each connection that arrives at a host and matches."""
     return Drop(f"first packets lost at {at.name}", [at], match, once=True)
 
 
+@setting
+
+
 def watch(at: Host, match: str) -> Drop:
     """Count what arrives at a host and matches, and let it through."""
     return Drop(f"packets at {at.name} ({match})", [at], match, verdict="accept")
+
+
+@fault
 
 
 def partition(*hosts: Host) -> Drop:
@@ -142,9 +157,15 @@ class Hold:
             self.host.run("ip", "neigh", "replace", *entry.split())
 
 
+@fault
+
+
 def hold(host: Host) -> Hold:
     """Keep what a host sends until release(): late, in order, and complete."""
     return Hold(host)
+
+
+@setting
 
 
 def patient(*hosts: Host) -> None:
@@ -155,6 +176,9 @@ def patient(*hosts: Host) -> None:
     for host in hosts:
         host.sysctl(tcp_early_retrans=0)
         _route(host, "rto_min", "60s")
+
+
+@setting
 
 
 def quickack(host: Host) -> None:
@@ -173,10 +197,16 @@ def _route(host: Host, *metrics: str) -> None:
     host.run("ip", "route", "change", *route, *link, *metrics)
 
 
+@fault
+
+
 def link_down(host: Host) -> None:
     """Pull the cable of a host: its device goes down, and the other end loses its carrier."""
     if not withheld():
         host.run("ip", "link", "set", "eth0", "down")
+
+
+@fault
 
 
 def destroy(host: Host, filter: str) -> int:
@@ -184,6 +214,9 @@ def destroy(host: Host, filter: str) -> int:
     if withheld():
         return 0
     return len(host.run("ss", "-HKtan", *filter.split()).splitlines())
+
+
+@fault
 
 
 def forget(host: Host, filter: str) -> int:

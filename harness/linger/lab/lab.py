@@ -17,13 +17,14 @@ from typing import Any, Callable, Mapping, NamedTuple, Sequence, TypeVar
 
 from linger.lab import census, programs, service, wire
 from linger.lab.capture import Captured
-from linger.lab.errors import Broken, NotHeld, Usage
+from linger.lab.errors import Broken, NotHeld
 from linger.lab.expect import Expectations, Peer
 from linger.lab.host import Host, build, remove
 from linger.lab.process import Process
 from linger.lab.service import Service
+from linger.lab.stall import Watchdog
 from linger.lab.verdict import Verdict
-from linger.lab.withhold import withheld
+from linger.lab.withhold import fault, withheld
 
 PORT = 9000
 AnyPeer = TypeVar("AnyPeer", bound=Peer)
@@ -65,14 +66,16 @@ class Lab(Expectations):
         self.evidence = evidence
         self.tell = tell
         self.peers: list[Peer] = []
+        self.since = 0.0  # seconds since 1970: connections that began before only prepared it
         self._closed = False
         self._judged: float | None = None  # when, in seconds since 1970
+        self.watchdog = Watchdog()
         self._began, self._started = time.time(), time.monotonic()
         self.hosts: dict[str, Host] = {}
         self._recorder: wire.Recorder | None = None
         self._timeline: Process | None = None
-        self.hosts = build(name, max(1024, 8 * connections), meanwhile=self._record)
         try:
+            self.hosts = build(name, max(1024, 8 * connections), meanwhile=self._record)
             self._await_recording()
         except BaseException:
             self.close()
@@ -118,6 +121,8 @@ class Lab(Expectations):
         self.tell(f"{peer.program} listens on {peer.host.address} port {port} (pid {peer.pid})")
         return peer
 
+    @fault
+
     def client(self, program: str, variant: str = "", *options: str, connections: int = 1) -> Peer:
         """Start clients/PROGRAM_VARIANT in the host "client", pointed at the server."""
         name = f"{program}_{variant}" if variant else program
@@ -125,6 +130,8 @@ class Lab(Expectations):
         if withheld():
             return self.start("client", "clients/peer", "stay")
         return self.start("client", f"clients/{name}", "-n", str(connections), *options)
+
+    @fault
 
     def peer(
         self,
@@ -187,14 +194,11 @@ class Lab(Expectations):
         port: peers then connect to it. A server listens on 0.0.0.0 or on the host's address.
         descriptors: as for server(). Errors: TargetDied with its last output; Usage.
         """
-        if isinstance(words, str) or not words:
-            raise Usage(f"lab.run() wants the words of a command, as [\"./srv\"], not {words!r}")
         host = self.hosts[at]
-        name = name or Path(words[0]).name
-        if port and service.listeners(host, [port]):
-            raise Usage(f"{name} cannot be told apart: something listens on port {port} already")
+        service.must_be_possible(host, words, port)
         host.sysctl(ip_unprivileged_port_start=0)
         command = service.held_together(words, descriptors)
+        name = name or Path(words[0]).name
         program = self.launch(at, command, name, generation=1, kind=Service)
         if port:
             program.await_listening(port)
@@ -226,7 +230,7 @@ class Lab(Expectations):
 
     def capture(self, where: str, words: str, connections: int = 1) -> Captured:
         """Keep the first segment that passes a host and matches, of each connection; returns once
-        it watches. words: "from flags:fin" (harness/segment/main.c).
+        it watches. words: "from flags:fin"; see `segment --help`.
         """
         file = self.evidence / f"segments-{len(self.peers) + 1}.pcap"
         options = ("-n", str(connections), "capture", str(file), *words.split())
@@ -241,10 +245,11 @@ class Lab(Expectations):
         peaks = self._peaks()
         for row in self.verdict.expectations:  # the timeline may have seen more, or lag a sample
             if "peak" in row:
-                row["peak"] = max(row["peak"], peaks[row["host"]].get(row["name"], 0))
+                row["peak"] = max(row["peak"], peaks[row["subject"]].get(row["name"], 0))
         return {
             "began": self._began,
             "seconds": round(time.monotonic() - self._started, 4),
+            "stalled": round(self.watchdog.seconds, 3),
             "struck": self.verdict.struck,
             "expectations": self.verdict.expectations,
             "tables": self.verdict.tables,
@@ -275,6 +280,9 @@ class Lab(Expectations):
         assert self._recorder
         return self._recorder.ladder()
 
+    def _conclude_recording(self) -> None:
+        self._recorder.conclude(self._judged, self.since)
+
     def close(self) -> None:
         """End every process, youngest first, write the ladder, and remove the hosts.
 
@@ -283,10 +291,11 @@ class Lab(Expectations):
         if self._closed:
             return
         self._closed = True
+        self.watchdog.stop()
         with contextlib.ExitStack() as ending:
             ending.callback(remove, self.hosts)
             if self._recorder:
-                ending.callback(self._recorder.conclude, self._judged)
+                ending.callback(self._conclude_recording)
             for process in (self._timeline, *self.peers):
                 if process:
                     ending.callback(process.stop)

@@ -1,7 +1,7 @@
 """Programs running in a host, and the events they report.
 
-An event is a line `ev=NAME key=value ...` on standard output. Standard error is prose. Both go
-to the process's log as they come; waiting for an event is how the harness synchronises.
+Events (events.py) come on standard output, prose on standard error. Both go to the process's log
+as they come; waiting for an event is how the harness synchronises.
 """
 
 from __future__ import annotations
@@ -14,29 +14,16 @@ import subprocess
 import threading
 import time
 from pathlib import Path
-from typing import AbstractSet as Set
-from typing import Mapping, Sequence
+from typing import Sequence
 
-from linger.lab import processor
+from linger.lab import files, processor
 from linger.lab.errors import Broken, NotHeld, signal_name
-from linger.lab.withhold import shortened, withheld
+from linger.lab.events import Event, parse_event, wanted_items, words_of
+from linger.lab.failure import ENDING, EVENT, Failure, not_held
+from linger.lab.withhold import fault, shortened, withheld
 
-Event = dict[str, str]
 LONGEST = 60.0  # s: of what hangs a run ends late, of what only waits for its turn it goes on
 MOST_LOG, MOST_LINE = 32 << 20, 1 << 16  # bytes: of a program's output that are kept, of a line
-
-
-def parse_event(line: str) -> Event | None:
-    """The event in a line, {"ev": "recv", "n": "0", ...}, or None if the line is not one."""
-    if not line.startswith("ev="):
-        return None
-    pairs = (word.partition("=") for word in line.split())
-    return {key: value for key, _, value in pairs}
-
-
-def _wanted(name: str, fields: Mapping[str, object]) -> Set[tuple[str, str]]:
-    """What an event of that name with these fields must contain, as items of a dict."""
-    return {"ev": name, **{key: str(value) for key, value in fields.items()}}.items()
 
 
 def descendants(ancestor: int) -> list[int]:
@@ -70,19 +57,22 @@ class Process:
         """Start command (a path and its arguments); its output goes to the file log.
 
         generation: of the program that counts, among the descendants of what is started: of a
-        confined one the second (confine.c). Errors: Broken when it cannot be started.
+        confined one the second (confine.c). Errors: Broken when it cannot be started,
+        CannotRun when its log cannot be written.
         """
         self.program = Path(command[0]).name
         self.log = log
         self._events: list[Event] = []
         self._spoke = False
+        self.prose = ""  # the last line that was no event, for a person
         self._news = threading.Condition()
         self._ended = False
         self.killed = False  # by kill()
         self.told = 0  # times, by go()
         self.limit = math.inf  # s: said() and wait() wait no longer, whatever they are told
         self._unwritten: OSError | None = None
-        self._log_fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+        with files.writing(log):
+            self._log_fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
         try:
             self._popen = subprocess.Popen(
                 [str(word) for word in command],
@@ -115,7 +105,9 @@ class Process:
                 os.write(self._log_fd, line)
             except OSError as error:
                 self._unwritten = error
-            event = parse_event(line.decode(errors="replace"))
+            text = line.decode(errors="replace")
+            event = parse_event(text)
+            self.prose = self.prose if event else printable(text.rstrip("\n"))
             if event or not self._spoke:
                 with self._news:
                     self._spoke = True
@@ -128,7 +120,7 @@ class Process:
 
     def events(self, name: str = "", **fields: object) -> list[Event]:
         """The events of that name (of any without one) that say so, so far, oldest first."""
-        wanted = _wanted(name, fields) if name else set()
+        wanted = wanted_items(name, fields) if name else set()
         with self._news:
             return [event for event in self._events if wanted <= event.items()]
 
@@ -139,7 +131,7 @@ class Process:
         Errors: NotHeld when the deadline passes or the program ends before.
         """
         within = min(shortened(within), self.limit)
-        wanted = _wanted(name, fields)
+        wanted = wanted_items(name, fields)
         found: list[Event] = []
         looked_at = 0
 
@@ -159,10 +151,9 @@ class Process:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._popen.wait(1.0)
         why = self.ending() if ended else f"{within:g} s passed"
-        raise NotHeld(
-            f"{self.program} reported {' '.join(f'{key}={value}' for key, value in sorted(wanted))} "
-            f"{len(found)} of {times} times, then {why}{self.tail()}"
-        )
+        event = words_of(name, fields)
+        failure = Failure(EVENT, self.program, event, f">= {times}", len(found), why)
+        raise not_held([failure], self.tail())
 
     def speaks(self, within: float) -> None:
         """Wait until the program has put out a line, of any kind.
@@ -185,11 +176,20 @@ class Process:
         try:
             self._popen.wait(within)
         except subprocess.TimeoutExpired:
-            raise NotHeld(f"{self.program} still runs after {within:g} s{self.tail()}") from None
+            raise self.ended_badly(f"still runs after {within:g} s", "== 0") from None
         self._reader.join()
         if self._popen.returncode:
-            raise NotHeld(f"{self.program} {self.ending()}{self.tail()}")
+            raise self.ended_badly(self.ending(), "== 0")
         return self
+
+    def ended_badly(self, because: str, wanted: str) -> NotHeld:
+        """The error for a program that ended, or did not end, as it should.
+
+        because: what it did, in words; wanted: its status, or "none" while it should run.
+        """
+        status = "none" if self.status is None else self.status
+        return not_held([Failure(ENDING, self.program, "status", wanted, status, because)],
+                        self.tail())  # fmt: skip
 
     def go(self) -> None:
         """Tell a peer that waits (its action "await") to go on; it must have said so."""
@@ -198,14 +198,14 @@ class Process:
             os.write(self._popen.stdin.fileno(), b"\n")  # unbuffered: nothing is left to flush
             self.told += 1
         except BrokenPipeError:
-            raise NotHeld(
-                f"{self.program} {self.ending(1.0)}, it cannot go on{self.tail()}"
-            ) from None
+            raise self.ended_badly(f"{self.ending(1.0)}, it cannot go on", "none") from None
 
     def _signal(self, number: signal.Signals) -> None:
         if self.running:
             with contextlib.suppress(ProcessLookupError):  # it has just ended
                 os.kill(self.pid, number)
+
+    @fault
 
     def freeze(self) -> None:
         """Stop the program where it is (SIGSTOP); thaw() lets it go on."""
@@ -215,6 +215,8 @@ class Process:
     def thaw(self) -> None:
         """Let a frozen program go on (SIGCONT)."""
         self._signal(signal.SIGCONT)
+
+    @fault
 
     def kill(self, tree: bool = False) -> None:
         """Kill the program (SIGKILL), with tree all that descend from it too, and collect it.
@@ -288,7 +290,7 @@ class Process:
     def stop(self, grace: float = 1.0) -> None:
         """End the program, by SIGTERM and after so many seconds by SIGKILL, and collect it.
 
-        Errors: Broken when its log could not be written (a full disk, say).
+        Errors: CannotRun when its log could not be written (a full disk, say).
         """
         if self.running:
             self._popen.terminate()
@@ -299,4 +301,4 @@ class Process:
         self._popen.wait()
         self._reader.join(grace)  # a grandchild may hold the pipe open; it goes with the sandbox
         if self._unwritten:
-            raise Broken(f"cannot write {self.log}: {self._unwritten.strerror}")
+            raise files.unwritable(self.log, self._unwritten)

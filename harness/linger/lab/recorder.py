@@ -10,8 +10,8 @@ import socket
 import struct
 import time
 
+from linger.lab.events import Event
 from linger.lab.host import Host
-from linger.lab.process import Event
 from linger.lab.sockets import REUSEADDR, create
 
 RECORD = 256  # bytes

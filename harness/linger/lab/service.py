@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any, Sequence
 
 from linger.lab import census
+from linger.lab.confine import cannot_start
 from linger.lab.environment import of_caller
-from linger.lab.errors import TargetDied
+from linger.lab.errors import TargetDied, Usage
 from linger.lab.expect import Peer
 from linger.lab.host import Host
 from linger.lab.programs import program
@@ -43,7 +44,19 @@ def as_caller(descriptors: int = 0) -> list[str | Path]:
         words += ["prlimit", f"--nofile={descriptors}:{descriptors}"]
     kept = "".join(f",+{name}" for name in SERVICE.split(",")) if os.getuid() == 0 else ""
     words += ["setpriv", f"--bounding-set=-all{kept}", "--inh-caps=-all", "--ambient-caps=-all"]
-    return [*words, "--"]
+    # Otherwise setpriv would say in its own name what cannot be started.
+    return [*words, "--", program("start"), "--as", "linger", "--"]
+
+
+def must_be_possible(host: Host, words: Sequence[str | Path], port: int | None) -> None:
+    """Errors: Usage for what is no command, or a port that is taken; TargetDied with the reason why
+    a program cannot be started."""
+    if isinstance(words, str) or not words:
+        raise Usage(f"lab.run() wants the words of a command, as [\"./srv\"], not {words!r}")
+    if why := cannot_start(words[0]):
+        raise TargetDied(why)
+    if port and listeners(host, [port]):
+        raise Usage(f"{words[0]} could not be told apart: port {port} is listened on already")
 
 
 def held_together(words: Sequence[str | Path], descriptors: int = 0) -> list[str | Path]:

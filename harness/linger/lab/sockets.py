@@ -11,7 +11,7 @@ import socket
 
 from linger.lab import netns
 from linger.lab.host import Host
-from linger.lab.withhold import withheld
+from linger.lab.withhold import fault, withheld
 
 Address = tuple[str, int]
 REUSEADDR = (socket.SOL_SOCKET, socket.SO_REUSEADDR)
@@ -59,6 +59,9 @@ def connect(host: Host, to: Address, source: Address = ANY, *options: tuple[int,
     the port to bind(), or with the option NO_PORT to connect().
     """
     return use_up(host, to, source, *options, most=1)[1]
+
+
+@fault
 
 
 def use_up(

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Any, Iterable, Mapping, Sequence
 
 from linger.lab import census
-from linger.lab.errors import Broken, NotHeld
+from linger.lab.errors import Broken
+from linger.lab.failure import ALIKE, BRIEF, CELL, EXPECTATION, GUARD, Failure, not_held
 
 ABSENT = "not on this kernel"
 Table = Mapping["tuple[str, str]", str]
@@ -39,16 +40,16 @@ class Verdict:
         return bool(self.expectations or self.tables)
 
     def guard(
-        self, host: str, name: str, expected: int | str, measured: int | str, why: str
+        self, subject: str, name: str, expected: int | str, measured: int | str, why: str
     ) -> None:
         """Record a row of the vacuity guard. why: what the program said, for the sentence.
 
-        Errors: NotHeld when the fault did not strike as expected.
+        Errors: NotHeld when the fault did not happen as expected.
         """
-        row = make_row(host, name, expected, measured)
+        row = make_row(subject, name, expected, measured)
         self.struck.append(row)
         if not row["held"]:
-            raise NotHeld(f"the fault did not strike: {sentence(row)}{why}")
+            raise not_held([_failure(GUARD, row)], why)
 
     def expect(self, rows: list[dict[str, Any]], stayed: bool = True) -> None:
         """Record rows of expectations and judge them.
@@ -65,15 +66,13 @@ class Verdict:
         if self.withhold:
             return
         if self.prove:
-            same = [sentence(row) for row in rows if row["held"]]
-            if same:
-                raise NotHeld("does not tell the variants apart: " + "; ".join(same))
-            return
-        failed = [sentence(row) for row in rows if not row["held"]]
-        if not stayed and not failed:
-            failed = [f"{sentence(row)}, and that did not last" for row in rows]
+            failed = [_failure(ALIKE, row) for row in rows if row["held"]]
+        else:
+            failed = [_failure(EXPECTATION, row) for row in rows if not row["held"]]
+            if not stayed and not failed:
+                failed = [_failure(BRIEF, row) for row in rows]
         if failed:
-            raise NotHeld("; ".join(failed))
+            raise not_held(failed)
 
     def tabulate(self, title: str, expected: Table, measured: Table) -> None:
         """Record a table of outcomes and judge it cell by cell.
@@ -100,16 +99,17 @@ class Verdict:
         ]
         self.tables.append({"title": title, "cells": cells})
         failed = [
-            f"{cell['row']} / {cell['column']} is {cell['measured']}, expected {cell['expected']}"
+            Failure(CELL, title, f"{cell['row']} / {cell['column']}", cell["expected"],
+                    cell["measured"])
             for cell in cells
             if cell["held"] is False
-        ]
+        ]  # fmt: skip
         if self.prove and any(expected is table for table in self.swapped):
             if not failed:
-                raise NotHeld(f"{title}: does not tell the variants apart")
+                raise not_held([Failure(ALIKE, title, "cells that differ", ">= 1", 0)])
             return
         if failed:
-            raise NotHeld(f"{title}: " + "; ".join(failed))
+            raise not_held(failed)
         if all(cell["held"] is None for cell in cells):
             raise Broken(f"{title}: no cell can be measured on this kernel")
 
@@ -121,17 +121,20 @@ def table(columns: Iterable[str], rows: Mapping[str, Iterable[str]]) -> Table:
     }
 
 
-def make_row(host: str, name: str, expected: int | str, measured: int | str) -> dict[str, Any]:
-    """A row: numbers are compared as comparison() tells, words must be equal."""
+def make_row(subject: str, name: str, expected: int | str, measured: int | str) -> dict[str, Any]:
+    """A row: numbers are compared as comparison() tells, words must be equal.
+
+    subject: a host, a program, or what else it is measured of.
+    """
     if isinstance(measured, int):
         shown = "{} {}".format(*census.comparison(expected))
         held = census.holds(measured, expected)
     else:
         shown = f"== {expected}"
         held = measured == expected
-    return {"host": host, "name": name, "expected": shown, "measured": measured, "held": held}
+    return {"subject": subject, "name": name, "expected": shown, "measured": measured, "held": held}
 
 
-def sentence(row: Mapping[str, Any]) -> str:
-    """A row in words: "server has CLOSE_WAIT 7, expected == 0"."""
-    return f"{row['host']} has {row['name']} {row['measured']}, expected {row['expected']}"
+def _failure(kind: str, row: Mapping[str, Any]) -> Failure:
+    """A row that did not hold."""
+    return Failure(kind, row["subject"], row["name"], row["expected"], row["measured"])

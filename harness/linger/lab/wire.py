@@ -12,6 +12,7 @@ import subprocess
 from pathlib import Path
 from typing import Any, Mapping, Sequence
 
+from linger.lab import files
 from linger.lab.errors import Broken, CannotRun, NotHeld
 from linger.lab.host import Host
 from linger.lab.process import Process
@@ -50,8 +51,8 @@ class Recorder:
 
     def _failure(self) -> Exception:
         """Why the recorder did not do what it should, in its own words if it had any."""
-        words = [line for line in self._process.tail(1).splitlines() if "| wire: " in line]
-        why = words[0].partition("| wire: ")[2] if words else f"wire {self._process.ending(1.0)}"
+        ending = self._process.ending(1.0)
+        why = self._process.prose or f"wire {ending}"
         kind = CannotRun if self._process.status == CannotRun.code else Broken
         return kind(f"the packets are not recorded: {why}")
 
@@ -65,19 +66,21 @@ class Recorder:
         self._said("flushed", self._flushed)
         return json.loads(self._derive())
 
-    def conclude(self, verdict: float | None = None) -> None:
+    def conclude(self, verdict: float | None = None, since: float = 0.0) -> None:
         """End the recorder, which writes what is left, and write ladder.json.
 
         verdict: its time in seconds since 1970, if there was one; what is later was the lab's end.
-        Errors: Broken if it had failed, or no ladder can be made.
+        since: as for tell(). Errors: Broken if it had failed, or no ladder can be made; CannotRun
+        on a full disk.
         """
         self._process.stop(grace=60.0)  # the kernel may take long to let go of a tap
         if self._process.status:
             raise self._failure()
-        (self._evidence / "ladder.json").write_bytes(self._derive(verdict))
+        ladders = self._derive(verdict, since).decode()
+        files.write_text(self._evidence / "ladder.json", ladders)
 
-    def _derive(self, verdict: float | None = None) -> bytes:
-        return tell(self._evidence, list(self._hosts), "--json", verdict=verdict)
+    def _derive(self, verdict: float | None = None, since: float = 0.0) -> bytes:
+        return tell(self._evidence, list(self._hosts), "--json", verdict=verdict, since=since)
 
 
 def tell(

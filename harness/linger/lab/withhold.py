@@ -15,13 +15,23 @@ import contextlib
 import os
 import sys
 from pathlib import Path
-from typing import Iterator, NamedTuple
+from typing import Callable, Iterator, NamedTuple, TypeVar
 
-# What does a fault, by the name of the function that a scenario calls.
-FAULTS = frozenset(
-    "peer client drop drop_nth drop_first partition hold link_down destroy forget freeze kill "
-    "replay use_up".split()
-)
+FAULTS: set[str] = set()  # functions that do a fault when a scenario calls them, by name
+SETTINGS: set[str] = set()  # functions of faults.py that do none
+_F = TypeVar("_F", bound=Callable)
+
+
+def fault(function: _F) -> _F:
+    """Mark a function that does a fault: prove withholds it, and it must ask withheld()."""
+    FAULTS.add(function.__name__)
+    return function
+
+
+def setting(function: _F) -> _F:
+    """Mark a function beside faults that does none: it counts, or sets a condition."""
+    SETTINGS.add(function.__name__)
+    return function
 
 
 class Site(NamedTuple):

@@ -1,14 +1,11 @@
-"""Curves as SVG, both axes logarithmic, without any library.
-
-The colours are those of the palette: by the page's variables, and without a page by themselves.
-"""
+"""Curves as SVG, both axes logarithmic, in the colours of the palette."""
 
 from __future__ import annotations
 
 import math
-from html import escape
 from typing import NamedTuple, Sequence
 
+from linger.report import svg
 from linger.report.palette import colour
 
 WIDTH, HEIGHT = 640, 400
@@ -35,14 +32,6 @@ def _name(power: int) -> str:
     return f"{10.0**power:,.{max(0, -power)}f}"
 
 
-def _text(x: float, y: float, words: str, look: str = "") -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" fill="{colour("soft")}"{look}>{escape(words)}</text>'
-
-
-def _line(path: str, ink: str, look: str = "") -> str:
-    return f'<path d="{path}" fill="none" stroke="{colour(ink)}"{look}/>'
-
-
 def draw(ordinate: str, abscissa: str, curves: Sequence[Curve], words: str) -> str:
     """The curves as SVG; "" when there is no point to show.
 
@@ -61,29 +50,25 @@ def draw(ordinate: str, abscissa: str, curves: Sequence[Curve], words: str) -> s
         return LEFT + (right - LEFT) * across, bottom - (bottom - TOP) * up
 
     out = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
-        f'aria-label="{escape(words)}" font-family="sans-serif" font-size="13">',
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="{colour("paper")}"/>',
-        _text(LEFT, TOP - 12, ordinate),
-        _text((LEFT + right) / 2, HEIGHT - 8, abscissa, ' text-anchor="middle"'),
+        svg.text(LEFT, TOP - 12, ordinate),
+        svg.text((LEFT + right) / 2, HEIGHT - 8, abscissa, look=svg.MIDDLE),
     ]
     for power in range(x0, x1 + 1):
         x, _ = place(10.0**power, 10.0**y0)
-        out.append(_line(f"M{x:.1f} {TOP}V{bottom}", "rule"))
-        out.append(_text(x, bottom + 17, _name(power), ' text-anchor="middle"'))
+        out.append(svg.line(f"M{svg.point(x, TOP)}V{bottom}", "rule", 1))
+        out.append(svg.text(x, bottom + 17, _name(power), look=svg.MIDDLE))
     for power in range(y0, y1 + 1):
         _, y = place(10.0**x0, 10.0**power)
-        out.append(_line(f"M{LEFT} {y:.1f}H{right}", "rule"))
-        out.append(_text(LEFT - 7, y + 4, _name(power), ' text-anchor="end"'))
+        out.append(svg.line(f"M{svg.point(LEFT, y)}H{right}", "rule", 1))
+        out.append(svg.text(LEFT - 7, y + 4, _name(power), look=svg.END))
     for number, curve in enumerate(shown):
-        look = f' stroke-width="2" stroke-dasharray="{curve.dash}"'
         places = [place(*point) for point in sorted(curve.points)]
         if places:
-            path = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in places)
-            out.append(_line(path, curve.ink, look))
-        for x, y in places:
-            out.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour(curve.ink)}"/>')
+            path = "M" + "L".join(svg.point(x, y) for x, y in places)
+            out.append(svg.line(path, curve.ink, 2, curve.dash))
+        out += [svg.dot(x, y, curve.ink) for x, y in places]
         y = TOP + 10 + LINE * number
-        out.append(_line(f"M{right + 14} {y - 4}h26", curve.ink, look))
-        out.append(_text(right + 46, y, curve.name))
-    return "".join([*out, "</svg>"]) + "\n"
+        out.append(svg.line(f"M{svg.point(right + 14, y - 4)}h26", curve.ink, 2, curve.dash))
+        out.append(svg.text(right + 46, y, curve.name))
+    return svg.drawing(WIDTH, HEIGHT, 13, words, out) + "\n"

@@ -1,4 +1,4 @@
-"""What a run left, read for its report: results, junit.xml, the environment, ladders, logs.
+"""What a run left, read for its report: results, run.json, the environment, ladders, logs.
 
 A run may have been cut off anywhere, so each of its files may be absent.
 """
@@ -6,17 +6,15 @@ A run may have been cut off anywhere, so each of its files may be absent.
 from __future__ import annotations
 
 import json
-import re
-import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Iterable, Iterator
+from typing import Any, Iterator
 
 from linger.report import timeline
-from linger.run import scenarios
+from linger.run import scenarios, summary
+from linger.run.results import GOOD, read_result
 
-GOOD = ("pass", "told apart")
 UNFINISHED = "the run has no result of it: it ended, or was ended, before"
 MOST_FILES = 100  # of a variant to name
 LONGEST = 20_000  # characters of a message to show
@@ -24,7 +22,7 @@ LONGEST = 20_000  # characters of a message to show
 
 @dataclass(frozen=True)
 class Failure:
-    """A test that junit.xml tells as failed; for a scenario its name and labels, else empty."""
+    """A test that run.json tells as failed; for a scenario its name and labels, else empty."""
 
     test: str
     scenario: str
@@ -39,7 +37,7 @@ class Repetition:
     folder: Path
     labels: tuple[str, ...]  # variant, and number if there are several
     result: dict[str, Any] | None
-    failure: str  # what junit.xml says, or ""
+    failure: str  # what run.json says, or ""
 
     @property
     def verdict(self) -> str:
@@ -151,10 +149,10 @@ class Run:
 
 
 def collect(path: Path) -> Run:
-    """Read the run in a directory. Errors: OSError when it cannot be read."""
+    """Read the run in a directory. Errors: OSError when it cannot be read; as read_result()."""
     run = Run(path, read_json(path / "environment.json"))
     failures: dict[tuple[str, ...], Failure] = {}
-    for failure in _read_junit(run):
+    for failure in _failures(run):
         if failure.scenario:
             failures.setdefault((failure.scenario, *failure.labels), failure)
         else:
@@ -191,7 +189,10 @@ def _labs(folder: Path) -> list[Path]:
 def _repetition(run: Path, folder: Path, failures: dict[tuple[str, ...], Failure]) -> Repetition:
     scenario, *labels = folder.relative_to(run).parts
     failure = failures.pop((scenario, *labels), None)
-    result = read_json(folder / "result.json")
+    try:
+        result = read_result(folder / "result.json")
+    except (FileNotFoundError, ValueError):
+        result = None
     return Repetition(folder, tuple(labels), result, failure.message if failure else "")
 
 
@@ -203,28 +204,20 @@ def read_json(path: Path) -> dict[str, Any] | None:
         return None
 
 
-def _read_junit(run: Run) -> Iterator[Failure]:
+def _failures(run: Run) -> Iterator[Failure]:
     """The failed tests of a run; how many there were, and how long they took, goes to the run."""
-    try:
-        root = ElementTree.parse(run.path / "junit.xml").getroot()
-    except (FileNotFoundError, ElementTree.ParseError):
+    document = summary.read(run.path)
+    if not document:
         return
-    for suite in root.iter("testsuite"):
-        run.tests += int(suite.get("tests", 0))
-        run.seconds = (run.seconds or 0.0) + float(suite.get("time", 0))
-    for case in root.iter("testcase"):
-        bad = [one for one in case if one.tag in ("failure", "error", "skipped")]
-        if bad:
-            yield _failure(case, bad)
+    run.tests, run.seconds = len(document["tests"]), document["seconds"]
+    for test in document["tests"]:
+        if not summary.good(test):
+            yield _failure(test)
 
 
-def _failure(case: ElementTree.Element, bad: Iterable[ElementTree.Element]) -> Failure:
-    """A failed test. Its name tells which lab was its: one that crashed says nothing else."""
-    name = case.get("name", "")
-    message = "\n".join(one.text or one.get("message", "") for one in bad)
-    test = "::".join(filter(None, (case.get("classname"), name))) or "collection"
-    found = re.fullmatch(r"test_(\w+)\[(?:(\d+)-)?([\w-]+)\]", name)
-    if not found or scenarios.name_of(found[1]) not in scenarios.names():
-        return Failure(test, "", (), message)
-    number = (f"{int(found[2]):04}",) if found[2] else ()
-    return Failure(test, scenarios.name_of(found[1]), (found[3], *number), message)
+def _failure(test: dict[str, Any]) -> Failure:
+    message = test["message"] or test["verdict"]
+    if not test["scenario"]:
+        return Failure(test["test"], "", (), message)
+    labels = tuple(test["folder"].split("/")[1:])
+    return Failure(test["test"], test["scenario"], labels, message)

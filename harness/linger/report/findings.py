@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable
 
-from linger.check import battery, finding
-from linger.check.server import checks
+from linger.check import finding
 from linger.check.server.target import words_of
 from linger.lab.errors import CannotRun
 from linger.report.collect import Repetition, Run, read_json
@@ -27,7 +26,7 @@ Draw = Callable[..., str]
 class Shown:
     """A check with what it found and what it left."""
 
-    check: battery.Check
+    check: dict[str, Any]  # of finding.json
     found: dict[str, Any]  # of check.json
     one: Repetition
     style: str
@@ -44,7 +43,6 @@ def pages(path: Path, draw: Draw) -> dict[Path, str]:
     draw: makes a page of a template's name, the run, and values. Errors: CannotRun when the run
     was not finished, OSError when it cannot be read.
     """
-    checks.load()
     summary = read_json(path / "check" / "check.json")
     if summary is None:
         raise CannotRun(f"{path} is a check that did not end, so there are no findings to report")
@@ -71,4 +69,7 @@ def _shown(path: Path, found: dict[str, Any]) -> Shown:
     folder = path / "check" / found["id"]
     one = Repetition(folder, (found["id"],), read_json(folder / "result.json"), "")
     style = CLASSES.get(found["verdict"], "")
-    return Shown(battery.CHECKS[found["id"]], found, one, style)
+    check = (read_json(folder / "finding.json") or {}).get("check")
+    if not check:
+        raise CannotRun(f"{folder} does not say what the check was about: an older linger made it")
+    return Shown(check, found, one, style)

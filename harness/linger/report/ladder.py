@@ -6,9 +6,9 @@ long they are apart: the times stand in the margins, and a long wait is said in 
 
 from __future__ import annotations
 
-from html import escape
 from typing import Any, Mapping, NamedTuple
 
+from linger.report import svg
 from linger.report.palette import colour
 
 Ladder = Mapping[str, Any]
@@ -55,11 +55,11 @@ def remark(segment: Segment) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A time as short as it can be told: "41 µs", "12.3 ms", "1.2 s"."""
+    """A time as short as it can be told: "41 µs", "12.3 ms", "1.2 s", "86,400 s"."""
     for limit, unit, factor in ((0.001, "µs", 1e6), (1.0, "ms", 1e3)):
         if abs(seconds) < limit:
             return f"{seconds * factor:.3g} {unit}" if seconds else "0"
-    return f"{seconds:.4g} s"
+    return f"{seconds:,.0f} s" if abs(seconds) >= 1000 else f"{seconds:.4g} s"
 
 
 def sentence(ladder: Ladder) -> str:
@@ -111,21 +111,17 @@ class _Drawing:
         bottom = self.y + 26
         for side in LINES:
             self._enter(side, None, bottom - 12)
-        body = self._head() + "".join(self.parts)
-        return (
-            f'<svg xmlns="http://www.w3.org/2000/svg" class="ladder" viewBox="0 0 {WIDTH:g} '
-            f'{bottom:g}" font-family="sans-serif" font-size="{SIZE:g}" role="img" '
-            f'aria-label="{escape(sentence(self.ladder))}">{body}</svg>'
-        )
+        words, parts = sentence(self.ladder), [*self._head(), *self.parts]
+        return svg.drawing(WIDTH, bottom, SIZE, words, parts, ' class="ladder"')
 
-    def _head(self) -> str:
+    def _head(self) -> list[str]:
         parts = []
-        for side, anchor, x in (("client", "start", 0.0), ("server", "end", WIDTH)):
+        for side, anchor, x in (("client", "", 0.0), ("server", svg.END, WIDTH)):
             end = self.ladder[side]
             where = f"{end['address']}:{end['port']}"
-            parts.append(_text(x, 11, end["host"] or side, anchor, "ink", ' font-weight="600"'))
-            parts.append(_text(x, 24, where, anchor, "soft"))
-        return "".join(parts)
+            parts.append(svg.text(x, 11, end["host"] or side, "ink", anchor + svg.BOLD))
+            parts.append(svg.text(x, 24, where, "soft", anchor))
+        return parts
 
     def _place(self) -> list[tuple[float, float]]:
         """Go through the events in the order of time; returns where each segment leaves and
@@ -178,7 +174,7 @@ class _Drawing:
     def _note(self, words: str) -> None:
         self.y += NOTE
         middle = sum(LINES.values()) / 2
-        self.parts.append(_text(middle, self.y + 3, f"⋮ {words}", "middle", "soft"))
+        self.parts.append(svg.text(middle, self.y + 3, f"⋮ {words}", "soft", svg.MIDDLE))
 
     def _enter(self, side: str, state: str | None, y: float) -> None:
         """End the bar of the state that a side was in and begin that of another, or None."""
@@ -191,7 +187,7 @@ class _Drawing:
             self.parts.insert(
                 0,
                 f'<rect x="{x:g}" y="{since:g}" width="{BAR:g}" height="{y - since:g}" '
-                f'style="fill: {colour(name)}"><title>{escape(name)}</title></rect>',
+                f'fill="{colour(name)}"><title>{svg.printable(name)}</title></rect>',
             )
         if state:
             self._margin(side, state, "ink")
@@ -201,8 +197,8 @@ class _Drawing:
         """Write beside a life line at the height of the event, or below what stands there."""
         y = max(self.y + 3, self.margin[side] + TEXT)
         self.margin[side] = y
-        x, anchor = (LINES[side] - 9, "end") if side == "client" else (LINES[side] + 9, "start")
-        self.parts.append(_text(x, y, words, anchor, ink))
+        x, anchor = (LINES[side] - 9, svg.END) if side == "client" else (LINES[side] + 9, "")
+        self.parts.append(svg.text(x, y, words, ink, anchor))
 
     def _arrow(self, segment: Segment, leaves: float, arrives: float) -> None:
         """The segment between the life lines, with its label along it."""
@@ -218,15 +214,11 @@ class _Drawing:
             begin += sign * 60
         top, bottom = (leaves + slope * (x - LINES[sender] - sign * 6) for x in (begin, end))
         ink = "alarm" if "RST" in segment["flags"] else "ink"
-        dash = ' stroke-dasharray="5 3"' if "retransmission" in marks else ""
-        self.parts.append(
-            f'<path d="M{begin:.1f} {top:.1f}L{end:.1f} {bottom:.1f}"{dash} '
-            f'style="stroke: {colour(ink)}; stroke-width: 1.2"/>'
-        )
+        dash = "5 3" if "retransmission" in marks else "none"
+        path = f"M{svg.point(begin, top)}L{svg.point(end, bottom)}"
+        self.parts.append(svg.line(path, ink, 1.2, dash))
         if segment["sent"] is None:  # nobody of ours sent it
-            self.parts.append(
-                f'<circle cx="{begin:.1f}" cy="{top:.1f}" r="3" style="fill: {colour(ink)}"/>'
-            )
+            self.parts.append(svg.dot(begin, top, ink))
         self.parts.append(_cross(end, bottom) if lost else _head(end, bottom, sign, ink))
         self._label(segment, sign, slope, leaves, ink)
 
@@ -239,31 +231,22 @@ class _Drawing:
             middle = min(middle, length / 2 + 8)
         x = LINES[segment["from"]] + sign * (6 + middle)
         y = leaves + slope * sign * middle - 4
-        more = f' class="halo" transform="rotate({_degrees(slope):.1f} {x:.1f} {y:.1f})"'
+        look = svg.MIDDLE + svg.HALO
+        turned = f' transform="rotate({_degrees(slope):.1f} {svg.point(x, y)})"'
         if length > LENGTH:
-            more += f' font-size="{SIZE * LENGTH / length:.1f}"'
-        self.parts.append(_text(x, y, words, "middle", ink, more))
+            turned += f' font-size="{SIZE * LENGTH / length:.1f}"'
+        self.parts.append(svg.text(x, y, words, ink, look + turned))
         if special := remark(segment):
-            self.parts.append(_text(x, y + 16, special, "middle", "soft", ' class="halo"'))
+            self.parts.append(svg.text(x, y + 16, special, "soft", look))
 
 
 def _degrees(slope: float) -> float:
     return slope * 57.2958  # the tangent of so small an angle is the angle
 
 
-def _text(x: float, y: float, words: str, anchor: str, ink: str, more: str = "") -> str:
-    return (
-        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{more} '
-        f'style="fill: {colour(ink)}">{escape(words)}</text>'
-    )
-
-
 def _head(x: float, y: float, sign: int, ink: str) -> str:
-    return f'<path d="M{x:.1f} {y:.1f}l{-7 * sign} -3.5v7z" style="fill: {colour(ink)}"/>'
+    return f'<path d="M{svg.point(x, y)}l{-7 * sign} -3.5v7z" fill="{colour(ink)}"/>'
 
 
 def _cross(x: float, y: float) -> str:
-    return (
-        f'<path d="M{x - 5:.1f} {y - 5:.1f}l10 10m0 -10l-10 10" '
-        f'style="stroke: {colour("alarm")}; stroke-width: 2"/>'
-    )
+    return svg.line(f"M{svg.point(x - 5, y - 5)}l10 10m0 -10l-10 10", "alarm", 2)

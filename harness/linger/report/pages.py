@@ -1,32 +1,24 @@
-"""The pages of a run, written beside its evidence: an index, and a page a scenario.
-
-They are drawn by several processes, since drawing is what takes the time.
-"""
+"""The pages of a run, written beside its evidence: an index, and a page a scenario."""
 
 from __future__ import annotations
 
 import functools
-import multiprocessing
-import os
-import re
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Sequence
 
 import jinja2
-from linger.claims import judge
-from linger.lab.errors import Broken, CannotRun, LingerError
-from linger.report import findings, ladder, palette, plot, scale, words
-from linger.report.collect import Run, Scenario, collect
-from linger.run import results, scenarios
 from markupsafe import Markup
 
+from linger.claims import judge
+from linger.lab import files
+from linger.lab.errors import Broken, CannotRun, LingerError, os_sentence
+from linger.report import findings, ladder, palette, plot, scale, svg, words
+from linger.report.collect import Run, Scenario, collect
+from linger.run import results, scenarios
+
+COPY = "copy the run to a folder where you may write, and report on that"
 MOST_REPETITIONS = 500  # to list on a page
-# What has no place in a page, though a program may have said it: controls, halves of a character,
-# and what turns the direction of the text that follows.
-UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 FILTERS = (
     "href seconds expected moment date owners failures tables shortened verdicts counts bars went "
     "segments kind"
@@ -42,41 +34,17 @@ def write(path: Path) -> Path:
         for kind in (findings, scale):
             if kind.is_of(path):
                 for file, page in kind.pages(path, _draw).items():
-                    results.write_text(file, page)
+                    files.write_text(file, page, COPY)
                 return path / "index.html"
         book = Book.of(collect(path))
-        shares = os.cpu_count() or 1
-        context = multiprocessing.get_context("fork")  # what is imported and read is there already
-        with ProcessPoolExecutor(shares, context, _open, (book,)) as pool:
-            list(pool.map(_write_page, range(len(book.order))))
+        for number, scenario in enumerate(book.order):
+            page = path / scenario.name / "index.html"
+            files.write_text(page, book.page(number), COPY)
         index = path / "index.html"
-        results.write_text(index, book.index())
-    except BrokenProcessPool as error:
-        raise Broken("a process that drew pages was killed") from error
+        files.write_text(index, book.index(), COPY)
     except OSError as error:
-        raise CannotRun(
-            f"cannot write the report of {path}: {error.strerror or error}; "
-            "copy the run to a folder where you may write, and report on that"
-        ) from error
+        raise CannotRun(f"cannot report on {path}: {os_sentence(error)}") from error
     return index
-
-
-_book: Book | None = None  # of a worker
-
-
-def _open(book: Book) -> None:
-    global _book
-    _book = book
-
-
-def _write_page(number: int) -> None:
-    assert _book
-    name = _book.order[number].name
-    try:
-        page = _book.page(number)
-    except (LookupError, TypeError, ValueError, jinja2.UndefinedError) as error:
-        raise Broken(f"{name}: evidence that is not as linger writes it ({error!r})") from error
-    results.write_text(_book.run.path / name / "index.html", page)
 
 
 @dataclass(frozen=True)
@@ -119,8 +87,16 @@ class Book:
         )
 
     def page(self, number: int) -> str:
-        """The page of a scenario."""
+        """The page of a scenario. Errors: Broken when its evidence has another shape."""
         scenario = self.order[number]
+        try:
+            return self._page(number, scenario)
+        except (LookupError, TypeError, ValueError, jinja2.UndefinedError) as error:
+            raise Broken(
+                f"{scenario.name}: evidence that is not as linger writes it ({error!r})"
+            ) from error
+
+    def _page(self, number: int, scenario: Scenario) -> str:
         names = [None, *(one.name for one in self.order), None]
         listed, unlisted = words.repetitions(scenario, MOST_REPETITIONS)
         return self._render(
@@ -144,7 +120,7 @@ class Book:
 def _draw(name: str, **values: object) -> str:
     """A page of a template, with nothing unprintable in it."""
     page = _templates().get_template(name).render(**values)
-    return UNPRINTABLE.sub("\ufffd", page)
+    return svg.UNPRINTABLE.sub("\ufffd", page)
 
 
 def _answers(name: str) -> scenarios.Answers | None:

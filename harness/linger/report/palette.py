@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 
 class Ink(NamedTuple):
-    """A colour for each scheme (contrast to the paper of at least 3 to 1) and a dash in points."""
+    """A colour for each scheme (contrast to the paper of at least 3 to 1), and a dash in widths of
+    the line."""
 
     light: str
     dark: str
@@ -27,7 +28,7 @@ STATES = {
     "CLOSED": Ink("#8b9299", "#7d858c", (1, 3)),
     "CLOSE_WAIT": Ink("#c43c14", "#ff8359"),
     "LAST_ACK": Ink("#7247b3", "#ba9ff2", (3, 1.5)),
-    "LISTEN": Ink("#8b9298", "#7d858d", (1, 4)),
+    "LISTEN": Ink("#8b9299", "#7d858c", (1, 4)),
     "CLOSING": Ink("#007f86", "#4dd0d4", (5, 1.5)),
 }
 PAGE = {
@@ -37,23 +38,21 @@ PAGE = {
     "rule": Ink("#d5d9dc", "#363d44"),
     "alarm": Ink("#b3261e", "#ff8a80"),
 }
+INKS = {**PAGE, **STATES}
 
 
 def _variable(name: str) -> str:
     return "--" + name.lower().replace("_", "-")
 
 
+_COLOURS = {name: f"var({_variable(name)}, {ink.light})" for name, ink in INKS.items()}
+
+
 def colour(name: str) -> str:
-    """The CSS colour of a state or of a part of the page, for drawings and style sheets."""
-    ink = STATES.get(name) or PAGE.get(name) or STATES["CLOSED"]
-    return f"var({_variable(name)}, {ink.light})"
+    """The CSS colour of a state or of a part of the page; of a state unknown here, that of CLOSED."""
+    return _COLOURS.get(name, _COLOURS["CLOSED"])
 
 
 def variables(scheme: str) -> str:
     """The declarations of all colours for a scheme, "light" or "dark"."""
-    inks = {**PAGE, **STATES}
-    return "\n".join(f"{_variable(name)}: {getattr(ink, scheme)};" for name, ink in inks.items())
-
-
-# The light colours are all different, so that what a library drew in them can be told apart.
-BY_LIGHT = {ink.light: colour(name) for name, ink in {**PAGE, **STATES}.items()}
+    return "\n".join(f"{_variable(name)}: {getattr(ink, scheme)};" for name, ink in INKS.items())

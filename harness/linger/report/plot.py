@@ -1,26 +1,26 @@
-"""The plot of a timeline: the sockets of each host by state, as steps, drawn by matplotlib."""
+"""The plot of a timeline: the sockets of each host by state, as steps over the seconds."""
 
 from __future__ import annotations
 
-import io
 import math
-import re
-from html import escape
+from typing import Callable, Mapping
 
-import matplotlib
-from linger.report.palette import BY_LIGHT, PAGE, STATES
-from linger.report.timeline import Curve, Timeline, sentence
-from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.transforms import IdentityTransform
+from linger.report import axis, svg
+from linger.report.axis import GAP, SIZE
+from linger.report.ladder import duration
+from linger.report.palette import STATES
+from linger.report.timeline import Curve, Timeline
 
-WIDTH, LEFT, RIGHT = 450.0, 34.0, 280.0  # points: of the drawing; where a panel begins and ends
-SIZE = 10.5  # points, of the text
-LINE = 13.0  # points from one line of the key to the next
-LEAST, ABOVE, BELOW = 66.0, 20.0, 16.0  # points: of a panel's height, over and under it
+# Lengths are in points.
+WIDTH = 450.0  # of the drawing; wider when long numbers leave too little for the panels
+LEFT = 34.0  # room for the counts left of a panel; more when they are long
+LEAST_WIDTH, LEAST_HEIGHT = 180.0, 66.0  # of a panel
+ABOVE, BELOW = 20.0, 18.0  # room over a panel for its heading, and under it for the seconds
+SAMPLE, NAME, LINE = 18.0, 78.0, 13.0  # in the key: a line, a name, and from one to the next below
+HOST_LETTERS, STATE_LETTERS = 20, 12  # that have room, which is enough for every state of TCP
+HIGHEST = 0.92  # where in the height of a panel the highest count is
+STEP = 22.0  # from one count of a linear axis up to the next, at least
 LOGARITHMIC = 25  # times that the largest peak exceeds the smallest
-INK, SOFT, RULE = (PAGE[name].light for name in ("ink", "soft", "rule"))
 
 
 def draw(timeline: Timeline) -> str:
@@ -28,130 +28,145 @@ def draw(timeline: Timeline) -> str:
 
     The same timeline always gives the same text.
     """
-    keys = {host: {s: c for s, c in cs.items() if c.peak} for host, cs in timeline.hosts.items()}
-    heights = [max(LEAST, LINE * (1 + len(key))) for key in keys.values()]
-    height = sum(heights) + ABOVE * len(heights) + BELOW * len(heights) + LINE
-    figure = Figure(figsize=(WIDTH / 72, height / 72), dpi=72)  # so that a pixel is a point
-    FigureCanvasSVG(figure)
-    figure.patch.set_visible(False)
-    top = height
-    for (host, key), tall in zip(keys.items(), heights):
-        top -= ABOVE
-        _text(figure, 0, top + 7, host, color=INK, weight="bold")
-        _panel(figure, key, timeline.ended or 1.0, top - tall, tall)
-        _key(figure, key, top)
-        top -= tall + BELOW
-    _text(figure, RIGHT, 1, "seconds", ha="right")
-    return _ours(_svg(figure), sentence(timeline))
+    return _Drawing(timeline).svg()
 
 
-def _panel(
-    figure: Figure, curves: dict[str, Curve], ended: float, bottom: float, tall: float
-) -> None:
-    """Axes and curves. They are drawn without the library's Axes, which take twice the time."""
-    peaks = [curve.peak for curve in curves.values()]
-    logarithmic = _logarithmic(peaks)
-    scale = (lambda count: math.log10(1 + count)) if logarithmic else float
-    highest = max(peaks, default=1)
-
-    def place(seconds: float, count: float) -> tuple[float, float]:
-        share = scale(count) / (1.08 * scale(highest)) if count == count else count
-        return LEFT + (RIGHT - LEFT) * seconds / ended, bottom + tall * share
-
-    for tick in _powers(highest) if logarithmic else _round_steps(highest, 3) if peaks else [0]:
-        left, right = place(0, tick), place(ended, tick)
-        _line(figure, [left, right], color=RULE if tick else SOFT, linewidth=0.6 if tick else 0.8)
-        _text(figure, LEFT - 4, left[1] - 3.5, f"{tick:,.0f}", ha="right")
-    for tick in _round_steps(ended, 4):
-        _text(figure, place(tick, 0)[0], bottom - 12, f"{tick:g}", ha="center")
-    if logarithmic:
-        _text(figure, RIGHT, bottom + tall + 7, "logarithmic", ha="right")
-    for state, curve in curves.items():
-        _line(figure, [place(*corner) for corner in curve.outline()], **_look(state))
+def sentence(timeline: Timeline) -> str:
+    """What a plot of the timeline shows, in words."""
+    parts = []
+    for host, curves in timeline.hosts.items():
+        seen = [
+            f"{state} {curve.last} at the end, peak {curve.peak}"
+            for state, curve in curves.items()
+            if curve.peak
+        ]
+        parts.append(f"{host}: {'; '.join(seen) or 'no connections'}")
+    parts.insert(0, f"Sockets by state over {duration(timeline.ended)}")
+    return ". ".join(parts) + "."
 
 
-def _key(figure: Figure, key: dict[str, Curve], top: float) -> None:
-    """The names of the states beside a panel, each with its line and two numbers."""
-    if not key:
-        _text(figure, RIGHT + 12, top - 8, "no connections")
-        return
-    peak, last = WIDTH - 32, WIDTH
-    _text(figure, peak, top + 7, "peak", ha="right")
-    _text(figure, last, top + 7, "last", ha="right")
-    for number, (state, curve) in enumerate(key.items()):
-        y = top - 8 - LINE * number
-        _line(figure, [(RIGHT + 10, y + 3.5), (RIGHT + 28, y + 3.5)], **_look(state))
-        _text(figure, RIGHT + 32, y, state, color=INK, size=SIZE - 0.5)
-        _text(figure, peak, y, str(curve.peak), ha="right", color=INK)
-        _text(figure, last, y, str(curve.last), ha="right", color=INK)
+class _Panel:
+    """The curves of a host, and the scale of their counts."""
+
+    def __init__(self, host: str, curves: Mapping[str, Curve]) -> None:
+        self.host = host
+        self.curves = {state: curve for state, curve in curves.items() if curve.peak}
+        self.height = max(LEAST_HEIGHT, LINE * (1 + len(self.curves)))
+        peaks = [curve.peak for curve in self.curves.values()]
+        self.highest = max(peaks, default=0)
+        # Whether a state would be too low to see on a linear scale.
+        self.logarithmic = bool(peaks) and self.highest >= LOGARITHMIC * min(peaks)
+        if self.logarithmic:
+            self.ticks = axis.powers(self.highest, self.up)
+        else:
+            self.ticks = axis.counts(self.highest, int(self.height / STEP))
+
+    def up(self, count: float) -> float:
+        """How far above the axis of the seconds a count is."""
+        scale: Callable[[float], float] = math.log1p if self.logarithmic else float
+        return HIGHEST * self.height * scale(count) / scale(self.highest or 1)
 
 
-def _logarithmic(peaks: list[int]) -> bool:
-    """Whether some state would be too low to see on a linear scale."""
-    return bool(peaks) and max(peaks) >= LOGARITHMIC * min(peaks)
+class _Drawing:
+    """The one drawing: where its columns are, and what has been drawn so far."""
+
+    def __init__(self, timeline: Timeline) -> None:
+        self.timeline = timeline
+        self.panels = [_Panel(host, curves) for host, curves in timeline.hosts.items()]
+        curves = [curve for panel in self.panels for curve in panel.curves.values()]
+        peaks = axis.room(["peak", *(f"{curve.peak:,}" for curve in curves)])
+        lasts = axis.room(["last", *(f"{curve.last:,}" for curve in curves)])
+        numbers = axis.room(tick.words for panel in self.panels for tick in panel.ticks)
+        key = GAP + SAMPLE + 4 + NAME + GAP + peaks + GAP + lasts
+        self.left = max(LEFT, numbers + 4)
+        self.width = max(LEAST_WIDTH, WIDTH - key - self.left)  # of a panel
+        self.right = self.left + self.width
+        self.name = self.right + GAP + SAMPLE + 4  # where the names of the key begin
+        self.last = self.right + key  # where its numbers end, and the drawing
+        self.peak = self.last - lasts - GAP
+        self.bottom = 0.0  # of the current panel
+        self.elements: list[str] = []
+
+    def svg(self) -> str:
+        for panel in self.panels:
+            self.bottom += ABOVE + panel.height
+            self._heading(panel)
+            self._axes(panel)
+            for state, curve in panel.curves.items():
+                self._line(self._steps(panel, curve), state)
+            self._key(panel)
+            self.bottom += BELOW
+        height, words = self.bottom or BELOW, sentence(self.timeline)
+        self._text(self.name, height - 5, "seconds" if self.panels else "no samples")
+        return svg.drawing(self.last, height, SIZE, words, self.elements, ' class="plot"')
+
+    def _heading(self, panel: _Panel) -> None:
+        """What stands over a panel and its key."""
+        y = self.bottom - panel.height - 7
+        self._text(0, y, _short(panel.host, HOST_LETTERS), "ink", svg.BOLD)
+        if panel.logarithmic:
+            self._before(self.right, y, "logarithmic")
+        if panel.curves:
+            self._before(self.peak, y, "peak")
+            self._before(self.last, y, "last")
+
+    def _axes(self, panel: _Panel) -> None:
+        """The lines of a panel for zero and for round counts, with the numbers at its edges."""
+        across = f"h{svg.number(self.width)}"
+        zero, rules = f"M{svg.point(self.left, self.bottom)}{across}", ""
+        for tick in panel.ticks:
+            y = self.bottom - panel.up(tick.value)
+            self._before(self.left - 4, y + 3.5, tick.words)
+            rules += f"M{svg.point(self.left, y)}{across}" if tick.value else ""
+        for tick in axis.seconds(self.timeline.ended, self.width):
+            x = self._x(tick.value)
+            self._text(x, self.bottom + 13, tick.words, look=svg.MIDDLE)
+            zero += f"M{svg.point(x, self.bottom)}v3"
+        if rules:
+            self.elements.append(svg.line(rules, "rule", 0.6))
+        self.elements.append(svg.line(zero, "soft", 0.8))
+
+    def _steps(self, panel: _Panel, curve: Curve) -> str:
+        """A curve as a path: along while a count lasts, up or down where it changes, and nothing
+        where it is 0."""
+        path, before = "", 0
+        for time, count in curve.steps:
+            if count != before:
+                x = self._x(time)
+                path += f"H{svg.number(x)}" if before else f"M{svg.point(x, self.bottom)}"
+                path += f"V{svg.number(self.bottom - panel.up(count))}"
+                before = count
+        return path + (f"H{svg.number(self._x(curve.steps[-1][0]))}" if before else "")
+
+    def _key(self, panel: _Panel) -> None:
+        """The names of the states beside a panel, each with its line and two numbers."""
+        y = self.bottom - panel.height + 8
+        if not panel.curves:
+            self._text(self.name, y, "no connections")
+        for state, curve in panel.curves.items():
+            self._line(f"M{svg.point(self.right + GAP, y - 3.5)}h{SAMPLE:g}", state)
+            self._text(self.name, y, _short(state, STATE_LETTERS), "ink")
+            self._before(self.peak, y, f"{curve.peak:,}", "ink")
+            self._before(self.last, y, f"{curve.last:,}", "ink")
+            y += LINE
+
+    def _x(self, seconds: float) -> float:
+        return self.left + self.width * seconds / (self.timeline.ended or 1)
+
+    def _line(self, path: str, state: str) -> None:
+        """Add a line in the look of a state; that of CLOSE_WAIT, the commonest leak, is bold."""
+        width = 2.4 if state == "CLOSE_WAIT" else 1.6
+        dash = STATES.get(state, STATES["CLOSED"]).dash
+        dashes = " ".join(svg.number(width * part) for part in dash) or "none"
+        self.elements.append(svg.line(path, state, width, dashes))
+
+    def _text(self, x: float, y: float, words: str, ink: str = "soft", look: str = "") -> None:
+        self.elements.append(svg.text(x, y, words, ink, look))
+
+    def _before(self, x: float, y: float, words: str, ink: str = "soft") -> None:
+        """Add words that end at a point."""
+        self._text(x, y, words, ink, svg.END)
 
 
-def _look(state: str) -> dict[str, object]:
-    ink = STATES.get(state, STATES["CLOSED"])
-    width = 2.4 if state == "CLOSE_WAIT" else 1.6
-    style = (0, ink.dash) if ink.dash else "-"
-    return {"color": ink.light, "linewidth": width, "linestyle": style, "solid_capstyle": "butt"}
-
-
-def _line(figure: Figure, corners: list[tuple[float, float]], **look: object) -> None:
-    """Add a line through points; (nan, nan) interrupts it."""
-    figure.add_artist(Line2D(*zip(*corners), transform=IdentityTransform(), **look))
-
-
-def _text(figure: Figure, x: float, y: float, words: str, **look: object) -> None:
-    """Add words at a point, by default small and soft and to the right of it."""
-    look = {"size": SIZE, "color": SOFT, "transform": IdentityTransform(), **look}
-    figure.text(x, y, words.replace("$", r"\$"), **look)  # a bare one would begin a formula
-
-
-def _round_steps(highest: float, most: int) -> list[float]:
-    """Round numbers from 0 up to at most `highest`, with at most so many steps between."""
-    step = 10.0 ** math.floor(math.log10(highest / most))
-    step *= next(factor for factor in (1, 2, 5, 10) if highest / (factor * step) <= most + 1e-9)
-    return [round(step * n, 9) for n in range(int(highest / step + 1e-9) + 1)]
-
-
-def _powers(highest: int) -> list[float]:
-    """0, the powers of ten from 10 up to `highest`, and that itself where it is far from them."""
-    powers = [10.0**n for n in range(1, int(math.log10(highest)) + 1)]
-    return [0, *powers, *([highest] if highest > 3 * powers[-1] else [])]
-
-
-def _svg(figure: Figure) -> str:
-    text = io.StringIO()
-    # The salt makes names, if there are any, the same each time.
-    settings = {"svg.fonttype": "none", "svg.hashsalt": "linger"}
-    with matplotlib.rc_context(settings):
-        figure.savefig(text, format="svg", metadata={"Date": None})
-    return text.getvalue()
-
-
-def _ours(svg: str, words: str) -> str:
-    """What matplotlib wrote, as a part of a page: colours by variables, the page's font, no names
-    that two plots of a page would share, nothing from elsewhere."""
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", svg, flags=re.S)
-    svg = re.sub(r"(?s)<defs>\s*</defs>", "", svg)
-    svg = re.sub(r'(<g) id="[^"]*"', r"\1", svg)
-    svg = re.sub(r'<svg[^>]*?(viewBox="[^"]*")[^>]*>', rf"<svg {_ROOT} \1 {_label(words)}>", svg)
-    svg = re.sub(r"font: ([\w ]*?)([\d.]+)px [^;\"]*", _font, svg)
-    svg = re.sub(r"#[0-9a-f]{6}", lambda found: BY_LIGHT.get(found[0], found[0]), svg)
-    svg = re.sub(r' transform="rotate\(-0 [^"]*"', "", svg)
-    return re.sub(r"\s*\n\s*", " ", svg).replace("> <", "><").strip()
-
-
-_ROOT = 'xmlns="http://www.w3.org/2000/svg" class="plot" font-family="sans-serif" role="img"'
-
-
-def _label(words: str) -> str:
-    return 'aria-label="{}"'.format(escape(words).replace("\\", "\\\\"))
-
-
-def _font(found: re.Match[str]) -> str:
-    weight = "; font-weight: 600" if "bold" in found[1] or "700" in found[1] else ""
-    return f"font-size: {found[2]}px{weight}"
+def _short(name: str, letters: int) -> str:
+    return name if len(name) <= letters else name[: letters - 1] + "…"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Iterable, Iterator, Mapping, NamedTuple
+from typing import Iterable, Mapping, NamedTuple
 
 from linger.report.palette import STATES
 
@@ -23,19 +23,6 @@ class Curve(NamedTuple):
     @property
     def last(self) -> int:
         return self.steps[-1][1]
-
-    def outline(self) -> Iterator[tuple[float, float]]:
-        """The corners to draw; (nan, nan) where the count is nothing, so that no line runs there."""
-        before = 0
-        for time, count in self.steps:
-            if count != before:
-                yield time, before
-                yield time, count
-            elif count:
-                yield time, count
-            if not count:
-                yield float("nan"), float("nan")
-            before = count
 
 
 class Timeline(NamedTuple):
@@ -115,16 +102,3 @@ def _thinned(steps: list[tuple[float, int]], ended: float) -> list[tuple[float, 
         by_count = sorted(bucket, key=lambda step: step[1])
         kept += sorted({bucket[0], by_count[0], by_count[-1], bucket[-1]})
     return kept
-
-
-def sentence(timeline: Timeline) -> str:
-    """What a plot of the timeline shows, in words."""
-    parts = []
-    for host, curves in timeline.hosts.items():
-        seen = [
-            f"{state} {curve.last} at the end, peak {curve.peak}"
-            for state, curve in curves.items()
-            if curve.peak
-        ]
-        parts.append(f"{host}: {'; '.join(seen) or 'no connections'}")
-    return f"Sockets by state over {timeline.ended:.3g} s. " + ". ".join(parts) + "."

@@ -126,8 +126,10 @@ def date(run: Run) -> str:
 def summary(run: Run) -> str:
     """The run in a few words: "94 passed", "3 passed, 5 failed, 10 broken"."""
     count = Counter(run.verdicts)
-    parts = [f"{count['pass']} passed"] if count["pass"] or not count else []
+    parts = []
     for verdict, words in (
+        ("reproduced", "reproduced"),
+        ("pass", "passed"),
         ("told apart", "told apart"),
         ("fail", "failed"),
         ("broken", "broken"),
@@ -136,12 +138,12 @@ def summary(run: Run) -> str:
         parts += [f"{count[verdict]} {words}"] if count[verdict] else []
     if run.failures:
         parts.append(f"{len(run.failures)} other tests failed")
-    return ", ".join(parts)
+    return ", ".join(parts) or "0 passed"
 
 
 def owners(result: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
     """Who holds connections in the hosts that the result is about, by host."""
-    hosts = dict.fromkeys(row["host"] for row in result["expectations"])
+    hosts = dict.fromkeys(row["subject"] for row in result["expectations"])
     return [(host, owner) for host in hosts for owner in result["owners"].get(host, ())]
 
 
@@ -222,11 +224,11 @@ def bars(scenario: Scenario) -> Bars:
     values = []
     for variant in scenario.variants:
         rows = variant.shown.result["expectations"] if variant.shown.result else []
-        same = (r for r in rows if (r["host"], r["name"]) == (first["host"], first["name"]))
+        same = (r for r in rows if (r["subject"], r["name"]) == (first["subject"], first["name"]))
         values.append((variant.name, next((row["measured"] for row in same), "not measured")))
     highest = max([value for _, value in values if isinstance(value, int)] or [0])
     return Bars(
-        f"{first['host']} {first['name']}",
+        f"{first['subject']} {first['name']}",
         [
             (name, _share(value, highest), f"{value:,}" if isinstance(value, int) else value)
             for name, value in values

@@ -11,6 +11,8 @@ from __future__ import annotations
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
+from linger.lab import files
+
 
 def tidy(path: Path) -> None:
     """Move the properties of every test case to its suite; a file that does not exist is left so."""
@@ -25,9 +27,8 @@ def tidy(path: Path) -> None:
                 moved.extend(_named(case, properties))
         if len(moved):
             suite.insert(0, moved)
-    part = path.with_name(f".{path.name}.part")
-    tree.write(part, encoding="utf-8", xml_declaration=True)
-    part.replace(path)
+    with files.replacing(path) as part:
+        tree.write(part, encoding="utf-8", xml_declaration=True)
 
 
 def _named(case: ElementTree.Element, properties: ElementTree.Element) -> list[ElementTree.Element]:

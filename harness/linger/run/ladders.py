@@ -9,17 +9,16 @@ from typing import Any
 from linger.lab import wire
 
 
-def ladders(path: Path, result: dict[str, Any], *options: str, since: float = 0.0) -> str:
+def ladders(path: Path, result: dict[str, Any]) -> str:
     """The ladders of one variant of one run as text, groups divided by empty lines; "" without.
 
-    path: its directory; result: its result.json; options, since: as for wire.tell().
-    Errors: Broken when they cannot be derived.
+    path: its directory; result: its result.json. Errors: Broken when they cannot be derived.
     """
     judged = result["began"] + result["seconds"]
     names = hosts(path)
     if not names:
         return ""
-    return wire.tell(path, names, *options, verdict=judged, since=since).decode().rstrip("\n")
+    return wire.tell(path, names, verdict=judged).decode().rstrip("\n")
 
 
 def hosts(path: Path) -> list[str]:

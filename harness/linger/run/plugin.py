@@ -7,20 +7,30 @@ runs inside the sandbox (`build/linger run` and `build/linger test` see to that)
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any, Iterator, NamedTuple, Sequence
 
 import pytest
-from linger.lab.errors import (BROKEN, CANNOT_RUN, NOT_HELD, Broken,
-                               LingerError, os_sentence)
+
+from linger.lab import files
+from linger.lab.errors import BROKEN, CANNOT_RUN, HELD, NOT_HELD, Broken, LingerError, os_sentence
+from linger.lab.failure import Failure
 from linger.lab.lab import Lab, Own
 from linger.lab.verdict import Verdict
 from linger.run import results, scenarios, shell
 from linger.run.parallel import tell_parent
+from linger.run.scenarios import BUGGY
 
-VERDICTS = {None: "pass", NOT_HELD: "fail", CANNOT_RUN: "cannot run"}  # else "broken"
-_failures: dict[str, tuple[int, str]] = {}  # node id of a failed test: exit code and message
+
+class Ended(NamedTuple):
+    """How a test that failed came to its end."""
+
+    code: int  # the exit code of the run
+    message: str
+    failures: Sequence[Failure] = ()
+
+
+_failed: dict[str, Ended] = {}  # by node id
 
 
 class Hooks:
@@ -92,8 +102,13 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     outcome = yield
     report = outcome.get_result()  # type: ignore[attr-defined]
     if call.excinfo and report.failed:
-        code, sentence = _explain(call.excinfo.value)
-        _failures[item.nodeid] = (code, sentence or call.excinfo.exconly())
+        error = call.excinfo.value
+        lab = getattr(item, "funcargs", {}).get("lab")
+        if lab and isinstance(error, LingerError):
+            error = lab.watchdog.judge(error)
+        code, sentence = _explain(error)
+        failures = getattr(error, "failures", ())
+        _failed[item.nodeid] = Ended(code, sentence or call.excinfo.exconly(), failures)
         report.user_properties.append(("exit", code))
         report.longrepr = sentence or report.longrepr
 
@@ -112,8 +127,9 @@ def _explain(error: BaseException) -> tuple[int, str]:
 def evidence(request: pytest.FixtureRequest) -> Path:
     """The directory for what this test leaves: results/<run>/<scenario>/<variant>[/<repetition>]."""
     run = Path(os.environ["LINGER_RUN"])
-    path = run.joinpath(*_labels(request.node))
-    path.mkdir(parents=True)
+    path = run.joinpath(*scenarios.labels_of(request.node))
+    with files.writing(path):
+        path.mkdir(parents=True)
     return path
 
 
@@ -121,7 +137,7 @@ def evidence(request: pytest.FixtureRequest) -> Path:
 def lab(request: pytest.FixtureRequest, evidence: Path) -> Iterator[Lab]:
     """A private network for this test. For a scenario, what it measured goes to result.json."""
     node = request.node
-    labels = _labels(node)
+    labels = scenarios.labels_of(node)
     marker = node.get_closest_marker("scenario")
     claims = marker.kwargs["claims"] if marker else ()
     node.user_properties += [("lab", "/".join(labels)), *(("claim", claim) for claim in claims)]
@@ -136,12 +152,12 @@ def lab(request: pytest.FixtureRequest, evidence: Path) -> Iterator[Lab]:
     )
     try:
         yield lab
-        code, message = _failures.get(node.nodeid, (None, None))
-        if marker and not code and not lab.verdict.judged:
-            code, message = BROKEN, "the scenario expects nothing, so nothing was tested"
+        ended = _failed.get(node.nodeid, Ended(HELD, ""))
+        if marker and not ended.code and not lab.verdict.judged:
+            ended = Ended(BROKEN, "the scenario expects nothing, so nothing was tested")
+        code, message, failures = ended
         if code and request.config.getoption("keep"):
             shell.open_in(lab, message)
-        proved = lab.verdict.prove and not code
         if marker:
             result = {
                 "schema": results.SCHEMA,
@@ -150,17 +166,25 @@ def lab(request: pytest.FixtureRequest, evidence: Path) -> Iterator[Lab]:
                 "repetition": int(labels[2]) if len(labels) > 2 else 1,
                 "connections": node.module.N,
                 "claims": claims,
-                "verdict": "told apart" if proved else VERDICTS.get(code, "broken"),
-                "message": message,
+                "verdict": _verdict(code, lab.verdict.prove, labels[1]),
+                "message": message or None,
+                "failures": [failure.record() for failure in failures],
                 **lab.result(),
             }
-            results.write_json(evidence / "result.json", result)
-        if marker and labels[1] != "buggy":
+            files.write_json(evidence / "result.json", result)
+        if marker and labels[1] != BUGGY:
             node.ihook.pytest_linger_examine(item=node, lab=lab, passed=not code)
-        if code and node.nodeid not in _failures:
+        if code and node.nodeid not in _failed:
             raise Broken(message)
     finally:
         lab.close()
+
+
+def _verdict(code: int, prove: bool, variant: str) -> str:
+    """The verdict of a scenario's variant (schema/result.schema.json)."""
+    if code == HELD:
+        return "told apart" if prove else "reproduced" if variant == BUGGY else "pass"
+    return {NOT_HELD: "fail", CANNOT_RUN: "cannot run"}.get(code, "broken")
 
 
 def _proving(expect: dict[str, Any]) -> Verdict:
@@ -169,17 +193,3 @@ def _proving(expect: dict[str, Any]) -> Verdict:
     expect[first], expect[second] = expect[second], expect[first]
     parts = [each if isinstance(each, tuple) else (each,) for each in expect.values()]
     return Verdict(prove=True, swapped=sum(parts, ()))
-
-
-def _variant(node: Any) -> str:
-    """What a test's variant is called: of a student's program "yours"."""
-    return node.ihook.pytest_linger_label(item=node) or node.callspec.params["variant"]
-
-
-def _labels(node: Any) -> tuple[str, ...]:
-    """What tells a test from all others: scenario, variant, and repetition if there are several."""
-    if not node.get_closest_marker("scenario"):  # a test of the driver
-        return scenarios.name_of(node.fspath), re.sub(r"[^\w.-]+", "_", node.name)
-    parameters = node.callspec.params
-    labels = (scenarios.name_of(node.fspath), _variant(node))
-    return (*labels, f"{parameters['repetition']:04}") if "repetition" in parameters else labels

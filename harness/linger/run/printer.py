@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
 from typing import Sequence, TextIO
@@ -11,6 +12,7 @@ from typing import Sequence, TextIO
 Row = Sequence[str]
 STYLE = {
     "PASS": "green",
+    "REPRODUCED": "magenta",
     "TOLD APART": "green",
     "FAIL": "red",
     "BROKEN": "red",
@@ -19,8 +21,9 @@ STYLE = {
 
 
 def is_terminal(out: TextIO | None = None) -> bool:
-    """Whether out (standard output) is a terminal on which lines can be drawn again."""
-    return (out or sys.stdout).isatty() and os.environ.get("TERM", "dumb") != "dumb"
+    """Whether out (standard output) is a terminal on which rich, if there, can draw lines again."""
+    terminal = (out or sys.stdout).isatty() and os.environ.get("TERM", "dumb") != "dumb"
+    return terminal and importlib.util.find_spec("rich") is not None
 
 
 def say(line: str = "") -> None:

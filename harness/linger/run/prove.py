@@ -7,15 +7,18 @@ all, since the guards are the same for both.
 from __future__ import annotations
 
 import importlib.util
+import inspect
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Callable
 
 import pytest
-from linger.lab import Lab
+
+from linger.lab import Lab, capture, faults, files, sockets  # noqa: F401, each registers its faults
 from linger.lab.errors import NotHeld
+from linger.lab.failure import UNGUARDED, Failure, not_held
 from linger.lab.verdict import Verdict
-from linger.lab.withhold import Site, sites, withholding
+from linger.lab.withhold import FAULTS, SETTINGS, Site, sites, withholding
 from linger.run import scenarios
 
 
@@ -53,11 +56,19 @@ def test_the_scenario_notices(
             told(lab, variant)
         except NotHeld as noticed:
             lab.tell(f"noticed: {noticed}")
-            (lab.evidence / "noticed.txt").write_text(f"{noticed}\n")
+            files.write_text(lab.evidence / "noticed.txt", f"{noticed}\n")
         else:
             assert withheld.times, f"this variant does nothing at line {site.first}"
-            raise NotHeld(f"not guarded: without {site.call} in line {site.first} it would go on")
+            where = f"line {site.first}"
+            raise not_held([Failure(UNGUARDED, where, site.call, "a failure", "none")])
     assert withheld.times, f"it ended before line {site.first}"
+
+
+def test_every_function_of_the_faults_is_marked() -> None:
+    """One that is not would never be withheld."""
+    here = {name for name, it in vars(faults).items() if inspect.isfunction(it)
+            and it.__module__ == faults.__name__ and name[0] != "_"}  # fmt: skip
+    assert here == (here & FAULTS) ^ (here & SETTINGS)
 
 
 def test_every_scenario_does_a_fault() -> None:

@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any, Iterable, Iterator, Mapping
 
 from linger.lab import host, netns
-from linger.lab.errors import CannotRun, Usage
+from linger.lab.errors import Usage
+from linger.lab.files import unwritable, write_json
 from linger.lab.programs import ROOT
 
-SCHEMA = 1  # of result.json and environment.json
+SCHEMA = 2  # of result.json; 2: failures as objects, `subject`, the verdict `reproduced`
+ENVIRONMENT = 1  # of environment.json
 COMMIT = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12"]  # asks for ours
 
 
@@ -43,23 +45,8 @@ def create_run(results: Path) -> Path:
         with contextlib.suppress(OSError, UnboundLocalError):
             link.unlink(missing_ok=True)
             run.rmdir()
-        raise CannotRun(
-            f"cannot write results to {results}: {error.strerror}; "
-            "free it, or choose another folder with RESULTS=DIR (--results DIR)"
-        ) from error
+        raise unwritable(f"results to {results}", error) from error
     return run
-
-
-def write_text(path: Path, content: str) -> None:
-    """Write a file whole or not at all."""
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(content)
-    part.replace(path)
-
-
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write a JSON file whole or not at all."""
-    write_text(path, json.dumps(content, indent=2) + "\n")
 
 
 def find_run(results: Path, name: str | None = None) -> Path:
@@ -78,10 +65,26 @@ def find_run(results: Path, name: str | None = None) -> Path:
     raise Usage(f"no run in {results} yet; `linger run` makes one")
 
 
+# Verdicts of a variant that did as predicted; a buggy one is "reproduced", which is no praise.
+GOOD = ("reproduced", "pass", "told apart")
+
+
+def read_result(path: Path) -> dict[str, Any]:
+    """A result.json. Errors: OSError; ValueError when it was never finished; Usage when another
+    version of linger wrote it."""
+    result = json.loads(path.read_text())
+    if result["schema"] != SCHEMA:
+        raise Usage(
+            f"{shortest(path)} has schema {result['schema']}, and this linger reads {SCHEMA}; "
+            "run the scenario again"
+        )
+    return result
+
+
 def read_results(run: Path) -> Iterator[dict[str, Any]]:
-    """Every result.json of a run, in the order of their paths."""
+    """Every result.json of a run, in the order of their paths. Errors: as read_result()."""
     for path in sorted(run.glob("*/*/**/result.json")):
-        yield json.loads(path.read_text())
+        yield read_result(path)
 
 
 def shortest(path: Path) -> str:
@@ -98,9 +101,9 @@ def labels(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     found = []
     for row in rows:
         name = row["name"]
-        while (row["host"], name) in used:
+        while (row["subject"], name) in used:
             name += ", then"
-        used.add((row["host"], name))
+        used.add((row["subject"], name))
         found.append(name)
     return found
 
@@ -138,7 +141,7 @@ class Environment:
         write_json(
             run / "environment.json",
             {
-                "schema": SCHEMA,
+                "schema": ENVIRONMENT,
                 "date": self._date,
                 "kernel": platform.release(),
                 "machine": platform.machine(),

@@ -7,18 +7,18 @@ dashes (`closewait_leak.py` is `closewait-leak`), its title the first line of it
 from __future__ import annotations
 
 import ast
-import difflib
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Iterable, Sequence
 
 from linger.lab.errors import Broken, Usage
 from linger.lab.programs import ROOT
-from linger.run import toml
+from linger.run import near, toml
 
 SCENARIOS = Path(os.environ.get("LINGER_SCENARIOS") or ROOT / "scenarios")
-PAIR = ("buggy", "fixed")
+BUGGY, FIXED = PAIR = ("buggy", "fixed")
 SECONDS = 1.0  # that a scenario takes when it does not say so
 
 
@@ -127,7 +127,7 @@ def answers(name: str) -> Answers:
 
 
 def choose(wanted: Iterable[str]) -> list[str]:
-    """The scenarios asked for; Usage with the nearest name for an unknown one, or for none."""
+    """The scenarios asked for; Usage for an unknown one, with what was meant, or for none."""
     known = names()
     wanted = [name.replace("_", "-") for name in wanted]
     chosen = list(dict.fromkeys(known if "all" in wanted else wanted))
@@ -135,7 +135,18 @@ def choose(wanted: Iterable[str]) -> list[str]:
         raise Usage("no scenario named; `linger list` shows them")
     for name in chosen:
         if name not in known:
-            near = difflib.get_close_matches(name, known, 1, 0.4)
-            hint = f"did you mean {near[0]}?" if near else "`linger list` shows them"
-            raise Usage(f"unknown scenario {name!r}; {hint}")
+            raise near.unknown("scenario", name, known, "linger list")
     return chosen
+
+
+def labels_of(node: Any) -> tuple[str, ...]:
+    """What tells a test from all others: scenario, variant, and repetition if there are several.
+
+    node: pytest's item; of a student's program the variant is what a plugin calls it.
+    """
+    if not node.get_closest_marker("scenario"):  # a test of the driver
+        return name_of(node.fspath), re.sub(r"[^\w.-]+", "_", node.name)
+    parameters = node.callspec.params
+    variant = node.ihook.pytest_linger_label(item=node) or parameters["variant"]
+    labels = (name_of(node.fspath), variant)
+    return (*labels, f"{parameters['repetition']:04}") if "repetition" in parameters else labels

@@ -6,15 +6,21 @@ import os
 import signal
 from pathlib import Path
 from types import FrameType
+from typing import Sequence
 
 import pytest
-from linger.lab.errors import (BROKEN, CANNOT_RUN, HELD, NOT_HELD, USAGE,
-                               Usage, complain)
+from _pytest.config import get_config
+
+from linger.lab import files
+from linger.lab.errors import BROKEN, CANNOT_RUN, HELD, NOT_HELD, USAGE, Usage, complain
 from linger.lab.programs import ROOT
 from linger.run import junit, results
+from linger.run.summary import Summary
 
 # That every guard can fail; no file of tests by its name, and not for users.
 PROVE = Path(__file__).with_name("prove.py")
+
+OURS = ["-p", "xdist.plugin", "-p", "linger.run.plugin"]  # whose options are known, too
 
 
 def begin(folder: Path) -> Path:
@@ -24,26 +30,49 @@ def begin(folder: Path) -> Path:
     return run
 
 
+def tests_named(words: Sequence[str]) -> list[str]:
+    """The files, folders and node ids among words for pytest, which knows what its options take.
+
+    Errors: Usage for one that does not exist, and for a plugin that cannot be imported.
+    """
+    config = get_config()
+    try:
+        config.pluginmanager.consider_preparse([*OURS, *words])
+        known = config._parser.parse(list(words))
+    except ImportError as error:
+        raise Usage(str(error)) from None
+    except pytest.UsageError:
+        return []  # pytest will say so when it runs
+    for path in (word.partition("::")[0] for word in known.file_or_dir):
+        if not known.pyargs and not os.path.exists(path):
+            raise Usage(f"there is no file or folder {path!r}, so there are no tests in it")
+    return known.file_or_dir
+
+
 def run_pytest(run: Path, arguments: list[str], plugins: list[object]) -> int:
     """Run pytest in this process; returns the exit code of linger."""
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):  # the caller's, for other projects
         os.environ.pop(name, None)
     environment = results.Environment()
-    codes = ExitCode()
+    codes, summary = ExitCode(), Summary(run)
     fixed = ["-c", str(ROOT / "harness/pytest.ini"), "--rootdir", str(ROOT)]
     fixed += ["-p", "linger.run.plugin", f"--junitxml={run / 'junit.xml'}"]
     ended_by = _interruptible()
     try:
-        result = pytest.main([*fixed, *arguments], plugins=[codes, *plugins])
+        result = pytest.main([*fixed, *arguments], plugins=[codes, summary, *plugins])
     except KeyboardInterrupt:  # so early that pytest did not yet expect it
         result = pytest.ExitCode.INTERRUPTED
+    except OSError as error:  # while it wrote the file, of which that would leave a part
+        (run / "junit.xml").unlink(missing_ok=True)
+        raise files.unwritable(run / "junit.xml", error) from error
     junit.tidy(run / "junit.xml")
     environment.write(run)
     if ended_by:
         complain(f"linger: interrupted by {ended_by[0].name}")
-        return 128 + ended_by[0]
-    return codes.of(result)
+    code = 128 + ended_by[0] if ended_by else codes.of(result)
+    summary.write(code)
+    return code
 
 
 def _interruptible() -> list[signal.Signals]:

@@ -25,16 +25,18 @@ import statistics
 import struct
 import subprocess
 import time
-import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import Any, NamedTuple, Sequence
 
-from linger.lab.errors import HELD, NOT_HELD, CannotRun
+from linger.lab.errors import HELD, NOT_HELD, CannotRun, last_sentence
+from linger.lab.files import make_folder, write_json, write_text, writing
 from linger.lab.programs import program
 from linger.run import scenarios
 from linger.run.printer import print_table, say
-from linger.run.results import COMMIT, SCHEMA, write_json
+from linger.run.results import COMMIT
+from linger.run.summary import good
 
+SCHEMA = 1  # of soak.json
 CONDITIONS = {"alone": 0, "busy": 2 * (os.cpu_count() or 1), "sliced": 2}  # computing processes
 SLICE = 100_000  # ns, the shortest there is
 SLOW = 10.0  # s: scenarios that take longer take part in every RARELY-th round only
@@ -50,6 +52,7 @@ class Outcome(NamedTuple):
     variant: str
     seconds: float
     failure: str  # the sentence, or ""
+    evidence: Path  # the lab's folder, which need not exist
 
 
 class Soak:
@@ -66,6 +69,7 @@ class Soak:
             known = None
         if not known:
             shutil.rmtree(folder, ignore_errors=True)
+            make_folder(folder)
         self.rounds: int = known["rounds"] if known else 0
         self.rows: dict[str, dict[str, Any]] = known["rows"] if known else {}
 
@@ -85,7 +89,7 @@ class Soak:
             if not outcome.failure:
                 row["passed"] += 1
                 continue
-            kept = self._keep(here, outcome, f"{number:04}-{condition}")
+            kept = self._keep(outcome, f"{number:04}-{condition}")
             failure = {"round": number, "condition": condition, "evidence": str(kept)}
             row["failures"].append({**failure, "message": outcome.failure})
             say(f"FAILED {label} in round {number} ({condition}): {outcome.failure} [{kept}]")
@@ -94,12 +98,13 @@ class Soak:
         self._write()
         return outcomes
 
-    def _keep(self, here: Path, outcome: Outcome, prefix: str) -> Path:
+    def _keep(self, outcome: Outcome, prefix: str) -> Path:
         kept = self.folder / "failures" / f"{prefix}-{outcome.scenario}-{outcome.variant}"
         shutil.rmtree(kept, ignore_errors=True)  # of a round that was interrupted
-        found = list(here.glob(f"20*/{outcome.scenario}/{outcome.variant}"))
-        shutil.copytree(found[0], kept) if found else kept.mkdir(parents=True)
-        (kept / "failure.txt").write_text(outcome.failure + "\n")
+        make_folder(kept.parent)
+        with writing(kept):
+            outcome.evidence.rename(kept) if outcome.evidence.is_dir() else kept.mkdir()
+        write_text(kept / "failure.txt", outcome.failure + "\n")
         return kept
 
     def _write(self) -> None:
@@ -152,15 +157,17 @@ def _commit() -> str:
 def _run(names: Sequence[str], condition: str, here: Path) -> list[Outcome]:
     """One round. What computes beside it is in a sandbox around it, and ends with it."""
     around = [str(program("sandbox")), "sh", "-c", COMPUTE, "sh", str(CONDITIONS[condition])]
-    words = [*around, str(program("linger")), "run", *names, "--results", str(here)]
+    words = [*around, str(program("linger")), "run", "--json", *names, "--results", str(here)]
     done = subprocess.run(
         words, capture_output=True, text=True, preexec_fn=_slice if condition == "sliced" else None
     )
-    reports = list(here.glob("20*/junit.xml"))
-    if not reports:
-        sentence = done.stderr.strip().splitlines()[-1:] or [f"it ended with {done.returncode}"]
-        raise CannotRun(f"a round left no report: {sentence[0]}")
-    outcomes = [_outcome(case) for case in ElementTree.parse(reports[0]).iter("testcase")]
+    sentence = last_sentence(done.stderr) or f"it ended with {done.returncode}"
+    if done.returncode == CannotRun.code:  # a full disk is no failure of a scenario
+        raise CannotRun(f"a round could not run: {sentence}")
+    if not done.stdout:
+        raise CannotRun(f"a round left no report: {sentence}")
+    document = json.loads(done.stdout)
+    outcomes = [_outcome(test, Path(document["run"])) for test in document["tests"]]
     if done.returncode and not any(outcome.failure for outcome in outcomes):
         raise CannotRun(f"a round ended with {done.returncode}, and none of its tests says why")
     return outcomes
@@ -175,12 +182,11 @@ def _slice() -> None:
         ctypes.CDLL(None).syscall(number, 0, attributes, 0)
 
 
-def _outcome(case: ElementTree.Element) -> Outcome:
-    function, _, variant = case.get("name", "").rstrip("]").partition("[")
-    scenario = scenarios.name_of(function[len("test_") :])
-    bad = [child for child in case if child.tag in ("failure", "error", "skipped")]
-    sentence = " ".join((bad[0].get("message") or bad[0].text or "?").split()) if bad else ""
-    return Outcome(scenario, variant, float(case.get("time", 0)), sentence[:300])
+def _outcome(test: dict[str, Any], run: Path) -> Outcome:
+    """A test of run.json, and the run's directory."""
+    sentence = "" if good(test) else " ".join((test["message"] or test["verdict"]).split())
+    folder = run / (test["folder"] or "")
+    return Outcome(test["scenario"] or test["test"], test["variant"] or "", test["seconds"], sentence[:300], folder)
 
 
 def run(names: Sequence[str], rounds: int, folder: Path, fresh: bool) -> int:

@@ -6,18 +6,18 @@ from typing import Any, Sequence
 
 from linger.lab.census import STATES
 from linger.run.printer import Row
-from linger.run.results import labels
+from linger.run.results import GOOD, labels
 
 MOST_COLUMNS = 3  # of expectations side by side; more are listed one below the other
 
 
 def table(found: Sequence[dict[str, Any]]) -> tuple[Row, list[Row]]:
     """The head and the rows of a scenario's table, repetitions summed up."""
-    several = len({row["host"] for result in found for row in result["expectations"]}) > 1
+    several = len({row["subject"] for result in found for row in result["expectations"]}) > 1
     for result in found:
         rows = result["expectations"]
         for row, name in zip(rows, labels(rows)):
-            row["label"] = f"{row['host']} {name}" if several else name
+            row["label"] = f"{row['subject']} {name}" if several else name
     columns = list(
         dict.fromkeys(row["label"] for result in found for row in result["expectations"])
     )
@@ -51,7 +51,7 @@ def _tall(columns: Sequence[str], same: list[list[dict[str, Any]]]) -> tuple[Row
 
 def _representative(results: list[dict[str, Any]]) -> dict[str, Any]:
     """Of the repetitions of a variant one that failed, if any did."""
-    return next((result for result in results if result["verdict"] != "pass"), results[-1])
+    return next((result for result in results if result["verdict"] not in GOOD), results[-1])
 
 
 def _cells(results: list[dict[str, Any]], columns: Sequence[str]) -> list[str]:
@@ -61,13 +61,16 @@ def _cells(results: list[dict[str, Any]], columns: Sequence[str]) -> list[str]:
 
 def _summary(results: list[dict[str, Any]]) -> list[str]:
     shown = _representative(results)
-    passed = sum(result["verdict"] == "pass" for result in results)
+    held = sum(result["verdict"] in GOOD for result in results)
     expected = ", ".join(f"{row['label']} {row['expected']}" for row in shown["expectations"])
+    verdict = shown["verdict"].upper()
+    if len(results) > 1:
+        verdict = f"{held} of {len(results)} as predicted"
     return [
         _owners(shown),
         f"{max(result['seconds'] for result in results):.2f}",
         expected.replace("== ", "") or "-",
-        shown["verdict"].upper() if len(results) == 1 else f"{passed} of {len(results)} pass",
+        verdict,
     ]
 
 
@@ -91,7 +94,7 @@ def _measured(row: dict[str, Any]) -> str:
 
 def _owners(result: dict[str, Any]) -> str:
     """Who holds the connections that the scenario counted."""
-    hosts = {row["host"] for row in result["expectations"]}
+    hosts = {row["subject"] for row in result["expectations"]}
     owners = [owner for host in hosts for owner in result["owners"].get(host, ())]
     names = dict.fromkeys(f"{owner['process']}, pid {owner['pid']}" for owner in owners)
     return "; ".join(names) or "-"

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Iterator, TextIO
 
 import pytest
+
 from linger.run import scenarios
 from linger.run.results import labels
 
@@ -120,7 +121,7 @@ class Tap:
         for where in ("struck", "expectations"):
             for row, label in zip(result[where], labels(result[where])):
                 yield (
-                    f"# {row['host']} {label}: measured {row['measured']}, "
+                    f"# {row['subject']} {label}: measured {row['measured']}, "
                     f"expected {row['expected']}"
                 )
         for table in result["tables"]:

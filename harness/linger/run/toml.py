@@ -8,14 +8,13 @@ from typing import Any
 
 from linger.lab.errors import Broken, os_sentence
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
 
 def read(path: Path) -> dict[str, Any]:
     """The content of a TOML file. Errors: Broken with file and line when it cannot be read."""
+    if sys.version_info >= (3, 11):  # not at the top: `linger list` does without
+        import tomllib
+    else:
+        import tomli as tomllib
     try:
         return tomllib.loads(path.read_text())
     except OSError as error:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shlex
 import subprocess
+import tempfile
 from pathlib import Path
 
 from linger.lab.errors import Broken, CannotRun
+from linger.lab.files import make_folder, unwritable
 from linger.lab.programs import ROOT, program
 
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-omit-frame-pointer", "-O1"]
 COMPILE_WITHIN = 60  # s
+ROOM = 4 << 20  # bytes: what a compiler may need, with sanitizers
+ELSEWHERE = "choose another folder with LABS=DIR"
 
 
 def command(source: Path, binary: Path, *more: str) -> list[str]:
@@ -35,9 +40,10 @@ def sanitized() -> bool:
 def compile(source: Path, binary: Path, *more: str) -> tuple[bool, str]:
     """Compile a program; returns whether it worked, and what the compiler said.
 
-    more: further options. Errors: CannotRun when there is no compiler; Broken when it hangs.
+    more: further options. Errors: CannotRun when there is no compiler, or no room for what it
+    writes; Broken when it hangs.
     """
-    binary.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(binary.parent, ELSEWHERE)
     words = command(source, binary, *more)
     environment = {**os.environ, "LC_ALL": "C.UTF-8"}
     try:
@@ -49,9 +55,22 @@ def compile(source: Path, binary: Path, *more: str) -> tuple[bool, str]:
         raise CannotRun(f"{words[0]} is not installed; run: make deps") from None
     except subprocess.TimeoutExpired:
         raise Broken(f"the compiler did not end within {COMPILE_WITHIN} s") from None
-    if not done.returncode:
+    if done.returncode:
+        _must_have_room(binary.parent, ELSEWHERE)
+        _must_have_room(Path(tempfile.gettempdir()), "choose another folder with TMPDIR=DIR")
+    else:
         binary.chmod(0o755)  # whatever the umask: in the sandbox nobody runs it
     return not done.returncode, shortened(done.stderr.replace(str(source.absolute()), source.name))
+
+
+def _must_have_room(folder: Path, otherwise: str) -> None:
+    """After a failure: a student is not to be told that his program does not compile, when the
+    compiler could not write. Errors: CannotRun."""
+    room = os.statvfs(folder)
+    full = room.f_bavail * room.f_frsize < ROOM or (room.f_files and not room.f_favail)
+    if full or not os.access(folder, os.W_OK):
+        reason = errno.ENOSPC if full else errno.EACCES
+        raise unwritable(folder, OSError(reason, os.strerror(reason)), otherwise)
 
 
 def shortened(complaint: str, most: int = 24) -> str:

@@ -10,9 +10,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from linger.lab import census
-from linger.workshop.endings import (ended, never_listens, signalled, spins,
-                                     waiting)
+from linger.lab import census, failure
+from linger.workshop.endings import ended, never_listens, signalled, spins, waiting
 from linger.workshop.evidence import REPAIRED, Diagnosis, Evidence, Found
 from linger.workshop.texts import Text
 
@@ -55,8 +54,8 @@ def _untouched(untouched: bool, yours: Evidence) -> Found:
 def _like_the_bug(result: dict[str, Any], buggy: dict[str, Any]) -> Found:
     """Every row that failed is what the buggy program leaves."""
     failed = [row for row in result["expectations"] if not row["held"]]
-    bug = {(row["host"], row["name"]): row["expected"] for row in buggy["expectations"]}
-    if failed and all(_fits(row, bug.get((row["host"], row["name"]), "")) for row in failed):
+    bug = {(row["subject"], row["name"]): row["expected"] for row in buggy["expectations"]}
+    if failed and all(_fits(row, bug.get((row["subject"], row["name"]), "")) for row in failed):
         whole = len(failed) == len(result["expectations"])
         yield Diagnosis(
             "not-repaired" if whole else "half-repaired",
@@ -141,22 +140,16 @@ def _silenced(text: Text, source: str, yours: Evidence) -> Found:
 
 def _awaited(yours: Evidence) -> str:
     """What the scenario waited in vain to hear from the student's program, as "recv n=0", or ""."""
-    assert yours.result and yours.trial
-    found = _unheard(yours)
+    assert yours.trial
+    found = _first(yours, failure.EVENT)
     subjects = [subject["program"] for subject in yours.trial["subjects"]]
-    return _words(found[2]) if found and found[1] in subjects else ""
+    return found["event"] if found and found["subject"] in subjects else ""
 
 
-def _unheard(yours: Evidence) -> re.Match[str] | None:
-    """What the scenario waited in vain to hear: who said it, what, how often, and of how many."""
+def _first(yours: Evidence, kind: str) -> dict[str, Any] | None:
+    """The first failure of a kind, as result.json has it."""
     assert yours.result
-    return re.search(r"(\S+) reported (.*?) (\d+) of (\d+) times", yours.result["message"] or "")
-
-
-def _words(event: str) -> str:
-    """An event as it is told: "ev=recv n=0" is "recv n=0"."""
-    fields = dict(word.partition("=")[::2] for word in event.split())
-    return " ".join([fields.pop("ev"), *(f"{key}={value}" for key, value in fields.items())])
+    return next((one for one in yours.result["failures"] if one["kind"] == kind), None)
 
 
 def _stuck(yours: Evidence) -> Found:
@@ -165,14 +158,14 @@ def _stuck(yours: Evidence) -> Found:
     message = (yours.result["message"] or "").split("\n")[0]
     words = _awaited(yours)
     subjects = {subject["program"]: subject for subject in yours.trial["subjects"]}
-    late = re.match(r"(\S+) still runs after", message)
+    late = _first(yours, failure.ENDING)
     if words:
         last = yours.trial["subjects"][-1]
         yield Diagnosis("stuck", f"Your program did not say \"{words}\" as often as it should.",
                         waiting(last), message)  # fmt: skip
-    elif late and late[1] in subjects:
+    elif late and late["counted"] == "none" and late["subject"] in subjects:
         yield Diagnosis("stuck", "Your program does not come to its end.",
-                        waiting(subjects[late[1]]), message)  # fmt: skip
+                        waiting(subjects[late["subject"]]), message)  # fmt: skip
 
 
 def _conduct(yours: Evidence) -> Found:
@@ -193,10 +186,11 @@ def _expectations(yours: Evidence) -> Found:
     failed = [row for row in yours.result["expectations"] if not row["held"]]
     if failed:
         yield Diagnosis("half-repaired", f"Not yet: {rows(failed)}.")
-    other = _unheard(yours)
+    other = _first(yours, failure.EVENT)
     advice = (
-        f'The other side, {other[1]}, said "{_words(other[2])}" {other[3]} instead of {other[4]} '
-        "times: your program treats it otherwise than both halves of the pair do."
+        f'The other side, {other["subject"]}, said "{other["event"]}" {other["counted"]} times '
+        f'instead of {other["wanted"].rpartition(" ")[2]}: your program treats it otherwise than '
+        "both halves of the pair do."
         if other
         else ""
     )

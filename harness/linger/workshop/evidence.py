@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Iterator
 
+from linger.run.results import GOOD
+
 REPAIRED = "repaired"
 
 
@@ -31,7 +33,7 @@ class Evidence:
 
     @property
     def failed(self) -> bool:
-        return not self.result or self.result["verdict"] != "pass"
+        return not self.result or self.result["verdict"] not in GOOD
 
 
 Found = Iterator[Diagnosis]  # nothing, or what a look at the evidence has found

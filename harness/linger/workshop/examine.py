@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from linger.lab import census, confine
+
+from linger.lab import census, confine, files
 from linger.lab.errors import NotHeld
 from linger.lab.expect import Peer
 from linger.lab.lab import HURRIED, Lab, Own
-from linger.run import results, scenarios
+from linger.run import scenarios
 from linger.workshop import build, texts
 
 # More than an exercise needs: bytes of memory, seconds of CPU time, processes, core dumps.
@@ -62,7 +63,7 @@ def pytest_linger_instead(item: pytest.Item) -> dict[str, Own] | None:
 def pytest_linger_examine(item: pytest.Item, lab: Lab, passed: bool) -> None:
     """Write trial.json beside the evidence of the lab (run/plugin.py, Hooks)."""
     trial = examine(lab, scenarios.name_of(item.fspath), passed)
-    results.write_json(lab.evidence / "trial.json", trial)
+    files.write_json(lab.evidence / "trial.json", trial)
 
 
 def examine(lab: Lab, scenario: str, passed: bool) -> dict[str, Any]:

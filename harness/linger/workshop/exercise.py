@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from linger.lab.errors import HELD, NOT_HELD, Usage
+from linger.lab.errors import HELD, NOT_HELD, Broken, Usage
 from linger.run import scenarios
 from linger.run.printer import say
 from linger.run.results import shortest
@@ -97,7 +97,7 @@ def repair(text: Text, place: Workplace, options: argparse.Namespace) -> int:
 
 
 def advance(text: Text, place: Workplace, hint: int, first: bool) -> None:
-    """The task, the hints asked for, and the next step."""
+    """The task, the hints asked for, and, as the last line, the next step."""
     if first:
         screen.section("Your task:", text.task)
     if hint:
@@ -105,17 +105,16 @@ def advance(text: Text, place: Workplace, hint: int, first: bool) -> None:
     used = max(hint, place.progress()[text.name]["hints"])
     place.note(text.name, hints=used)
     more = f", or ask: make lab-{text.name} HINT={used + 1}" if used < len(text.hints) else ""
-    say(f"Next: edit {shortest(place.file(text))}, then make lab-{text.name}{more}")
+    say(f"Not repaired yet. Edit {shortest(place.file(text))}, then make lab-{text.name}{more}")
 
 
 def predict(text: Text, place: Workplace, options: argparse.Namespace) -> int:
-    """An exercise about the kernel: predict, run, explain."""
+    """An exercise about the kernel: predict, run, explain. Errors: Broken when it fails here."""
     predicted = begin(text, place, options.predict)
     run = grade.run_scenario(text.name, [], options.results)
     screen.measured(run)
     if run.code:
-        say(f"{run.complaint}\n\nThis did not go as it should, so it teaches nothing.")
-        return run.code if run.code > 0 else NOT_HELD
+        raise Broken(f"{text.name} went wrong, so it teaches nothing:\n{run.complaint}")
     screen.answered(text, predicted)
     screen.closing(text)
     place.note(text.name, solved=time.time())
@@ -132,7 +131,7 @@ def score(options: argparse.Namespace) -> int:
             raise Usage(f"{folder} is not a folder; give the labs/ folders of the checkouts")
     course = texts.course()
     scores = score.collect(folders, course, options.regrade, options.results)
-    page, data = score.write(scores, course, options.results)
     score.show(scores, course)
+    page, data = score.write(scores, course, options.results)
     say(f"\n{shortest(page)}, {shortest(data)}")
     return HELD

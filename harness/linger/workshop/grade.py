@@ -13,8 +13,11 @@ from pathlib import Path
 from typing import Any, Sequence
 
 from linger.lab.environment import outside
-from linger.lab.errors import Broken, CannotRun, os_sentence
+from linger.lab.errors import Broken, CannotRun, last_sentence, os_sentence
 from linger.lab.programs import program
+from linger.lab.stall import STALL
+from linger.run import summary
+from linger.run.results import GOOD
 from linger.workshop import build, examine
 from linger.workshop.diagnose import diagnose
 from linger.workshop.evidence import Diagnosis, Evidence
@@ -30,7 +33,7 @@ class Run:
 
     folder: Path | None  # results/<run>/<scenario>; None when it ended too early
     code: int  # the exit code of linger run; -9 when it took too long
-    complaint: str  # its standard error
+    complaint: str  # why it failed, or what ended it
 
     def evidence(self, variant: str) -> Evidence:
         """What it left of a variant."""
@@ -63,7 +66,7 @@ def run_scenario(name: str, programs: Sequence[Path], results: Path, sanitized: 
     Without a student's program it may take its time: timewait-lifetime needs a minute.
     Errors: CannotRun when there can be no sandbox here.
     """
-    words = [str(program("linger")), "run", name, "--results", str(results)]
+    words = [str(program("linger")), "run", "--json", name, "--results", str(results)]
     words += [word for path in programs for word in ("--yours", str(path))]
     environment = outside(**{"LINGER_SANITIZED": "1"} if sanitized else {})
     limit = LIMIT * len(programs)
@@ -72,18 +75,25 @@ def run_scenario(name: str, programs: Sequence[Path], results: Path, sanitized: 
                               stdin=subprocess.DEVNULL, timeout=limit if programs else None)  # fmt: skip
     except subprocess.TimeoutExpired:
         return Run(None, -9, f"the run took more than {limit} s")
+    document = json.loads(done.stdout) if done.stdout else None
+    complaint = summary.complaints(document) if document else done.stderr.strip()
     if done.returncode == CannotRun.code:
-        raise CannotRun(done.stderr.strip())
-    found = [line for line in done.stdout.splitlines() if line.startswith("evidence: ")]
-    folder = Path(found[-1].partition(" ")[2]) / name if found else None
-    return Run(folder, done.returncode, done.stderr.strip())
+        raise CannotRun(last_sentence(complaint))
+    folder = Path(document["run"]) / name if document else None
+    return Run(folder, done.returncode, complaint)
 
 
 def trust(run: Run, name: str) -> None:
-    """Make sure that the pair's own programs did as always. Errors: Broken when they did not."""
+    """Make sure that the pair's own programs did as always, and that the machine did not stall.
+
+    Errors: Broken when they did not, or it did.
+    """
+    for result in run.results():
+        if result["verdict"] == "broken" and result["stalled"] >= STALL:
+            raise Broken(result["message"])
     for variant in ("buggy", "fixed"):
         result = run.evidence(variant).result
-        if result and result["verdict"] != "pass":
+        if result and result["verdict"] not in GOOD:
             raise Broken(f"{name}/{variant}, which is ours, did not do as expected, so yours "
                          f"cannot be judged: {result['message']}")  # fmt: skip
     service = (run.evidence("fixed").trial or {}).get("service")

@@ -13,9 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Sequence
 
+from linger.lab import files
 from linger.lab.errors import LingerError, os_sentence
-from linger.lab.programs import program
-from linger.run import printer, results
+from linger.run import printer
 from linger.workshop import grade
 from linger.workshop.texts import Text
 from linger.workshop.workplace import Workplace
@@ -33,13 +33,14 @@ def collect(
     """
     scores = [_of(Workplace(folder), course) for folder in folders]
     if regrade:
-        work = [
-            (place.file(text), program("labs") / f"score-{number}", text, score["labs"][text.name])
-            for number, (place, score) in enumerate(zip(map(Workplace, folders), scores))
-            for text in course
-            if text.buggy and text.name in score["labs"]
-        ]
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        files.make_folder(evidence)  # rather one sentence than one for each program
+        with files.scratch() as binaries, ThreadPoolExecutor(os.cpu_count()) as pool:
+            work = [
+                (place.file(text), binaries / str(number), text, score["labs"][text.name])
+                for number, (place, score) in enumerate(zip(map(Workplace, folders), scores))
+                for text in course
+                if text.buggy and text.name in score["labs"]
+            ]
             list(pool.map(lambda job: _regrade(*job, evidence), work))
     return scores
 
@@ -97,14 +98,12 @@ def _regrade(file: Path, binaries: Path, text: Text, lab: dict[str, Any], eviden
 
 def write(scores: list[Score], course: Sequence[Text], folder: Path) -> tuple[Path, Path]:
     """Write labs.html and labs.json into a folder; returns the paths."""
-    folder.mkdir(parents=True, exist_ok=True)
+    files.make_folder(folder)
     page, data = folder / "labs.html", folder / "labs.json"
     now = time.time()
     names = [text.name for text in course]
-    results.write_json(
-        data, {"schema": SCHEMA, "time": now, "labs": names, "students": scores}
-    )  # fmt: skip
-    page.write_text(_page(scores, names, now))
+    files.write_json(data, {"schema": SCHEMA, "time": now, "labs": names, "students": scores})
+    files.write_text(page, _page(scores, names, now))
     return page, data
 
 

@@ -6,17 +6,17 @@ import hashlib
 import json
 import os
 import re
-import shutil
 import time
 from pathlib import Path
 from typing import Any
 
+from linger.lab import files
 from linger.lab.errors import Broken, Usage
 from linger.lab.programs import ROOT, program
-from linger.run import results
 from linger.workshop.texts import Text
 
 PROGRESS = ".progress.json"
+ELSEWHERE = "choose other folders with LABS=DIR and RESULTS=DIR"
 # What may be noted of an exercise: a student can write anything into the file.
 FACTS = {
     "began": lambda value: _is_time(value),
@@ -74,10 +74,10 @@ class Workplace:
         """Copy the buggy program unless the student has a copy; returns whether it is new."""
         assert text.buggy
         file = self.file(text)
-        self.folder.mkdir(parents=True, exist_ok=True)
+        files.make_folder(self.folder, ELSEWHERE)
         if file.exists():
             return False
-        results.write_text(file, text.buggy.read_text())
+        files.write_text(file, text.buggy.read_text(), ELSEWHERE)
         return True
 
     def reset(self, text: Text) -> Path:
@@ -94,7 +94,8 @@ class Workplace:
             for path in (file.with_name(f"{text.stem}.{stamp}{n}.c") for n in ("", *range(2, 999)))
             if not path.exists()
         )
-        shutil.move(file, backup)
+        with files.writing(backup, ELSEWHERE):
+            file.rename(backup)
         self.start(text)
         return backup
 
@@ -122,6 +123,6 @@ class Workplace:
         noted = self.progress()
         mine = noted.setdefault(name, {"began": time.time(), "runs": 0, "hints": 0})
         mine.update(facts)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        results.write_json(self.folder / PROGRESS, noted)
+        files.make_folder(self.folder, ELSEWHERE)
+        files.write_json(self.folder / PROGRESS, noted, ELSEWHERE)
         return mine

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Run
+
 from linger.check import finding
 from linger.lab.environment import outside
 from linger.lab.programs import program

@@ -11,16 +11,16 @@ from typing import Any
 
 from linger.check import battery, finding, output, schedule
 from linger.check.request import HTTP_GET, Request
-from linger.check.server import checks
 from linger.check.server.target import Plan
 from linger.check.server.trial import Wish
+from linger.lab import files
 from linger.lab.errors import CANNOT_RUN, HELD, NOT_HELD, Usage, os_sentence
 from linger.run import results, session
 
 
 def run(options: argparse.Namespace) -> int:
     """Check a server as the options say; returns the exit code."""
-    checks.load()
+    battery.load(options.checks)
     if options.list:
         output.explain(battery.CHECKS.values())
         return HELD
@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
     wrong = finding.judge(found, expected, options.strict)
     code = _code(found, wrong)
     summary = output.summary(wish, found, wrong, expected, code, folder)
-    results.write_json(folder / "check" / "check.json", summary)
+    files.write_json(folder / "check" / "check.json", summary)
     environment.write(folder)
     console.conclude(summary)
     for path, write in ((options.json, output.write_json), (options.junit, output.write_junit)):
@@ -93,7 +93,7 @@ def _bytes_of(path: Path) -> bytes:
     return content
 
 
-def _code(found: list[dict[str, Any]], wrong: list[str]) -> int:
+def _code(found: list[dict[str, Any]], wrong: dict[str, str]) -> int:
     if wrong:
         return NOT_HELD
     if all(result["verdict"] == finding.NOT_TESTED for result in found):

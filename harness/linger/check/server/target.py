@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from linger.lab import Lab, census
+from linger.lab import Lab, census, confine, files
 from linger.lab.errors import TargetDied, signal_name
+from linger.lab.events import Event
 from linger.lab.expect import Peer
-from linger.lab.process import Event, descendants, tail_of
+from linger.lab.process import descendants, tail_of
 from linger.lab.programs import program
 from linger.lab.service import STARTING, address_hint, as_caller, elsewhere
 
@@ -47,7 +48,8 @@ class Target:
         self.plan = plan
         self.host = lab.hosts["server"]
         self.output = lab.evidence / "output.log"
-        self.output.touch()
+        with files.writing(self.output):
+            self.output.touch()
         self._helpers: list[Peer] = []
         self._supervisor: Peer | None = None
         self._listeners: list[dict[str, Any]] = []
@@ -84,15 +86,19 @@ class Target:
     def start(self, descriptors: int = 0) -> None:
         """Start the server; returns once it listens on its port.
 
-        descriptors: its limit (RLIMIT_NOFILE), if any. Errors: TargetDied with its last output.
+        descriptors: its limit (RLIMIT_NOFILE), if any. Errors: TargetDied with its last output,
+        or with the reason why it cannot be started, not even now that the helpers have.
         """
+        if why := confine.cannot_start(self.plan.command[0]):
+            raise TargetDied(why)
         words = [*as_caller(descriptors), *self.plan.command]
         self._supervisor = self._start(words, self.output, "target")
         self._told = set()
         began = time.monotonic()
         while time.monotonic() < began + STARTING:
             if self._supervisor.events("over"):
-                raise TargetDied(f"the server {self.ending()}{address_hint(self.output)}{self.last_output()}")
+                hint = address_hint(self.output)
+                raise TargetDied(f"the server {self.ending()}{hint}{self.last_output()}")
             if self._await("LISTEN >= 1", within=0.1):
                 # One that was seen may have been the last of a server that was killed.
                 if listeners := self._listeners_now():

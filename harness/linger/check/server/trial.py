@@ -64,7 +64,7 @@ class Trial:
             self.lab.close()
             raise
         self.before: Count
-        self.since = time.time()
+        self.lab.since = time.time()
         self.address = ""
 
     def begin(self, descriptors: int = 0) -> None:
@@ -86,7 +86,7 @@ class Trial:
 
     def now(self) -> None:
         """From now on the clients do what the check is about: of that a ladder tells."""
-        self.since = time.time()
+        self.lab.since = time.time()
 
     def start(self, descriptors: int = 0) -> None:
         """Start the server, perhaps again; returns once it listens. Errors: as begin()."""

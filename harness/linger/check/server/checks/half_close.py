@@ -20,6 +20,8 @@ WHOLE = 0.9  # of the shortest control: a date or a counter may be a few bytes s
     peer="ask, shut down their sending side at once, and read",
     mistake="The server takes the client's FIN for good-bye and drops the reply that it owes, or "
     "it never closes after it.",
+    clause="RFC 9293, section 3.6.1: the side that has not closed may go on sending. shutdown(2): "
+    "SHUT_WR.",
     scenarios=["half-close-dropped", "closewait-half-close", "half-close-relay"],
 )
 def half_close(trial: Trial) -> Finding:

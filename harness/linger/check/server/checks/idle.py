@@ -7,8 +7,7 @@ import time
 from linger.check.battery import check
 from linger.check.crowd import Crowd
 from linger.check.finding import CHOICE, STARVE, Finding
-from linger.check.server.trial import (RECEIVE_BUFFER, SEND_BUFFER, NotStruck,
-                                       Trial)
+from linger.check.server.trial import RECEIVE_BUFFER, SEND_BUFFER, NotStruck, Trial
 
 POOL = 10  # times as many clients: more than most pools have workers
 STARVED = 20.0  # s: the server may be busy with what the crowd asked for
@@ -21,6 +20,8 @@ STALLED = 0.5  # s for which the server must be busy with its replies
     peer="connect, say nothing, and stay",
     mistake="Nothing limits how long a connection may be silent, and each holds a worker or a "
     "slot; keepalive does not help, for these clients are alive.",
+    clause="RFC 9112, section 9.5: a server may close an idle connection at any time, and should "
+    "have a time-out.",
     scenarios=["idle-connection", "descriptor-exhaustion"],
     slow=True,
 )
@@ -40,6 +41,8 @@ def idle(trial: Trial) -> Finding:
     peer="ask for a large reply, and never read it",
     mistake="A worker waits in send() for ever, or the reply piles up in the process, one for "
     "each client that does not read.",
+    clause="RFC 9293, section 3.8.6.1: a peer that answers probes may keep its window at zero for as "
+    "long as it likes.",
     scenarios=["idle-connection", "read-disabled-masks-eof", "worker-blocked"],
     slow=True,
     sysctls={"tcp_wmem": f"4096 {SEND_BUFFER} {SEND_BUFFER}"},

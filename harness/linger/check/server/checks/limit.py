@@ -26,6 +26,7 @@ RECOVERY = 20.0  # s
     peer=f"are {CROWD}, against {LIMIT} descriptors; then all of them close",
     mistake="accept() fails with EMFILE and is asked again at once, as fast as the processor can; "
     "or the error ends the loop, and nobody is served ever after.",
+    clause="accept(2): EMFILE. getrlimit(2): RLIMIT_NOFILE.",
     scenarios=["emfile-spin", "descriptor-exhaustion"],
     descriptors=LIMIT,
 )

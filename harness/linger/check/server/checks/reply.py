@@ -32,6 +32,8 @@ QUIET = 1.0  # s
     mistake="The server closes at once, not in two steps. What the client sends then is answered "
     "by a RST, and that takes away what the client has not read, or the server has not sent, of "
     "the reply (RFC 9112, section 9.6).",
+    clause="RFC 9112, section 9.6: close in stages. RFC 1122, section 4.2.2.13: a close() with "
+    "unread input sends a RST.",
     scenarios=["close-unread-reset", "linger-zero"],
 )
 def early_reply(trial: Trial) -> Finding:
@@ -111,6 +113,7 @@ def _whole(one: Connection) -> bool:
     peer="ask, and read the reply",
     mistake="None: whoever closes first holds the TIME_WAIT. At the server it costs no port, at the "
     "client it does.",
+    clause="RFC 9293, section 3.6: TIME-WAIT is for the side that closes first.",
     scenarios=["timewait-owner", "server-port-reuse", "port-exhaustion"],
 )
 def timewait_holder(trial: Trial) -> Finding:

@@ -20,6 +20,7 @@ MISTAKE = (
     "restart-term",
     peer="have just left, or are connected, when the server is stopped and started again",
     mistake=MISTAKE,
+    clause="socket(7): SO_REUSEADDR. bind(2): EADDRINUSE.",
     scenarios=["restart-eaddrinuse", "restart-matrix", "inherited-fd"],
     ends_target=True,
 )
@@ -37,6 +38,7 @@ def restart_term(trial: Trial) -> Finding:
     "restart-kill",
     peer="have just left, or are connected, when the server is killed and started again",
     mistake=MISTAKE,
+    clause="socket(7): SO_REUSEADDR. bind(2): EADDRINUSE.",
     scenarios=["restart-eaddrinuse", "restart-matrix", "inherited-fd"],
     ends_target=True,
 )

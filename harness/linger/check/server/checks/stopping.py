@@ -19,6 +19,7 @@ FEW = 5
     "is told to stop",
     mistake="None as such: whether a reply is finished before the end is a policy. Clients that "
     "get a RST cannot tell what was done.",
+    clause="RFC 9112, section 9.6: close in stages, so that the last reply is not lost.",
     scenarios=["linger-zero", "free-before-flush"],
     ends_target=True,
     sysctls={"tcp_wmem": f"4096 {SEND_BUFFER} {SEND_BUFFER}"},

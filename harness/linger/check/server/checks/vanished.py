@@ -31,6 +31,7 @@ TCP_USER_TIMEOUT = 18  # tcp(7)
     peer="connect, and vanish while nothing is under way",
     mistake="Neither SO_KEEPALIVE nor a time-out: a connection whose other end is gone without a "
     "FIN stays for ever.",
+    clause="RFC 9293, section 3.8.4: keepalive is off by default. tcp(7): TCP_USER_TIMEOUT.",
     scenarios=["half-open-peer", "idle-connection"],
     slow=True,
     sysctls=PROBES,
@@ -66,6 +67,7 @@ def vanished_idle(trial: Trial) -> Finding:
     peer="ask, and vanish while the reply is under way",
     mistake="The error that ends the transmission (ETIMEDOUT) is not followed by close(), or "
     "nobody waits for it.",
+    clause="RFC 9293, section 3.8.3: after R2 the connection is closed. tcp(7): tcp_retries2.",
     scenarios=["half-open-peer", "keepalive-hides-leak"],
     slow=True,
     sysctls={"tcp_retries2": RETRIES, "tcp_wmem": f"4096 {SEND_BUFFER} {SEND_BUFFER}"},

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* Lengths of time, in nanoseconds, as users write them: "300ms", "2s", "1.5s", "5us", "1min". */
+#ifndef LINGER_DURATION_H
+#define LINGER_DURATION_H
+
+#include <stdint.h>
+
+/* Nanoseconds of @text; -1 when it is no duration, or more than half of the range. */
+int64_t duration_read(const char *text);
+
+#define DURATION_TEXT 32 /* bytes for any duration */
+
+/* @ns in the largest unit of which it is a whole number: "2s", "1500ms". Returns text. */
+const char *duration_text(int64_t ns, char text[DURATION_TEXT]);
+
+#endif

@@ -1,0 +1,81 @@
+"""Files that linger writes: whole or not at all, and where that cannot be, a sentence with the path."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import tempfile
+from pathlib import Path
+from typing import Any, Iterator
+
+from linger.lab.errors import CannotRun
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+ELSEWHERE = "choose another folder with RESULTS=DIR (--results DIR)"
+
+
+def unwritable(what: object, error: OSError, otherwise: str = ELSEWHERE) -> CannotRun:
+    """The error for what the system does not let us write.
+
+    what: the path, perhaps with words before it; otherwise: what else can be done than to make room.
+    """
+    cure = "free some space there" if error.errno in FULL else "make it writable"
+    return CannotRun(f"cannot write {what}: {error.strerror or error}; {cure}, or {otherwise}")
+
+
+@contextlib.contextmanager
+def writing(path: Path, otherwise: str = ELSEWHERE) -> Iterator[None]:
+    """Within, something is written to a path, whose name the system does not always tell.
+
+    otherwise: as for unwritable(). Errors: CannotRun in the place of OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise unwritable(path, error, otherwise) from error
+
+
+@contextlib.contextmanager
+def replacing(path: Path, otherwise: str = ELSEWHERE) -> Iterator[Path]:
+    """A path to write to, which becomes the file when all went well, and is nothing otherwise.
+
+    Errors: as writing().
+    """
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with writing(path, otherwise):
+            yield part
+            part.replace(path)
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def scratch() -> Iterator[Path]:
+    """A folder for what nobody wants afterwards. Errors: CannotRun when there can be none."""
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="linger-")
+    except OSError as error:  # it tries several places, and names them
+        where = error.filename or "a temporary file"
+        raise unwritable(where, error, "choose another folder with TMPDIR=DIR") from error
+    with folder as name:
+        yield Path(name)
+
+
+def make_folder(path: Path, otherwise: str = ELSEWHERE) -> None:
+    """Create a folder, and those above it, unless it is there. Errors: as writing()."""
+    with writing(path, otherwise):
+        path.mkdir(parents=True, exist_ok=True)
+
+
+def write_text(path: Path, content: str, otherwise: str = ELSEWHERE) -> None:
+    """Write a file whole or not at all. Errors: as writing()."""
+    with replacing(path, otherwise) as part:
+        part.write_text(content)
+
+
+def write_json(path: Path, content: dict[str, Any], otherwise: str = ELSEWHERE) -> None:
+    """Write a JSON file whole or not at all. Errors: as writing()."""
+    write_text(path, json.dumps(content, indent=2) + "\n", otherwise)

@@ -1,0 +1,132 @@
+"""What became of each test of a run: run.json, and what `linger run --json` prints."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from linger.lab.errors import NOT_HELD
+from linger.lab.files import write_json
+from linger.run import results, scenarios
+
+SCHEMA = 1  # of run.json (schema/run.schema.json)
+NAME = "run.json"
+
+
+class Summary:
+    """A pytest plugin that listens to what pytest reports."""
+
+    def __init__(self, run: Path) -> None:
+        """run: the run's directory."""
+        self.run = run
+        self._began = time.monotonic()
+        self._tests: dict[str, dict[str, Any]] = {}  # by node id
+        self._labels: dict[str, tuple[str, ...]] = {}
+        self._scenarios = {*scenarios.names()}
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Without xdist the tests are here, so one that crashes is known by its scenario."""
+        for item in getattr(session, "items", ()):
+            if item.get_closest_marker("scenario"):
+                self._labels[item.nodeid] = scenarios.labels_of(item)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            self._failed(report.nodeid or "collection", "broken", report.longreprtext)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        test = self._test(report.nodeid)
+        test["seconds"] += report.duration
+        properties = dict(report.user_properties)
+        labels = properties.get("lab", "").split("/")  # tests of the harness have labs, too
+        if labels[0] in self._scenarios:
+            self._labels[report.nodeid] = tuple(labels)
+        if report.failed:
+            held = properties.get("exit") == NOT_HELD
+            self._failed(report.nodeid, "fail" if held else "broken", report.longreprtext)
+        elif report.skipped:
+            self._failed(report.nodeid, "broken", "skipped, which is not passed")
+
+    def _test(self, node: str) -> dict[str, Any]:
+        return self._tests.setdefault(node, {"verdict": "pass", "message": None, "seconds": 0.0})
+
+    def _failed(self, node: str, verdict: str, message: str) -> None:
+        """Note why a test did not pass; the first reason is the cause."""
+        test = self._test(node)
+        if test["message"] is None:
+            test.update(verdict=verdict, message=message)
+
+    def document(self, code: int) -> dict[str, Any]:
+        """The whole run. code: what it ends with."""
+        return {
+            "schema": SCHEMA,
+            "run": str(self.run),
+            "exit": code,
+            "seconds": round(time.monotonic() - self._began, 3),
+            "tests": [self._record(node, test) for node, test in self._tests.items()],
+        }
+
+    def _record(self, node: str, test: dict[str, Any]) -> dict[str, Any]:
+        """One test; of a scenario with what its lab left, if it left something."""
+        labels = self._labels.get(node, ())
+        scenario, variant, repetition = (*labels, None, None, None)[:3]
+        folder = self.run.joinpath(*labels) if labels else None
+        record = {
+            "test": node,
+            "scenario": scenario,
+            "variant": variant,
+            "repetition": int(repetition or 1) if labels else None,
+            "folder": "/".join(labels) or None,
+            "failures": [],
+            **test,
+            "seconds": round(test["seconds"], 4),
+        }
+        try:
+            result = results.read_result(folder / "result.json") if folder else None
+        except (OSError, ValueError):
+            return record
+        if result:
+            record["failures"] = result["failures"]
+            if test["verdict"] == "pass" or result["verdict"] not in results.GOOD:
+                record["verdict"] = result["verdict"]
+        return record
+
+    def write(self, code: int) -> None:
+        """Write run.json beside the evidence."""
+        write_json(self.run / NAME, self.document(code))
+
+
+def text(run: Path) -> str:
+    """The run.json of a run as it stands there; "" when the run did not end in order."""
+    try:
+        return (run / NAME).read_text()
+    except FileNotFoundError:
+        return ""
+
+
+def read(run: Path) -> dict[str, Any] | None:
+    """The run.json of a run; None when the run did not end in order."""
+    try:
+        return json.loads(text(run))
+    except ValueError:
+        return None
+
+
+def complaints(document: dict[str, Any]) -> str:
+    """Why tests of a run did not pass, a paragraph each; "" when all did."""
+    bad = [test for test in document["tests"] if not good(test)]
+    return "\n\n".join(f"{name_of(test)}: {test['message'] or test['verdict']}" for test in bad)
+
+
+def name_of(test: dict[str, Any]) -> str:
+    """What a person calls a test: its scenario and variant, else its node id."""
+    return f"{test['scenario']}/{test['variant']}" if test["scenario"] else test["test"]
+
+
+def good(test: dict[str, Any]) -> bool:
+    """Whether a test of a document went as it should."""
+    return test["verdict"] in results.GOOD

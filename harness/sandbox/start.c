@@ -1,0 +1,52 @@
+/*
+ * start: become a program that a caller named, or say in one sentence why that cannot be.
+ */
+#include <err.h>
+#include <errno.h>
+#include <stdio.h>
+
+#include "common/command.h"
+#include "sandbox/become.h"
+
+struct start_options {
+	const char *as;
+	bool ask;
+};
+
+static const struct option_row rows[] = {
+    {"as", 0, OPTION_TEXT, OPTION_AT(struct start_options, as), .value = "NAME",
+     .help = "whose sentence it is: \"NAME: cannot start COMMAND: REASON\""},
+    {"ask", 0, OPTION_FLAG, OPTION_AT(struct start_options, ask),
+     .help = "start nothing: the sentence, if there is one, goes to standard output"},
+    {0},
+};
+
+static const struct command command = {
+    .name = "start",
+    .usage = "[OPTION]... COMMAND [ARGUMENT]...",
+    .summary = "Becomes a command, or says why that cannot be.",
+    .rows = rows,
+    .details =
+	"Exit status: as of a shell, 127 for what is not found and 126 for any other reason; "
+	"with --ask\n0 for a command that can be started.\n",
+};
+
+int main(int argc, char **argv)
+{
+	struct start_options options = {.as = program_invocation_short_name};
+	struct refusal refusal;
+	struct error error;
+	int first = command_parse(&command, argc, argv, &options, &error);
+
+	if (first <= 0)
+		return command_ended(first, &error);
+	if (first == argc)
+		errx(EXIT_USAGE, "it needs a command: see start --help");
+	if (options.ask) {
+		if (cannot_start(argv[first], &refusal))
+			printf("cannot start %s: %s\n", argv[first], refusal.why);
+		return refusal.status;
+	}
+	program_invocation_short_name = (char *)options.as;
+	become(argv + first, NULL);
+}

@@ -1,0 +1,137 @@
+"""The documents say what is so: each transcript is what its command prints, each link leads on.
+
+A transcript is a fenced block whose first line begins with `$ `, under a comment that names the stage
+it is played on: `<!-- transcript: plain -->`. Numbers, times and places may differ, and the order of
+lines; a line `...` stands for any lines. `make documents` writes the transcripts anew.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections import Counter
+from pathlib import Path
+from typing import Callable, Iterator, NamedTuple
+
+import pytest
+from conftest import HANGS
+
+from linger.lab import Lab, netns
+from linger.lab.environment import outside
+from linger.lab.programs import ROOT, program
+
+DOCUMENTS = sorted(
+    path
+    for path in ROOT.rglob("*.md")
+    if not {"build", "results", "labs"} & {*path.relative_to(ROOT).parts[:1]}
+    or path == ROOT / "results" / "README.md"
+)
+REWRITE = bool(os.environ.get("LINGER_DOCUMENTS"))
+N = 100
+BLOCK = re.compile(r"(<!-- transcript: (\w+) -->\n)?```\w*\n\$ (.*)\n((?:.*\n)*?)```\n")
+
+
+class Transcript(NamedTuple):
+    document: Path
+    stage: str
+    command: str
+    shown: str
+
+    @property
+    def id(self) -> str:
+        return f"{self.document.relative_to(ROOT)}: {self.command}"[:70]
+
+
+def transcripts() -> Iterator[Transcript]:
+    for document in DOCUMENTS:
+        for _, stage, command, shown in BLOCK.findall(document.read_text()):
+            yield Transcript(document, stage, command, shown)
+
+
+def plain(lab: Lab, work: Path) -> Callable[[str], str]:
+    """Any command, from the top of the repository."""
+    return lambda command: _output(command, ROOT, work)
+
+
+def leak(lab: Lab, work: Path) -> Callable[[str], str]:
+    """In the host of a server, pid 1234, that has leaked 100 connections."""
+    server = lab.server("closewait_leak", "buggy")
+    lab.peer("connect hello fin", connections=N).wait()
+    lab.happened(server, ESTABLISHED=N, CLOSE_WAIT=N)
+
+    def play(command: str) -> str:
+        with netns.inside(server.host.path):
+            return _output(command.replace("1234", str(server.pid)), ROOT, work)
+
+    return play
+
+
+def capture(lab: Lab, work: Path) -> Callable[[str], str]:
+    """Where server.pcap is a capture of such a server, always the same one."""
+    shutil.copy(ROOT / "harness/tests/captures/closewait-leak.pcap", work / "server.pcap")
+    return lambda command: _output(command, work, work)
+
+
+STAGES = {stage.__name__: stage for stage in (plain, leak, capture)}
+
+
+def _output(command: str, where: Path, work: Path) -> str:
+    path = f"{program('.')}{os.pathsep}{os.environ['PATH']}"
+    env = outside(MAKELEVEL="0", MAKEFLAGS="", RESULTS=str(work / "results"), LABS=str(work / "labs"), PATH=path, COLUMNS="80")
+    done = subprocess.run(
+        ["sh", "-c", command], cwd=where, env=env, text=True, timeout=HANGS,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    return done.stdout.replace(f"{work}/", "")
+
+
+def alike(line: str) -> str:
+    """A line without what is another one each time."""
+    line = re.sub(r"results/[\w./:-]+", "results/", line)
+    line = re.sub(r"\d[\d.,:]*\d|\d", "0", line)
+    return re.sub(r"([ ─])\1*", r"\1", line.rstrip())
+
+
+def differences(shown: str, printed: str) -> tuple[Counter[str], Counter[str]]:
+    """The lines that only the document has, and those that only the command printed."""
+    lines = shown.rstrip().splitlines()
+    wanted = Counter(alike(line) for line in lines if line.strip() != "...")
+    found = Counter(map(alike, printed.rstrip().splitlines()))
+    return wanted - found, Counter() if "..." in map(str.strip, lines) else found - wanted
+
+
+@pytest.mark.parametrize("transcript", transcripts(), ids=lambda one: one.id)
+def test_a_transcript_is_what_the_command_prints(
+    lab: Lab, tmp_path: Path, transcript: Transcript
+) -> None:
+    assert transcript.stage, "a transcript needs a comment `<!-- transcript: STAGE -->` above it"
+    printed = STAGES[transcript.stage](lab, tmp_path)(transcript.command)
+    made_up, left_out = differences(transcript.shown, printed)
+    if (made_up or left_out) and REWRITE:
+        text = transcript.document.read_text()
+        head = f"$ {transcript.command}\n"
+        transcript.document.write_text(text.replace(head + transcript.shown, head + printed.rstrip() + "\n"))
+    else:
+        assert not made_up and not left_out, printed
+
+
+def test_a_transcript_that_is_made_up_is_noticed() -> None:
+    assert differences("a 1\nb\n", "b\na 2\n") == (Counter(), Counter())
+    assert differences("a\n...\n", "b\na\n") == (Counter(), Counter())
+    assert differences("a\nc\n", "a\nb\n") == (Counter(["c"]), Counter(["b"]))
+    assert differences("PASS 1\n", "FAIL 1\n")[0]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_link_and_path_leads_somewhere(document: Path) -> None:
+    text = document.read_text()
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[\w-]*)?\)", text):
+        assert (document.parent / target).exists(), target
+    for target in re.findall(r"`((?:harness|scenarios|servers|clients)/[\w./-]+)`", text):
+        assert "NAME" in target or (ROOT / target).exists() or program(target).exists(), target
+
+
+def test_the_readme_fits_its_readers() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 200
