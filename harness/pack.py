@@ -75,7 +75,8 @@ def _write(folder: Path, files: dict[str, Any]) -> str:
 
 def _project() -> dict[str, Any]:
     toml = __import__("tomllib" if sys.version_info >= (3, 11) else "tomli")
-    return toml.loads((HERE / "pyproject.toml").read_text())["project"]
+    version = (HERE / "VERSION").read_text().strip()
+    return {**toml.loads((HERE / "pyproject.toml").read_text())["project"], "version": version}
 
 
 def _metadata(project: dict[str, Any]) -> str:
