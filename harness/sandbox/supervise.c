@@ -83,7 +83,7 @@ void run_init(char **argv, const char *called, int status_fd)
 	_exit(0);
 }
 
-static _Noreturn void end_like(int status)
+_Noreturn void end_like(int status)
 {
 	static const struct rlimit no_core = {0, 0};
 

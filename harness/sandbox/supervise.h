@@ -31,6 +31,9 @@ int wait_handing_on_signals(pid_t pid);
  */
 _Noreturn void run_init(char **argv, const char *called, int status_fd);
 
+/* End as a command did whose wait status this is: by its signal if it can be, with no core. */
+_Noreturn void end_like(int status);
+
 /*
  * The rest of outer's life: wait for init, read the wait status from the other end of that pipe,
  * and end as the command did, with its exit status or by the same signal. Where no signal ends it,

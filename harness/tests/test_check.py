@@ -367,3 +367,12 @@ def test_the_subreaper_keeps_hold_of_all_that_a_command_starts(tmp_path: Path) -
         supervisor.terminate()
         rest = supervisor.stdout.read()
     assert rest.count("main=0 status=-1 signal=9") == 2 and rest.endswith("ev=over\n")
+    assert supervisor.returncode == 3
+
+
+@pytest.mark.parametrize("command, status", [("exit 3", 3), ("kill -SEGV $$", -signal.SIGSEGV)])
+def test_the_subreaper_may_be_silent_and_ends_as_the_command_did(
+    run: Run, command: str, status: int
+) -> None:
+    done = run("subreaper", "-", "sh", "-c", f"cat; (sleep 0.1; echo late) & {command}", input="in ")
+    assert (done.returncode, done.stdout) == (status, "in late\n")

@@ -58,6 +58,11 @@ class Peer(Process):
         self.host = host
         self.opened = opened
 
+    @property
+    def serves(self) -> bool:
+        """Whether it is a server: one that ends, with whatever status, has ended too early."""
+        return bool(self.events("ready"))
+
 
 class Expectations:
     """The part of a lab that proves and expects; the hosts are the lab's."""
@@ -162,7 +167,7 @@ class Expectations:
             row["seconds"] = until["seconds"]
             rows.append(row)
         self.verdict.expect(rows, stayed=until["held"])
-        done = who.killed or who.status == 0 and not who.events("ready")
+        done = who.killed or who.status == 0 and not who.serves
         if not who.running and not done:
             raise who.ended_badly(f"{who.ending()} instead of serving on", "none")
         self.tell(f"{host}: " + ", ".join(f"{row['name']} {row['measured']}" for row in rows))

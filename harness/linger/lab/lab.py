@@ -13,19 +13,21 @@ import textwrap
 import time
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Callable, Mapping, NamedTuple, Sequence
+from typing import Any, Callable, Mapping, NamedTuple, Sequence, TypeVar
 
-from linger.lab import census, programs, wire
+from linger.lab import census, programs, service, wire
 from linger.lab.capture import Captured
 from linger.lab.errors import Broken, LingerError, NotHeld
 from linger.lab.expect import Expectations, Peer
 from linger.lab.host import Host, build, remove
 from linger.lab.process import Process
+from linger.lab.service import Service
 from linger.lab.stall import Watchdog
 from linger.lab.verdict import Verdict
 from linger.lab.withhold import fault, withheld
 
 PORT = 9000
+AnyPeer = TypeVar("AnyPeer", bound=Peer)
 HURRIED = 4.0  # s: the longest wait in a lab with somebody's own program
 
 
@@ -59,6 +61,7 @@ class Lab(Expectations):
         """
         super().__init__(verdict or Verdict())
         self.instead = instead
+        self.port = PORT  # the server's
         self.name = name
         self.evidence = evidence
         self.tell = tell
@@ -136,19 +139,19 @@ class Lab(Expectations):
         actions: str,
         connections: int = 1,
         at: str = "client",
-        port: int = PORT,
+        port: int | None = None,
         descriptors: int = 0,
     ) -> Peer:
         """Start clients/peer in a host: it does the actions in turn, each on every connection:
         "connect hello fin". At "await" it waits for its go(). With "listen accept ..." it is a
         server that does what it is told, and this returns once it listens.
 
-        at: the host's name; port: the server's; descriptors: as for server().
+        at: the host's name; port: by default the server's; descriptors: as for server().
         """
         words = actions.split()
         pretend = ["pretend"] if withheld() else []
         self.tell(f"{at}: {connections} x {textwrap.shorten(actions, 60, placeholder=' ...')}")
-        options = ("-p", str(port), "-n", str(connections), *pretend, *words)
+        options = ("-p", str(port or self.port), "-n", str(connections), *pretend, *words)
         peer = self.start(at, "clients/peer", *options, descriptors=descriptors)
         if "listen" in words:
             peer.said("ready")
@@ -170,7 +173,7 @@ class Lab(Expectations):
         if program in self.instead:
             binary, confined = self.instead[program]
         words: list[str | Path] = [binary]
-        words += ["-l", self.hosts["server"].address, "-p", str(PORT), *options]
+        words += ["-l", self.hosts["server"].address, "-p", str(self.port), *options]
         if confined:
             limit = ["--limit", f"nofile={descriptors}"] if descriptors else []
             words = [*confined, *limit, "--", *words]
@@ -178,14 +181,48 @@ class Lab(Expectations):
             words = ["prlimit", f"--nofile={descriptors}:{descriptors}", *words]
         return self.launch(where, words, binary.name, generation=2 if confined else 0)
 
-    def launch(self, where: str, words: list[str | Path], name: str, generation: int = 0) -> Peer:
+    def run(
+        self,
+        words: Sequence[str | Path],
+        at: str = "server",
+        port: int | None = None,
+        name: str = "",
+        descriptors: int = 0,
+    ) -> Service:
+        """Start any command, as its owner would, in a host; with a port, returns once it listens.
+
+        words: the program and its arguments; name: what to call it, by default as the program.
+        port: peers then connect to it. A server listens on 0.0.0.0 or on the host's address.
+        descriptors: as for server(). Errors: TargetDied with its last output; Usage.
+        """
+        host = self.hosts[at]
+        service.must_be_possible(host, words, port)
+        host.sysctl(ip_unprivileged_port_start=0)
+        command = service.held_together(words, descriptors)
+        name = name or Path(words[0]).name
+        program = self.launch(at, command, name, generation=1, kind=Service)
+        if port:
+            program.await_listening(port)
+            self.port = port
+            self.tell(f"{name} listens on {host.address} port {port} (pid {program.pid})")
+        return program
+
+    def launch(
+        self,
+        where: str,
+        words: list[str | Path],
+        name: str,
+        generation: int = 0,
+        kind: type[AnyPeer] = Peer,
+    ) -> AnyPeer:
         """Start any command in a host.
 
         name: what to call it, also behind a prlimit and the like; generation: see Process.
+        kind: what it becomes.
         """
         opened = ("PassiveOpens",) if where == "server" else ("ActiveOpens", "AttemptFails")
         log = self.evidence / f"{where}-{name}-{len(self.peers) + 1}.log"
-        peer = Peer(self.hosts[where], words, log, opened, generation)
+        peer = kind(self.hosts[where], words, log, opened, generation)
         peer.program = name
         if self.instead:
             peer.limit = HURRIED

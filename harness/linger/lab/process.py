@@ -231,6 +231,10 @@ class Process:
         for pid in family:  # after it, or it would see them die
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+        self._collect()
+
+    def _collect(self) -> None:
+        """Wait until what was killed is gone."""
         self._popen.wait()
 
     def proc(self, name: str) -> str:
