@@ -23,7 +23,7 @@ from linger.check import battery, finding, output
 from linger.check.measure import Count
 from linger.lab.environment import outside
 from linger.lab.errors import Usage
-from linger.lab.process import tail_of
+from linger.lab.foreign import tail_of
 from linger.lab.programs import program
 
 battery.load()

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from conftest import HANGS, outlived, pidfds
+
 from linger.lab import Lab
 from linger.lab.environment import outside
 from linger.lab.process import descendants

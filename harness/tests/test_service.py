@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from linger.lab import Lab
 from linger.lab.errors import NotHeld, TargetDied, Usage
 from linger.lab.process import descendants

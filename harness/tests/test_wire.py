@@ -17,7 +17,7 @@ import pytest
 from conftest import Run
 
 import linger
-from linger.lab import Lab, census, faults
+from linger.lab import Lab, census, faults, netns
 from linger.lab.errors import Broken, NotHeld
 from linger.lab.expect import Peer
 from linger.lab.faults import PURE_ACK
@@ -356,6 +356,7 @@ def test_a_recorder_that_failed_fails_the_lab(lab: Lab) -> None:
     os.kill(lab._recorder._process.pid, signal.SIGKILL)
     with pytest.raises(Broken, match="the packets are not recorded: wire was ended by SIGKILL"):
         lab.close()
+    netns.await_removed()
     assert not any(host.path.exists() for host in lab.hosts.values())
 
 

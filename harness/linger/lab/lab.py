@@ -123,7 +123,6 @@ class Lab(Expectations):
         return peer
 
     @fault
-
     def client(self, program: str, variant: str = "", *options: str, connections: int = 1) -> Peer:
         """Start clients/PROGRAM_VARIANT in the host "client", pointed at the server."""
         name = f"{program}_{variant}" if variant else program
@@ -133,7 +132,6 @@ class Lab(Expectations):
         return self.start("client", f"clients/{name}", "-n", str(connections), *options)
 
     @fault
-
     def peer(
         self,
         actions: str,

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Iterator
 
 import pytest
+
 from linger.lab.environment import outside
 from linger.lab.errors import Broken, CannotRun, LingerError, signal_name
 from linger.lab.programs import program

@@ -10,6 +10,7 @@ from typing import Any, Iterator
 import _pytest
 import pluggy
 import pytest
+
 from linger.lab.errors import LingerError, NotHeld, Usage
 from linger.lab.lab import Lab
 

@@ -20,7 +20,8 @@ from linger.lab import Lab, census, confine, files
 from linger.lab.errors import TargetDied, signal_name
 from linger.lab.events import Event
 from linger.lab.expect import Peer
-from linger.lab.process import descendants, tail_of
+from linger.lab.foreign import tail_of
+from linger.lab.process import descendants
 from linger.lab.programs import program
 from linger.lab.service import STARTING, address_hint, as_caller, elsewhere
 
