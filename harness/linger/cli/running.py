@@ -19,6 +19,9 @@ from linger.lab.programs import ROOT
 from linger.run import scenarios
 
 PLAIN = dict(n=None, v=False, repeat=1, keep=False, prove=False, tap=False, json=False, yours=())  # a run
+# Plugins of pytest that no scenario has a use for: together they take a tenth of its start.
+UNUSED = ("doctest unittest nose debugging faulthandler pastebin stepwise setuponly "
+          "setupplan logging").split()  # fmt: skip
 SPARE_DESCRIPTORS = 64  # of a program, besides its connections
 
 
@@ -78,6 +81,7 @@ def run_scenarios(options: argparse.Namespace) -> int:
     arguments += [f"--repeat={options.repeat}"]
     arguments += ["--keep"] if options.keep else []
     arguments += ["-p", "linger.workshop.examine"] if options.yours else []
+    arguments += [word for name in UNUSED for word in ("-p", f"no:{name}")]
     if options.prove:
         arguments += ["--prove", f"--withhold={','.join(names)}"]
         arguments += [str(session.PROVE)]
