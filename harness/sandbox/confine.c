@@ -7,209 +7,168 @@
  * without a way to get one (no_new_privs, no further user namespaces) and without a terminal. The
  * network namespace is the caller's, and whoever has the caller's capabilities can look into it
  * from outside (/proc, pidfd_getfd(2)): the census counts it like any other program. It sees no
- * other process, so it can neither signal nor trace one; with the caller everything in it ends.
+ * process but process 1, which it cannot touch (cage.c), and no file of the caller's through its
+ * standard streams, which are pipes (relay.c). With the caller everything in it ends.
  *
- * Exit status and signals pass through (sandbox/supervise.h). Wrong usage ends with 2, a system
- * that does not permit it with 77, each with one sentence.
+ * harness/sandbox/README.md says what that holds back, and tests/attacker.py tries it. Exit status
+ * and signals pass through (supervise.h). Wrong usage ends with 2, a system that does not permit it
+ * with 77, each with one sentence.
  */
 #include <err.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <linux/close_range.h>
 #include <sched.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "common/descriptors.h"
 #include "sandbox/cage.h"
+#include "sandbox/identity.h"
+#include "sandbox/limits.h"
+#include "sandbox/relay.h"
 #include "sandbox/supervise.h"
 
 static const char usage[] =
     "usage: confine [OPTION]... -- COMMAND [ARGUMENT]...\n"
-    "  --closed            all files read-only, /tmp, /run and /dev private, and no sockets but\n"
-    "                      those of IPv4 and IPv6; the command runs in /tmp\n"
+    "  --closed            see the system's files and the command's alone, read-only, with /tmp,\n"
+    "                      /run and /dev of its own, no environment, and no sockets but those of\n"
+    "                      IPv4 and IPv6; started by root it becomes nobody; it runs in /tmp\n"
+    "  --show FOLDER       see that folder, too, read-only (with --closed), may be repeated\n"
     "  --read-only FOLDER  that folder read-only (without --closed), may be repeated\n"
     "  --user UID          become this user, when started by root\n"
-    "  --limit NAME=VALUE  as, core, cpu, fsize, nofile, nproc: see setrlimit(2); may be "
-    "repeated\n";
-
-static const struct {
-	const char *name;
-	int resource;
-} limits[] = {
-    {"as", RLIMIT_AS},	     {"core", RLIMIT_CORE},	{"cpu", RLIMIT_CPU},
-    {"fsize", RLIMIT_FSIZE}, {"nofile", RLIMIT_NOFILE}, {"nproc", RLIMIT_NPROC},
-};
-#define COUNT (sizeof(limits) / sizeof(limits[0]))
-
-/* A number that fills the word; what is not one is wrong usage. */
-static unsigned long number(const char *word)
-{
-	char *end;
-	unsigned long value;
-
-	errno = 0;
-	value = strtoul(word, &end, 10);
-	if (*word < '0' || *word > '9' || *end || errno)
-		errx(2, "'%s' is not a whole number", word);
-	return value;
-}
+    "  --limit NAME=VALUE  as, core, cpu, fsize, nofile, nproc: of each process, see "
+    "setrlimit(2);\n"
+    "                      may be repeated\n";
 
 /* A user's number. The highest means "as it is" to setresuid(2). */
-static uid_t user(const char *word)
+static long user(const char *word)
 {
-	unsigned long value = number(word);
+	unsigned long value = limits_number(word);
 
 	if (value >= (uid_t)-1)
 		errx(2, "'%s' is no user's number", word);
+	if (geteuid() != 0)
+		errx(2, "--user is for root");
 	return value;
 }
 
-/* The limits asked for, by the order of the table. */
-struct wish {
-	bool given;
-	unsigned long value;
-};
-
-/* Note the limit "NAME=VALUE". */
-static void note_limit(struct wish *wishes, const char *word)
+static _Noreturn void misuse(FILE *stream, int status)
 {
-	const char *value = strchr(word, '=');
-
-	for (size_t i = 0; value && i < COUNT; i++) {
-		if (strlen(limits[i].name) == (size_t)(value - word) &&
-		    strncmp(limits[i].name, word, value - word) == 0) {
-			wishes[i] = (struct wish){true, number(value + 1)};
-			return;
-		}
-	}
-	errx(2, "unknown limit '%s'; see --help", word);
+	fputs(usage, stream);
+	exit(status);
 }
 
-/*
- * Of the CPU time the hard limit is a second more, so that the command ends by SIGXCPU, which says
- * why, and by SIGKILL only if it does not listen.
- */
-static void set_limits(const struct wish *wishes)
-{
-	for (size_t i = 0; i < COUNT; i++) {
-		bool cpu = limits[i].resource == RLIMIT_CPU;
-		struct rlimit limit = {wishes[i].value, wishes[i].value + cpu};
-
-		if (wishes[i].given && setrlimit(limits[i].resource, &limit) < 0)
-			err(CANNOT_RUN, "limit %s=%lu", limits[i].name, wishes[i].value);
-	}
-}
-
-static struct cage parse(int argc, char **argv, struct wish *wishes)
+/* Read the options; returns the user asked for. */
+static long parse(int argc, char **argv, struct cage *cage)
 {
 	static const struct option options[] = {
-	    {"closed", no_argument, NULL, 'c'},	    {"read-only", required_argument, NULL, 'r'},
-	    {"user", required_argument, NULL, 'u'}, {"limit", required_argument, NULL, 'l'},
-	    {"help", no_argument, NULL, 'h'},	    {0},
+	    {"closed", no_argument, NULL, 'c'},
+	    {"read-only", required_argument, NULL, 'r'},
+	    {"user", required_argument, NULL, 'u'},
+	    {"limit", required_argument, NULL, 'l'},
+	    {"show", required_argument, NULL, 's'},
+	    {"help", no_argument, NULL, 'h'},
+	    {0},
 	};
-	struct cage cage = {.uid = geteuid(), .gid = getegid()};
+	long wish = AS_IT_IS;
 	int option;
 
-	cage.read_only = calloc(argc, sizeof(*cage.read_only));
-	if (!cage.read_only)
+	cage->read_only = calloc(argc, sizeof(*cage->read_only));
+	cage->shown = calloc(argc, sizeof(*cage->shown));
+	if (!cage->read_only || !cage->shown)
 		err(HARNESS_BROKE, "calloc");
 	while ((option = getopt_long(argc, argv, "+h", options, NULL)) != -1) {
 		switch (option) {
 		case 'c':
-			cage.closed = true;
+			cage->closed = true;
 			break;
 		case 'r':
-			cage.read_only[cage.folders++] = optarg;
+			cage->read_only[cage->read_only_count++] = optarg;
+			break;
+		case 's':
+			cage->shown[cage->shown_count++] = optarg;
 			break;
 		case 'u':
-			cage.uid = cage.gid = user(optarg);
-			if (geteuid() != 0)
-				errx(2, "--user is for root");
+			wish = user(optarg);
 			break;
 		case 'l':
-			note_limit(wishes, optarg);
+			limits_note(optarg);
 			break;
 		case 'h':
-			fputs(usage, stdout);
-			exit(0);
+			misuse(stdout, 0);
 		default:
-			fputs(usage, stderr);
-			exit(2);
+			misuse(stderr, 2);
 		}
 	}
-	if (!argv[optind]) {
-		fputs(usage, stderr);
-		exit(2);
-	}
-	return cage;
+	if (!argv[optind])
+		misuse(stderr, 2);
+	if (cage->shown_count && !cage->closed)
+		errx(2, "--show is for --closed; without it all folders are seen");
+	cage->command = argv[optind];
+	return wish;
 }
 
-static void write_file(pid_t pid, const char *name, const char *text)
+/* Leave nothing open but the standard streams and the status pipe, as descriptor 3. */
+static void close_others(int status_fd)
 {
-	char path[64];
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0 || write(fd, text, strlen(text)) < 0)
-		err(CANNOT_RUN, "%s of a user namespace", name);
-	close(fd);
+	if (dup3(status_fd, 3, O_CLOEXEC) < 0 && status_fd != 3)
+		err(HARNESS_BROKE, "dup3");
+	if (syscall(SYS_close_range, 4, ~0U, 0) < 0)
+		err(CANNOT_RUN, "close_range");
 }
 
-/* Tell the kernel who is who in init's user namespace (user_namespaces(7)): each is itself. */
-static void map(pid_t init, const char *name, unsigned own, unsigned other)
+/* Process 1, from its first instruction. mapped: tells when the user namespace is ready. */
+static _Noreturn void be_init(struct cage *cage, char **argv, int mapped, int status_fd)
 {
-	char text[64];
-	int length = snprintf(text, sizeof(text), "%u %u 1\n", own, own);
+	char go;
 
-	if (other != own)
-		snprintf(text + length, sizeof(text) - length, "%u %u 1\n", other, other);
-	write_file(init, name, text);
+	relay_inside();
+	if (read(mapped, &go, 1) != 1)
+		_exit(CANNOT_RUN); /* outer has said why */
+	close_others(status_fd);
+	cage_enter(cage);
+	limits_set();
+	run_init(cage->command, argv, 3);
 }
 
 int main(int argc, char **argv)
 {
 	const unsigned long namespaces = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC;
-	struct wish wishes[COUNT] = {{0}};
-	struct cage cage = parse(argc, argv, wishes);
-	int ends[2], mapped[2];
+	struct cage cage = {0};
+	long wish = parse(argc, argv, &cage);
+	struct identity who = identity_choose(wish, cage.closed);
+	int ends[2], mapped[2], own;
 	pid_t init;
 
 	open_standard_descriptors();
 	watch_signals();
+	relay_prepare();
 	if (pipe2(ends, O_CLOEXEC) < 0 || pipe2(mapped, O_CLOEXEC) < 0)
 		err(HARNESS_BROKE, "pipe");
+	cage.uid = who.uid;
+	cage.gid = who.gid;
 	/* As fork(), which takes no flags; unshare() first would put this process in there, too. */
 	init = syscall(SYS_clone, namespaces | SIGCHLD, NULL, NULL, NULL, NULL);
 	if (init < 0)
 		err(CANNOT_RUN, "namespaces for a confined program");
 	if (init == 0) {
-		char go;
-
 		close(ends[0]);
 		close(mapped[1]);
-		if (read(mapped[0], &go, 1) != 1)
-			_exit(CANNOT_RUN); /* outer has said why */
-		cage_enter(&cage, &argv[optind]);
-		set_limits(wishes);
-		run_init(argv + optind, ends[1]);
+		be_init(&cage, argv + optind, mapped[0], ends[1]);
 	}
 	close(ends[1]);
 	close(mapped[0]);
-	if (cage.uid == geteuid())
-		write_file(init, "setgroups",
-			   "deny"); /* else an ordinary user may not map groups */
-	map(init, "uid_map", geteuid(), cage.uid);
-	map(init, "gid_map", getegid(), cage.gid);
+	identity_map(init, &who);
 	if (write(mapped[1], "", 1) != 1)
 		err(HARNESS_BROKE, "pipe to process 1");
 	close(mapped[1]);
 	free(cage.read_only);
-	end_like_command(init, ends[0]);
+	free(cage.shown);
+	own = relay_until_ended(init, -1, NULL);
+	if (!relay_is_whole())
+		_exit(HARNESS_BROKE);
+	end_as_told(own, ends[0]);
 }

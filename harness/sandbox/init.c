@@ -31,7 +31,7 @@ int main(int argc, char **argv)
 		err(HARNESS_BROKE, "cannot start process 1 of the sandbox");
 	if (init == 0) {
 		close(ends[0]);
-		run_init(argv + 1, ends[1]);
+		run_init(argv[1], argv + 1, ends[1]);
 	}
 	close(ends[1]);
 	end_like_command(init, ends[0]);

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -56,15 +56,24 @@ int wait_handing_on_signals(pid_t pid)
 	}
 }
 
-static void run_command(char **argv)
+int watched_signals(void)
+{
+	int fd = signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK);
+
+	if (fd < 0)
+		err(HARNESS_BROKE, "signalfd");
+	return fd;
+}
+
+static void run_command(const char *program, char **argv)
 {
 	sigprocmask(SIG_SETMASK, &original, NULL);
-	execvp(argv[0], argv);
-	warn("cannot start %s", argv[0]);
+	execvp(program, argv);
+	warn("cannot start %s", program);
 	_exit(errno == ENOENT ? 127 : 126); /* as a shell says it */
 }
 
-void run_init(char **argv, int status_fd)
+void run_init(const char *program, char **argv, int status_fd)
 {
 	struct pollfd outer = {.fd = status_fd};
 	pid_t command;
@@ -77,19 +86,17 @@ void run_init(char **argv, int status_fd)
 	if (command < 0)
 		err(HARNESS_BROKE, "cannot start a process in the sandbox");
 	if (command == 0)
-		run_command(argv);
+		run_command(program, argv);
 	status = wait_handing_on_signals(command);
 	if (write(status_fd, &status, sizeof(status)) != sizeof(status))
 		_exit(HARNESS_BROKE);
 	_exit(0);
 }
 
-static _Noreturn void end_like(int status)
+void end_like(int status)
 {
-	static const struct rlimit no_core = {0, 0};
-
 	if (WIFSIGNALED(status)) {
-		setrlimit(RLIMIT_CORE, &no_core); /* the core, if any, is the command's */
+		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* the core, if any, is the command's */
 		signal(WTERMSIG(status), SIG_DFL);
 		sigprocmask(SIG_SETMASK, &original, NULL);
 		raise(WTERMSIG(status));
@@ -102,7 +109,11 @@ static _Noreturn void end_like(int status)
 
 void end_like_command(pid_t init, int status_fd)
 {
-	int own = wait_handing_on_signals(init);
+	end_as_told(wait_handing_on_signals(init), status_fd);
+}
+
+void end_as_told(int own, int status_fd)
+{
 	int status;
 
 	if (read(status_fd, &status, sizeof(status)) == sizeof(status))

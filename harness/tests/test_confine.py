@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -20,7 +19,6 @@ from linger.expect import Peer
 from linger.lab import Lab
 from linger.process import descendants
 
-ATTACKER = Path(__file__).with_name("attacker.py").read_text()
 N = 10
 
 
@@ -42,59 +40,6 @@ def run_python(lab: Lab, words: list[str], text: str, *arguments: object) -> Pee
     command += ["-c", text, *map(str, arguments)]
     log = lab.evidence / "program.log"
     return Peer(lab.hosts["server"], command, log, ("PassiveOpens",), 2 if words else 0)
-
-
-# What each attack comes to: as an ordinary program of the lab, opened, closed. A kernel may lack
-# AF_VSOCK and forbid io_uring; then there is nothing to deny.
-LACKING = {"hypervisor": {"EAFNOSUPPORT"}, "io_uring": {"ENOSYS", "EPERM"}}
-OUTCOMES = {
-    "signal": ("ok", "ESRCH", "ESRCH"),
-    "trace": ("ok", "ESRCH", "ESRCH"),
-    "memory": ("ok", "ENOENT", "ENOENT"),
-    "descriptors": ("ok", "ENOENT", "ENOENT"),
-    "other-host": ("ok", "ENOENT", "ENOENT"),
-    "mount": ("ok", "EPERM", "EPERM"),
-    "sysctl": ("ok", "EROFS", "EROFS"),
-    "raw-socket": ("ok", "EPERM", "EPERM"),
-    "user-namespace": ("ok", "ENOSPC", "ENOSPC"),
-    "evidence": ("ok", "EROFS", "ENOENT"),
-    "files": ("ok", "ok", "ENOENT"),
-    "unix-socket": ("ok", "ok", "EAFNOSUPPORT"),
-    "hypervisor": ("ok", "ok", "EAFNOSUPPORT"),
-    "io_uring": ("ok", "ok", "ENOSYS"),
-    "scratch": ("ok", "ok", "ok"),
-    "outside": ("ENETUNREACH", "ENETUNREACH", "ENETUNREACH"),
-}
-
-
-@pytest.mark.parametrize("column, cage", enumerate(["none", "opened", "closed"]))
-def test_what_an_attacker_can_do(
-    lab: Lab, tmp_path: Path, witness: int, column: int, cage: str
-) -> None:
-    folder = tmp_path / "evidence"
-    folder.mkdir()
-    outside = socket.socket(socket.AF_UNIX)
-    outside.bind(str(tmp_path / "socket"))
-    outside.listen()
-    words = cages(folder).get(cage, [])
-    scratch = Path(f"/tmp/linger-attacker-{witness}")
-    try:
-        attacker = run_python(
-            lab, words, ATTACKER, witness, folder, lab.hosts["client"].path, tmp_path / "socket"
-        )
-        attacker.said("ready")
-        found = {event["way"]: event["outcome"] for event in attacker.events("attack")}
-        lacking = {way for way, without in LACKING.items() if found[way] in without}
-        for way in lacking if cage != "closed" else ():
-            found.pop(way)
-        expected = {way: row[column] for way, row in OUTCOMES.items() if way in found}
-        assert found == expected
-        assert scratch.exists() == (cage != "closed"), "a closed cage has a /tmp of its own"
-        assert (folder / "forged").exists() == (cage == "none")
-    finally:
-        outside.close()
-        scratch.unlink(missing_ok=True)
-        attacker.stop()
 
 
 @pytest.mark.parametrize("cage", ["opened", "closed"])

@@ -1,0 +1,166 @@
+"""What the table of harness/sandbox/README.md says that a program can do, it can, and no more.
+
+Each cell is tried by attacker.py, in every way in which a program is started: by root, by root who
+names another user, by an ordinary user; alone, in a lab, under `linger check`, in a sandbox where
+only the caller is mapped. As a program of linger's own (unconfined) each attack must succeed, or it
+would prove nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Iterator
+
+import pytest
+
+from linger import netns
+from linger.lab import Lab
+from linger.story import ROOT
+from outside import ATTACKER, USER, Outside, outcomes
+
+README = ROOT / "harness" / "sandbox" / "README.md"
+CAGES = ("none", "opened", "closed")
+LIMITS = {"nproc": 64, "as": 512 << 20, "memory": 512 << 20, "cpu": 2}
+
+# What a kernel may lack or forbid everybody; then there is nothing to deny.
+LACKING = {
+    "families.vsock": {"EAFNOSUPPORT"},
+    "families.algorithms": {"EAFNOSUPPORT"},
+    "kernel.io_uring": {"ENOSYS", "EPERM"},
+    "kernel.bpf": {"ENOSYS", "EPERM"},
+    "kernel.perf": {"EACCES", "ENOENT", "EPERM"},
+    "kernel.userfaultfd": {"ENOSYS", "EPERM"},
+    "kernel.settings": {"ENOENT"},
+    "setuid.fchmodat2": {"ENOSYS"},
+    "cgroup.any": {"ENOENT", "EROFS"},
+    "cgroup.make": {"ENOENT"},
+    "cgroup.move": {"ENOENT"},
+    "foreign.ia32": {"ENOSYS"},
+    "foreign.x32": {"ENOSYS"},
+}
+# What needs rights that an ordinary user does not have even unconfined.
+OF_ROOT = {"outlive", "keeper", "host", "turn", "kernel", "cgroup", "terminal"}
+
+
+def table() -> dict[str, dict[str, bool]]:
+    """What the README says: for each row by its name, whether it is possible in each cage."""
+    rows = re.findall(r"^\| `([a-z]+)` \|[^|]+\|([^|]+)\|([^|]+)\|([^|]+)\|$", README.read_text(), re.M)
+    for name, *cells in rows:
+        wrong = [cell for cell in cells if not cell.strip().startswith(("can", "no", "up to"))]
+        assert not wrong, f"row {name}: {wrong}"
+    return {
+        name: {cage: cell.strip().startswith("can") for cage, cell in zip(CAGES, cells)}
+        for name, *cells in rows
+    }
+
+
+ROWS = table()
+ATTACKS = re.findall(r'^    "([a-z]+\.[\w-]+)":', ATTACKER, re.M)  # +: those of one architecture
+
+
+def test_every_row_of_the_table_is_tried() -> None:
+    assert {way.partition(".")[0] for way in ATTACKS} | {"foreign"} == ROWS.keys()
+
+
+def starters() -> list[tuple[str, int, list[str]]]:
+    """Who starts it: a name, the uid, and further words for confine."""
+    if os.getuid() != 0:
+        return [("user", os.getuid(), [])]
+    return [("root", 0, []), ("root-user", 0, ["--user", "65534"]), ("user", USER, [])]
+
+
+@pytest.fixture
+def checkout() -> Iterator[Path]:
+    """This checkout, at a place where an ordinary user gets to."""
+    if os.getuid() != 0:
+        yield ROOT
+        return
+    with tempfile.TemporaryDirectory(prefix="linger-", dir="/tmp") as name:
+        place = Path(name, "checkout")
+        place.mkdir()
+        place.parent.chmod(0o755)
+        subprocess.run(["mount", "-n", "--bind", ROOT, place], check=True)
+        yield place
+        subprocess.run(["umount", "-n", "-l", place], check=True)
+
+
+@pytest.fixture
+def scratch() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="linger-", dir="/tmp") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+def words(outside: Outside, build: Path, cage: str, more: list[str]) -> list[object]:
+    """The words of a cage, as of linger.confine, but for the user."""
+    limits = [word for name, value in LIMITS.items() for word in ("--limit", f"{name}={value}")]
+    return {
+        "none": [],
+        "opened": [build / "confine", *more, "--read-only", outside.evidence, "--"],
+        "closed": [build / "confine", "--closed", *more, "--"],
+        "opened-limited": [build / "confine", *more, *limits, "--"],
+        "closed-limited": [build / "confine", "--closed", *more, *limits, "--"],
+    }[cage]
+
+
+def judge(
+    found: dict[str, str], cage: str, baseline: dict[str, str], trusted: bool, less: bool = False
+) -> None:
+    """Compare outcomes with the table.
+
+    baseline: of the same starter, unconfined; trusted: whether that has the rights of root; less:
+    whether the cage turns the program into another user, who can less than the caller.
+    """
+    assert found, "the attacker did not come to its end"
+    wrong = []
+    for way, outcome in found.items():
+        can = ROWS[way.partition(".")[0]][cage]
+        if cage == "none":
+            excused = outcome in LACKING.get(way, ()) or (
+                not trusted and way.partition(".")[0] in OF_ROOT
+            )
+            if can != (outcome == "ok") and not excused:
+                wrong.append(f"{way}: {outcome}, though the table says {'can' if can else 'no'}")
+        elif not can and outcome == "ok":
+            wrong.append(f"{way}: possible, though the table says no")
+        elif can and not less and baseline.get(way, "ok") == "ok" != outcome:
+            wrong.append(f"{way}: {outcome}, though the table says can")
+    assert not wrong, "\n" + "\n".join(wrong)
+
+
+def unlimited() -> list[str]:
+    return [row for row in ROWS if row != "limits"]
+
+
+@pytest.mark.parametrize("where", ["alone", "lab"])
+@pytest.mark.parametrize("who, uid, more", starters(), ids=lambda value: str(value))
+def test_what_an_attacker_can_do(
+    lab: Lab, checkout: Path, scratch: Path, who: str, uid: int, more: list[str], where: str
+) -> None:
+    baseline: dict[str, str] = {}
+    for cage in CAGES:
+        here = netns.inside(lab.hosts["server"].path) if where == "lab" else contextlib.nullcontext()
+        with here, Outside(scratch / cage, uid, lab.hosts["client"].path) as outside:
+            command = words(outside, checkout / "build", cage, more)
+            done = outside.run([*command, *outside.command(unlimited())])
+            found = outcomes(outside.output.read_text())
+            assert found, done.stderr
+            judge(found, cage, baseline, trusted=uid == 0, less=bool(more))
+            left_alone(outside, cage)
+            baseline = baseline or found
+
+
+def left_alone(outside: Outside, cage: str) -> None:
+    """What a cage must not have let through, as it is seen from outside."""
+    trace = Path(f"/tmp/linger-attacker-{outside.witness.pid}")
+    assert trace.exists() == (cage != "closed"), "a closed cage has a /tmp of its own"
+    trace.unlink(missing_ok=True)
+    if cage != "none":
+        assert oct(outside.output.stat().st_mode) == "0o100644", "evidence is no program"
+        assert [path.name for path in outside.evidence.iterdir()] == ["kept"]
+        assert not (cage == "closed" and outside.asked)
