@@ -125,7 +125,8 @@ $(BUILD)/sandbox-init: $(call objects,$(addprefix harness/sandbox/,init.c superv
 	$(link)
 
 $(BUILD)/confine: $(call objects,$(addprefix harness/sandbox/,confine.c cage.c view.c mounts.c \
-		filter.c identity.c limits.c relay.c supervise.c) harness/common/descriptors.c)
+		filter.c identity.c limits.c bounds.c cgroup.c tree.c relay.c supervise.c) \
+		harness/common/descriptors.c)
 	$(link)
 
 # How a student's file is compiled and linked: as ours, but a warning is only a warning.

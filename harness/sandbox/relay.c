@@ -177,7 +177,6 @@ int relay_until_ended(pid_t init, int every, bool (*look)(void))
 	/* In the background of a terminal, reading fails instead, and writing does not stop us. */
 	signal(SIGTTIN, SIG_IGN);
 	signal(SIGTTOU, SIG_IGN);
-	signal(SIGPIPE, SIG_IGN);
 	for (int i = 0; i < STREAMS; i++)
 		if (i < 2 || inside[2] != inside[1])
 			close(inside[i]);

@@ -13,19 +13,22 @@ import os
 import re
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 from typing import Iterator
 
 import pytest
 
-from linger import netns
+from conftest import outlived, pidfds
+from linger import confine, netns
 from linger.lab import Lab
+from linger.process import descendants
 from linger.story import ROOT
 from outside import ATTACKER, USER, Outside, outcomes
 
 README = ROOT / "harness" / "sandbox" / "README.md"
 CAGES = ("none", "opened", "closed")
-LIMITS = {"nproc": 64, "as": 512 << 20, "memory": 512 << 20, "cpu": 2}
+LIMITS = {"nproc": 64, "as": 200 << 20, "memory": 200 << 20, "cpu": 1}
 
 # What a kernel may lack or forbid everybody; then there is nothing to deny.
 LACKING = {
@@ -49,7 +52,9 @@ OF_ROOT = {"outlive", "keeper", "host", "turn", "kernel", "cgroup", "terminal"}
 
 def table() -> dict[str, dict[str, bool]]:
     """What the README says: for each row by its name, whether it is possible in each cage."""
-    rows = re.findall(r"^\| `([a-z]+)` \|[^|]+\|([^|]+)\|([^|]+)\|([^|]+)\|$", README.read_text(), re.M)
+    rows = re.findall(
+        r"^\| `([a-z]+)` \|[^|]+\|([^|]+)\|([^|]+)\|([^|]+)\|$", README.read_text(), re.M
+    )
     for name, *cells in rows:
         wrong = [cell for cell in cells if not cell.strip().startswith(("can", "no", "up to"))]
         assert not wrong, f"row {name}: {wrong}"
@@ -144,7 +149,9 @@ def test_what_an_attacker_can_do(
 ) -> None:
     baseline: dict[str, str] = {}
     for cage in CAGES:
-        here = netns.inside(lab.hosts["server"].path) if where == "lab" else contextlib.nullcontext()
+        here = (
+            netns.inside(lab.hosts["server"].path) if where == "lab" else contextlib.nullcontext()
+        )
         with here, Outside(scratch / cage, uid, lab.hosts["client"].path) as outside:
             command = words(outside, checkout / "build", cage, more)
             done = outside.run([*command, *outside.command(unlimited())])
@@ -164,3 +171,78 @@ def left_alone(outside: Outside, cage: str) -> None:
         assert oct(outside.output.stat().st_mode) == "0o100644", "evidence is no program"
         assert [path.name for path in outside.evidence.iterdir()] == ["kept"]
         assert not (cage == "closed" and outside.asked)
+
+
+def bounded(outside: Outside, build: Path) -> bool:
+    """Whether a control group can be had by its user, as confine says itself."""
+    told = subprocess.run(
+        [*outside.become(), build / "confine", "--bounds"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert told.startswith(("A control group bounds", "No control group can be had (")), told
+    return told.startswith("A")
+
+
+# What confine cannot bound without a control group, and says so.
+NEEDS_GROUP = {
+    "opened": {"limits.memory-file", "limits.shared-memory", "limits.time-in-turn"},
+    "closed": {"limits.time-in-turn"},
+}
+
+
+# Unconfined anybody can; that is tried once.
+TAKERS = [
+    (*one, cage)
+    for one in starters()
+    for cage in CAGES
+    if one[1:] == starters()[-1][1:] or cage != "none"
+]
+
+
+@pytest.mark.parametrize("who, uid, more, cage", TAKERS, ids=lambda value: str(value))
+def test_it_cannot_take_all_there_is(
+    checkout: Path, scratch: Path, who: str, uid: int, more: list[str], cage: str
+) -> None:
+    """One attack a program, since what takes too much is ended as a whole."""
+    names = [way for way in ATTACKS if way.startswith("limits.")]
+    with Outside(scratch / cage, uid) as outside:
+        without = set() if bounded(outside, checkout / "build") else NEEDS_GROUP.get(cage, set())
+        if without and uid == 0 and not (cage == "closed" or more):
+            without |= {"limits.processes"}  # the kernel exempts root
+        for way in names:
+            form = cage if cage == "none" else f"{cage}-limited"
+            command = words(outside, checkout / "build", form, more)
+            done = outside.run([*command, *outside.command([way])])
+            took = outcomes(outside.output.read_text()).get(way) == "ok"
+            assert took == (cage == "none" or way in without), f"{way}: {done.stderr}"
+            outside.output.write_text("")
+
+
+def test_its_control_group_goes_with_it(tmp_path: Path) -> None:
+    """By itself, or, after a SIGKILL of confine, when the next one comes."""
+    words = confine.closed(memory=256 << 20)
+    if not left_groups(["sleep", "1000"], words):
+        assert not subprocess.run([*words, "--", "true"]).returncode
+        return  # none can be had here, and so none is left
+    assert subprocess.run([*words, "--", "true"]).returncode == 0
+    assert groups() == set()
+
+
+def left_groups(command: list[str], words: list[str]) -> set[Path]:
+    """The control groups that are left when confine is killed."""
+    with subprocess.Popen([*words, "--", *command]) as process:
+        deadline = time.monotonic() + 10
+        while len(descendants(process.pid)) < 3 and time.monotonic() < deadline:
+            time.sleep(0.001)  # the next look
+        family = pidfds(descendants(process.pid)[1:])
+        process.kill()
+    assert outlived(family) == 0
+    return groups()
+
+
+def groups() -> set[Path]:
+    places = [words.split()[4] for words in Path("/proc/self/mountinfo").read_text().splitlines()
+              if "- cgroup" in words]  # fmt: skip
+    return {path for place in places for path in Path(place).rglob("linger-confine-*")}
