@@ -25,6 +25,8 @@ WIRE := $(call library,wire) $(addprefix harness/,segment/parse.c common/descrip
 	common/events.c $(addprefix census/,state.c names.c snmp.c netns.c json.c))
 UNIT_TESTS := $(foreach component,census segment wire,$(call unit_tests,$(component)))
 PROGRAMS := $(addprefix $(BUILD)/,sandbox sandbox-init confine subreaper compile census segment wire linger)
+# SHARE=1: other users may read what runs leave.
+export LINGER_SHARE := $(SHARE)
 RUN := $(if $(N),-n $(N)) $(if $(VERBOSE),-v) $(if $(KEEP),--keep) $(if $(REPEAT),--repeat $(REPEAT))
 
 # Shows what a measurement says, and keeps it in results/figures.

@@ -9,7 +9,9 @@ OF_A_RUN = (
     "LINGER_SANDBOX", "LINGER_RUN", "LINGER_CONNECTIONS", "LINGER_YOURS", "PYTEST_CURRENT_TEST",
 )  # fmt: skip
 # What linger.sh tells Python, and a run of tests the runs within it.
-OF_LINGER = ("LINGER_BUILD", "LINGER_AT_ONCE", "LINGER_CALLER_PYTHONPATH", "PYTHONUTF8")
+OF_LINGER = (
+    "LINGER_BUILD", "LINGER_AT_ONCE", "LINGER_CALLER_PYTHONPATH", "LINGER_SHARE", "PYTHONUTF8",
+)  # fmt: skip
 
 
 def outside(**more: str) -> dict[str, str]:

@@ -19,8 +19,10 @@ from typing import Iterator
 
 import pytest
 
-from conftest import outlived, pidfds
-from linger import confine, netns
+from conftest import Run, outlived, pidfds
+from linger import confine, environment, netns
+from linger.census import program
+from linger.errors import Broken
 from linger.lab import Lab
 from linger.process import descendants
 from linger.story import ROOT
@@ -246,3 +248,87 @@ def groups() -> set[Path]:
     places = [words.split()[4] for words in Path("/proc/self/mountinfo").read_text().splitlines()
               if "- cgroup" in words]  # fmt: skip
     return {path for place in places for path in Path(place).rglob("linger-confine-*")}
+
+
+def test_evidence_that_was_replaced_does_not_count(lab: Lab, tmp_path: Path) -> None:
+    """By somebody outside of any cage: a program of linger's own, or another of the user's."""
+    (tmp_path / "run").mkdir()
+    other = Lab("replaced", tmp_path / "run")
+    (tmp_path / "run").rename(tmp_path / "away")
+    (tmp_path / "run").mkdir()
+    with pytest.raises(Broken, match="no longer the folder"):
+        other.close()
+
+
+@pytest.mark.parametrize("share, mode", [("", 0o700), ("1", 0o755)])
+def test_only_its_caller_reads_what_a_run_leaves(
+    run: Run, tmp_path: Path, share: str, mode: int
+) -> None:
+    env = environment.outside(LINGER_SHARE=share, LABS=str(tmp_path / "labs"))
+    command = ["lab", "closewait-leak", "--results", tmp_path / "results"]
+    done = run("linger", *command, env=env, umask=0o022, stdin=subprocess.DEVNULL)
+    assert "Next: edit" in done.stdout, done.stderr
+    for folder in (tmp_path / "results" / "latest", tmp_path / "labs" / ".build"):
+        assert oct(folder.stat().st_mode & 0o777) == oct(mode)
+
+
+@pytest.mark.parametrize("cage", CAGES[1:])
+@pytest.mark.parametrize("who, uid, more", starters(), ids=lambda value: str(value))
+def test_what_a_server_under_check_can_do(
+    checkout: Path, scratch: Path, who: str, uid: int, more: list[str], cage: str
+) -> None:
+    """Its output is the evidence of the check. In the sandbox of a user only that user is mapped."""
+    with Outside(scratch / cage, uid) as outside:
+        results = outside.folder / "checks"
+        confined = [*words(outside, checkout / "build", cage, more), *outside.command(unlimited())]
+        check = ["check", "--port", 9000, "--only", "abandon", "--results", results]
+        shell = ["sh", "-c", 'exec "$@" </dev/null', "sh"]  # Python takes no directory
+        done = outside.run([*shell, checkout / "build" / "linger", *check, "--", *confined])
+        assert done.returncode == 3, done.stderr  # it ends, and serves nobody
+        [output] = results.resolve().glob("20*/check/**/output.log")
+        judge(outcomes(output.read_text()), cage, {}, trusted=False, less=True)
+        assert not output.stat().st_mode & 0o7111, "evidence is no program"
+        assert results.joinpath("latest").stat().st_mode & 0o77 == 0
+
+
+@pytest.mark.parametrize("cage", CAGES[1:])
+def test_what_it_can_do_where_only_the_caller_is_mapped(
+    checkout: Path, scratch: Path, cage: str
+) -> None:
+    """In the sandbox of an ordinary user, where nobody has the number 65534."""
+    _, uid, more = starters()[-1]
+    with Outside(scratch / cage, uid) as outside:
+        command = words(outside, checkout / "build", cage, more)
+        done = outside.run(
+            [checkout / "build" / "sandbox", *command, *outside.command(unlimited())]
+        )
+        found = outcomes(outside.output.read_text())
+        assert found, done.stderr
+        judge(found, cage, {}, trusted=False, less=True)
+        left_alone(outside, cage)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="who is root here is tried by root")
+def test_closed_is_never_root(run: Run) -> None:
+    """As root it is nobody; where there is only root it is refused; root by name alone is no root."""
+    ask = [str(program("confine")), "--closed", "--", "id", "-u"]
+    assert subprocess.run(ask, capture_output=True, text=True).stdout == "65534\n"
+    only_root = subprocess.run(["unshare", "--map-root-user", *ask], capture_output=True, text=True)
+    assert only_root.returncode == 77 and "must not be root" in only_root.stderr, only_root
+    assert 0 < int(among_few(ask)) < 1000
+    user = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups", "--"]
+    by_name = [*user, "unshare", "--map-root-user", *ask]
+    named = subprocess.run(by_name, capture_output=True, text=True)
+    assert (named.returncode, named.stdout) == (0, "65534\n"), named.stderr
+
+
+def among_few(command: list[str]) -> str:
+    """The output of a command that root starts where only the users 0 to 999 are mapped."""
+    script = 'echo ready; read go; exec "$@"'
+    words = ["unshare", "--user", "sh", "-c", script, "sh", *command]
+    with subprocess.Popen(words, stdin=-1, stdout=-1, text=True) as process:
+        assert process.stdout and process.stdout.readline() == "ready\n"
+        for name in ("uid_map", "gid_map"):
+            Path(f"/proc/{process.pid}/{name}").write_text("0 0 1000")
+        output, _ = process.communicate("\n")
+    return output

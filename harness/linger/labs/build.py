@@ -10,6 +10,7 @@ from pathlib import Path
 
 from linger.census import program
 from linger.errors import Broken, CannotRun
+from linger.results import folder_mode
 from linger.story import ROOT
 
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-omit-frame-pointer", "-O1"]
@@ -39,6 +40,7 @@ def compile(source: Path, binary: Path, *more: str) -> tuple[bool, str]:
     more: further options. Errors: CannotRun when there is no compiler; Broken when it hangs.
     """
     binary.parent.mkdir(parents=True, exist_ok=True)
+    binary.parent.chmod(folder_mode() & 0o755)
     words = command(source, binary, *more)
     environment = {**os.environ, "LC_ALL": "C.UTF-8"}
     try:
