@@ -80,27 +80,36 @@ static void clear_environment(void)
 	cage_must(setenv("HOME", "/tmp", 1), "HOME");
 }
 
-static void drop_privileges(const struct cage *cage)
+/*
+ * Process 1 and what it confines have the same user. A process cannot be traced, nor opened by
+ * /proc/1, by one that has fewer capabilities than it may have (ptrace(2), access mode checking;
+ * the commoncap module). So process 1 may have one, which is good for nothing in a user namespace;
+ * the command has none. Not being dumpable would do, too, but hide it from an ordinary user's
+ * census.
+ */
+static void set_capabilities(void)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0}};
+	struct __user_cap_data_struct one[_LINUX_CAPABILITY_U32S_3] = {{0}};
 
+	one[CAP_TO_INDEX(CAP_WAKE_ALARM)].permitted = CAP_TO_MASK(CAP_WAKE_ALARM);
+	cage_must(syscall(SYS_capset, &header, one), "capset");
+}
+
+static void drop_privileges(const struct cage *cage)
+{
+	/* What exec() could give: nothing. */
 	for (int capability = 0; prctl(PR_CAPBSET_READ, capability) >= 0; capability++)
 		cage_must(prctl(PR_CAPBSET_DROP, capability), "bounding set");
 	if (cage->uid != geteuid()) {
+		cage_must(prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0), "keepcaps"); /* until exec() */
 		cage_must(setgroups(0, NULL), "setgroups");
 		cage_must(setresgid(cage->gid, cage->gid, cage->gid), "setresgid");
 		cage_must(setresuid(cage->uid, cage->uid, cage->uid), "setresuid");
 	}
 	cage_must(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0), "ambient set");
-	cage_must(syscall(SYS_capset, &header, none), "capset");
+	set_capabilities();
 	cage_must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs");
-	/*
-	 * Process 1 and what it confines have the same user. Not dumpable, it can be neither traced
-	 * nor opened by /proc/1 (ptrace(2), access mode checking); exec() makes the command
-	 * dumpable again. A change of credentials decides it anew, so this comes after the last.
-	 */
-	cage_must(prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), "dumpable");
 }
 
 void cage_enter(struct cage *cage)

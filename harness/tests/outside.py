@@ -68,9 +68,8 @@ class Outside:
         self._stack.callback(os.close, self.terminal)
         self._stack.callback(os.close, self._slave)
         self._listen()
-        if os.getuid() == 0:
-            self._mount_proc()
-            self._delegate()
+        self._mount_proc()
+        self._delegate()
 
     def _mount_proc(self) -> None:
         """A second procfs, as a chroot has, where the witness is seen."""
@@ -105,7 +104,7 @@ class Outside:
                 "--inh-caps=-all", "--ambient-caps=-all", "--"]  # fmt: skip
 
     def _listen(self) -> None:
-        names = (str(self.folder / "socket"), f"\0{self._abstract}")
+        names = (str(self.folder / "socket"), f"\0{self.name}")
         for kind, suffix in ((socket.SOCK_STREAM, ""), (socket.SOCK_DGRAM, "-datagram")):
             for name in names:
                 made = self._stack.enter_context(socket.socket(socket.AF_UNIX, kind))
@@ -129,8 +128,9 @@ class Outside:
                         asker.sendall(b"done\n")
 
     @property
-    def _abstract(self) -> str:
-        return f"linger-{self.folder.parent.name}-{self.folder.name}"
+    def name(self) -> str:
+        """What no other one is called: of its abstract sockets, of what the attacker leaves."""
+        return f"{self.folder.parent.name}-{self.folder.name}"
 
     def facts(self, **more: object) -> dict[str, Any]:
         """What the attacker is told."""
@@ -141,7 +141,7 @@ class Outside:
             "netns": str(self._netns),
             "socket": str(self.folder / "socket"),
             "datagram": str(self.folder / "socket-datagram"),
-            "abstract": self._abstract,
+            "abstract": self.name,
             "fifo": str(self.folder / "fifo"),
             "terminal": os.ttyname(self._slave),
             "inherited": 9,

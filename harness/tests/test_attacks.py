@@ -166,7 +166,7 @@ def test_what_an_attacker_can_do(
 
 def left_alone(outside: Outside, cage: str) -> None:
     """What a cage must not have let through, as it is seen from outside."""
-    trace = Path(f"/tmp/linger-attacker-{outside.witness.pid}")
+    trace = Path("/tmp", outside.name)
     assert trace.exists() == (cage != "closed"), "a closed cage has a /tmp of its own"
     trace.unlink(missing_ok=True)
     if cage != "none":
