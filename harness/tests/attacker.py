@@ -17,74 +17,32 @@ import ctypes
 import errno
 import fcntl
 import json
-import mmap
 import os
-import platform
-import select
-import signal
 import socket
 import stat
 import sys
-import time
 from pathlib import Path
 from typing import Callable
+
+from attack_calls import (
+    AT_FDCWD, X86, as_ia32, bpf, call, checked, count_cycles, in_child, keyring_add, keyring_read,
+    libc, must, opens, ring,
+)  # fmt: skip
+from attack_limits import (
+    MUCH, children_with_memory, compute, first_in_turn, held, in_turn, many_processes, memory_file,
+    share_memory,
+)  # fmt: skip
+from attack_setuid import HERE, SETUID, fchmod, openat2, setuid_by, temporary, touched
 
 FACTS = json.loads(sys.argv[1])
 WITNESS = FACTS["witness"]
 EVIDENCE, MINE = Path(FACTS["evidence"]), Path(FACTS["mine"])
-SETUID = 0o4755
-MUCH = 400 << 20  # bytes: more than is permitted
 INPUT, OUTPUT = 7, 1
-HERE = Path("/tmp")  # a place that it can write in any case
 TAG = FACTS["abstract"]  # no other attacker has it
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 PTRACE_SEIZE, PTRACE_ATTACH, PTRACE_DETACH = 0x4206, 16, 17
 TIOCSTI, TIOCLINUX = 0x5412, 0x541C
-OPEN_TREE_CLONE, AT_FDCWD, O_PATH = 1, -100, os.O_PATH
-KEYCTL_READ, KEYCTL_REVOKE, SESSION_KEYRING = 11, 3, -3
-# x86-64, then what the table of all later architectures says.
-X86 = platform.machine() == "x86_64"
-NR = {
-    name: numbers[0 if X86 else 1]
-    for name, numbers in {
-        "keyctl": (250, 219), "add_key": (248, 217), "request_key": (249, 218), "bpf": (321, 280),
-        "perf_event_open": (298, 241), "userfaultfd": (323, 282), "process_vm_readv": (310, 270),
-        "fchmodat2": (452, 452), "openat2": (437, 437), "io_uring_setup": (425, 425),
-        "pidfd_getfd": (438, 438), "open_tree": (428, 428), "fsopen": (430, 430),
-        "memfd_secret": (447, 447),
-    }.items()
-}  # fmt: skip
-libc = ctypes.CDLL(None, use_errno=True)
-
-
-def checked(result: int) -> int:
-    if result < 0:
-        raise OSError(ctypes.get_errno(), "")
-    return result
-
-
-def call(name: str, *arguments: object) -> int:
-    return checked(libc.syscall(NR[name], *arguments))
-
-
-def in_child(action: Callable[[], object]) -> None:
-    """What changes the process itself is done in another one, which nobody follows."""
-    child = os.fork()
-    if child == 0:
-        try:
-            action()
-            os._exit(0)
-        except OSError as error:
-            os._exit(error.errno or 255)
-    status = os.waitpid(child, 0)[1]
-    if status:
-        raise OSError(os.WEXITSTATUS(status) or errno.EINTR, "")
-
-
-def must(condition: object) -> None:
-    """What was not refused must also have had its effect."""
-    if not condition:
-        raise OSError(errno.ENODATA, "")
+OPEN_TREE_CLONE = 1
 
 
 def enter_host() -> None:
@@ -94,10 +52,6 @@ def enter_host() -> None:
 
 def trace(pid: int) -> None:
     checked(libc.ptrace(PTRACE_SEIZE, pid, 0, 0))
-
-
-def opens(path: str | Path, flags: int) -> None:
-    os.close(os.open(path, flags | os.O_NONBLOCK))
 
 
 def mount() -> None:
@@ -110,10 +64,11 @@ def read_memory(pid: int) -> None:
     """Of itself the word is read at an address; there any will do that is not EPERM."""
     word = ctypes.create_string_buffer(8)
     span = (ctypes.c_ulong * 2)(ctypes.addressof(word), 8)
-    if libc.syscall(NR["process_vm_readv"], pid, span, 1, span, 1, 0) < 0:
-        must_not = ctypes.get_errno()
-        if must_not != errno.EFAULT:
-            raise OSError(must_not, "")
+    try:
+        call("process_vm_readv", pid, span, 1, span, 1, 0)
+    except OSError as error:
+        if error.errno != errno.EFAULT:
+            raise
 
 
 def copy_descriptor(pid: int) -> None:
@@ -122,62 +77,6 @@ def copy_descriptor(pid: int) -> None:
         os.close(call("pidfd_getfd", handle, 0, 0))
     finally:
         os.close(handle)
-
-
-def is_setuid(path: str | Path) -> bool:
-    return bool(os.stat(path).st_mode & stat.S_ISUID)
-
-
-def setuid_by(action: Callable[[str], object]) -> Callable[[], None]:
-    """Make a file of its own setuid by a call that takes its path."""
-
-    def attack() -> None:
-        path = HERE / f"{TAG}-setuid"
-        path.unlink(missing_ok=True)
-        try:
-            action(os.fspath(path))
-            must(is_setuid(path))
-        finally:
-            path.unlink(missing_ok=True)
-
-    return attack
-
-
-def touched(path: str) -> str:
-    opens(path, os.O_CREAT | os.O_WRONLY)
-    return path
-
-
-def fchmod(path: str) -> None:
-    with open(touched(path)) as file:
-        os.fchmod(file.fileno(), SETUID)
-
-
-def openat2(path: str) -> None:
-    how = (ctypes.c_uint64 * 3)(os.O_CREAT | os.O_WRONLY, SETUID, 0)
-    os.close(call("openat2", AT_FDCWD, path.encode(), how, ctypes.sizeof(how)))
-
-
-def temporary(path: str) -> None:
-    """A file without a name, which gets one."""
-    fd = os.open(HERE, os.O_TMPFILE | os.O_WRONLY, SETUID)
-    follow = 0x400  # AT_SYMLINK_FOLLOW
-    checked(libc.linkat(AT_FDCWD, f"/proc/self/fd/{fd}".encode(), AT_FDCWD, path.encode(), follow))
-    os.close(fd)
-
-
-def as_ia32(number: int, *arguments: int) -> int:
-    """A system call of the 32-bit table, by int $0x80; arguments below 4 GiB."""
-    code = mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
-    words = [number, *arguments, 0, 0, 0][:4]
-    moves = b"".join(bytes([op]) + word.to_bytes(4, "little")
-                     for op, word in zip((0xB8, 0xBB, 0xB9, 0xBA), words))  # fmt: skip
-    code.write(b"\x53" + moves + b"\xcd\x80\x5b\xc3")  # rbx is the caller's
-    address = ctypes.addressof(ctypes.c_char.from_buffer(code))
-    result = ctypes.CFUNCTYPE(ctypes.c_int)(address)()
-    if result < 0:
-        raise OSError(-result, "")
-    return result
 
 
 def stdout_mode() -> None:
@@ -211,21 +110,16 @@ def no_file_among_streams() -> None:
 
 def datagram(address: str, by_pair: bool) -> None:
     kind = socket.SOCK_DGRAM
-    ends = socket.socketpair(socket.AF_UNIX, kind) if by_pair else [socket.socket(socket.AF_UNIX, kind)]
+    ends = (
+        socket.socketpair(socket.AF_UNIX, kind)
+        if by_pair
+        else [socket.socket(socket.AF_UNIX, kind)]
+    )
     try:
         ends[0].sendmsg([b"from the attacker"], [], 0, address)
     finally:
         for end in ends:
             end.close()
-
-
-def by_stream_pair(address: str) -> None:
-    """A pair that is connected already is not to be connected to another one."""
-    one, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    try:
-        one.sendmsg([b"from the attacker"], [], 0, address)
-    finally:
-        one.close(), other.close()
 
 
 def connect(family: int, address: object) -> None:
@@ -262,34 +156,6 @@ def forge() -> None:
         parent.rmdir()
     finally:
         os.rename(away, parent)
-
-
-def keyring_read() -> None:
-    """The caller's session keyring holds a key of this name."""
-    key = call("keyctl", 10, SESSION_KEYRING, b"user", FACTS["key"].encode(), 0)  # KEYCTL_SEARCH
-    data = ctypes.create_string_buffer(99)
-    must(call("keyctl", KEYCTL_READ, key, data, 99) > 0)
-
-
-def add_key(where: int) -> int:
-    return call("add_key", b"user", f"{TAG}-added".encode(), b"left", 4, where)
-
-
-def ring() -> None:
-    parameters = ctypes.create_string_buffer(120)  # struct io_uring_params
-    os.close(call("io_uring_setup", 1, parameters))
-
-
-def bpf() -> None:
-    attributes = (ctypes.c_uint32 * 32)(2, 4, 4, 1)  # an array of one word
-    os.close(call("bpf", 0, attributes, 128))
-
-
-def count_cycles() -> None:
-    attributes = ctypes.create_string_buffer(128)
-    attributes[0:8] = (1).to_bytes(4, "little") + (128).to_bytes(4, "little")  # software
-    attributes[40] = 0x60  # neither the kernel nor a hypervisor
-    os.close(call("perf_event_open", attributes, 0, -1, -1, 0))
 
 
 def cgroup_made() -> None:
@@ -333,91 +199,6 @@ def kernel_setting() -> None:
 def scratch() -> None:
     """What it leaves is looked for outside."""
     (HERE / TAG).write_text("")
-
-
-def first_in_turn() -> None:
-    """A real-time process runs before all others."""
-    os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
-
-
-def held(memory: bytearray) -> None:
-    """Touch every page."""
-    for page in range(0, len(memory), 4096):
-        memory[page] = 1
-
-
-def memory_file() -> None:
-    """Memory that is in no address space, so that no limit of a process bounds it."""
-    file = os.memfd_create("attacker")
-    for _ in range(MUCH >> 20):
-        os.write(file, bytes(1 << 20))
-
-
-def share_memory() -> None:
-    """The same by System V: blocks that are attached in turn."""
-    blocks = []
-    libc.shmat.restype = ctypes.c_void_p
-    try:
-        for _ in range(MUCH // (16 << 20)):
-            blocks.append(checked(libc.shmget(0, 16 << 20, 0o600 | 0o1000)))
-            address = libc.shmat(blocks[-1], None, 0)
-            ctypes.memset(address, 1, 16 << 20)
-            libc.shmdt(ctypes.c_void_p(address))
-    finally:
-        for block in blocks:
-            libc.shmctl(block, 0, None)
-
-
-def children_with_memory() -> None:
-    """Each takes a quarter, which would be permitted, and keeps it until all have."""
-    ready, told = os.pipe()
-    children = []
-    for _ in range(4):
-        if (child := os.fork()) == 0:
-            memory = bytearray(MUCH // 4)
-            held(memory)
-            os.write(told, b"x"), os.close(told)
-            signal.pause()
-        children.append(child)
-    os.close(told)
-    ended = [0]
-    while len(ended) < 5 and os.read(ready, 1):
-        ended.append(1)
-    for child in children:
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-    os.close(ready)
-    must(len(ended) == 5)
-
-
-def many_processes() -> None:
-    children = []
-    try:
-        for _ in range(200):
-            if (child := os.fork()) == 0:
-                signal.pause()
-            children.append(child)
-    finally:
-        for child in children:
-            os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-
-
-def compute(seconds: float = 2.5) -> None:
-    while time.process_time() < seconds:
-        pass
-
-
-def in_turn() -> None:
-    """Children that each take what one process may, and that nobody waits for."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    for _ in range(4):
-        if (child := os.fork()) == 0:
-            compute(0.7)
-            os._exit(0)
-        handle = os.pidfd_open(child)
-        select.select([handle], [], [])
-        os.close(handle)
 
 
 def outlive() -> None:
@@ -507,8 +288,8 @@ WAYS: dict[str, Callable[[], object]] = {
     "kernel.perf": count_cycles,
     "kernel.userfaultfd": lambda: os.close(call("userfaultfd", 1)),  # of user space only
     "kernel.settings": kernel_setting,
-    "keyring.read": keyring_read,
-    "keyring.add": lambda: call("keyctl", KEYCTL_REVOKE, add_key(SESSION_KEYRING)),
+    "keyring.read": lambda: keyring_read(FACTS["key"]),
+    "keyring.add": lambda: keyring_add(TAG),
     "keyring.request": lambda: call("request_key", b"user", FACTS["key"].encode(), None, 0),
     "cgroup.make": cgroup_made,
     "cgroup.move": cgroup_left,

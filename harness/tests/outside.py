@@ -18,7 +18,22 @@ from typing import Any, Collection, Iterator, Sequence
 from linger.environment import outside
 from linger.process import parse_event
 
-ATTACKER = Path(__file__).with_name("attacker.py").read_text()
+HERE = Path(__file__).parent
+MODULES = ("attack_calls", "attack_limits", "attack_setuid", "attacker")
+ATTACKER = (HERE / "attacker.py").read_text()
+
+
+def _loader() -> str:
+    """A text for python -c that is the attacker with its modules: a closed cage shows no file."""
+    texts = {name: (HERE / f"{name}.py").read_text() for name in MODULES}
+    return f"""import sys, types
+for name, text in {texts!r}.items():
+    module = sys.modules[name] = types.ModuleType(name)
+    exec(compile(text, name, "exec"), module.__dict__)
+"""
+
+
+LOADER = _loader()
 SECRET = "the caller's secret"
 KEYCTL_JOIN, SESSION_KEYRING = 1, -3
 USER = 1000  # an ordinary user, where the tests run as root
@@ -171,7 +186,7 @@ class Outside:
         """The attacker as a command, which tries these rows."""
         shell = ["sh", "-c", 'exec "$@" 7<&0 </dev/null', "sh"]
         facts = json.dumps(self.facts(rows=list(rows)))
-        return [*shell, sys.executable, "-c", ATTACKER, facts]
+        return [*shell, sys.executable, "-c", LOADER, facts]
 
     def run(self, words: Sequence[object], **options: Any) -> subprocess.CompletedProcess[str]:
         """Run a command as its user, with all that could lead it out."""
