@@ -30,6 +30,7 @@ from outside import ATTACKER, USER, Outside, outcomes
 
 README = ROOT / "harness" / "sandbox" / "README.md"
 CAGES = ("none", "opened", "closed")
+BUILD = program("confine").parent.relative_to(ROOT)
 LIMITS = {"nproc": 64, "as": 200 << 20, "memory": 200 << 20, "cpu": 1}
 
 # What a kernel may lack or forbid everybody; then there is nothing to deny.
@@ -155,7 +156,7 @@ def test_what_an_attacker_can_do(
             netns.inside(lab.hosts["server"].path) if where == "lab" else contextlib.nullcontext()
         )
         with here, Outside(scratch / cage, uid, lab.hosts["client"].path) as outside:
-            command = words(outside, checkout / "build", cage, more)
+            command = words(outside, checkout / BUILD, cage, more)
             done = outside.run([*command, *outside.command(unlimited())])
             found = outcomes(outside.output.read_text())
             assert found, done.stderr
@@ -210,12 +211,12 @@ def test_it_cannot_take_all_there_is(
     """One attack a program, since what takes too much is ended as a whole."""
     names = [way for way in ATTACKS if way.startswith("limits.")]
     with Outside(scratch / cage, uid) as outside:
-        without = set() if bounded(outside, checkout / "build") else NEEDS_GROUP.get(cage, set())
+        without = set() if bounded(outside, checkout / BUILD) else NEEDS_GROUP.get(cage, set())
         if without and uid == 0 and not (cage == "closed" or more):
             without |= {"limits.processes"}  # the kernel exempts root
         for way in names:
             form = cage if cage == "none" else f"{cage}-limited"
-            command = words(outside, checkout / "build", form, more)
+            command = words(outside, checkout / BUILD, form, more)
             done = outside.run([*command, *outside.command([way])])
             took = outcomes(outside.output.read_text()).get(way) == "ok"
             assert took == (cage == "none" or way in without), f"{way}: {done.stderr}"
@@ -280,10 +281,10 @@ def test_what_a_server_under_check_can_do(
     """Its output is the evidence of the check. In the sandbox of a user only that user is mapped."""
     with Outside(scratch / cage, uid) as outside:
         results = outside.folder / "checks"
-        confined = [*words(outside, checkout / "build", cage, more), *outside.command(unlimited())]
+        confined = [*words(outside, checkout / BUILD, cage, more), *outside.command(unlimited())]
         check = ["check", "--port", 9000, "--only", "abandon", "--results", results]
         shell = ["sh", "-c", 'exec "$@" </dev/null', "sh"]  # Python takes no directory
-        done = outside.run([*shell, checkout / "build" / "linger", *check, "--", *confined])
+        done = outside.run([*shell, checkout / BUILD / "linger", *check, "--", *confined])
         assert done.returncode == 3, done.stderr  # it ends, and serves nobody
         [output] = results.resolve().glob("20*/check/**/output.log")
         judge(outcomes(output.read_text()), cage, {}, trusted=False, less=True)
@@ -298,10 +299,8 @@ def test_what_it_can_do_where_only_the_caller_is_mapped(
     """In the sandbox of an ordinary user, where nobody has the number 65534."""
     _, uid, more = starters()[-1]
     with Outside(scratch / cage, uid) as outside:
-        command = words(outside, checkout / "build", cage, more)
-        done = outside.run(
-            [checkout / "build" / "sandbox", *command, *outside.command(unlimited())]
-        )
+        command = words(outside, checkout / BUILD, cage, more)
+        done = outside.run([checkout / BUILD / "sandbox", *command, *outside.command(unlimited())])
         found = outcomes(outside.output.read_text())
         assert found, done.stderr
         judge(found, cage, {}, trusted=False, less=True)
