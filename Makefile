@@ -28,6 +28,8 @@ PROGRAMS := $(addprefix $(BUILD)/,sandbox sandbox-init sandbox-user sandbox-refu
 # A program takes what it needs of common, and is bound to the libraries whose functions it calls.
 common := $(BUILD)/libcommon.a
 LDLIBS := -Wl,--as-needed -levent_core -lpcap -lmnl -lm
+# SHARE=1: other users may read what runs leave.
+export LINGER_SHARE := $(SHARE)
 RUN := $(if $(N),-n $(N)) $(if $(VERBOSE),-v) $(if $(KEEP),--keep) $(if $(REPEAT),--repeat $(REPEAT))
 
 # Shows what a measurement says, and keeps it in results/figures.

@@ -43,7 +43,7 @@ int main(int argc, char **argv)
 		err(EXIT_BROKEN, "cannot start process 1 of the sandbox");
 	if (init == 0) {
 		close(ends[0]);
-		run_init(argv + first, NULL, ends[1]);
+		run_init(argv[first], argv + first, ends[1]);
 	}
 	close(ends[1]);
 	end_like_command(init, ends[0]);

@@ -48,5 +48,5 @@ int main(int argc, char **argv)
 		return refusal.status;
 	}
 	program_invocation_short_name = (char *)options.as;
-	become(argv + first, NULL);
+	become(argv[first], argv + first);
 }

@@ -56,7 +56,7 @@ static void run(const char *output, char **argv, const sigset_t *original)
 		redirect(output);
 	setsid(); /* it may signal its own process group, as shells do */
 	sigprocmask(SIG_SETMASK, original, NULL);
-	become(argv, NULL);
+	become(argv[0], argv);
 }
 
 /* Reap what has ended. Returns false when no child is left. */

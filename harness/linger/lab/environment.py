@@ -9,7 +9,7 @@ OF_A_RUN = (
     "LINGER_SANDBOX", "LINGER_RUN", "LINGER_CONNECTIONS", "LINGER_YOURS", "PYTEST_CURRENT_TEST",
 )  # fmt: skip
 # What linger.sh tells Python, and a run of tests the runs within it.
-OF_LINGER = ("LINGER_BUILD", "LINGER_AT_ONCE")
+OF_LINGER = ("LINGER_BUILD", "LINGER_AT_ONCE", "LINGER_SHARE")
 # What linger.sh sets for our Python; the caller's own is in LINGER_CALLER_ and the name.
 OF_PYTHON = ("PYTHONHOME", "PYTHONNOUSERSITE", "PYTHONPATH", "PYTHONUTF8")
 CALLERS = "LINGER_CALLER_"

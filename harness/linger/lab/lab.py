@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import textwrap
 import time
 from pathlib import Path
@@ -68,6 +69,7 @@ class Lab(Expectations):
         self.peers: list[Peer] = []
         self.since = 0.0  # seconds since 1970: connections that began before only prepared it
         self._closed = False
+        self._folder = os.open(evidence, os.O_PATH | os.O_DIRECTORY)  # as it is before any program
         self._judged: float | None = None  # when, in seconds since 1970
         self.watchdog = Watchdog()
         self._began, self._started = time.time(), time.monotonic()
@@ -285,16 +287,28 @@ class Lab(Expectations):
     def close(self) -> None:
         """End every process, youngest first, write the ladder, and remove the hosts.
 
-        The packets with which the connections end are recorded, too.
+        The packets with which the connections end are recorded, too. Errors: Broken when a program
+        has put another folder in the place of the evidence.
         """
         if self._closed:
             return
         self._closed = True
         self.watchdog.stop()
         with contextlib.ExitStack() as ending:
+            ending.callback(self._must_be_in_place)
             ending.callback(remove, self.hosts)
             if self._recorder:
                 ending.callback(self._conclude_recording)
             for process in (self._timeline, *self.peers):
                 if process:
                     ending.callback(process.stop)
+
+    def _must_be_in_place(self) -> None:
+        try:
+            same = os.path.samestat(os.fstat(self._folder), os.stat(self.evidence))
+        except FileNotFoundError:
+            same = False
+        os.close(self._folder)
+        if not same:
+            raise Broken(f"{self.evidence} is no longer the folder that the evidence was written to; "
+                         "a program has replaced it, so nothing in it counts")  # fmt: skip

@@ -22,11 +22,18 @@ ENVIRONMENT = 1  # of environment.json
 COMMIT = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12"]  # asks for ours
 
 
+def folder_mode() -> int:
+    """The mode of a folder for what a run leaves, before the umask: with SHARE=1 any user reads it."""
+    return 0o777 if os.environ.get("LINGER_SHARE") else 0o700
+
+
 def create_run(results: Path) -> Path:
     """Create the directory of a new run in the folder results, and point `latest` to it.
 
     The name is the time to the second; of two runs in one second the later gets a suffix, since
-    mkdir(2) lets only one have each name. Errors: CannotRun when the folder cannot be written.
+    mkdir(2) lets only one have each name. Nobody else may look into it, unless the caller says so:
+    a program could print what another user must not read. Errors: CannotRun when the folder cannot
+    be written.
     """
     stamp = time.strftime("%Y-%m-%dT%H-%M-%S")
     try:
@@ -34,7 +41,7 @@ def create_run(results: Path) -> Path:
         for suffix in ("", *(f".{n}" for n in range(2, 1000))):
             run = results / (stamp + suffix)
             try:
-                run.mkdir()
+                run.mkdir(mode=folder_mode())
                 break
             except FileExistsError:
                 continue

@@ -13,6 +13,7 @@ from pathlib import Path
 from linger.lab.errors import Broken, CannotRun
 from linger.lab.files import make_folder, unwritable
 from linger.lab.programs import ROOT, program
+from linger.run.results import folder_mode
 
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-omit-frame-pointer", "-O1"]
 COMPILE_WITHIN = 60  # s
@@ -44,6 +45,7 @@ def compile(source: Path, binary: Path, *more: str) -> tuple[bool, str]:
     writes; Broken when it hangs.
     """
     make_folder(binary.parent, ELSEWHERE)
+    binary.parent.chmod(folder_mode() & 0o755)
     words = command(source, binary, *more)
     environment = {**os.environ, "LC_ALL": "C.UTF-8"}
     try:

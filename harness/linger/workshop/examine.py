@@ -22,8 +22,10 @@ from linger.lab.lab import HURRIED, Lab, Own
 from linger.run import scenarios
 from linger.workshop import build, texts
 
-# More than an exercise needs: bytes of memory, seconds of CPU time, processes, core dumps.
-LIMITS = {"as": 512 << 20, "cpu": 5, "nproc": 64, "core": 0}
+# More than an exercise needs: bytes of memory of each process and of all together, seconds of CPU
+# time, processes, core dumps.
+LIMITS = {"as": 512 << 20, "memory": 512 << 20, "cpu": 5, "nproc": 64, "core": 0}
+SANITIZED = {"memory": 1 << 30}  # AddressSanitizer keeps what was freed, to recognize it
 SPINNING = 0.1  # s of CPU time, after the scenario
 SPIN_WATCH = 6  # s
 ABORTS = ("TCPAbortOnData", "TCPAbortOnClose")  # close() that became a reset (tcp(7), nstat(8))
@@ -54,16 +56,21 @@ def pytest_linger_instead(item: pytest.Item) -> dict[str, Own] | None:
     buggy = texts.buggy_of(scenarios.name_of(item.fspath))
     assert buggy
     fixed = f"{buggy.parent.name}/{buggy.stem.replace('_buggy', '_fixed')}"
-    limits = dict(LIMITS)
-    if build.sanitized():  # AddressSanitizer reserves terabytes of addresses
-        del limits["as"]
-    return {fixed: Own(program, confine.closed(**limits))}
+    return {fixed: Own(program, confine.closed(**limits()))}
 
 
 def pytest_linger_examine(item: pytest.Item, lab: Lab, passed: bool) -> None:
     """Write trial.json beside the evidence of the lab (run/plugin.py, Hooks)."""
     trial = examine(lab, scenarios.name_of(item.fspath), passed)
     files.write_json(lab.evidence / "trial.json", trial)
+
+
+def limits() -> dict[str, int]:
+    """What a student's program may take, for confine.closed()."""
+    if not build.sanitized():
+        return LIMITS
+    # AddressSanitizer reserves terabytes of addresses; what it uses of them counts in any case.
+    return {name: value for name, value in {**LIMITS, **SANITIZED}.items() if name != "as"}
 
 
 def examine(lab: Lab, scenario: str, passed: bool) -> dict[str, Any]:
