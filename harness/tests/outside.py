@@ -14,8 +14,8 @@ import threading
 from pathlib import Path
 from typing import Any, Collection, Iterator, Sequence
 
-from linger.environment import outside
-from linger.process import parse_event
+from linger.lab.environment import outside
+from linger.lab.events import parse_event
 
 HERE = Path(__file__).parent
 MODULES = ("attack_calls", "attack_limits", "attack_setuid", "attacker")

@@ -21,12 +21,10 @@ import pytest
 from conftest import Run, outlived, pidfds
 from outside import ATTACKER, USER, Outside, outcomes
 
-from linger import confine, environment, netns
-from linger.census import program
-from linger.errors import Broken
-from linger.lab import Lab
-from linger.process import descendants
-from linger.story import ROOT
+from linger.lab import Lab, confine, environment, netns
+from linger.lab.errors import Broken
+from linger.lab.process import descendants
+from linger.lab.programs import ROOT, program
 
 README = ROOT / "harness" / "sandbox" / "README.md"
 CAGES = ("none", "opened", "closed")
@@ -268,7 +266,7 @@ def test_only_its_caller_reads_what_a_run_leaves(
     env = environment.outside(LINGER_SHARE=share, LABS=str(tmp_path / "labs"))
     command = ["lab", "closewait-leak", "--results", tmp_path / "results"]
     done = run("linger", *command, env=env, umask=0o022, stdin=subprocess.DEVNULL)
-    assert "Next: edit" in done.stdout, done.stderr
+    assert "then make lab-closewait-leak" in done.stdout, done.stderr
     for folder in (tmp_path / "results" / "latest", tmp_path / "labs" / ".build"):
         assert oct(folder.stat().st_mode & 0o777) == oct(mode)
 

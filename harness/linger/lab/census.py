@@ -67,6 +67,17 @@ def count(hosts: Mapping[str, Path], ports: Iterable[int] = ()) -> dict[str, Any
     return {host["host"]: host for host in _ask([*command(hosts, ports), "--json"])["hosts"]}
 
 
+def peaks(timeline: Path, hosts: Iterable[str]) -> dict[str, dict[str, int]]:
+    """The highest count of each state in each host, from a stream recorded so far."""
+    found: dict[str, dict[str, int]] = {name: {} for name in hosts}
+    for line in timeline.read_text().splitlines():
+        sample = json.loads(line)
+        highest = found[sample["host"]]
+        for state, count in sample["states"].items():
+            highest[state] = max(count, highest.get(state, 0))
+    return found
+
+
 def until(
     hosts: Mapping[str, Path],
     expression: str,

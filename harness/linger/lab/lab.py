@@ -8,7 +8,6 @@ What is expected of them is in expect.py, what can go wrong with them in faults.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import textwrap
 import time
@@ -243,7 +242,7 @@ class Lab(Expectations):
     def result(self) -> dict[str, Any]:
         """What was measured, for result.json."""
         self._judged = time.time()
-        peaks = self._peaks()
+        peaks = census.peaks(self._timeline.log, self.hosts)
         for row in self.verdict.expectations:  # the timeline may have seen more, or lag a sample
             if "peak" in row:
                 row["peak"] = max(row["peak"], peaks[row["subject"]].get(row["name"], 0))
@@ -265,16 +264,6 @@ class Lab(Expectations):
                 for peer in self.peers
             ],
         }
-
-    def _peaks(self) -> dict[str, dict[str, int]]:
-        """The highest count of each state in each host, from the timeline recorded so far."""
-        peaks: dict[str, dict[str, int]] = {name: {} for name in self.hosts}
-        for line in self._timeline.log.read_text().splitlines():
-            sample = json.loads(line)
-            highest = peaks[sample["host"]]
-            for state, count in sample["states"].items():
-                highest[state] = max(count, highest.get(state, 0))
-        return peaks
 
     def ladder(self) -> dict[str, Any]:
         """What the packets tell of each connection so far: what ladder.json will hold."""
