@@ -1,4 +1,4 @@
-"""What users get: a tree that can be moved (`make install`)."""
+"""What users get: a tree that can be moved (`make install`), and a tar that needs nothing."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 from typing import Iterator
 
 import pytest
 from callers import ORDINARY, after, may_become_another
-from conftest import HANGS, Run
+from conftest import HANGS, Run, started
 from linger.cli import main
 from linger.lab.environment import outside
 from linger.lab.programs import ROOT, program, typed
@@ -24,6 +25,7 @@ INSTALL = ROOT / "harness/install"
 CAPTURE = ROOT / "harness/tests/captures/closewait-leak.pcap"
 TOOLS = ("census", "linger", "wire")
 SEEN = Path("/mnt")  # where the folder of a test, closed to others, is seen by an ordinary user
+MOST = 8_000_000  # bytes of the tar
 Done = subprocess.CompletedProcess[str]
 
 
@@ -161,6 +163,53 @@ def the_pages_hold_every_option(run: Run, folder: Path) -> None:
         options = re.findall(r"(?<![\w-])--?[a-z][\w-]*", text)
         page = (folder / f"{name}.1").read_text().replace("\\-", "-")
         assert "--help" in options and [each for each in options if each not in page] == [], name
+
+
+@pytest.fixture
+def moved(tmp_path: Path) -> Path:
+    """The folder that comes out of the tar, under another name than it went in."""
+    folder = ROOT / "build"  # whatever we are: with sanitizers they are no programs for strangers
+    assert make("SAN=", f"{folder.name}/census", f"{folder.name}/wire").returncode == 0
+    words = [INSTALL / "portable", folder.name, tmp_path / "tar", "census", "wire"]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    file = Path(done.stdout.strip())
+    assert file.stat().st_size <= MOST
+    with tarfile.open(file) as tar:
+        assert {entry.mtime for entry in tar} == {315532800}
+        assert tar.getnames() == sorted(tar.getnames())
+        tar.extractall(tmp_path)
+    return (tmp_path / file.name.partition(".tar")[0]).rename(tmp_path / "moved there")
+
+
+def test_the_tar_needs_nothing_of_the_machine(moved: Path, run: Run, tmp_path: Path) -> None:
+    named = [path for path, held in contents(moved).items() if bytes(ROOT) in bytes(held)]
+    assert named == [], "they know where they were built"
+    assert len([*moved.glob("licenses/*")]) >= 4
+    link = tmp_path / "count"
+    link.symlink_to(moved / "census")
+    ladder = run("wire", "ladder", CAPTURE, env={}).stdout
+    assert "CLOSE_WAIT" in ladder
+    for env in ({}, {"PATH": "", "LD_LIBRARY_PATH": ""}):
+        for words, told in (
+            ([moved / "wire", "ladder", CAPTURE], ladder),
+            ([moved / "census", "--version"], run("census", "--version").stdout),
+            ([link, "--version"], run("census", "--version").stdout),
+        ):
+            done = subprocess.run(words, env=env, cwd="/", capture_output=True, text=True)
+            assert (done.returncode, done.stdout, done.stderr) == (0, told, "")
+    theirs = {"LD_PRELOAD": "/nowhere.so", "LD_LIBRARY_PATH": "/nowhere"}
+    done = subprocess.run([moved / "census"], env=theirs, capture_output=True, text=True)
+    assert done.stderr.count("LD_PRELOAD") == 1, "of the shell's loader only"
+    beside = subprocess.run(["sh", "census", "--bad"], cwd=moved, capture_output=True, text=True)
+    assert beside.returncode == 2 and beside.stderr.startswith("census: ")
+    with started([str(moved / "census"), "--stream"]) as census:
+        assert census.stdout and census.stdout.readline()
+        maps = Path(f"/proc/{census.pid}/maps").read_text()
+        environment = Path(f"/proc/{census.pid}/environ").read_text().split("\0")
+    mapped = {Path(file) for file in re.findall(r" (/.*)$", maps, re.M)}
+    assert len(mapped) >= 4 and {file.parent for file in mapped} == {moved / "lib"}
+    assert [word for word in environment if word.startswith("LD_")] == []
 
 
 NEEDS = {
