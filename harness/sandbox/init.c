@@ -1,6 +1,6 @@
 /*
  * sandbox-init: the two ends of a private pid namespace (sandbox/supervise.h), whose mounts reach
- * no other (sandbox/root.h).
+ * no other (sandbox/root.h), and which has what a run needs (sandbox/furnish.h).
  *
  * It is started by `unshare --pid` WITHOUT --fork, so its first child is process 1 of the new
  * namespace. unshare --fork cannot do this: while it waits it blocks SIGINT and SIGTERM and hands
@@ -8,11 +8,13 @@
  * never sees them anyway (pid_namespaces(7), "the init process").
  */
 #include <err.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
 #include "common/command.h"
 #include "common/descriptors.h"
+#include "sandbox/furnish.h"
 #include "sandbox/root.h"
 #include "sandbox/supervise.h"
 
@@ -33,6 +35,7 @@ int main(int argc, char **argv)
 		return command_ended(first, &error);
 	if (first == argc)
 		errx(EXIT_USAGE, "it needs a command: see sandbox-init --help");
+	program_invocation_short_name = (char *)"sandbox"; /* as which the caller knows us */
 	open_standard_descriptors();
 	own_root();
 	watch_signals();
@@ -43,6 +46,7 @@ int main(int argc, char **argv)
 		err(EXIT_BROKEN, "cannot start process 1 of the sandbox");
 	if (init == 0) {
 		close(ends[0]);
+		furnish();
 		run_init(argv[first], argv + first, ends[1]);
 	}
 	close(ends[1]);

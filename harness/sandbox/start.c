@@ -26,9 +26,8 @@ static const struct command command = {
     .usage = "[OPTION]... COMMAND [ARGUMENT]...",
     .summary = "Becomes a command, or says why that cannot be.",
     .rows = rows,
-    .details =
-	"Exit status: as of a shell, 127 for what is not found and 126 for any other\n"
-	"reason; with --ask 0 for a command that can be started.\n",
+    .details = "Exit status: as of a shell, 127 for what is not found and 126 for any other\n"
+	       "reason; with --ask 0 for a command that can be started.\n",
 };
 
 int main(int argc, char **argv)

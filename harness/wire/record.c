@@ -115,7 +115,8 @@ static void close_all(struct tap *taps, size_t count)
 	pthread_t thread[WIRE_HOSTS];
 	size_t started = 0;
 
-	while (started < count && !pthread_create(&thread[started], NULL, close_one, &taps[started]))
+	while (started < count &&
+	       !pthread_create(&thread[started], NULL, close_one, &taps[started]))
 		started++;
 	while (count > started)
 		tap_close(&taps[--count]);

@@ -7,8 +7,8 @@
 
 #include "wire/wire.h"
 
-#define STATE 12 /* columns of a state */
-#define TIME 12	 /* columns of a time */
+#define STATE 12				      /* columns of a state */
+#define TIME 12					      /* columns of a time */
 #define BESIDE (2 + STATE + 1 + TIME + 2 + 2 + STATE) /* columns that are not the arrow's */
 #define HEAD 8	  /* columns of an arrow beside its label, at least */
 #define LABEL 160 /* bytes of the longest label */
