@@ -16,6 +16,7 @@ from linger.check.server.target import words_of
 from linger.check.server.trial import Wish
 from linger.lab import files
 from linger.lab.errors import CannotRun
+from linger.lab.programs import typed
 from linger.run import printer, results, tap
 
 SCHEMA = 1  # see schema/check.schema.json
@@ -46,7 +47,7 @@ class Console:
 
     def _say(self, line: str) -> None:
         if not self._quiet:
-            print(line, file=self._out, flush=True)
+            print(typed(line), file=self._out, flush=True)
 
     def _step(self, line: str) -> None:
         self._say(f"{time.monotonic() - self._began:8.3f} s  {line}")

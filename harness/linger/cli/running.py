@@ -15,7 +15,7 @@ from linger.cli import modules
 from linger.cli.options import AT_ONCE, CORES, JSON, TAP, Add, add_results, count
 from linger.lab import confine, files
 from linger.lab.errors import CannotRun, LingerError, Usage, complain
-from linger.lab.programs import ROOT
+from linger.lab.programs import INSTALLED, ROOT
 from linger.run import scenarios
 
 PLAIN = dict(n=None, v=False, repeat=1, keep=False, prove=False, tap=False, json=False, yours=())  # a run
@@ -105,6 +105,8 @@ def soak_scenarios(options: argparse.Namespace) -> int:
 
 
 def run_tests(options: argparse.Namespace) -> int:
+    if INSTALLED:
+        raise CannotRun("the tests are not installed; clone the repository, and there run: make test")
     modules.require("test", "pytest", "xdist", "jsonschema", "jinja2")
     from linger.report import collect
     from linger.run import session

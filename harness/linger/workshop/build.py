@@ -17,6 +17,8 @@ from linger.run.results import folder_mode
 
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-omit-frame-pointer", "-O1"]
 COMPILE_WITHIN = 60  # s
+# What the linker and the compiler say when only they are installed.
+MISSING = re.compile(r"\b(?:stdio|event2/event)\.h(?=: No such)|-levent_core\b(?=:|$)", re.M)
 ROOM = 4 << 20  # bytes: what a compiler may need, with sanitizers
 ELSEWHERE = "choose another folder with LABS=DIR"
 
@@ -41,8 +43,8 @@ def sanitized() -> bool:
 def compile(source: Path, binary: Path, *more: str) -> tuple[bool, str]:
     """Compile a program; returns whether it worked, and what the compiler said.
 
-    more: further options. Errors: CannotRun when there is no compiler, or no room for what it
-    writes; Broken when it hangs.
+    more: further options. Errors: CannotRun when there is no compiler, or not all of it, or no room
+    for what it writes; Broken when it hangs.
     """
     make_folder(binary.parent, ELSEWHERE)
     binary.parent.chmod(folder_mode() & 0o755)
@@ -54,10 +56,12 @@ def compile(source: Path, binary: Path, *more: str) -> tuple[bool, str]:
             errors="replace", timeout=COMPILE_WITHIN,
         )  # fmt: skip
     except FileNotFoundError:
-        raise CannotRun(f"{words[0]} is not installed; run: make deps") from None
+        raise _lacking(words[0]) from None
     except subprocess.TimeoutExpired:
         raise Broken(f"the compiler did not end within {COMPILE_WITHIN} s") from None
     if done.returncode:
+        if missing := MISSING.search(done.stderr):
+            raise _lacking(missing[0])
         _must_have_room(binary.parent, ELSEWHERE)
         _must_have_room(Path(tempfile.gettempdir()), "choose another folder with TMPDIR=DIR")
     else:
@@ -73,6 +77,12 @@ def _must_have_room(folder: Path, otherwise: str) -> None:
     if full or not os.access(folder, os.W_OK):
         reason = errno.ENOSPC if full else errno.EACCES
         raise unwritable(folder, OSError(reason, os.strerror(reason)), otherwise)
+
+
+def _lacking(what: str) -> CannotRun:
+    return CannotRun(
+        f"exercises need gcc, libc6-dev and libevent-dev, and there is no {what}; run: make deps"
+    )
 
 
 def shortened(complaint: str, most: int = 24) -> str:
