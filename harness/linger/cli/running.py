@@ -86,7 +86,7 @@ def run_scenarios(options: argparse.Namespace) -> int:
         arguments += ["--prove", f"--withhold={','.join(names)}"]
         arguments += [str(session.PROVE)]
     with _for_machines(options, run) as tap:
-        live = is_terminal() and not options.keep and not options.v
+        live = is_terminal() and modules.present("rich") and not options.keep and not options.v
         cure = len(names) == 1 and not options.prove
         console = Console(run, names, options.v, live, cure)
         loop = ForkingLoop(AT_ONCE, console.on_step)
