@@ -25,7 +25,7 @@ PLACES = {  # in the kernel: what a program waits for there
     "pause": "a signal (pause)",
 }
 SPIN_ADVICE = (
-    "Something turns in a circle: is there a loop that goes on after an error, or an event that "
+    "Something spins: is there a loop that goes on after an error, or an event that "
     "stays ready?"
 )
 CRASH_ADVICE = {
