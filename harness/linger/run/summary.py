@@ -11,6 +11,7 @@ import pytest
 
 from linger.lab.errors import NOT_HELD
 from linger.lab.files import write_json
+from linger.lab.foreign import printable_lines
 from linger.run import results, scenarios
 
 SCHEMA = 1  # of run.json (schema/run.schema.json)
@@ -58,7 +59,7 @@ class Summary:
         """Note why a test did not pass; the first reason is the cause."""
         test = self._test(node)
         if test["message"] is None:
-            test.update(verdict=verdict, message=message)
+            test.update(verdict=verdict, message=printable_lines(message))
 
     def document(self, code: int) -> dict[str, Any]:
         """The whole run. code: what it ends with."""
