@@ -31,6 +31,14 @@ def build_editable(folder: str, settings: Any = None, metadata: Any = None) -> s
     return _write(Path(folder), {"linger.pth": f"{HERE}\n".encode()})
 
 
+def describe(folder: str) -> None:
+    """Write what Python tells of a package, its version and its plugin, into the folder of it."""
+    for name, text in _told(_project()).items():
+        path = Path(folder, name)
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+
+
 def _modules() -> dict[str, Path]:
     files: list[Path] = []
     for room in ROOMS:
@@ -52,11 +60,11 @@ def _programs() -> dict[str, Path]:
 def _write(folder: Path, files: dict[str, Any]) -> str:
     """Write a wheel of files, each a path or its content, by their names in it."""
     project = _project()
-    info = f"{project['name']}-{project['version']}.dist-info"
+    info, told = _info(project), _told(project)
     tag = f"py3-none-{sysconfig.get_platform().replace('-', '_').replace('.', '_')}"
     wheel = f"Wheel-Version: 1.0\nGenerator: linger\nRoot-Is-Purelib: false\nTag: {tag}\n"
-    told = {"METADATA": _metadata(project), "WHEEL": wheel, "entry_points.txt": _entries(project)}
-    files = {**files, **{f"{info}/{name}": text.encode() for name, text in told.items()}}
+    told[f"{info}/WHEEL"] = wheel
+    files = {**files, **{name: text.encode() for name, text in told.items()}}
     record = ""
     name = f"{project['name']}-{project['version']}-{tag}.whl"
     with zipfile.ZipFile(folder / name, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -77,6 +85,16 @@ def _project() -> dict[str, Any]:
     toml = __import__("tomllib" if sys.version_info >= (3, 11) else "tomli")
     version = (HERE / "VERSION").read_text().strip()
     return {**toml.loads((HERE / "pyproject.toml").read_text())["project"], "version": version}
+
+
+def _info(project: dict[str, Any]) -> str:
+    return f"{project['name']}-{project['version']}.dist-info"
+
+
+def _told(project: dict[str, Any]) -> dict[str, str]:
+    """The files that tell of the package, by their names beside it."""
+    info = _info(project)
+    return {f"{info}/METADATA": _metadata(project), f"{info}/entry_points.txt": _entries(project)}
 
 
 def _metadata(project: dict[str, Any]) -> str:

@@ -10,6 +10,7 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <unistd.h>
 
 #include "common/command.h"
@@ -18,16 +19,28 @@
 #include "sandbox/root.h"
 #include "sandbox/supervise.h"
 
+struct init_options {
+	bool bare;
+};
+
+static const struct option_row rows[] = {
+    {"bare", .kind = OPTION_FLAG, OPTION_AT(struct init_options, bare),
+     .help = "leave /proc, /run and the devices as they are"},
+    {0},
+};
+
 static const struct command command = {
     .name = "sandbox-init",
-    .usage = "COMMAND [ARGUMENT]...",
+    .usage = "[OPTION]... COMMAND [ARGUMENT]...",
+    .rows = rows,
     .summary = "Runs a command in a new pid namespace, started by `unshare --pid` without --fork.",
 };
 
 int main(int argc, char **argv)
 {
+	struct init_options options = {0};
 	struct error error;
-	int first = command_parse(&command, argc, argv, NULL, &error);
+	int first = command_parse(&command, argc, argv, &options, &error);
 	int ends[2];
 	pid_t init;
 
@@ -46,7 +59,8 @@ int main(int argc, char **argv)
 		err(EXIT_BROKEN, "cannot start process 1 of the sandbox");
 	if (init == 0) {
 		close(ends[0]);
-		furnish();
+		if (!options.bare)
+			furnish();
 		run_init(argv[first], argv + first, ends[1]);
 	}
 	close(ends[1]);

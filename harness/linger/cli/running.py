@@ -15,7 +15,7 @@ from linger.cli import modules
 from linger.cli.options import AT_ONCE, CORES, JSON, TAP, Add, add_results, count
 from linger.lab import confine, files
 from linger.lab.errors import CannotRun, LingerError, Usage, complain
-from linger.lab.programs import ROOT
+from linger.lab.programs import INSTALLED, ROOT
 from linger.run import scenarios
 from linger.run.printer import say
 
@@ -87,7 +87,7 @@ def run_scenarios(options: argparse.Namespace) -> int:
         arguments += ["--prove", f"--withhold={','.join(names)}"]
         arguments += [str(session.PROVE)]
     with _for_machines(options, run) as tap:
-        live = is_terminal() and not options.keep and not options.v
+        live = is_terminal() and modules.present("rich") and not options.keep and not options.v
         cure = len(names) == 1 and not options.prove
         console = Console(run, names, options.v, live, cure)
         loop = ForkingLoop(AT_ONCE, console.on_step)
@@ -106,6 +106,8 @@ def soak_scenarios(options: argparse.Namespace) -> int:
 
 
 def run_tests(options: argparse.Namespace) -> int:
+    if INSTALLED:
+        raise CannotRun("the tests are not installed; clone the repository, and there run: make test")
     modules.require("test", "pytest", "xdist", "jsonschema", "jinja2")
     from linger.report import collect
     from linger.run import session

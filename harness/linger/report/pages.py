@@ -14,6 +14,7 @@ from linger.claims import judge
 from linger.lab import files
 from linger.lab.errors import Broken, CannotRun, LingerError, os_sentence
 from linger.lab.foreign import printable_lines
+from linger.lab.programs import typed
 from linger.report import findings, ladder, palette, plot, scale, words
 from linger.report.collect import Run, Scenario, collect
 from linger.run import results, scenarios
@@ -121,7 +122,7 @@ class Book:
 def _draw(name: str, **values: object) -> str:
     """A page of a template, with nothing unprintable in it."""
     page = _templates().get_template(name).render(**values)
-    return printable_lines(page)
+    return printable_lines(typed(page))
 
 
 def _answers(name: str) -> scenarios.Answers | None:

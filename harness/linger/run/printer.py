@@ -15,6 +15,7 @@ import textwrap
 from typing import Iterator, Sequence, TextIO
 
 from linger.lab.foreign import printable_lines
+from linger.lab.programs import typed
 
 Row = Sequence[str]
 PROSE = 98  # columns of a line of prose at most: a longer one is hard to read
@@ -63,7 +64,7 @@ def say(line: str = "", out: TextIO | None = None) -> None:
     shown = "".join(part if PAINTED.fullmatch(part) else printable_lines(part)
                     for part in PAINTED.split(line))  # fmt: skip
     try:
-        print(shown, file=out, flush=True)
+        print(typed(shown), file=out, flush=True)
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
 
@@ -71,7 +72,7 @@ def say(line: str = "", out: TextIO | None = None) -> None:
 def wrapped(text: str, first: str = "  ", indent: str = "  ", out: TextIO | None = None) -> str:
     """A paragraph as lines. first, indent: what begins the first line, and each other one."""
     return textwrap.fill(
-        " ".join(text.split()), columns(out), initial_indent=first, subsequent_indent=indent,
+        " ".join(typed(text).split()), columns(out), initial_indent=first, subsequent_indent=indent,
         break_on_hyphens=False, break_long_words=False,  # names stay in one piece
     )  # fmt: skip
 

@@ -15,11 +15,13 @@ from typing import Any, Iterable, Iterator, Mapping
 from linger.lab import host, netns
 from linger.lab.errors import Usage
 from linger.lab.files import unwritable, write_json
-from linger.lab.programs import ROOT
+from linger.lab.programs import INSTALLED, ROOT
 
 SCHEMA = 2  # of result.json; 2: failures as objects, `subject`, the verdict `reproduced`
 ENVIRONMENT = 1  # of environment.json
 COMMIT = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12"]  # asks for ours
+if INSTALLED:  # where git would find somebody else's, if any
+    COMMIT = ["cat", str(ROOT / "harness/COMMIT")]
 
 
 def folder_mode() -> int:

@@ -29,6 +29,8 @@ from linger.workshop.workplace import read_source
 
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-omit-frame-pointer", "-O1"]
 COMPILE_WITHIN = 60  # s
+# What the linker and the compiler say when only they are installed.
+MISSING = re.compile(r"\b(?:stdio|event2/event)\.h(?=: No such)|-levent_core\b(?=:|$)", re.M)
 # More than a compiler needs for an exercise, with sanitizers too: bytes of all together and of a
 # file, seconds of CPU time, processes.
 LIMITS = {"memory": 512 << 20, "fsize": 16 << 20, "cpu": 20, "nproc": 32, "core": 0}
@@ -51,7 +53,7 @@ def command(name: str, *more: str) -> list[str]:
     except FileNotFoundError:
         raise CannotRun("not built; run: make") from None
     if not shutil.which(words[0]):
-        raise CannotRun(f"{words[0]} is not installed; run: make deps")
+        raise _lacking(words[0])
     ours = {"{source}": f"./{name}"}
     return [LIBRARY if Path(word).name == LIBRARY else ours.get(word, word) for word in words] + [
         *more
@@ -66,8 +68,8 @@ def sanitized() -> bool:
 def compile(source: Path, binary: Path, *more: str) -> tuple[bool, str]:
     """Compile a program; returns whether it worked, and what the compiler said.
 
-    more: further options. Errors: CannotRun when there is no compiler, no cage, or no room for the
-    program; Broken when it hangs; of the source as read_source().
+    more: further options. Errors: CannotRun when there is no compiler, or not all of it, no cage, or
+    no room for the program; Broken when it hangs; of the source as read_source().
     """
     given = _packed({source.name: read_source(source)})
     make_folder(binary.parent, ELSEWHERE)
@@ -80,6 +82,8 @@ def compile(source: Path, binary: Path, *more: str) -> tuple[bool, str]:
         raise CannotRun(last_sentence(said) or f"the compiler's cage ended with status {status}")
     if status:
         binary.unlink()
+        if missing := MISSING.search(said):
+            raise _lacking(missing[0])
     else:
         binary.chmod(0o755)  # whatever the umask: in the sandbox nobody runs it
     return not status, shortened(printable_lines(said).replace(f"./{source.name}", source.name))
@@ -125,6 +129,12 @@ def _must_have_room(folder: Path) -> None:
     if full or not os.access(folder, os.W_OK):
         reason = errno.ENOSPC if full else errno.EACCES
         raise unwritable(folder, OSError(reason, os.strerror(reason)), ELSEWHERE)
+
+
+def _lacking(what: str) -> CannotRun:
+    return CannotRun(
+        f"exercises need gcc, libc6-dev and libevent-dev, and there is no {what}; run: make deps"
+    )
 
 
 def shortened(complaint: str, most: int = 24) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from linger.lab import files
 from linger.lab.errors import Broken, Usage
 from linger.lab.files import read_regular
-from linger.lab.programs import ROOT
+from linger.lab.programs import ROOT, WRITABLE
 from linger.workshop.texts import LETTERS, Text
 
 PROGRESS = ".progress.json"
@@ -66,10 +66,11 @@ def same_code(one: str, other: str) -> bool:
 
 
 class Workplace:
-    """A folder with exercises: the checkout's own labs/, or the one $LABS names."""
+    """A folder with exercises: the checkout's own labs/, that of the working folder when linger is
+    installed, or the one $LABS names."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        self.folder = folder or Path(os.environ.get("LABS") or ROOT / "labs")
+        self.folder = folder or Path(os.environ.get("LABS") or WRITABLE / "labs")
 
     def file(self, text: Text) -> Path:
         """The student's copy of the program of an exercise."""

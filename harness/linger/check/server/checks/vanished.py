@@ -30,7 +30,7 @@ TCP_USER_TIMEOUT = 18  # tcp(7)
     "vanished-idle",
     peer="connect, and vanish while nothing is under way",
     mistake="Neither SO_KEEPALIVE nor a time-out: a connection whose other end is gone without a "
-    "FIN stays for ever.",
+    "FIN stays forever.",
     clause="RFC 9293, section 3.8.4: keepalive is off by default. tcp(7): TCP_USER_TIMEOUT.",
     scenarios=["half-open-peer", "idle-connection"],
     slow=True,
