@@ -16,6 +16,7 @@ from typing import Any, Iterator
 
 from linger.lab.errors import CannotRun, Usage
 
+MOST_EVIDENCE = 256 << 20  # bytes of a file that a run left
 FULL = (errno.ENOSPC, errno.EDQUOT)
 KINDS = {
     stat.S_IFLNK: "a symbolic link",

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from linger.lab.errors import NOT_HELD
-from linger.lab.files import write_json
+from linger.lab.files import MOST_EVIDENCE, read_regular, write_json
 from linger.lab.foreign import printable_lines
 from linger.run import results, scenarios
 
@@ -104,7 +104,7 @@ class Summary:
 def text(run: Path) -> str:
     """The run.json of a run as it stands there; "" when the run did not end in order."""
     try:
-        return (run / NAME).read_text()
+        return read_regular(run / NAME, MOST_EVIDENCE).decode(errors="replace")
     except FileNotFoundError:
         return ""
 

@@ -126,7 +126,7 @@ def score(options: argparse.Namespace) -> int:
     """Who has solved what."""
     from linger.workshop import score
 
-    folders = [Path(name) for name in options.folders]
+    folders = [Path(name) for name in options.folders] or [Workplace().folder]
     for folder in folders:
         if not os.path.lexists(folder):
             raise Usage(f"there is no {folder}; give the labs/ folders of the checkouts")

@@ -37,29 +37,37 @@ def collect(
     if regrade:
         files.make_folder(evidence)  # rather one sentence than one for each program
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            work = [
-                (place.file(text), text, score["labs"][text.name])
-                for place, score in zip(map(Workplace, folders), scores)
-                for text in course
-                if text.buggy and text.name in score["labs"]
-            ]
-            list(pool.map(lambda job: _regrade(*job, evidence), work))
+            list(pool.map(lambda job: _regrade(*job, evidence), _jobs(folders, scores, course)))
     return scores
 
 
+def _jobs(
+    folders: Sequence[Path], scores: Sequence[Score], course: Sequence[Text]
+) -> list[tuple[list[Path], Text, list[dict[str, Any]]]]:
+    """What is to be run: of each exercise every program once, with the files that hold it and what is
+    noted of them. Many students have the same program, the untouched one at least."""
+    jobs: dict[tuple[str, str], tuple[list[Path], Text, list[dict[str, Any]]]] = {}
+    for place, score in zip(map(Workplace, folders), scores):
+        for text in course:
+            if not text.buggy or text.name not in score["labs"]:
+                continue
+            lab = score["labs"][text.name]
+            sources, _, labs = jobs.setdefault((text.name, lab["digest"]), ([], text, []))
+            sources.append(place.file(text))
+            labs.append(lab)
+    return list(jobs.values())
+
+
 def _twice(folders: Sequence[Path]) -> list[str]:
-    """Of each folder which one before it is the same, by another path; "" when none is."""
-    seen: dict[tuple[int, int], Path] = {}
-    found = []
-    for folder in folders:
-        try:
-            status = folder.stat()
-        except OSError:
-            found.append("")
-            continue
-        first = seen.setdefault((status.st_dev, status.st_ino), folder)
-        found.append("" if first is folder else str(first))
-    return found
+    """Of each folder which other one is the same, by another path; "" when none is.
+
+    A path without links in it is the folder itself, whichever comes first.
+    """
+    real = [os.path.realpath(folder) for folder in folders]
+    itself: dict[str, Path] = {}
+    for folder, path in sorted(zip(folders, real), key=lambda x: os.path.abspath(x[0]) != x[1]):
+        itself.setdefault(path, folder)
+    return ["" if itself[path] is folder else str(itself[path]) for folder, path in zip(folders, real)]
 
 
 def who(folder: Path) -> str:
@@ -79,11 +87,11 @@ def _of(place: Workplace, course: Sequence[Text], same_as: str) -> Score:
     labs: dict[str, Any] = {}
     folder = place.folder
     score = {"who": who(folder), "folder": printable(str(folder)), "labs": labs, "error": None}
-    if same_as:
-        return score | {"error": printable(f"{folder} is the folder {same_as}; give each one once")}
     if folder.is_symlink() or not folder.is_dir():
         kind = "a symbolic link" if folder.is_symlink() else "no folder"
         return score | {"error": printable(f"{folder} is {kind}; give the folder itself")}
+    if same_as:
+        return score | {"error": printable(f"{folder} is the folder {same_as}; give each one once")}
     try:
         progress = place.progress()
     except (LingerError, OSError) as error:
@@ -94,16 +102,17 @@ def _of(place: Workplace, course: Sequence[Text], same_as: str) -> Score:
             continue
         noted = progress.get(text.name, {})
         try:
-            same = not text.buggy or noted.get("digest") == place.digest(text)
+            digest = place.digest(text)
         except (LingerError, OSError) as error:
             score["error"] = "; ".join(filter(None, (score["error"], _sentence(error))))
             continue
         labs[text.name] = {
-            "solved": noted.get("solved") if same else None,
+            "solved": noted.get("solved") if noted.get("digest", "") == digest else None,
             "runs": noted.get("runs", 0),
             "hints": noted.get("hints", 0),
             "predicted": noted.get("predicted", ""),
             "right": noted.get("predicted") == text.answer,
+            "digest": digest,
             "diagnosis": None,
             "judged": False,
         }
@@ -115,16 +124,20 @@ def _sentence(error: LingerError | OSError) -> str:
     return printable(os_sentence(error) if isinstance(error, OSError) else str(error))
 
 
-def _regrade(file: Path, text: Text, lab: dict[str, Any], evidence: Path) -> None:
-    """Replace what the student noted by what his program does now."""
+def _regrade(
+    sources: list[Path], text: Text, labs: list[dict[str, Any]], evidence: Path
+) -> None:
+    """Replace what students noted of the same program by what it does now."""
     try:
-        found = grade.grade(text, file, evidence).diagnosis
-        changed = max(0.0, file.lstat().st_mtime)
+        found = grade.grade(text, sources[0], evidence).diagnosis
+        changed = [min(max(0.0, file.lstat().st_mtime), LATEST) for file in sources]
     except (LingerError, OSError) as error:
-        lab.update(solved=None, diagnosis=f"not graded: {_sentence(error)}")
+        for lab in labs:
+            lab.update(solved=None, diagnosis=f"not graded: {_sentence(error)}")
         return
-    lab.update(diagnosis=found.word, judged=True)
-    lab["solved"] = (lab["solved"] or min(changed, LATEST)) if found.repaired else None
+    for lab, when in zip(labs, changed):
+        solved = (lab["solved"] or when) if found.repaired else None
+        lab.update(diagnosis=found.word, judged=True, solved=solved)
 
 
 def write(scores: list[Score], course: Sequence[Text], folder: Path) -> tuple[Path, Path]:
