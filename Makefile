@@ -58,8 +58,10 @@ prove: all ## show that every expectation can fail, and every guard
 lab: $(BUILD)/linger ## list the exercises in teaching order, and what is done
 	@$(BUILD)/linger lab
 
-lab-score: all ## who has solved what (DIRS='one/labs two/labs', REGRADE=1 runs them)
-	@$(BUILD)/linger lab-score $(if $(REGRADE),--regrade) $(or $(DIRS),$(LABS),labs)
+# Names of other people's folders do not go through make and a shell, where a name can be a command.
+lab-score: all ## what you have solved (REGRADE=1 runs it); others: build/linger lab-score ./*/labs
+	$(if $(filter undefined,$(origin DIRS)),,$(error DIRS= is gone: call build/linger lab-score DIR...))
+	@$(BUILD)/linger lab-score $(if $(REGRADE),--regrade)
 
 # Shells have a RESET of their own, for colours: only one that was typed here counts. A program that
 # is not repaired yet (1) is no error of make's, which would have the last word.

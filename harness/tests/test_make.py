@@ -53,7 +53,7 @@ def test_a_pattern_target_takes_every_name_as_it_is(prefix: str) -> None:
 
 
 def test_the_score_is_no_exercise() -> None:
-    assert told("lab-score") == [["lab-score", "labs"]]
+    assert told("lab-score") == [["lab-score"]]
 
 
 def test_what_a_lab_is_told() -> None:

@@ -2,8 +2,8 @@
 
 There are several views of a leak, since none shows all: sockets with a row (CLOSE_WAIT and the
 like), ghosts (descriptors whose connection is gone, after shutdown() or a RST), connections that
-were reset before accept() and are only in the listener's Recv-Q, descriptors of any kind, and
-processes. Only sockets of the target's port count. What the kernel finishes by itself (orphans,
+were reset before accept() and are only in the listener's Recv-Q, descriptors of any kind,
+processes, and sockets that exist though nothing of these shows them (lab/unseen.py). Only sockets of the target's port count. What the kernel finishes by itself (orphans,
 TIME_WAIT) is nobody's, nor is SYN_RECEIVED, in which TCP_DEFER_ACCEPT keeps an idle connection.
 """
 
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from linger.check.server.target import Target
-from linger.lab import census
+from linger.lab import census, unseen
 from linger.lab.host import Host
 
 LIVE = "ESTABLISHED CLOSE_WAIT FIN_WAIT1 FIN_WAIT2 LAST_ACK CLOSING".split()
@@ -35,6 +35,7 @@ class Count:
     queue: int  # Recv-Q of the listeners
     descriptors: dict[int, int]  # of any kind, by process
     processes: int
+    unseen: int  # sockets of the host that none of these is
 
     @property
     def connections(self) -> int:
@@ -58,6 +59,8 @@ class Count:
         most = max(added.values(), default=0)
         if most >= several and not more:  # otherwise it is said already
             more.append(f"{most} descriptors")
+        if self.unseen - before.unseen >= several:
+            more.append(f"{self.unseen - before.unseen} sockets that no descriptor shows")
         if self.processes - before.processes >= several:
             more.append(f"{self.processes - before.processes} processes")
         return more
@@ -87,7 +90,8 @@ class Meter:
         pids = self.target.pids
         descriptors = {pid: n for pid in pids if (n := open_descriptors(pid)) is not None}
         queue = sum(listener["recv_q"] for listener in snapshot["listeners"])
-        return Count(sockets, snapshot["ghosts"], queue, descriptors, len(pids))
+        hidden = unseen.count(self.target.host)
+        return Count(sockets, snapshot["ghosts"], queue, descriptors, len(pids), hidden)
 
     def settles(self, before: Count, clients: int, within: float) -> Count | None:
         """Wait until the server holds no more than before; None when it does, else the last count.
@@ -141,7 +145,7 @@ class Meter:
         for listener in snapshot["listeners"]:
             if listener["recv_q"]:
                 lines.append(f"the listener: {listener['recv_q']} connections in its accept queue")
-        return lines
+        return lines + unseen.told(self.target.host)
 
 
 def open_descriptors(pid: int) -> int | None:

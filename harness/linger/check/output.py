@@ -16,6 +16,7 @@ from linger.check.server.target import words_of
 from linger.check.server.trial import Wish
 from linger.lab import files
 from linger.lab.errors import CannotRun
+from linger.lab.foreign import printable, printable_all, printable_lines
 from linger.lab.programs import typed
 from linger.run import printer, results, tap
 
@@ -47,7 +48,7 @@ class Console:
 
     def _say(self, line: str) -> None:
         if not self._quiet:
-            print(typed(line), file=self._out, flush=True)
+            printer.say(line, self._out)
 
     def _step(self, line: str) -> None:
         self._say(f"{time.monotonic() - self._began:8.3f} s  {line}")
@@ -64,7 +65,7 @@ class Console:
     def conclude(self, summary: dict[str, Any]) -> None:
         """Print the table and the paragraphs, or KTAP."""
         if self._quiet:
-            print(_tap(summary), end="", file=self._out)
+            printer.say("\n".join(map(printable, _tap(summary))), self._out)
             return
         rows = [
             [one["id"], one["verdict"], one["measured"], f"{one['seconds']:.1f}"]
@@ -197,7 +198,7 @@ def _write(path: Path, text: str) -> None:
 
 def write_json(path: Path, summary: dict[str, Any]) -> None:
     """Write the summary as JSON. Errors: CannotRun when the file cannot be written."""
-    _write(path, json.dumps(summary, indent=2) + "\n")
+    _write(path, json.dumps(printable_all(summary), indent=2) + "\n")
 
 
 def write_junit(path: Path, summary: dict[str, Any]) -> None:
@@ -226,11 +227,14 @@ def write_junit(path: Path, summary: dict[str, Any]) -> None:
     suite.extend(cases)
     root = ElementTree.Element("testsuites")
     root.append(suite)
+    for element in root.iter():
+        element.text = printable_lines(element.text or "") or None
+        element.attrib.update({name: printable(said) for name, said in element.attrib.items()})
     _write(path, ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n")
 
 
-def _tap(summary: dict[str, Any]) -> str:
-    """The summary as KTAP, as `linger run --tap` writes it (tap.py)."""
+def _tap(summary: dict[str, Any]) -> list[str]:
+    """The lines of the summary as KTAP, as `linger run --tap` writes it (tap.py)."""
     lines = [tap.VERSION, f"1..{len(summary['results'])}"]
     for number, one in enumerate(summary["results"], 1):
         wrong, known = one["wrong"], one["verdict"] in finding.BAD
@@ -242,4 +246,4 @@ def _tap(summary: dict[str, Any]) -> str:
         elif known and not wrong:
             line += " # TODO known"
         lines.append(line)
-    return "\n".join(lines) + "\n"
+    return lines

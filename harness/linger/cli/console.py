@@ -12,6 +12,7 @@ from typing import Sequence
 import pytest
 
 from linger.lab.errors import Broken, complain
+from linger.lab.foreign import printable
 from linger.run import pairs, results, scenarios
 from linger.run.printer import paragraphs, print_table, say, wrapped
 from linger.run.tables import grid, table
@@ -108,14 +109,17 @@ class Progress:
     def __init__(self) -> None:
         from rich.console import Console as Terminal
         from rich.status import Status
+        from rich.text import Text
 
+        self._as_it_is = Text  # a string would be markup
         self._steps: dict[str, str] = {}
         self._status = Status("starting", console=Terminal())
         self._status.start()
 
     def show(self, labels: Sequence[str], step: str) -> None:
         self._steps["/".join(labels)] = step
-        self._status.update("\n  ".join(f"{who}: {what}" for who, what in self._steps.items()))
+        lines = (printable(f"{who}: {what}") for who, what in self._steps.items())
+        self._status.update(self._as_it_is("\n  ".join(lines)))
 
     def stop(self) -> None:
         self._status.stop()

@@ -16,7 +16,7 @@ def add_to(add: Add) -> None:
     lab.add_argument("--reset", action="store_true", help="begin again; your program is kept as a backup")
     add_results(lab)
     score = add("lab-score", _score, "show who has solved what")
-    score.add_argument("folders", nargs="+", metavar="DIR", help="the labs/ of a checkout")
+    score.add_argument("folders", nargs="*", metavar="DIR", help="the labs/ of a checkout; yours")
     score.add_argument("--regrade", action="store_true", help="run every program once more")
     add_results(score, "where to")
 

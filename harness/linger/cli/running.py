@@ -17,6 +17,7 @@ from linger.lab import confine, files
 from linger.lab.errors import CannotRun, LingerError, Usage, complain
 from linger.lab.programs import INSTALLED, ROOT
 from linger.run import scenarios
+from linger.run.printer import say
 
 PLAIN = dict(n=None, v=False, repeat=1, keep=False, prove=False, tap=False, json=False, yours=())  # a run
 # Plugins of pytest that no scenario has a use for: together they take a tenth of its start.
@@ -125,8 +126,8 @@ def run_tests(options: argparse.Namespace) -> int:
         if len(collect.names_in(run)) > 1:
             code = _report_on(run, code)
         if (run / "index.html").exists():
-            print(f"report: {run / 'index.html'}")
-        print(f"evidence: {run}")
+            say(f"report: {run / 'index.html'}")
+        say(f"evidence: {run}")
     return code
 
 

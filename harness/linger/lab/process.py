@@ -93,9 +93,9 @@ class Process:
                 os.write(self._log_fd, line)
             except OSError as error:
                 self._unwritten = error
-            text = line.decode(errors="replace")
+            text = printable(line.decode(errors="replace").rstrip("\n"))
             event = parse_event(text)
-            self.prose = self.prose if event else printable(text.rstrip("\n"))
+            self.prose = self.prose if event else text
             if event or not self._spoke:
                 with self._news:
                     self._spoke = True

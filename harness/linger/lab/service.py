@@ -22,6 +22,7 @@ from linger.lab.confine import cannot_start
 from linger.lab.environment import of_caller
 from linger.lab.errors import TargetDied, Usage
 from linger.lab.expect import Peer
+from linger.lab.foreign import end_of
 from linger.lab.host import Host
 from linger.lab.programs import program
 
@@ -127,7 +128,7 @@ def elsewhere(host: Host) -> str:
 
 def address_hint(output: Path) -> str:
     """What helps a server that wants an address of the machine which the lab does not have."""
-    said = output.read_text(errors="replace").lower()
+    said = end_of(output).lower()
     if not any(error.lower() in said for error in NO_SUCH_ADDRESS):
         return ""
     return "; in the lab its addresses are 10.0.0.2, fd00::2 and the loopback ones, or 0.0.0.0"

@@ -8,17 +8,20 @@ table is as wide as it is. NO_COLOR (https://no-color.org) is respected.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import textwrap
 from typing import Iterator, Sequence, TextIO
 
+from linger.lab.foreign import printable_lines
 from linger.lab.programs import typed
 
 Row = Sequence[str]
 PROSE = 98  # columns of a line of prose at most: a longer one is hard to read
 GAP = "  "
 COLOURS = {"green": "32", "red": "31", "yellow": "33", "magenta": "35", "bold": "1"}
+PAINTED = re.compile(rf"(\x1b\[(?:0|{'|'.join(COLOURS.values())})m)")
 STYLE = {
     "PASS": "green",
     "REPRODUCED": "magenta",
@@ -53,10 +56,15 @@ def paint(words: str, colour: str, out: TextIO | None = None) -> str:
 
 
 def say(line: str = "", out: TextIO | None = None) -> None:
-    """Print a line at once; when nobody reads any more (`| head`), the run goes on unheard."""
+    """Print a line, or several, at once; when nobody reads any more (`| head`), the run goes on unheard.
+
+    Whatever is in it, nothing but the colours of paint() steers the terminal.
+    """
     out = out or sys.stdout
+    shown = "".join(part if PAINTED.fullmatch(part) else printable_lines(part)
+                    for part in PAINTED.split(line))  # fmt: skip
     try:
-        print(typed(line), file=out, flush=True)
+        print(typed(shown), file=out, flush=True)
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
 
@@ -81,6 +89,7 @@ def paragraphs(text: str, indent: str = "  ", out: TextIO | None = None) -> str:
 def print_table(head: Row, rows: Sequence[Row], out: TextIO | None = None) -> None:
     """Print aligned columns, or records where they do not fit (above)."""
     width = shutil.get_terminal_size().columns if is_terminal(out) else sys.maxsize
+    rows = [[printable_lines(cell) for cell in row] for row in rows]
     for line in layout(head, rows, width):
         say(line, out) if line == "" else say(_coloured(line, out), out)
 

@@ -14,7 +14,7 @@ from typing import Any, Iterable, Iterator, Mapping
 
 from linger.lab import host, netns
 from linger.lab.errors import Usage
-from linger.lab.files import unwritable, write_json
+from linger.lab.files import MOST_EVIDENCE, read_regular, unwritable, write_json
 from linger.lab.programs import INSTALLED, ROOT
 
 SCHEMA = 2  # of result.json; 2: failures as objects, `subject`, the verdict `reproduced`
@@ -81,7 +81,7 @@ GOOD = ("reproduced", "pass", "told apart")
 def read_result(path: Path) -> dict[str, Any]:
     """A result.json. Errors: OSError; ValueError when it was never finished; Usage when another
     version of linger wrote it."""
-    result = json.loads(path.read_text())
+    result = json.loads(read_regular(path, MOST_EVIDENCE))
     if result["schema"] != SCHEMA:
         raise Usage(
             f"{shortest(path)} has schema {result['schema']}, and this linger reads {SCHEMA}; "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from pathlib import Path
@@ -14,7 +15,7 @@ from linger.run.results import shortest
 from linger.workshop import grade, screen, texts
 from linger.workshop.remarks import remarks
 from linger.workshop.texts import LETTERS, Text
-from linger.workshop.workplace import Workplace
+from linger.workshop.workplace import Workplace, read_source
 
 
 def lab(options: argparse.Namespace) -> int:
@@ -74,7 +75,7 @@ def repair(text: Text, place: Workplace, options: argparse.Namespace) -> int:
     file = place.file(text)
     say(f"{'A copy of the buggy program for you' if new else 'Your program'}: "
         f"{shortest(file)}\n")  # fmt: skip
-    given = grade.grade(text, file, place.binaries, options.results)
+    given = grade.grade(text, file, options.results)
     found = given.diagnosis
     if given.complaint and given.run:
         say(f"The compiler warns:\n{given.complaint}\n")
@@ -82,7 +83,7 @@ def repair(text: Text, place: Workplace, options: argparse.Namespace) -> int:
         screen.measured(given.run)
         screen.ladder(given.run, "yours")
     screen.verdict(found)
-    for remark in remarks(text, file.read_text(errors="replace")):
+    for remark in remarks(text, read_source(file).decode(errors="replace")):
         screen.section("About your approach:", remark)
     if given.run and not place.progress()[text.name].get("answered"):
         screen.answered(text, predicted)
@@ -126,13 +127,13 @@ def score(options: argparse.Namespace) -> int:
     """Who has solved what."""
     from linger.workshop import score
 
-    folders = [Path(name) for name in options.folders]
+    folders = [Path(name) for name in options.folders] or [Workplace().folder]
     for folder in folders:
-        if not folder.is_dir():
-            raise Usage(f"{folder} is not a folder; give the labs/ folders of the checkouts")
+        if not os.path.lexists(folder):
+            raise Usage(f"there is no {folder}; give the labs/ folders of the checkouts")
     course = texts.course()
     scores = score.collect(folders, course, options.regrade, options.results)
-    score.show(scores, course)
+    score.show(scores, course, options.regrade)
     page, data = score.write(scores, course, options.results)
     say(f"\n{shortest(page)}, {shortest(data)}")
     return HELD
