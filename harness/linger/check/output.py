@@ -17,7 +17,6 @@ from linger.check.server.trial import Wish
 from linger.lab import files
 from linger.lab.errors import CannotRun
 from linger.lab.foreign import printable, printable_all, printable_lines
-from linger.lab.programs import typed
 from linger.run import printer, results, tap
 
 SCHEMA = 1  # see schema/check.schema.json
