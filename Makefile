@@ -102,7 +102,7 @@ bench-wire: all ## time what recording costs a scenario, and packets becoming la
 clean: ## remove what was built
 	$(Q)rm -rf build
 
-documents: all ## write the transcripts in all READMEs anew, and the picture
+documents: all ## write the transcripts and tables in all READMEs anew, and the picture
 	@LINGER_DOCUMENTS=1 $(BUILD)/linger test -- harness/tests/test_documents.py
 	@$(BUILD)/linger run closewait-leak >/dev/null && PYTHONPATH=harness $(BUILD)/python \
 		-m linger.report.picture results/latest closewait-leak >scenarios/closewait_leak.svg

@@ -1,4 +1,4 @@
-"""emfile-spin: a server at its descriptor limit asks accept() again and again, as fast as it can.
+"""emfile-spin: a server at its descriptor limit calls accept() again and again, as fast as it can.
 
    clients ─────> listener's queue ──accept()──X  EMFILE, RLIMIT_NOFILE is 64
                         ^──── still readable ──┘

@@ -1,4 +1,4 @@
-"""linger-zero-closewait: SO_LINGER {1, 0} does nothing to a CLOSE_WAIT until somebody closes.
+"""linger-zero-closewait: SO_LINGER {1, 0} does nothing to a CLOSE_WAIT until the program closes.
 
    client                   server: recv() = 0, CLOSE_WAIT
      FIN_WAIT2                setsockopt(SO_LINGER {1, 0})     still CLOSE_WAIT

@@ -1,4 +1,4 @@
-"""read-disabled-masks-eof: back-pressure by not reading, and then nobody sees the client leave.
+"""read-disabled-masks-eof: a server that stops reading, as back-pressure, does not see the client leave.
 
    client                      server
      | -- a job -------------> |  bufferevent_disable(EV_READ), the job begins

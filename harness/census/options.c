@@ -67,7 +67,7 @@ static const struct option_row rows[] = {
      .help = "do not look for the processes: no privilege needed, less work"},
     {"json", .kind = OPTION_FLAG, AT(json), .help = "one JSON object on one line"},
     {"until", .kind = OPTION_TEXT, AT(until), .value = "EXPR",
-     .help = "wait until EXPR is true: exit 0, or 1 when it is not in time"},
+     .help = "wait until EXPR is true: exit 0, or 1 if it does not become so in time"},
     {"within", .kind = OPTION_DURATION, AT(within), .value = "TIME",
      .help = "... how soon it must become true (2s)"},
     {"hold", .kind = OPTION_DURATION, AT(hold), .value = "TIME",
@@ -111,6 +111,8 @@ static const char details[] =
     "  77  not possible here\n"
     "\n"
     "Examples:\n"
+    "  census --pid 1234\n"
+    "  census --port 9000 --state CLOSE_WAIT\n"
     "  census --pid 1234 --until 'CLOSE_WAIT < 10'\n"
     "  census --host server=srv --until 'server:CLOSE_WAIT == 100' --hold 300ms\n";
 

@@ -295,7 +295,7 @@ def test_a_check_of_ones_own_is_found_by_its_file(run: Run, tmp_path: Path) -> N
     [
         (None, "holds no file of checks"),
         ("x = 1", "registers no check"),
-        ("import nowhere", "is no file of checks: ModuleNotFoundError"),
+        ("import nowhere", "mine.py: ModuleNotFoundError"),
         (OWN.replace("quiet-greeting", "abandon"), "there are two checks 'abandon'"),
     ],
 )
@@ -315,7 +315,7 @@ def test_every_check_says_which_clause_it_rests_on() -> None:
 
 WRONG = {
     "no command to check": ["--port", "1"],
-    "--port takes a number from 1 to 65535, not None": ["--", "true"],
+    "--port is missing: ": ["--", "true"],
     "--port takes a number from 1 to 65535, not 70000": ["--port", "70000", "--", "true"],
     "did you mean half-close?": ["--port", "1", "--only", "half-closed", "--", "true"],
     "unknown check 'nonsense'; `linger check": ["--port", "1", "--only", "nonsense", "--", "true"],

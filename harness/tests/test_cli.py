@@ -97,10 +97,6 @@ def test_list_names_every_scenario(run: Run) -> None:
     assert "forgets close()" in done.stdout
 
 
-def test_the_catalogue_has_the_table_of_scenarios(run: Run) -> None:
-    assert run("linger", "list", "--markdown").stdout in (ROOT / "scenarios/README.md").read_text()
-
-
 def test_the_help_of_a_command_needs_no_sandbox(run: Run, tmp_path: Path) -> None:
     for name in ("dirname", "readlink"):
         (tmp_path / name).symlink_to(str(shutil.which(name)))

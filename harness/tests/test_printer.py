@@ -79,6 +79,7 @@ COMMANDS = {
     "run": ["run", "closewait-leak"],
     "lab": ["lab", "closewait-leak", "--predict", "c"],
     "check": ["check", "--list"],
+    "exercises": ["lab"],
     "hints": ["lab", "closewait-leak", "--predict", "a", "--hint", "3"],
 }
 

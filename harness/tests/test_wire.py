@@ -369,7 +369,8 @@ def test_a_recorder_that_failed_fails_the_lab(lab: Lab) -> None:
         (["record", "--host", "server=nowhere:x.pcap"], "no namespace"),
         (["ladder"], "ladder needs a FILE"),
         (["ladder", "a.pcap", "b.pcap"], "write NAME=FILE"),
-        (["ladder", "/nowhere.pcap"], "No such file"),
+        (["ladder", "/nowhere.pcap"], "capture: /nowhere.pcap: No such file"),
+        (["ladder", "/etc/passwd"], "capture: /etc/passwd: unknown file format"),
         (["ladder", "--jsom", "x"], "unknown option --jsom"),
     ],
 )

@@ -101,7 +101,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="linger",
         description="How TCP connections end badly, and what the right code does instead.",
-        epilog="Counting sockets is a program of its own: see `linger census --help`.",
+        epilog="Two programs beside this one need no Python: census counts sockets, wire records packets "
+        "and draws ladders. See census --help, wire --help.",
     )
     parser.add_argument("--version", action=Version, help="print the version and exit")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from linger.lab.errors import HELD, NOT_HELD, Broken, Usage
 from linger.run import scenarios
-from linger.run.printer import say
+from linger.run.printer import say, wrapped
 from linger.run.results import shortest
 from linger.workshop import grade, screen, texts
 from linger.workshop.remarks import remarks
@@ -31,8 +31,8 @@ def lab(options: argparse.Namespace) -> int:
     if options.reset:
         backup = place.reset(text)
         place.note(text.name, solved=None)
-        say(f"{shortest(place.file(text))} is the buggy program again; what you had "
-            f"is in {shortest(backup)}")  # fmt: skip
+        say(wrapped(f"{shortest(place.file(text))} is the buggy program again; yours is kept as "
+                    f"{shortest(backup)}", "", ""))  # fmt: skip
         return HELD
     return repair(text, place, options) if text.buggy else predict(text, place, options)
 
@@ -84,7 +84,7 @@ def repair(text: Text, place: Workplace, options: argparse.Namespace) -> int:
         screen.ladder(given.run, "yours")
     screen.verdict(found)
     for remark in remarks(text, read_source(file).decode(errors="replace")):
-        screen.section("About your way:", remark)
+        screen.section("About your approach:", remark)
     if given.run and not place.progress()[text.name].get("answered"):
         screen.answered(text, predicted)
         place.note(text.name, answered=True)
@@ -98,15 +98,16 @@ def repair(text: Text, place: Workplace, options: argparse.Namespace) -> int:
 
 
 def advance(text: Text, place: Workplace, hint: int, first: bool) -> None:
-    """The task, the hints asked for, and, as the last line, the next step."""
+    """The task, the hints asked for, and, at the end, the next step."""
     if first:
         screen.section("Your task:", text.task)
     if hint:
         screen.hints(text, hint)
     used = max(hint, place.progress()[text.name]["hints"])
     place.note(text.name, hints=used)
-    more = f", or ask: make lab-{text.name} HINT={used + 1}" if used < len(text.hints) else ""
-    say(f"Not repaired yet. Edit {shortest(place.file(text))}, then make lab-{text.name}{more}")
+    say(f"Not repaired yet. Edit {shortest(place.file(text))}, then:\n    make lab-{text.name}")
+    if used < len(text.hints):
+        say(f"    make lab-{text.name} HINT={used + 1}    # with a hint")
 
 
 def predict(text: Text, place: Workplace, options: argparse.Namespace) -> int:

@@ -25,7 +25,8 @@ def course(texts: Sequence[Text], progress: dict[str, dict[str, Any]]) -> None:
     for number, text in enumerate(texts, 1):
         mine = progress.get(text.name, {})
         mark = "done" if mine.get("solved") else "begun" if mine else ""
-        line = f"{number:3}  {mark:6} {text.name:26} {text.symptom}"
+        first = f"{number:3}  {mark:6} {text.name:26} "
+        line = wrapped(text.symptom, first, " " * len(first))
         say(paint(line, "green") if mark == "done" else line)
     done = sum(bool(progress.get(text.name, {}).get("solved")) for text in texts)
     say(f"\n{done} of {len(texts)} done; start or go on with: make lab-NAME")

@@ -105,7 +105,7 @@ def _options(trial: Trial) -> str:
     """What an accepted connection has against a peer that is gone, in words."""
     copy = _accepted(trial.meter.snapshot()["owners"])
     if not copy:
-        return "no keepalive was seen, for no process has accepted them"
+        return "no keepalive was seen: no process has accepted them"
     with copy:
         keepalive = copy.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
         idle = copy.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE)
