@@ -36,9 +36,9 @@ def printable_lines(text: str) -> str:
 
 
 def printable_all(value: Any) -> Any:
-    """What a JSON document holds, with all texts in it printable, as lines."""
+    """What a JSON document holds, with all texts in it printable, each as one line."""
     if isinstance(value, str):
-        return printable_lines(value)
+        return printable(value)
     if isinstance(value, list):
         return [printable_all(one) for one in value]
     if isinstance(value, dict):

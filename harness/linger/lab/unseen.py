@@ -35,16 +35,19 @@ def count(host: Host) -> int:
 
 
 def told(host: Host) -> list[str]:
-    """Where unseen sockets are, as far as one can tell: a line each thread that has some."""
+    """Which threads have unseen sockets, as far as one can tell: a line each process."""
     lines = []
     for pid in _processes(host):
         seen = sockets_of(f"/proc/{pid}/fd")
+        own: set[str] = set()
+        threads = []
         for task in _entries(f"/proc/{pid}/task"):
-            own = sockets_of(f"/proc/{pid}/task/{task}/fd") - seen
-            if own:
-                lines.append(f"{_name(pid)}, pid {pid}: {len(own)} sockets in descriptors that its "
-                             f"thread {task} shares with no other")  # fmt: skip
-                seen |= own
+            more = sockets_of(f"/proc/{pid}/task/{task}/fd") - seen
+            own |= more
+            threads += [task] if more else []
+        if own:
+            lines.append(f"{_name(pid)}, pid {pid}: {len(own)} x socket in descriptors that its thread "
+                         f"{', '.join(threads[:4])}{', ...' * (len(threads) > 4)} shares with no other")  # fmt: skip
     return lines
 
 

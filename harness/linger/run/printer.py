@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import shutil
 import sys
 import textwrap
@@ -21,7 +22,9 @@ Row = Sequence[str]
 PROSE = 98  # columns of a line of prose at most: a longer one is hard to read
 GAP = "  "
 COLOURS = {"green": "32", "red": "31", "yellow": "33", "magenta": "35", "bold": "1"}
-PAINTED = re.compile(rf"(\x1b\[(?:0|{'|'.join(COLOURS.values())})m)")
+# What paint() puts around words is a sequence of the terminal in say() only: nobody can foresee it.
+OURS = secrets.token_hex(8)
+PAINTED = re.compile(rf"(\x1b{OURS}\[\d+m)")
 STYLE = {
     "PASS": "green",
     "REPRODUCED": "magenta",
@@ -49,10 +52,10 @@ def columns(out: TextIO | None = None) -> int:
 
 
 def paint(words: str, colour: str, out: TextIO | None = None) -> str:
-    """Words in a colour of COLOURS, where out is a terminal that wants colours."""
+    """Words in a colour of COLOURS, for say(), where out is a terminal that wants colours."""
     if not is_terminal(out) or os.environ.get("NO_COLOR"):
         return words
-    return f"\x1b[{COLOURS[colour]}m{words}\x1b[0m"
+    return f"\x1b{OURS}[{COLOURS[colour]}m{words}\x1b{OURS}[0m"
 
 
 def say(line: str = "", out: TextIO | None = None) -> None:
@@ -61,7 +64,7 @@ def say(line: str = "", out: TextIO | None = None) -> None:
     Whatever is in it, nothing but the colours of paint() steers the terminal.
     """
     out = out or sys.stdout
-    shown = "".join(part if PAINTED.fullmatch(part) else printable_lines(part)
+    shown = "".join(part.replace(OURS, "") if PAINTED.fullmatch(part) else printable_lines(part)
                     for part in PAINTED.split(line))  # fmt: skip
     try:
         print(typed(shown), file=out, flush=True)
