@@ -175,7 +175,7 @@ static pid_t start_init(int group)
 
 int main(int argc, char **argv)
 {
-	struct confine_options options = {.user = AS_IT_IS};
+	static struct confine_options options = {.user = AS_IT_IS};
 	struct cage *cage = &options.cage;
 	struct identity who;
 	struct error error;
