@@ -117,6 +117,7 @@ def _ladder(folder: Path, verdict: str) -> list[str]:
         groups = json.loads((folder / "ladder.json").read_text())["groups"]
     except FileNotFoundError:
         return []
+    groups.sort(key=lambda group: -group["connections"])
     shown = _telling([group["ladder"] for group in groups], verdict)
     if not shown:
         return []
