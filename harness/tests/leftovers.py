@@ -19,7 +19,6 @@ from conftest import outlived, pidfds, started
 from linger.lab.process import descendants
 from linger.lab.programs import program
 
-
 GROUPS = Path("/sys/fs/cgroup")
 SETTLED = 1.0  # s that a group is old, so that its confine has locked it
 

@@ -201,10 +201,10 @@ def test_a_server_that_ends_while_it_is_looked_at(tmp_path: Path) -> None:
 
 
 def test_a_pool_that_shrinks_is_no_policy_towards_clients() -> None:
-    before = Count(0, 0, 0, {7: 5}, 1)
-    assert Count(0, 0, 0, {7: 45}, 1).connections == before.connections
-    assert Count(0, 0, 0, {7: 45}, 1).fuller_than(before, 20) == ["40 descriptors"]
-    assert Count(1, 0, 0, {7: 6}, 1).connections > before.connections
+    before = Count(0, 0, 0, {7: 5}, 1, 0)
+    assert Count(0, 0, 0, {7: 45}, 1, 0).connections == before.connections
+    assert Count(0, 0, 0, {7: 45}, 1, 0).fuller_than(before, 20) == ["40 descriptors"]
+    assert Count(1, 0, 0, {7: 6}, 1, 0).connections > before.connections
 
 
 def test_the_ladder_shows_what_was_found(run: Run, tmp_path: Path) -> None:

@@ -281,10 +281,9 @@ COMPLAINTS = {
 def test_half_a_compiler_is_no_error_of_the_student(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, complaint: str
 ) -> None:
-    script = tmp_path / "cc"
-    script.write_text(f"#!/bin/sh\necho '{complaint}' >&2; exit 1\n")
-    script.chmod(0o755)
-    monkeypatch.setattr(build, "command", lambda source, binary, *more: [str(script)])
+    words = ["sh", "-c", f"echo '{complaint}' >&2; exit 1"]
+    monkeypatch.setattr(build, "command", lambda name, *more: words)
+    (tmp_path / "x.c").touch()
     if missing := COMPLAINTS[complaint]:
         with pytest.raises(CannotRun, match=f"gcc, libc6-dev .*there is no {missing}; run: make deps"):
             build.compile(tmp_path / "x.c", tmp_path / "x")
@@ -293,9 +292,10 @@ def test_half_a_compiler_is_no_error_of_the_student(
 
 
 def test_no_compiler_at_all_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(build, "command", lambda source, binary, *more: ["nowhere-cc"])
+    (tmp_path / "compile").write_text("nowhere-cc {source}")
+    monkeypatch.setattr(build, "program", lambda name: tmp_path / name)
     with pytest.raises(CannotRun, match="there is no nowhere-cc; run: make deps"):
-        build.compile(tmp_path / "x.c", tmp_path / "x")
+        build.command("x.c")
 
 
 def test_a_full_disk_leaves_no_half_of_a_program(tmp_path: Path) -> None:

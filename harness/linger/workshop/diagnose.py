@@ -15,7 +15,6 @@ from linger.workshop.endings import ended, never_listens, signalled, spins, wait
 from linger.workshop.evidence import REPAIRED, Diagnosis, Evidence, Found
 from linger.workshop.texts import Text
 
-
 SEVERAL = 3  # sockets: a service may have one or two under way
 
 
