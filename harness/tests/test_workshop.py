@@ -281,10 +281,9 @@ COMPLAINTS = {
 def test_half_a_compiler_is_no_error_of_the_student(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, complaint: str
 ) -> None:
-    script = tmp_path / "cc"
-    script.write_text(f"#!/bin/sh\necho '{complaint}' >&2; exit 1\n")
-    script.chmod(0o755)
-    monkeypatch.setattr(build, "command", lambda source, binary, *more: [str(script)])
+    (tmp_path / "x.c").touch()
+    compiler = ["sh", "-c", f"echo '{complaint}' >&2; exit 1"]
+    monkeypatch.setattr(build, "command", lambda *_: compiler)
     if missing := COMPLAINTS[complaint]:
         with pytest.raises(CannotRun, match=f"gcc, libc6-dev .*there is no {missing}; run: make deps"):
             build.compile(tmp_path / "x.c", tmp_path / "x")
@@ -293,7 +292,8 @@ def test_half_a_compiler_is_no_error_of_the_student(
 
 
 def test_no_compiler_at_all_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(build, "command", lambda source, binary, *more: ["nowhere-cc"])
+    (tmp_path / "x.c").touch()
+    monkeypatch.setattr(build, "command", lambda *_: ["nowhere-cc"])
     with pytest.raises(CannotRun, match="there is no nowhere-cc; run: make deps"):
         build.compile(tmp_path / "x.c", tmp_path / "x")
 
