@@ -8,14 +8,32 @@
 
 #include "common/bytes.h"
 
-#define VLAN 0x8100
-#define VLAN_OUTER 0x88a8
 #define ETHERTYPES 12 /* bytes before the type of an Ethernet frame */
+#define LENGTHS 0x600 /* a lower type is a length: IEEE 802.3, behind it 802.2 */
+
+/* What a type of Ethernet says comes next (IEEE 802, RFC 2516, 3032, 7042). */
+enum ethertype {
+	TYPE_IPV4 = 0x0800,
+	TYPE_ARP = 0x0806,
+	TYPE_VLAN = 0x8100,
+	TYPE_IPV6 = 0x86dd,
+	TYPE_MPLS = 0x8847,
+	TYPE_MPLS_MULTICAST = 0x8848,
+	TYPE_PPPOE_DISCOVERY = 0x8863,
+	TYPE_PPPOE = 0x8864,
+	TYPE_VLAN_OUTER = 0x88a8,
+	TYPE_VLAN_OLD = 0x9100, /* QinQ before 802.1ad */
+	TYPE_MACSEC = 0x88e5,
+	TYPE_BATMAN = 0x4305,
+};
+
+enum ppp { PPP_IPV4 = 0x0021, PPP_IPV6 = 0x0057 };
 
 bool packet_link_known(int link)
 {
-	static const int known[] = {DLT_EN10MB, DLT_RAW,  DLT_IPV4,	 DLT_IPV6,
-				    DLT_NULL,	DLT_LOOP, DLT_LINUX_SLL, DLT_LINUX_SLL2};
+	static const int known[] = {DLT_EN10MB, DLT_RAW,       DLT_IPV4,      DLT_IPV6,
+				    DLT_NULL,	DLT_LOOP,      DLT_LINUX_SLL, DLT_LINUX_SLL2,
+				    DLT_PPP,	DLT_PPP_SERIAL};
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
 		if (known[i] == link)
@@ -33,28 +51,91 @@ static enum packet_way way_of(unsigned type, unsigned hardware)
 				       : PACKET_PASSING;
 }
 
-size_t link_network(int link, const uint8_t *bytes, size_t kept, enum packet_way *way)
+/* RFC 3032: labels up to the one at the bottom; what follows says itself whether it is IP. */
+static size_t behind_mpls(const uint8_t *bytes, size_t kept, size_t at, enum packet_other *other)
 {
-	size_t at = ETHERTYPES;
+	bool bottom = false;
 
+	for (; !bottom && at + 4 <= kept; at += 4)
+		bottom = bytes[at + 2] & 1;
+	if (!bottom)
+		return kept;
+	if (at < kept && bytes[at] >> 4 != 4 && bytes[at] >> 4 != 6)
+		*other = OTHER_PSEUDOWIRE;
+	return at;
+}
+
+/* The protocol of PPP at @at. */
+static size_t behind_ppp(const uint8_t *bytes, size_t kept, size_t at, enum packet_other *other)
+{
+	if (at + 2 <= kept && get16(bytes + at) != PPP_IPV4 && get16(bytes + at) != PPP_IPV6)
+		*other = OTHER_LINK;
+	return at + 2;
+}
+
+/* What follows the type of Ethernet at @type; the rest of it is at @at. */
+static size_t behind_type(const uint8_t *bytes, size_t kept, size_t type, size_t at,
+			  enum packet_other *other)
+{
+	for (;;) {
+		if (type + 2 > kept)
+			return kept;
+		switch (get16(bytes + type)) {
+		case TYPE_VLAN:
+		case TYPE_VLAN_OUTER:
+		case TYPE_VLAN_OLD:
+			type = at + 2;
+			at += 4;
+			continue;
+		case TYPE_IPV4:
+		case TYPE_IPV6:
+			return at;
+		case TYPE_MPLS:
+		case TYPE_MPLS_MULTICAST:
+			return behind_mpls(bytes, kept, at, other);
+		case TYPE_PPPOE: /* version, code, session, length; then as PPP */
+			return behind_ppp(bytes, kept, at + 6, other);
+		case TYPE_ARP:
+			*other = OTHER_ARP;
+			return at;
+		case TYPE_MACSEC:
+			*other = OTHER_MACSEC;
+			return at;
+		case TYPE_BATMAN:
+			*other = OTHER_BATMAN;
+			return at;
+		case TYPE_PPPOE_DISCOVERY:
+			*other = OTHER_LINK;
+			return at;
+		default:
+			*other = get16(bytes + type) < LENGTHS ? OTHER_LINK : OTHER_UNKNOWN;
+			return at;
+		}
+	}
+}
+
+size_t link_network(int link, const uint8_t *bytes, size_t kept, enum packet_way *way,
+		    enum packet_other *other)
+{
 	*way = PACKET_PASSING;
+	*other = OTHER_NOTHING;
 	switch (link) {
 	case DLT_EN10MB:
-		while (at + 2 <= kept &&
-		       (get16(bytes + at) == VLAN || get16(bytes + at) == VLAN_OUTER))
-			at += 4;
-		return at + 2;
+		return behind_type(bytes, kept, ETHERTYPES, ETHERTYPES + 2, other);
 	case DLT_NULL:
 	case DLT_LOOP:
 		return 4;
+	case DLT_PPP:
+	case DLT_PPP_SERIAL: /* address and control may be left out (RFC 1661) */
+		return behind_ppp(bytes, kept, kept && bytes[0] == 0xff ? 2 : 0, other);
 	case DLT_LINUX_SLL: /* type, hardware, length and bytes of an address, protocol */
 		if (kept >= 16)
 			*way = way_of(get16(bytes), get16(bytes + 2));
-		return 16;
+		return behind_type(bytes, kept, 14, 16, other);
 	case DLT_LINUX_SLL2: /* protocol, 0, interface, hardware, type, length and address */
 		if (kept >= 20)
 			*way = way_of(bytes[10], get16(bytes + 8));
-		return 20;
+		return behind_type(bytes, kept, 0, 20, other);
 	default:
 		return 0;
 	}

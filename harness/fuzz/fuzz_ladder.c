@@ -132,7 +132,7 @@ static void show(const struct wire_ladders *ladders)
 	FILE *out = open_memstream(&text, &length);
 
 	MUST(out);
-	wire_json(out, ladders);
+	wire_json(out, ladders, true);
 	wire_text(out, ladders, (struct wire_look){.width = WIRE_WIDE, .ascii = true});
 	wire_text(out, ladders, (struct wire_look){.width = WIRE_NARROW});
 	MUST(fclose(out) == 0 && length);

@@ -10,6 +10,8 @@
 
 #include "common/bytes.h"
 
+#define IPV6_HEADER 40
+
 /* "+1" or "-1" to what is added modulo 2^32. Returns -1 for anything else. */
 static int read_shift(const char *text, uint32_t *shift)
 {
@@ -66,6 +68,7 @@ void segment_apply(uint8_t *bytes, struct packet *packet, const struct segment_e
 	if (packet->family == AF_INET)
 		put16(bytes + 2, (uint16_t)packet->end);
 	else
-		put16(bytes + 4, (uint16_t)(packet->end - packet->tcp));
+		put16(bytes + 4, (uint16_t)(packet->end - IPV6_HEADER));
 	segment_complete(bytes, packet);
+	packet->check = get16(tcp + 16);
 }

@@ -22,7 +22,7 @@ import time
 from pathlib import Path
 from typing import Sequence
 
-from leftovers import HostState
+from leftovers import HostState, abandoned_groups
 
 from linger.lab.environment import outside
 from linger.lab.programs import program
@@ -129,7 +129,7 @@ def check(folder: Path, host: HostState) -> str:
     status = Run(folder, confined(folder)).end()
     if status:
         return f"the next run ended with {status}"
-    groups = {path.name for path in Path("/sys/fs/cgroup").rglob("linger-confine-*")}
+    groups = abandoned_groups()
     return f"left of control groups: {' '.join(groups)}" if groups else ""
 
 

@@ -19,6 +19,7 @@ from typing import Iterator
 
 import pytest
 from conftest import Run, outlived, pidfds
+from leftovers import abandoned_groups
 from outside import ATTACKER, USER, Outside, outcomes
 
 from linger.lab import Lab, confine, environment, netns
@@ -224,15 +225,13 @@ def test_it_cannot_take_all_there_is(
 def test_its_control_group_goes_with_it(tmp_path: Path) -> None:
     """By itself, or, after a SIGKILL of confine, when the next one comes."""
     words = confine.closed(memory=256 << 20)
-    if not left_groups(["sleep", "1000"], words):
-        assert not subprocess.run([*words, "--", "true"]).returncode
-        return  # none can be had here, and so none is left
+    kill_confine(["sleep", "1000"], words)
     assert subprocess.run([*words, "--", "true"]).returncode == 0
-    assert groups() == set()
+    assert abandoned_groups() == set()  # also where none can be had
 
 
-def left_groups(command: list[str], words: list[str]) -> set[Path]:
-    """The control groups that are left when confine is killed."""
+def kill_confine(command: list[str], words: list[str]) -> None:
+    """Start a confined command, and kill what confines it."""
     with subprocess.Popen([*words, "--", *command]) as process:
         deadline = time.monotonic() + 10
         while len(descendants(process.pid)) < 3 and time.monotonic() < deadline:
@@ -240,13 +239,6 @@ def left_groups(command: list[str], words: list[str]) -> set[Path]:
         family = pidfds(descendants(process.pid)[1:])
         process.kill()
     assert outlived(family) == 0
-    return groups()
-
-
-def groups() -> set[Path]:
-    places = [words.split()[4] for words in Path("/proc/self/mountinfo").read_text().splitlines()
-              if "- cgroup" in words]  # fmt: skip
-    return {path for place in places for path in Path(place).rglob("linger-confine-*")}
 
 
 def test_evidence_that_was_replaced_does_not_count(lab: Lab, tmp_path: Path) -> None:

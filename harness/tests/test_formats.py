@@ -52,9 +52,37 @@ def test_every_document_of_a_run_is_as_its_schema_says(left: Path) -> None:
 
 
 LADDER = {
-    "schema": 1,
+    "schema": 2,
     "hosts": {"client": {"address": "10.0.0.1", "packets": 9, "kept": 9, "missed": 0, "lost": 0}},
     "connections": 1,
+    "summary": {
+        "connections": 1,
+        "how": {
+            "orderly": 0, "open": 0, "unknown": 0, "half-closed": 0, "unanswered": 1, "refused": 0,
+            "reset": 0,
+        },
+        "first_closer": {"client": 0, "server": 0, "both": 0, "none": 1, "unknown": 0},
+        "resets": [],
+        "opened": 0,
+        "half_open": 0,
+        "one_sided": 0,
+        "retransmitting": 1,
+        "median_seconds": 0.0,
+        "longest_seconds": 0.0,
+        "client_bytes": 0,
+        "server_bytes": 0,
+    },
+    "capture": {
+        "packets": 9,
+        "not_looked_at": {"VXLAN": 1},
+        "beyond": 0,
+        "copies": 0,
+        "options_cut": 0,
+        "time_goes_back": 0,
+        "furthest_back": 0.0,
+        "clocks_ahead": [{"host": "client", "seconds": -0.005}],
+        "ended_early": [{"host": "client", "after": 9, "why": "truncated dump file"}],
+    },
     "groups": [
         {
             "connections": 1,

@@ -15,10 +15,11 @@ from typing import Iterator
 import pytest
 from callers import ORDINARY, after, may_become_another
 from conftest import HANGS, Run, started
+from test_make import make
+
 from linger.cli import main
 from linger.lab.environment import outside
 from linger.lab.programs import ROOT, program, typed
-from test_make import make
 
 INSTALL = ROOT / "harness/install"
 CAPTURE = ROOT / "harness/tests/captures/closewait-leak.pcap"

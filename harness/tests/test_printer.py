@@ -77,6 +77,7 @@ def on_a_terminal(columns: int, words: list[str], **env: str) -> str:
 
 COMMANDS = {
     "run": ["run", "closewait-leak"],
+    "opening": ["lab", "shutdown-without-close", "--predict", "c"],
     "lab": ["lab", "closewait-leak", "--predict", "c"],
     "check": ["check", "--list"],
     "exercises": ["lab"],

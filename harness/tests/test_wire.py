@@ -363,7 +363,7 @@ def test_a_recorder_that_failed_fails_the_lab(lab: Lab) -> None:
 @pytest.mark.parametrize(
     "words, sentence",
     [
-        ([], "record or ladder, not ''"),
+        ([], "record, ladder or list, not ''"),
         (["record"], "record needs --host"),
         (["record", "--host", "server"], "write NAME=NETNS:FILE"),
         (["record", "--host", "server=nowhere:x.pcap"], "no namespace"),

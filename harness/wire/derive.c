@@ -7,9 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "wire/evidence.h"
 #include "wire/machine.h"
 
-#define LOOK_BACK 64 /* segments among which the first copy of a retransmission is looked for */
+#define FAR (1u << 30) /* a number so far on is not of this connection */
+#define LOOK_BACK 64   /* segments among which the first copy of a retransmission is looked for */
 
 struct event {
 	int64_t time;
@@ -19,6 +21,7 @@ struct event {
 
 struct course {
 	const struct wire_connection *connection;
+	struct evidence evidence;
 	struct machine end[2];
 	wire_moved_fn *moved;
 	void *data;
@@ -81,6 +84,15 @@ static void pass_time(struct course *course, int64_t time)
 	}
 }
 
+/* Whether it begins a connection in the same way: the SYN ACK of a simultaneous open is no copy of
+ * its SYN. */
+static bool same_ends(const struct wire_segment *s, const struct wire_segment *again)
+{
+	uint8_t ends = s->flags & again->flags & (TCP_SYN | TCP_FIN);
+
+	return ends && (!(ends & TCP_SYN) || !((s->flags ^ again->flags) & TCP_ACK));
+}
+
 /*
  * Where nothing tells what a fault dropped: a segment did not arrive if its numbers were sent again
  * and nobody had acknowledged them in between.
@@ -100,13 +112,11 @@ static void infer_losses(const struct wire_connection *c, struct wire_step *step
 					break;
 				continue;
 			}
-			if (s->seq == again->seq && s->length && s->length == again->length)
-				steps[j - 1].marks |= WIRE_IS_LOST;
-			else if (s->seq == again->seq && !s->length && !again->length &&
-				 (s->flags & again->flags & (TCP_SYN | TCP_FIN)))
-				steps[j - 1].marks |= WIRE_IS_LOST;
-			else
+			if (s->seq != again->seq || s->length != again->length ||
+			    (!s->length && !same_ends(s, again)))
 				continue;
+			if (!s->here)
+				steps[j - 1].marks |= WIRE_IS_LOST;
 			break;
 		}
 	}
@@ -132,13 +142,54 @@ static void mark(const struct wire_connection *c, const struct wire_rules *rules
 		infer_losses(c, steps);
 }
 
+/* An end has sent up to @number, as its own numbers or the other's ACK show, though it was not
+ * seen. */
+static void prove(struct course *course, int end, uint32_t number, int64_t time)
+{
+	struct machine *machine = machine_of(course, end), *peer = machine_of(course, !end);
+	bool fin = course->evidence.fin[end] && number == course->evidence.end[end];
+	bool first = fin && !machine->fin_sent;
+
+	machine_prove(machine, number, fin);
+	if (!fin || peer->fin_heard)
+		return;
+	/* With its FIN it acknowledged the other's, if it had that. */
+	if (first && machine->fin_taken && !course->evidence.crossed)
+		machine_acknowledged(peer, machine->rcv_nxt, time);
+	peer->fin_heard = true;
+	peer->fin_at = number - 1;
+}
+
+/* What a segment in a capture of both sides tells of what was missed before it. */
+static void prove_before(struct course *course, const struct wire_segment *s)
+{
+	struct machine *machine = machine_of(course, s->from);
+	struct machine *peer = machine_of(course, !s->from);
+	int before[2] = {machine->state, peer->state};
+
+	if (is_self(course->connection))
+		return;
+	if (course->evidence.fin[s->from] && s->seq == course->evidence.end[s->from] &&
+	    machine->opened)
+		prove(course, s->from, s->seq, s->sent);
+	if (s->flags & TCP_ACK && s->ack &&
+	    (peer->opened ? peer->state != STATE_SYN_SENT && s->ack - peer->snd_nxt <= FAR
+			  : !(s->flags & TCP_RST) && (s->flags & TCP_SYN || peer->heard)))
+		prove(course, !s->from, s->ack, s->sent);
+	tell(course, s->from, s->sent, before[0]);
+	tell(course, !s->from, s->sent, before[1]);
+}
+
 static void send(struct course *course, const struct wire_segment *s, struct wire_step *step)
 {
 	struct machine *machine = machine_of(course, s->from);
-	int before = machine->state;
+	int before;
 
+	if (course->connection->one_tap)
+		prove_before(course, s);
+	before = machine->state;
 	if (s->sent != WIRE_NEVER && !s->replayed)
-		step->marks |= machine_send(machine, s);
+		step->marks |= machine_send(machine, machine_of(course, !s->from), s);
 	tell(course, s->from, s->sent, before);
 }
 
@@ -148,6 +199,10 @@ static void receive(struct course *course, const struct wire_segment *s, struct 
 	struct machine *machine = machine_of(course, !s->from);
 	int before = machine->state;
 
+	/* The capture missed what the sender of a RST had sent before it. */
+	if (course->connection->one_tap && s->flags & TCP_RST && machine->heard &&
+	    s->seq - machine_of(course, s->from)->snd_nxt - 1 < FAR)
+		machine->rcv_nxt = s->seq;
 	step->marks |= machine_receive(machine, s, time);
 	if (before == STATE_ESTABLISHED && machine->state == STATE_CLOSING) { /* unaware */
 		machine->state = STATE_FIN_WAIT1;
@@ -191,17 +246,12 @@ static bool is_unaware(const struct wire_connection *c, int end)
 	       fin[end]->ack != fin[!end]->seq + fin[!end]->length + 1;
 }
 
-int wire_derive(const struct wire_connection *c, const struct wire_rules *rules,
-		struct wire_step *steps, uint8_t ends[2], wire_moved_fn *moved, void *data)
+/* Sort what happened: with one tap as it was captured, whatever the times; else by time. */
+static size_t events_of(const struct wire_connection *c, const struct wire_step *steps,
+			struct event *events)
 {
-	struct course course = {.connection = c, .moved = moved, .data = data};
-	struct event *events = calloc(2 * c->count + 1, sizeof(*events));
 	size_t count = 0;
 
-	if (!events)
-		return -1;
-	memset(steps, 0, c->count * sizeof(*steps));
-	mark(c, rules, steps);
 	for (size_t i = 0; i < c->count; i++) {
 		const struct wire_segment *s = &c->segments[i];
 		int64_t sent = s->sent != WIRE_NEVER ? s->sent : s->arrived;
@@ -211,36 +261,136 @@ int wire_derive(const struct wire_connection *c, const struct wire_rules *rules,
 			events[count++] = (struct event){
 			    s->arrived != WIRE_NEVER ? s->arrived : sent, (uint32_t)i, true};
 	}
-	qsort(events, count, sizeof(*events), by_time);
-	for (int end = 0; end < 2; end++) {
-		course.end[end].state = STATE_CLOSED;
-		course.end[end].assassinable =
-		    c->host[end] < 0 || !(rules->rfc1337 & 1u << c->host[end]);
-		course.end[end].unaware = is_unaware(c, end);
-	}
-	for (size_t i = 0; i < count; i++) {
-		const struct wire_segment *s = &c->segments[events[i].segment];
-		struct wire_step *step = &steps[events[i].segment];
+	if (!c->one_tap)
+		qsort(events, count, sizeof(*events), by_time);
+	return count;
+}
 
-		pass_time(&course, events[i].time);
-		if (events[i].arrival) {
-			receive(&course, s, step, events[i].time);
-			step->state[!s->from] = (uint8_t)machine_of(&course, !s->from)->state;
-			continue;
+/*
+ * What an end sends tells its state only as far as nothing that was not captured can have changed
+ * it: what arrived there was not.
+ */
+static void one_side(const struct wire_connection *c, int end, struct wire_step *steps,
+		     uint8_t ends[2])
+{
+	uint8_t state = STATE_CLOSED;
+	uint32_t acked = 0;
+	bool risen = false, opening = false, heard = false;
+
+	for (size_t i = 0; i < c->count; i++) {
+		const struct wire_segment *s = &c->segments[i];
+
+		if (s->flags & TCP_RST) {
+			state = STATE_CLOSED;
+		} else if (s->flags & TCP_FIN || (state == WIRE_NOT_SEEN && i)) {
+			state = WIRE_NOT_SEEN; /* who was first, and what came of it, nobody saw */
+		} else if (s->flags & TCP_SYN) {
+			opening = state == STATE_CLOSED; /* once more: nothing came */
+			state = s->flags & TCP_ACK ? STATE_SYN_RECEIVED : STATE_SYN_SENT;
+		} else {
+			state = STATE_ESTABLISHED;
+			opening = false;
 		}
-		send(&course, s, step);
-		step->state[s->from] = (uint8_t)machine_of(&course, s->from)->state;
-		step->state[!s->from] = (uint8_t)machine_of(&course, !s->from)->state;
-		if ((s->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK) &&
-		    step->state[s->from] == STATE_SYN_RECEIVED)
-			show_answered(c, events[i].segment, steps);
+		if (s->flags & TCP_ACK && !(s->flags & TCP_RST)) {
+			risen |= heard && s->ack != acked; /* by text, or a FIN, or both */
+			heard = true;
+			acked = s->ack;
+		}
+		steps[i].state[end] = state;
+		steps[i].state[!end] = WIRE_NOT_SEEN;
 	}
+	if (opening && state == STATE_SYN_RECEIVED)
+		state = WIRE_NOT_SEEN;
+	ends[end] = risen && state == STATE_ESTABLISHED ? WIRE_NOT_SEEN : state;
+	ends[!end] = WIRE_NOT_SEEN;
+}
+
+/* What the packets leave open is not told: from where it begins, and unless a RST ended it. */
+static void leave_open(const struct course *course, struct wire_step *steps, uint8_t ends[2])
+{
+	const struct wire_connection *c = course->connection;
+	const struct evidence *e = &course->evidence;
+	bool open = false;
+
+	for (size_t i = 0; i < c->count; i++) {
+		const struct wire_segment *s = &c->segments[i];
+
+		open |=
+		    e->unsure && (s->from == e->missed
+				      ? s->seq == e->number
+				      : s->flags & TCP_ACK && (int32_t)(s->ack - e->number) >= 0);
+		for (int end = 0; end < 2; end++)
+			if (!e->seen[end] || (open && steps[i].state[end] != STATE_CLOSED))
+				steps[i].state[end] = WIRE_NOT_SEEN;
+	}
+	for (int end = 0; end < 2; end++)
+		if (!e->seen[end] || (open && ends[end] != STATE_CLOSED))
+			ends[end] = WIRE_NOT_SEEN;
+}
+
+static void begin(struct course *course, const struct wire_rules *rules)
+{
+	const struct wire_connection *c = course->connection;
+
+	course->evidence = evidence_of(c);
+	for (int end = 0; end < 2; end++) {
+		course->end[end].state = STATE_CLOSED;
+		course->end[end].assassinable =
+		    c->host[end] < 0 || !(rules->rfc1337 & 1u << c->host[end]);
+		course->end[end].unaware =
+		    is_unaware(c, end) || (course->evidence.fin[end] && course->evidence.crossed);
+	}
+	/* Counts are of what is known. */
+	if (course->evidence.unsure || course->evidence.one_sided)
+		course->moved = NULL;
+}
+
+static void run(struct course *course, const struct event *event, struct wire_step *steps)
+{
+	const struct wire_connection *c = course->connection;
+	const struct wire_segment *s = &c->segments[event->segment];
+	struct wire_step *step = &steps[event->segment];
+
+	pass_time(course, event->time);
+	if (event->arrival) {
+		receive(course, s, step, event->time);
+		step->state[!s->from] = (uint8_t)machine_of(course, !s->from)->state;
+		return;
+	}
+	send(course, s, step);
+	step->state[s->from] = (uint8_t)machine_of(course, s->from)->state;
+	step->state[!s->from] = (uint8_t)machine_of(course, !s->from)->state;
+	if ((s->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK) &&
+	    step->state[s->from] == STATE_SYN_RECEIVED)
+		show_answered(c, event->segment, steps);
+}
+
+int wire_derive(const struct wire_connection *c, const struct wire_rules *rules,
+		struct wire_step *steps, uint8_t ends[2], wire_moved_fn *moved, void *data)
+{
+	struct course course = {.connection = c, .moved = moved, .data = data};
+	struct event *events = calloc(2 * c->count + 1, sizeof(*events));
+	size_t count;
+
+	if (!events)
+		return -1;
+	memset(steps, 0, c->count * sizeof(*steps));
+	mark(c, rules, steps);
+	begin(&course, rules);
+	count = events_of(c, steps, events);
+	for (size_t i = 0; i < count; i++)
+		run(&course, &events[i], steps);
 	pass_time(&course, rules->until);
 	for (int end = 0; end < 2; end++)
 		ends[end] = (uint8_t)machine_of(&course, end)->state;
 	for (size_t i = 0; i < c->count; i++)
 		if (c->segments[i].flags & TCP_RST && !(steps[i].marks & WIRE_REFUSED))
 			steps[i].marks |= WIRE_RESET;
+	if (course.evidence.one_sided)
+		one_side(c, course.evidence.seen[WIRE_CLIENT] ? WIRE_CLIENT : WIRE_SERVER, steps,
+			 ends);
+	else
+		leave_open(&course, steps, ends);
 	free(events);
 	return 0;
 }

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "common/json.h"
-#include "wire/wire.h"
+#include "wire/summary.h"
 
 #define DECIMALS 9  /* of seconds */
 #define TERMINAL 80 /* columns */
@@ -59,11 +59,11 @@ static void end(struct json *json, const struct wire_ladders *l, const struct wi
 /* The states of both ends, as members. */
 static void both(struct json *json, const uint8_t state[2])
 {
-	json_string(json, "client", state_name(state[WIRE_CLIENT]));
-	json_string(json, "server", state_name(state[WIRE_SERVER]));
+	json_string(json, "client", wire_state_name(state[WIRE_CLIENT]));
+	json_string(json, "server", wire_state_name(state[WIRE_SERVER]));
 }
 
-static void segment(struct json *json, const struct wire_ladder *ladder, size_t rung)
+static void segment(struct json *json, const struct wire_ladder *ladder, size_t rung, bool verbose)
 {
 	const struct wire_connection *c = ladder->connection;
 	const struct wire_segment *s = &c->segments[ladder->rung[rung]];
@@ -82,9 +82,19 @@ static void segment(struct json *json, const struct wire_ladder *ladder, size_t 
 	else
 		json_null(json, "ack");
 	json_unsigned(json, "length", s->length);
-	names(json, "marks", step->marks, 7, wire_mark_name);
+	names(json, "marks", step->marks, WIRE_MARKS, wire_mark_name);
 	both(json, step->state);
 	json_unsigned(json, "omitted_before", ladder->before[rung]);
+	if (s->copies)
+		json_unsigned(json, "copies", s->copies);
+	if (verbose) {
+		json_unsigned(json, "packet", s->number);
+		json_seconds(json, "time", s->sent != WIRE_NEVER ? s->sent : s->arrived, DECIMALS);
+		if (s->windowed)
+			json_unsigned(json, "window", s->window);
+		else
+			json_null(json, "window");
+	}
 	json_end(json);
 }
 
@@ -109,7 +119,7 @@ static void drawn(struct json *json, const struct wire_ladders *l, const struct 
 }
 
 static void ladder_of(struct json *json, const struct wire_ladders *l,
-		      const struct wire_ladder *ladder)
+		      const struct wire_ladder *ladder, bool verbose)
 {
 	end(json, l, ladder->connection, WIRE_CLIENT);
 	end(json, l, ladder->connection, WIRE_SERVER);
@@ -118,7 +128,7 @@ static void ladder_of(struct json *json, const struct wire_ladders *l,
 	since(json, "verdict", l->verdict ? l->verdict : WIRE_NEVER, ladder->began);
 	json_array(json, "segments");
 	for (size_t i = 0; i < ladder->rungs; i++)
-		segment(json, ladder, i);
+		segment(json, ladder, i, verbose);
 	json_end(json);
 	json_line(json);
 	json_object(json, "ends");
@@ -127,7 +137,8 @@ static void ladder_of(struct json *json, const struct wire_ladders *l,
 	drawn(json, l, ladder);
 }
 
-static void group(struct json *json, const struct wire_ladders *l, const struct wire_group *group)
+static void group(struct json *json, const struct wire_ladders *l, const struct wire_group *group,
+		  bool verbose)
 {
 	struct wire_ladder ladder;
 
@@ -136,7 +147,7 @@ static void group(struct json *json, const struct wire_ladders *l, const struct 
 	json_unsigned(json, "connections", group->connections);
 	json_object(json, "ladder");
 	if (wire_ladder_of(l, group->first, &ladder) == 0)
-		ladder_of(json, l, &ladder);
+		ladder_of(json, l, &ladder, verbose);
 	wire_ladder_clear(&ladder);
 	json_end(json);
 	json_end(json);
@@ -201,20 +212,21 @@ static void disagreement(struct json *json, const struct wire_ladders *l,
 	json_end(json);
 }
 
-void wire_json(FILE *out, const struct wire_ladders *l)
+void wire_json(FILE *out, const struct wire_ladders *l, bool verbose)
 {
 	struct json json = {.out = out};
 
 	json_object(&json, NULL);
-	json_unsigned(&json, "schema", 1);
+	json_unsigned(&json, "schema", 2);
 	json_line(&json);
 	hosts(&json, l);
 	json_line(&json);
 	json_unsigned(&json, "connections", l->store.connections);
+	summary_json(&json, l);
 	json_line(&json);
 	json_array(&json, "groups");
 	for (size_t i = 0; i < l->groups; i++)
-		group(&json, l, &l->group[i]);
+		group(&json, l, &l->group[i], verbose);
 	json_end(&json);
 	json_line(&json);
 	json_object(&json, "states");

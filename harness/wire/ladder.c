@@ -3,9 +3,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "wire/wire.h"
+#include "wire/filter.h"
+#include "wire/summary.h"
 
 #define ENDING (TCP_SYN | TCP_FIN | TCP_RST)
+#define TELLING                                                                                    \
+	(~(unsigned)(WIRE_ZERO_WINDOW | WIRE_DUPLICATE_ACK)) /* marks of what is no data           \
+							      */
 #define EDGE 10 /* segments at either end of a long ladder that are shown whatever they are */
 
 struct counting {
@@ -49,7 +53,7 @@ static void moved(void *data, int end, int64_t time, int before, int after)
 /* Whether a segment belongs to the way a connection went: it is not just data, or its ACK. */
 static bool tells(const struct wire_connection *c, const struct wire_step *steps, size_t i)
 {
-	if (c->segments[i].flags & ENDING || steps[i].marks)
+	if (c->segments[i].flags & ENDING || steps[i].marks & TELLING)
 		return true;
 	return i > 0 && memcmp(steps[i].state, steps[i - 1].state, sizeof(steps[i].state));
 }
@@ -69,12 +73,11 @@ static uint64_t signature(const struct wire_connection *c, const struct wire_ste
 
 		if (!tells(c, steps, i))
 			continue;
-		hash = mix(hash, (uint64_t)s->from << 32 | (uint64_t)steps[i].marks << 24 |
-				     (uint64_t)steps[i].state[0] << 16 |
-				     (uint64_t)steps[i].state[1] << 8 |
-				     (uint64_t)(s->flags & ~TCP_PSH));
-		/* Of a RST it matters where its number lies. */
-		hash = mix(hash, s->flags & TCP_RST ? s->seq - c->top[s->from] : s->length > 0);
+		hash = mix(hash,
+			   (uint64_t)s->from << 48 | (uint64_t)(steps[i].marks & TELLING) << 24 |
+			       (uint64_t)steps[i].state[0] << 16 |
+			       (uint64_t)steps[i].state[1] << 8 | (uint64_t)(s->flags & ~TCP_PSH));
+		hash = mix(hash, s->length > 0);
 	}
 	return mix(mix(hash, ends[0]), ends[1]);
 }
@@ -93,10 +96,12 @@ static bool is_partial(const struct wire_ladders *l, const struct wire_connectio
 struct groups {
 	struct wire_group *group;
 	size_t count, room;
+	struct wire_summary *summary;
 };
 
 /* Groups by signature in a hash table of their own: most connections go few ways. */
-static int add_to_group(struct groups *groups, uint64_t sign, const struct wire_connection *c)
+static int add_to_group(struct groups *groups, uint64_t sign, int badness,
+			const struct wire_connection *c)
 {
 	size_t at;
 
@@ -115,24 +120,32 @@ static int add_to_group(struct groups *groups, uint64_t sign, const struct wire_
 				more.count++;
 			}
 		free(groups->group);
-		*groups = more;
+		groups->group = more.group;
+		groups->room = more.room;
 	}
 	at = sign & (groups->room - 1);
 	while (groups->group[at].first && groups->group[at].signature != sign)
 		at = (at + 1) & (groups->room - 1);
 	if (!groups->group[at].first) {
-		groups->group[at] = (struct wire_group){sign, 0, c};
+		groups->group[at] = (struct wire_group){sign, 0, c, badness};
 		groups->count++;
 	}
 	groups->group[at].connections++;
 	return 0;
 }
 
-static int64_t began(const struct wire_connection *c)
+/* One tap's file need not be in the order of time. */
+int64_t wire_began(const struct wire_connection *c)
 {
-	const struct wire_segment *s = &c->segments[0];
+	int64_t began = INT64_MAX;
 
-	return s->sent != WIRE_NEVER ? s->sent : s->arrived;
+	for (size_t i = 0; i < (c->one_tap ? c->count : 1); i++) {
+		const struct wire_segment *s = &c->segments[i];
+		int64_t time = s->sent != WIRE_NEVER ? s->sent : s->arrived;
+
+		began = time < began ? time : began;
+	}
+	return began;
 }
 
 static int by_size(const void *one, const void *other)
@@ -143,7 +156,18 @@ static int by_size(const void *one, const void *other)
 		return a->connections > b->connections ? -1 : 1;
 	if (!a->first || !b->first)
 		return !a->first - !b->first;
-	return began(a->first) < began(b->first) ? -1 : began(a->first) > began(b->first);
+	return wire_began(a->first) < wire_began(b->first)
+		   ? -1
+		   : wire_began(a->first) > wire_began(b->first);
+}
+
+static int by_badness(const void *one, const void *other)
+{
+	const struct wire_group *a = one, *b = other;
+
+	if (!a->first || !b->first)
+		return !a->first - !b->first;
+	return a->badness != b->badness ? b->badness - a->badness : by_size(one, other);
 }
 
 static int by_time(const void *one, const void *other)
@@ -155,17 +179,20 @@ static int by_time(const void *one, const void *other)
 	return a->order < b->order ? -1 : a->order > b->order;
 }
 
-int wire_ladders_make(struct wire_ladders *ladders)
+int wire_each(struct wire_ladders *ladders, wire_told_fn *told, void *data)
 {
 	struct counting counting = {.ladders = ladders};
-	struct groups groups = {0};
 	struct wire_step *steps = NULL;
 	size_t room = 0;
 	int result = -1;
 
 	for (struct wire_connection *c = ladders->store.oldest; c; c = c->next) {
+		struct wire_outcome outcome;
 		uint8_t ends[2];
+		bool taken;
 
+		if (!c->count)
+			continue;
 		if (c->count > room) {
 			free(steps);
 			room = 2 * c->count;
@@ -173,34 +200,80 @@ int wire_ladders_make(struct wire_ladders *ladders)
 			if (!steps)
 				goto out;
 		}
-		if (!c->count || is_partial(ladders, c))
+		if (is_partial(ladders, c)) {
+			ladders->partial++;
 			continue;
+		}
+		taken = !ladders->filter || filter_takes(ladders->filter, c, wire_began(c));
+		if (!taken && ladders->uncounted) {
+			ladders->filtered++;
+			continue;
+		}
 		counting.connection = c;
-		if (wire_derive(c, &ladders->rules, steps, ends, moved, &counting) < 0 ||
+		if (wire_derive(c, &ladders->rules, steps, ends, ladders->uncounted ? NULL : moved,
+				&counting) < 0 ||
 		    counting.failed)
 			goto out;
-		if (began(c) >= ladders->since &&
-		    add_to_group(&groups, signature(c, steps, ends), c) < 0)
+		wire_outcome_of(c, steps, ends, &outcome);
+		if (!taken || (ladders->filter && !filter_takes_outcome(ladders->filter, &outcome)))
+			ladders->filtered++;
+		else if (told(data, c, steps, ends, &outcome) < 0)
 			goto out;
 	}
 	if (ladders->change_count)
 		qsort(ladders->changes, ladders->change_count, sizeof(*ladders->changes), by_time);
-	if (groups.count)
-		qsort(groups.group, groups.room, sizeof(*groups.group), by_size);
-	ladders->groups = groups.count < WIRE_GROUPS ? groups.count : WIRE_GROUPS;
-	if (ladders->groups)
-		memcpy(ladders->group, groups.group, ladders->groups * sizeof(*groups.group));
 	result = 0;
 out:
-	free(groups.group);
 	free(steps);
 	return result;
+}
+
+/* How bad a way is: what nobody wanted to happen before what is merely not over. */
+static int badness_of(const struct wire_outcome *outcome)
+{
+	return 4 * (int)outcome->how + 2 * outcome->half_open + outcome->retransmitting;
+}
+
+static int take(void *data, const struct wire_connection *c, const struct wire_step *steps,
+		const uint8_t ends[2], const struct wire_outcome *outcome)
+{
+	struct groups *groups = data;
+
+	if (groups->summary && summary_add(groups->summary, outcome) < 0)
+		return -1;
+	return add_to_group(groups, signature(c, steps, ends), badness_of(outcome), c);
+}
+
+int wire_ladders_make(struct wire_ladders *ladders)
+{
+	struct groups groups = {.summary = ladders->summary};
+	size_t most = ladders->most_groups ? ladders->most_groups : WIRE_GROUPS;
+	struct wire_group largest;
+
+	if (wire_each(ladders, take, &groups) < 0) {
+		free(groups.group);
+		return -1;
+	}
+	ladders->group = groups.group;
+	ladders->ways = groups.count;
+	ladders->groups = groups.count < most ? groups.count : most;
+	if (!groups.count)
+		return 0;
+	qsort(groups.group, groups.room, sizeof(*groups.group), by_size);
+	largest = groups.group[0];
+	qsort(groups.group, groups.room, sizeof(*groups.group), by_badness);
+	for (size_t i = 0; i < ladders->groups; i++)
+		if (groups.group[i].first == largest.first)
+			return 0;
+	groups.group[ladders->groups - 1] = largest;
+	return 0;
 }
 
 void wire_ladders_clear(struct wire_ladders *ladders)
 {
 	wire_store_clear(&ladders->store);
 	free(ladders->changes);
+	free(ladders->group);
 }
 
 uint32_t wire_relative(const struct wire_connection *c, int end, uint32_t number)
@@ -241,7 +314,7 @@ static void choose(struct wire_ladder *ladder)
 int wire_ladder_of(const struct wire_ladders *ladders, const struct wire_connection *c,
 		   struct wire_ladder *ladder)
 {
-	*ladder = (struct wire_ladder){.connection = c, .began = began(c)};
+	*ladder = (struct wire_ladder){.connection = c, .began = wire_began(c)};
 	ladder->steps = malloc(c->count * sizeof(*ladder->steps));
 	if (!ladder->steps ||
 	    wire_derive(c, &ladders->rules, ladder->steps, ladder->ends, NULL, NULL) < 0)
@@ -264,8 +337,15 @@ const char *wire_flag_name(unsigned bit)
 
 const char *wire_mark_name(unsigned bit)
 {
-	static const char *const names[] = {"retransmission", "lost",	 "reset",    "duplicate",
-					    "injected",	      "refused", "keepalive"};
+	static const char *const names[WIRE_MARKS] = {
+	    "retransmission", "lost",	     "reset",	     "duplicate",
+	    "injected",	      "refused",     "keepalive",    "out of order",
+	    "window probe",   "zero window", "duplicate ACK"};
 
 	return names[bit];
+}
+
+const char *wire_state_name(int state)
+{
+	return state == WIRE_NOT_SEEN ? "not seen" : state_name(state);
 }

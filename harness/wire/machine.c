@@ -54,16 +54,90 @@ static void advance(struct machine *m, uint32_t number, int64_t time)
 		take_fin(m, time);
 }
 
-/* RFC 9293, 3.8.4: one below the next number. An ACK that its own FIN overtook looks the same. */
+/* Whether it carries nothing but an acknowledgment and @length octets of text. */
+static bool is_ack(const struct wire_segment *s, uint32_t length)
+{
+	return s->length == length && (s->flags & (TCP_SYN | TCP_FIN | TCP_ACK)) == TCP_ACK;
+}
+
+/*
+ * RFC 9293, 3.8.4: one below the next number, with an octet that was acknowledged before or with
+ * none. An ACK that its own FIN overtook looks the same.
+ */
 static bool is_keepalive(const struct machine *m, const struct wire_segment *s)
 {
-	return s->length == 0 && s->seq + 1 == m->snd_nxt && !m->fin_sent &&
-	       (s->flags & (TCP_SYN | TCP_FIN | TCP_ACK)) == TCP_ACK;
+	if (s->seq + 1 != m->snd_nxt || m->fin_sent)
+		return false;
+	return is_ack(s, 0) || (is_ack(s, 1) && !(s->flags & TCP_PSH) && m->snd_una == m->snd_nxt);
+}
+
+/* RFC 9293, 3.8.6.1: while the other's window is 0, the number before the next one, or that. */
+static bool is_probe(const struct machine *m, const struct wire_segment *s)
+{
+	return m->shut && (is_keepalive(m, s) || (is_ack(s, 1) && s->seq == m->snd_nxt));
+}
+
+/* Whether it fills a hole in what was seen of this end; then it was not sent again. */
+static bool fills_hole(struct machine *m, uint32_t from, uint32_t to)
+{
+	for (size_t i = 0; i < m->holes; i++) {
+		if (!before(from, m->hole[i].to) || !before(m->hole[i].from, to))
+			continue;
+		if (!before(m->hole[i].from, from)) /* from its beginning on */
+			m->hole[i].from = to;
+		else
+			m->hole[i].to = from;
+		if (!before(m->hole[i].from, m->hole[i].to))
+			m->hole[i] = m->hole[--m->holes];
+		return true;
+	}
+	return false;
+}
+
+/* It was seen to send up to @end, from @from on. */
+static void sent_up_to(struct machine *m, uint32_t from, uint32_t end)
+{
+	if (before(m->snd_nxt, from) && m->holes < GAPS) {
+		m->hole[m->holes].from = m->snd_nxt;
+		m->hole[m->holes++].to = from;
+	}
+	m->snd_nxt = end;
+}
+
+/* RFC 5681, section 2: it tells what the ACK before it told, while more is on its way. */
+static bool is_duplicate_ack(const struct machine *m, const struct machine *peer,
+			     const struct wire_segment *s)
+{
+	return is_ack(s, 0) && s->windowed && m->acked && s->seq == m->snd_nxt &&
+	       s->ack == m->last_ack && s->window == m->last_window &&
+	       before(s->ack, peer->snd_nxt);
+}
+
+static uint16_t marks_of(struct machine *m, const struct machine *peer,
+			 const struct wire_segment *s)
+{
+	const bool answers = (s->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK);
+	const uint32_t end = ends_at(s);
+	uint16_t marks = 0;
+
+	if (m->opened && is_probe(m, s))
+		marks = WIRE_PROBE;
+	else if (m->opened && is_keepalive(m, s))
+		marks = WIRE_KEEPALIVE;
+	else if (m->opened && end != s->seq && !before(m->snd_nxt, end) &&
+		 (m->answered || !answers)) /* the SYN ACK of a simultaneous open is a first */
+		marks = fills_hole(m, s->seq, end) ? WIRE_OUT_OF_ORDER : WIRE_RETRANSMISSION;
+	else if (is_duplicate_ack(m, peer, s))
+		marks = WIRE_DUPLICATE_ACK;
+	if (s->windowed && !s->window && !(s->flags & TCP_SYN) && !m->fin_heard)
+		marks |= WIRE_ZERO_WINDOW;
+	return marks;
 }
 
 static void send_syn(struct machine *m, const struct wire_segment *s)
 {
 	m->opened = true;
+	m->iss = s->seq;
 	if (!(s->flags & TCP_ACK)) {
 		if (m->state == STATE_CLOSED)
 			m->state = STATE_SYN_SENT;
@@ -71,7 +145,7 @@ static void send_syn(struct machine *m, const struct wire_segment *s)
 	}
 	/* A SYN ACK that is sent again shows that the last ACK of the handshake was not taken. */
 	if (m->state == STATE_CLOSED || m->state == STATE_SYN_SENT ||
-	    (m->state == STATE_ESTABLISHED && s->seq + 1 == m->snd_nxt))
+	    (m->state == STATE_ESTABLISHED && m->answered && s->seq + 1 == m->snd_nxt))
 		m->state = STATE_SYN_RECEIVED;
 	if (!m->heard)
 		m->rcv_nxt = s->ack;
@@ -81,8 +155,11 @@ static void send_syn(struct machine *m, const struct wire_segment *s)
 static void send_reset(struct machine *m, const struct wire_segment *s)
 {
 	switch (m->state) {
-	case STATE_SYN_SENT: /* in answer to an ACK of something else; it goes on */
-	case STATE_CLOSED:   /* there is no socket */
+	case STATE_SYN_SENT: /* in answer to an ACK of something else it goes on; else it gave up */
+		if (s->seq != m->snd_nxt && s->seq != m->iss + 1)
+			return;
+		break;
+	case STATE_CLOSED: /* there is no socket */
 		return;
 	case STATE_SYN_RECEIVED: /* a bad ACK gets one, too, with the number it acknowledges */
 		if (s->seq != m->snd_nxt)
@@ -106,48 +183,82 @@ static void send_fin(struct machine *m)
 	}
 }
 
-uint8_t machine_send(struct machine *m, const struct wire_segment *s)
+/* Its own ACK tells what it has received, whether that was seen to arrive or not. */
+static void send_ack(struct machine *m, const struct machine *peer, const struct wire_segment *s)
 {
-	const bool answers = (s->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK);
+	if (m->state == STATE_SYN_SENT && !(s->flags & TCP_SYN))
+		m->state = STATE_ESTABLISHED;
+	if (!m->heard)
+		m->rcv_nxt = s->ack;
+	m->heard = true;
+	if (m->fin_heard && !m->fin_taken && s->ack == m->fin_at + 1)
+		advance(m, m->fin_at, s->sent);
+	else if (before(m->rcv_nxt, s->ack) && peer->opened && !before(peer->snd_nxt, s->ack))
+		advance(m, s->ack, s->sent);
+	m->acked = true;
+	m->last_ack = s->ack;
+	m->last_window = s->window;
+}
+
+uint16_t machine_send(struct machine *m, const struct machine *peer, const struct wire_segment *s)
+{
 	const uint32_t end = ends_at(s);
-	uint8_t marks = 0;
+	uint16_t marks;
 
 	if (s->flags & TCP_RST) {
 		send_reset(m, s);
 		return 0;
 	}
-	if (m->opened && is_keepalive(m, s))
-		marks = WIRE_KEEPALIVE;
-	else if (m->opened && end != s->seq && !before(m->snd_nxt, end) &&
-		 (m->answered || !answers)) /* the SYN ACK of a simultaneous open is a first */
-		marks = WIRE_RETRANSMISSION;
-	m->answered |= answers;
+	marks = marks_of(m, peer, s);
 	if (!m->opened && !(s->flags & TCP_SYN)) { /* the tap began in the middle */
 		m->opened = true;
 		m->state = STATE_ESTABLISHED;
-		m->snd_nxt = s->seq;
+		m->snd_nxt = m->snd_una = s->seq;
 	}
-	if (s->flags & TCP_SYN)
+	if (s->flags & TCP_SYN) {
+		if (!m->opened)
+			m->snd_una = s->seq;
 		send_syn(m, s);
-	if (before(m->snd_nxt, end) || (s->flags & TCP_SYN && !marks))
-		m->snd_nxt = end;
-	if (s->flags & TCP_ACK) {
-		/* It acknowledges what we did not see arrive. */
-		if (m->state == STATE_SYN_SENT && !(s->flags & TCP_SYN))
-			m->state = STATE_ESTABLISHED;
-		if (!m->heard)
-			m->rcv_nxt = s->ack;
-		m->heard = true;
-		if (m->fin_heard && !m->fin_taken && s->ack == m->fin_at + 1)
-			advance(m, m->fin_at, s->sent);
+		/* RFC 9293, figure 7: the other's SYN crossed it, and arrived before we saw it. */
+		if (m->state == STATE_SYN_SENT && m->heard && peer->state == STATE_SYN_SENT)
+			m->state = STATE_SYN_RECEIVED;
 	}
+	m->answered |= (s->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK);
+	if (s->flags & TCP_SYN && !marks)
+		m->snd_nxt = end;
+	else if (before(m->snd_nxt, end))
+		sent_up_to(m, s->seq, end);
+	if (s->flags & TCP_ACK)
+		send_ack(m, peer, s);
 	if (s->flags & TCP_FIN && !m->fin_sent)
 		send_fin(m);
 	return marks;
 }
 
+void machine_prove(struct machine *m, uint32_t number, bool fin)
+{
+	if (!m->opened) {
+		m->opened = m->answered = true;
+		m->iss = m->snd_una = number - 1;
+		m->snd_nxt = number;
+		m->state = m->heard ? STATE_SYN_RECEIVED : STATE_SYN_SENT;
+		return;
+	}
+	if (!before(m->snd_nxt, number))
+		return;
+	sent_up_to(m, number, number);
+	if (fin && !m->fin_sent)
+		send_fin(m);
+}
+
+/* Whether it is of something sent and not yet acknowledged: RFC 9293, 3.10.7.3 and 3.10.7.4. */
+static bool acknowledges(const struct machine *m, uint32_t ack)
+{
+	return before(m->iss, ack) && !before(m->snd_nxt, ack);
+}
+
 /* RFC 5961, section 3.2, as Linux has it; WIRE_RESET if it ends the connection. */
-static uint8_t receive_reset(struct machine *m, const struct wire_segment *s)
+static uint16_t receive_reset(struct machine *m, const struct wire_segment *s)
 {
 	bool exact = s->seq == m->rcv_nxt;
 
@@ -155,7 +266,7 @@ static uint8_t receive_reset(struct machine *m, const struct wire_segment *s)
 	case STATE_CLOSED:
 		return 0;
 	case STATE_SYN_SENT: /* only in answer to our SYN */
-		if (!(s->flags & TCP_ACK) || s->ack != m->snd_nxt)
+		if (!(s->flags & TCP_ACK) || !acknowledges(m, s->ack))
 			return 0;
 		m->state = STATE_CLOSED;
 		return WIRE_REFUSED;
@@ -179,7 +290,7 @@ static uint8_t receive_reset(struct machine *m, const struct wire_segment *s)
 
 static void receive_syn(struct machine *m, const struct wire_segment *s)
 {
-	bool mine = s->flags & TCP_ACK && s->ack == m->snd_nxt;
+	bool mine = s->flags & TCP_ACK && acknowledges(m, s->ack);
 
 	switch (m->state) {
 	case STATE_CLOSED: /* whether it is taken is shown by the SYN ACK */
@@ -192,19 +303,23 @@ static void receive_syn(struct machine *m, const struct wire_segment *s)
 		m->rcv_nxt = s->seq + 1;
 		m->heard = true;
 		m->state = mine ? STATE_ESTABLISHED : STATE_SYN_RECEIVED;
-		return;
+		break;
 	case STATE_SYN_RECEIVED:
 		if (mine)
 			m->state = STATE_ESTABLISHED;
 	}
+	if (mine)
+		m->snd_una = s->ack;
 }
 
 static void receive_ack(struct machine *m, uint32_t ack, int64_t time)
 {
 	if (before(m->snd_nxt, ack)) /* of something never sent */
 		return;
-	if (m->state == STATE_SYN_RECEIVED && ack == m->snd_nxt)
+	if (m->state == STATE_SYN_RECEIVED && acknowledges(m, ack))
 		m->state = STATE_ESTABLISHED;
+	if (before(m->snd_una, ack))
+		m->snd_una = ack;
 	if (!m->fin_sent || before(ack, m->fin_end))
 		return;
 	if (m->state == STATE_FIN_WAIT1) {
@@ -215,6 +330,11 @@ static void receive_ack(struct machine *m, uint32_t ack, int64_t time)
 	} else if (m->state == STATE_LAST_ACK) {
 		m->state = STATE_CLOSED;
 	}
+}
+
+void machine_acknowledged(struct machine *m, uint32_t number, int64_t time)
+{
+	receive_ack(m, number, time);
 }
 
 static void receive_text(struct machine *m, const struct wire_segment *s, int64_t time)
@@ -237,7 +357,7 @@ static void receive_text(struct machine *m, const struct wire_segment *s, int64_
 	advance(m, end, time);
 }
 
-uint8_t machine_receive(struct machine *m, const struct wire_segment *s, int64_t time)
+uint16_t machine_receive(struct machine *m, const struct wire_segment *s, int64_t time)
 {
 	if (s->flags & TCP_RST)
 		return receive_reset(m, s);
@@ -250,7 +370,7 @@ uint8_t machine_receive(struct machine *m, const struct wire_segment *s, int64_t
 	if (m->state == STATE_CLOSED && !m->opened && !m->heard) { /* the tap began in the middle */
 		m->state = STATE_ESTABLISHED;
 		m->opened = m->heard = true;
-		m->snd_nxt = s->ack;
+		m->snd_nxt = m->snd_una = s->ack;
 		m->rcv_nxt = s->seq;
 	}
 	if (m->state == STATE_CLOSED || m->state == STATE_SYN_SENT)
@@ -265,6 +385,7 @@ uint8_t machine_receive(struct machine *m, const struct wire_segment *s, int64_t
 	}
 	if (s->flags & TCP_ACK)
 		receive_ack(m, s->ack, time);
+	m->shut = s->windowed && !s->window;
 	if (m->state == STATE_TIME_WAIT) { /* whatever it answers, the time begins anew */
 		m->waits_since = time;
 		return 0;

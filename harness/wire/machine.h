@@ -14,6 +14,8 @@ struct machine {
 	bool heard;		  /* rcv_nxt is known */
 	bool answered;		  /* it has sent a SYN ACK */
 	bool assassinable;	  /* tcp_rfc1337 is 0: a RST ends TIME_WAIT */
+	uint32_t iss;		  /* its initial number */
+	uint32_t snd_una;	  /* the first number that was not acknowledged */
 	uint32_t snd_nxt;	  /* one more than the highest number sent */
 	uint32_t rcv_nxt;	  /* the next number that is expected */
 	bool fin_sent, fin_heard; /* fin_heard: it arrived, perhaps before what precedes it */
@@ -27,13 +29,28 @@ struct machine {
 		uint32_t from, to;
 	} gap[GAPS]; /* what arrived beyond rcv_nxt */
 	size_t gaps;
+	struct {
+		uint32_t from, to;
+	} hole[GAPS]; /* what it must have sent and was not seen */
+	size_t holes;
+	bool shut;  /* the other's window was 0 */
+	bool acked; /* it has sent an ACK: */
+	uint32_t last_ack;
+	uint16_t last_window;
 	int64_t waits_since; /* in TIME_WAIT */
 };
 
-/* A segment leaves the end. Returns enum wire_mark bits. */
-uint8_t machine_send(struct machine *machine, const struct wire_segment *segment);
+/* A segment leaves the end; @peer: the other one. Returns enum wire_mark bits. */
+uint16_t machine_send(struct machine *machine, const struct machine *peer,
+		      const struct wire_segment *segment);
 
 /* A segment arrives and is processed at @time. Returns enum wire_mark bits. */
-uint8_t machine_receive(struct machine *machine, const struct wire_segment *segment, int64_t time);
+uint16_t machine_receive(struct machine *machine, const struct wire_segment *segment, int64_t time);
+
+/* It has sent all before @number, even if that was not captured. fin: the last of it is a FIN. */
+void machine_prove(struct machine *machine, uint32_t number, bool fin);
+
+/* The other end acknowledged @number, with a segment that was not captured. */
+void machine_acknowledged(struct machine *machine, uint32_t number, int64_t time);
 
 #endif

@@ -18,7 +18,7 @@ int main(int argc, char **argv)
 	code = wire_options_parse(&options, argc, argv, &error);
 	if (code <= 0)
 		return command_ended(code, &error);
-	code = options.record ? run_record(&options, &error) : run_ladder(&options, &error);
+	code = options.record ? run_record(&options, &error) : run_show(&options, &error);
 	if (code != EXIT_OK)
 		error_report(&error);
 	return output_is_whole() ? code : EXIT_BROKEN;

@@ -46,21 +46,73 @@ static const struct option_row record_rows[] = {
     {0},
 };
 
+static int take_only(void *data, char *text, struct error *error)
+{
+	return filter_only(&((struct wire_options *)data)->filter, text, error);
+}
+
+static int take_address(void *data, char *text, struct error *error)
+{
+	return filter_host(&((struct wire_options *)data)->filter, text, error);
+}
+
+static int take_connection(void *data, char *text, struct error *error)
+{
+	return filter_connection(&((struct wire_options *)data)->filter, text, error);
+}
+
+/* Which connections are shown, and what is read. */
+#define SELECTION                                                                                  \
+	{"only", .kind = OPTION_OTHER, .take = take_only, .value = "WAY,...",                      \
+	 .help = "those that went so: reset, refused, unanswered, half-closed, open, orderly, "    \
+		 "unknown, retransmitting"},                                                       \
+	    {"port",                                                                               \
+	     .kind = OPTION_NUMBER,                                                                \
+	     AT(filter.port),                                                                      \
+	     .least = 1,                                                                           \
+	     .most = 65535,                                                                        \
+	     .value = "PORT",                                                                      \
+	     .help = "those with this port at either end"},                                        \
+	    {"host", .kind = OPTION_OTHER, .take = take_address, .value = "ADDRESS[/BITS]",        \
+	     .help = "those with this address, or one of this prefix, at either end"},             \
+	    {"connection", .kind = OPTION_OTHER, .take = take_connection,                          \
+	     .value = "ADDRESS:PORT-ADDRESS:PORT", .help = "those between these two"},             \
+	    {"since", .kind = OPTION_TIME, AT(filter.since), .value = "SECONDS",                   \
+	     .help = "since 1970: those that did not begin before"},                               \
+	    {"until", .kind = OPTION_TIME, AT(filter.until), .value = "SECONDS",                   \
+	     .help = "since 1970: those that did not begin later"},                                \
+	    {"losses", .kind = OPTION_FLAG, AT(losses),                                            \
+	     .help =                                                                               \
+		 "beside each FILE.pcap, FILE-lost.pcap holds what a fault dropped on arrival, "   \
+		 "as wire record writes it"},                                                      \
+	{                                                                                          \
+		"infer-losses",                                                                    \
+		    .kind = OPTION_FLAG, AT(infer),                                                \
+		    .help = "nothing tells what was dropped on arrival: infer it from "            \
+			    "retransmissions (with a single FILE this is always done)"             \
+	}
+
 static const struct option_row ladder_rows[] = {
     {"json", .kind = OPTION_FLAG, AT(json), .help = "one JSON object"},
+    {"verbose", 'v', OPTION_FLAG, AT(verbose),
+     .help = "tell of each segment which packet of its file it is, when it came, and its window"},
+    {"groups", .kind = OPTION_NUMBER, AT(groups), .least = 1, .most = 1000000, .shown = true,
+     .value = "N", .help = "show so many ways that connections went, the worst first"},
     {"width", .kind = OPTION_NUMBER, AT(width), .least = WIRE_NARROW, .most = 1000,
      .value = "COLUMNS", .help = "draw ladders so wide (the terminal's width, 97 at most)"},
+    SELECTION,
     {"census", .kind = OPTION_TEXT, AT(census), .value = "TIMELINE",
      .help = "compare with what `census --stream` saw"},
     {"recorder", .kind = OPTION_TEXT, AT(recorder), .value = "LOG",
      .help = "what `wire record` said: what is missing, and sysctls"},
-    {"since", .kind = OPTION_TIME, AT(since), .value = "SECONDS",
-     .help = "since 1970: show no connection that began before"},
     {"verdict", .kind = OPTION_TIME, AT(verdict), .value = "SECONDS",
      .help = "since 1970: what happened later was the end of the lab"},
-    {"infer-losses", .kind = OPTION_FLAG, AT(infer),
-     .help = "nothing tells what was dropped on arrival: infer it from retransmissions (with a "
-	     "single FILE this is always done)"},
+    {0},
+};
+
+static const struct option_row list_rows[] = {
+    {"json", .kind = OPTION_FLAG, AT(json), .help = "a JSON object a line"},
+    SELECTION,
     {0},
 };
 
@@ -78,17 +130,30 @@ static const struct command ladder = {
     .name = "wire ladder",
     .usage = "[OPTION]... FILE\n[OPTION]... NAME=FILE...",
     .summary = "Shows how connections went: their segments, and the states of both ends as RFC "
-	       "9293 has them. Each NAME=FILE is what the host NAME recorded; a single FILE, of "
-	       "any interface, shows both sides (tcpdump -w FILE).",
+	       "9293 has them; before them a summary, and of the ways that they went the worst "
+	       "first. Each NAME=FILE is what the host NAME recorded; a single FILE, of any "
+	       "interface, shows both sides (tcpdump -w FILE). It may be packed by gzip or zstd; "
+	       "- is standard input.",
     .rows = ladder_rows,
+};
+
+static const struct command list = {
+    .name = "wire list",
+    .usage = "[OPTION]... FILE\n[OPTION]... NAME=FILE...",
+    .summary =
+	"Tells of each connection in a line who began and who ended it, how, in which states "
+	"it was last, and how much payload each end sent. Files are as for wire ladder; - is "
+	"standard input.",
+    .rows = list_rows,
 };
 
 static const struct command wire = {
     .name = "wire",
     .summary = "Records the packets of hosts, and shows from them how each connection went.",
-    .modes = (const struct command *const[]){&record, &ladder, NULL},
+    .modes = (const struct command *const[]){&record, &ladder, &list, NULL},
     .details = "Exit status:\n"
 	       "  0   all is well\n"
+	       "  1   a file ends early; what comes before was read\n"
 	       "  2   wrong usage\n"
 	       "  70  failure\n"
 	       "  77  not possible here\n"
@@ -103,18 +168,20 @@ int wire_options_parse(struct wire_options *options, int argc, char **argv, stru
 {
 	int first;
 
-	*options = (struct wire_options){.whole = 1024, .most = 16 << 20, .snap = 256, .group = 9};
+	*options = (struct wire_options){
+	    .whole = 1024, .most = 16 << 20, .snap = 256, .group = 9, .groups = WIRE_GROUPS};
 	first = command_parse(&wire, argc, argv, options, error);
 	if (first <= 0)
 		return first;
 	options->record = !strcmp(argv[1], "record");
+	options->list = !strcmp(argv[1], "list");
 	if (options->record && first < argc)
 		return error_set(error, EXIT_USAGE, "unexpected argument %s: see wire --help",
 				 argv[first]);
 	if (options->record && !options->hosts)
 		return error_set(error, EXIT_USAGE, "record needs --host NAME=NETNS:FILE");
 	if (!options->record && first == argc)
-		return error_set(error, EXIT_USAGE, "ladder needs a FILE, or NAME=FILE...");
+		return error_set(error, EXIT_USAGE, "%s needs a FILE, or NAME=FILE...", argv[1]);
 	if (argc - first > WIRE_HOSTS)
 		return error_set(error, EXIT_USAGE, "more than %d files", WIRE_HOSTS);
 	while (first < argc)

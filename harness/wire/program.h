@@ -5,7 +5,7 @@
 
 #include <pcap/pcap.h>
 
-#include "wire/wire.h"
+#include "wire/filter.h"
 
 struct tapped {
 	char name[WIRE_NAME];
@@ -22,9 +22,11 @@ struct wire_options {
 	int snap;	/* bytes of a packet */
 	unsigned group; /* of NFLOG */
 	const char *census, *recorder;
-	int64_t since, verdict; /* ns since 1970; 0: not known */
-	int width;		/* columns; 0: the terminal's */
-	bool json, infer, record;
+	struct wire_filter filter;
+	size_t groups;
+	int64_t verdict; /* ns since 1970; 0: not known */
+	int width;	 /* columns; 0: the terminal's */
+	bool json, verbose, infer, losses, record, list;
 };
 
 /*
@@ -79,7 +81,7 @@ void nflog_close(struct nflog *log);
  * ---------------------------------- */
 
 int run_record(const struct wire_options *options, struct error *error);
-int run_ladder(const struct wire_options *options, struct error *error);
+int run_show(const struct wire_options *options, struct error *error); /* ladder, and list */
 
 /* @file with -lost before its .pcap. Returns path. */
 char *lost_path(const char *file, char *path, size_t size);

@@ -1,20 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The files of all hosts, merged by time, into the store. A file that ends in the middle is fine.
- */
-#include <errno.h>
+/* The files of all hosts, merged by time, into the store. */
 #include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/capture.h"
 #include "wire/program.h"
-
-struct source {
-	pcap_t *pcap;
-	int host, link;
-	bool lost; /* what a fault dropped */
-	bool more;
-	struct packet packet;
-};
+#include "wire/source.h"
 
 char *lost_path(const char *file, char *path, size_t size)
 {
@@ -23,45 +15,6 @@ char *lost_path(const char *file, char *path, size_t size)
 
 	snprintf(path, size, "%.*s" WIRE_LOST "%s", (int)(length - strlen(suffix)), file, suffix);
 	return path;
-}
-
-/* Find the next TCP segment of a file. */
-static void advance(struct source *source, struct wire_ladders *ladders)
-{
-	struct pcap_pkthdr *head;
-	const u_char *bytes;
-
-	while (pcap_next_ex(source->pcap, &head, &bytes) == 1) {
-		if (packet_parse(source->link, bytes, head->caplen, &source->packet) == 0) {
-			source->packet.time =
-			    (int64_t)head->ts.tv_sec * 1000000000 + head->ts.tv_usec;
-			source->more = true;
-			return;
-		}
-		ladders->skipped++;
-	}
-	source->more = false; /* its end, or where it is cut short */
-}
-
-static int open_source(struct source *source, const char *path, struct wire_ladders *ladders,
-		       struct error *error)
-{
-	source->pcap = capture_read(path, error);
-	if (!source->pcap)
-		return -1;
-	source->link = pcap_datalink(source->pcap);
-	if (!packet_link_known(source->link))
-		return error_set(error, EXIT_USAGE,
-				 "%s was captured on a link of type %d, which wire does not know",
-				 path, source->link);
-	if (!source->lost && !ladders->store.one_tap && source->link != DLT_LINUX_SLL &&
-	    source->link != DLT_LINUX_SLL2)
-		return error_set(error, EXIT_USAGE,
-				 "%s does not tell which packets its host sent: record with the "
-				 "device any (tcpdump -i any), or show it alone",
-				 path);
-	advance(source, ladders);
-	return 0;
 }
 
 /* Count it for its host, and learn the host's address from what it sends. */
@@ -90,25 +43,54 @@ static struct source *earliest(struct source *sources, size_t count)
 	return first;
 }
 
+/* Whether all files can be read twice: once to find how far their clocks are apart. */
+static bool can_look_first(const struct wire_ladders *ladders)
+{
+	struct stat status;
+
+	for (size_t i = 0; i < ladders->hosts; i++)
+		if (stat(ladders->host[i].path, &status) < 0 || !S_ISREG(status.st_mode))
+			return false;
+	return ladders->hosts > 1 && !ladders->one_clock;
+}
+
+/* Open the files of a host; returns how many of @sources are taken now, -1 with @error. */
+static int open_host(struct wire_ladders *ladders, int host, struct source *source,
+		     struct error *error)
+{
+	char path[4096];
+
+	source->host = host;
+	if (source_open(source, ladders->host[host].path, ladders, error) < 0)
+		return -1;
+	source_advance(source++, ladders);
+	lost_path(ladders->host[host].path, path, sizeof(path));
+	if (!ladders->losses || access(path, F_OK) < 0)
+		return 1;
+	*source = (struct source){.host = host, .lost = true};
+	if (source_open(source, path, ladders, error) < 0)
+		return -1;
+	source_advance(source, ladders);
+	return 2;
+}
+
 int wire_read(struct wire_ladders *ladders, struct error *error)
 {
 	struct source sources[2 * WIRE_HOSTS] = {0};
 	struct source *source;
 	size_t count = 0;
-	int result = -1;
-	char path[4096];
+	int result = -1, opened;
 
 	wire_store_init(&ladders->store, ladders->hosts == 1);
+	if (getrandom(ladders->store.key, sizeof(ladders->store.key), GRND_NONBLOCK) < 0)
+		ladders->store.key[0] = (uint64_t)getpid(); /* before there is any randomness */
+	if (can_look_first(ladders) && skew_find(ladders, error) < 0)
+		return -1;
 	for (size_t i = 0; i < ladders->hosts; i++) {
-		sources[count].host = (int)i;
-		if (open_source(&sources[count++], ladders->host[i].path, ladders, error) < 0)
+		opened = open_host(ladders, (int)i, &sources[count], error);
+		if (opened < 0)
 			goto out;
-		lost_path(ladders->host[i].path, path, sizeof(path));
-		if (access(path, F_OK) < 0)
-			continue;
-		sources[count] = (struct source){.host = (int)i, .lost = true};
-		if (open_source(&sources[count++], path, ladders, error) < 0)
-			goto out;
+		count += (size_t)opened;
 	}
 	while ((source = earliest(sources, count))) {
 		note(ladders, source);
@@ -118,12 +100,12 @@ int wire_read(struct wire_ladders *ladders, struct error *error)
 			error_no_memory(error);
 			goto out;
 		}
-		advance(source, ladders);
+		source_advance(source, ladders);
 	}
+	ladders->whole &= !ladders->early;
 	result = 0;
 out:
-	for (size_t i = 0; i < count; i++)
-		if (sources[i].pcap)
-			pcap_close(sources[i].pcap);
+	for (size_t i = 0; i < 2 * WIRE_HOSTS; i++)
+		source_close(&sources[i]);
 	return result;
 }

@@ -9,6 +9,8 @@
 #define PLENTY 2000000 /* segments in memory, from which on connections are kept short */
 #define LONG 4096      /* segments of a connection */
 #define SHORT 64       /* ... when there are plenty */
+#define LATE 5	       /* segments before which one that is late may belong */
+#define COPIES 32      /* segments among which the first copy of a packet is looked for */
 #define SEARCH 256     /* segments that are looked at for one that matches */
 
 /* Leave out what is in the middle of a connection and only carries data; if that is little, all. */
@@ -44,7 +46,7 @@ struct wire_segment *segments_append(struct wire_store *store, struct wire_conne
 	if (c->count >= most)
 		shorten(store, c, most);
 	if (c->count == c->room) {
-		size_t room = c->room ? 2 * c->room : 16;
+		size_t room = c->room < 8 ? c->room + 4 : c->room + c->room / 2;
 		struct wire_segment *more = realloc(c->segments, room * sizeof(*more));
 
 		if (!more)
@@ -62,6 +64,50 @@ static bool looks_like(const struct wire_segment *s, int from, const struct pack
 	return s->from == from && s->seq == packet->seq && s->ack == packet->ack &&
 	       s->flags == packet->flags && s->length == packet->length && s->id == packet->id &&
 	       s->stamp == packet->stamp;
+}
+
+struct wire_segment *segments_place(struct wire_store *store, struct wire_connection *c, int from,
+				    uint32_t next, uint32_t ack)
+{
+	struct wire_segment *s = segments_append(store, c);
+	size_t last = c->count - 1, place = last;
+
+	for (size_t i = last; s && i > 0 && last - i < LATE; i--) {
+		const struct wire_segment *then = &c->segments[i - 1];
+		bool resets = then->flags & TCP_RST, behind;
+
+		if (then->from == from) /* a RST is the last */
+			behind = resets && (int32_t)(then->seq - next) >= 0;
+		else /* a RST without ACK has the number that it answers */
+			behind = then->flags & TCP_ACK ? (int32_t)(then->ack - next) >= 0
+						       : resets && then->seq == ack;
+		if (behind)
+			place = i - 1;
+	}
+	if (place == last || !s)
+		return s;
+	memmove(&c->segments[place + 1], &c->segments[place],
+		(last - place) * sizeof(*c->segments));
+	return memset(&c->segments[place], 0, sizeof(*c->segments));
+}
+
+/*
+ * Copies have all in common, the number of the IPv4 header and the time stamp among it: TCP uses
+ * neither again so soon. Where there is no number, or no time stamp, they must be closer together.
+ */
+struct wire_segment *segments_copied(struct wire_connection *c, int from,
+				     const struct packet *packet, bool translated)
+{
+	for (size_t i = c->count; i > 0 && c->count - i < COPIES; i--) {
+		struct wire_segment *s = &c->segments[i - 1];
+		int64_t apart = packet->time - s->sent;
+		int64_t most = !packet->id ? 1000000 : packet->stamped ? 1000000000 : 50000000;
+
+		if (looks_like(s, from, packet) && s->window == packet->window &&
+		    (translated || s->check == packet->check) && apart < most && apart > -most)
+			return s;
+	}
+	return NULL;
 }
 
 struct wire_segment *segments_on_the_way(struct wire_connection *c, int from,

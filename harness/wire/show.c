@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* wire ladder: what is read, what is told. */
+/* wire ladder and wire list: what is read, what is told. */
 #include <errno.h>
 #include <inttypes.h>
 #include <langinfo.h>
@@ -9,13 +9,17 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "wire/list.h"
 #include "wire/program.h"
+#include "wire/summary.h"
 
 static int name_hosts(const struct wire_options *options, struct wire_ladders *l,
 		      struct error *error)
 {
 	for (size_t i = 0; i < options->files; i++) {
-		const char *text = options->ladder[i], *equals = strchr(text, '=');
+		const char *text = options->ladder[i];
+		/* A file may have an = in its name. */
+		const char *equals = access(text, F_OK) < 0 ? strchr(text, '=') : NULL;
 		struct wire_host *host = &l->host[l->hosts++];
 		int length = equals ? (int)(equals - text) : 0;
 
@@ -26,6 +30,8 @@ static int name_hosts(const struct wire_options *options, struct wire_ladders *l
 		host->path = equals ? equals + 1 : text;
 	}
 	l->rules.infer_losses = options->infer || l->hosts == 1;
+	l->losses = options->losses;
+	l->one_clock = options->recorder; /* one machine recorded all */
 	return 0;
 }
 
@@ -116,16 +122,59 @@ static int columns(void)
 	return columns < WIRE_NARROW ? WIRE_NARROW : columns;
 }
 
-int run_ladder(const struct wire_options *options, struct error *error)
+/* The file that ended early, as an error that is told once all has been shown. */
+static int tell_early(const struct wire_ladders *l, struct error *error)
 {
-	struct wire_ladders ladders = {.whole = true};
-	struct wire_look look = {.width = options->width ? options->width : columns()};
+	for (size_t i = 0; i < l->hosts; i++)
+		if (*l->host[i].why)
+			return error_set(error, EXIT_NOT_HELD,
+					 "%s: reading ended after %" PRIu64 " packet%s: %s",
+					 l->host[i].path, l->host[i].read,
+					 l->host[i].read == 1 ? "" : "s", l->host[i].why);
+	return 0;
+}
+
+static int show_ladders(const struct wire_options *options, struct wire_ladders *l,
+			struct error *error)
+{
+	struct wire_look look = {.width = options->width ? options->width : columns(),
+				 .verbose = options->verbose};
 	struct wire_sample *samples = NULL;
 	size_t count = 0;
 	int result = -1;
 
 	setlocale(LC_CTYPE, "");
 	look.ascii = strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
+	if (options->census && read_census(options->census, l, &samples, &count, error) < 0)
+		goto out;
+	if (count && samples[count - 1].time > l->rules.until)
+		l->rules.until = samples[count - 1].time;
+	l->uncounted = !options->json && !count;
+	if (wire_ladders_make(l) < 0 || (count && wire_compare(l, samples, count) < 0)) {
+		error_no_memory(error);
+		goto out;
+	}
+	if (options->json)
+		wire_json(stdout, l, options->verbose);
+	else
+		wire_text(stdout, l, look);
+	result = 0;
+out:
+	free(samples);
+	return result;
+}
+
+int run_show(const struct wire_options *options, struct error *error)
+{
+	struct wire_summary summary = {0};
+	struct wire_ladders ladders = {.whole = true,
+				       .filter = &options->filter,
+				       .most_groups = options->groups,
+				       .verdict = options->verdict,
+				       .uncounted = true,
+				       .summary = &summary};
+	int result = -1;
+
 	if (name_hosts(options, &ladders, error) < 0 || wire_read(&ladders, error) < 0)
 		goto out;
 	for (size_t i = 0; i < ladders.hosts; i++)
@@ -135,25 +184,17 @@ int run_ladder(const struct wire_options *options, struct error *error)
 	for (size_t i = 0; i < ladders.hosts; i++)
 		ladders.whole &=
 		    ladders.host[i].packets == ladders.host[i].kept && !ladders.host[i].missed;
-	if (options->census && read_census(options->census, &ladders, &samples, &count, error) < 0)
-		goto out;
-	ladders.since = options->since;
-	ladders.verdict = options->verdict;
 	ladders.rules.until = ladders.store.last;
-	if (count && samples[count - 1].time > ladders.rules.until)
-		ladders.rules.until = samples[count - 1].time;
-	if (wire_ladders_make(&ladders) < 0 ||
-	    (count && wire_compare(&ladders, samples, count) < 0)) {
+	if (!options->list)
+		result = show_ladders(options, &ladders, error);
+	else if (wire_list(stdout, &ladders, options->json) < 0)
 		error_no_memory(error);
-		goto out;
-	}
-	if (options->json)
-		wire_json(stdout, &ladders);
 	else
-		wire_text(stdout, &ladders, look);
-	result = 0;
+		result = 0;
+	if (result == 0)
+		result = tell_early(&ladders, error);
 out:
-	free(samples);
+	summary_clear(&summary);
 	wire_ladders_clear(&ladders);
 	return result < 0 ? (int)error->code : EXIT_OK;
 }

@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Packets of all taps to connections: told apart by addresses, ports and initial sequence number;
- * the packet that left one host and the one that arrived at the other become one segment. Pure.
+ * The packets of a connection to its segments: the packet that left one host and the one that
+ * arrived at the other become one segment, and so do copies that one tap saw. Pure.
  *
  * Memory is bounded: a long connection loses segments of its middle that only carry data, and
  * connections beyond the most are not looked at. Both are counted.
  */
-#include "wire/segments.h"
-
 #include <stdlib.h>
 #include <string.h>
 
-#define CONNECTIONS 1000000 /* at most */
-#define AGES 8		    /* connections of the same addresses and ports, for late packets */
-#define FAR (1u << 28)	    /* a sequence number so far on is not of this connection */
+#include "wire/match.h"
+#include "wire/segments.h"
+
+#define FAR (1 << 30) /* no window is larger: a number so far on is not of this connection */
 
 void wire_store_init(struct wire_store *store, bool one_tap)
 {
@@ -29,179 +28,80 @@ void wire_store_clear(struct wire_store *store)
 		free(c->segments);
 		free(c);
 	}
+	for (struct wire_connection *c = store->translated; c; c = next) {
+		next = c->next;
+		free(c);
+	}
 	free(store->slot);
 }
 
-/* Which end of @connection sent the packet, or -1 if it is of other addresses or ports. */
-static int sender(const struct wire_connection *connection, const struct packet *packet)
-{
-	if (connection->family != packet->family)
-		return -1;
-	for (int end = 0; end < 2; end++)
-		if (packet_same_end(&connection->end[end], &packet->from) &&
-		    packet_same_end(&connection->end[!end], &packet->to))
-			return end;
-	return -1;
-}
-
-/* The upper half of a product depends on all bits of its factors. */
-static uint64_t mixed(const struct packet_end *end)
-{
-	const uint64_t odd = 0x9e3779b97f4a7c15u;
-	uint64_t word[2];
-
-	memcpy(word, end->address, 16);
-	word[0] = (word[0] ^ (uint64_t)end->port << 48) * odd;
-	word[1] = (word[1] ^ word[0] >> 32) * odd;
-	return word[0] ^ word[1];
-}
-
-/* The same for both directions. */
-static struct wire_connection **slot_of(const struct wire_store *store, const struct packet *packet)
-{
-	uint64_t hash = mixed(&packet->from) + mixed(&packet->to);
-	size_t at = (hash ^ hash >> 32) & (store->slots - 1);
-
-	while (store->slot[at] && sender(store->slot[at], packet) < 0)
-		at = (at + 1) & (store->slots - 1);
-	return &store->slot[at];
-}
-
-/* Room for one more in the hash table. */
-static int grow_table(struct wire_store *store)
-{
-	struct wire_connection **old = store->slot;
-	size_t slots = store->slots;
-
-	if (store->used * 2 < slots)
-		return 0;
-	store->slots = slots ? 2 * slots : 1024;
-	store->slot = calloc(store->slots, sizeof(struct wire_connection *));
-	if (!store->slot) {
-		store->slot = old;
-		store->slots = slots;
-		return -1;
-	}
-	for (size_t i = 0; i < slots; i++)
-		if (old[i]) {
-			const struct packet of = {
-			    .family = old[i]->family, .from = old[i]->end[0], .to = old[i]->end[1]};
-
-			*slot_of(store, &of) = old[i];
-		}
-	free(old);
-	return 0;
-}
-
-static struct wire_connection *begin(struct wire_store *store, const struct packet *packet)
-{
-	struct wire_connection *connection;
-	/* Who begins in the middle of a connection: rather the higher port is the client's. */
-	bool answer =
-	    packet->flags & TCP_SYN ? packet->flags & TCP_ACK : packet->from.port < packet->to.port;
-	struct wire_connection **slot;
-
-	if (store->connections == CONNECTIONS) {
-		store->ignored++;
-		return NULL;
-	}
-	connection = calloc(1, sizeof(*connection));
-	if (!connection)
-		return NULL;
-	connection->family = packet->family;
-	connection->end[answer ? WIRE_SERVER : WIRE_CLIENT] = packet->from;
-	connection->end[answer ? WIRE_CLIENT : WIRE_SERVER] = packet->to;
-	connection->host[0] = connection->host[1] = -1;
-	connection->replaced[0] = connection->replaced[1] = WIRE_NEVER;
-	slot = slot_of(store, packet);
-	connection->older = *slot;
-	store->used += !*slot;
-	*slot = connection;
-	if (store->newest)
-		store->newest->next = connection;
-	else
-		store->oldest = connection;
-	store->newest = connection;
-	store->connections++;
-	return connection;
-}
-
-/* Whether the numbers of a packet of @end are those of the connection. */
-static bool fits(const struct wire_connection *c, int end, const struct packet *packet)
+/* Guess the numbers of an end whose SYN was not captured. */
+static void guess(struct wire_connection *c, int end, uint32_t number)
 {
 	if (c->known[end] || c->guessed[end])
-		return packet->seq - c->isn[end] <= c->top[end] - c->isn[end] + FAR;
-	if (!c->known[!end])
-		return true;
-	return packet->flags & TCP_ACK &&
-	       packet->ack - c->isn[!end] <= c->top[!end] - c->isn[!end] + 1;
+		return;
+	c->guessed[end] = true;
+	c->isn[end] = number - 1;
+	c->top[end] = c->shown[end] = number;
 }
 
-static bool only_opened(const struct wire_connection *c)
+/* Note the highest number of an end, and how much of its text is new. */
+static void rise(struct wire_connection *c, int from, const struct packet *packet)
 {
-	for (size_t i = 0; i < c->count; i++)
-		if (c->segments[i].flags & (TCP_ACK | TCP_RST))
-			return false;
-	return true;
+	uint32_t text = packet->seq + !!(packet->flags & TCP_SYN) + packet->length;
+	uint32_t top = c->top[from] + (c->top[from] == packet->seq && packet->flags & TCP_SYN);
+
+	if ((int32_t)(text - top) > 0)
+		c->bytes[from] += text - top;
+	if ((int32_t)(packet_next(packet) - c->top[from]) > 0)
+		c->top[from] = packet_next(packet);
+	if (packet_next(packet) != packet->seq &&
+	    (int32_t)(packet_next(packet) - c->shown[from]) > 0)
+		c->shown[from] = packet_next(packet);
 }
 
-/* The connection of a packet, a new one for a new SYN; NULL: none, or no memory. */
-static struct wire_connection *find(struct wire_store *store, const struct packet *packet)
+/* What an end acknowledged of the other one. */
+static void acknowledge(struct wire_connection *c, int of, uint32_t ack)
 {
-	struct wire_connection *newest, *c;
-	int age = 0;
-	bool opens = (packet->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN;
-
-	if (grow_table(store) < 0)
-		return NULL;
-	newest = *slot_of(store, packet);
-	if (!newest)
-		return begin(store, packet);
-	for (c = newest; c && age < AGES; c = c->older, age++) {
-		int end = sender(c, packet);
-
-		if (opens ? c->known[end] && c->isn[end] == packet->seq : fits(c, end, packet))
-			return c;
-	}
-	/* Both ends may open at once: this is the other SYN. */
-	if (opens && packet->way != PACKET_IN &&
-	    !(newest->known[!sender(newest, packet)] && !newest->known[sender(newest, packet)] &&
-	      only_opened(newest)))
-		return begin(store, packet);
-	return newest;
+	if (c->answered[of] && (int32_t)(ack - c->acked[of]) <= 0)
+		return;
+	if ((c->known[of] || c->guessed[of]) && (int32_t)(ack - c->top[of]) > FAR)
+		return;
+	c->answered[of] = true;
+	c->acked[of] = ack;
 }
 
 /* Note the numbers of an end: RSTs have those of the other's choice. */
 static void number(struct wire_connection *c, int from, const struct packet *packet)
 {
-	uint32_t next = packet_next(packet);
+	bool reset = packet->flags & TCP_RST;
 
 	if (packet->flags & TCP_SYN && !c->known[from]) {
 		c->known[from] = true;
 		c->isn[from] = packet->seq;
-		c->top[from] = next;
+		if (!c->guessed[from] || !c->one_tap)
+			c->top[from] = c->shown[from] = packet->seq;
 	}
-	if (packet->flags & TCP_RST)
+	c->reset |= reset;
+	if (reset && !c->one_tap)
 		return;
-	if (!c->known[from] && !c->guessed[from]) {
-		c->guessed[from] = true;
-		c->isn[from] = c->top[from] = packet->seq - 1;
+	guess(c, from, packet->seq);
+	if (packet->flags & TCP_ACK) {
+		guess(c, !from, packet->ack);
+		acknowledge(c, !from, packet->ack);
 	}
-	if (packet->flags & TCP_ACK && !c->known[!from] && !c->guessed[!from]) {
-		c->guessed[!from] = true;
-		c->isn[!from] = c->top[!from] = packet->ack - 1;
-	}
-	if ((int32_t)(next - c->top[from]) > 0)
-		c->top[from] = next;
+	c->fin[from] |= packet->flags & TCP_FIN;
+	if (!reset)
+		rise(c, from, packet);
 }
 
 /* Once an end takes part in a new connection, the old one of these addresses has none there. */
 static void replace(struct wire_connection *c, const struct packet *packet)
 {
 	for (struct wire_connection *old = c->older; old; old = old->older) {
-		int end = sender(old, packet);
+		int end = match_sender(old, packet);
 
-		if (old->replaced[end] != WIRE_NEVER)
+		if (end < 0 || old->replaced[end] != WIRE_NEVER)
 			return; /* and those before it */
 		old->replaced[end] = packet->time;
 	}
@@ -216,7 +116,7 @@ static bool is_replayed(const struct wire_connection *c, const struct packet *pa
 	if (!packet->id)
 		return false;
 	for (int age = 0; c && age < AGES; c = c->older, age++) {
-		int end = sender(c, packet);
+		int end = match_sender(c, packet);
 
 		if (c->id[end] && (int16_t)(packet->id - c->id[end]) > 0 && !c->older)
 			return false;
@@ -226,13 +126,26 @@ static bool is_replayed(const struct wire_connection *c, const struct packet *pa
 	return false;
 }
 
+/* Whether it is the SYN of its end, or what goes beyond all that was seen of that. */
+static bool is_fresh(const struct wire_connection *c, int from, const struct packet *packet)
+{
+	if (!c->known[from] && packet->flags & TCP_SYN)
+		return true;
+	return (c->known[from] || c->guessed[from]) && !(packet->flags & TCP_RST) &&
+	       packet_next(packet) != packet->seq &&
+	       (int32_t)(packet_next(packet) - c->top[from]) > 0;
+}
+
 static int add_new(struct wire_store *store, struct wire_connection *c, int from, bool sent,
 		   bool arrived, const struct packet *packet)
 {
 	struct wire_segment *s;
 	bool replayed = sent && !arrived && is_replayed(c, packet);
 
-	s = segments_append(store, c);
+	if (c->one_tap && is_fresh(c, from, packet))
+		s = segments_place(store, c, from, packet_next(packet), packet->ack);
+	else
+		s = segments_append(store, c);
 	if (!s)
 		return -1;
 	s->sent = sent ? packet->time : WIRE_NEVER;
@@ -242,10 +155,16 @@ static int add_new(struct wire_store *store, struct wire_connection *c, int from
 	s->length = packet->length;
 	s->stamp = packet->stamp;
 	s->stamped = packet->stamped;
+	s->number = packet->number;
+	s->window = packet->window;
+	s->windowed = packet->windowed;
+	s->check = packet->check;
+	s->here = c->one_tap && packet->way == PACKET_IN;
 	s->id = packet->id;
 	s->flags = packet->flags;
 	s->from = (uint8_t)from;
 	s->replayed = replayed;
+	c->packets[from]++;
 	if (replayed || !sent)
 		return 0;
 	number(c, from, packet);
@@ -256,27 +175,41 @@ static int add_new(struct wire_store *store, struct wire_connection *c, int from
 	return 0;
 }
 
+/* Of one tap: a copy of a packet that it saw before, or a new one. */
+static int add_passing(struct wire_store *store, struct wire_connection *c, int from,
+		       const struct packet *packet)
+{
+	struct wire_segment *s = segments_copied(c, from, packet, c->translated);
+
+	if (!s)
+		return add_new(store, c, from, true, true, packet);
+	s->copies += s->copies < UINT8_MAX;
+	s->here = false; /* it went on */
+	store->doubled++;
+	return 0;
+}
+
 int wire_store_add(struct wire_store *store, int host, const struct packet *packet)
 {
 	struct wire_connection *c;
 	struct wire_segment *s;
 	uint64_t ignored = store->ignored;
-	bool passing = store->one_tap || packet->way == PACKET_PASSING;
 	int from;
 
 	if (store->first == WIRE_NEVER)
 		store->first = packet->time;
 	store->last = packet->time;
-	c = find(store, packet);
+	c = match_find(store, packet, &from);
 	if (!c)
 		return store->ignored > ignored ? 0 : -1;
-	from = sender(c, packet);
 	if (packet->way != PACKET_IN)
 		c->host[from] = host;
 	if (packet->way != PACKET_OUT)
 		c->host[!from] = host;
-	if (passing || packet->way == PACKET_OUT)
-		return add_new(store, c, from, true, passing, packet);
+	if (store->one_tap)
+		return add_passing(store, c, from, packet);
+	if (packet->way != PACKET_IN)
+		return add_new(store, c, from, true, packet->way == PACKET_PASSING, packet);
 	s = segments_on_the_way(c, from, packet);
 	if (s) {
 		s->arrived = packet->time;
@@ -290,13 +223,11 @@ int wire_store_add(struct wire_store *store, int host, const struct packet *pack
 
 void wire_store_lost(struct wire_store *store, const struct packet *packet)
 {
-	struct wire_connection *c;
 	int age = 0;
 
-	if (!store->slots)
-		return;
-	for (c = *slot_of(store, packet); c && age < AGES; c = c->older, age++) {
-		struct wire_segment *s = segments_arrived_last(c, sender(c, packet), packet);
+	for (struct wire_connection *c = match_newest(store, packet); c && age < AGES;
+	     c = c->older, age++) {
+		struct wire_segment *s = segments_arrived_last(c, match_sender(c, packet), packet);
 
 		if (s) {
 			s->lost = true;

@@ -15,14 +15,14 @@ static const char *story(const struct wire_connection *c, const struct wire_rule
 	assert_true(c->count <= COUNT(steps));
 	assert_int_equal(wire_derive(c, rules, steps, ends, NULL, NULL), 0);
 	for (size_t i = 0; i < c->count; i++) {
-		used += (size_t)sprintf(text + used, "%s %s", state_name(steps[i].state[0]),
-					state_name(steps[i].state[1]));
-		for (unsigned bit = 0; bit < 7; bit++)
+		used += (size_t)sprintf(text + used, "%s %s", wire_state_name(steps[i].state[0]),
+					wire_state_name(steps[i].state[1]));
+		for (unsigned bit = 0; bit < WIRE_MARKS; bit++)
 			if (steps[i].marks & 1u << bit)
 				used += (size_t)sprintf(text + used, " %s", wire_mark_name(bit));
 		used += (size_t)sprintf(text + used, "; ");
 	}
-	sprintf(text + used, "= %s %s", state_name(ends[0]), state_name(ends[1]));
+	sprintf(text + used, "= %s %s", wire_state_name(ends[0]), wire_state_name(ends[1]));
 	return text;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Groups, the comparison with the census, and files that are cut short or altered. */
+#include "wire/filter.h"
 #include "wire/test_common.h"
 
 #include <pcap/pcap.h>
@@ -14,10 +15,13 @@ static const struct told opened[] = {{0, 1, 'c', "S", 0, 0, 0, 0, false},
 /* One connection that stays open, seen for a second; times are in ms. */
 static void make(struct wire_ladders *l, bool whole, int64_t since)
 {
+	static struct wire_filter filter;
+
+	filter.since = since;
 	*l = (struct wire_ladders){.host = {{.name = "client"}, {.name = "server"}},
 				   .hosts = 2,
 				   .whole = whole,
-				   .since = since};
+				   .filter = &filter};
 	wire_store_init(&l->store, false);
 	tell_store(&l->store, opened, sizeof(opened) / sizeof(opened[0]));
 	l->rules.until = 1000ll * MS;
@@ -154,7 +158,7 @@ static long read_bytes(const char *path, const uint8_t *bytes, size_t size)
 	fclose(file);
 	if (wire_read(&l, &error) == 0 && wire_ladders_make(&l) == 0) {
 		result = (long)l.store.connections;
-		wire_json(out, &l);
+		wire_json(out, &l, false);
 		wire_text(out, &l, (struct wire_look){.width = WIRE_WIDE});
 	}
 	assert_int_equal(result < 0, error.text[0] != '\0');

@@ -4,8 +4,9 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <string.h>
+#include <time.h>
 
-#include "wire/wire.h"
+#include "wire/summary.h"
 
 #define STATE 12				      /* columns of a state */
 #define TIME 12					      /* columns of a time */
@@ -59,11 +60,13 @@ static void label(const struct wire_connection *c, const struct wire_segment *s,
 		add(text, size, " ack %" PRIu32, wire_relative(c, !s->from, s->ack));
 	if (s->length)
 		add(text, size, " len %" PRIu32, s->length);
-	for (unsigned bit = 0; bit < 7; bit++)
+	for (unsigned bit = 0; bit < WIRE_MARKS; bit++)
 		if (step->marks & 1u << bit && 1u << bit != WIRE_RESET) {
 			add(text, size, "%s %s", comma, wire_mark_name(bit));
 			comma = "";
 		}
+	if (s->copies)
+		add(text, size, "%s seen %u times", comma, s->copies + 1u);
 }
 
 /* Cut a label where it no longer fits on the arrow; returns the rest of it, "" if all fits. */
@@ -113,6 +116,23 @@ static void remark(FILE *out, const char *text, struct wire_look look)
 	fprintf(out, "  %*s%s\n", STATE + 1 + TIME + 2 + (space > 0 ? space : 0), "", text);
 }
 
+/* Where the packet is in its file, and what else only a close look needs. */
+static void details(FILE *out, const struct wire_segment *s, struct wire_look look)
+{
+	int64_t time = moment(s);
+	time_t seconds = (time_t)(time / 1000000000);
+	char text[LABEL] = "", date[32] = "?";
+	struct tm utc;
+
+	if (gmtime_r(&seconds, &utc))
+		strftime(date, sizeof(date), "%F %T", &utc);
+	add(text, sizeof(text), "packet %" PRIu32 ", %s.%09d UTC", s->number, date,
+	    (int)(time % 1000000000));
+	if (s->windowed)
+		add(text, sizeof(text), ", window %u", s->window);
+	remark(out, text, look);
+}
+
 static void rung(FILE *out, const struct wire_ladder *ladder, size_t i, struct wire_look look)
 {
 	const struct wire_connection *c = ladder->connection;
@@ -126,12 +146,14 @@ static void rung(FILE *out, const struct wire_ladder *ladder, size_t i, struct w
 	}
 	label(c, s, step, text, sizeof(text));
 	rest = overflow(text, arrow_columns(look) - HEAD);
-	fprintf(out, "  %-*s %*.3f ms  ", STATE, state_name(step->state[WIRE_CLIENT]), TIME - 3,
-		(double)(moment(s) - ladder->began) / 1e6);
+	fprintf(out, "  %-*s %*.3f ms  ", STATE, wire_state_name(step->state[WIRE_CLIENT]),
+		TIME - 3, (double)(moment(s) - ladder->began) / 1e6);
 	arrow(out, text, s->from == WIRE_CLIENT, step->marks & WIRE_IS_LOST, look);
-	fprintf(out, "  %s\n", state_name(step->state[WIRE_SERVER]));
+	fprintf(out, "  %s\n", wire_state_name(step->state[WIRE_SERVER]));
 	if (*rest)
 		remark(out, rest, look);
+	if (look.verbose)
+		details(out, s, look);
 }
 
 /* "client 10.0.0.1:40000" */
@@ -175,8 +197,23 @@ void wire_text_ladder(FILE *out, const struct wire_ladders *l, const struct wire
 			remark(out, "the verdict; then all processes were ended", look);
 		rung(out, ladder, i, look);
 	}
-	fprintf(out, "  at the end: %s, %s\n", state_name(ladder->ends[WIRE_CLIENT]),
-		state_name(ladder->ends[WIRE_SERVER]));
+	fprintf(out, "  at the end: %s, %s\n", wire_state_name(ladder->ends[WIRE_CLIENT]),
+		wire_state_name(ladder->ends[WIRE_SERVER]));
+}
+
+/* What is not in the ladders. */
+static void rest(FILE *out, const struct wire_ladders *l, uint64_t shown)
+{
+	uint64_t other = l->store.connections - shown - l->filtered - l->partial;
+
+	if (other)
+		fprintf(out,
+			"  %" PRIu64 " connections went other ways; --groups %zu shows all ways\n",
+			other, l->ways);
+	if (l->filtered)
+		fprintf(out, "  %" PRIu64 " connections were not asked for\n", l->filtered);
+	if (l->partial)
+		fprintf(out, "  %" PRIu64 " connections were not kept whole\n", l->partial);
 }
 
 void wire_text(FILE *out, const struct wire_ladders *l, struct wire_look look)
@@ -184,6 +221,7 @@ void wire_text(FILE *out, const struct wire_ladders *l, struct wire_look look)
 	uint64_t shown = 0;
 	char text[160];
 
+	summary_text(out, l, look.width);
 	for (size_t i = 0; i < l->groups; i++) {
 		const struct wire_group *group = &l->group[i];
 		struct wire_ladder ladder;
@@ -197,16 +235,9 @@ void wire_text(FILE *out, const struct wire_ladders *l, struct wire_look look)
 		fputs("\n", out);
 		shown += group->connections;
 	}
-	if (l->store.connections > shown)
-		fprintf(out, "  %" PRIu64 " connections went other ways, or were not kept whole\n",
-			l->store.connections - shown);
+	rest(out, l, shown);
 	if (!l->store.connections)
 		fputs("  no TCP connection was recorded\n", out);
-	if (l->skipped || l->store.ignored)
-		fprintf(out,
-			"  %" PRIu64 " packets were no whole TCP segments; %" PRIu64
-			" belonged to more connections than are looked at\n",
-			l->skipped, l->store.ignored);
 	for (size_t i = 0; i < l->hosts; i++)
 		if (l->host[i].missed)
 			fprintf(out, "  %s: %" PRIu64 " packets were missed by the recorder\n",

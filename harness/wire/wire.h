@@ -31,6 +31,11 @@
 
 enum wire_end { WIRE_CLIENT, WIRE_SERVER };
 
+#define WIRE_NOT_SEEN 0 /* instead of a state: the packets do not tell it */
+
+/* Name of a state, "not seen" among them. */
+const char *wire_state_name(int state);
+
 /* ---- choose.c: which packets are worth their bytes ------------------------------------------- */
 
 /* The connections that are kept whole, told by addresses and ports; of the others only the ends. */
@@ -48,13 +53,17 @@ struct wire_segment {
 	int64_t sent, arrived; /* ns since 1970, or WIRE_NEVER: not seen there */
 	uint32_t seq, ack, length, stamp;
 	uint32_t before; /* segments left out just before it */
-	uint16_t id;
+	uint32_t number; /* of its packet in the file, from 1 on */
+	uint16_t id, window, check;
 	uint8_t flags;
-	uint8_t from; /* enum wire_end */
-	bool stamped;
-	bool lost;     /* a fault dropped it where it arrived */
-	bool replayed; /* sent by the host, but not by its TCP */
-	bool twice;    /* arrived a second time, sent once */
+	uint8_t from;	/* enum wire_end */
+	uint8_t copies; /* the same packet, seen further times */
+	bool stamped : 1;
+	bool windowed : 1; /* the window was kept */
+	bool here : 1;	   /* the link says that it arrived at the host of the only tap */
+	bool lost : 1;	   /* a fault dropped it where it arrived */
+	bool replayed : 1; /* sent by the host, but not by its TCP */
+	bool twice : 1;	   /* arrived a second time, sent once */
 };
 
 struct wire_connection {
@@ -63,9 +72,19 @@ struct wire_connection {
 	int family;
 	struct packet_end end[2]; /* by enum wire_end */
 	int host[2];		  /* which tap is at that end, -1: none */
-	bool known[2];		  /* isn is that of a SYN; otherwise a guess, or none */
+	struct wire_connection
+	    *same;	 /* its packets, with addresses that were translated; or NULL */
+	bool translated; /* there are such packets of it */
+	bool one_tap;	 /* one file shows both sides */
+	bool known[2];	 /* isn is that of a SYN; otherwise a guess, or none */
 	bool guessed[2];
 	uint32_t isn[2], top[2];       /* initial, and highest sequence number so far */
+	bool answered[2];	       /* the other end acknowledged ... */
+	uint32_t acked[2];	       /* ... up to this number */
+	uint32_t shown[2];	       /* highest number behind text, SYN or FIN that was seen */
+	bool fin[2], reset;	       /* a FIN of that end, and a RST of any were seen */
+	uint64_t bytes[2];	       /* of payload that end sent, each once */
+	uint32_t packets[2];	       /* seen of that end */
 	int64_t replaced[2];	       /* when a new connection took its place, or WIRE_NEVER */
 	struct wire_segment *segments; /* in the order they were first seen */
 	size_t count, room;
@@ -74,15 +93,21 @@ struct wire_connection {
 	uint16_t id[2];	   /* of the newest packet that end's TCP sent */
 };
 
+#define WIRE_OPENINGS 1024 /* connections among which one that was translated is looked for */
+
 struct wire_store {
+	uint64_t key[2];	       /* of the hash table */
 	struct wire_connection **slot; /* hash table, newest of its addresses and ports */
 	size_t slots, used;
 	struct wire_connection *oldest, *newest;
 	uint64_t connections;
-	uint64_t segments;   /* kept in memory */
-	uint64_t ignored;    /* packets of connections beyond the most that are looked at */
-	int64_t first, last; /* times of the first and the last packet */
-	bool one_tap;	     /* one file shows both sides: what is sent is taken to arrive */
+	uint64_t segments; /* kept in memory */
+	uint64_t ignored;  /* packets of connections beyond the most that are looked at */
+	uint64_t doubled;  /* copies of packets */
+	struct wire_connection *translated;		/* those that are the same as another */
+	struct wire_connection *opening[WIRE_OPENINGS]; /* by the initial number of the client */
+	int64_t first, last;				/* times of the first and the last packet */
+	bool one_tap; /* one file shows both sides: what is sent is taken to arrive */
 };
 
 void wire_store_init(struct wire_store *store, bool one_tap);
@@ -106,11 +131,16 @@ enum wire_mark {
 	WIRE_INJECTED = 16,
 	WIRE_REFUSED = 32,
 	WIRE_KEEPALIVE = 64,
+	WIRE_OUT_OF_ORDER = 128,
+	WIRE_PROBE = 256,
+	WIRE_ZERO_WINDOW = 512,
+	WIRE_DUPLICATE_ACK = 1024,
 };
+#define WIRE_MARKS 11
 
 /* What is told of a segment besides its bytes. */
 struct wire_step {
-	uint8_t marks;
+	uint16_t marks;
 	uint8_t state[2]; /* enum state: of either end once it had sent or processed it */
 };
 
@@ -133,14 +163,20 @@ int wire_derive(const struct wire_connection *connection, const struct wire_rule
 
 /* ---- ladder.c: connections to what is told of them ------------------------------------------- */
 
-#define WIRE_GROUPS 4  /* ladders that are shown */
+#define WIRE_GROUPS 4  /* ladders that are shown unless told otherwise */
 #define WIRE_RUNGS 60  /* segments of a ladder that are shown */
 #define WIRE_ROWS 2000 /* rows of derived counts a host */
 #define WIRE_DISAGREEMENTS 20
 
+struct wire_filter;  /* filter.h */
+struct wire_outcome; /* outcome.h */
+struct wire_summary; /* summary.h */
+
+/* Connections that went the same way. */
 struct wire_group {
 	uint64_t signature, connections;
 	const struct wire_connection *first;
+	int badness; /* the worse the more */
 };
 
 /* A change of a host's count of sockets in a state. */
@@ -151,7 +187,12 @@ struct wire_change {
 	int8_t by;
 };
 
+#define WIRE_WHY 160 /* bytes of a reason */
+
 struct wire_host {
+	char why[WIRE_WHY]; /* its file ended early; "": it did not */
+	uint64_t read;	    /* packets of the file, of all protocols */
+	int64_t ahead;	    /* ns by which its clock was ahead of the first host's; taken out */
 	char name[WIRE_NAME];
 	const char *path;
 	int family; /* of its address; 0: not known */
@@ -171,19 +212,39 @@ struct wire_ladders {
 	struct wire_rules rules;
 	struct wire_host host[WIRE_HOSTS];
 	size_t hosts;
-	uint64_t skipped; /* packets that are no whole TCP segments */
-	bool whole;	  /* every packet was kept */
-	int64_t since;	  /* ns since 1970: what began before is in no group */
-	int64_t verdict;  /* ns since 1970: later segments are the end of the lab; 0: not known */
-	struct wire_group group[WIRE_GROUPS];
-	size_t groups;
-	struct wire_change *changes; /* by time */
+	uint64_t passed_over[OTHERS];	  /* packets that were not looked at, by what they are */
+	uint64_t options_cut;		  /* segments of which not all options were kept */
+	uint64_t back;			  /* times that a packet is older than the one before it */
+	int64_t furthest_back;		  /* ns */
+	bool losses;			  /* what faults dropped is in FILE-lost.pcap */
+	bool one_clock;			  /* all hosts have the same */
+	bool early;			  /* a file ended early */
+	bool whole;			  /* every packet was kept, and read */
+	const struct wire_filter *filter; /* of what is in groups and in the summary; NULL: all */
+	int64_t verdict; /* ns since 1970: later segments are the end of the lab; 0: not known */
+	struct wire_group *group; /* the worst first, but always the most numerous among them */
+	size_t groups, most_groups, ways;
+	uint64_t partial, filtered;   /* connections that are in no group */
+	struct wire_summary *summary; /* to be filled in, or NULL */
+	bool uncounted;		      /* no changes are asked for: */
+	struct wire_change *changes;  /* by time */
 	size_t change_count, change_room;
 	struct wire_disagreement disagreement[WIRE_DISAGREEMENTS];
 	size_t disagreements;
 };
 
-/* Derive all connections: groups and changes. Returns 0, or -1 without memory. */
+/* A connection as it went. Returns 0, or -1 to end. */
+typedef int wire_told_fn(void *data, const struct wire_connection *connection,
+			 const struct wire_step *steps, const uint8_t ends[2],
+			 const struct wire_outcome *outcome);
+
+/*
+ * Derive all connections, count their changes, and tell of each that the filter takes.
+ * Returns 0, or -1 without memory, or if @told ended it.
+ */
+int wire_each(struct wire_ladders *ladders, wire_told_fn *told, void *data);
+
+/* The same into groups and summary. */
 int wire_ladders_make(struct wire_ladders *ladders);
 void wire_ladders_clear(struct wire_ladders *ladders);
 
@@ -203,6 +264,9 @@ struct wire_ladder {
 int wire_ladder_of(const struct wire_ladders *ladders, const struct wire_connection *connection,
 		   struct wire_ladder *ladder);
 void wire_ladder_clear(struct wire_ladder *ladder);
+
+/* When a connection began, in ns since 1970. */
+int64_t wire_began(const struct wire_connection *connection);
 
 /* A number relative to the initial one of that end. */
 uint32_t wire_relative(const struct wire_connection *connection, int end, uint32_t number);
@@ -228,18 +292,22 @@ void wire_disagreement_text(const struct wire_disagreement *disagreement, char *
 
 /* ---- read.c, json.c, text.c ------------------------------------------------------------------ */
 
-/* Read the files of all hosts by time into ladders->store. Returns 0, or -1 with @error. */
+/*
+ * Read the files of all hosts by time into ladders->store. Where one ends early, what comes before
+ * is read, and its host says why. Returns 0, or -1 with @error.
+ */
 int wire_read(struct wire_ladders *ladders, struct error *error);
 
-void wire_json(FILE *out, const struct wire_ladders *ladders);
+void wire_json(FILE *out, const struct wire_ladders *ladders, bool verbose);
 
 #define WIRE_NARROW 64 /* columns that a ladder needs at least */
 #define WIRE_WIDE 97   /* and at most: a longer arrow tells no more */
 
 /* How ladders are drawn. */
 struct wire_look {
-	int width;  /* columns of a line, from WIRE_NARROW on */
-	bool ascii; /* no arrows of Unicode */
+	int width;    /* columns of a line, from WIRE_NARROW on */
+	bool ascii;   /* no arrows of Unicode */
+	bool verbose; /* where each packet is in the file, when it came, and its window */
 };
 
 /* All ladders, and what there is to say of the rest. */
@@ -251,6 +319,6 @@ void wire_text_ladder(FILE *out, const struct wire_ladders *ladders,
 
 /* Names of single bits. */
 const char *wire_flag_name(unsigned bit); /* bit 0..5: FIN SYN RST PSH ACK URG */
-const char *wire_mark_name(unsigned bit); /* bit 0..6 of enum wire_mark */
+const char *wire_mark_name(unsigned bit); /* bit 0..WIRE_MARKS - 1 of enum wire_mark */
 
 #endif

@@ -17,7 +17,6 @@ from linger.check.server.trial import Wish
 from linger.lab import files
 from linger.lab.errors import CannotRun
 from linger.lab.foreign import printable, printable_all, printable_lines
-from linger.lab.programs import typed
 from linger.run import printer, results, tap
 
 SCHEMA = 1  # see schema/check.schema.json
@@ -118,6 +117,7 @@ def _ladder(folder: Path, verdict: str) -> list[str]:
         groups = json.loads((folder / "ladder.json").read_text())["groups"]
     except FileNotFoundError:
         return []
+    groups.sort(key=lambda group: -group["connections"])
     shown = _telling([group["ladder"] for group in groups], verdict)
     if not shown:
         return []

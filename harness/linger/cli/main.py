@@ -1,6 +1,6 @@
 """The command line of linger.
 
-Counting (`linger census`) is a program of its own, build/census.
+Counting and ladders are programs of their own, build/census and build/wire.
 """
 
 from __future__ import annotations
@@ -101,8 +101,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="linger",
         description="How TCP connections end badly, and what the right code does instead.",
-        epilog="Two programs beside this one need no Python: census counts sockets, wire records packets "
-        "and draws ladders. See census --help, wire --help.",
+        epilog="Two programs beside this one need no Python: census counts sockets, wire records "
+        "packets and draws ladders. See census --help, wire --help.",
     )
     parser.add_argument("--version", action=Version, help="print the version and exit")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")

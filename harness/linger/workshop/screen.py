@@ -34,7 +34,8 @@ def course(texts: Sequence[Text], progress: dict[str, dict[str, Any]]) -> None:
 
 def opening(text: Text) -> None:
     """The situation and the question, before anything has run."""
-    say(f"{paint(text.name, 'bold')}: {text.symptom}\n")
+    head = wrapped(f"{text.name}: {text.symptom}", "", "  ")
+    say(f"{head.replace(text.name, paint(text.name, 'bold'), 1)}\n")
     say(f"{paragraphs(text.situation)}\n")
     section("Predict first:", text.question)
     for letter, choice in zip(LETTERS, text.choices):

@@ -13,7 +13,7 @@ from typing import Any
 from linger.lab import files
 from linger.lab.errors import Broken, Usage
 from linger.lab.files import read_regular
-from linger.lab.programs import ROOT, WRITABLE
+from linger.lab.programs import WRITABLE
 from linger.workshop.texts import LETTERS, Text
 
 PROGRESS = ".progress.json"

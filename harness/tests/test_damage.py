@@ -1,0 +1,142 @@
+"""Captures with something missing, doubled or swapped: wire says what is right, or "not seen"."""
+
+from __future__ import annotations
+
+import functools
+import json
+from pathlib import Path
+from typing import Iterator
+
+import pytest
+from conftest import Run
+from exchanges import (
+    CLIENT,
+    ETHERNET,
+    EXCHANGES,
+    OTHER,
+    SERVER,
+    SLL,
+    STEP,
+    Look,
+    Packet,
+    damages,
+    play,
+    write,
+)
+
+LOOKS = [
+    Look(),
+    Look(stamps=True),
+    Look(link=SLL, at=CLIENT),
+    Look(link=SLL, at=SERVER, stamps=True),
+    Look(family=6, stamps=True),
+]
+NOT_SEEN = "not seen"
+States = "tuple[str, str]"
+Seen = "tuple[Packet, ...]"
+
+
+def plain(packets: list[Packet]) -> Seen:
+    """What is on the wire, without what tells copies apart."""
+    return tuple(packet._replace(number=0) for packet in packets)
+
+
+@functools.lru_cache(None)
+def worlds() -> dict[Seen, set[tuple[States, ...]]]:
+    """By what is captured, the states in which the ends can be: those of each beginning of each
+    exchange, whole or with a packet that was lost before the tap; both sides and one."""
+    found: dict[Seen, set[tuple[States, ...]]] = {}
+    for name in EXCHANGES:
+        for steps in range(1, len(EXCHANGES[name].split(",")) + 1):
+            for lost in [None, *range(steps)]:
+                played = play(name, steps, lost)
+                packets = played.packets
+                if lost is not None:
+                    packets = packets[:lost] + packets[lost + 1 :]
+                for who in (None, CLIENT, SERVER):
+                    seen = [p for p in packets if who in (None, p.sender)]
+                    found.setdefault(plain(seen), set()).add(tuple(played.states))
+    return found
+
+
+def told(run: Run, *files: object) -> list[tuple[str, str]]:
+    done = run("wire", "list", "--json", *files)
+    assert done.returncode == 0 and not done.stderr, done.stderr
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    return [(line["client_state"], line["server_state"]) for line in lines]
+
+
+def fits(got: list[tuple[str, str]], truth: tuple[States, ...]) -> bool:
+    """Whether each state is the true one or "not seen". An end that was replaced by a new connection
+    of the same ports is in none."""
+    return len(got) == len(truth) and all(
+        state in (NOT_SEEN, true) or (i + 1 < len(truth) and state == "CLOSED")
+        for i, (states, trues) in enumerate(zip(got, truth))
+        for state, true in zip(states, trues)
+    )
+
+
+@pytest.mark.parametrize("name", EXCHANGES)
+def test_a_damaged_capture_is_read_right_or_not_at_all(
+    run: Run, tmp_path: Path, name: str
+) -> None:
+    played = play(name)
+    file = tmp_path / "capture.pcap"
+    wrong, whole = [], 0
+    for what, packets in damages(played.packets):
+        truths = {tuple(played.states)} | worlds().get(plain([p for _, p in packets]), set())
+        for look in LOOKS:
+            if not packets:
+                continue
+            file.write_bytes(write(packets, look))
+            got = told(run, file)
+            if not any(fits(got, truth) for truth in truths):
+                wrong.append(f"{what} {look}: {got}, not {sorted(truths)}")
+            if what in ("whole", "all twice") or what.startswith(("twice", "swapped", "late")):
+                seen = {p.sender for _, p in packets}
+                if len(seen) == 2 and any(NOT_SEEN in states for states in got):
+                    wrong.append(f"{what} {look}: all was seen, but {got}")
+                whole += 1
+    assert not wrong, f"{len(wrong)}:\n" + "\n".join(wrong)
+    assert whole > 5
+
+
+@pytest.mark.parametrize("name", EXCHANGES)
+def test_a_capture_cut_at_each_length_is_read_right(run: Run, tmp_path: Path, name: str) -> None:
+    played = play(name)
+    packets = [(i * STEP, packet) for i, packet in enumerate(played.packets)]
+    file = tmp_path / "capture.pcap"
+    flags = 14 + 20 + 14  # the last octet that is needed
+    for snap in [*range(14, 90, 3), flags - 1, flags]:
+        file.write_bytes(write(packets, Look(stamps=True, snap=snap)))
+        got = told(run, file)
+        assert got == [] if snap < flags else fits(got, tuple(played.states)), (snap, got)
+
+
+def skewed(packets: list[Packet], by: int, there: int) -> Iterator[tuple[str, bytes]]:
+    """What both hosts captured, the server's clock ahead by so many ns, and each packet THERE ns on
+    its way."""
+    for who, ahead in ((CLIENT, 0), (SERVER, by)):
+        seen = [
+            (i * STEP + (packet.sender != who) * there + ahead, packet)
+            for i, packet in enumerate(packets)
+        ]
+        yield who, write(seen, Look(link=SLL, at=who))
+
+
+@pytest.mark.parametrize("name", [name for name in EXCHANGES if "simultaneous" not in name])
+@pytest.mark.parametrize("by", [-3_000_000_000, -5_000_000, -300_000, 0, 4_000_000, 2_000_000_000])
+def test_clocks_that_are_apart_are_found(run: Run, tmp_path: Path, name: str, by: int) -> None:
+    """The ladder is the one of clocks that go alike, where packets went both ways."""
+    played = play(name)
+    files = []
+    for who, capture in skewed(played.packets, by, 200_000):
+        (tmp_path / f"{who}.pcap").write_bytes(capture)
+        files.append(f"{who}={tmp_path / who}.pcap")
+    both = {packet.sender for packet in played.packets} == {CLIENT, SERVER}
+    got = told(run, *files)
+    assert fits(got, tuple(played.states)), got
+    found = json.loads(run("wire", "ladder", "--json", *files).stdout)["capture"]["clocks_ahead"]
+    wanted = [{"host": SERVER, "seconds": by / 1e9}] if by and (both or by < 0) else []
+    if both:
+        assert found == wanted

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* What the packets of a connection prove, and what they leave open; see evidence.c. */
+#ifndef WIRE_EVIDENCE_H
+#define WIRE_EVIDENCE_H
+
+#include "wire/wire.h"
+
+struct evidence {
+	bool seen[2];	 /* something was captured of that end, or its host was tapped */
+	bool one_sided;	 /* of one end nothing was captured, though it spoke */
+	bool fin[2];	 /* a FIN of that end was not captured, and follows ... */
+	uint32_t end[2]; /* ... with this number behind it */
+	bool crossed;	 /* that FIN did not know of the other end's */
+	bool unsure;	 /* whether one end has closed cannot be told ... */
+	int missed;	 /* ... because so much of this end was not captured: */
+	uint32_t number; /* up to here */
+};
+
+struct evidence evidence_of(const struct wire_connection *connection);
+
+#endif

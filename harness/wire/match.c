@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Packets to connections: told apart by addresses, ports and initial sequence number. A SYN with a
+ * new one begins a connection, and so does what fits none of those that are over. Pure.
+ *
+ * The hash is keyed: nobody can choose ports so that all connections meet in one place.
+ */
+#include "wire/match.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "wire/hash.h"
+#include "wire/segments.h"
+
+#define CONNECTIONS 1000000 /* at most */
+#define FAR (1u << 28)	    /* a sequence number so far on is not of this connection */
+
+/* Which end of @connection sent the packet, or -1 if it is of other addresses or ports. */
+int match_sender(const struct wire_connection *connection, const struct packet *packet)
+{
+	if (connection->family != packet->family)
+		return -1;
+	for (int end = 0; end < 2; end++)
+		if (packet_same_end(&connection->end[end], &packet->from) &&
+		    packet_same_end(&connection->end[!end], &packet->to))
+			return end;
+	return -1;
+}
+
+/* The same for both directions. */
+static struct wire_connection **slot_of(const struct wire_store *store, const struct packet *packet)
+{
+	uint64_t hash = hash_end(&packet->from, store->key) + hash_end(&packet->to, store->key);
+	size_t at = (hash ^ hash >> 32) & (store->slots - 1);
+
+	while (store->slot[at] && match_sender(store->slot[at], packet) < 0)
+		at = (at + 1) & (store->slots - 1);
+	return &store->slot[at];
+}
+
+/* Room for one more in the hash table. */
+static int grow_table(struct wire_store *store)
+{
+	struct wire_connection **old = store->slot;
+	size_t slots = store->slots;
+
+	if (store->used * 2 < slots)
+		return 0;
+	store->slots = slots ? 2 * slots : 1024;
+	store->slot = calloc(store->slots, sizeof(struct wire_connection *));
+	if (!store->slot) {
+		store->slot = old;
+		store->slots = slots;
+		return -1;
+	}
+	for (size_t i = 0; i < slots; i++)
+		if (old[i]) {
+			const struct packet of = {
+			    .family = old[i]->family, .from = old[i]->end[0], .to = old[i]->end[1]};
+
+			*slot_of(store, &of) = old[i];
+		}
+	free(old);
+	return 0;
+}
+
+static struct wire_connection *place_new(struct wire_store *store, const struct packet *packet)
+{
+	struct wire_connection *connection = calloc(1, sizeof(*connection));
+	/* Who begins in the middle of a connection: rather the higher port is the client's. */
+	bool answer =
+	    packet->flags & TCP_SYN ? packet->flags & TCP_ACK : packet->from.port < packet->to.port;
+	struct wire_connection **slot;
+
+	if (!connection)
+		return NULL;
+	connection->family = packet->family;
+	connection->one_tap = store->one_tap;
+	connection->end[answer ? WIRE_SERVER : WIRE_CLIENT] = packet->from;
+	connection->end[answer ? WIRE_CLIENT : WIRE_SERVER] = packet->to;
+	connection->host[0] = connection->host[1] = -1;
+	connection->replaced[0] = connection->replaced[1] = WIRE_NEVER;
+	slot = slot_of(store, packet);
+	connection->older = *slot;
+	store->used += !*slot;
+	*slot = connection;
+	return connection;
+}
+
+static struct wire_connection **opening_of(struct wire_store *store, const struct packet *packet)
+{
+	uint64_t hash = (packet->seq ^ store->key[0]) * 0x9e3779b97f4a7c15u;
+
+	return &store->opening[hash >> 32 & (WIRE_OPENINGS - 1)];
+}
+
+/*
+ * The connection that a SYN opened before its addresses were translated (NAT): one tap sees it on
+ * both sides. A new destination keeps the source; where the source is new, there must be a time
+ * stamp to tell that it is the same packet.
+ */
+static struct wire_connection *original(struct wire_store *store, const struct packet *packet)
+{
+	struct wire_connection *c = *opening_of(store, packet);
+
+	if (!store->one_tap || !c || c->family != packet->family || !packet->id ||
+	    c->isn[WIRE_CLIENT] != packet->seq || match_sender(c, packet) >= 0)
+		return NULL;
+	if (!packet->stamped && !packet_same_end(&c->end[WIRE_CLIENT], &packet->from))
+		return NULL;
+	return segments_copied(c, WIRE_CLIENT, packet, true) ? c : NULL;
+}
+
+/* A new connection, or the one that it is behind a translation; NULL: one too many, or no memory.
+ */
+static struct wire_connection *begin(struct wire_store *store, const struct packet *packet)
+{
+	bool opens = (packet->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+	struct wire_connection *same = opens ? original(store, packet) : NULL, *connection;
+
+	if (!same && store->connections == CONNECTIONS) {
+		store->ignored++;
+		return NULL;
+	}
+	connection = place_new(store, packet);
+	if (!connection)
+		return NULL;
+	if (same) {
+		connection->same = same;
+		same->translated = true;
+		connection->next = store->translated;
+		store->translated = connection;
+		return connection;
+	}
+	if (opens)
+		*opening_of(store, packet) = connection;
+	if (store->newest)
+		store->newest->next = connection;
+	else
+		store->oldest = connection;
+	store->newest = connection;
+	store->connections++;
+	return connection;
+}
+
+/* Whether it is the SYN of the connection; of one that was captured late, what the other end
+ * acknowledged tells. */
+static bool opened_by(const struct wire_connection *c, int end, const struct packet *packet)
+{
+	if (c->known[end] || !c->guessed[end] || !c->one_tap)
+		return c->known[end] && c->isn[end] == packet->seq;
+	return c->isn[end] == packet->seq || c->isn[end] + 1 == packet_next(packet);
+}
+
+/* Whether the numbers of a packet of @end are those of the connection. */
+static bool fits(const struct wire_connection *c, int end, const struct packet *packet)
+{
+	if (c->known[end] && packet->flags & TCP_SYN)
+		return c->isn[end] == packet->seq;
+	if (c->known[end] || c->guessed[end])
+		return packet->seq - c->isn[end] <= c->top[end] - c->isn[end] + FAR;
+	if (!c->known[!end])
+		return true;
+	return packet->flags & TCP_ACK &&
+	       packet->ack - c->isn[!end] <= c->top[!end] - c->isn[!end] + 1;
+}
+
+static uint64_t distance(uint32_t one, uint32_t other)
+{
+	int32_t apart = (int32_t)(one - other);
+
+	return (uint64_t)(apart < 0 ? -(int64_t)apart : apart);
+}
+
+/* How far the numbers of a packet are from those that come next. */
+static uint64_t misfit(const struct wire_connection *c, int end, const struct packet *packet)
+{
+	uint64_t sum = 0;
+
+	if (c->known[end] || c->guessed[end])
+		sum += distance(packet->seq, c->top[end]);
+	if (packet->flags & TCP_ACK && (c->known[!end] || c->guessed[!end]))
+		sum += distance(packet->ack, c->top[!end]);
+	return sum;
+}
+
+static bool only_opened(const struct wire_connection *c)
+{
+	for (size_t i = 0; i < c->count; i++)
+		if (c->segments[i].flags & (TCP_ACK | TCP_RST))
+			return false;
+	return true;
+}
+
+/* In CLOSED or TIME_WAIT, at both ends or soon. */
+static bool is_over(const struct wire_connection *c)
+{
+	return c->reset || (c->fin[WIRE_CLIENT] && c->fin[WIRE_SERVER]);
+}
+
+/* Whether a packet that fits no connection of its addresses begins one. */
+static bool begins(const struct wire_connection *newest, int end, const struct packet *packet)
+{
+	if (packet->flags & TCP_RST)
+		return false;
+	if ((packet->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN) {
+		/* Both ends may open at once: this is the other SYN. */
+		if (newest->known[!end] && !newest->known[end] && only_opened(newest))
+			return false;
+		return newest->one_tap || packet->way != PACKET_IN || newest->host[end] < 0;
+	}
+	if (!newest->one_tap)
+		return false;
+	if (packet->flags & TCP_SYN)
+		return newest->known[end];
+	return is_over(newest) && (packet->length || packet->flags & TCP_FIN);
+}
+
+/* Which end is which was guessed by what came first; now its SYN tells. */
+static void turn(struct wire_connection *c)
+{
+	const struct wire_connection was = *c;
+
+	for (int end = 0; end < 2; end++) {
+		c->end[end] = was.end[!end];
+		c->host[end] = was.host[!end];
+		c->known[end] = was.known[!end];
+		c->guessed[end] = was.guessed[!end];
+		c->isn[end] = was.isn[!end];
+		c->top[end] = was.top[!end];
+		c->shown[end] = was.shown[!end];
+		c->answered[end] = was.answered[!end];
+		c->acked[end] = was.acked[!end];
+		c->fin[end] = was.fin[!end];
+		c->bytes[end] = was.bytes[!end];
+		c->packets[end] = was.packets[!end];
+		c->replaced[end] = was.replaced[!end];
+		c->first[end] = was.first[!end];
+	}
+	for (size_t i = 0; i < c->count; i++)
+		c->segments[i].from = !c->segments[i].from;
+}
+
+struct wire_connection *match_newest(const struct wire_store *store, const struct packet *packet)
+{
+	return store->slots ? *slot_of(store, packet) : NULL;
+}
+
+/* The connection whose numbers come nearest; of several taps the newest that they fit. */
+static struct wire_connection *nearest(struct wire_connection *newest, const struct packet *packet)
+{
+	bool opens = (packet->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN;
+	struct wire_connection *best = NULL;
+	uint64_t least = UINT64_MAX;
+	int age = 0;
+
+	for (struct wire_connection *c = newest; c && age < AGES; c = c->older, age++) {
+		struct wire_connection *real = c->same ? c->same : c;
+		int end = match_sender(c, packet);
+
+		if (opens ? !opened_by(real, end, packet) : !fits(real, end, packet))
+			continue;
+		if (!real->one_tap || opens)
+			return c;
+		if (misfit(real, end, packet) < least) {
+			least = misfit(real, end, packet);
+			best = c;
+		}
+	}
+	return best;
+}
+
+struct wire_connection *match_find(struct wire_store *store, const struct packet *packet, int *from)
+{
+	struct wire_connection *newest, *c;
+
+	if (grow_table(store) < 0)
+		return NULL;
+	newest = match_newest(store, packet);
+	c = newest ? nearest(newest, packet) : NULL;
+	if (!c) {
+		c = newest;
+		if (!newest || begins(newest->same ? newest->same : newest,
+				      match_sender(newest, packet), packet))
+			c = begin(store, packet);
+		if (!c)
+			return NULL;
+	}
+	*from = match_sender(c, packet);
+	c = c->same ? c->same : c;
+	if (c->one_tap && packet->flags & TCP_SYN && !c->known[0] && !c->known[1] && c->count &&
+	    *from != (packet->flags & TCP_ACK ? WIRE_SERVER : WIRE_CLIENT)) {
+		turn(c);
+		*from = !*from;
+	}
+	return c;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* What all connections of a capture have in common, and what the capture itself is worth. */
+#ifndef WIRE_SUMMARY_H
+#define WIRE_SUMMARY_H
+
+#include "common/json.h"
+#include "wire/outcome.h"
+
+struct wire_summary {
+	uint64_t connections, how[WIRE_HOWS], closer[WIRE_NOT_KNOWN + 1];
+	uint64_t resets[2][WIRE_AFTERS]; /* by whom, and after what */
+	uint64_t opened, half_open, one_sided, retransmitting, bytes[2];
+	int64_t *lasted; /* ns, of each */
+	size_t room;
+};
+
+/* Count one more. Returns 0, or -1 without memory. */
+int summary_add(struct wire_summary *summary, const struct wire_outcome *outcome);
+void summary_clear(struct wire_summary *summary);
+
+/* Before all ladders: lines of at most @width columns. */
+void summary_text(FILE *out, const struct wire_ladders *ladders, int width);
+
+/* The members "summary" and "capture". */
+void summary_json(struct json *json, const struct wire_ladders *ladders);
+
+#endif
