@@ -118,7 +118,10 @@ int process_netns(pid_t pid, struct netns_id *id);
 /* The name of @pid, as whole as it can be found. */
 void process_name(pid_t pid, char *name, size_t size);
 
-/* Pure: the task name @comm, or the base name of @argument0 when @comm is that, cut off. */
+/*
+ * Pure: the task name @comm, or the base name of @argument0 when @comm is that, cut off; without
+ * characters that steer a terminal.
+ */
 void process_whole_name(const char *comm, const char *argument0, char *name, size_t size);
 
 /*

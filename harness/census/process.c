@@ -38,6 +38,16 @@ static void read_file(pid_t pid, const char *file, char *text, size_t size)
 	text[length > 0 ? length : 0] = '\0';
 }
 
+/* A process names itself, and may mean the terminal of whoever looks, or end a line. */
+static void replace_controls(char *name)
+{
+	for (unsigned char *byte = (unsigned char *)name; *byte; byte++)
+		if (*byte < ' ' || *byte == 0x7f)
+			*byte = '?';
+		else if (*byte == 0xc2 && byte[1] >= 0x80 && byte[1] < 0xa0) /* U+0080 to U+009F */
+			*byte = byte[1] = '?';
+}
+
 void process_whole_name(const char *comm, const char *argument0, char *name, size_t size)
 {
 	const char *slash = strrchr(argument0, '/');
@@ -46,6 +56,7 @@ void process_whole_name(const char *comm, const char *argument0, char *name, siz
 
 	/* TASK_COMM_LEN is 16: a name of 15 characters may have been longer. */
 	snprintf(name, size, "%s", length == 15 && !strncmp(base, comm, length) ? base : comm);
+	replace_controls(name);
 }
 
 void process_name(pid_t pid, char *name, size_t size)

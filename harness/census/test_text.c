@@ -76,6 +76,8 @@ static void process_names(void **state)
 	assert_string_equal(name, "closewait_leak_");
 	process_whole_name("closewait_leak_", "", name, sizeof(name));
 	assert_string_equal(name, "closewait_leak_");
+	process_whole_name("x\nok 1\x1b[31m\x7f\xc2\x9bz\xc3\xa9", "", name, sizeof(name));
+	assert_string_equal(name, "x?ok 1?[31m???z\xc3\xa9");
 	process_whole_name("", "", name, sizeof(name));
 	assert_string_equal(name, "");
 }

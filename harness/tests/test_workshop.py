@@ -281,9 +281,9 @@ COMPLAINTS = {
 def test_half_a_compiler_is_no_error_of_the_student(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, complaint: str
 ) -> None:
-    words = ["sh", "-c", f"echo '{complaint}' >&2; exit 1"]
-    monkeypatch.setattr(build, "command", lambda name, *more: words)
     (tmp_path / "x.c").touch()
+    compiler = ["sh", "-c", f"echo '{complaint}' >&2; exit 1"]
+    monkeypatch.setattr(build, "command", lambda *_: compiler)
     if missing := COMPLAINTS[complaint]:
         with pytest.raises(CannotRun, match=f"gcc, libc6-dev .*there is no {missing}; run: make deps"):
             build.compile(tmp_path / "x.c", tmp_path / "x")
@@ -292,10 +292,10 @@ def test_half_a_compiler_is_no_error_of_the_student(
 
 
 def test_no_compiler_at_all_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "compile").write_text("nowhere-cc {source}")
-    monkeypatch.setattr(build, "program", lambda name: tmp_path / name)
+    (tmp_path / "x.c").touch()
+    monkeypatch.setattr(build, "command", lambda *_: ["nowhere-cc"])
     with pytest.raises(CannotRun, match="there is no nowhere-cc; run: make deps"):
-        build.command("x.c")
+        build.compile(tmp_path / "x.c", tmp_path / "x")
 
 
 def test_a_full_disk_leaves_no_half_of_a_program(tmp_path: Path) -> None:

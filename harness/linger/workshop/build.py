@@ -13,7 +13,6 @@ import io
 import os
 import re
 import shlex
-import shutil
 import signal
 import subprocess
 import tarfile
@@ -38,7 +37,8 @@ ROOM = 4 << 20  # bytes: what a program may need, with sanitizers
 ELSEWHERE = "choose another folder with TMPDIR=DIR"
 LIBRARY = "libcommon.a"
 # In the cage, in its /tmp: unpack, compile, show the program or the beginning of the complaint.
-IN_CAGE = """tar -xf - && "$@" -o program 2>said || failed=1
+IN_CAGE = """command -v "$1" >/dev/null || exit 127
+tar -xf - && "$@" -o program 2>said || failed=1
 head -c 65536 said >&2
 [ ! "$failed" ] && cat program"""
 
@@ -46,14 +46,12 @@ head -c 65536 said >&2
 def command(name: str, *more: str) -> list[str]:
     """The words that compile and link a student's file of this name, in the cage.
 
-    Errors: CannotRun before `make`, or without a compiler.
+    Errors: CannotRun before `make`.
     """
     try:
         words = shlex.split(program("compile").read_text())
     except FileNotFoundError:
         raise CannotRun("not built; run: make") from None
-    if not shutil.which(words[0]):
-        raise _lacking(words[0])
     ours = {"{source}": f"./{name}"}
     return [LIBRARY if Path(word).name == LIBRARY else ours.get(word, word) for word in words] + [
         *more
@@ -74,9 +72,12 @@ def compile(source: Path, binary: Path, *more: str) -> tuple[bool, str]:
     given = _packed({source.name: read_source(source)})
     make_folder(binary.parent, ELSEWHERE)
     binary.parent.chmod(folder_mode() & 0o755)
-    words = [*confine.closed(**LIMITS), "--", "sh", "-c", IN_CAGE, "sh", *command(source.name, *more)]
+    words = command(source.name, *more)
+    cage = [*confine.closed(**LIMITS), "--", "sh", "-c", IN_CAGE, "sh"]
     with writing(binary, ELSEWHERE), open(binary, "wb") as made:
-        status, said = _run(words, given, made.fileno())
+        status, said = _run([*cage, *words], given, made.fileno())
+    if status == 127:
+        raise _lacking(words[0])
     if status not in (0, 1):
         _must_have_room(binary.parent)
         raise CannotRun(last_sentence(said) or f"the compiler's cage ended with status {status}")
