@@ -209,7 +209,9 @@ static struct census_needs implied(const struct census *census, const struct cen
 {
 	struct census_needs all = *needs;
 
-	all.owners |= all.descriptors || census->process_count;
+	/* Of a process every descriptor must be accounted for, or a state could be overlooked. */
+	all.descriptors |= census->process_count > 0;
+	all.owners |= all.descriptors;
 	/* A descriptor is a ghost only if no dump could list it. A TIME_WAIT has none. */
 	if (all.descriptors)
 		all.states |= ALL_STATES & ~STATE_BIT(STATE_TIME_WAIT);

@@ -195,6 +195,14 @@ static int settle_elsewhere(struct settling *settling, struct error *error)
 
 /* ---- copies ---------------------------------------------------------------------------------- */
 
+/* Its copy says that it is connected, and no table lists it: in which namespace, nobody knows. */
+static int count_asked(struct settling *settling, struct candidate *candidate,
+		       struct inode_entry *entry)
+{
+	return settling->census->process_count ? count_elsewhere(settling, candidate, entry)
+					       : count_connected(settling, candidate, entry);
+}
+
 static int ask_copies(struct settling *settling, struct error *error)
 {
 	struct census *census = settling->census;
@@ -210,8 +218,9 @@ static int ask_copies(struct settling *settling, struct error *error)
 		if (gone == CENSUS_GONE)
 			continue;
 		entry.port = port;
+		entry.keepalive = UINT32_MAX;
 		if (gone == CENSUS_LISTED)
-			result = count_connected(settling, candidate, &entry);
+			result = count_asked(settling, candidate, &entry);
 		else if (port_wanted(census, port))
 			result = count_gone(
 			    settling, candidate, gone,

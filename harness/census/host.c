@@ -167,6 +167,8 @@ int census_add_host(struct census *census, const char *name, const char *netns, 
 int census_add_process(struct census *census, pid_t pid, struct error *error)
 {
 	struct census_process *processes;
+	struct netns_id id;
+	char why[192];
 	int pidfd;
 
 	for (size_t i = 0; i < census->process_count; i++)
@@ -182,6 +184,11 @@ int census_add_process(struct census *census, pid_t pid, struct error *error)
 		return error_set(error, EXIT_CANNOT, "--pid needs Linux 5.3 (pidfd_open)");
 	if (pidfd < 0)
 		return error_set(error, EXIT_USAGE, "no process %d: %s", pid, strerror(errno));
+	if (process_netns(pid, &id) < 0 && errno != ENOENT) {
+		close(pidfd);
+		process_refusal(pid, why, sizeof(why));
+		return error_set(error, EXIT_CANNOT, "cannot look into process %d: %s", pid, why);
+	}
 	processes[census->process_count++] = (struct census_process){pid, pidfd, 0};
 	return 0;
 }
@@ -217,15 +224,9 @@ int census_ready(struct census *census, struct error *error)
 		pid_t pid = census->processes[i].pid;
 		struct netns_id id;
 		size_t host = 0;
-		char why[192];
 
-		if (process_netns(pid, &id) < 0 && errno == ENOENT)
+		if (process_netns(pid, &id) < 0)
 			return error_set(error, EXIT_USAGE, "process %d has ended", pid);
-		if (process_netns(pid, &id) < 0) {
-			process_refusal(pid, why, sizeof(why));
-			return error_set(error, EXIT_CANNOT, "cannot look into process %d: %s", pid,
-					 why);
-		}
 		while (host < census->host_count &&
 		       (census->hosts[host]->netns.device != id.device ||
 			census->hosts[host]->netns.inode != id.inode))

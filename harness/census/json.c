@@ -68,8 +68,8 @@ static void owner(struct json *json, const struct census_owner *owner)
 	json_unsigned(json, "sockets", owner->sockets);
 	json_unsigned(json, "descriptors", owner->descriptors);
 	json_array(json, "fds");
-	for (uint64_t n = 0; n < owner->descriptors && n < CENSUS_FDS &&
-			     owner->hold != CENSUS_BY_MAPPING; n++)
+	for (uint64_t n = 0;
+	     n < owner->descriptors && n < CENSUS_FDS && owner->hold != CENSUS_BY_MAPPING; n++)
 		json_signed(json, NULL, owner->fds[n]);
 	json_end(json);
 	json_unsigned(json, "unread", owner->unread);

@@ -44,12 +44,17 @@ static struct census_bounds or_more(struct census_bounds bounds,
 	return bounds;
 }
 
-/* A number of sockets. Of those that a process holds, some may be where we may not look. */
+/*
+ * A number of sockets. A process may hold some where nobody can look: in a network namespace that
+ * nothing keeps alive but the socket, a connection seems gone.
+ */
 static struct census_bounds sockets(uint64_t value, const struct census_snapshot *snapshot)
 {
 	if (!snapshot->by_process)
 		return exactly(value);
-	return or_more(between(value, value + snapshot->unplaced), snapshot);
+	return or_more(
+	    between(value, value + snapshot->gone - snapshot->ghosts - snapshot->unconnected),
+	    snapshot);
 }
 
 static struct census_bounds class_bounds(const struct census_var *var, const uint64_t *by_class,
@@ -151,6 +156,13 @@ void census_value_reason(const struct census_var *var, const struct census_snaps
 			 "%" PRIu64 " descriptor%s in no table, and whether %s ever connected was "
 			 "not seen: expect 'gone', or start census before the connections end",
 			 open, open == 1 ? " is" : "s are", open == 1 ? "it was" : "they were");
+	else if (open && snapshots[0].by_process && var->kind != CENSUS_VAR_GONE)
+		snprintf(
+		    text, size,
+		    "%" PRIu64 " TCP descriptor%s in no table: gone, never connected, or of a "
+		    "network namespace that nothing else keeps alive. Close %s, or start census "
+		    "before the connections end, or use --copy on a program of your own",
+		    open, open == 1 ? " is" : "s are", open == 1 ? "it" : "them");
 	else if (unplaced)
 		snprintf(text, size,
 			 "%" PRIu64 " TCP descriptor%s be of a network namespace that may not be "
