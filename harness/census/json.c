@@ -26,6 +26,16 @@ static void number(struct json *json, const char *name, bool asked, uint64_t val
 		json_null(json, name);
 }
 
+/* Why owners are not known, each reason with the number of sockets. */
+static void unknown(struct json *json, const struct census_snapshot *snapshot)
+{
+	json_object(json, "unknown");
+	for (int why = 0; why < CENSUS_WHYS; why++)
+		if (snapshot->unknown[why])
+			json_unsigned(json, census_why_name(why), snapshot->unknown[why]);
+	json_end(json);
+}
+
 static void row(struct json *json, const struct census_row *row)
 {
 	json_object(json, NULL);
@@ -34,8 +44,17 @@ static void row(struct json *json, const struct census_row *row)
 	json_unsigned(json, "count", row->count);
 	classes(json, row->by_class);
 	json_unsigned(json, "unread", row->unread);
+	json_unsigned(json, "keepalive", row->keepalive);
+	number(json, "keepalive_ms", row->keepalive, (uint64_t)row->keepalive_ms);
 	json_end(json);
 }
+
+/* NULL: it is in a table. */
+static const char *const gone_names[CENSUS_GONES] = {
+    [CENSUS_GONE] = "gone or never connected",
+    [CENSUS_GHOST] = "ghost",
+    [CENSUS_UNCONNECTED] = "never connected",
+};
 
 static void owner(struct json *json, const struct census_owner *owner)
 {
@@ -44,9 +63,13 @@ static void owner(struct json *json, const struct census_owner *owner)
 	json_string(json, "process", owner->process);
 	json_string(json, "state", state_name(owner->state));
 	json_unsigned(json, "port", owner->port);
+	json_string(json, "gone", gone_names[owner->gone]);
+	json_string(json, "by", census_hold_name(owner->hold));
+	json_unsigned(json, "sockets", owner->sockets);
 	json_unsigned(json, "descriptors", owner->descriptors);
 	json_array(json, "fds");
-	for (uint64_t n = 0; n < owner->descriptors && n < CENSUS_FDS; n++)
+	for (uint64_t n = 0;
+	     n < owner->descriptors && n < CENSUS_FDS && owner->hold != CENSUS_BY_MAPPING; n++)
 		json_signed(json, NULL, owner->fds[n]);
 	json_end(json);
 	json_unsigned(json, "unread", owner->unread);
@@ -87,9 +110,16 @@ void census_json_snapshot(struct json *json, const char *host,
 	json_end(json);
 	json_unsigned(json, "unread", snapshot->unread);
 	number(json, "descriptors", asked->descriptors, snapshot->descriptors);
+	number(json, "gone", asked->descriptors, snapshot->gone);
 	number(json, "ghosts", asked->descriptors, snapshot->ghosts);
 	number(json, "unconnected", asked->descriptors, snapshot->unconnected);
+	number(json, "unplaced", asked->descriptors, snapshot->unplaced);
+	number(json, "elsewhere", asked->descriptors || snapshot->elsewhere, snapshot->elsewhere);
+	json_unsigned(json, "mptcp", snapshot->mptcp);
+	unknown(json, snapshot);
 	number(json, "unreadable_processes", asked->owners, snapshot->unreadable_processes);
+	json_string(json, "unreadable", snapshot->unreadable[0] ? snapshot->unreadable : NULL);
+	json_string(json, "source", snapshot->from_procfs ? "/proc/net/tcp" : "sock_diag");
 	json_bool(json, "interrupted", snapshot->interrupted);
 	json_array(json, "rows");
 	for (size_t i = 0; i < snapshot->row_count; i++)

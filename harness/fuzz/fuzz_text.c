@@ -34,7 +34,7 @@ static void check_process(const char *text)
 
 	snprintf(comm, sizeof(comm), "%.*s", (int)(argument0 - text < 63 ? argument0 - text : 63),
 		 text);
-	process_stat_may_hold(text);
+	process_stat_may_hold(text, false);
 	process_whole_name(comm, argument0, name, sizeof(name));
 	MUST(strlen(comm) >= 15 || !strcmp(name, comm));
 }

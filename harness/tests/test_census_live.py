@@ -68,7 +68,7 @@ class Ends:
             subprocess.run(["nft", rule % match], check=True)
 
     def await_(self, expression: str, **more: Any) -> dict[str, Any]:
-        until = census.until(self.lab.paths, expression, within=5, hold=0)
+        until = census.until(self.lab.paths, expression, 5, 0, copies=True)
         assert until["until"]["held"], until["until"]
         return {host["host"]: host for host in until["hosts"]}
 
@@ -183,6 +183,10 @@ for word in sys.argv[2:]:
     if word == 'fresh': held.append(socket.socket())
     if word == 'refused':
         held.append(socket.socket()); held[-1].connect_ex((sys.argv[1], 1))
+    if word == 'refused-later':
+        held.append(socket.socket()); held[-1].setblocking(False)
+        held[-1].connect_ex((sys.argv[1], 1))
+        while not held[-1].getsockopt(socket.SOL_SOCKET, socket.SO_ERROR): pass
 print('ev=done', flush=True)
 __import__('signal').pause()
 """
@@ -258,10 +262,10 @@ def test_ghosts_are_descriptors_without_a_row(lab: Lab, ends: Ends, how: str) ->
     assert by_ss(ends.server) == mine["states"]
 
 
-def test_a_refused_connect_is_a_ghost_and_a_fresh_socket_is_none(lab: Lab, ends: Ends) -> None:
-    holder(lab, "fresh", "refused", "fresh").said("done")
-    mine = ends.await_("server:ghosts == 1")["server"]
-    assert (mine["unconnected"], mine["descriptors"]) == (2, 1)
+def test_a_refused_connect_was_never_connected(lab: Lab, ends: Ends) -> None:
+    holder(lab, "fresh", "refused", "refused-later", "fresh").said("done")
+    mine = ends.await_("server:unconnected == 4")["server"]
+    assert (mine["ghosts"], mine["gone"], mine["descriptors"]) == (0, 4, 4)
 
 
 def test_counters_by_their_kernel_names(ends: Ends) -> None:

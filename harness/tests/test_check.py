@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -182,22 +181,24 @@ def test_closing_late_does_not_excuse_a_lost_reply(
     assert half_close._held_open(trial, crowd, lost).verdict == word
 
 
-def test_a_server_that_ends_while_it_is_looked_at(tmp_path: Path) -> None:
-    """Neither a process that is gone nor a descriptor that is closed ends the run."""
+@pytest.mark.parametrize(
+    "owned, timers, latest, says",
+    [
+        (0, 0, None, "no keepalive was seen, for no process has accepted them"),
+        (10, 0, None, "no keepalive (whether TCP_USER_TIMEOUT is set is not known)"),
+        (10, 10, 9_900, "SO_KEEPALIVE is on"),
+        (10, 4, 7_200_000, "SO_KEEPALIVE is on for 4 of 10, next probe after 7200 s"),
+    ],
+)
+def test_keepalive_is_told_by_its_timer(
+    owned: int, timers: int, latest: int | None, says: str
+) -> None:
     from linger.check.server.checks import vanished
 
-    with subprocess.Popen(["true"]) as gone, socket.socket() as kept:
-        gone.wait()
-        owners = [
-            {"state": "ESTABLISHED", "pid": gone.pid, "fds": [0]},
-            {"state": "CLOSE_WAIT", "pid": os.getpid(), "fds": [kept.fileno()]},
-            {"state": "ESTABLISHED", "pid": os.getpid(), "fds": [999]},
-        ]
-        assert vanished._accepted(owners) is None
-        kept.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        owners[2]["fds"].append(kept.fileno())
-        with vanished._accepted(owners) as copy:
-            assert copy.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+    row = {"state": "ESTABLISHED", "owned": owned, "keepalive": timers, "keepalive_ms": latest}
+    other = {"state": "CLOSE_WAIT", "owned": 9, "keepalive": 9, "keepalive_ms": 1}
+    meter = SimpleNamespace(snapshot=lambda: {"rows": [other, row]})
+    assert vanished._options(SimpleNamespace(meter=meter)) == says
 
 
 def test_a_pool_that_shrinks_is_no_policy_towards_clients() -> None:

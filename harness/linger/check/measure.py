@@ -1,10 +1,15 @@
 """What a server still holds of its clients, against a baseline.
 
 There are several views of a leak, since none shows all: sockets with a row (CLOSE_WAIT and the
-like), ghosts (descriptors whose connection is gone, after shutdown() or a RST), connections that
-were reset before accept() and are only in the listener's Recv-Q, descriptors of any kind,
-processes, and sockets that exist though nothing of these shows them (lab/unseen.py). Only sockets of the target's port count. What the kernel finishes by itself (orphans,
-TIME_WAIT) is nobody's, nor is SYN_RECEIVED, in which TCP_DEFER_ACCEPT keeps an idle connection.
+like), descriptors whose connection is gone (after shutdown() or a RST), connections that were reset
+before accept() and are only in the listener's Recv-Q, descriptors of any kind, processes, and sockets
+that exist though nothing of these shows them (lab/unseen.py). Only sockets of the target's port count.
+What the kernel finishes by itself (orphans, TIME_WAIT) is nobody's, nor is SYN_RECEIVED, in which
+TCP_DEFER_ACCEPT keeps an idle connection.
+
+A descriptor without a row may also belong to a socket that was never connected, and its port is not
+known any more. A copy of it could tell, and would disturb the server; but all that counts is the
+difference to the baseline.
 """
 
 from __future__ import annotations
@@ -31,7 +36,7 @@ class Count:
     """What the server holds at one moment."""
 
     sockets: int  # on its port, of a process or waiting for accept()
-    ghosts: int  # descriptors whose connection is gone
+    gone: int  # descriptors whose connection is gone, or that never had one
     queue: int  # Recv-Q of the listeners
     descriptors: dict[int, int]  # of any kind, by process
     processes: int
@@ -40,7 +45,7 @@ class Count:
     @property
     def connections(self) -> int:
         """All that is left of clients, whoever has it."""
-        return self.sockets + self.ghosts + self.queue
+        return self.sockets + self.gone + self.queue
 
     def fuller_than(self, before: Count, clients: int) -> list[str]:
         """In what it holds more than before, in words; none: it is clean.
@@ -50,7 +55,7 @@ class Count:
         """
         grown = {
             "sockets": self.sockets - before.sockets,
-            "ghost descriptors": self.ghosts - before.ghosts,
+            "descriptors of connections that are gone": self.gone - before.gone,
             "connections in the accept queue": self.queue - before.queue,
         }
         more = [f"{number} {name}" for name, number in grown.items() if number > 0]
@@ -91,7 +96,7 @@ class Meter:
         descriptors = {pid: n for pid in pids if (n := open_descriptors(pid)) is not None}
         queue = sum(listener["recv_q"] for listener in snapshot["listeners"])
         hidden = unseen.count(self.target.host)
-        return Count(sockets, snapshot["ghosts"], queue, descriptors, len(pids), hidden)
+        return Count(sockets, snapshot["gone"], queue, descriptors, len(pids), hidden)
 
     def settles(self, before: Count, clients: int, within: float) -> Count | None:
         """Wait until the server holds no more than before; None when it does, else the last count.
@@ -133,7 +138,7 @@ class Meter:
         for owner in snapshot["owners"]:
             fds = ", ".join(map(str, owner["fds"]))
             more = ", ..." if owner["descriptors"] > len(owner["fds"]) else ""
-            state = "ghosts (CLOSED)" if owner["state"] == "CLOSED" else owner["state"]
+            state = owner["gone"] or owner["state"]
             unread = f", {owner['unread']} never read the end" if owner["unread"] else ""
             lines.append(
                 f"{owner['process']}, pid {owner['pid']}: {owner['descriptors']} x {state}"

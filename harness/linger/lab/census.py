@@ -50,12 +50,16 @@ def holds(measured: int, value: int | str) -> bool:
     return _COMPARE[sign](measured, number)
 
 
-def command(hosts: Mapping[str, Path], ports: Iterable[int] = ()) -> list[str | Path]:
+def command(
+    hosts: Mapping[str, Path], ports: Iterable[int] = (), copies: bool = False
+) -> list[str | Path]:
     """The census program told to count in these hosts (name to namespace).
 
-    ports: only sockets with these local ports, all if there are none.
+    ports: only sockets with these local ports, all if there are none. copies: tell ghosts from
+    descriptors that were never connected by copying these (pidfd_getfd(2)); it disturbs the
+    programs, so only for our own.
     """
-    words: list[str | Path] = [program("census")]
+    words: list[str | Path] = [program("census"), *(["--copy"] if copies else [])]
     for name, path in hosts.items():
         words += ["--host", f"{name}={path}"]
     for port in ports:
@@ -85,14 +89,16 @@ def until(
     within: float,
     hold: float,
     ports: Iterable[int] = (),
+    copies: bool = False,
 ) -> dict[str, Any]:
     """Await an expression over the hosts' sockets; see `build/census --help` for its language.
 
     within: seconds by which it must become true; hold: seconds for which it must then stay so.
-    ports: as for command(). Returns the last snapshot, with "until" telling whether it held and what was measured.
+    ports, copies: as for command(). Returns the last snapshot, with "until" telling whether it held
+    and what was measured.
     Errors: Broken, CannotRun or Usage with the census's own sentence.
     """
-    words = command(hosts, ports) + [
+    words = command(hosts, ports, copies) + [
         "--json", "--until", expression, "--within", f"{within:.3f}s", "--hold", f"{hold:.3f}s",
     ]  # fmt: skip
     return _ask(words)

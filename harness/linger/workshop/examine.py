@@ -97,10 +97,9 @@ def examine(lab: Lab, scenario: str, passed: bool) -> dict[str, Any]:
 
 
 def _counts(lab: Lab, host: str) -> dict[str, int]:
-    names = ("LISTEN", *ABORTS)
-    expression = " and ".join(f"{host}:{name} >= 0" for name in names)
-    values = census.until(lab.paths, expression, 0, 0)["until"]["values"]
-    return {name: values[f"{host}:{name}"] for name in names}
+    counted = census.count(lab.paths)[host]
+    aborts = {name: counted["counters"].get(name, 0) for name in ABORTS}
+    return {"LISTEN": counted["states"]["LISTEN"], **aborts}
 
 
 def _unseen(lab: Lab, host: str) -> int:

@@ -79,9 +79,10 @@ class Target:
 
     def _listening(self, more_than: int = -1) -> int:
         """How many sockets listen in the host; waits a moment for more than so many."""
-        found = census.until(
-            {"server": self.host.path}, f"LISTEN > {more_than}", within=0.1, hold=0
-        )
+        hosts = {"server": self.host.path}
+        if more_than < 0:
+            return census.count(hosts)["server"]["states"]["LISTEN"]
+        found = census.until(hosts, f"LISTEN > {more_than}", within=0.1, hold=0)
         return found["hosts"][0]["states"]["LISTEN"]
 
     def start(self, descriptors: int = 0) -> None:
