@@ -153,6 +153,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
 	/* What a session keeps from one count to the next is kept here, too. */
 	static struct census_host host = {.name = "server",
+					  .source = {.tcp = -1, .tcp6 = -1, .protocols = -1},
 					  .snmp = -1,
 					  .netstat = -1,
 					  .sockstat = -1,
@@ -170,7 +171,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 		window = census_window_new();
 	MUST(window);
 	census.window = window;
-	host.transport = (struct census_transport){fuzz_send, fuzz_receive, &kernel};
+	host.source.transport = (struct census_transport){fuzz_send, fuzz_receive, &kernel};
 	check_parse(bytes, size);
 	if (census_take(&census, &needs, &snapshot, &error) == 0) {
 		check_snapshot(&snapshot);
