@@ -244,11 +244,48 @@ struct census_listener {
 	char process[64];
 };
 
+/* ---- what processes hold, and what they wait for (hold.c, waits.c) --------------------------- */
+
+/* Things of one kind and name. */
+struct census_held {
+	char kind[24];	/* file, pipe, socket, listener, eventfd, epoll, timerfd, ... */
+	char name[192]; /* path, or both addresses and the state; "": it has none */
+	uint64_t count; /* descriptors */
+};
+
+/* Where a thread is in the kernel. */
+struct census_wait {
+	pid_t thread;
+	char call[24];	    /* the system call; "running"; "": may not be read, see wchan */
+	char wchan[64];	    /* the kernel's function, "": not told */
+	int64_t timeout_ms; /* -1: none, -2: not known */
+	int descriptor;	    /* -1: none */
+};
+
+/* An armed timerfd. */
+struct census_timer {
+	int descriptor;
+	int64_t due_ms, every_ms; /* 0: once */
+};
+
+struct census_process_view {
+	pid_t pid;
+	char process[64];
+	char unreadable[192]; /* what could not be read, why and what to do; "": nothing */
+	struct census_held *held;
+	size_t held_count;
+	struct census_wait *waits;
+	size_t wait_count;
+	struct census_timer *timers;
+	size_t timer_count;
+};
+
 /* What a count must find out; the less, the cheaper. */
 struct census_needs {
 	uint32_t states;  /* bits 1 << enum state */
 	bool owners;	  /* look for the processes that hold the sockets */
 	bool descriptors; /* count descriptors, also those gone; implies owners, all states */
+	bool processes;	  /* list what processes hold and wait for; implies descriptors */
 	bool counters;	  /* read /proc/net/snmp and netstat */
 	bool rows;	  /* fill rows and owners, not only the sums */
 };
@@ -291,6 +328,8 @@ struct census_snapshot {
 	size_t owner_count, owner_room;
 	struct census_listener *listeners;
 	size_t listener_count, listener_room;
+	struct census_process_view *views; /* of the host's processes, or those named */
+	size_t view_count, view_room;
 	struct census_counters counters;
 };
 
@@ -449,6 +488,9 @@ void census_value_reason(const struct census_var *var, const struct census_snaps
 /* Write @snapshot as one JSON object. */
 void census_json_snapshot(struct json *json, const char *host,
 			  const struct census_snapshot *snapshot);
+
+/* Write what processes hold and wait for, a line for each kind, thread and timer. */
+void census_table_views(FILE *out, const struct census_snapshot *snapshot);
 
 /* Write @snapshot as a table. */
 void census_table(FILE *out, const char *host, const struct census_snapshot *snapshot);

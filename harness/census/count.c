@@ -210,7 +210,7 @@ static struct census_needs implied(const struct census *census, const struct cen
 	struct census_needs all = *needs;
 
 	/* Of a process every descriptor must be accounted for, or a state could be overlooked. */
-	all.descriptors |= census->process_count > 0;
+	all.descriptors |= census->process_count > 0 || all.processes;
 	all.owners |= all.descriptors;
 	/* A descriptor is a ghost only if no dump could list it. A TIME_WAIT has none. */
 	if (all.descriptors)
@@ -295,5 +295,5 @@ int census_take(struct census *census, const struct census_needs *asked,
 		add_up_listeners(&walk);
 		snapshot_sort(&snapshots[i]);
 	}
-	return 0;
+	return needs.processes ? census_views(census, &needs, snapshots, error) : 0;
 }

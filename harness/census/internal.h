@@ -281,6 +281,32 @@ int visit_mappings(struct visit *visit);
 /* Remember when the UNIX socket @fd carries descriptors. */
 void visit_unix(struct visit *visit, int fd);
 
+/* ---- hold.c, waits.c --------------------------------------------------------------------------
+ */
+
+/* Fill in the views. Returns 0, or -1 with @error. */
+int census_views(struct census *census, const struct census_needs *needs,
+		 struct census_snapshot *snapshots, struct error *error);
+void views_clear(struct census_snapshot *snapshot);
+
+/* Pure: kind and name of what the link of a descriptor says; sockets get none of these yet. */
+void held_from_target(const char *target, struct census_held *held);
+
+/* Pure: a timerfd's fdinfo. Returns false when it is not armed. */
+bool timer_from(const char *fdinfo, struct census_timer *timer);
+
+/* The arguments of a system call, and what they point to. */
+struct call {
+	long number;
+	uint64_t argument[6];
+};
+
+/* Pure: the content of /proc/PID/task/TID/syscall. Returns false when the thread is in none. */
+bool call_from(const char *text, struct call *call);
+
+/* The waits of @pid, which may not all be told: then @view->unreadable. -1: no memory. */
+int view_waits(struct census_process_view *view);
+
 /* ---- elsewhere.c: the network namespaces that are no hosts ----------------------------------- */
 
 /* Note the namespace at @path, for elsewhere_walk(). Returns 0, or -1 when memory is short. */
@@ -329,6 +355,11 @@ bool source_has_mptcp(const char *protocols);
 
 /* All of a small open /proc file as a string. Returns its length, or -1 and errno. */
 ssize_t read_again(int fd, char *text, size_t size);
+
+/* ---- table.c --------------------------------------------------------------------------------- */
+
+/* @name as far as a terminal shall see it, "?" when that is nothing. Returns @text. */
+const char *census_printable(const char *name, char *text, size_t size);
 
 /* ---- host.c ---------------------------------------------------------------------------------- */
 

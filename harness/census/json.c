@@ -88,6 +88,62 @@ static void listener(struct json *json, const struct census_listener *listener)
 	json_end(json);
 }
 
+/* -1: none; -2: not known. Both are null, and the second is said. */
+static void timeout(struct json *json, int64_t ms)
+{
+	if (ms >= 0)
+		json_signed(json, "timeout_ms", ms);
+	else
+		json_null(json, "timeout_ms");
+	json_bool(json, "timeout_known", ms != -2);
+}
+
+static const char *or_null(const char *text)
+{
+	return *text ? text : NULL;
+}
+
+static void view(struct json *json, const struct census_process_view *view)
+{
+	json_object(json, NULL);
+	json_signed(json, "pid", view->pid);
+	json_string(json, "process", view->process);
+	json_string(json, "unreadable", or_null(view->unreadable));
+	json_array(json, "held");
+	for (size_t i = 0; i < view->held_count; i++) {
+		json_object(json, NULL);
+		json_string(json, "kind", view->held[i].kind);
+		json_string(json, "name", or_null(view->held[i].name));
+		json_unsigned(json, "count", view->held[i].count);
+		json_end(json);
+	}
+	json_end(json);
+	json_array(json, "waits");
+	for (size_t i = 0; i < view->wait_count; i++) {
+		json_object(json, NULL);
+		json_signed(json, "thread", view->waits[i].thread);
+		json_string(json, "call", or_null(view->waits[i].call));
+		timeout(json, view->waits[i].timeout_ms);
+		if (view->waits[i].descriptor >= 0)
+			json_signed(json, "descriptor", view->waits[i].descriptor);
+		else
+			json_null(json, "descriptor");
+		json_string(json, "wchan", or_null(view->waits[i].wchan));
+		json_end(json);
+	}
+	json_end(json);
+	json_array(json, "timers");
+	for (size_t i = 0; i < view->timer_count; i++) {
+		json_object(json, NULL);
+		json_signed(json, "descriptor", view->timers[i].descriptor);
+		json_signed(json, "due_ms", view->timers[i].due_ms);
+		json_signed(json, "every_ms", view->timers[i].every_ms);
+		json_end(json);
+	}
+	json_end(json);
+	json_end(json);
+}
+
 static void counters(struct json *json, const struct census_counters *counters)
 {
 	json_object(json, "counters");
@@ -132,6 +188,10 @@ void census_json_snapshot(struct json *json, const char *host,
 	json_array(json, "listeners");
 	for (size_t i = 0; i < snapshot->listener_count; i++)
 		listener(json, &snapshot->listeners[i]);
+	json_end(json);
+	json_array(json, "processes");
+	for (size_t i = 0; i < snapshot->view_count; i++)
+		view(json, &snapshot->views[i]);
 	json_end(json);
 	counters(json, &snapshot->counters);
 	json_end(json);

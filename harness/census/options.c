@@ -83,7 +83,8 @@ static const struct option_row rows[] = {
      .help = "... looking this often (5ms), less often when that is costly"},
     {"repeat", .kind = OPTION_NUMBER, AT(repeat), .least = 1, .most = 1000000, .value = "N",
      .help = "count N times and print the microseconds of each count"},
-    {"verbose", 'v', OPTION_FLAG, AT(verbose), .help = "say on stderr what is being done"},
+    {"verbose", 'v', OPTION_FLAG, AT(verbose),
+     .help = "say on stderr what is being done; and what the processes hold and wait for"},
     {0},
 };
 
@@ -183,6 +184,8 @@ struct census_needs census_options_needs(const struct census_options *options)
 	    .owners = !options->no_owners,
 	    /* To know what is gone all states have to be walked: only if all are wanted. */
 	    .descriptors = !options->no_owners && options->states == ALL_STATES,
+	    .processes = !options->no_owners && options->states == ALL_STATES &&
+			 (options->json || options->verbose),
 	    .counters = options->json,
 	    .rows = true,
 	};

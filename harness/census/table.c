@@ -3,7 +3,7 @@
  * A snapshot for people: what there is, whose it is, and what that means. Columns that would hold
  * nothing but zeros are left out.
  */
-#include "census/census.h"
+#include "census/internal.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -21,7 +21,7 @@ static const char *port_text(uint16_t port, char *text, size_t size)
 }
 
 /* A process can call itself anything, also something that a terminal obeys. */
-static const char *printable(const char *name, char *text, size_t size)
+const char *census_printable(const char *name, char *text, size_t size)
 {
 	size_t n = 0;
 
@@ -149,7 +149,7 @@ static void owners(FILE *out, const struct census_snapshot *snapshot)
 	for (i = 0; i < snapshot->owner_count && i < OWNER_LINES; i++) {
 		const struct census_owner *owner = &snapshot->owners[i];
 
-		fprintf(out, "  %s pid %d: ", printable(owner->process, name, sizeof(name)),
+		fprintf(out, "  %s pid %d: ", census_printable(owner->process, name, sizeof(name)),
 			owner->pid);
 		what_owned(out, owner);
 		by_what(out, owner);
@@ -172,7 +172,8 @@ static void listeners(FILE *out, const struct census_snapshot *snapshot)
 			listener->port);
 		if (listener->pid)
 			fprintf(out, ", %s pid %d",
-				printable(listener->process, name, sizeof(name)), listener->pid);
+				census_printable(listener->process, name, sizeof(name)),
+				listener->pid);
 		fprintf(out, ": %u of %u waiting for accept()\n", listener->recv_queue,
 			listener->backlog);
 	}
@@ -205,8 +206,8 @@ static void unaccepted(FILE *out, const struct census_snapshot *snapshot)
 			n, n == 1 ? "s" : "");
 		if (listener && listener->pid)
 			fprintf(out, " by %s pid %d, which listens on port %u",
-				printable(listener->process, name, sizeof(name)), listener->pid,
-				row->port);
+				census_printable(listener->process, name, sizeof(name)),
+				listener->pid, row->port);
 		else if (row->port)
 			fprintf(out, " on port %u", row->port);
 		putc('\n', out);
@@ -245,7 +246,8 @@ static void in_flight(FILE *out, const struct census_snapshot *snapshot)
 	fprintf(out,
 		"on the way through a UNIX socket, perhaps (SCM_RIGHTS): descriptor %d of %s pid "
 		"%d carries %" PRIu64,
-		snapshot->in_flight.fd, printable(snapshot->in_flight.process, name, sizeof(name)),
+		snapshot->in_flight.fd,
+		census_printable(snapshot->in_flight.process, name, sizeof(name)),
 		snapshot->in_flight.pid, snapshot->in_flight.count);
 }
 
@@ -298,8 +300,8 @@ void census_table(FILE *out, const char *host, const struct census_snapshot *sna
 	for (int state = 1; state < STATES; state++)
 		if (snapshot->asked.states & STATE_BIT(state))
 			sockets += snapshot->states[state];
-	fprintf(out, "%s: %" PRIu64 " TCP socket%s", printable(host, name, sizeof(name)), sockets,
-		plural(sockets));
+	fprintf(out, "%s: %" PRIu64 " TCP socket%s", census_printable(host, name, sizeof(name)),
+		sockets, plural(sockets));
 	if (snapshot->asked.descriptors)
 		fprintf(out, ", %" PRIu64 " descriptor%s of connections, %" PRIu64 " %s",
 			snapshot->descriptors - snapshot->gone,

@@ -181,6 +181,7 @@ static struct census_needs full_needs(const struct wait *wait)
 	full.owners |= narrow.owners;
 	full.descriptors |= narrow.descriptors;
 	full.counters |= narrow.counters;
+	full.processes &= wait->options->pid_count || wait->options->verbose;
 	return full;
 }
 

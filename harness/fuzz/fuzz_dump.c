@@ -153,7 +153,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
 	/* What a session keeps from one count to the next is kept here, too. */
 	static struct census_host host = {.name = "server",
-					  .source = {.tcp = -1, .tcp6 = -1, .protocols = -1},
 					  .snmp = -1,
 					  .netstat = -1,
 					  .sockstat = -1,
@@ -171,7 +170,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 		window = census_window_new();
 	MUST(window);
 	census.window = window;
-	host.source.transport = (struct census_transport){fuzz_send, fuzz_receive, &kernel};
+	host.source = (struct source){{fuzz_send, fuzz_receive, &kernel}, -1, -1, -1};
 	check_parse(bytes, size);
 	if (census_take(&census, &needs, &snapshot, &error) == 0) {
 		check_snapshot(&snapshot);

@@ -36,7 +36,10 @@ static void check_process(const char *text)
 		 text);
 	process_stat_may_hold(text, false);
 	process_whole_name(comm, argument0, name, sizeof(name));
-	MUST(strlen(comm) >= 15 || !strcmp(name, comm));
+	/* A short name stays as it is, but for controls. */
+	MUST(strlen(comm) >= 15 || strlen(name) == strlen(comm));
+	for (const char *byte = name; *byte; byte++)
+		MUST((unsigned char)*byte >= ' ' && *byte != 0x7f);
 }
 
 static void check_duration(const char *text)

@@ -6,14 +6,17 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any, Iterator
 
+import jsonschema
 import pytest
 from conftest import Run
 
+import linger
 from linger.lab.programs import program
 
 HERE = Path(__file__).parent
@@ -38,6 +41,10 @@ def holding(how: str) -> Iterator[Holder]:
             holder.kill()
 
 
+SCHEMA = Path(linger.__file__).parent / "schema" / "census.schema.json"
+VALID = jsonschema.Draft7Validator(json.loads(SCHEMA.read_text()))
+
+
 def census(*words: object, under: str = "") -> subprocess.CompletedProcess[str]:
     """Run it, perhaps under a filter of refuse.py."""
     filtered = [sys.executable, str(REFUSE), under] if under else []
@@ -48,7 +55,9 @@ def census(*words: object, under: str = "") -> subprocess.CompletedProcess[str]:
 def counted(*words: object, under: str = "") -> dict[str, Any]:
     done = census("--json", *words, under=under)
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)["hosts"][0]
+    document = json.loads(done.stdout)
+    VALID.validate(document)
+    return document["hosts"][0]
 
 
 def namespace_of(holder: Holder) -> list[str]:
@@ -57,7 +66,8 @@ def namespace_of(holder: Holder) -> list[str]:
 
 def rows_of_ss(holder: Holder, *words: str) -> int:
     command = ["nsenter", f"--net=/proc/{holder.pid}/ns/net", "ss", "-Htan", *words]
-    return len(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split("\n")) - 1
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return len(done.stdout.splitlines())
 
 
 @pytest.mark.parametrize(
@@ -157,12 +167,12 @@ def test_gone_or_never_connected() -> None:
 
 def test_a_connection_that_was_seen_before_is_a_ghost() -> None:
     with holding("ends_later") as holder:
-        words = [program("census"), "--pid", str(holder.pid), "--until", "ghosts == 3", "-v"]
-        words += ["--within", "20s", "--json"]
-        with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watch:
-            assert counted("--pid", holder.pid)["states"]["ESTABLISHED"] == 6
-            assert watch.poll() is None
-            assert holder.stdin and watch.stdout
+        words = [program("census"), "--pid", str(holder.pid), "--within", "20s", "--json", "-v"]
+        words += ["--until", "ghosts == 3 and descriptors == 3"]
+        pipe = subprocess.PIPE
+        with subprocess.Popen(words, stdout=pipe, stderr=pipe, text=True) as watch:
+            assert holder.stdin and watch.stdout and watch.stderr
+            assert "descriptors is 6" in watch.stderr.readline()
             holder.stdin.write("\n")
             holder.stdin.flush()
             host = json.loads(watch.stdout.readline())["hosts"][0]
@@ -223,8 +233,8 @@ def test_without_sock_diag_the_files_of_proc_are_counted() -> None:
             assert (by_diag.pop("source"), by_file.pop("source")) == ("sock_diag", "/proc/net/tcp")
             for listener in (*by_diag["listeners"], *by_file["listeners"]):
                 listener.pop("backlog")  # the file does not tell
-            for host in (by_diag, by_file):  # opening the files is counted, and time goes by
-                host.pop("counters")
+            for host in (by_diag, by_file):  # time goes by
+                host.pop("counters"), host.pop("processes")
             assert by_file == by_diag
             table = census(*namespace_of(holder), under="sock_diag").stdout
             assert "counted from /proc/net/tcp" in table
@@ -256,3 +266,55 @@ def test_what_is_always_so_is_refused(expression: str) -> None:
     assert done.returncode == 2 and SENSELESS[expression] in done.stderr
     done = census("--no-owners", "--until", "CLOSE_WAIT.owned == 0")
     assert done.returncode == 2 and "leave out --no-owners" in done.stderr
+
+
+WAITER = """
+import ctypes, os, select, socket, threading
+libc = ctypes.CDLL(None)
+timer = libc.timerfd_create(1, 0)
+libc.timerfd_settime(timer, 0, (ctypes.c_int64 * 4)(30, 0, 60, 500_000_000), None)
+libc.timerfd_create(1, 0)  # not armed
+event = libc.eventfd(0, 0)
+listener = socket.create_server(("127.0.0.1", 0))
+end = socket.create_connection(listener.getsockname())
+kept = open(os.environ["KEPT"], "w"), os.dup(event), listener.accept()
+pipe = os.pipe()
+threading.Thread(target=lambda: os.read(pipe[0], 1)).start()
+threading.Thread(target=lambda: listener.accept()).start()
+poll = select.epoll()
+print(pipe[0], poll.fileno(), listener.fileno(), timer, flush=True)
+poll.poll(77)
+"""
+
+
+def test_what_a_process_holds_and_waits_for(tmp_path: Path) -> None:
+    words = [sys.executable, "-c", WAITER]
+    env = {**os.environ, "KEPT": str(tmp_path / "kept")}
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=env) as waiter:
+        assert waiter.stdout
+        pipe, poll, listener, timer = map(int, waiter.stdout.readline().split())
+        wanted = {("read", pipe), ("accept4", listener), ("epoll_wait", poll)}
+        for _ in range(200):  # until the last thread has come to rest
+            (process,) = counted("--pid", waiter.pid)["processes"]
+            waits = {(wait["call"], wait["descriptor"]): wait for wait in process["waits"]}
+            if waits.keys() == wanted:
+                break
+        table = census("--pid", waiter.pid, "-v").stdout
+        waiter.kill()
+    assert waits.keys() == wanted
+    assert 70_000 < waits["epoll_wait", poll]["timeout_ms"] <= 77_000
+    read = waits["read", pipe]
+    assert read["timeout_ms"] is None and read["timeout_known"]
+    held = {(thing["kind"], thing["name"]): thing["count"] for thing in process["held"]}
+    assert held["file", str(tmp_path / "kept")] == 1
+    kinds = {kind: n for (kind, name), n in held.items() if not name}
+    assert kinds == {"eventfd": 2, "epoll": 1, "timerfd": 2}
+    assert sum(n for (kind, _), n in held.items() if kind == "listener") == 1
+    ends = [name for kind, name in held if kind == "socket" and name.endswith("ESTABLISHED")]
+    assert len(ends) == 2 and all(name.startswith("127.0.0.1 port ") for name in ends)
+    (armed,) = process["timers"]
+    assert (armed["descriptor"], armed["every_ms"]) == (timer, 30_000)
+    assert 50_000 < armed["due_ms"] <= 60_500
+    assert process["unreadable"] is None
+    assert "epoll_wait, descriptor %d, for 77000 ms at most" % poll in table
+    assert "2 eventfd" in table and f"timer of descriptor {timer}: due in" in table

@@ -93,7 +93,10 @@ class Meter:
         rows = snapshot["rows"]
         sockets = sum(row["count"] - row["orphan"] for row in rows if row["state"] in LIVE)
         pids = self.target.pids
-        descriptors = {pid: n for pid in pids if (n := open_descriptors(pid)) is not None}
+        held = {process["pid"]: process["held"] for process in snapshot["processes"]}
+        descriptors = {
+            pid: sum(thing["count"] for thing in held[pid]) for pid in pids if pid in held
+        }
         queue = sum(listener["recv_q"] for listener in snapshot["listeners"])
         hidden = unseen.count(self.target.host)
         return Count(sockets, snapshot["gone"], queue, descriptors, len(pids), hidden)
@@ -151,13 +154,6 @@ class Meter:
             if listener["recv_q"]:
                 lines.append(f"the listener: {listener['recv_q']} connections in its accept queue")
         return lines + unseen.told(self.target.host)
-
-
-def open_descriptors(pid: int) -> int | None:
-    """How many descriptors a process has open, None when it is gone."""
-    with contextlib.suppress(OSError):
-        return len(os.listdir(f"/proc/{pid}/fd"))
-    return None
 
 
 def log_bytes(pids: list[int], output: Path) -> int:
