@@ -28,6 +28,8 @@ PROGRAMS := $(addprefix $(BUILD)/,sandbox sandbox-init sandbox-user sandbox-refu
 # A program takes what it needs of common, and is bound to the libraries whose functions it calls.
 common := $(BUILD)/libcommon.a
 LDLIBS := -Wl,--as-needed -levent_core -lpcap -lmnl -lm
+# SHARE=1: other users may read what runs leave.
+export LINGER_SHARE := $(SHARE)
 RUN := $(if $(N),-n $(N)) $(if $(VERBOSE),-v) $(if $(KEEP),--keep) $(if $(REPEAT),--repeat $(REPEAT))
 
 # Shows what a measurement says, and keeps it in results/figures.
@@ -56,8 +58,10 @@ prove: all ## show that every expectation can fail, and every guard
 lab: $(BUILD)/linger ## list the exercises in teaching order, and what is done
 	@$(BUILD)/linger lab
 
-lab-score: all ## who has solved what (DIRS='one/labs two/labs', REGRADE=1 runs them)
-	@$(BUILD)/linger lab-score $(if $(REGRADE),--regrade) $(or $(DIRS),$(LABS),labs)
+# Names of other people's folders do not go through make and a shell, where a name can be a command.
+lab-score: all ## what you have solved (REGRADE=1 runs it); others: build/linger lab-score ./*/labs
+	$(if $(filter undefined,$(origin DIRS)),,$(error DIRS= is gone: call build/linger lab-score DIR...))
+	@$(BUILD)/linger lab-score $(if $(REGRADE),--regrade)
 
 # Shells have a RESET of their own, for colours: only one that was typed here counts. A program that
 # is not repaired yet (1) is no error of make's, which would have the last word.
@@ -98,7 +102,7 @@ bench-wire: all ## time what recording costs, and packets becoming ladders (LARG
 clean: ## remove what was built
 	$(Q)rm -rf build
 
-documents: all ## write the transcripts in all READMEs anew, and the picture
+documents: all ## write the transcripts and tables in all READMEs anew, and the picture
 	@LINGER_DOCUMENTS=1 $(BUILD)/linger test -- harness/tests/test_documents.py
 	@$(BUILD)/linger run closewait-leak >/dev/null && PYTHONPATH=harness $(BUILD)/python \
 		-m linger.report.picture results/latest closewait-leak >scenarios/closewait_leak.svg

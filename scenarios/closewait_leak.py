@@ -13,7 +13,7 @@ from linger import connections, scenario
 N = connections(100)
 
 EXPECT = {
-    "buggy": {"CLOSE_WAIT": N, "descriptors": N},  # kept for ever
+    "buggy": {"CLOSE_WAIT": N, "descriptors": N},  # kept forever
     "fixed": {"CLOSE_WAIT": 0, "descriptors": 0},
 }
 

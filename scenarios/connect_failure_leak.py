@@ -16,7 +16,10 @@ from linger import connections, scenario
 
 N = connections(100)
 
-EXPECT = {"buggy": {"ghosts": N, "descriptors": N}, "fixed": {"ghosts": 0, "descriptors": 0}}
+EXPECT = {
+    "buggy": {"unconnected": N, "descriptors": N},
+    "fixed": {"unconnected": 0, "descriptors": 0},
+}
 
 
 @scenario(claims=["fd-connect-failure"])

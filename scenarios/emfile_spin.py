@@ -1,10 +1,10 @@
-"""emfile-spin: a server at its descriptor limit asks accept() again and again, as fast as it can.
+"""emfile-spin: a server at its descriptor limit calls accept() again and again, as fast as it can.
 
    clients ─────> listener's queue ──accept()──X  EMFILE, RLIMIT_NOFILE is 64
                         ^──── still readable ──┘
 
 accept(2) fails with EMFILE and leaves the connection in the queue. The listener stays readable,
-a level-triggered poll says so at once (epoll(7)), and the process turns in a circle on a whole
+a level-triggered poll says so at once (epoll(7)), and the process spins on a whole
 CPU without serving anybody more. The cure is to leave the listener alone for a while: disable
 it in the error callback and enable it by a timer, or when a connection has closed. libevent has
 the calls and leaves the decision to the program (libevent#71; libuv#690 is the same scenario).

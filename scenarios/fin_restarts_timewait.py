@@ -1,4 +1,4 @@
-"""fin-restarts-timewait: a FIN that comes again starts the 60 seconds of TIME_WAIT anew.
+"""fin-restarts-timewait: a repeated FIN starts the 60 seconds of TIME_WAIT again.
 
    seconds left at the client
      60 ─────┐ TIME_WAIT            ┌── 60 again: the peer may need all of it

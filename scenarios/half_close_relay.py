@@ -1,4 +1,4 @@
-"""half-close-relay: a relay passes on one FIN and waits for the second one for ever.
+"""half-close-relay: a relay passes on one FIN and waits forever for the second.
 
    client               relay                       backend that forgets close()
      FIN  ────────>  CLOSE_WAIT

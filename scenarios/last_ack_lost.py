@@ -1,4 +1,4 @@
-"""last-ack-lost: the ACK of the last FIN is lost, and only TIME_WAIT can say it again.
+"""last-ack-lost: the ACK of the last FIN is lost, and only TIME_WAIT can repeat it.
 
    client (closes first)                  server
      FIN           ─────────────────────>   reads the end

@@ -1,4 +1,4 @@
-"""read-disabled-masks-eof: back-pressure by not reading, and then nobody sees the client leave.
+"""read-disabled-masks-eof: a server that stops reading does not see the client leave.
 
    client                      server
      | -- a job -------------> |  bufferevent_disable(EV_READ), the job begins
@@ -12,7 +12,7 @@ wait there. A client that has filled the buffer is still masked: only a time lim
 it of that one.
 
 Beware of an EV_CLOSED event beside the disabled bufferevent: it hears the FIN, but with libevent
-2.1.12 on epoll a RST then turns the loop in a circle on a whole CPU, for EPOLLERR is handed on as
+2.1.12 on epoll a RST then makes the loop spin on a whole CPU, because EPOLLERR is passed on as
 EV_READ and EV_WRITE, which nobody has asked for.
 """
 

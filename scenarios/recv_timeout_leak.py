@@ -1,4 +1,4 @@
-"""recv-timeout-leak: a server that gives up a slow client, and does not close it.
+"""recv-timeout-leak: a server gives up on a slow client and does not close the connection.
 
    client                      server
      | -- half a line ---------> |  recv() ... -1 EAGAIN: "too slow", return
@@ -6,9 +6,10 @@
 
 SO_RCVTIMEO makes recv() return -1 with EAGAIN (socket(7)). It ends the wait, not the connection.
 When the client leaves at last, its FIN moves the socket to CLOSE_WAIT (RFC 9293 section 3.6) and
-lies in the receive queue: `ss` shows Recv-Q 1, for this program never read the end of the stream.
-In closewait-leak it did, and Recv-Q is 0: that tells the two bugs apart. A client that never leaves
-stays ESTABLISHED, given up by a server that has not told it.
+lies in the receive queue: `ss` shows Recv-Q 1, as this program never read the end of the stream.
+In closewait-leak it did, and Recv-Q is 0: that tells these two apart (but 0 alone proves nothing: a
+FIN behind unread data is taken together with it). A client that never leaves stays ESTABLISHED,
+given up by a server that has not told it.
 """
 
 from linger import connections, scenario

@@ -1,4 +1,4 @@
-"""reset-leak: descriptors leak without one CLOSE_WAIT, because the clients reset.
+"""reset-leak: descriptors leak without a single CLOSE_WAIT, because the clients reset.
 
    client                  server
      | -- RST ---------------> |  recv() -1 ECONNRESET: "error", return

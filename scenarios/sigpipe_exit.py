@@ -1,4 +1,4 @@
-"""sigpipe-exit: one impatient client ends the server, for it writes without MSG_NOSIGNAL.
+"""sigpipe-exit: one impatient client ends a server that writes without MSG_NOSIGNAL.
 
    client                            server (busy)
      request, close()  ───> FIN        CLOSE_WAIT, waiting to be accepted

@@ -1,4 +1,4 @@
-"""timewait-no-descriptor: two thousand TIME_WAITs cost a process not one descriptor.
+"""timewait-no-descriptor: two thousand TIME_WAITs do not cost a process a single descriptor.
 
    client, ulimit -n 64                                 its host, in the end
      condition: connect(), talk, close(), 2000 times      2000 x TIME_WAIT, 0 descriptors

@@ -1,4 +1,4 @@
-"""worker-blocked: a handler waits for a backend that hangs, and the clients leave unheard.
+"""worker-blocked: a handler waits for a backend that hangs, and the clients leave unnoticed.
 
    clients 10.0.0.1 ─────> server 10.0.0.2 ─────> backend 10.0.0.1, stopped (SIGSTOP)
      FIN, FIN, FIN ──>  CLOSE_WAIT, not read

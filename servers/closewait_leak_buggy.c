@@ -24,7 +24,7 @@ static void readable_cb(evutil_socket_t fd, short what, void *readable)
 	if (n <= 0) {
 		say("recv fd=%d n=%zd err=%s", fd, n, error_of(n));
 		event_free(readable);
-		/* LESSON: the event is gone, the descriptor is not: CLOSE_WAIT for ever. */
+		/* LESSON: the event is gone, the descriptor is not: CLOSE_WAIT forever. */
 		return;
 	}
 	n = send(fd, message, n, MSG_NOSIGNAL);

@@ -79,7 +79,9 @@ def kernel_trace(wanted: bool) -> Iterator[Path | None]:
         if subprocess.run(
             ["mount", "-t", "tracefs", "linger", mount], capture_output=True
         ).returncode:
-            raise CannotRun("--tracefs needs root; leave it out, the packets tell the same")
+            raise CannotRun(
+                "--tracefs needs root of the machine; leave it out, the packets tell the same"
+            )
         undo.callback(subprocess.run, ["umount", mount], check=True)
         instance = Path(mount, "instances", INSTANCE)
         instance.mkdir()

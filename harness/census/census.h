@@ -8,8 +8,12 @@
  *	bytes ── parse.c ──> struct census_socket ── count.c ──> struct census_snapshot
  *	  ^ dump.c asks, retries                       ^ owner.c adds who holds the descriptor
  *
- * The parts that only transform data (parse, window, inodes, snmp, expr, class, json) make no
- * system call and are tested on recorded bytes. Link with -lmnl.
+ * The parts that only transform data (parse, window, inodes, snmp, expr, class, json, procfs) make
+ * no system call and are tested on recorded bytes. Link with -lmnl.
+ *
+ * It changes nothing in what it looks at. Above all it copies no descriptor (pidfd_getfd(2)): while
+ * a copy exists, close() in the program neither ends the connection nor takes it out of an epoll
+ * set, so a correct server gets events for memory that it has freed. See census_allow_copies().
  *
  * States carry their RFC 9293 names. Statements about the kernel were seen on Linux 6.18.
  */
@@ -34,9 +38,21 @@ enum census_class {
 	CENSUS_UNACCEPTED, /* it waits behind a listener for accept() */
 	CENSUS_ORPHAN,	   /* the program closed it, the kernel finishes the close */
 	CENSUS_TIMEWAIT,   /* in TIME_WAIT, which no program holds */
-	CENSUS_UNKNOWN,	   /* it has an inode, but no descriptor that we may read: never a guess */
+	CENSUS_UNKNOWN,	   /* it has an inode, but no owner that we found: never a guess */
 	CENSUS_CLASSES,
 };
+
+/* Why the owner of a socket is not known. */
+enum census_why {
+	CENSUS_WHY_UNREADABLE, /* there are processes whose descriptors may not be read */
+	CENSUS_WHY_CLOSED,     /* closed between the walk of the table and that of /proc */
+	CENSUS_WHY_IN_FLIGHT,  /* no process has it, and UNIX sockets carry descriptors */
+	CENSUS_WHY_NOWHERE,    /* no process that we can see has it */
+	CENSUS_WHYS,
+};
+
+/* Name of @why in JSON ("closed_meanwhile"). */
+const char *census_why_name(enum census_why why);
 
 /* Name of @class ("owned"). */
 const char *census_class_name(enum census_class class);
@@ -54,20 +70,23 @@ struct census_socket {
 	uint32_t interface;	      /* index of the device it is bound to, 0: none */
 	uint64_t cookie;	      /* differs for every socket since boot */
 	/*
-	 * Bytes received and not yet read. A FIN that was never read counts as one byte, because it
-	 * takes one sequence number (RFC 9293, 3.4) and idiag_rqueue is rcv_nxt - copied_seq:
-	 * a CLOSE_WAIT with 0 has read the EOF, one with >= 1 has not.
+	 * Bytes received and not yet read. A FIN that waits counts as one byte, because it takes
+	 * one sequence number (RFC 9293, 3.4) and idiag_rqueue is rcv_nxt - copied_seq. So a
+	 * CLOSE_WAIT with >= 1 has not read the EOF. One with 0 need not have: a FIN behind
+	 * unread data is taken together with it, and no recv() ever returned 0.
 	 * Of a listener: connections that wait for accept().
 	 */
 	uint32_t recv_queue;
 	uint32_t send_queue; /* bytes not yet acknowledged; of a listener: its backlog */
 	uint32_t inode;	     /* 0: no descriptor leads to it */
+	int64_t keepalive;   /* ms until the keepalive timer fires, -1: it does not run */
+	bool mptcp;	     /* a subflow: its inode is that of the MPTCP socket, if that lives */
 };
 
 /* The class of @socket; @held: a process of the host is known to have a descriptor for it. */
 enum census_class census_classify(const struct census_socket *socket, bool held);
 
-/* True for a CLOSE_WAIT whose end of stream nobody read. */
+/* True for a CLOSE_WAIT whose end of stream certainly nobody read; false proves nothing. */
 bool census_unread(const struct census_socket *socket);
 
 enum census_parse {
@@ -108,6 +127,8 @@ struct census_sink {
 	void *data;
 };
 
+#define CENSUS_SUBFLOWS (1u << 31) /* among the states: tell which are subflows; a longer reply */
+
 /*
  * List the sockets in @states (bits 1 << enum state), IPv4 and IPv6, in one walk of the
  * kernel's table. An interrupted dump is repeated, at most 4 times; *@interrupted tells that even
@@ -115,6 +136,21 @@ struct census_sink {
  */
 int census_dump(const struct census_transport *transport, uint32_t states,
 		const struct census_sink *sink, bool *interrupted, struct error *error);
+
+/*
+ * List the MPTCP sockets in @states: the application's, not their subflows, with states of their
+ * own. The walk costs little where there are none. As census_dump().
+ */
+int census_dump_mptcp(const struct census_transport *transport, uint32_t states,
+		      const struct census_sink *sink, struct error *error);
+
+/* ---- without sock_diag: /proc/net/tcp and tcp6 (procfs.c) ----------------------------------- */
+
+/*
+ * Parse one line of /proc/net/tcp or tcp6. Pure. Returns false for the heading and for what is none
+ * of the eleven states. Such a line has no cookie: @socket gets its inode as one.
+ */
+bool census_procfs_parse(const char *line, struct census_socket *socket);
 
 /*
  * The last few thousand sockets of a walk, to recognise one that the kernel lists twice (window.c).
@@ -158,19 +194,44 @@ struct census_row {
 	uint64_t count;
 	uint64_t by_class[CENSUS_CLASSES];
 	uint64_t unread;
+	uint64_t keepalive;   /* sockets whose keepalive timer runs (SO_KEEPALIVE) */
+	int64_t keepalive_ms; /* of these, the latest to fire; -1: there are none */
 };
 
 #define CENSUS_FDS 8
+
+/* What is known of a descriptor whose socket is in no table of the kernel's. */
+enum census_gone {
+	CENSUS_LISTED,	    /* it is in one */
+	CENSUS_GONE,	    /* its connection is gone, or it never had one */
+	CENSUS_GHOST,	    /* its connection is gone: it was seen before, or a copy was asked */
+	CENSUS_UNCONNECTED, /* it never had one: a copy was asked */
+	CENSUS_GONES,
+};
+
+/* By what a process holds a socket. */
+enum census_hold {
+	CENSUS_BY_DESCRIPTOR,
+	CENSUS_BY_RING,	   /* a fixed file of an io_uring */
+	CENSUS_BY_MAPPING, /* mmap(), for TCP_ZEROCOPY_RECEIVE */
+	CENSUS_HOLDS,
+};
+
+/* Name of @hold in JSON ("io_uring"). */
+const char *census_hold_name(enum census_hold hold);
 
 /* One process and what it holds in one state on one port. */
 struct census_owner {
 	pid_t pid;
 	char process[64]; /* any bytes but NUL; escape before printing */
-	uint8_t state;	  /* STATE_CLOSED: ghosts */
-	uint16_t port;	  /* as in struct census_row */
+	uint8_t state;	  /* STATE_CLOSED: see gone */
+	uint8_t gone;	  /* enum census_gone */
+	uint8_t hold;	  /* enum census_hold */
+	uint16_t port;	  /* as in struct census_row; 0 also: not known any more */
+	uint64_t sockets; /* fewer than descriptors after dup() */
 	uint64_t descriptors;
-	int fds[CENSUS_FDS]; /* the first few of them */
-	uint64_t unread;
+	int fds[CENSUS_FDS]; /* the first few of them; of a ring its own, of a mapping -1 */
+	uint64_t unread;     /* descriptors */
 };
 
 struct census_listener {
@@ -183,11 +244,48 @@ struct census_listener {
 	char process[64];
 };
 
+/* ---- what processes hold, and what they wait for (hold.c, waits.c) --------------------------- */
+
+/* Things of one kind and name. */
+struct census_held {
+	char kind[24];	/* file, pipe, socket, listener, eventfd, epoll, timerfd, ... */
+	char name[192]; /* path, or both addresses and the state; "": it has none */
+	uint64_t count; /* descriptors */
+};
+
+/* Where a thread is in the kernel. */
+struct census_wait {
+	pid_t thread;
+	char call[24];	    /* the system call; "running"; "": may not be read, see wchan */
+	char wchan[64];	    /* the kernel's function, "": not told */
+	int64_t timeout_ms; /* -1: none, -2: not known */
+	int descriptor;	    /* -1: none */
+};
+
+/* An armed timerfd. */
+struct census_timer {
+	int descriptor;
+	int64_t due_ms, every_ms; /* 0: once */
+};
+
+struct census_process_view {
+	pid_t pid;
+	char process[64];
+	char unreadable[192]; /* what could not be read, why and what to do; "": nothing */
+	struct census_held *held;
+	size_t held_count;
+	struct census_wait *waits;
+	size_t wait_count;
+	struct census_timer *timers;
+	size_t timer_count;
+};
+
 /* What a count must find out; the less, the cheaper. */
 struct census_needs {
 	uint32_t states;  /* bits 1 << enum state */
 	bool owners;	  /* look for the processes that hold the sockets */
-	bool descriptors; /* count descriptors, ghosts, unconnected; implies owners, all states */
+	bool descriptors; /* count descriptors, also those gone; implies owners, all states */
+	bool processes;	  /* list what processes hold and wait for; implies descriptors */
 	bool counters;	  /* read /proc/net/snmp and netstat */
 	bool rows;	  /* fill rows and owners, not only the sums */
 };
@@ -203,10 +301,26 @@ struct census_snapshot {
 	uint64_t accept_queue; /* sum of the listeners' Recv-Q */
 	bool interrupted;      /* the kernel interrupted every attempt: counts may be off */
 
-	uint64_t descriptors; /* of TCP connections, by (process, descriptor), ghosts included */
-	uint64_t ghosts;      /* descriptors whose connection is gone (CLOSED, no row anywhere) */
-	uint64_t unconnected; /* descriptors of sockets that never had a connection */
+	uint64_t descriptors; /* of TCP sockets but listeners, by (process, descriptor) */
+	uint64_t gone;	      /* of these: in no table of any namespace, twice some ms apart */
+	uint64_t ghosts;      /* of those gone: had a connection, certainly */
+	uint64_t unconnected; /* of those gone: never had one, certainly */
+	uint64_t unplaced;    /* of those gone: perhaps in a namespace that we may not enter */
+	uint64_t elsewhere;   /* sockets of other namespaces that processes of this host hold;
+				 counted only when census_add_process() names these */
+	pid_t elsewhere_pid;  /* the first of them */
+	uint64_t mptcp;	      /* of the states: MPTCP sockets in a state that no subflow has */
+	uint64_t unknown[CENSUS_WHYS]; /* sockets whose owner is not known */
 	uint64_t unreadable_processes; /* processes whose descriptors we could not all read */
+	char unreadable[192];	       /* why, of the first of them, and what to do */
+	struct {		       /* the first UNIX socket that carries descriptors */
+		pid_t pid;
+		char process[64];
+		int fd;
+		uint64_t count;
+	} in_flight;
+	bool by_process;  /* only what the processes of census_add_process() hold */
+	bool from_procfs; /* counted from /proc/net/tcp: sock_diag is not to be had */
 
 	struct census_row *rows; /* by state and port */
 	size_t row_count, row_room;
@@ -214,6 +328,8 @@ struct census_snapshot {
 	size_t owner_count, owner_room;
 	struct census_listener *listeners;
 	size_t listener_count, listener_room;
+	struct census_process_view *views; /* of the host's processes, or those named */
+	size_t view_count, view_room;
 	struct census_counters counters;
 };
 
@@ -224,6 +340,13 @@ struct census;
 /* A session without hosts, NULL when memory is short. */
 struct census *census_new(void);
 void census_free(struct census *census);
+
+/*
+ * Let census_take() copy descriptors (pidfd_getfd(2)) of sockets that are in no table, to tell
+ * ghosts from unconnected ones. It changes what the program sees (above): only for programs of
+ * one's own, whose close() nobody relies on meanwhile.
+ */
+void census_allow_copies(struct census *census);
 
 /*
  * Add the host @name, whose namespace is @netns: a path, or a bare name in /run/netns, or NULL for
@@ -280,6 +403,7 @@ enum census_var_kind {
 	CENSUS_VAR_STATE_UNREAD, /* CLOSE_WAIT.unread */
 	CENSUS_VAR_CLASS,	 /* orphan */
 	CENSUS_VAR_DESCRIPTORS,
+	CENSUS_VAR_GONE,
 	CENSUS_VAR_GHOSTS,
 	CENSUS_VAR_UNCONNECTED,
 	CENSUS_VAR_ACCEPT_QUEUE,
@@ -322,28 +446,51 @@ struct census_names {
 int census_expr_parse(struct census_expr *expr, const char *text, const struct census_names *names,
 		      struct error *error);
 
-/* Is @expr true when its variables have @values (in the order of expr->var)? */
-bool census_expr_holds(const struct census_expr *expr, const int64_t *values);
+/* What is known of a number: it is not less and not more than this. */
+struct census_bounds {
+	int64_t least, most;
+};
+
+enum census_truth {
+	CENSUS_FALSE,
+	CENSUS_TRUE,
+	CENSUS_OPEN, /* true or false, depending on what could not be seen */
+};
+
+/* Is @expr true when its variables are within @values (in the order of expr->var)? */
+enum census_truth census_expr_holds(const struct census_expr *expr,
+				    const struct census_bounds *values);
+
+/*
+ * Expectations that no count could refute, or fulfil: a variable that is always 0, a comparison
+ * that is always true or always false. @by_process: only what processes hold is counted. Returns 0
+ * when
+ * @expr makes sense, or -1 with @error.
+ */
+int census_expr_sensible(const struct census_expr *expr, bool by_process, struct error *error);
 
 /* What must be counted to know the variables of @expr. */
 struct census_needs census_expr_needs(const struct census_expr *expr);
 
-/* The value of @var in @snapshots of @hosts hosts. */
-int64_t census_value(const struct census_var *var, const struct census_snapshot *snapshots,
-		     size_t hosts);
-
 /*
- * True when @var cannot be told for certain from @snapshots, because there were processes whose
- * descriptors could not be read.
+ * The value of @var in @snapshots of @hosts hosts. The bounds differ where something that matters
+ * to @var could not be seen.
  */
-bool census_value_hidden(const struct census_var *var, const struct census_snapshot *snapshots,
-			 size_t hosts);
+struct census_bounds census_value(const struct census_var *var,
+				  const struct census_snapshot *snapshots, size_t hosts);
+
+/* Why the bounds of @var differ and what to do, in words of at most @size bytes. */
+void census_value_reason(const struct census_var *var, const struct census_snapshot *snapshots,
+			 size_t hosts, char *text, size_t size);
 
 /* ---- for programs and people (json.c, table.c) ---------------------------------------------- */
 
 /* Write @snapshot as one JSON object. */
 void census_json_snapshot(struct json *json, const char *host,
 			  const struct census_snapshot *snapshot);
+
+/* Write what processes hold and wait for, a line for each kind, thread and timer. */
+void census_table_views(FILE *out, const struct census_snapshot *snapshot);
 
 /* Write @snapshot as a table. */
 void census_table(FILE *out, const char *host, const struct census_snapshot *snapshot);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Who is responsible for a socket, as far as the kernel tells. Pure. */
-#include "census/census.h"
+#include "census/internal.h"
 
 #include <string.h>
 
@@ -12,6 +12,29 @@ static const char *const class_names[CENSUS_CLASSES] = {
 const char *census_class_name(enum census_class class)
 {
 	return class < CENSUS_CLASSES ? class_names[class] : NULL;
+}
+
+const char *census_why_name(enum census_why why)
+{
+	static const char *const names[CENSUS_WHYS] = {
+	    [CENSUS_WHY_UNREADABLE] = "unreadable",
+	    [CENSUS_WHY_CLOSED] = "closed_meanwhile",
+	    [CENSUS_WHY_IN_FLIGHT] = "perhaps_in_flight",
+	    [CENSUS_WHY_NOWHERE] = "nowhere",
+	};
+
+	return why < CENSUS_WHYS ? names[why] : NULL;
+}
+
+const char *census_hold_name(enum census_hold hold)
+{
+	static const char *const names[CENSUS_HOLDS] = {
+	    [CENSUS_BY_DESCRIPTOR] = "descriptor",
+	    [CENSUS_BY_RING] = "io_uring",
+	    [CENSUS_BY_MAPPING] = "mapping",
+	};
+
+	return hold < CENSUS_HOLDS ? names[hold] : NULL;
 }
 
 int census_class_by_name(const char *name, size_t length)
@@ -47,6 +70,23 @@ enum census_class census_classify(const struct census_socket *socket, bool held)
 		return CENSUS_ORPHAN;
 	default:
 		return CENSUS_UNKNOWN;
+	}
+}
+
+uint32_t census_states_of_class(enum census_class class)
+{
+	switch (class) {
+	case CENSUS_UNACCEPTED:
+		return STATE_BIT(STATE_ESTABLISHED) | STATE_BIT(STATE_CLOSE_WAIT) |
+		       STATE_BIT(STATE_SYN_RECEIVED);
+	case CENSUS_ORPHAN: /* ESTABLISHED and CLOSE_WAIT: subflows of a closed MPTCP socket */
+		return STATE_BIT(STATE_FIN_WAIT1) | STATE_BIT(STATE_FIN_WAIT2) |
+		       STATE_BIT(STATE_CLOSING) | STATE_BIT(STATE_LAST_ACK) |
+		       STATE_BIT(STATE_ESTABLISHED) | STATE_BIT(STATE_CLOSE_WAIT);
+	case CENSUS_TIMEWAIT:
+		return STATE_BIT(STATE_TIME_WAIT);
+	default:
+		return ALL_STATES & ~(STATE_BIT(STATE_TIME_WAIT) | STATE_BIT(STATE_CLOSED));
 	}
 }
 

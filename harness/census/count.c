@@ -3,8 +3,9 @@
  * One count of all hosts: walk the table of each, then /proc once for all of them, then add up.
  *
  * Sockets without an inode are added up as they stream by. Those with one are, too, unless owners
- * are asked: then they wait in host->inodes (8 to 32 bytes each) until /proc has told who holds
- * them. So without owners the memory needed does not grow with the number of sockets.
+ * are asked: then they wait in host->inodes (12 to 48 bytes each) until /proc has told who holds
+ * them. So without owners the memory needed does not grow with the number of sockets. (Where there
+ * is MPTCP they wait, too: for the application's sockets, of which these may be subflows.)
  */
 #include "census/internal.h"
 
@@ -60,17 +61,11 @@ static int count_socket(struct walk *walk, const struct census_socket *socket)
 	const struct census_needs *needs = walk->needs;
 	bool wanted =
 	    needs->states & STATE_BIT(socket->state) && port_wanted(walk->census, socket->port);
-	bool unread = census_unread(socket);
-	uint16_t port = census_shown_port(walk->census, walk->host, socket->port);
+	struct inode_entry entry =
+	    inode_entry_of(socket, census_shown_port(walk->census, walk->host, socket->port));
 
-	if (socket->inode && needs->owners) {
-		struct inode_entry entry = {
-		    .inode = socket->inode,
-		    .port = port,
-		    .state = socket->state,
-		    .flags = (uint8_t)((unread ? INODE_UNREAD : 0) | (wanted ? 0 : INODE_SKIP)),
-		};
-
+	if (socket->inode && (needs->owners || walk->host->mptcp)) {
+		entry.flags |= wanted ? 0 : INODE_SKIP;
 		if (wanted && socket->state == STATE_LISTEN &&
 		    add_listener(walk->snapshot, socket) < 0)
 			return -1;
@@ -81,8 +76,7 @@ static int count_socket(struct walk *walk, const struct census_socket *socket)
 		return 0;
 	if (socket->state == STATE_LISTEN && add_listener(walk->snapshot, socket) < 0)
 		return -1;
-	return tally_socket(walk->host, walk->snapshot, socket->state, port,
-			    census_classify(socket, false), unread);
+	return tally_socket(walk->host, walk->snapshot, &entry, census_classify(socket, false));
 }
 
 static void walk_socket(const struct census_socket *socket, void *data)
@@ -98,21 +92,96 @@ static void walk_socket(const struct census_socket *socket, void *data)
 		walk->no_memory = true;
 }
 
+/*
+ * A socket of MPTCP: the application's. Mostly it is in the state of its subflows, of which it is
+ * no more than another view; but one whose peer has closed is in CLOSE_WAIT while its subflows stay
+ * in ESTABLISHED. Then it counts.
+ */
+static void walk_main(const struct census_socket *socket, void *data)
+{
+	struct walk *walk = data;
+	struct inodes *inodes = &walk->host->inodes;
+	bool wanted = walk->needs->states & STATE_BIT(socket->state) &&
+		      port_wanted(walk->census, socket->port);
+	struct inode_entry entry =
+	    inode_entry_of(socket, census_shown_port(walk->census, walk->host, socket->port));
+	bool differs = true;
+
+	for (struct inode_entry *subflow = inodes_find(inodes, socket->inode); subflow;
+	     subflow = inodes_next(inodes, subflow)) {
+		subflow->flags |= INODE_MAIN | INODE_MPTCP;
+		differs &= subflow->state != socket->state;
+	}
+	if (!socket->inode || !differs)
+		return;
+	entry.flags |= INODE_MAIN | (wanted ? 0 : INODE_SKIP);
+	walk->snapshot->mptcp += wanted;
+	walk->no_memory |= inodes_add(inodes, &entry) < 0;
+}
+
+static void walk_nothing(void *data)
+{
+	(void)data;
+}
+
+static bool counts(const struct census *census, const struct inode_entry *entry)
+{
+	return entry->inode && !(entry->flags & INODE_SKIP) &&
+	       (!census->process_count || entry->flags & INODE_HELD);
+}
+
+bool owners_missing(const struct census *census)
+{
+	for (size_t i = 0; i < census->host_count && !census->process_count; i++) {
+		const struct inodes *inodes = &census->hosts[i]->inodes;
+
+		for (size_t n = 0; n < inodes->size && inodes->used; n++)
+			if (counts(census, &inodes->slot[n]) &&
+			    !(inodes->slot[n].flags & INODE_HELD))
+				return true;
+	}
+	return false;
+}
+
+static enum census_why why_unknown(const struct walk *walk, const struct inode_entry *entry)
+{
+	const struct census_snapshot *snapshot = walk->snapshot;
+
+	if (walk->census->looked_again && !inodes_find(&walk->census->second, entry->inode))
+		return CENSUS_WHY_CLOSED;
+	if (snapshot->unreadable_processes)
+		return CENSUS_WHY_UNREADABLE;
+	if (snapshot->unknown[CENSUS_WHY_IN_FLIGHT] < snapshot->in_flight.count)
+		return CENSUS_WHY_IN_FLIGHT;
+	return CENSUS_WHY_NOWHERE;
+}
+
+static enum census_class class_of(const struct walk *walk, const struct inode_entry *entry)
+{
+	if (entry->flags & INODE_HELD)
+		return CENSUS_OWNED;
+	/* When the application has closed, a subflow keeps the inode and no MPTCP socket has it. */
+	if ((entry->flags & (INODE_MAIN | INODE_MPTCP)) == INODE_MPTCP && walk->needs->owners &&
+	    !walk->snapshot->unreadable_processes)
+		return CENSUS_ORPHAN;
+	return CENSUS_UNKNOWN;
+}
+
 /* Now that /proc has told who holds what: add up the sockets that waited for it. */
 static int add_up(struct walk *walk)
 {
 	const struct inodes *inodes = &walk->host->inodes;
-	bool held_only = walk->census->process_count;
 
 	for (size_t i = 0; i < inodes->size && inodes->used; i++) {
 		const struct inode_entry *entry = &inodes->slot[i];
-		bool held = entry->flags & INODE_HELD;
+		enum census_class class;
 
-		if (!entry->inode || entry->flags & INODE_SKIP || (held_only && !held))
+		if (!counts(walk->census, entry))
 			continue;
-		if (tally_socket(walk->host, walk->snapshot, entry->state, entry->port,
-				 held ? CENSUS_OWNED : CENSUS_UNKNOWN,
-				 entry->flags & INODE_UNREAD) < 0)
+		class = class_of(walk, entry);
+		if (class == CENSUS_UNKNOWN && walk->needs->owners)
+			walk->snapshot->unknown[why_unknown(walk, entry)]++;
+		if (tally_socket(walk->host, walk->snapshot, entry, class) < 0)
 			return -1;
 	}
 	return 0;
@@ -140,7 +209,9 @@ static struct census_needs implied(const struct census *census, const struct cen
 {
 	struct census_needs all = *needs;
 
-	all.owners |= all.descriptors || census->process_count;
+	/* Of a process every descriptor must be accounted for, or a state could be overlooked. */
+	all.descriptors |= census->process_count > 0 || all.processes;
+	all.owners |= all.descriptors;
 	/* A descriptor is a ghost only if no dump could list it. A TIME_WAIT has none. */
 	if (all.descriptors)
 		all.states |= ALL_STATES & ~STATE_BIT(STATE_TIME_WAIT);
@@ -150,9 +221,12 @@ static struct census_needs implied(const struct census *census, const struct cen
 static int walk_host(struct walk *walk, struct error *error)
 {
 	const struct census_sink sink = {walk_begin, walk_socket, walk};
+	const struct census_sink main_sink = {walk_nothing, walk_main, walk};
+	const struct source *source = &walk->host->source;
 	uint32_t states = walk->needs->states;
 	bool interrupted = false;
 
+	walk->host->mptcp = false;
 	if (walk->needs->rows) {
 		states |= STATE_BIT(STATE_LISTEN);
 		host_read_ephemeral(walk->host);
@@ -161,10 +235,34 @@ static int walk_host(struct walk *walk, struct error *error)
 		walk_begin(walk);
 		return 0;
 	}
-	if (census_dump(&walk->host->transport, states, &sink, &interrupted, error) < 0)
+	if (source_dump(source, states, &sink, &interrupted, &walk->host->mptcp, error) < 0)
+		return -1;
+	if (walk->host->mptcp &&
+	    census_dump_mptcp(&source->transport, ALL_STATES, &main_sink, error) < 0)
 		return -1;
 	walk->snapshot->interrupted = interrupted;
+	walk->snapshot->by_process = walk->census->process_count;
+	walk->snapshot->from_procfs = source->tcp >= 0;
 	return walk->no_memory ? error_no_memory(error) : 0;
+}
+
+static int64_t monotonic(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ll + now.tv_nsec;
+}
+
+/* Forget the last sample, but for what tells a ghost in the next. */
+static int begin(struct census *census, const struct census_needs *needs, struct error *error)
+{
+	if (census->whole && gone_remember(census) < 0)
+		return error_no_memory(error);
+	census->whole = needs->descriptors;
+	census->candidate_count = census->place_count = census->unseen = 0;
+	census->looked_again = false;
+	return 0;
 }
 
 int census_take(struct census *census, const struct census_needs *asked,
@@ -172,24 +270,30 @@ int census_take(struct census *census, const struct census_needs *asked,
 {
 	const struct census_needs needs = implied(census, asked);
 
+	if (begin(census, &needs, error) < 0)
+		return -1;
 	for (size_t i = 0; i < census->host_count; i++) {
 		struct walk walk = {census, &needs, census->hosts[i], &snapshots[i], false};
 
 		if (walk_host(&walk, error) < 0)
 			return -1;
+		if (i == 0)
+			census->walked = monotonic();
 		if (needs.counters &&
 		    host_read_counters(walk.host, &snapshots[i].counters, error) < 0)
 			return -1;
 	}
-	if (needs.owners && census_scan(census, &needs, snapshots, error) < 0)
+	if (needs.owners && (census_scan(census, &needs, snapshots, false, error) < 0 ||
+			     gone_settle(census, &needs, snapshots, error) < 0))
 		return -1;
 	for (size_t i = 0; i < census->host_count; i++) {
 		struct walk walk = {census, &needs, census->hosts[i], &snapshots[i], false};
 
-		if (needs.owners && add_up(&walk) < 0)
+		snapshots[i].in_flight = snapshots[0].in_flight;
+		if (add_up(&walk) < 0)
 			return error_no_memory(error);
 		add_up_listeners(&walk);
 		snapshot_sort(&snapshots[i]);
 	}
-	return 0;
+	return needs.processes ? census_views(census, &needs, snapshots, error) : 0;
 }

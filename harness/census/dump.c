@@ -4,19 +4,26 @@
  *
  * The request is the legacy TCPDIAG_GETSOCK, not SOCK_DIAG_BY_FAMILY: it alone has no address
  * family, so one walk of the table lists IPv4 and IPv6 (ss(8) walks twice). The walk is what costs:
- * the table of the machine has hundreds of thousands of buckets, whosoever's the sockets are.
+ * the table of the machine has hundreds of thousands of buckets, whoever owns the sockets.
  */
 #include "census/census.h"
 
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/inet_diag.h>
+#include <linux/sock_diag.h>
+#include <netinet/in.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #define ATTEMPTS 5
 
 /* netlink_dump() fills at most 32 KiB a reply, provided that it has seen a buffer of that size. */
 #define REPLY_SIZE 32768
+
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP 262
+#endif
 
 static int no_answer(struct error *error, int reason)
 {
@@ -46,19 +53,42 @@ static int no_answer(struct error *error, int reason)
  * out, without any other the big one. Bit 12 (request sockets) follows bit 3 in the kernel; bit 13
  * (bound, but neither listening nor connected: since 6.8) would walk the table of ports as well.
  */
-static int request(const struct census_transport *transport, uint32_t states, uint32_t sequence,
-		   struct error *error)
+static void put_tcp(struct nlmsghdr *message, uint32_t states)
 {
-	char buffer[MNL_NLMSG_HDRLEN + sizeof(struct inet_diag_req)] = {0};
-	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
-	struct inet_diag_req *wanted;
+	struct inet_diag_req *wanted = mnl_nlmsg_put_extra_header(message, sizeof(*wanted));
 
 	message->nlmsg_type = TCPDIAG_GETSOCK;
+	wanted->idiag_states = states & ALL_STATES;
+	/* Who they belong to is told along with tcp_info only (tcp_diag_get_aux(), 6.18). */
+	if (states & CENSUS_SUBFLOWS)
+		wanted->idiag_ext = 1 << (INET_DIAG_INFO - 1);
+}
+
+/* The number of this protocol does not fit into the request: it is in an attribute. */
+static void put_mptcp(struct nlmsghdr *message, uint32_t states, uint8_t family)
+{
+	struct inet_diag_req_v2 *wanted = mnl_nlmsg_put_extra_header(message, sizeof(*wanted));
+
+	message->nlmsg_type = SOCK_DIAG_BY_FAMILY;
+	wanted->sdiag_family = family;
+	wanted->sdiag_protocol = IPPROTO_RAW;
+	wanted->idiag_states = states & ALL_STATES;
+	mnl_attr_put_u32(message, INET_DIAG_REQ_PROTOCOL, IPPROTO_MPTCP);
+}
+
+/* Of MPTCP a @family is asked, of TCP both at once: 0. */
+static int request(const struct census_transport *transport, uint32_t states, uint8_t family,
+		   uint32_t sequence, struct error *error)
+{
+	char buffer[256] = {0};
+	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
+
 	message->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
 	message->nlmsg_seq = sequence;
-	wanted = mnl_nlmsg_put_extra_header(message, sizeof(*wanted));
-	wanted->idiag_states = states & ALL_STATES;
-
+	if (family)
+		put_mptcp(message, states, family);
+	else
+		put_tcp(message, states);
 	while (transport->send(transport->context, message, message->nlmsg_len) < 0)
 		if (errno != EINTR)
 			return no_answer(error, errno);
@@ -66,7 +96,7 @@ static int request(const struct census_transport *transport, uint32_t states, ui
 }
 
 /* One attempt. Reads to the end even when interrupted, or the next request would find it busy. */
-static int attempt(const struct census_transport *transport, uint32_t states,
+static int attempt(const struct census_transport *transport, uint32_t states, uint8_t family,
 		   const struct census_sink *sink, struct census_reply *reply, struct error *error)
 {
 	static uint32_t last_sequence;
@@ -74,7 +104,7 @@ static int attempt(const struct census_transport *transport, uint32_t states,
 	_Alignas(struct nlmsghdr) char buffer[REPLY_SIZE];
 
 	sink->begin(sink->data);
-	if (request(transport, states, sequence, error) < 0)
+	if (request(transport, states, family, sequence, error) < 0)
 		return -1;
 	for (;;) {
 		ssize_t length = transport->receive(transport->context, buffer, sizeof(buffer));
@@ -109,17 +139,34 @@ static int attempt(const struct census_transport *transport, uint32_t states,
 	}
 }
 
-int census_dump(const struct census_transport *transport, uint32_t states,
+static int dump(const struct census_transport *transport, uint32_t states, uint8_t family,
 		const struct census_sink *sink, bool *interrupted, struct error *error)
 {
 	for (int i = 0; i < ATTEMPTS; i++) {
 		struct census_reply reply = {0};
 
-		if (attempt(transport, states, sink, &reply, error) < 0)
+		if (attempt(transport, states, family, sink, &reply, error) < 0)
 			return -1;
 		*interrupted = reply.interrupted;
 		if (!reply.interrupted)
 			break;
 	}
 	return 0;
+}
+
+int census_dump(const struct census_transport *transport, uint32_t states,
+		const struct census_sink *sink, bool *interrupted, struct error *error)
+{
+	return dump(transport, states, 0, sink, interrupted, error);
+}
+
+int census_dump_mptcp(const struct census_transport *transport, uint32_t states,
+		      const struct census_sink *sink, struct error *error)
+{
+	bool interrupted;
+
+	return dump(transport, states, AF_INET, sink, &interrupted, error) < 0 ||
+		       dump(transport, states, AF_INET6, sink, &interrupted, error) < 0
+		   ? -1
+		   : 0;
 }

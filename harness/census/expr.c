@@ -181,7 +181,7 @@ static enum type compare_level(struct parser *parser)
 		const char *token;
 		enum op op;
 	} compares[] = {{"==", EQ}, {"!=", NE}, {"<=", LE}, {">=", GE}, {"<", LT}, {">", GT}};
-	const char *start = skip_space(parser);
+	const char *start = skip_space(parser), *whole = start;
 	enum type type = sum_level(parser);
 
 	for (size_t i = 0; type != BROKEN && i < sizeof(compares) / sizeof(compares[0]); i++) {
@@ -191,7 +191,9 @@ static enum type compare_level(struct parser *parser)
 		start = skip_space(parser);
 		if (type != BROKEN)
 			type = need(parser, start, sum_level(parser), NUMBER);
-		return type == BROKEN ? BROKEN : emit(parser, compares[i].op, 0, TRUTH);
+		return type == BROKEN
+			   ? BROKEN
+			   : emit(parser, compares[i].op, whole - parser->text + 1, TRUTH);
 	}
 	if (type != BROKEN && *skip_space(parser) == '=')
 		return WRONG(parser, parser->at, "'=' is not known here: write '=='");

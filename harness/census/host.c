@@ -4,59 +4,25 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libmnl/libmnl.h>
-#include <linux/netlink.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static ssize_t transport_send(void *context, const void *bytes, size_t length)
-{
-	return mnl_socket_sendto(context, bytes, length);
-}
-
-static ssize_t transport_receive(void *context, void *buffer, size_t size)
-{
-	return mnl_socket_recvfrom(context, buffer, size);
-}
-
 /* Runs inside the host's namespace. */
 static int open_host(void *data, struct error *error)
 {
 	struct census_host *host = data;
-	struct mnl_socket *diag = mnl_socket_open2(NETLINK_SOCK_DIAG, SOCK_CLOEXEC);
-	int size = 1 << 20;
 
-	host->transport = (struct census_transport){transport_send, transport_receive, diag};
-	if (!diag)
-		return error_set(error, EXIT_CANNOT,
-				 "cannot open a sock_diag socket (%s): this kernel or sandbox "
-				 "does not offer NETLINK_SOCK_DIAG (CONFIG_INET_DIAG)",
-				 strerror(errno));
-	if (mnl_socket_bind(diag, 0, MNL_SOCKET_AUTOPID) < 0)
-		return error_set(error, EXIT_BROKEN, "cannot bind a sock_diag socket: %s",
-				 strerror(errno));
-	/* Lets the kernel prepare replies ahead; what net.core.rmem_max forbids is not needed. */
-	setsockopt(mnl_socket_get_fd(diag), SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-
-	/* An open file of /proc/net stays with the namespace it was opened in. */
+	if (source_open(&host->source, error) < 0)
+		return -1;
 	host->snmp = open("/proc/thread-self/net/snmp", O_RDONLY | O_CLOEXEC);
 	host->netstat = open("/proc/thread-self/net/netstat", O_RDONLY | O_CLOEXEC);
 	host->sockstat = open("/proc/thread-self/net/sockstat", O_RDONLY | O_CLOEXEC);
 	host->sockstat6 = open("/proc/thread-self/net/sockstat6", O_RDONLY | O_CLOEXEC);
 	host->port_range = open("/proc/sys/net/ipv4/ip_local_port_range", O_RDONLY | O_CLOEXEC);
 	return 0;
-}
-
-/* All of a small /proc file as a string. Returns its length, or -1 and errno. */
-static ssize_t read_again(int fd, char *text, size_t size)
-{
-	ssize_t length = pread(fd, text, size - 1, 0);
-
-	text[length > 0 ? length : 0] = '\0';
-	return length;
 }
 
 void host_read_ephemeral(struct census_host *host)
@@ -143,8 +109,7 @@ static void host_free(struct census_host *host)
 	const int fds[] = {host->snmp, host->netstat, host->sockstat, host->sockstat6,
 			   host->port_range};
 
-	if (host->transport.context)
-		mnl_socket_close(host->transport.context);
+	source_close(&host->source);
 	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
@@ -162,6 +127,11 @@ void census_free(struct census *census)
 		host_free(census->hosts[i]);
 	for (size_t i = 0; i < census->process_count; i++)
 		close(census->processes[i].pidfd);
+	inodes_free(&census->elsewhere);
+	inodes_free(&census->second);
+	inodes_free(&census->memory);
+	free(census->candidates);
+	free(census->places);
 	free(census->hosts);
 	free(census->processes);
 	census_window_free(census->window);
@@ -182,9 +152,10 @@ int census_add_host(struct census *census, const char *name, const char *netns, 
 		return error_no_memory(error);
 	}
 	host->snmp = host->netstat = host->sockstat = host->sockstat6 = host->port_range = -1;
+	host->source = (struct source){.tcp = -1, .tcp6 = -1, .protocols = -1};
 	snprintf(host->name, sizeof(host->name), "%s", name);
 	if (!netns && census->process_count)
-		snprintf(own, sizeof(own), "/proc/%d/ns/net", census->processes[0].pid);
+		process_netns_path(census->processes[0].pid, own, sizeof(own));
 	if (netns_visit(netns ? netns : own, &host->netns, open_host, host, error) < 0) {
 		host_free(host);
 		return -1;
@@ -196,6 +167,8 @@ int census_add_host(struct census *census, const char *name, const char *netns, 
 int census_add_process(struct census *census, pid_t pid, struct error *error)
 {
 	struct census_process *processes;
+	struct netns_id id;
+	char why[192];
 	int pidfd;
 
 	for (size_t i = 0; i < census->process_count; i++)
@@ -208,11 +181,21 @@ int census_add_process(struct census *census, pid_t pid, struct error *error)
 	/* Held as long as we count: a later process with this number is another (see owner.c). */
 	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (pidfd < 0 && errno == ENOSYS)
-		return error_set(error, EXIT_CANNOT, "--pid needs Linux 5.6 (pidfd_getfd)");
+		return error_set(error, EXIT_CANNOT, "--pid needs Linux 5.3 (pidfd_open)");
 	if (pidfd < 0)
 		return error_set(error, EXIT_USAGE, "no process %d: %s", pid, strerror(errno));
-	processes[census->process_count++] = (struct census_process){pid, pidfd};
+	if (process_netns(pid, &id) < 0 && errno != ENOENT) {
+		close(pidfd);
+		process_refusal(pid, why, sizeof(why));
+		return error_set(error, EXIT_CANNOT, "cannot look into process %d: %s", pid, why);
+	}
+	processes[census->process_count++] = (struct census_process){pid, pidfd, 0};
 	return 0;
+}
+
+void census_allow_copies(struct census *census)
+{
+	census->copies = true;
 }
 
 pid_t census_ended(const struct census *census)
@@ -243,10 +226,7 @@ int census_ready(struct census *census, struct error *error)
 		size_t host = 0;
 
 		if (process_netns(pid, &id) < 0)
-			return error_set(error, errno == ENOENT ? EXIT_USAGE : EXIT_CANNOT,
-					 "cannot look into process %d (%s): run census as the "
-					 "same user, or as root",
-					 pid, strerror(errno));
+			return error_set(error, EXIT_USAGE, "process %d has ended", pid);
 		while (host < census->host_count &&
 		       (census->hosts[host]->netns.device != id.device ||
 			census->hosts[host]->netns.inode != id.inode))
@@ -256,6 +236,7 @@ int census_ready(struct census *census, struct error *error)
 					 "process %d is in none of the network namespaces "
 					 "counted: name its own with --host",
 					 pid);
+		census->processes[i].home = host;
 	}
 	return 0;
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A set of sockets by inode: open addressing, linear probing, at most half full. */
+/*
+ * Sockets by inode: open addressing, linear probing, at most half full. Several sockets may have
+ * one inode (the subflows of an MPTCP connection): they lie one behind the other.
+ */
 #include "census/internal.h"
 
 #include <stdlib.h>
@@ -11,13 +14,17 @@ static size_t home(const struct inodes *inodes, uint32_t inode)
 	return ((uint64_t)inode * 0x9e3779b97f4a7c15u >> 32) & (inodes->size - 1);
 }
 
-static struct inode_entry *probe(const struct inodes *inodes, uint32_t inode)
+/* The first slot from @i on that is free or has @inode; 0 stands for "free" only. */
+static struct inode_entry *probe(const struct inodes *inodes, size_t i, uint32_t inode)
 {
-	size_t i = home(inodes, inode);
-
 	while (inodes->slot[i].inode && inodes->slot[i].inode != inode)
 		i = (i + 1) & (inodes->size - 1);
 	return &inodes->slot[i];
+}
+
+static struct inode_entry *free_slot(const struct inodes *inodes, uint32_t inode)
+{
+	return probe(inodes, home(inodes, inode), 0);
 }
 
 static int grow(struct inodes *inodes)
@@ -29,7 +36,7 @@ static int grow(struct inodes *inodes)
 		return -1;
 	for (size_t i = 0; i < inodes->size; i++)
 		if (inodes->slot[i].inode)
-			*probe(&larger, inodes->slot[i].inode) = inodes->slot[i];
+			*free_slot(&larger, inodes->slot[i].inode) = inodes->slot[i];
 	larger.used = inodes->used;
 	free(inodes->slot);
 	*inodes = larger;
@@ -41,19 +48,28 @@ int inodes_add(struct inodes *inodes, const struct inode_entry *entry)
 	if (inodes->used * 2 >= inodes->size && grow(inodes) < 0)
 		return -1;
 
-	struct inode_entry *slot = probe(inodes, entry->inode);
-
-	if (!slot->inode)
-		inodes->used++;
-	*slot = *entry;
+	*free_slot(inodes, entry->inode) = *entry;
+	inodes->used++;
 	return 0;
+}
+
+static struct inode_entry *found(struct inode_entry *slot)
+{
+	return slot->inode ? slot : NULL;
 }
 
 struct inode_entry *inodes_find(const struct inodes *inodes, uint32_t inode)
 {
-	struct inode_entry *slot = inodes->size && inode ? probe(inodes, inode) : NULL;
+	if (!inodes->size || !inode)
+		return NULL;
+	return found(probe(inodes, home(inodes, inode), inode));
+}
 
-	return slot && slot->inode ? slot : NULL;
+struct inode_entry *inodes_next(const struct inodes *inodes, const struct inode_entry *entry)
+{
+	size_t i = (size_t)(entry - inodes->slot) + 1;
+
+	return found(probe(inodes, i & (inodes->size - 1), entry->inode));
 }
 
 void inodes_clear(struct inodes *inodes)

@@ -3,18 +3,25 @@
 #ifndef CENSUS_INTERNAL_H
 #define CENSUS_INTERNAL_H
 
+#include <dirent.h>
+
 #include "census/census.h"
 #include "common/netns.h"
 
 /* ---- inodes.c: which socket has this inode? ------------------------------------------------- */
 
-#define INODE_HELD 1   /* a process of the host has a descriptor for it */
+#define INODE_HELD 1   /* a process is known to hold it */
 #define INODE_UNREAD 2 /* census_unread() */
-#define INODE_SKIP 4   /* listed only so that it is not taken for a ghost */
+#define INODE_SKIP 4   /* listed only so that it is not taken for gone */
+#define INODE_MPTCP 8  /* a subflow */
+#define INODE_MAIN 16  /* its MPTCP socket lives; without the flag before: it is that socket */
+#define INODE_LATE 32  /* who holds it was found at the second look */
 
-struct inode_entry {	/* 8 bytes: a million sockets are 16 MiB */
-	uint32_t inode; /* 0: a free slot */
-	uint16_t port;	/* as in struct census_row */
+struct inode_entry {	    /* 16 bytes: a million sockets are 32 MiB */
+	uint32_t inode;	    /* 0: a free slot */
+	uint32_t holder;    /* the last process found to hold it */
+	uint32_t keepalive; /* ms, UINT32_MAX: the timer does not run */
+	uint16_t port;	    /* as in struct census_row */
 	uint8_t state;
 	uint8_t flags;
 };
@@ -25,31 +32,62 @@ struct inodes {
 	size_t used;
 };
 
-/* Returns 0, or -1 when memory is short. @entry->inode is not 0 and not yet in @inodes. */
+/* Returns 0, or -1 when memory is short. @entry->inode is not 0; others may have it, too. */
 int inodes_add(struct inodes *inodes, const struct inode_entry *entry);
-struct inode_entry *inodes_find(const struct inodes *inodes, uint32_t inode); /* or NULL */
+
+/* The first entry of @inode, and the next one of the same; NULL when there is none. */
+struct inode_entry *inodes_find(const struct inodes *inodes, uint32_t inode);
+struct inode_entry *inodes_next(const struct inodes *inodes, const struct inode_entry *entry);
 void inodes_clear(struct inodes *inodes); /* forget all, keep the memory */
 void inodes_free(struct inodes *inodes);
 
 /* ---- the session ---------------------------------------------------------------------------- */
 
+/* Owners are told apart by state, and those of one state by how they hold and what is known. */
+#define KINDS (CENSUS_HOLDS * CENSUS_GONES)
+
 /*
- * Finds the element for a (state, port) in an array of them without searching: element numbers by
- * state and port. It is never cleared; a number counts only if the element it leads to agrees.
+ * Finds the element for a (kind, state, port) in an array of them without searching: element
+ * numbers by kind, state and port. It is never cleared; a number counts only if the element it
+ * leads to agrees.
  */
 struct port_index {
-	uint32_t *number[STATES]; /* 65536 each, allocated when first used */
+	uint32_t *number[KINDS * STATES]; /* 65536 each, allocated when first used */
+};
+
+/* Where the sockets of a network namespace are listed (source.c). */
+struct source {
+	struct census_transport transport; /* sock_diag; context NULL: there is none, but */
+	int tcp, tcp6;			   /* /proc/net/tcp and tcp6, else -1 */
+	int protocols;			   /* /proc/net/protocols */
 };
 
 struct census_host {
 	char name[64];
 	struct netns_id netns;
-	struct census_transport transport;
+	struct source source;
 	int snmp, netstat, sockstat, sockstat6, port_range; /* /proc files of that namespace */
 	unsigned int first_ephemeral, last_ephemeral;
 	uint8_t listening[65536 / 8]; /* ports, by bit */
+	bool mptcp;		      /* there are MPTCP sockets in this walk */
 	struct inodes inodes;
 	struct port_index row_index, owner_index;
+};
+
+/* A descriptor of a TCP socket that the dump did not list: gone.c finds out why. */
+struct candidate {
+	pid_t pid, task; /* whose table of descriptors: /proc/PID/task/TASK/fd */
+	int fd;
+	uint32_t inode;
+	uint8_t hold; /* enum census_hold */
+	size_t home;  /* the host it counts for */
+	bool settled; /* it was found to be something else */
+};
+
+/* A network namespace that is no host, and a path to it. */
+struct place {
+	struct netns_id id;
+	char path[64];
 };
 
 struct census {
@@ -58,11 +96,29 @@ struct census {
 	struct census_process {
 		pid_t pid;
 		int pidfd;
+		size_t home; /* the host it lives in, or did at first */
 	} * processes;
 	size_t process_count;
-	bool by_port;
+	bool by_port, copies;
+	bool whole; /* the last sample counted descriptors */
 	uint8_t ports[65536 / 8];
 	struct census_window *window;
+
+	/* Of the sample at hand (gone.c, elsewhere.c). */
+	int64_t walked; /* CLOCK_MONOTONIC ns, when the first table had been read */
+	struct candidate *candidates;
+	size_t candidate_count, candidate_room;
+	struct place *places;
+	size_t place_count, place_room;
+	size_t unseen;		 /* places that we may not enter */
+	struct inodes elsewhere; /* the sockets there */
+	struct inodes second;	 /* all sockets, some ms later; the holder is the host's number,
+				    UINT32_MAX: elsewhere */
+	bool looked_again;	 /* ... which were asked for */
+
+	/* Of the sample before: sockets that a process held (gone.c). */
+	struct inodes memory;
+	int64_t memory_walked;
 };
 
 static inline bool bit_is_set(const uint8_t *bits, unsigned int n)
@@ -88,8 +144,8 @@ static inline bool port_wanted(const struct census *census, uint16_t port)
 uint16_t census_shown_port(const struct census *census, const struct census_host *host,
 			   uint16_t port);
 
-/* The number kept for (@state, @port), to read or to set; NULL when memory is short. */
-uint32_t *port_index_at(struct port_index *index, uint8_t state, uint16_t port);
+/* The number kept for (@kind, @state, @port), to read or to set; NULL when memory is short. */
+uint32_t *port_index_at(struct port_index *index, unsigned int kind, uint8_t state, uint16_t port);
 void port_index_free(struct port_index *index);
 
 /* ---- expr.c writes them, eval.c obeys them ----------------------------------------------------
@@ -110,53 +166,200 @@ const char *census_name_resolve(const char *text, const struct census_names *nam
 				struct census_var *var, const char **where, char *problem,
 				size_t size);
 
+/* The states in which a socket can be of @class; see census_classify(). */
+uint32_t census_states_of_class(enum census_class class);
+
+/* ---- value.c --------------------------------------------------------------------------------- */
+
+/* Why @var can be nothing but 0, in words; NULL when it can. @by_process: as in
+ * census_expr_sensible(). */
+const char *census_name_nothing(const struct census_var *var, bool by_process);
+
 /* ---- process.c ------------------------------------------------------------------------------- */
 
-/* The network namespace of @pid. Returns 0, or -1 and errno. */
+/*
+ * The network namespace of @pid, or of its first thread that tells: a leader that has ended is in
+ * none. Returns 0, or -1 and errno.
+ */
 int process_netns(pid_t pid, struct netns_id *id);
+
+/* The path to it. As above. */
+int process_netns_path(pid_t pid, char *path, size_t size);
 
 /* The name of @pid, as whole as it can be found. */
 void process_name(pid_t pid, char *name, size_t size);
 
-/* Pure: the task name @comm, or the base name of @argument0 when @comm is that, cut off. */
+/*
+ * Pure: the task name @comm, or the base name of @argument0 when @comm is that, cut off; without
+ * characters that steer a terminal.
+ */
 void process_whole_name(const char *comm, const char *argument0, char *name, size_t size);
 
 /*
- * True when @pid may hold descriptors: not a kernel thread, not a zombie. For processes that we
- * may not look into; /proc/PID/stat is open to all.
+ * True when @pid may hold descriptors: not a kernel thread, not a zombie whose threads have ended,
+ * too. For processes that we may not look into; /proc/PID/stat is open to all.
  */
 bool process_may_hold(pid_t pid);
 
-/* Pure: the same from the content of /proc/PID/stat. */
-bool process_stat_may_hold(const char *stat);
+/* Pure: the same from the content of /proc/PID/stat; @threads: others of its threads live. */
+bool process_stat_may_hold(const char *stat, bool threads);
 
-/* ---- ghost.c --------------------------------------------------------------------------------- */
-
-enum descriptor_kind {
-	DESCRIPTOR_OTHER, /* not TCP, or closed meanwhile */
-	DESCRIPTOR_LISTENER,
-	DESCRIPTOR_CONNECTED, /* it joined the table after the dump, or is of another namespace */
-	DESCRIPTOR_GHOST,
-	DESCRIPTOR_UNCONNECTED,
-	DESCRIPTOR_REFUSED, /* TCP, but we may not look at it */
-};
+/* The beginning of /proc/@pid/@file as a string; empty when it cannot be read. */
+void process_read(pid_t pid, const char *file, char *text, size_t size);
 
 /*
- * What descriptor @fd of @pid is, which leads to the socket @inode that no dump lists. @pidfd is
- * opened when needed (start with -1) and stays open. @state and @port (host byte order) are set for
- * CONNECTED and GHOST.
+ * The link /proc/@pid/task/@task/fd/@fd in @target. Returns 0, or -1 and errno.
  */
-enum descriptor_kind ghost_examine(pid_t pid, int fd, uint32_t inode, int *pidfd, uint8_t *state,
-				   uint16_t *port);
+int process_link(pid_t pid, pid_t task, int fd, char *target, size_t size);
 
-/* Pure: is a socket in CLOSED with these numbers of struct tcp_info a ghost? */
-bool ghost_from(uint32_t segments_in, uint32_t segments_out, uint32_t advertised_mss);
+/* Why the descriptors of @pid may not be read, and what to do, in words. */
+void process_refusal(pid_t pid, char *text, size_t size);
+
+/* ---- tables.c: the tables of descriptors of a process ---------------------------------------- */
+
+/*
+ * Call @each for every table of descriptors that the threads of @pid have: one in nearly all
+ * processes. @task is a thread that has it, @directory its /proc directory of descriptors. Stops
+ * when @each returns less than 0, and returns that; else 0. *@refused: some could not be read.
+ */
+int process_tables(pid_t pid, int (*each)(void *data, pid_t task, DIR *directory), void *data,
+		   bool *refused);
+
+/* ---- copy.c ---------------------------------------------------------------------------------- */
+
+/* Pure: was a socket with this @receive_space of struct tcp_info ever connected? */
+bool copy_was_connected(uint32_t receive_space);
+
+/*
+ * What the socket of @candidate is, asked of a copy: GHOST with its local port (host byte order),
+ * UNCONNECTED; LISTED when it is in a table after all; GONE when it could not be copied.
+ */
+enum census_gone copy_examine(const struct candidate *candidate, uint8_t *state, uint16_t *port);
 
 /* ---- owner.c --------------------------------------------------------------------------------- */
 
-/* Walk /proc and mark in host->inodes who holds what. Returns 0, or -1 with @error. */
+/* One process at a time, as it is looked at. */
+struct visit {
+	struct census *census;
+	const struct census_needs *needs;
+	struct census_snapshot *snapshots;
+	pid_t pid, task;
+	int home;    /* the host it lives in, -1: none */
+	bool deep;   /* look into rings and mappings, too */
+	bool second; /* the second time: only for what nobody was found to hold */
+	bool refused;
+	char name[64]; /* empty: not read yet */
+};
+
+/* A protocol by its name in the attribute "system.sockprotoname" of a socket's descriptor. */
+enum protocol { PROTOCOL_TCP, PROTOCOL_UNIX, PROTOCOL_OTHER, PROTOCOL_REFUSED };
+enum protocol descriptor_protocol(pid_t pid, pid_t task, int fd);
+
+/* The process of @visit holds the socket @inode, by descriptor @fd if @hold says so. */
+int visit_meet(struct visit *visit, enum census_hold hold, int fd, uint32_t inode);
+
+/*
+ * Walk /proc and mark in host->inodes who holds what; fill census->candidates. @second: look again,
+ * and deeper, for the owners that were not found. Returns 0, or -1 with @error.
+ */
 int census_scan(struct census *census, const struct census_needs *needs,
+		struct census_snapshot *snapshots, bool second, struct error *error);
+
+/* ---- beyond.c: sockets that are held by no descriptor of a table ----------------------------- */
+
+/* Pure: the inode in a line "   0: socket:[123]" of an io_uring's fdinfo; 0: none. @slot: its 0. */
+uint32_t ring_line_inode(const char *line, int *slot);
+
+/* Pure: the inode of a socket that a line of /proc/PID/maps maps, or 0. */
+uint32_t mapping_line_inode(const char *line);
+
+/* Pure: how many descriptors a UNIX socket carries, from its fdinfo. */
+uint64_t scm_count(const char *fdinfo);
+
+int visit_ring(struct visit *visit, int fd);
+int visit_mappings(struct visit *visit);
+/* Remember when the UNIX socket @fd carries descriptors. */
+void visit_unix(struct visit *visit, int fd);
+
+/* ---- hold.c, waits.c --------------------------------------------------------------------------
+ */
+
+/* Fill in the views. Returns 0, or -1 with @error. */
+int census_views(struct census *census, const struct census_needs *needs,
+		 struct census_snapshot *snapshots, struct error *error);
+void views_clear(struct census_snapshot *snapshot);
+
+/* Pure: kind and name of what the link of a descriptor says; sockets get none of these yet. */
+void held_from_target(const char *target, struct census_held *held);
+
+/* Pure: a timerfd's fdinfo. Returns false when it is not armed. */
+bool timer_from(const char *fdinfo, struct census_timer *timer);
+
+/* The arguments of a system call, and what they point to. */
+struct call {
+	long number;
+	uint64_t argument[6];
+};
+
+/* Pure: the content of /proc/PID/task/TID/syscall. Returns false when the thread is in none. */
+bool call_from(const char *text, struct call *call);
+
+/* The waits of @pid, which may not all be told: then @view->unreadable. -1: no memory. */
+int view_waits(struct census_process_view *view);
+
+/* ---- elsewhere.c: the network namespaces that are no hosts ----------------------------------- */
+
+/* Note the namespace at @path, for elsewhere_walk(). Returns 0, or -1 when memory is short. */
+int elsewhere_note(struct census *census, const char *path);
+
+/* List the sockets in @states of all namespaces but the hosts'. Returns 0, or -1 with @error. */
+int elsewhere_walk(struct census *census, uint32_t states, struct inodes *inodes,
+		   struct error *error);
+
+/* ---- gone.c ---------------------------------------------------------------------------------- */
+
+/* Before a new sample: remember what the last one knew. Returns 0, or -1 when memory is short. */
+int gone_remember(struct census *census);
+
+/* Note a descriptor that no dump lists. Returns 0, or -1 when memory is short. */
+int gone_note(struct census *census, const struct candidate *candidate);
+
+/*
+ * Find out what the candidates are, and why owners were not found, and count them. Returns 0, or -1
+ * with @error.
+ */
+int gone_settle(struct census *census, const struct census_needs *needs,
 		struct census_snapshot *snapshots, struct error *error);
+
+/* ---- count.c --------------------------------------------------------------------------------- */
+
+/* Are there sockets to be counted of which nobody was found to hold them? Not with processes. */
+bool owners_missing(const struct census *census);
+
+/* ---- source.c -------------------------------------------------------------------------------- */
+
+/* Open what lists the sockets of our namespace. Returns 0, or -1 with @error. */
+int source_open(struct source *source, struct error *error);
+void source_close(struct source *source);
+
+/* As census_dump(). *@mptcp: there are MPTCP sockets, which source_dump_mptcp() lists. */
+int source_dump(const struct source *source, uint32_t states, const struct census_sink *sink,
+		bool *interrupted, bool *mptcp, struct error *error);
+
+/* All of @source's sockets in @states, those of MPTCP too, into @inodes, as of host @number. */
+int source_collect(const struct source *source, uint32_t states, uint32_t number,
+		   struct inodes *inodes, struct error *error);
+
+/* Pure: does /proc/net/protocols tell of MPTCP sockets? */
+bool source_has_mptcp(const char *protocols);
+
+/* All of a small open /proc file as a string. Returns its length, or -1 and errno. */
+ssize_t read_again(int fd, char *text, size_t size);
+
+/* ---- table.c --------------------------------------------------------------------------------- */
+
+/* @name as far as a terminal shall see it, "?" when that is nothing. Returns @text. */
+const char *census_printable(const char *name, char *text, size_t size);
 
 /* ---- host.c ---------------------------------------------------------------------------------- */
 
@@ -175,12 +378,26 @@ void snapshot_sort(struct census_snapshot *snapshot);
 
 /* ---- tally.c: one socket more in a snapshot -------------------------------------------------- */
 
-/* Count a socket. @class and @unread describe it. Returns 0, or -1 when memory is short. */
-int tally_socket(struct census_host *host, struct census_snapshot *snapshot, uint8_t state,
-		 uint16_t shown_port, enum census_class class, bool unread);
+/* Count the socket of @entry, whose port is the one shown. Returns 0, or -1: no memory. */
+int tally_socket(struct census_host *host, struct census_snapshot *snapshot,
+		 const struct inode_entry *entry, enum census_class class);
 
-/* Count a descriptor @fd of @pid (called @name), in @state on @shown_port. As above. */
-int tally_descriptor(struct census_host *host, struct census_snapshot *snapshot, pid_t pid,
-		     const char *name, int fd, uint8_t state, uint16_t shown_port, bool unread);
+/* The entry of @socket, shown under @port. */
+struct inode_entry inode_entry_of(const struct census_socket *socket, uint16_t port);
+
+/* A descriptor of a process. */
+struct holding {
+	pid_t pid;
+	const char *name;
+	int fd;
+	uint8_t state, hold, gone; /* as in struct census_owner */
+	uint16_t shown_port;
+	bool unread;
+	bool another; /* of a socket that the process is known to hold already */
+};
+
+/* Count a descriptor. As above. */
+int tally_descriptor(struct census_host *host, struct census_snapshot *snapshot,
+		     const struct holding *holding);
 
 #endif

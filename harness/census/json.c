@@ -26,6 +26,16 @@ static void number(struct json *json, const char *name, bool asked, uint64_t val
 		json_null(json, name);
 }
 
+/* Why owners are not known, each reason with the number of sockets. */
+static void unknown(struct json *json, const struct census_snapshot *snapshot)
+{
+	json_object(json, "unknown");
+	for (int why = 0; why < CENSUS_WHYS; why++)
+		if (snapshot->unknown[why])
+			json_unsigned(json, census_why_name(why), snapshot->unknown[why]);
+	json_end(json);
+}
+
 static void row(struct json *json, const struct census_row *row)
 {
 	json_object(json, NULL);
@@ -34,8 +44,17 @@ static void row(struct json *json, const struct census_row *row)
 	json_unsigned(json, "count", row->count);
 	classes(json, row->by_class);
 	json_unsigned(json, "unread", row->unread);
+	json_unsigned(json, "keepalive", row->keepalive);
+	number(json, "keepalive_ms", row->keepalive, (uint64_t)row->keepalive_ms);
 	json_end(json);
 }
+
+/* NULL: it is in a table. */
+static const char *const gone_names[CENSUS_GONES] = {
+    [CENSUS_GONE] = "gone or never connected",
+    [CENSUS_GHOST] = "ghost",
+    [CENSUS_UNCONNECTED] = "never connected",
+};
 
 static void owner(struct json *json, const struct census_owner *owner)
 {
@@ -44,9 +63,13 @@ static void owner(struct json *json, const struct census_owner *owner)
 	json_string(json, "process", owner->process);
 	json_string(json, "state", state_name(owner->state));
 	json_unsigned(json, "port", owner->port);
+	json_string(json, "gone", gone_names[owner->gone]);
+	json_string(json, "by", census_hold_name(owner->hold));
+	json_unsigned(json, "sockets", owner->sockets);
 	json_unsigned(json, "descriptors", owner->descriptors);
 	json_array(json, "fds");
-	for (uint64_t n = 0; n < owner->descriptors && n < CENSUS_FDS; n++)
+	for (uint64_t n = 0;
+	     n < owner->descriptors && n < CENSUS_FDS && owner->hold != CENSUS_BY_MAPPING; n++)
 		json_signed(json, NULL, owner->fds[n]);
 	json_end(json);
 	json_unsigned(json, "unread", owner->unread);
@@ -62,6 +85,62 @@ static void listener(struct json *json, const struct census_listener *listener)
 	json_unsigned(json, "backlog", listener->backlog);
 	number(json, "pid", listener->pid, (uint64_t)listener->pid);
 	json_string(json, "process", listener->pid ? listener->process : NULL);
+	json_end(json);
+}
+
+/* -1: none; -2: not known. Both are null, and the second is said. */
+static void timeout(struct json *json, int64_t ms)
+{
+	if (ms >= 0)
+		json_signed(json, "timeout_ms", ms);
+	else
+		json_null(json, "timeout_ms");
+	json_bool(json, "timeout_known", ms != -2);
+}
+
+static const char *or_null(const char *text)
+{
+	return *text ? text : NULL;
+}
+
+static void view(struct json *json, const struct census_process_view *view)
+{
+	json_object(json, NULL);
+	json_signed(json, "pid", view->pid);
+	json_string(json, "process", view->process);
+	json_string(json, "unreadable", or_null(view->unreadable));
+	json_array(json, "held");
+	for (size_t i = 0; i < view->held_count; i++) {
+		json_object(json, NULL);
+		json_string(json, "kind", view->held[i].kind);
+		json_string(json, "name", or_null(view->held[i].name));
+		json_unsigned(json, "count", view->held[i].count);
+		json_end(json);
+	}
+	json_end(json);
+	json_array(json, "waits");
+	for (size_t i = 0; i < view->wait_count; i++) {
+		json_object(json, NULL);
+		json_signed(json, "thread", view->waits[i].thread);
+		json_string(json, "call", or_null(view->waits[i].call));
+		timeout(json, view->waits[i].timeout_ms);
+		if (view->waits[i].descriptor >= 0)
+			json_signed(json, "descriptor", view->waits[i].descriptor);
+		else
+			json_null(json, "descriptor");
+		json_string(json, "wchan", or_null(view->waits[i].wchan));
+		json_end(json);
+	}
+	json_end(json);
+	json_array(json, "timers");
+	for (size_t i = 0; i < view->timer_count; i++) {
+		json_object(json, NULL);
+		json_signed(json, "descriptor", view->timers[i].descriptor);
+		json_signed(json, "due_ms", view->timers[i].due_ms);
+		json_signed(json, "every_ms", view->timers[i].every_ms);
+		json_end(json);
+	}
+	json_end(json);
 	json_end(json);
 }
 
@@ -87,9 +166,16 @@ void census_json_snapshot(struct json *json, const char *host,
 	json_end(json);
 	json_unsigned(json, "unread", snapshot->unread);
 	number(json, "descriptors", asked->descriptors, snapshot->descriptors);
+	number(json, "gone", asked->descriptors, snapshot->gone);
 	number(json, "ghosts", asked->descriptors, snapshot->ghosts);
 	number(json, "unconnected", asked->descriptors, snapshot->unconnected);
+	number(json, "unplaced", asked->descriptors, snapshot->unplaced);
+	number(json, "elsewhere", asked->descriptors || snapshot->elsewhere, snapshot->elsewhere);
+	json_unsigned(json, "mptcp", snapshot->mptcp);
+	unknown(json, snapshot);
 	number(json, "unreadable_processes", asked->owners, snapshot->unreadable_processes);
+	json_string(json, "unreadable", snapshot->unreadable[0] ? snapshot->unreadable : NULL);
+	json_string(json, "source", snapshot->from_procfs ? "/proc/net/tcp" : "sock_diag");
 	json_bool(json, "interrupted", snapshot->interrupted);
 	json_array(json, "rows");
 	for (size_t i = 0; i < snapshot->row_count; i++)
@@ -102,6 +188,10 @@ void census_json_snapshot(struct json *json, const char *host,
 	json_array(json, "listeners");
 	for (size_t i = 0; i < snapshot->listener_count; i++)
 		listener(json, &snapshot->listeners[i]);
+	json_end(json);
+	json_array(json, "processes");
+	for (size_t i = 0; i < snapshot->view_count; i++)
+		view(json, &snapshot->views[i]);
 	json_end(json);
 	counters(json, &snapshot->counters);
 	json_end(json);

@@ -10,6 +10,8 @@
 static int open_session(const struct census_options *options, struct census *census,
 			struct error *error)
 {
+	if (options->copy)
+		census_allow_copies(census);
 	for (size_t i = 0; i < options->port_count; i++)
 		if (census_add_port(census, options->port[i], error) < 0)
 			return -1;

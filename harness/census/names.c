@@ -3,7 +3,7 @@
  * The variables of an expectation: what they are called, what must be counted to know them, and
  * their values in a snapshot.
  *
- *	[HOST:] STATE | STATE.CLASS | CLOSE_WAIT.unread | CLASS | descriptors | ghosts
+ *	[HOST:] STATE | STATE.CLASS | CLOSE_WAIT.unread | CLASS | descriptors | gone | ghosts
  *	      | unconnected | accept_queue | COUNTER
  */
 #include "census/internal.h"
@@ -18,6 +18,7 @@ static const struct {
 	enum census_var_kind kind;
 } specials[] = {
     {"descriptors", CENSUS_VAR_DESCRIPTORS},
+    {"gone", CENSUS_VAR_GONE},
     {"ghosts", CENSUS_VAR_GHOSTS},
     {"unconnected", CENSUS_VAR_UNCONNECTED},
     {"accept_queue", CENSUS_VAR_ACCEPT_QUEUE},
@@ -148,23 +149,6 @@ const char *census_name_resolve(const char *text, const struct census_names *nam
 	return end;
 }
 
-/* The states in which a socket can be of @class; see census_classify(). */
-static uint32_t states_of_class(enum census_class class)
-{
-	switch (class) {
-	case CENSUS_UNACCEPTED:
-		return STATE_BIT(STATE_ESTABLISHED) | STATE_BIT(STATE_CLOSE_WAIT) |
-		       STATE_BIT(STATE_SYN_RECEIVED);
-	case CENSUS_ORPHAN:
-		return STATE_BIT(STATE_FIN_WAIT1) | STATE_BIT(STATE_FIN_WAIT2) |
-		       STATE_BIT(STATE_CLOSING) | STATE_BIT(STATE_LAST_ACK);
-	case CENSUS_TIMEWAIT:
-		return STATE_BIT(STATE_TIME_WAIT);
-	default:
-		return ALL_STATES & ~STATE_BIT(STATE_TIME_WAIT);
-	}
-}
-
 struct census_needs census_expr_needs(const struct census_expr *expr)
 {
 	struct census_needs needs = {0};
@@ -183,7 +167,7 @@ struct census_needs census_expr_needs(const struct census_expr *expr)
 			break;
 		case CENSUS_VAR_CLASS:
 			needs.owners |= by_owner;
-			needs.states |= states_of_class(var->class);
+			needs.states |= census_states_of_class(var->class);
 			break;
 		case CENSUS_VAR_ACCEPT_QUEUE:
 			needs.states |= STATE_BIT(STATE_LISTEN);
@@ -196,69 +180,4 @@ struct census_needs census_expr_needs(const struct census_expr *expr)
 		}
 	}
 	return needs;
-}
-
-static int64_t value_of(const struct census_var *var, const struct census_snapshot *snapshot)
-{
-	switch (var->kind) {
-	case CENSUS_VAR_STATE:
-		return (int64_t)snapshot->states[var->state];
-	case CENSUS_VAR_STATE_CLASS:
-		return (int64_t)snapshot->by_class[var->state][var->class];
-	case CENSUS_VAR_STATE_UNREAD:
-		return (int64_t)snapshot->unread;
-	case CENSUS_VAR_CLASS:
-		return (int64_t)snapshot->classes[var->class];
-	case CENSUS_VAR_DESCRIPTORS:
-		return (int64_t)snapshot->descriptors;
-	case CENSUS_VAR_GHOSTS:
-		return (int64_t)snapshot->ghosts;
-	case CENSUS_VAR_UNCONNECTED:
-		return (int64_t)snapshot->unconnected;
-	case CENSUS_VAR_ACCEPT_QUEUE:
-		return (int64_t)snapshot->accept_queue;
-	case CENSUS_VAR_COUNTER:
-		return var->counter < snapshot->counters.count
-			   ? snapshot->counters.counter[var->counter].value
-			   : 0;
-	}
-	return 0;
-}
-
-int64_t census_value(const struct census_var *var, const struct census_snapshot *snapshots,
-		     size_t hosts)
-{
-	int64_t sum = 0;
-
-	for (size_t i = 0; i < hosts; i++)
-		if (var->host < 0 || (size_t)var->host == i)
-			sum += value_of(var, &snapshots[i]);
-	return sum;
-}
-
-static bool hidden_in(const struct census_var *var, const struct census_snapshot *snapshot)
-{
-	if (!snapshot->unreadable_processes)
-		return false;
-	switch (var->kind) {
-	case CENSUS_VAR_DESCRIPTORS:
-	case CENSUS_VAR_GHOSTS:
-	case CENSUS_VAR_UNCONNECTED:
-		return true;
-	case CENSUS_VAR_STATE_CLASS: /* when every socket's owner was found, none is hidden */
-		return var->class == CENSUS_OWNED && snapshot->by_class[var->state][CENSUS_UNKNOWN];
-	case CENSUS_VAR_CLASS:
-		return var->class == CENSUS_OWNED && snapshot->classes[CENSUS_UNKNOWN];
-	default:
-		return false;
-	}
-}
-
-bool census_value_hidden(const struct census_var *var, const struct census_snapshot *snapshots,
-			 size_t hosts)
-{
-	for (size_t i = 0; i < hosts; i++)
-		if ((var->host < 0 || (size_t)var->host == i) && hidden_in(var, &snapshots[i]))
-			return true;
-	return false;
 }

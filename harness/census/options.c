@@ -58,16 +58,21 @@ static const struct option_row rows[] = {
      .help = "count this network namespace: a path, or a name in /run/netns; without --host: our "
 	     "own, called 'local'"},
     {"pid", .kind = OPTION_NUMBER, OPTION_LIST(struct census_options, pid, pid_count), .least = 1,
-     .most = 0x3fffff, .value = "PID", .help = "only what this process holds, in its namespace"},
+     .most = 0x3fffff, .value = "PID",
+     .help = "only what this process holds, in whichever namespace"},
     {"port", .kind = OPTION_NUMBER, OPTION_LIST(struct census_options, port, port_count),
      .least = 1, .most = 65535, .value = "PORT", .help = "only sockets with this local port"},
     {"state", .kind = OPTION_OTHER, .take = take_state, .value = "STATE",
      .help = "only sockets in this state"},
     {"no-owners", .kind = OPTION_FLAG, AT(no_owners),
      .help = "do not look for the processes: no privilege needed, less work"},
+    {"copy", .kind = OPTION_FLAG, AT(copy),
+     .help =
+	 "copy descriptors that no table lists, to ask them whether they were ever connected: it "
+	 "disturbs the program, so never do that to a server in use"},
     {"json", .kind = OPTION_FLAG, AT(json), .help = "one JSON object on one line"},
     {"until", .kind = OPTION_TEXT, AT(until), .value = "EXPR",
-     .help = "wait until EXPR is true: exit 0, or 1 when it is not in time"},
+     .help = "wait until EXPR is true: exit 0, or 1 if it does not become so in time"},
     {"within", .kind = OPTION_DURATION, AT(within), .value = "TIME",
      .help = "... how soon it must become true (2s)"},
     {"hold", .kind = OPTION_DURATION, AT(hold), .value = "TIME",
@@ -78,7 +83,8 @@ static const struct option_row rows[] = {
      .help = "... looking this often (5ms), less often when that is costly"},
     {"repeat", .kind = OPTION_NUMBER, AT(repeat), .least = 1, .most = 1000000, .value = "N",
      .help = "count N times and print the microseconds of each count"},
-    {"verbose", 'v', OPTION_FLAG, AT(verbose), .help = "say on stderr what is being done"},
+    {"verbose", 'v', OPTION_FLAG, AT(verbose),
+     .help = "say on stderr what is being done; and what the processes hold and wait for"},
     {0},
 };
 
@@ -89,18 +95,23 @@ static const char details[] =
     "  CLOSE_WAIT              sockets in that state\n"
     "  CLOSE_WAIT.owned        of them, those that are: owned (by a process), unaccepted\n"
     "                          (behind a listener), orphan (the kernel closes them),\n"
-    "                          timewait, unknown (no descriptor that we may read),\n"
-    "                          unread (CLOSE_WAIT whose end of stream was never read)\n"
+    "                          timewait, unknown (no owner was found), unread (CLOSE_WAIT\n"
+    "                          whose end of stream was certainly not read: Recv-Q >= 1)\n"
     "  owned, orphan, ...      sockets of that class in any state\n"
-    "  descriptors             descriptors of TCP connections, ghosts included\n"
-    "  ghosts                  descriptors whose connection is gone (CLOSED: the kernel\n"
-    "                          lists no such socket, so CLOSED itself is 0 at rest)\n"
-    "  unconnected             descriptors that never had a connection\n"
+    "  descriptors             descriptors of TCP sockets that do not listen\n"
+    "  gone                    of these, those that no table of the kernel's lists: the\n"
+    "                          connection is gone, or there never was one. Such a socket\n"
+    "                          is in CLOSED, of which the kernel lists none\n"
+    "  ghosts                  of those gone, those that certainly had a connection: seen\n"
+    "                          in an earlier sample of this --until, or with --copy\n"
+    "  unconnected             of those gone, those that certainly had none (--copy)\n"
     "  accept_queue            connections waiting for accept()\n"
     "  PassiveOpens, ...       any counter of /proc/net/snmp Tcp and netstat TcpExt\n"
     "\n"
     "with + - == != < <= > >= and or not ( ). Without a host ('server:CLOSE_WAIT') a\n"
     "variable is the sum over all hosts. TIME is 5us, 300ms, 1.5s, 1min.\n"
+    "What depends on something that could not be seen is not true; if EXPR still does\n"
+    "at the end, the exit status is 77. What is always true or false is refused.\n"
     "\n"
     "Exit status:\n"
     "  0   all is well; EXPR was true in time, and stayed so\n"
@@ -108,9 +119,11 @@ static const char details[] =
     "  2   wrong usage\n"
     "  3   the process of --pid ended\n"
     "  70  failure\n"
-    "  77  not possible here\n"
+    "  77  not possible here, or nobody can tell\n"
     "\n"
     "Examples:\n"
+    "  census --pid 1234\n"
+    "  census --port 9000 --state CLOSE_WAIT\n"
     "  census --pid 1234 --until 'CLOSE_WAIT < 10'\n"
     "  census --host server=srv --until 'server:CLOSE_WAIT == 100' --hold 300ms\n";
 
@@ -133,6 +146,11 @@ static int check(const struct census_options *options, struct error *error)
 		return error_set(error, EXIT_USAGE, "--every belongs to --stream");
 	if (options->every == 0)
 		return error_set(error, EXIT_USAGE, "--every must be longer than 0");
+	if (options->no_owners && options->copy)
+		return error_set(error, EXIT_USAGE, "--copy and --no-owners exclude each other");
+	if (options->stream && options->copy)
+		return error_set(error, EXIT_USAGE,
+				 "--stream counts no descriptors: leave out --copy");
 	if (options->no_owners && options->pid_count)
 		return error_set(error, EXIT_USAGE, "--pid and --no-owners exclude each other");
 	return 0;
@@ -164,8 +182,10 @@ struct census_needs census_options_needs(const struct census_options *options)
 	return (struct census_needs){
 	    .states = options->states,
 	    .owners = !options->no_owners,
-	    /* To know what is a ghost all states have to be walked: only if all are wanted. */
+	    /* To know what is gone all states have to be walked: only if all are wanted. */
 	    .descriptors = !options->no_owners && options->states == ALL_STATES,
+	    .processes = !options->no_owners && options->states == ALL_STATES &&
+			 (options->json || options->verbose),
 	    .counters = options->json,
 	    .rows = true,
 	};

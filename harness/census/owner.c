@@ -1,33 +1,43 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who holds which socket: /proc/PID/fd/N is a link to "socket:[inode]", and the dump told the inode
- * of every socket. A host's processes are those in its network namespace.
+ * Who holds which socket: /proc/PID/task/TASK/fd/N is a link to "socket:[inode]", and the dump told
+ * the inode of every socket. All processes are looked at, wherever they live: one can hold sockets
+ * of a namespace that it has left, or never was in.
  *
  * What may be read is the kernel's decision (man 2 ptrace, "Ptrace access mode checking"): listing
- * needs PTRACE_MODE_READ, duplicating a descriptor PTRACE_MODE_ATTACH. A process that refuses is
- * counted as unreadable; nothing is concluded about what it holds.
+ * needs PTRACE_MODE_READ. A process that refuses is counted as unreadable; nothing is concluded
+ * about what it holds.
  */
 #include "census/internal.h"
 
 #include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
-struct visit {
-	struct census *census;
-	const struct census_needs *needs;
-	struct census_host *host;
-	struct census_snapshot *snapshot;
-	pid_t pid;
-	int pidfd;
-	bool refused;
-	char name[64]; /* empty: not read yet */
-};
+/*
+ * The protocol of a socket is written in an extended attribute of sockfs, which needs no more
+ * permission than listing the descriptors.
+ */
+enum protocol descriptor_protocol(pid_t pid, pid_t task, int fd)
+{
+	static const char *const tcp[] = {"TCP", "TCPv6", "MPTCP", "MPTCPv6"};
+	char path[96], name[32];
+	ssize_t length;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/fd/%d", pid, task, fd);
+	length = getxattr(path, "system.sockprotoname", name, sizeof(name) - 1);
+	if (length < 0)
+		return errno == EACCES || errno == EPERM ? PROTOCOL_REFUSED : PROTOCOL_OTHER;
+	name[length] = '\0';
+	for (size_t i = 0; i < sizeof(tcp) / sizeof(tcp[0]); i++)
+		if (!strcmp(name, tcp[i]))
+			return PROTOCOL_TCP;
+	return !strncmp(name, "UNIX", 4) ? PROTOCOL_UNIX : PROTOCOL_OTHER;
+}
 
 static const char *visit_name(struct visit *visit)
 {
@@ -36,19 +46,8 @@ static const char *visit_name(struct visit *visit)
 	return visit->name;
 }
 
-static int hold(struct visit *visit, int fd, uint8_t state, uint16_t shown_port, bool unread)
+static void name_listener(struct visit *visit, struct census_snapshot *snapshot, uint32_t inode)
 {
-	visit->snapshot->descriptors++;
-	if (!visit->needs->rows)
-		return 0;
-	return tally_descriptor(visit->host, visit->snapshot, visit->pid, visit_name(visit), fd,
-				state, shown_port, unread);
-}
-
-static void name_listener(struct visit *visit, uint32_t inode)
-{
-	struct census_snapshot *snapshot = visit->snapshot;
-
 	for (size_t i = 0; i < snapshot->listener_count; i++) {
 		struct census_listener *listener = &snapshot->listeners[i];
 
@@ -59,127 +58,188 @@ static void name_listener(struct visit *visit, uint32_t inode)
 	}
 }
 
-/* A socket that is in the dump. */
-static int listed(struct visit *visit, int fd, struct inode_entry *entry)
+/*
+ * Mark all sockets of an inode. Returns the one that stands for the descriptor: the application's,
+ * where that is in a state that no subflow has; NULL when nothing is to be counted.
+ */
+static struct inode_entry *mark(struct visit *visit, const struct inodes *inodes,
+				struct inode_entry *first, bool *another)
 {
-	entry->flags |= INODE_HELD;
-	if (entry->flags & INODE_SKIP)
+	struct inode_entry *shown = NULL;
+
+	*another = first->holder == (uint32_t)visit->pid;
+	if (visit->second && first->flags & INODE_HELD && !(first->flags & INODE_LATE))
+		return NULL; /* counted when we came by first */
+	for (struct inode_entry *entry = first; entry; entry = inodes_next(inodes, entry)) {
+		bool main = (entry->flags & (INODE_MAIN | INODE_MPTCP)) == INODE_MAIN;
+
+		entry->holder = (uint32_t)visit->pid;
+		entry->flags |= INODE_HELD | (visit->second ? INODE_LATE : 0);
+		if (!(entry->flags & INODE_SKIP) && (!shown || main))
+			shown = entry;
+	}
+	return shown;
+}
+
+static int listed(struct visit *visit, size_t number, enum census_hold hold, int fd,
+		  struct inode_entry *first)
+{
+	struct census_host *host = visit->census->hosts[number];
+	struct census_snapshot *snapshot = &visit->snapshots[number];
+	struct holding holding = {.pid = visit->pid, .fd = fd, .hold = (uint8_t)hold};
+	struct inode_entry *entry = mark(visit, &host->inodes, first, &holding.another);
+
+	if (!entry)
 		return 0;
 	if (entry->state == STATE_LISTEN) {
 		if (visit->needs->rows)
-			name_listener(visit, entry->inode);
+			name_listener(visit, snapshot, entry->inode);
 		return 0;
 	}
-	return hold(visit, fd, entry->state, entry->port, entry->flags & INODE_UNREAD);
+	snapshot->descriptors++;
+	if (!visit->needs->rows)
+		return 0;
+	holding.name = visit_name(visit);
+	holding.state = entry->state;
+	holding.shown_port = entry->port;
+	holding.unread = entry->flags & INODE_UNREAD;
+	return tally_descriptor(host, snapshot, &holding);
 }
 
-/* A socket that is not: of another protocol, or a ghost. */
-static int unlisted(struct visit *visit, int fd, uint32_t inode)
+static int unlisted(struct visit *visit, enum census_hold hold, int fd, uint32_t inode)
 {
-	uint8_t state = 0;
-	uint16_t port = 0;
-	enum descriptor_kind kind =
-	    ghost_examine(visit->pid, fd, inode, &visit->pidfd, &state, &port);
+	const struct candidate candidate = {
+	    .pid = visit->pid,
+	    .task = visit->task,
+	    .fd = fd,
+	    .inode = inode,
+	    .hold = (uint8_t)hold,
+	    .home = (size_t)visit->home,
+	};
 
-	if (kind == DESCRIPTOR_REFUSED)
+	/* What others hold is only of interest when it is of a host. */
+	if (visit->home < 0 || visit->second ||
+	    (!visit->needs->descriptors && !visit->census->process_count))
+		return 0;
+	switch (hold == CENSUS_BY_DESCRIPTOR ? descriptor_protocol(visit->pid, visit->task, fd)
+					     : PROTOCOL_TCP) {
+	case PROTOCOL_TCP:
+		return gone_note(visit->census, &candidate);
+	case PROTOCOL_REFUSED:
 		visit->refused = true;
-	if (kind == DESCRIPTOR_OTHER || kind == DESCRIPTOR_LISTENER || kind == DESCRIPTOR_REFUSED ||
-	    !port_wanted(visit->census, port))
 		return 0;
-	if (kind == DESCRIPTOR_UNCONNECTED) {
-		visit->snapshot->unconnected++;
+	default:
 		return 0;
 	}
-	if (kind == DESCRIPTOR_GHOST)
-		visit->snapshot->ghosts++;
-	return hold(visit, fd, state, census_shown_port(visit->census, visit->host, port), false);
 }
 
-static int visit_descriptors(struct visit *visit, DIR *directory)
+int visit_meet(struct visit *visit, enum census_hold hold, int fd, uint32_t inode)
 {
-	struct dirent *entry;
+	for (size_t i = 0; i < visit->census->host_count; i++) {
+		struct inode_entry *first = inodes_find(&visit->census->hosts[i]->inodes, inode);
 
-	while ((entry = readdir(directory))) {
+		if (first)
+			return listed(visit, i, hold, fd, first);
+	}
+	if (visit->second && hold == CENSUS_BY_DESCRIPTOR &&
+	    descriptor_protocol(visit->pid, visit->task, fd) == PROTOCOL_UNIX)
+		visit_unix(visit, fd);
+	return unlisted(visit, hold, fd, inode);
+}
+
+static int visit_descriptor(struct visit *visit, int fd, const char *target)
+{
+	unsigned int inode;
+	char path[64];
+
+	if (sscanf(target, "socket:[%u]", &inode) == 1)
+		return visit_meet(visit, CENSUS_BY_DESCRIPTOR, fd, inode);
+	if (visit->deep && !strcmp(target, "anon_inode:[io_uring]"))
+		return visit_ring(visit, fd);
+	if (visit->home >= 0 && !strncmp(target, "net:[", 5)) {
+		snprintf(path, sizeof(path), "/proc/%d/fd/%d", visit->pid, fd);
+		return elsewhere_note(visit->census, path);
+	}
+	return 0;
+}
+
+static int visit_table(void *data, pid_t task, DIR *directory)
+{
+	struct visit *visit = data;
+	struct dirent *entry;
+	int result = 0;
+
+	visit->task = task;
+	while (result >= 0 && (entry = readdir(directory))) {
 		char target[64];
-		struct inode_entry *socket;
-		unsigned int inode;
 		ssize_t length;
-		int result, fd;
 
 		if (!isdigit((unsigned char)entry->d_name[0]))
 			continue;
 		length = readlinkat(dirfd(directory), entry->d_name, target, sizeof(target) - 1);
 		if (length < 0) {
-			if (errno == EACCES || errno == EPERM)
-				visit->refused = true;
+			visit->refused |= errno == EACCES || errno == EPERM;
 			continue;
 		}
 		target[length] = '\0';
-		if (sscanf(target, "socket:[%u]", &inode) != 1)
-			continue;
-		fd = atoi(entry->d_name);
-		socket = inodes_find(&visit->host->inodes, inode);
-		result = socket			     ? listed(visit, fd, socket)
-			 : visit->needs->descriptors ? unlisted(visit, fd, inode)
-						     : 0;
-		if (result < 0)
-			return -1;
+		result = visit_descriptor(visit, atoi(entry->d_name), target);
 	}
-	return 0;
+	return result;
 }
 
-static int visit_process(struct visit *visit)
+static void unreadable(struct census_snapshot *snapshot, pid_t pid)
 {
-	char path[64];
-	DIR *directory;
-	int result;
-
-	snprintf(path, sizeof(path), "/proc/%d/fd", visit->pid);
-	directory = opendir(path);
-	if (!directory) {
-		visit->snapshot->unreadable_processes +=
-		    (errno == EACCES || errno == EPERM) && process_may_hold(visit->pid);
-		return 0;
-	}
-	result = visit_descriptors(visit, directory);
-	visit->snapshot->unreadable_processes += visit->refused;
-	closedir(directory);
-	return result;
+	if (!snapshot->unreadable_processes++ && !snapshot->unreadable[0])
+		process_refusal(pid, snapshot->unreadable, sizeof(snapshot->unreadable));
 }
 
 /* A process that does not even tell its namespace may belong to any host. */
-static void unreadable_everywhere(const struct census *census, struct census_snapshot *snapshots)
+static void unreadable_everywhere(const struct census *census, struct census_snapshot *snapshots,
+				  pid_t pid)
 {
 	for (size_t i = 0; i < census->host_count; i++)
-		snapshots[i].unreadable_processes++;
+		unreadable(&snapshots[i], pid);
 }
 
-static int scan_process(struct census *census, const struct census_needs *needs,
-			struct census_snapshot *snapshots, pid_t pid, int pidfd)
+static int host_of(const struct census *census, const struct netns_id *id)
 {
-	struct visit visit = {.census = census, .needs = needs, .pid = pid, .pidfd = pidfd};
-	struct netns_id id;
-	int result = 0;
+	for (size_t i = 0; i < census->host_count; i++)
+		if (census->hosts[i]->netns.device == id->device &&
+		    census->hosts[i]->netns.inode == id->inode)
+			return (int)i;
+	return -1;
+}
 
-	if (process_netns(pid, &id) < 0) {
-		if ((errno == EACCES || errno == EPERM) && process_may_hold(pid))
-			unreadable_everywhere(census, snapshots);
-		return 0;
+/* @home: the host it is known to belong to, or -1. */
+static int scan_process(struct visit *visit, pid_t pid, int home)
+{
+	struct netns_id id;
+	int result;
+
+	visit->pid = visit->task = pid;
+	visit->name[0] = '\0';
+	visit->refused = false;
+	if (process_netns(pid, &id) == 0)
+		visit->home = host_of(visit->census, &id);
+	else if ((errno == EACCES || errno == EPERM) && process_may_hold(pid))
+		visit->refused = true;
+	else
+		return 0; /* it has ended */
+	if (home >= 0)
+		visit->home = home;
+	result = process_tables(pid, visit_table, visit, &visit->refused);
+	if (result >= 0 && visit->deep && !visit->refused)
+		result = visit_mappings(visit);
+	if (visit->refused && !visit->second && process_may_hold(pid)) {
+		if (visit->home >= 0)
+			unreadable(&visit->snapshots[visit->home], pid);
+		else
+			unreadable_everywhere(visit->census, visit->snapshots, pid);
 	}
-	for (size_t i = 0; i < census->host_count && result == 0; i++) {
-		visit.host = census->hosts[i];
-		visit.snapshot = &snapshots[i];
-		visit.refused = false;
-		if (visit.host->netns.device == id.device && visit.host->netns.inode == id.inode)
-			result = visit_process(&visit);
-	}
-	if (visit.pidfd >= 0 && pidfd < 0)
-		close(visit.pidfd);
 	return result;
 }
 
-static int scan_all(struct census *census, const struct census_needs *needs,
-		    struct census_snapshot *snapshots, struct error *error)
+static int scan_all(struct visit *visit, struct error *error)
 {
 	DIR *proc = opendir("/proc");
 	struct dirent *entry;
@@ -188,23 +248,33 @@ static int scan_all(struct census *census, const struct census_needs *needs,
 	if (!proc)
 		return error_set(error, EXIT_CANNOT, "cannot read /proc: %s", strerror(errno));
 	/* Every pid namespace has a 1. When it is not shown, others are hidden too (hidepid). */
-	if (access("/proc/1", F_OK) < 0)
-		unreadable_everywhere(census, snapshots);
-	while (result == 0 && (entry = readdir(proc))) {
+	if (!visit->second && access("/proc/1", F_OK) < 0)
+		unreadable_everywhere(visit->census, visit->snapshots, 1);
+	while (result >= 0 && (entry = readdir(proc))) {
 		pid_t pid = isdigit((unsigned char)entry->d_name[0]) ? atoi(entry->d_name) : 0;
 
+		visit->home = -1;
 		if (pid && pid != getpid())
-			result = scan_process(census, needs, snapshots, pid, -1);
+			result = scan_process(visit, pid, -1);
 	}
 	closedir(proc);
 	return result < 0 ? error_no_memory(error) : 0;
 }
 
 int census_scan(struct census *census, const struct census_needs *needs,
-		struct census_snapshot *snapshots, struct error *error)
+		struct census_snapshot *snapshots, bool second, struct error *error)
 {
+	struct visit visit = {
+	    .census = census,
+	    .needs = needs,
+	    .snapshots = snapshots,
+	    .second = second,
+	    /* Of a process we are told all; of all processes only what nobody else has. */
+	    .deep = second || census->process_count,
+	};
+
 	if (!census->process_count)
-		return scan_all(census, needs, snapshots, error);
+		return scan_all(&visit, error);
 	for (size_t i = 0; i < census->process_count; i++) {
 		const struct census_process *process = &census->processes[i];
 
@@ -213,7 +283,7 @@ int census_scan(struct census *census, const struct census_needs *needs,
 		if (syscall(SYS_pidfd_send_signal, process->pidfd, 0, NULL, 0) < 0 &&
 		    errno == ESRCH)
 			continue;
-		if (scan_process(census, needs, snapshots, process->pid, process->pidfd) < 0)
+		if (scan_process(&visit, process->pid, (int)process->home) < 0)
 			return error_no_memory(error);
 	}
 	return 0;

@@ -6,8 +6,8 @@
  *	message  := nlmsghdr payload padding     man 7 netlink
  *	payload  := inet_diag_msg attribute*     man 7 sock_diag, for a socket
  *
- * The attributes (shutdown mask, cgroup, socket options) say nothing that a census needs, so they
- * are not even looked at: an attribute that lies about its length cannot hurt.
+ * Of the attributes only one matters, which marks a subflow of MPTCP; the others (shutdown mask,
+ * cgroup, socket options) are passed over.
  */
 #include "census/census.h"
 
@@ -19,6 +19,17 @@
 
 /* include/net/tcp_states.h; not in the user-space headers. */
 #define TCP_NEW_SYN_RECV 12 /* a request socket: the SYN is answered, nothing more exists yet */
+
+/*
+ * idiag_timer names the timer that runs: 1 retransmission, 2 keepalive, 3 TIME_WAIT, 4 zero-window
+ * probe. In other states than these the second is one of FIN_WAIT2's or of SYN_SENT's.
+ */
+static int64_t keepalive_of(const struct inet_diag_msg *msg)
+{
+	bool open = msg->idiag_state == STATE_ESTABLISHED || msg->idiag_state == STATE_CLOSE_WAIT;
+
+	return open && msg->idiag_timer == 2 ? (int64_t)msg->idiag_expires : -1;
+}
 
 static bool socket_from(const struct inet_diag_msg *msg, struct census_socket *socket)
 {
@@ -41,6 +52,7 @@ static bool socket_from(const struct inet_diag_msg *msg, struct census_socket *s
 	    .recv_queue = msg->idiag_rqueue,
 	    .send_queue = msg->idiag_wqueue,
 	    .inode = msg->idiag_inode,
+	    .keepalive = keepalive_of(msg),
 	};
 	/* An IPv4 address is one word; the others need not mean anything. */
 	size_t length = msg->idiag_family == AF_INET ? 4 : 16;
@@ -48,6 +60,25 @@ static bool socket_from(const struct inet_diag_msg *msg, struct census_socket *s
 	memcpy(socket->address, msg->id.idiag_src, length);
 	memcpy(socket->peer, msg->id.idiag_dst, length);
 	return true;
+}
+
+/* Is there INET_DIAG_ULP_INFO with the name "mptcp" behind the header? */
+static bool is_subflow(const struct nlmsghdr *message)
+{
+	const struct nlattr *attribute, *name;
+
+	mnl_attr_for_each(attribute, message, sizeof(struct inet_diag_msg))
+	{
+		if (mnl_attr_get_type(attribute) != INET_DIAG_ULP_INFO)
+			continue;
+		mnl_attr_for_each_nested(
+		    name,
+		    attribute) if (mnl_attr_get_type(name) == INET_ULP_INFO_NAME &&
+				   mnl_attr_get_payload_len(name) ==
+				       sizeof("mptcp")) return !memcmp(mnl_attr_get_payload(name),
+								       "mptcp", sizeof("mptcp"));
+	}
+	return false;
 }
 
 /* The end of a dump carries 0 or a negative errno since Linux 4.14; before, nothing. */
@@ -117,8 +148,10 @@ enum census_parse census_parse(const void *bytes, size_t length, uint32_t sequen
 		case SOCK_DIAG_BY_FAMILY:
 			if (mnl_nlmsg_get_payload_len(message) < sizeof(struct inet_diag_msg))
 				return CENSUS_MALFORMED;
-			if (socket_from(mnl_nlmsg_get_payload(message), &socket))
-				each(&socket, data);
+			if (!socket_from(mnl_nlmsg_get_payload(message), &socket))
+				break;
+			socket.mptcp = is_subflow(message);
+			each(&socket, data);
 			break;
 		default:
 			return CENSUS_MALFORMED;

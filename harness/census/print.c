@@ -21,8 +21,10 @@ void print_snapshots(FILE *out, const struct census_options *options, const stru
 	struct json json = {.out = out};
 
 	if (!options->json) {
-		for (size_t i = 0; i < hosts; i++)
+		for (size_t i = 0; i < hosts; i++) {
 			census_table(out, census_host_name(census, i), &snapshots[i]);
+			census_table_views(out, &snapshots[i]);
+		}
 		return;
 	}
 	json_object(&json, NULL);
@@ -57,7 +59,7 @@ int run_repeat(const struct census_options *options, struct census *census,
 {
 	struct census_needs needs = census_options_needs(options);
 
-	needs.counters = false;
+	needs.counters = needs.processes = false;
 	needs.rows = false;
 	for (unsigned int i = 0; i < options->repeat; i++) {
 		int64_t start = now_ns();

@@ -19,7 +19,7 @@ struct census_options {
 	uint16_t port[MAX_LIST];
 	size_t port_count;
 	uint32_t states;
-	bool no_owners, json, stream, verbose;
+	bool no_owners, copy, json, stream, verbose;
 	const char *until;
 	int64_t every, within, hold; /* nanoseconds */
 	unsigned int repeat;

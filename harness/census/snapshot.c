@@ -6,6 +6,7 @@
 
 void snapshot_reset(struct census_snapshot *snapshot, const struct census_needs *asked)
 {
+	views_clear(snapshot);
 	*snapshot = (struct census_snapshot){
 	    .asked = *asked,
 	    .rows = snapshot->rows,
@@ -14,11 +15,15 @@ void snapshot_reset(struct census_snapshot *snapshot, const struct census_needs 
 	    .owner_room = snapshot->owner_room,
 	    .listeners = snapshot->listeners,
 	    .listener_room = snapshot->listener_room,
+	    .views = snapshot->views,
+	    .view_room = snapshot->view_room,
 	};
 }
 
 void census_snapshot_clear(struct census_snapshot *snapshot)
 {
+	views_clear(snapshot);
+	free(snapshot->views);
 	free(snapshot->rows);
 	free(snapshot->owners);
 	free(snapshot->listeners);

@@ -18,9 +18,9 @@ void *census_grow(void *array, size_t count, size_t *room, size_t size)
 	return moved;
 }
 
-uint32_t *port_index_at(struct port_index *index, uint8_t state, uint16_t port)
+uint32_t *port_index_at(struct port_index *index, unsigned int kind, uint8_t state, uint16_t port)
 {
-	uint32_t **numbers = &index->number[state];
+	uint32_t **numbers = &index->number[kind * STATES + state];
 
 	if (!*numbers)
 		*numbers = calloc(65536, sizeof(**numbers));
@@ -29,8 +29,8 @@ uint32_t *port_index_at(struct port_index *index, uint8_t state, uint16_t port)
 
 void port_index_free(struct port_index *index)
 {
-	for (int state = 0; state < STATES; state++)
-		free(index->number[state]);
+	for (int i = 0; i < KINDS * STATES; i++)
+		free(index->number[i]);
 }
 
 /*
@@ -45,9 +45,25 @@ uint16_t census_shown_port(const struct census *census, const struct census_host
 	return port >= host->first_ephemeral && port <= host->last_ephemeral ? 0 : port;
 }
 
-int tally_socket(struct census_host *host, struct census_snapshot *snapshot, uint8_t state,
-		 uint16_t shown_port, enum census_class class, bool unread)
+struct inode_entry inode_entry_of(const struct census_socket *socket, uint16_t port)
 {
+	bool runs = socket->keepalive >= 0;
+
+	return (struct inode_entry){
+	    .inode = socket->inode,
+	    .port = port,
+	    .state = socket->state,
+	    .flags = (uint8_t)((census_unread(socket) ? INODE_UNREAD : 0) |
+			       (socket->mptcp ? INODE_MPTCP : 0)),
+	    .keepalive = runs ? (uint32_t)socket->keepalive : UINT32_MAX,
+	};
+}
+
+int tally_socket(struct census_host *host, struct census_snapshot *snapshot,
+		 const struct inode_entry *entry, enum census_class class)
+{
+	const uint8_t state = entry->state;
+	const bool unread = entry->flags & INODE_UNREAD;
 	struct census_row *row, *rows;
 	uint32_t *number;
 
@@ -58,11 +74,11 @@ int tally_socket(struct census_host *host, struct census_snapshot *snapshot, uin
 	if (!snapshot->asked.rows)
 		return 0;
 
-	number = port_index_at(&host->row_index, state, shown_port);
+	number = port_index_at(&host->row_index, 0, state, entry->port);
 	if (!number)
 		return -1;
 	row = *number < snapshot->row_count ? &snapshot->rows[*number] : NULL;
-	if (!row || row->state != state || row->port != shown_port) {
+	if (!row || row->state != state || row->port != entry->port) {
 		rows = census_grow(snapshot->rows, snapshot->row_count, &snapshot->row_room,
 				   sizeof(*rows));
 		if (!rows)
@@ -70,24 +86,38 @@ int tally_socket(struct census_host *host, struct census_snapshot *snapshot, uin
 		snapshot->rows = rows;
 		*number = (uint32_t)snapshot->row_count++;
 		row = &rows[*number];
-		*row = (struct census_row){.state = state, .port = shown_port};
+		*row = (struct census_row){.state = state, .port = entry->port, .keepalive_ms = -1};
 	}
 	row->count++;
 	row->by_class[class]++;
 	row->unread += unread;
+	if (entry->keepalive == UINT32_MAX)
+		return 0;
+	row->keepalive++;
+	if (entry->keepalive > row->keepalive_ms)
+		row->keepalive_ms = entry->keepalive;
 	return 0;
 }
 
-int tally_descriptor(struct census_host *host, struct census_snapshot *snapshot, pid_t pid,
-		     const char *name, int fd, uint8_t state, uint16_t shown_port, bool unread)
+static bool is_owner(const struct census_owner *owner, const struct holding *holding)
+{
+	return owner->pid == holding->pid && owner->state == holding->state &&
+	       owner->port == holding->shown_port && owner->gone == holding->gone &&
+	       owner->hold == holding->hold;
+}
+
+int tally_descriptor(struct census_host *host, struct census_snapshot *snapshot,
+		     const struct holding *holding)
 {
 	struct census_owner *owner, *owners;
-	uint32_t *number = port_index_at(&host->owner_index, state, shown_port);
+	unsigned int kind = holding->hold * CENSUS_GONES + holding->gone;
+	uint32_t *number =
+	    port_index_at(&host->owner_index, kind, holding->state, holding->shown_port);
 
 	if (!number)
 		return -1;
 	owner = *number < snapshot->owner_count ? &snapshot->owners[*number] : NULL;
-	if (!owner || owner->pid != pid || owner->state != state || owner->port != shown_port) {
+	if (!owner || !is_owner(owner, holding)) {
 		owners = census_grow(snapshot->owners, snapshot->owner_count, &snapshot->owner_room,
 				     sizeof(*owners));
 		if (!owners)
@@ -95,12 +125,19 @@ int tally_descriptor(struct census_host *host, struct census_snapshot *snapshot,
 		snapshot->owners = owners;
 		*number = (uint32_t)snapshot->owner_count++;
 		owner = &owners[*number];
-		*owner = (struct census_owner){.pid = pid, .state = state, .port = shown_port};
-		snprintf(owner->process, sizeof(owner->process), "%s", name);
+		*owner = (struct census_owner){
+		    .pid = holding->pid,
+		    .state = holding->state,
+		    .port = holding->shown_port,
+		    .gone = holding->gone,
+		    .hold = holding->hold,
+		};
+		snprintf(owner->process, sizeof(owner->process), "%s", holding->name);
 	}
 	if (owner->descriptors < CENSUS_FDS)
-		owner->fds[owner->descriptors] = fd;
+		owner->fds[owner->descriptors] = holding->fd;
 	owner->descriptors++;
-	owner->unread += unread;
+	owner->sockets += !holding->another;
+	owner->unread += holding->unread;
 	return 0;
 }

@@ -47,7 +47,7 @@ static int set_up(void **state)
 	struct census_host *host = calloc(1, sizeof(*host));
 
 	host->snmp = host->netstat = host->sockstat = host->sockstat6 = host->port_range = -1;
-	host->transport = (struct census_transport){replay_send, replay_receive, &fixture->replay};
+	host->source = (struct source){{replay_send, replay_receive, &fixture->replay}, -1, -1, -1};
 	fixture->census = census_new();
 	fixture->census->hosts = calloc(1, sizeof(*fixture->census->hosts));
 	fixture->census->hosts[0] = host;
@@ -60,7 +60,7 @@ static int tear_down(void **state)
 {
 	struct fixture *fixture = *state;
 
-	fixture->census->hosts[0]->transport.context = NULL; /* no netlink socket to close */
+	fixture->census->hosts[0]->source.transport.context = NULL; /* no netlink socket to close */
 	census_free(fixture->census);
 	census_snapshot_clear(&fixture->snapshot);
 	free(fixture);
@@ -262,16 +262,27 @@ static void descriptors_by_process(void **state)
 	struct census_host *host = fixture->census->hosts[0];
 	struct census_snapshot *snapshot = &fixture->snapshot;
 
-	for (int fd = 0; fd < 10; fd++)
-		tally_descriptor(host, snapshot, 12, "leaky", fd, STATE_CLOSE_WAIT, 9000, fd < 3);
-	tally_descriptor(host, snapshot, 12, "leaky", 20, STATE_CLOSE_WAIT, 0, false);
-	for (int fd = 0; fd < 11; fd++)
-		tally_descriptor(host, snapshot, 13, "busy", fd, STATE_ESTABLISHED, 9000, false);
-	tally_descriptor(host, snapshot, 13, "busy", 30, STATE_CLOSED, 9000, false);
+	struct holding leaky = {.pid = 12, .name = "leaky", .state = STATE_CLOSE_WAIT};
+	struct holding busy = {.pid = 13, .name = "busy", .state = STATE_ESTABLISHED};
+
+	leaky.shown_port = busy.shown_port = 9000;
+	for (leaky.fd = 0; leaky.fd < 10; leaky.fd++) {
+		leaky.unread = leaky.fd < 3;
+		leaky.another = leaky.fd == 9; /* dup() */
+		tally_descriptor(host, snapshot, &leaky);
+	}
+	leaky.shown_port = 0;
+	tally_descriptor(host, snapshot, &leaky);
+	for (busy.fd = 0; busy.fd < 11; busy.fd++)
+		tally_descriptor(host, snapshot, &busy);
+	busy.state = STATE_CLOSED;
+	busy.gone = CENSUS_GONE;
+	tally_descriptor(host, snapshot, &busy);
 	snapshot_sort(snapshot);
 	assert_int_equal(snapshot->owner_count, 4);
 	assert_int_equal(snapshot->owners[0].pid, 12); /* leaks first, although 13 has more */
 	assert_int_equal(snapshot->owners[0].descriptors, 10);
+	assert_int_equal(snapshot->owners[0].sockets, 9);
 	assert_int_equal(snapshot->owners[0].unread, 3);
 	assert_int_equal(snapshot->owners[0].fds[CENSUS_FDS - 1], 7);
 	assert_string_equal(snapshot->owners[0].process, "leaky");
@@ -294,7 +305,18 @@ static void inode_table(void **state)
 	for (uint32_t i = 1; i <= 100000; i++)
 		assert_int_equal(inodes_find(&inodes, i * 7919u)->port, (uint16_t)i);
 	assert_null(inodes_find(&inodes, 3));
-	assert_null(inodes_find(&inodes, 0)); /* 0 is no inode */
+	assert_null(inodes_find(&inodes, 0));	     /* 0 is no inode */
+	for (uint16_t port = 1; port <= 3; port++) { /* subflows share one */
+		struct inode_entry entry = {.inode = 3, .port = port};
+
+		assert_int_equal(inodes_add(&inodes, &entry), 0);
+	}
+	unsigned int ports = 0;
+
+	for (struct inode_entry *entry = inodes_find(&inodes, 3); entry;
+	     entry = inodes_next(&inodes, entry))
+		ports |= 1u << entry->port;
+	assert_int_equal(ports, 0xe);
 	inodes_clear(&inodes);
 	assert_null(inodes_find(&inodes, 7919));
 	inodes_free(&inodes);

@@ -44,7 +44,7 @@ static ssize_t script_receive(void *context, void *buffer, size_t size)
 	struct datagram datagram = {0};
 	const struct step *step;
 
-	assert_true(script->next < script->count); /* else it would wait for ever */
+	assert_true(script->next < script->count); /* else it would wait forever */
 	step = &script->steps[script->next++];
 	if (step->error) {
 		errno = step->error;

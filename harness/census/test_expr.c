@@ -11,13 +11,14 @@ static bool holds(const char *text, int64_t value)
 {
 	struct census_expr expr;
 	struct error error;
-	int64_t values[CENSUS_VARS];
+	struct census_bounds values[CENSUS_VARS];
 
 	if (census_expr_parse(&expr, text, &names, &error) < 0)
 		fail_msg("%s: %s", text, error.text);
 	for (size_t i = 0; i < CENSUS_VARS; i++)
-		values[i] = value;
-	return census_expr_holds(&expr, values);
+		values[i] = (struct census_bounds){value, value};
+	assert_int_not_equal(census_expr_holds(&expr, values), CENSUS_OPEN);
+	return census_expr_holds(&expr, values) == CENSUS_TRUE;
 }
 
 static void operators(void **state)
@@ -230,7 +231,7 @@ static void only_what_is_needed(void **state)
 	assert_false(needs_of("1 == 1").states);
 }
 
-static int64_t value_of(const char *text, const struct census_snapshot *snapshots)
+static struct census_bounds bounds_of(const char *text, const struct census_snapshot *snapshots)
 {
 	struct census_expr expr;
 	struct error error;
@@ -239,6 +240,14 @@ static int64_t value_of(const char *text, const struct census_snapshot *snapshot
 	snprintf(whole, sizeof(whole), "%s == 0", text);
 	assert_int_equal(census_expr_parse(&expr, whole, &names, &error), 0);
 	return census_value(&expr.var[0], snapshots, 2);
+}
+
+static int64_t value_of(const char *text, const struct census_snapshot *snapshots)
+{
+	struct census_bounds bounds = bounds_of(text, snapshots);
+
+	assert_int_equal(bounds.least, bounds.most);
+	return bounds.least;
 }
 
 static void values(void **state)
@@ -252,6 +261,7 @@ static void values(void **state)
 	snapshots[1].classes[CENSUS_ORPHAN] = 9;
 	snapshots[0].unread = 1;
 	snapshots[0].descriptors = 11;
+	snapshots[0].gone = 25;
 	snapshots[0].ghosts = 12;
 	snapshots[0].unconnected = 13;
 	snapshots[0].accept_queue = 14;
@@ -264,6 +274,7 @@ static void values(void **state)
 	assert_int_equal(value_of("orphan", snapshots), 9);
 	assert_int_equal(value_of("CLOSE_WAIT.unread", snapshots), 1);
 	assert_int_equal(value_of("descriptors", snapshots), 11);
+	assert_int_equal(value_of("gone", snapshots), 25);
 	assert_int_equal(value_of("ghosts", snapshots), 12);
 	assert_int_equal(value_of("unconnected", snapshots), 13);
 	assert_int_equal(value_of("accept_queue", snapshots), 14);
@@ -273,13 +284,9 @@ static void values(void **state)
 
 static bool hidden(const char *text, const struct census_snapshot *snapshots)
 {
-	struct census_expr expr;
-	struct error error;
-	char whole[128];
+	struct census_bounds bounds = bounds_of(text, snapshots);
 
-	snprintf(whole, sizeof(whole), "%s == 0", text);
-	assert_int_equal(census_expr_parse(&expr, whole, &names, &error), 0);
-	return census_value_hidden(&expr.var[0], snapshots, 2);
+	return bounds.least != bounds.most;
 }
 
 /* What unreadable processes could change must not be told; what they cannot, must. */
@@ -290,6 +297,7 @@ static void never_a_guess(void **state)
 	(void)state;
 	assert_false(hidden("ghosts", snapshots));
 	snapshots[1].unreadable_processes = 1;
+	assert_true(hidden("gone", snapshots));
 	assert_true(hidden("ghosts", snapshots));
 	assert_true(hidden("descriptors", snapshots));
 	assert_true(hidden("unconnected", snapshots));
@@ -304,6 +312,116 @@ static void never_a_guess(void **state)
 	assert_false(hidden("LAST_ACK.owned", snapshots));
 	assert_true(hidden("owned", snapshots));
 	assert_false(hidden("CLOSE_WAIT.unknown", snapshots));
+	snapshots[1].by_process = true; /* all that is counted is what it holds */
+	assert_true(hidden("CLOSE_WAIT", snapshots));
+	assert_true(hidden("CLOSE_WAIT.unread", snapshots));
+}
+
+static void what_is_gone_may_be_a_ghost(void **state)
+{
+	struct census_snapshot snapshots[2] = {{.gone = 10, .ghosts = 3, .unconnected = 2}};
+	struct census_bounds bounds = bounds_of("ghosts", snapshots);
+
+	(void)state;
+	assert_int_equal(bounds.least, 3);
+	assert_int_equal(bounds.most, 8);
+	bounds = bounds_of("unconnected", snapshots);
+	assert_int_equal(bounds.least, 2);
+	assert_int_equal(bounds.most, 7);
+	assert_int_equal(value_of("gone", snapshots), 10);
+	snapshots[0].unplaced = 4; /* perhaps connected, where we may not look */
+	assert_int_equal(bounds_of("gone", snapshots).least, 6);
+	assert_false(hidden("CLOSE_WAIT", snapshots));
+	snapshots[0].by_process = true; /* perhaps where nobody can look */
+	assert_int_equal(bounds_of("CLOSE_WAIT", snapshots).most, 5);
+}
+
+/* CLOSE_WAIT is 3 to 5, LISTEN is 1, every other variable at least 7. */
+static void open_truths(void **state)
+{
+	static const struct {
+		const char *text;
+		enum census_truth truth;
+	} cases[] = {
+	    {"CLOSE_WAIT == 4", CENSUS_OPEN},
+	    {"CLOSE_WAIT == 6", CENSUS_FALSE},
+	    {"CLOSE_WAIT != 6", CENSUS_TRUE},
+	    {"CLOSE_WAIT != 4", CENSUS_OPEN},
+	    {"CLOSE_WAIT <= 5", CENSUS_TRUE},
+	    {"CLOSE_WAIT < 5", CENSUS_OPEN},
+	    {"CLOSE_WAIT < 3", CENSUS_FALSE},
+	    {"CLOSE_WAIT >= 3", CENSUS_TRUE},
+	    {"CLOSE_WAIT > 5", CENSUS_FALSE},
+	    {"CLOSE_WAIT + LISTEN == 7", CENSUS_FALSE},
+	    {"LISTEN - CLOSE_WAIT == -4", CENSUS_OPEN},
+	    {"LISTEN - CLOSE_WAIT <= -2", CENSUS_TRUE},
+	    {"-CLOSE_WAIT > -2", CENSUS_FALSE},
+	    {"not CLOSE_WAIT == 4", CENSUS_OPEN},
+	    {"CLOSE_WAIT == 4 and LISTEN == 0", CENSUS_FALSE},
+	    {"CLOSE_WAIT == 4 and LISTEN == 1", CENSUS_OPEN},
+	    {"CLOSE_WAIT == 4 or LISTEN == 1", CENSUS_TRUE},
+	    {"CLOSE_WAIT == 4 or LISTEN == 0", CENSUS_OPEN},
+	    {"ghosts == 0", CENSUS_FALSE},
+	    {"ghosts > 6", CENSUS_TRUE},
+	    {"ghosts + ghosts == 20", CENSUS_OPEN},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct census_bounds values[CENSUS_VARS];
+		struct census_expr expr;
+		struct error error;
+
+		assert_int_equal(census_expr_parse(&expr, cases[i].text, &names, &error), 0);
+		for (size_t n = 0; n < expr.var_count; n++)
+			values[n] = expr.var[n].kind != CENSUS_VAR_STATE
+					? (struct census_bounds){7, INT64_MAX}
+				    : expr.var[n].state == STATE_LISTEN
+					? (struct census_bounds){1, 1}
+					: (struct census_bounds){3, 5};
+		if (census_expr_holds(&expr, values) != cases[i].truth)
+			fail_msg("%s", cases[i].text);
+	}
+}
+
+/* NULL: it makes sense; else part of the sentence that refuses it. */
+static void senseless(void **state)
+{
+	static const struct {
+		const char *text, *says;
+		bool by_process;
+	} cases[] = {
+	    {"CLOSE_WAIT == 0", NULL, true},
+	    {"PassiveOpens > -1", NULL, false},
+	    {"CLOSE_WAIT.orphan == 0", NULL, false}, /* a subflow can be */
+	    {"TIME_WAIT.owned == 0", "TIME_WAIT.owned is always 0", false},
+	    {"CLOSE_WAIT == 0 and server:LISTEN.orphan < 3", "server:LISTEN.orphan is", false},
+	    {"TIME_WAIT == 0", NULL, false},
+	    {"TIME_WAIT == 0", "TIME_WAIT is always 0", true},
+	    {"orphan == 0", "orphan is always 0", true},
+	    {"CLOSED == 0", "expect 'gone'", false},
+	    {"CLOSED.owned == 0", "CLOSED.owned is always 0", false},
+	    {"CLOSE_WAIT >= 0", "column 1: this comparison", false},
+	    {"LISTEN == 1 and CLOSE_WAIT < 0", "column 17: this comparison", false},
+	    {"LISTEN == 1 or 2 > 1", "column 16: this comparison", false},
+	    {"descriptors + ghosts >= 0", "column 1: this comparison", false},
+	    {"descriptors - ghosts >= 0", NULL, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct error error = {0};
+		struct census_expr expr;
+
+		assert_int_equal(census_expr_parse(&expr, cases[i].text, &names, &error), 0);
+		if (census_expr_sensible(&expr, cases[i].by_process, &error) !=
+		    (cases[i].says ? -1 : 0))
+			fail_msg("%s: '%s'", cases[i].text, error.text);
+		if (cases[i].says) {
+			assert_int_equal(error.code, EXIT_USAGE);
+			assert_non_null(strstr(error.text, cases[i].says));
+		}
+	}
 }
 
 int main(void)
@@ -317,6 +435,9 @@ int main(void)
 	    cmocka_unit_test(only_what_is_needed),
 	    cmocka_unit_test(values),
 	    cmocka_unit_test(never_a_guess),
+	    cmocka_unit_test(what_is_gone_may_be_a_ghost),
+	    cmocka_unit_test(open_truths),
+	    cmocka_unit_test(senseless),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,14 +6,14 @@
  *	                      begun <= within                     begun + hold: exit 0
  *
  * The true period must begin before the deadline, and nothing may interrupt it. A count that the
- * kernel interrupted proves nothing and does not count as true.
+ * kernel interrupted proves nothing and does not count as true, nor does one in which EXPR depends
+ * on what could not be seen. If that is so at the deadline, nobody knows: exit 77.
  */
 #include "census/program.h"
 
 #include <inttypes.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "common/duration.h"
 
@@ -25,17 +25,29 @@ struct wait {
 	struct census *census;
 	struct census_snapshot *snapshots;
 	struct census_expr expr;
-	int64_t value[CENSUS_VARS], peak[CENSUS_VARS];
+	struct census_bounds value[CENSUS_VARS];
+	int64_t peak[CENSUS_VARS];
 	int64_t start, begun; /* now_ns(); begun is -1 while EXPR is false */
+	enum census_truth last;
 	bool ever, held;
 };
 
-static void numbers(struct json *json, const char *name, const struct wait *wait,
-		    const int64_t *number)
+/* What was seen; the rest, if there is one, is in "open". */
+static void values(struct json *json, const struct wait *wait)
 {
-	json_object(json, name);
+	json_object(json, "values");
 	for (size_t i = 0; i < wait->expr.var_count; i++)
-		json_signed(json, wait->expr.var[i].text, number[i]);
+		json_signed(json, wait->expr.var[i].text, wait->value[i].least);
+	json_end(json);
+	json_object(json, "open");
+	for (size_t i = 0; i < wait->expr.var_count; i++) {
+		if (wait->value[i].least == wait->value[i].most)
+			continue;
+		if (wait->value[i].most == INT64_MAX)
+			json_null(json, wait->expr.var[i].text);
+		else
+			json_signed(json, wait->expr.var[i].text, wait->value[i].most);
+	}
 	json_end(json);
 }
 
@@ -50,40 +62,38 @@ static void until_members(struct json *json, const void *data)
 		json_null(json, "seconds");
 	else
 		json_seconds(json, "seconds", wait->begun - wait->start, 6);
-	numbers(json, "peaks", wait, wait->peak);
-	numbers(json, "values", wait, wait->value);
+	json_object(json, "peaks");
+	for (size_t i = 0; i < wait->expr.var_count; i++)
+		json_signed(json, wait->expr.var[i].text, wait->peak[i]);
+	json_end(json);
+	values(json, wait);
 	json_end(json);
 }
 
-/* "CLOSE_WAIT is 100, ghosts is 3" */
+/* "CLOSE_WAIT is 100, ghosts is 3 to 5, descriptors is at least 7" */
 static void say_values(FILE *out, const struct wait *wait)
 {
-	for (size_t i = 0; i < wait->expr.var_count; i++)
-		fprintf(out, "%s%s is %" PRId64, i ? ", " : "", wait->expr.var[i].text,
-			wait->value[i]);
+	for (size_t i = 0; i < wait->expr.var_count; i++) {
+		const struct census_bounds *value = &wait->value[i];
+		bool open = value->most == INT64_MAX && value->least != INT64_MAX;
+
+		fprintf(out, "%s%s is %s%" PRId64, i ? ", " : "", wait->expr.var[i].text,
+			open ? "at least " : "", value->least);
+		if (!open && value->least != value->most)
+			fprintf(out, " to %" PRId64, value->most);
+	}
 }
 
-/* Expectations that could only be true by accident, because what they name is never counted. */
-static int check_sense(const struct wait *wait, struct error *error)
+/* What is not looked for cannot be expected. */
+static int check_asked(const struct wait *wait, struct error *error)
 {
-	for (size_t i = 0; i < wait->expr.var_count; i++) {
-		const struct census_var *var = &wait->expr.var[i];
-		bool by_class =
-		    var->kind == CENSUS_VAR_STATE_CLASS || var->kind == CENSUS_VAR_CLASS;
+	const struct census_needs needs = census_expr_needs(&wait->expr);
 
-		if (wait->options->pid_count &&
-		    ((by_class && var->class != CENSUS_OWNED) ||
-		     (var->kind == CENSUS_VAR_STATE && var->state == STATE_TIME_WAIT)))
-			return error_set(error, EXIT_USAGE,
-					 "%s is never held by a process, so with --pid it would "
-					 "always be 0: leave out --pid",
-					 var->text);
-		if (var->kind == CENSUS_VAR_STATE && var->state == STATE_CLOSED)
-			fputs("census: note: the kernel lists no sockets in CLOSED; 'ghosts' and "
-			      "'unconnected' count them\n",
-			      stderr);
-	}
-	return 0;
+	if (wait->options->no_owners && (needs.owners || needs.descriptors))
+		return error_set(error, EXIT_USAGE,
+				 "'%s' is about what processes hold: leave out --no-owners",
+				 wait->options->until);
+	return census_expr_sensible(&wait->expr, wait->options->pid_count, error);
 }
 
 static int prepare(struct wait *wait, struct error *error)
@@ -105,20 +115,10 @@ static int prepare(struct wait *wait, struct error *error)
 		return -1;
 	for (size_t i = 0; i < CENSUS_VARS; i++)
 		wait->peak[i] = INT64_MIN;
-	return check_sense(wait, error);
+	return check_asked(wait, error);
 }
 
-static uint64_t unreadable(const struct wait *wait)
-{
-	uint64_t most = 0;
-
-	for (size_t i = 0; i < census_host_count(wait->census); i++)
-		if (wait->snapshots[i].unreadable_processes > most)
-			most = wait->snapshots[i].unreadable_processes;
-	return most;
-}
-
-/* One count. Returns 1 when EXPR holds, 0 when not, -1 with @error. */
+/* One count. Sets wait->last; returns 0, or -1 with @error. */
 static int sample(struct wait *wait, const struct census_needs *needs, struct error *error)
 {
 	size_t hosts = census_host_count(wait->census);
@@ -135,23 +135,32 @@ static int sample(struct wait *wait, const struct census_needs *needs, struct er
 		interrupted |= wait->snapshots[i].interrupted;
 	for (size_t i = 0; i < wait->expr.var_count; i++) {
 		const struct census_var *var = &wait->expr.var[i];
-		int64_t value = census_value(var, wait->snapshots, hosts);
+		struct census_bounds value = census_value(var, wait->snapshots, hosts);
 
-		if (census_value_hidden(var, wait->snapshots, hosts))
-			return error_set(error, EXIT_CANNOT,
-					 "cannot tell %s: there are processes whose descriptors "
-					 "may not be read (%" PRIu64 "); %sname a process of your "
-					 "own with --pid",
-					 var->text, unreadable(wait),
-					 geteuid() ? "run census as root, or " : "");
-		if (wait->options->verbose && value != wait->value[i])
+		if (wait->options->verbose && value.least != wait->value[i].least)
 			fprintf(stderr, "census: %.3f s: %s is %" PRId64 "\n",
-				(double)(now_ns() - wait->start) / 1e9, var->text, value);
+				(double)(now_ns() - wait->start) / 1e9, var->text, value.least);
 		wait->value[i] = value;
-		if (value > wait->peak[i])
-			wait->peak[i] = value;
+		if (value.least > wait->peak[i])
+			wait->peak[i] = value.least;
 	}
-	return !interrupted && census_expr_holds(&wait->expr, wait->value);
+	wait->last = census_expr_holds(&wait->expr, wait->value);
+	if (interrupted && wait->last == CENSUS_TRUE)
+		wait->last = CENSUS_FALSE;
+	return 0;
+}
+
+/* The deadline has come, and it depends on what could not be seen. */
+static int cannot_tell(const struct wait *wait, struct error *error)
+{
+	char reason[sizeof(error->text)];
+	size_t i = 0;
+
+	while (wait->value[i].least == wait->value[i].most)
+		i++;
+	census_value_reason(&wait->expr.var[i], wait->snapshots, census_host_count(wait->census),
+			    reason, sizeof(reason));
+	return error_set(error, EXIT_CANNOT, "cannot tell %s: %s", wait->expr.var[i].text, reason);
 }
 
 static void rest(int64_t ns)
@@ -172,6 +181,7 @@ static struct census_needs full_needs(const struct wait *wait)
 	full.owners |= narrow.owners;
 	full.descriptors |= narrow.descriptors;
 	full.counters |= narrow.counters;
+	full.processes &= wait->options->pid_count || wait->options->verbose;
 	return full;
 }
 
@@ -189,16 +199,20 @@ static int poll_until(struct wait *wait, struct error *error)
 		bool ripe = wait->begun >= 0 && now - wait->begun >= options->hold;
 		/* The JSON shows the very count that decided. */
 		bool whole = options->json && (ripe || (expired && wait->begun < 0));
-		int holds = sample(wait, whole ? &full : &narrow, error);
-		int64_t cost = now_ns() - now, pause, left;
+		int64_t cost, pause, left;
+		bool holds;
 
-		if (holds < 0)
+		if (sample(wait, whole ? &full : &narrow, error) < 0)
 			return error->code;
+		cost = now_ns() - now;
+		holds = wait->last == CENSUS_TRUE;
 		wait->ever |= holds;
 		if (!holds)
 			wait->begun = -1;
 		else if (wait->begun < 0)
 			wait->begun = now;
+		if (wait->last == CENSUS_OPEN && expired)
+			return cannot_tell(wait, error), error->code;
 		if (!holds && expired)
 			return EXIT_NOT_HELD;
 		if (holds && now - wait->begun >= options->hold && (whole || !options->json)) {

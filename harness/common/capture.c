@@ -2,6 +2,8 @@
 #include "common/capture.h"
 
 #include <errno.h>
+#include <stdbool.h>
+#include <string.h>
 
 static int set_filter(pcap_t *pcap, const char *filter)
 {
@@ -53,7 +55,12 @@ pcap_t *capture_read(const char *path, struct error *error)
 	pcap_t *pcap =
 	    pcap_open_offline_with_tstamp_precision(path, PCAP_TSTAMP_PRECISION_NANO, why);
 
-	if (!pcap)
-		error_set(error, EXIT_USAGE, "cannot read the capture: %s", why);
+	if (!pcap) {
+		/* libpcap names a file that it cannot open, and no other. */
+		bool named = strstr(why, path) != NULL;
+
+		error_set(error, EXIT_USAGE, "cannot read the capture: %s%s%s", named ? "" : path,
+			  named ? "" : ": ", why);
+	}
 	return pcap;
 }

@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/rights.h"
+
 static int open_netns(const char *netns, struct error *error)
 {
 	char path[4096];
@@ -24,8 +26,9 @@ static int open_netns(const char *netns, struct error *error)
 	if (fd < 0 && (errno == EACCES || errno == EPERM))
 		return error_set(error, EXIT_CANNOT,
 				 "not permitted to open the namespace %s: run %s as the user it "
-				 "belongs to, or as root",
-				 path, program_invocation_short_name);
+				 "belongs to, or %s",
+				 path, program_invocation_short_name,
+				 rights_remedy(CAP_SYS_PTRACE));
 	if (fd < 0)
 		return error_set(error, EXIT_USAGE, "no namespace %s: %s", path, strerror(errno));
 	if (ioctl(fd, NS_GET_NSTYPE) != CLONE_NEWNET) {
@@ -61,9 +64,10 @@ int netns_visit(const char *netns, struct netns_id *id,
 	}
 	if (setns(fd, CLONE_NEWNET) < 0) {
 		error_set(error, errno == EPERM ? EXIT_CANNOT : EXIT_BROKEN,
-			  "cannot enter the network namespace %s (%s): run %s as root, or inside "
-			  "the sandbox that made it",
-			  netns, strerror(errno), program_invocation_short_name);
+			  "cannot enter the network namespace %s (%s): run %s inside the sandbox "
+			  "that made it, or %s",
+			  netns, strerror(errno), program_invocation_short_name,
+			  rights_remedy(CAP_SYS_ADMIN));
 		goto out;
 	}
 	result = open_there(data, error);

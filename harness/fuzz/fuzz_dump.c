@@ -170,7 +170,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 		window = census_window_new();
 	MUST(window);
 	census.window = window;
-	host.transport = (struct census_transport){fuzz_send, fuzz_receive, &kernel};
+	host.source = (struct source){{fuzz_send, fuzz_receive, &kernel}, -1, -1, -1};
 	check_parse(bytes, size);
 	if (census_take(&census, &needs, &snapshot, &error) == 0) {
 		check_snapshot(&snapshot);

@@ -34,9 +34,12 @@ static void check_process(const char *text)
 
 	snprintf(comm, sizeof(comm), "%.*s", (int)(argument0 - text < 63 ? argument0 - text : 63),
 		 text);
-	process_stat_may_hold(text);
+	process_stat_may_hold(text, false);
 	process_whole_name(comm, argument0, name, sizeof(name));
-	MUST(strlen(comm) >= 15 || !strcmp(name, comm));
+	/* A short name stays as it is, but for controls. */
+	MUST(strlen(comm) >= 15 || strlen(name) == strlen(comm));
+	for (const char *byte = name; *byte; byte++)
+		MUST((unsigned char)*byte >= ' ' && *byte != 0x7f);
 }
 
 static void check_duration(const char *text)

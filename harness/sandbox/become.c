@@ -97,16 +97,16 @@ int cannot_start(const char *program, struct refusal *refusal)
 	return refusal->status;
 }
 
-_Noreturn void become(char **argv, const char *called)
+_Noreturn void become(const char *program, char **argv)
 {
 	struct refusal refusal;
 	int error;
 
-	execvp(argv[0], argv);
+	execvp(program, argv);
 	error = errno;
-	if (!cannot_start(argv[0], &refusal))
+	if (!cannot_start(program, &refusal))
 		refuse(&refusal, status_of(error), "%s",
 		       error == ENOENT ? "the loader that it needs is missing" : strerror(error));
-	warnx("cannot start %s: %s", called ? called : argv[0], refusal.why);
+	warnx("cannot start %s: %s", argv[0], refusal.why);
 	_exit(refusal.status); /* what our streams hold is for whoever forked us to write */
 }

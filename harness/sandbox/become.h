@@ -19,9 +19,10 @@ struct refusal {
 int cannot_start(const char *program, struct refusal *refusal);
 
 /*
- * Become a program with its arguments, or say why not, and end with that status.
- * called: by the caller, if argv[0] is where we have put it; otherwise NULL.
+ * Become a program, or say why not, and end with that status.
+ * program: where it is, by a path or by PATH; argv: what it is told, from its name on, by which the
+ * sentence calls it.
  */
-_Noreturn void become(char **argv, const char *called);
+_Noreturn void become(const char *program, char **argv);
 
 #endif

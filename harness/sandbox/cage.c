@@ -1,113 +1,26 @@
 #include "sandbox/cage.h"
 
 #include <err.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <limits.h>
 #include <linux/capability.h>
-#include <linux/close_range.h>
-#include <linux/mount.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "sandbox/supervise.h"
 
-/* glibc's <sys/mount.h> cannot stand beside <linux/mount.h> before 2.36. */
-int mount(const char *source, const char *target, const char *type, unsigned long flags,
-	  const void *data);
+#define KEYCTL_JOIN_SESSION_KEYRING 1 /* linux/keyctl.h is not everywhere */
 
-static void must(int result, const char *what)
+void cage_must(int result, const char *what)
 {
 	if (result < 0)
 		err(EXIT_CANNOT, "cannot confine the program: %s", what);
-}
-
-static void mount_private(const char *target, unsigned long flags, const char *options)
-{
-	must(mount("tmpfs", target, "tmpfs", MS_NOSUID | flags, options), target);
-}
-
-/* Everything that is mounted at a folder, and below it, read-only (mount_setattr(2)). */
-static void make_read_only(const char *folder)
-{
-	struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID};
-
-	must(syscall(SYS_mount_setattr, AT_FDCWD, folder, AT_RECURSIVE, &attributes,
-		     sizeof(attributes)),
-	     folder);
-}
-
-/* A /dev with what any program needs, and no terminal and no disk. */
-static void furnish_dev(void)
-{
-	static const char *const devices[] = {"/dev/null", "/dev/zero", "/dev/full", "/dev/random",
-					      "/dev/urandom"};
-	enum { COUNT = sizeof(devices) / sizeof(devices[0]) };
-	char original[COUNT][32];
-
-	for (int i = 0; i < COUNT; i++) {
-		int fd = open(devices[i], O_PATH | O_CLOEXEC);
-
-		must(fd, devices[i]);
-		snprintf(original[i], sizeof(original[i]), "/proc/self/fd/%d", fd);
-	}
-	mount_private("/dev", 0, "mode=755,size=64k");
-	for (int i = 0; i < COUNT; i++) {
-		must(mknod(devices[i], S_IFREG | 0666, 0), devices[i]);
-		must(mount(original[i], devices[i], NULL, MS_BIND, NULL), devices[i]);
-	}
-	must(symlink("/proc/self/fd", "/dev/fd"), "/dev/fd");
-	must(mkdir("/dev/shm", 0755), "/dev/shm");
-}
-
-/*
- * Show the command at another place: the way to its own may be barred to whom it becomes. One that
- * is to be found by PATH stays where it is.
- */
-static void show_command(char **command, int fd)
-{
-	static char original[32], shown[PATH_MAX];
-
-	if (fd < 0)
-		return;
-	snprintf(original, sizeof(original), "/proc/self/fd/%d", fd);
-	snprintf(shown, sizeof(shown), "/run%s", strrchr(*command, '/'));
-	must(mknod(shown, S_IFREG | 0444, 0), shown);
-	must(mount(original, shown, NULL, MS_BIND, NULL), shown);
-	*command = shown;
-}
-
-static void make_private(char **command)
-{
-	int fd = strchr(*command, '/') ? open(*command, O_PATH | O_CLOEXEC) : -1;
-
-	must(strchr(*command, '/') ? fd : 0, *command);
-	furnish_dev();
-	make_read_only("/");
-	mount_private("/tmp", MS_NODEV, "mode=1777,size=64m,nr_inodes=4096");
-	mount_private("/run", MS_NODEV, "mode=1777,size=4m,nr_inodes=512");
-	mount_private("/dev/shm", MS_NODEV, "mode=1777,size=16m,nr_inodes=512");
-	show_command(command, fd);
-	must(chdir("/tmp"), "/tmp");
-}
-
-/*
- * Bind folders over themselves, so that each is a mount, and can be read-only where others are not.
- * Then go where we are once more: what was entered before leads past the new mounts.
- */
-static void protect(char **folders, int count)
-{
-	static char here[PATH_MAX];
-
-	for (int i = 0; i < count; i++) {
-		must(mount(folders[i], folders[i], NULL, MS_BIND | MS_REC, NULL), folders[i]);
-		make_read_only(folders[i]);
-	}
-	must(getcwd(here, sizeof(here)) ? chdir(here) : -1, "the working folder");
 }
 
 /* No user namespaces in this one: each would come with new capabilities (namespaces(7)). */
@@ -115,41 +28,104 @@ static void forbid_user_namespaces(void)
 {
 	int fd = open("/proc/sys/user/max_user_namespaces", O_WRONLY | O_CLOEXEC);
 
-	must(fd < 0 || write(fd, "0", 1) != 1 ? -1 : 0, "max_user_namespaces");
+	cage_must(fd < 0 || write(fd, "0", 1) != 1 ? -1 : 0, "max_user_namespaces");
 	close(fd);
+}
+
+/* When memory runs out the kernel takes this first, whatever the caller is exempt from. */
+static void volunteer(void)
+{
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	cage_must(fd < 0 || write(fd, "1000", 4) != 4 ? -1 : 0, "oom_score_adj");
+	close(fd);
+}
+
+/* A session keyring of its own, empty, that ends with it. A kernel may have been built without. */
+static void leave_keyring(void)
+{
+	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS)
+		cage_must(-1, "session keyring");
+}
+
+/*
+ * What the caller's limits may permit, and no capability is asked for: to run before all others,
+ * and, of what is closed, a core. Of 1 byte, not of none, since a handler of cores outside takes
+ * them whatever the limit, but for this one (core(5)).
+ */
+static void forgo_privileged_limits(bool closed)
+{
+	const struct rlimit none = {0, 0}, no_core = {1, 1};
+
+	cage_must(setrlimit(RLIMIT_RTPRIO, &none), "limit rtprio");
+	cage_must(setrlimit(RLIMIT_NICE, &none), "limit nice");
+	if (closed)
+		cage_must(setrlimit(RLIMIT_CORE, &no_core), "limit core");
+}
+
+/* Of the caller's environment what tells a program how to speak; the rest may hold secrets. */
+static void clear_environment(void)
+{
+	static const char *const kept[] = {
+	    "PATH=", "LANG=",	      "LANGUAGE=",	"LC_",		"TZ=",
+	    "TERM=", "ASAN_OPTIONS=", "UBSAN_OPTIONS=", "LSAN_OPTIONS="};
+	char **last = environ;
+
+	for (char **each = environ; each && *each; each++)
+		for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+			if (strncmp(*each, kept[i], strlen(kept[i])) == 0)
+				*last++ = *each;
+	if (last)
+		*last = NULL;
+	cage_must(setenv("HOME", "/tmp", 1), "HOME");
+}
+
+/*
+ * Process 1 and what it confines have the same user. A process cannot be traced, nor opened by
+ * /proc/1, by one that has fewer capabilities than it may have (ptrace(2), access mode checking;
+ * the commoncap module). So process 1 may have one, which is good for nothing in a user namespace;
+ * the command has none. Not being dumpable would do, too, but hide it from an ordinary user's
+ * census.
+ */
+static void set_capabilities(void)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct one[_LINUX_CAPABILITY_U32S_3] = {{0}};
+
+	one[CAP_TO_INDEX(CAP_WAKE_ALARM)].permitted = CAP_TO_MASK(CAP_WAKE_ALARM);
+	cage_must(syscall(SYS_capset, &header, one), "capset");
 }
 
 static void drop_privileges(const struct cage *cage)
 {
-	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0}};
-
+	/* What exec() could give: nothing. */
 	for (int capability = 0; prctl(PR_CAPBSET_READ, capability) >= 0; capability++)
-		must(prctl(PR_CAPBSET_DROP, capability), "bounding set");
+		cage_must(prctl(PR_CAPBSET_DROP, capability), "bounding set");
 	if (cage->uid != geteuid()) {
-		must(setgroups(0, NULL), "setgroups");
-		must(setresgid(cage->gid, cage->gid, cage->gid), "setresgid");
-		must(setresuid(cage->uid, cage->uid, cage->uid), "setresuid");
+		cage_must(prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0), "keepcaps"); /* until exec() */
+		cage_must(setgroups(0, NULL), "setgroups");
+		cage_must(setresgid(cage->gid, cage->gid, cage->gid), "setresgid");
+		cage_must(setresuid(cage->uid, cage->uid, cage->uid), "setresuid");
 	}
-	must(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0), "ambient set");
-	must(syscall(SYS_capset, &header, none), "capset");
-	must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs");
+	cage_must(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0), "ambient set");
+	set_capabilities();
+	cage_must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs");
 }
 
-void cage_enter(const struct cage *cage, char **command)
+void cage_enter(struct cage *cage)
 {
-	must(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), "mount propagation");
+	leave_keyring();
+	volunteer();
+	forgo_privileged_limits(cage->closed);
+	cage_must(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), "mount propagation");
 	forbid_user_namespaces(); /* before its file is read-only */
-	protect(cage->read_only, cage->folders);
-	if (cage->closed)
-		make_private(command);
-	else if (access("/run/netns", F_OK) == 0)
-		mount_private("/run/netns", MS_RDONLY, NULL); /* the other hosts */
-	must(mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY, NULL),
-	     "/proc");
-	must(setsid(), "setsid"); /* a terminal takes input from whoever it controls (TIOCSTI) */
-	must(syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC), "close_range");
+	if (cage->closed) {
+		view_close(cage);
+		clear_environment();
+	} else {
+		view_open(cage);
+	}
+	cage_must(setsid(), "setsid"); /* a terminal takes input from whoever it controls */
 	drop_privileges(cage);
-	if (cage->closed)
-		cage_deny_families();
+	cage_deny_calls(cage->closed, cage->memory_counted);
 }

@@ -5,115 +5,98 @@
  * without a way to get one (no_new_privs, no further user namespaces) and without a terminal. The
  * network namespace is the caller's, and whoever has the caller's capabilities can look into it
  * from outside (/proc, pidfd_getfd(2)): the census counts it like any other program. It sees no
- * other process, so it can neither signal nor trace one; with the caller everything in it ends.
+ * process but process 1, which it cannot touch (cage.c), and no file of the caller's through its
+ * standard streams, which are pipes (relay.c). With the caller everything in it ends.
  *
- * Exit status and signals pass through (sandbox/supervise.h). Wrong usage ends with 2, a system
- * that does not permit it with 77, a command that cannot be started with 127 or 126 as in a shell,
- * each with one sentence.
+ * harness/sandbox/README.md says what that holds back, and tests/attacker.py tries it. Exit status
+ * and signals pass through (supervise.h). Wrong usage ends with 2, a system that does not permit it
+ * with 77, each with one sentence.
  */
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
-#include <stdbool.h>
+#include <linux/close_range.h>
+#include <linux/sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "common/command.h"
 #include "common/descriptors.h"
 #include "sandbox/become.h"
+#include "sandbox/bounds.h"
 #include "sandbox/cage.h"
+#include "sandbox/identity.h"
+#include "sandbox/limits.h"
+#include "sandbox/relay.h"
 #include "sandbox/supervise.h"
-
-static const struct {
-	const char *name;
-	int resource;
-} limits[] = {
-    {"as", RLIMIT_AS},	     {"core", RLIMIT_CORE},	{"cpu", RLIMIT_CPU},
-    {"fsize", RLIMIT_FSIZE}, {"nofile", RLIMIT_NOFILE}, {"nproc", RLIMIT_NPROC},
-};
-#define COUNT (sizeof(limits) / sizeof(limits[0]))
-
-/* The limits asked for, by the order of the table. */
-struct wish {
-	bool given;
-	unsigned long value;
-};
 
 struct confine_options {
 	struct cage cage;
-	struct wish wishes[COUNT];
+	long user; /* AS_IT_IS, or asked for */
+	bool bounds;
 };
-
-/* A number that fills the word. */
-static int number(const char *word, unsigned long *value, struct error *error)
-{
-	char *end;
-
-	errno = 0;
-	*value = strtoul(word, &end, 10);
-	if (*word < '0' || *word > '9' || *end || errno)
-		return error_set(error, EXIT_USAGE, "'%s' is not a whole number", word);
-	return 0;
-}
 
 /* A user's number. The highest means "as it is" to setresuid(2). */
 static int take_user(void *data, char *word, struct error *error)
 {
 	struct confine_options *options = data;
-	unsigned long value;
+	unsigned long value = limits_number(word);
 
-	if (number(word, &value, error) < 0)
-		return -1;
 	if (value >= (uid_t)-1)
 		return error_set(error, EXIT_USAGE, "'%s' is no user's number", word);
 	if (geteuid() != 0)
 		return error_set(error, EXIT_USAGE, "--user is for root");
-	options->cage.uid = options->cage.gid = (uid_t)value;
+	options->user = (long)value;
 	return 0;
 }
 
-/* Note the limit "NAME=VALUE". */
 static int take_limit(void *data, char *word, struct error *error)
 {
-	struct confine_options *options = data;
-	const char *value = strchr(word, '=');
-
-	for (size_t i = 0; value && i < COUNT; i++) {
-		struct wish *wish = &options->wishes[i];
-
-		if (strlen(limits[i].name) != (size_t)(value - word) ||
-		    strncmp(limits[i].name, word, value - word) != 0)
-			continue;
-		wish->given = true;
-		return number(value + 1, &wish->value, error);
-	}
-	return error_set(error, EXIT_USAGE, "unknown limit '%s': see confine --help", word);
+	(void)data;
+	(void)error; /* limits_note() ends with its own sentence */
+	limits_note(word);
+	return 0;
 }
 
-static int take_folder(void *data, char *word, struct error *error)
+/* As many folders as there are words have room: main(). */
+static int take_read_only(void *data, char *word, struct error *error)
 {
 	struct cage *cage = &((struct confine_options *)data)->cage;
 
-	(void)error; /* as many as there are words have room: main() */
-	cage->read_only[cage->folders++] = word;
+	(void)error;
+	cage->read_only[cage->read_only_count++] = word;
+	return 0;
+}
+
+static int take_shown(void *data, char *word, struct error *error)
+{
+	struct cage *cage = &((struct confine_options *)data)->cage;
+
+	(void)error;
+	cage->shown[cage->shown_count++] = word;
 	return 0;
 }
 
 static const struct option_row rows[] = {
     {"closed", .kind = OPTION_FLAG, OPTION_AT(struct confine_options, cage.closed),
-     .help = "all files read-only, /tmp, /run and /dev private, and no sockets but those of IPv4 "
-	     "and IPv6; the command runs in /tmp"},
-    {"read-only", .kind = OPTION_OTHER, .take = take_folder, .value = "FOLDER",
-     .help = "that folder read-only (without --closed), may be repeated"},
+     .help = "show the system's files and the command's alone, read-only; private /tmp, /run and "
+	     "/dev; no environment; no sockets but those of IPv4 and IPv6; as nobody, when started "
+	     "by root; the working folder is /tmp"},
+    {"show", .kind = OPTION_OTHER, .take = take_shown, .value = "FOLDER",
+     .help = "show that folder, too, read-only (with --closed); may be repeated"},
+    {"read-only", .kind = OPTION_OTHER, .take = take_read_only, .value = "FOLDER",
+     .help = "make that folder read-only (without --closed); may be repeated"},
     {"user", .kind = OPTION_OTHER, .take = take_user, .value = "UID",
      .help = "become this user, when started by root"},
     {"limit", .kind = OPTION_OTHER, .take = take_limit, .value = "NAME=VALUE",
-     .help = "as, core, cpu, fsize, nofile, nproc: see setrlimit(2); may be repeated"},
+     .help = "limit each process: as, core, cpu, fsize, nofile, nproc (setrlimit(2)); limit all "
+	     "together: memory, in bytes, and where a control group can be had also cpu and nproc; "
+	     "may be repeated"},
+    {"bounds", .kind = OPTION_FLAG, OPTION_AT(struct confine_options, bounds),
+     .help = "say whether a control group can be had here"},
     {0},
 };
 
@@ -127,95 +110,127 @@ static const struct command command = {
 	       "not\npermit it, 126 and 127 for a command that cannot be started.\n",
 };
 
+/* Leave nothing open but the standard streams and these two, as descriptors 3 and 4. */
+static void close_others(int status_fd, int go)
+{
+	int given[] = {fcntl(status_fd, F_DUPFD_CLOEXEC, 5), fcntl(go, F_DUPFD_CLOEXEC, 5)};
+
+	for (int i = 0; i < 2; i++)
+		if (given[i] < 0 || dup3(given[i], 3 + i, O_CLOEXEC) < 0)
+			err(EXIT_BROKEN, "dup3");
+	if (syscall(SYS_close_range, 5, ~0U, 0) < 0)
+		err(EXIT_CANNOT, "close_range");
+}
+
+static void await_go(int go)
+{
+	char byte;
+
+	if (read(go, &byte, 1) != 1)
+		_exit(EXIT_CANNOT); /* outer has said why, or is dead */
+}
+
+/* Process 1 may have ended before, and then said why. */
+static void give_go(int go)
+{
+	if (write(go, "", 1) != 1 && errno != EPIPE)
+		err(EXIT_BROKEN, "pipe to process 1");
+}
+
+/* Process 1, from its first instruction. */
+static _Noreturn void be_init(struct cage *cage, char **argv, int go, int status_fd)
+{
+	relay_inside();
+	close_others(status_fd, go);
+	await_go(4); /* until the user namespace is mapped */
+	cage_enter(cage);
+	limits_set();
+	await_go(4); /* until it is bounded */
+	close(4);
+	run_init(cage->command, argv, 3);
+}
+
 /*
- * Of the CPU time the hard limit is a second more, so that the command ends by SIGXCPU, which says
- * why, and by SIGKILL only if it does not listen.
+ * As fork(), which takes no flags; unshare() first would put this process in there, too. group: of
+ * control, to start in, or -1; to be moved there later may take 10 ms.
  */
-static void set_limits(const struct wish *wishes)
+static pid_t start_init(int group)
 {
-	for (size_t i = 0; i < COUNT; i++) {
-		bool cpu = limits[i].resource == RLIMIT_CPU;
-		struct rlimit limit = {wishes[i].value, wishes[i].value + cpu};
+	struct clone_args how = {.flags = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC,
+				 .exit_signal = SIGCHLD};
+	pid_t init = -1;
 
-		if (wishes[i].given && setrlimit(limits[i].resource, &limit) < 0)
-			err(EXIT_CANNOT, "limit %s=%lu", limits[i].name, wishes[i].value);
+	if (group >= 0) {
+		how.flags |= CLONE_INTO_CGROUP;
+		how.cgroup = group;
+		init = syscall(SYS_clone3, &how, sizeof(how));
+		how.flags &= ~CLONE_INTO_CGROUP;
 	}
-}
-
-static void write_file(pid_t pid, const char *name, const char *text)
-{
-	char path[64];
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0 || write(fd, text, strlen(text)) < 0)
-		err(EXIT_CANNOT, "%s of a user namespace", name);
-	close(fd);
-}
-
-/* Tell the kernel who is who in init's user namespace (user_namespaces(7)): each is itself. */
-static void map(pid_t init, const char *name, unsigned own, unsigned other)
-{
-	char text[64];
-	int length = snprintf(text, sizeof(text), "%u %u 1\n", own, own);
-
-	if (other != own)
-		snprintf(text + length, sizeof(text) - length, "%u %u 1\n", other, other);
-	write_file(init, name, text);
+	if (init < 0) /* a container's filter may know no clone3(2) */
+		init = syscall(SYS_clone, how.flags | SIGCHLD, NULL, NULL, NULL, NULL);
+	if (init < 0)
+		err(EXIT_CANNOT, "namespaces for a confined program");
+	return init;
 }
 
 int main(int argc, char **argv)
 {
-	const unsigned long namespaces = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC;
-	struct confine_options options = {.cage = {.uid = geteuid(), .gid = getegid()}};
+	static struct confine_options options = {.user = AS_IT_IS};
 	struct cage *cage = &options.cage;
+	struct identity who;
 	struct error error;
 	struct refusal refusal;
-	int ends[2], mapped[2];
+	int ends[2], go[2], own, bound, first;
 	pid_t init;
-	int first;
 
 	cage->read_only = calloc(argc, sizeof(*cage->read_only));
-	if (!cage->read_only)
+	cage->shown = calloc(argc, sizeof(*cage->shown));
+	if (!cage->read_only || !cage->shown)
 		err(EXIT_BROKEN, "calloc");
 	first = command_parse(&command, argc, argv, &options, &error);
 	if (first <= 0)
 		return command_ended(first, &error);
+	if (options.bounds) {
+		bounds_tell();
+		return 0;
+	}
 	if (first == argc)
 		errx(EXIT_USAGE, "it needs a command: see confine --help");
+	if (cage->shown_count && !cage->closed)
+		errx(EXIT_USAGE, "--show is for --closed; without it all folders are seen");
 	open_standard_descriptors();
 	if (cannot_start(argv[first], &refusal)) /* asked here: in the cage it may be elsewhere */
 		errx(refusal.status, "cannot start %s: %s", argv[first], refusal.why);
+	cage->command = argv[first];
+	who = identity_choose(options.user, cage->closed);
 	watch_signals();
-	if (pipe2(ends, O_CLOEXEC) < 0 || pipe2(mapped, O_CLOEXEC) < 0)
+	relay_prepare();
+	if (pipe2(ends, O_CLOEXEC) < 0 || pipe2(go, O_CLOEXEC) < 0)
 		err(EXIT_BROKEN, "pipe");
-	/* As fork(), which takes no flags; unshare() first would put this process in there, too. */
-	init = syscall(SYS_clone, namespaces | SIGCHLD, NULL, NULL, NULL, NULL);
-	if (init < 0)
-		err(EXIT_CANNOT, "namespaces for a confined program");
+	cage->memory_counted = bounds_prepare();
+	cage->uid = who.uid;
+	cage->gid = who.gid;
+	init = start_init(bounds_group());
 	if (init == 0) {
-		const char *called = argv[first];
-		char go;
-
 		close(ends[0]);
-		close(mapped[1]);
-		if (read(mapped[0], &go, 1) != 1)
-			_exit(EXIT_CANNOT); /* outer has said why */
-		cage_enter(cage, &argv[first]);
-		set_limits(options.wishes);
-		run_init(argv + first, called, ends[1]);
+		close(go[1]);
+		be_init(cage, argv + first, go[0], ends[1]);
 	}
 	close(ends[1]);
-	close(mapped[0]);
-	if (cage->uid == geteuid())
-		write_file(init, "setgroups",
-			   "deny"); /* else an ordinary user may not map groups */
-	map(init, "uid_map", geteuid(), cage->uid);
-	map(init, "gid_map", getegid(), cage->gid);
-	if (write(mapped[1], "", 1) != 1)
-		err(EXIT_BROKEN, "pipe to process 1");
-	close(mapped[1]);
+	close(go[0]);
+	signal(SIGPIPE, SIG_IGN);
+	identity_map(init, &who);
+	give_go(go[1]);
+	bounds_begin(init); /* may take a while, in which process 1 furnishes its cage */
+	give_go(go[1]);
+	close(go[1]);
 	free(cage->read_only);
-	end_like_command(init, ends[0]);
+	free(cage->shown);
+	own = relay_until_ended(init, bounds_interval(), bounds_are_passed);
+	bound = bounds_end();
+	if (!relay_is_whole())
+		_exit(EXIT_BROKEN);
+	if (bound)
+		end_like(bound);
+	end_as_told(own, ends[0]);
 }

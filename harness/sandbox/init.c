@@ -1,6 +1,6 @@
 /*
  * sandbox-init: the two ends of a private pid namespace (sandbox/supervise.h), whose mounts reach
- * no other (sandbox/root.h).
+ * no other (sandbox/root.h), and which has what a run needs (sandbox/furnish.h).
  *
  * It is started by `unshare --pid` WITHOUT --fork, so its first child is process 1 of the new
  * namespace. unshare --fork cannot do this: while it waits it blocks SIGINT and SIGTERM and hands
@@ -8,24 +8,39 @@
  * never sees them anyway (pid_namespaces(7), "the init process").
  */
 #include <err.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <unistd.h>
 
 #include "common/command.h"
 #include "common/descriptors.h"
+#include "sandbox/furnish.h"
 #include "sandbox/root.h"
 #include "sandbox/supervise.h"
 
+struct init_options {
+	bool bare;
+};
+
+static const struct option_row rows[] = {
+    {"bare", .kind = OPTION_FLAG, OPTION_AT(struct init_options, bare),
+     .help = "leave /proc, /run and the devices as they are"},
+    {0},
+};
+
 static const struct command command = {
     .name = "sandbox-init",
-    .usage = "COMMAND [ARGUMENT]...",
+    .usage = "[OPTION]... COMMAND [ARGUMENT]...",
+    .rows = rows,
     .summary = "Runs a command in a new pid namespace, started by `unshare --pid` without --fork.",
 };
 
 int main(int argc, char **argv)
 {
+	struct init_options options = {0};
 	struct error error;
-	int first = command_parse(&command, argc, argv, NULL, &error);
+	int first = command_parse(&command, argc, argv, &options, &error);
 	int ends[2];
 	pid_t init;
 
@@ -33,6 +48,7 @@ int main(int argc, char **argv)
 		return command_ended(first, &error);
 	if (first == argc)
 		errx(EXIT_USAGE, "it needs a command: see sandbox-init --help");
+	program_invocation_short_name = (char *)"sandbox"; /* as which the caller knows us */
 	open_standard_descriptors();
 	own_root();
 	watch_signals();
@@ -43,7 +59,9 @@ int main(int argc, char **argv)
 		err(EXIT_BROKEN, "cannot start process 1 of the sandbox");
 	if (init == 0) {
 		close(ends[0]);
-		run_init(argv + first, NULL, ends[1]);
+		if (!options.bare)
+			furnish();
+		run_init(argv[first], argv + first, ends[1]);
 	}
 	close(ends[1]);
 	end_like_command(init, ends[0]);

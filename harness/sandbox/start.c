@@ -15,7 +15,7 @@ struct start_options {
 
 static const struct option_row rows[] = {
     {"as", 0, OPTION_TEXT, OPTION_AT(struct start_options, as), .value = "NAME",
-     .help = "whose sentence it is: \"NAME: cannot start COMMAND: REASON\""},
+     .help = "whose sentence it is: \"NAME: cannot start ...\""},
     {"ask", 0, OPTION_FLAG, OPTION_AT(struct start_options, ask),
      .help = "start nothing: the sentence, if there is one, goes to standard output"},
     {0},
@@ -26,9 +26,8 @@ static const struct command command = {
     .usage = "[OPTION]... COMMAND [ARGUMENT]...",
     .summary = "Becomes a command, or says why that cannot be.",
     .rows = rows,
-    .details =
-	"Exit status: as of a shell, 127 for what is not found and 126 for any other reason; "
-	"with --ask\n0 for a command that can be started.\n",
+    .details = "Exit status: as of a shell, 127 for what is not found and 126 for any other\n"
+	       "reason; with --ask 0 for a command that can be started.\n",
 };
 
 int main(int argc, char **argv)
@@ -48,5 +47,5 @@ int main(int argc, char **argv)
 		return refusal.status;
 	}
 	program_invocation_short_name = (char *)options.as;
-	become(argv + first, NULL);
+	become(argv[first], argv + first);
 }

@@ -2,13 +2,15 @@
  * subreaper: run a command of somebody else's, and keep hold of all that it starts.
  *
  * OUTPUT is a file: standard output and error of the command are appended to it, and its standard
- * input is empty. A server that forks into the background leaves its parent, but not this process,
- * which is the subreaper of all (prctl(2), PR_SET_CHILD_SUBREAPER): so its descendants are always
- * exactly what the command started, and the orphans among them are reaped when they end.
+ * input is empty. With "-" the command has all three from here, and no event is mixed into them.
+ *
+ * A server that forks into the background leaves its parent, but not this process, which is the
+ * subreaper of all (prctl(2), PR_SET_CHILD_SUBREAPER): so its descendants are always exactly what
+ * the command started, and the orphans among them are reaped when they end.
  *
  * Events: `ev=started pid=`, `ev=ended pid= main= status= signal=` of each child reaped, and
- * `ev=over` when none is left, which also ends this program. SIGTERM, or the death of whoever
- * started it, kills everything.
+ * `ev=over` when none is left. Then this program ends as the command did. SIGTERM, or the death of
+ * its parent, kills everything.
  */
 #include <err.h>
 #include <fcntl.h>
@@ -16,6 +18,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -23,10 +26,13 @@
 #include "common/command.h"
 #include "common/events.h"
 #include "sandbox/become.h"
+#include "sandbox/supervise.h"
 
 static const char children[] = "/proc/thread-self/children";
+static bool silent;
+static int how_it_ended; /* the command's wait status (wait(2)) */
 
-static void watch_signals(sigset_t *watched, sigset_t *original)
+static void block_signals(sigset_t *watched, sigset_t *original)
 {
 	sigemptyset(watched);
 	sigaddset(watched, SIGTERM);
@@ -35,16 +41,22 @@ static void watch_signals(sigset_t *watched, sigset_t *original)
 	signal(SIGCHLD, SIG_DFL); /* ignored, it would never come (wait(2)) */
 }
 
-static void run(const char *output, char **argv, const sigset_t *original)
+static void redirect(const char *output)
 {
 	int in = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	int out = open(output, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
 
 	if (in < 0 || out < 0 || dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0)
 		err(EXIT_FAILURE, "%s", output);
+}
+
+static void run(const char *output, char **argv, const sigset_t *original)
+{
+	if (!silent)
+		redirect(output);
 	setsid(); /* it may signal its own process group, as shells do */
 	sigprocmask(SIG_SETMASK, original, NULL);
-	become(argv, NULL);
+	become(argv[0], argv);
 }
 
 /* Reap what has ended. Returns false when no child is left. */
@@ -53,10 +65,14 @@ static bool reap(pid_t command)
 	pid_t ended;
 	int status;
 
-	while ((ended = waitpid(-1, &status, WNOHANG)) > 0)
-		say("ended pid=%d main=%d status=%d signal=%d", ended, ended == command,
-		    WIFEXITED(status) ? WEXITSTATUS(status) : -1,
-		    WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+	while ((ended = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (ended == command)
+			how_it_ended = status;
+		if (!silent)
+			say("ended pid=%d main=%d status=%d signal=%d", ended, ended == command,
+			    WIFEXITED(status) ? WEXITSTATUS(status) : -1,
+			    WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+	}
 	return ended == 0;
 }
 
@@ -76,8 +92,10 @@ static void kill_children(void)
 static const struct command command = {
     .name = "subreaper",
     .usage = "OUTPUT COMMAND [ARGUMENT]...",
-    .summary = "Runs a third-party command, and keeps hold of all that it starts. OUTPUT is a file "
-	       "to which its standard output and error are appended.",
+    .summary =
+	"Runs a third-party command, and keeps hold of all that it starts. OUTPUT is a file "
+	"to which its standard output and error are appended; with \"-\" they stay where they "
+	"are, and no events appear.",
     .details = "Events appear on standard output, one a line: ev=NAME key=value ...\n",
 };
 
@@ -96,7 +114,8 @@ int main(int argc, char **argv)
 	if (argc - first < 2)
 		errx(EXIT_USAGE,
 		     "it needs a file for the output, and a command: see subreaper --help");
-	watch_signals(&watched, &original);
+	silent = strcmp(argv[first], "-") == 0;
+	block_signals(&watched, &original);
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 || prctl(PR_SET_PDEATHSIG, SIGTERM) < 0)
 		err(EXIT_FAILURE, "prctl");
 	if (getppid() != parent) /* it died before the line above */
@@ -106,7 +125,8 @@ int main(int argc, char **argv)
 		err(EXIT_FAILURE, "fork");
 	if (started == 0)
 		run(argv[first], argv + first + 1, &original);
-	say("started pid=%d", started);
+	if (!silent)
+		say("started pid=%d", started);
 	while (reap(started)) {
 		if (ending)
 			kill_children();
@@ -116,6 +136,7 @@ int main(int argc, char **argv)
 		if (ending)
 			kill_children();
 	}
-	say("over");
-	return EXIT_SUCCESS;
+	if (!silent)
+		say("over");
+	end_like(how_it_ended);
 }

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -57,13 +57,22 @@ int wait_handing_on_signals(pid_t pid)
 	}
 }
 
-static void run_command(char **argv, const char *called)
+int watched_signals(void)
 {
-	sigprocmask(SIG_SETMASK, &original, NULL);
-	become(argv, called);
+	int fd = signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK);
+
+	if (fd < 0)
+		err(EXIT_BROKEN, "signalfd");
+	return fd;
 }
 
-void run_init(char **argv, const char *called, int status_fd)
+static void run_command(const char *program, char **argv)
+{
+	sigprocmask(SIG_SETMASK, &original, NULL);
+	become(program, argv);
+}
+
+void run_init(const char *program, char **argv, int status_fd)
 {
 	struct pollfd outer = {.fd = status_fd};
 	pid_t command;
@@ -76,19 +85,17 @@ void run_init(char **argv, const char *called, int status_fd)
 	if (command < 0)
 		err(EXIT_BROKEN, "cannot start a process in the sandbox");
 	if (command == 0)
-		run_command(argv, called);
+		run_command(program, argv);
 	status = wait_handing_on_signals(command);
 	if (write(status_fd, &status, sizeof(status)) != sizeof(status))
 		_exit(EXIT_BROKEN);
 	_exit(0);
 }
 
-static _Noreturn void end_like(int status)
+void end_like(int status)
 {
-	static const struct rlimit no_core = {0, 0};
-
 	if (WIFSIGNALED(status)) {
-		setrlimit(RLIMIT_CORE, &no_core); /* the core, if any, is the command's */
+		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* the core, if any, is the command's */
 		signal(WTERMSIG(status), SIG_DFL);
 		sigprocmask(SIG_SETMASK, &original, NULL);
 		raise(WTERMSIG(status));
@@ -101,7 +108,11 @@ static _Noreturn void end_like(int status)
 
 void end_like_command(pid_t init, int status_fd)
 {
-	int own = wait_handing_on_signals(init);
+	end_as_told(wait_handing_on_signals(init), status_fd);
+}
+
+void end_as_told(int own, int status_fd)
+{
 	int status;
 
 	if (read(status_fd, &status, sizeof(status)) == sizeof(status))

@@ -24,12 +24,16 @@ void watch_signals(void);
  */
 int wait_handing_on_signals(pid_t pid);
 
-/*
- * The rest of process 1's life: run the command (see become.h) and wait for it. Its own exit status
- * cannot tell a signal, so the wait status goes through a pipe, whose writing end is status_fd
- * (close-on-exec).
+/* A descriptor by which outer is told of those signals, instead of waiting for them (signalfd(2)).
  */
-_Noreturn void run_init(char **argv, const char *called, int status_fd);
+int watched_signals(void);
+
+/*
+ * The rest of process 1's life: run the command and wait for it. Its own exit status cannot tell
+ * a signal, so the wait status goes through a pipe, whose writing end is status_fd (close-on-exec).
+ * program: where it is, by a path or by PATH; argv: what it is told, from its name on.
+ */
+_Noreturn void run_init(const char *program, char **argv, int status_fd);
 
 /*
  * The rest of outer's life: wait for init, read the wait status from the other end of that pipe,
@@ -37,5 +41,11 @@ _Noreturn void run_init(char **argv, const char *called, int status_fd);
  * as process 1 of a container: with 128 and the signal's number.
  */
 _Noreturn void end_like_command(pid_t init, int status_fd);
+
+/* The same once init has ended. own: its wait status, for when it said nothing. */
+_Noreturn void end_as_told(int own, int status_fd);
+
+/* End like a process with this wait status, as above. */
+_Noreturn void end_like(int status);
 
 #endif

@@ -12,6 +12,7 @@ import fcntl
 import os
 import pty
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,8 +20,9 @@ import tempfile
 import termios
 import time
 from pathlib import Path
+from typing import Sequence
 
-from leftovers import HostState
+from leftovers import HostState, abandoned_groups
 
 from linger.lab.environment import outside
 from linger.lab.programs import program
@@ -31,12 +33,14 @@ DISKS = ("full", "read-only")
 ENDINGS = (*SIGNALS, "hang-up", *DISKS)
 LONGEST = 2.0  # s: an instant is a random time before; most runs take less
 SLOW = ("timewait-lifetime",)
+EXERCISE = "closewait_leak_yours"  # a confined program, as a student's
 
 
 class Run:
     """A run of some scenarios on a terminal of its own, with results and scratch of its own."""
 
-    def __init__(self, folder: Path, names: list[str], disk: str = "") -> None:
+    def __init__(self, folder: Path, names: Sequence[str], disk: str = "") -> None:
+        """names: of scenarios, or confined(); disk: how it is short, if at all."""
         words = [str(program("linger")), "run", *names]
         if disk:
             options = "ro" if disk == "read-only" else disk
@@ -79,9 +83,16 @@ class Run:
         return self._process.returncode
 
 
+def confined(folder: Path) -> list[str]:
+    """The words of a run with a confined program."""
+    return ["closewait-leak", "--yours", str(folder / EXERCISE)]
+
+
 def once(random: random.Random, folder: Path, ending: str) -> tuple[str, str]:
     """Run and end; returns what was done, and what is wrong with the status, or ""."""
-    names = random.sample([name for name in scenarios.names() if name not in SLOW], 3)
+    names: Sequence[str] = random.sample([name for name in scenarios.names() if name not in SLOW], 3)
+    if random.random() < 0.3:
+        names = confined(folder)
     if ending in DISKS:
         disk = ending if ending == "read-only" else f"size={random.randrange(8, 400)}k"
         status = Run(folder, names, disk).end()
@@ -115,8 +126,11 @@ def check(folder: Path, host: HostState) -> str:
         left += f"\nleft in the results: {' '.join(stray)}"
     if left:
         return left
-    status = Run(folder, ["closewait-leak"]).end()
-    return f"the next run ended with {status}" if status else ""
+    status = Run(folder, confined(folder)).end()
+    if status:
+        return f"the next run ended with {status}"
+    groups = abandoned_groups()
+    return f"left of control groups: {' '.join(groups)}" if groups else ""
 
 
 def main(runs: int, seed: int) -> int:
@@ -128,6 +142,7 @@ def main(runs: int, seed: int) -> int:
         folder = Path(name)
         (folder / "results").mkdir()
         (folder / "tmp").mkdir()
+        shutil.copy(program("servers/closewait_leak_fixed"), folder / EXERCISE)
         host = HostState(folder, folder / "tmp", Path("/run"))
         for number in range(runs):
             done = ENDINGS[number % len(ENDINGS)]

@@ -6,6 +6,7 @@ status 1 and a sentence when anything is left. kill.py does the same at random i
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -17,6 +18,43 @@ from conftest import outlived, pidfds, started
 
 from linger.lab.process import descendants
 from linger.lab.programs import program
+
+GROUPS = Path("/sys/fs/cgroup")
+SETTLED = 1.0  # s that a group is old, so that its confine has locked it
+
+
+def abandoned_groups(within: float = 5.0) -> set[str]:
+    """The control groups that a confine has left behind, and that do not go within so many seconds.
+
+    Those of a confine that lives are locked (sandbox/cgroup.c); other runs may be on this machine.
+    """
+    deadline = time.monotonic() + within
+    while True:
+        found = [path for path in GROUPS.rglob("linger-confine-*") if not _is_locked(path)]
+        if not found or time.monotonic() > deadline:
+            return {path.name for path in found if _age(path) > SETTLED}
+        time.sleep(0.1)  # the next look: its confine may be about to lock it, or to remove it
+
+
+def _age(group: Path) -> float:
+    return time.time() - int(group.name.rpartition("-")[2]) / 1e9
+
+
+def _is_locked(group: Path) -> bool:
+    """Whether a confine holds it, or it has gone; of a young one nobody knows yet."""
+    if _age(group) < SETTLED:
+        return False
+    try:
+        fd = os.open(group, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        return True
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False
 
 
 class HostState:

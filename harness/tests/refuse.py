@@ -1,7 +1,12 @@
-"""refuse.py KIND COMMAND [ARGUMENT]...: run a command under a filter that refuses unshare(2).
+"""refuse.py KIND COMMAND [ARGUMENT]...: run a command under a filter that refuses a system call.
 
-KIND is "always", as Docker does without CAP_SYS_ADMIN, or "namespaces": only with the flags of
-namespaces, as systemd does with RestrictNamespaces=.
+KIND is
+
+    always      unshare(2), as Docker does without CAP_SYS_ADMIN
+    namespaces  only with the flags of namespaces, as systemd does with RestrictNamespaces=
+    sock_diag   a netlink socket of sock_diag, as gVisor does
+    copies      pidfd_getfd(2), by death: whoever calls it does not live to hide it
+    compare     kcmp(2), as Docker does without CAP_SYS_PTRACE
 """
 
 import ctypes
@@ -11,24 +16,43 @@ import platform
 import struct
 import sys
 
-UNSHARE = {"x86_64": 272, "aarch64": 97, "riscv64": 97}[platform.machine()]
+X86 = platform.machine() == "x86_64"
+UNSHARE, SOCKET, KCMP = (272, 41, 312) if X86 else (97, 198, 272)
+PIDFD_GETFD = 438  # on every architecture
 NAMESPACES = 0x7E020000  # CLONE_NEWNS | CLONE_NEWCGROUP | ... | CLONE_NEWNET
-NUMBER, FIRST_ARGUMENT = 0, 16  # in struct seccomp_data; of the argument, the lower half
+NUMBER, FIRST_ARGUMENT, THIRD_ARGUMENT = 0, 16, 32  # in struct seccomp_data; of the argument, the lower half
 LOAD, EQUAL, ANY_OF, RETURN = 0x20, 0x15, 0x45, 0x06  # of bpf
-ALLOW, FAIL = 0x7FFF0000, 0x00050000
+ALLOW, FAIL, KILL = 0x7FFF0000, 0x00050000, 0x80000000
+EPERM, NO_PROTOCOL = FAIL | errno.EPERM, FAIL | errno.EPROTONOSUPPORT
+NETLINK_SOCK_DIAG = 4  # and no protocol of IPv4 that anybody asks for
 PR_SET_SECCOMP, FILTER, PR_SET_NO_NEW_PRIVS = 22, 2, 38
 
-MASK = {"always": 0, "namespaces": NAMESPACES}
+Step = tuple[int, int, int, int]  # code, how far to go when true, when false; value
+RULES: dict[str, tuple[int, list[Step], int]] = {  # the call, its argument if it matters; what then
+    "always": (UNSHARE, [], EPERM),
+    "namespaces": (
+        UNSHARE,
+        [(LOAD, 0, 0, FIRST_ARGUMENT), (ANY_OF, 0, 1, NAMESPACES)],
+        EPERM,
+    ),
+    "sock_diag": (
+        SOCKET,
+        [(LOAD, 0, 0, THIRD_ARGUMENT), (EQUAL, 0, 1, NETLINK_SOCK_DIAG)],
+        NO_PROTOCOL,
+    ),
+    "copies": (PIDFD_GETFD, [], KILL),
+    "compare": (KCMP, [], EPERM),
+}
 
 
-def program(mask: int) -> bytes:
-    """Instructions: the call, then its flags if they matter."""
-    flags = [(LOAD, 0, 0, FIRST_ARGUMENT), (ANY_OF, 0, 1, mask)] if mask else []
+def program(kind: str) -> bytes:
+    """The instructions of a filter."""
+    call, argument, action = RULES[kind]
     steps = [
         (LOAD, 0, 0, NUMBER),
-        (EQUAL, 0, len(flags) + 1, UNSHARE),
-        *flags,
-        (RETURN, 0, 0, FAIL | errno.EPERM),
+        (EQUAL, 0, len(argument) + 1, call),
+        *argument,
+        (RETURN, 0, 0, action),
         (RETURN, 0, 0, ALLOW),
     ]
     return b"".join(struct.pack("HBBI", *step) for step in steps)
@@ -36,7 +60,7 @@ def program(mask: int) -> bytes:
 
 def main() -> None:
     libc = ctypes.CDLL(None, use_errno=True)
-    code = program(MASK[sys.argv[1]])
+    code = program(sys.argv[1])
     buffer = ctypes.create_string_buffer(code, len(code))
     header = struct.pack("HP", len(code) // 8, ctypes.addressof(buffer))
     if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) or libc.prctl(PR_SET_SECCOMP, FILTER, header):

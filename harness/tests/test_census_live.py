@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Callable, Iterator
 
 import pytest
+from callers import ROOT_ALONE, USER_ALONE, contained
 from conftest import Run
 
 from linger.lab import census, netns
@@ -67,7 +68,7 @@ class Ends:
             subprocess.run(["nft", rule % match], check=True)
 
     def await_(self, expression: str, **more: Any) -> dict[str, Any]:
-        until = census.until(self.lab.paths, expression, within=5, hold=0)
+        until = census.until(self.lab.paths, expression, 5, 0, copies=True)
         assert until["until"]["held"], until["until"]
         return {host["host"]: host for host in until["hosts"]}
 
@@ -182,6 +183,10 @@ for word in sys.argv[2:]:
     if word == 'fresh': held.append(socket.socket())
     if word == 'refused':
         held.append(socket.socket()); held[-1].connect_ex((sys.argv[1], 1))
+    if word == 'refused-later':
+        held.append(socket.socket()); held[-1].setblocking(False)
+        held[-1].connect_ex((sys.argv[1], 1))
+        while not held[-1].getsockopt(socket.SOL_SOCKET, socket.SO_ERROR): pass
 print('ev=done', flush=True)
 __import__('signal').pause()
 """
@@ -257,10 +262,10 @@ def test_ghosts_are_descriptors_without_a_row(lab: Lab, ends: Ends, how: str) ->
     assert by_ss(ends.server) == mine["states"]
 
 
-def test_a_refused_connect_is_a_ghost_and_a_fresh_socket_is_none(lab: Lab, ends: Ends) -> None:
-    holder(lab, "fresh", "refused", "fresh").said("done")
-    mine = ends.await_("server:ghosts == 1")["server"]
-    assert (mine["unconnected"], mine["descriptors"]) == (2, 1)
+def test_a_refused_connect_was_never_connected(lab: Lab, ends: Ends) -> None:
+    holder(lab, "fresh", "refused", "refused-later", "fresh").said("done")
+    mine = ends.await_("server:unconnected == 4")["server"]
+    assert (mine["ghosts"], mine["gone"], mine["descriptors"]) == (0, 4, 4)
 
 
 def test_counters_by_their_kernel_names(ends: Ends) -> None:
@@ -296,6 +301,26 @@ def test_a_process_by_its_pid(run: Run) -> None:
     host = json.loads(done.stdout)["hosts"][0]
     assert host["descriptors"] == 2
     assert host["states"]["ESTABLISHED"] == 2 and host["states"]["LISTEN"] == 1
+
+
+# Who may not read us, and what would let them.
+REFUSED = {
+    "user": ([*USER_ALONE, *contained("")], "run census as root"),
+    "root of a container": ([*ROOT_ALONE, *contained("")], "give it to census (docker run --cap-add SYS_PTRACE)"),
+    "root of a namespace": (ROOT_ALONE, "run census there"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("words, remedy", REFUSED.values(), ids=REFUSED)
+def test_root_is_not_told_to_become_root(words: list[str], remedy: str) -> None:
+    census = [*words, str(program("census"))]
+    pid = subprocess.run([*census, "--pid", str(os.getpid())], capture_output=True, text=True)
+    assert pid.returncode == 77 and pid.stderr.endswith(f": {remedy}\n"), pid.stderr
+    until = [*census, "--until", "descriptors == 0", "--within", "0s"]
+    for words in (census, until):
+        told = subprocess.run(words, capture_output=True, text=True)
+        assert remedy in told.stdout + told.stderr, told
+    assert told.returncode == 77  # what cannot be seen makes no expression true
 
 
 def test_a_process_that_ends_is_no_repair(run: Run) -> None:

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -23,7 +22,7 @@ from linger.check import battery, finding, output
 from linger.check.measure import Count
 from linger.lab.environment import outside
 from linger.lab.errors import Usage
-from linger.lab.process import tail_of
+from linger.lab.foreign import tail_of
 from linger.lab.programs import program
 
 battery.load()
@@ -182,29 +181,31 @@ def test_closing_late_does_not_excuse_a_lost_reply(
     assert half_close._held_open(trial, crowd, lost).verdict == word
 
 
-def test_a_server_that_ends_while_it_is_looked_at(tmp_path: Path) -> None:
-    """Neither a process that is gone nor a descriptor that is closed ends the run."""
+@pytest.mark.parametrize(
+    "owned, timers, latest, says",
+    [
+        (0, 0, None, "no keepalive was seen, for no process has accepted them"),
+        (10, 0, None, "no keepalive (whether TCP_USER_TIMEOUT is set is not known)"),
+        (10, 10, 9_900, "SO_KEEPALIVE is on"),
+        (10, 4, 7_200_000, "SO_KEEPALIVE is on for 4 of 10, next probe after 7200 s"),
+    ],
+)
+def test_keepalive_is_told_by_its_timer(
+    owned: int, timers: int, latest: int | None, says: str
+) -> None:
     from linger.check.server.checks import vanished
 
-    with subprocess.Popen(["true"]) as gone, socket.socket() as kept:
-        gone.wait()
-        owners = [
-            {"state": "ESTABLISHED", "pid": gone.pid, "fds": [0]},
-            {"state": "CLOSE_WAIT", "pid": os.getpid(), "fds": [kept.fileno()]},
-            {"state": "ESTABLISHED", "pid": os.getpid(), "fds": [999]},
-        ]
-        assert vanished._accepted(owners) is None
-        kept.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        owners[2]["fds"].append(kept.fileno())
-        with vanished._accepted(owners) as copy:
-            assert copy.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+    row = {"state": "ESTABLISHED", "owned": owned, "keepalive": timers, "keepalive_ms": latest}
+    other = {"state": "CLOSE_WAIT", "owned": 9, "keepalive": 9, "keepalive_ms": 1}
+    meter = SimpleNamespace(snapshot=lambda: {"rows": [other, row]})
+    assert vanished._options(SimpleNamespace(meter=meter)) == says
 
 
 def test_a_pool_that_shrinks_is_no_policy_towards_clients() -> None:
-    before = Count(0, 0, 0, {7: 5}, 1)
-    assert Count(0, 0, 0, {7: 45}, 1).connections == before.connections
-    assert Count(0, 0, 0, {7: 45}, 1).fuller_than(before, 20) == ["40 descriptors"]
-    assert Count(1, 0, 0, {7: 6}, 1).connections > before.connections
+    before = Count(0, 0, 0, {7: 5}, 1, 0)
+    assert Count(0, 0, 0, {7: 45}, 1, 0).connections == before.connections
+    assert Count(0, 0, 0, {7: 45}, 1, 0).fuller_than(before, 20) == ["40 descriptors"]
+    assert Count(1, 0, 0, {7: 6}, 1, 0).connections > before.connections
 
 
 def test_the_ladder_shows_what_was_found(run: Run, tmp_path: Path) -> None:
@@ -295,7 +296,7 @@ def test_a_check_of_ones_own_is_found_by_its_file(run: Run, tmp_path: Path) -> N
     [
         (None, "holds no file of checks"),
         ("x = 1", "registers no check"),
-        ("import nowhere", "is no file of checks: ModuleNotFoundError"),
+        ("import nowhere", "mine.py: ModuleNotFoundError"),
         (OWN.replace("quiet-greeting", "abandon"), "there are two checks 'abandon'"),
     ],
 )
@@ -315,7 +316,7 @@ def test_every_check_says_which_clause_it_rests_on() -> None:
 
 WRONG = {
     "no command to check": ["--port", "1"],
-    "--port takes a number from 1 to 65535, not None": ["--", "true"],
+    "--port is missing: ": ["--", "true"],
     "--port takes a number from 1 to 65535, not 70000": ["--port", "70000", "--", "true"],
     "did you mean half-close?": ["--port", "1", "--only", "half-closed", "--", "true"],
     "unknown check 'nonsense'; `linger check": ["--port", "1", "--only", "nonsense", "--", "true"],
@@ -367,3 +368,12 @@ def test_the_subreaper_keeps_hold_of_all_that_a_command_starts(tmp_path: Path) -
         supervisor.terminate()
         rest = supervisor.stdout.read()
     assert rest.count("main=0 status=-1 signal=9") == 2 and rest.endswith("ev=over\n")
+    assert supervisor.returncode == 3
+
+
+@pytest.mark.parametrize("command, status", [("exit 3", 3), ("kill -SEGV $$", -signal.SIGSEGV)])
+def test_the_subreaper_may_be_silent_and_ends_as_the_command_did(
+    run: Run, command: str, status: int
+) -> None:
+    done = run("subreaper", "-", "sh", "-c", f"cat; (sleep 0.1; echo late) & {command}", input="in ")
+    assert (done.returncode, done.stdout) == (status, "in late\n")

@@ -25,7 +25,7 @@ def planted(mode: str, *address: str) -> list[str]:
     return [sys.executable, str(PLANTED), mode, PORT, *address]
 
 
-LEFT, GHOSTS = ("PASS", "all let go"), ("LEAK", "ghost descriptors")
+LEFT, GHOSTS = ("PASS", "all let go"), ("LEAK", "descriptors of connections that are gone")
 # Of each server, those that take longest first: its command, and of some checks
 # the verdict that it must get, with a part of what that says.
 SERVERS: dict[str, tuple[list[str], dict[str, tuple[str, str]]]] = {
@@ -34,7 +34,7 @@ SERVERS: dict[str, tuple[list[str], dict[str, tuple[str, str]]]] = {
     }),
     "vanish": (built("half_open_peer_buggy"), {"vanished-idle": ("WARN", "no keepalive")}),
     "vanish-right": (built("half_open_peer_fixed"), {"vanished-idle": LEFT}),
-    "vanish-hoard": (planted("hoard"), {"vanished-sending": ("LEAK", "ghost descriptors")}),
+    "vanish-hoard": (planted("hoard"), {"vanished-sending": ("LEAK", "descriptors of connections that are gone")}),
     "vanish-threads": (planted("threads"), {"vanished-sending": LEFT}),
     "used-up": (built("descriptor_exhaustion_buggy"), {
         "descriptor-limit": ("FAIL", "no recovery"),
@@ -65,7 +65,7 @@ SERVERS: dict[str, tuple[list[str], dict[str, tuple[str, str]]]] = {
     "idle-limit": (built("idle_connection_fixed") + ["-t", "1"], {
         "idle": ("CHOICE", "closed after 1 s"),
     }),
-    "hoard": (planted("hoard"), {"ignore-reply": ("LEAK", "10 ghost")}),  # where no FIN came first
+    "hoard": (planted("hoard"), {"ignore-reply": ("LEAK", "10 descriptors of connections that are gone")}),  # where no FIN came first
     "zombies": (planted("zombies"), {"abandon": ("LEAK", "20 processes")}),
     "deferred": (planted("deferred"), {
         "idle": ("CHOICE", "keeps from it (TCP_DEFER_ACCEPT) until"), "abandon": LEFT,

@@ -144,7 +144,7 @@ def test_without_a_measurement_there_is_no_verdict(tmp_path: Path) -> None:
     results = measured()
     results[0] |= {"verdict": "fail", "message": "the fault did not happen", "expectations": []}
     assert gap(tmp_path, results) == (
-        "one/buggy did not measure server CLOSE_WAIT, for it ended before: the fault did not happen"
+        "one/buggy did not measure server CLOSE_WAIT: it ended before: the fault did not happen"
     )
     assert "'newer'" not in gap(tmp_path, [*measured()[:2], result("two", "condition")])
     text = LEDGER.replace("network packets lost >= 3", "network packets lost >= many")

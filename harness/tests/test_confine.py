@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import pty
 import signal
-import socket
 import subprocess
 import sys
+import termios
 from pathlib import Path
 from typing import Iterator
 
@@ -19,7 +21,6 @@ from linger.lab.expect import Peer
 from linger.lab.process import descendants
 from linger.lab.programs import program
 
-ATTACKER = Path(__file__).with_name("attacker.py").read_text()
 N = 10
 
 
@@ -41,59 +42,6 @@ def run_python(lab: Lab, words: list[str], text: str, *arguments: object) -> Pee
     command += ["-c", text, *map(str, arguments)]
     log = lab.evidence / "program.log"
     return Peer(lab.hosts["server"], command, log, ("PassiveOpens",), 2 if words else 0)
-
-
-# What each attack comes to: as an ordinary program of the lab, opened, closed. A kernel may lack
-# AF_VSOCK and forbid io_uring; then there is nothing to deny.
-LACKING = {"hypervisor": {"EAFNOSUPPORT"}, "io_uring": {"ENOSYS", "EPERM"}}
-OUTCOMES = {
-    "signal": ("ok", "ESRCH", "ESRCH"),
-    "trace": ("ok", "ESRCH", "ESRCH"),
-    "memory": ("ok", "ENOENT", "ENOENT"),
-    "descriptors": ("ok", "ENOENT", "ENOENT"),
-    "other-host": ("ok", "ENOENT", "ENOENT"),
-    "mount": ("ok", "EPERM", "EPERM"),
-    "sysctl": ("ok", "EROFS", "EROFS"),
-    "raw-socket": ("ok", "EPERM", "EPERM"),
-    "user-namespace": ("ok", "ENOSPC", "ENOSPC"),
-    "evidence": ("ok", "EROFS", "ENOENT"),
-    "files": ("ok", "ok", "ENOENT"),
-    "unix-socket": ("ok", "ok", "EAFNOSUPPORT"),
-    "hypervisor": ("ok", "ok", "EAFNOSUPPORT"),
-    "io_uring": ("ok", "ok", "ENOSYS"),
-    "scratch": ("ok", "ok", "ok"),
-    "outside": ("ENETUNREACH", "ENETUNREACH", "ENETUNREACH"),
-}
-
-
-@pytest.mark.parametrize("column, cage", enumerate(["none", "opened", "closed"]))
-def test_what_an_attacker_can_do(
-    lab: Lab, tmp_path: Path, witness: int, column: int, cage: str
-) -> None:
-    folder = tmp_path / "evidence"
-    folder.mkdir()
-    outside = socket.socket(socket.AF_UNIX)
-    outside.bind(str(tmp_path / "socket"))
-    outside.listen()
-    words = cages(folder).get(cage, [])
-    scratch = Path(f"/tmp/linger-attacker-{witness}")
-    try:
-        attacker = run_python(
-            lab, words, ATTACKER, witness, folder, lab.hosts["client"].path, tmp_path / "socket"
-        )
-        attacker.said("ready")
-        found = {event["way"]: event["outcome"] for event in attacker.events("attack")}
-        lacking = {way for way, without in LACKING.items() if found[way] in without}
-        for way in lacking if cage != "closed" else ():
-            found.pop(way)
-        expected = {way: row[column] for way, row in OUTCOMES.items() if way in found}
-        assert found == expected
-        assert scratch.exists() == (cage != "closed"), "a closed cage has a /tmp of its own"
-        assert (folder / "forged").exists() == (cage == "none")
-    finally:
-        outside.close()
-        scratch.unlink(missing_ok=True)
-        attacker.stop()
 
 
 @pytest.mark.parametrize("cage", ["opened", "closed"])
@@ -232,7 +180,8 @@ def test_it_has_no_terminal(run: Run) -> None:
         command = [*words, *(["--"] if words else []), sys.executable, "-c", f'"{text}"']
         script = ["script", "-qec", " ".join(command), "/dev/null"]
         done = subprocess.run(script, capture_output=True, text=True, stdin=subprocess.DEVNULL)
-        assert ("opened" in done.stdout) == opened, done.stdout + done.stderr
+        # As a word: the traceback of Python 3.13 shows the source.
+        assert ("opened" in done.stdout.split()) == opened, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("command, status", [("exit 7", 7), ("kill -PIPE $$", -signal.SIGPIPE)])
@@ -242,16 +191,14 @@ def test_its_ending_passes_through(run: Run, words: list[str], command: str, sta
     assert done.returncode == status, done.stderr
 
 
-@pytest.mark.parametrize("words, status", [(["confine", "--"], 3), (["subreaper", "/dev/null"], 0)])
-def test_it_ends_though_its_caller_ignores_the_end_of_children(
-    words: list[str], status: int
-) -> None:
+@pytest.mark.parametrize("words", [["confine", "--"], ["subreaper", "/dev/null"]])
+def test_it_ends_though_its_caller_ignores_the_end_of_children(words: list[str]) -> None:
     """A caller that ignores SIGCHLD, as daemons do, hands that on; the shell cannot show it."""
     command = [str(program(words[0])), *words[1:], "sh", "-c", "exit 3"]
     ignore = "import os, signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN); "
     text = f"{ignore}os.execv({command[0]!r}, {command!r})"
     done = subprocess.run([sys.executable, "-c", text], timeout=20, stdout=subprocess.DEVNULL)
-    assert done.returncode == status
+    assert done.returncode == 3
 
 
 WRONG = {
@@ -275,3 +222,51 @@ def test_where_it_cannot_work_it_says_so(run: Run) -> None:
         77,
         "confine: cannot confine the program: /nowhere: No such file or directory\n",
     )
+
+
+BULK = bytes(range(256)) * 16384  # 4 MiB: many times what a pipe holds
+
+
+@pytest.mark.parametrize("mode", [[], ["--closed"]], ids=["opened", "closed"])
+def test_its_streams_are_copied_whole_and_in_order(mode: list[str]) -> None:
+    words = [str(program("confine")), *mode, "--"]
+    done = subprocess.run([*words, "cat"], input=BULK, stdout=subprocess.PIPE, timeout=60)
+    assert done.returncode == 0 and done.stdout == BULK
+    both = "for i in 1 2 3 4 5 6 7 8; do echo $i; echo $i >&2; done"
+    done = subprocess.run([*words, "sh", "-c", both], stdout=-1, stderr=subprocess.STDOUT)
+    assert done.stdout == b"".join(b"%d\n%d\n" % (i, i) for i in range(1, 9))
+    apart = subprocess.run([*words, "sh", "-c", both], stdout=-1, stderr=-1)
+    assert apart.stdout == apart.stderr == b"".join(b"%d\n" % i for i in range(1, 9))
+
+
+def test_a_reader_that_goes_ends_it_as_ever() -> None:
+    words = [str(program("confine")), "--", "yes"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE) as process:
+        assert process.stdout and process.stdout.readline() == b"y\n"
+        process.stdout.close()
+        assert process.wait(20) == -signal.SIGPIPE
+
+
+def test_output_that_cannot_be_written_is_not_lost_in_silence() -> None:
+    words = [str(program("confine")), "--", "echo", "lost"]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, timeout=20)
+    sentence = "confine: cannot write what the program puts out: No space left on device\n"
+    assert (done.returncode, done.stderr) == (70, sentence)
+
+
+def test_an_interrupt_from_a_terminal_reaches_it() -> None:
+    """It is in another session than the terminal, so that nobody but confine can tell it."""
+    own, theirs = pty.openpty()
+    trap = 'trap "echo told; exit 5" INT; echo ready; while :; do read -t 1 line; done'
+    words = [str(program("confine")), "--", "bash", "-c", trap]
+    lead = lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0)  # noqa: E731
+    with subprocess.Popen(words, stdin=theirs, stdout=theirs, stderr=theirs,
+                          start_new_session=True, preexec_fn=lead) as process:  # fmt: skip
+        os.close(theirs)
+        said = b""
+        while b"ready" not in said:
+            said += os.read(own, 99)
+        os.write(own, b"\x03")
+        assert process.wait(20) == 5
+    os.close(own)

@@ -9,20 +9,7 @@ from typing import Iterator
 
 import pytest
 from conftest import Run
-from exchanges import (
-    CLIENT,
-    ETHERNET,
-    EXCHANGES,
-    OTHER,
-    SERVER,
-    SLL,
-    STEP,
-    Look,
-    Packet,
-    damages,
-    play,
-    write,
-)
+from exchanges import CLIENT, EXCHANGES, SERVER, SLL, STEP, Look, Packet, damages, play, write
 
 LOOKS = [
     Look(),

@@ -2,7 +2,8 @@
 
 A transcript is a fenced block whose first line begins with `$ `, under a comment that names the stage
 it is played on: `<!-- transcript: plain -->`. Numbers, times and places may differ, and the order of
-lines; a line `...` stands for any lines. `make documents` writes the transcripts anew.
+lines; a line `...` stands for any lines. `make documents` writes the transcripts and the catalogue of
+scenarios anew.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Callable, Iterator, NamedTuple
 
 import pytest
-from conftest import HANGS
+from conftest import HANGS, Run
 
 from linger.lab import Lab, netns
 from linger.lab.environment import outside
@@ -31,6 +32,7 @@ DOCUMENTS = sorted(
 REWRITE = bool(os.environ.get("LINGER_DOCUMENTS"))
 N = 100
 BLOCK = re.compile(r"(<!-- transcript: (\w+) -->\n)?```\w*\n\$ (.*)\n((?:.*\n)*?)```\n")
+CATALOGUE = re.compile(r"\| scenario \| what happens \|\n(?:\|.*\n)+")
 
 
 class Transcript(NamedTuple):
@@ -115,6 +117,15 @@ def test_a_transcript_is_what_the_command_prints(
         transcript.document.write_text(text.replace(head + transcript.shown, head + printed.rstrip() + "\n"))
     else:
         assert not made_up and not left_out, printed
+
+
+def test_the_catalogue_is_what_linger_lists(run: Run) -> None:
+    """The only place besides its own files where a scenario is named; no hand writes it."""
+    table = run("linger", "list", "--markdown").stdout
+    document = ROOT / "scenarios/README.md"
+    if REWRITE:
+        document.write_text(CATALOGUE.sub(lambda _: table, document.read_text()))
+    assert CATALOGUE.findall(document.read_text()) == [table], "run: make documents"
 
 
 def test_a_transcript_that_is_made_up_is_noticed() -> None:

@@ -164,6 +164,7 @@ def test_closing_removes_the_hosts(lab: Lab) -> None:
     paths = [host.path for host in lab.hosts.values()]
     assert all(path.exists() for path in paths)
     lab.close()
+    netns.await_removed()
     assert not any(path.exists() for path in paths)
 
 

@@ -14,7 +14,7 @@ from linger.lab.programs import ROOT
 LINGER = ROOT / "harness" / "linger"
 # From the ground up; rooms of one floor do not know each other.
 FLOORS = [{"lab"}, {"run"}, {"claims", "check", "workshop"}, {"report"}, {"cli"}]
-FACE = {"linger", "linger.__main__"}  # what others see of the whole
+FACE = {"linger", "linger.__main__", "linger.pytest"}  # what others see of the whole
 MOST_LINES = 310
 FACES = {"__init__", "__main__"}
 

@@ -53,7 +53,7 @@ def test_a_pattern_target_takes_every_name_as_it_is(prefix: str) -> None:
 
 
 def test_the_score_is_no_exercise() -> None:
-    assert told("lab-score") == [["lab-score", "labs"]]
+    assert told("lab-score") == [["lab-score"]]
 
 
 def test_what_a_lab_is_told() -> None:
@@ -72,8 +72,9 @@ def test_an_exercise_has_the_last_word_itself(tmp_path: Path) -> None:
         if added:
             file.write_text(file.read_text() + added)
         done = make(f"lab-{LEAK}", env=env)
-        last = done.stdout.splitlines()[-1]
-        assert done.returncode == 0 and last.startswith("Not repaired yet. Edit "), done.stdout
+        last = done.stdout.splitlines()[-3:]
+        assert done.returncode == 0 and last[0].startswith("Not repaired yet. Edit "), done.stdout
+        assert last[1].split() == ["make", f"lab-{LEAK}"] and "HINT=1" in last[2]
     shutil.copy(ROOT / "servers/closewait_leak_fixed.c", file)
     done = make(f"lab-{LEAK}", env=env)
     assert done.returncode == 0 and "Repaired" in done.stdout and "make: " not in done.stdout

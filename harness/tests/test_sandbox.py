@@ -36,8 +36,11 @@ def folder() -> Iterator[Path]:
 
 
 def sandboxed(prefix: list[str], folder: Path, *command: str) -> list[str]:
-    """The words that run a command in a sandbox as somebody else."""
-    return [*prefix, str(folder / "sandbox"), *command]
+    """The words that run a command in a sandbox as somebody else.
+
+    It starts in the folder, because another user may not be allowed into ours (/root).
+    """
+    return ["env", f"--chdir={folder}", *prefix, str(folder / "sandbox"), *command]
 
 
 @as_users

@@ -7,8 +7,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-
 from conftest import Run
+
 from linger.lab.environment import outside
 
 NOT_FOUND = "No such file or directory"

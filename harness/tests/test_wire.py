@@ -17,7 +17,7 @@ import pytest
 from conftest import Run
 
 import linger
-from linger.lab import Lab, census, faults
+from linger.lab import Lab, census, faults, netns
 from linger.lab.errors import Broken, NotHeld
 from linger.lab.expect import Peer
 from linger.lab.faults import PURE_ACK
@@ -61,7 +61,7 @@ def derived(ladder: dict[str, Any]) -> dict[str, dict[str, int]]:
 
 def counted(lab: Lab) -> dict[str, dict[str, int]]:
     """The current counts of each host by the census."""
-    snapshot = census.until(lab.paths, "LISTEN >= 0", 1, 0)
+    snapshot = census.until(lab.paths, "LISTEN < 1000000", 1, 0)
     return {
         host["host"]: {
             state: n for state, n in host["states"].items() if n and state not in ("LISTEN",)
@@ -356,6 +356,7 @@ def test_a_recorder_that_failed_fails_the_lab(lab: Lab) -> None:
     os.kill(lab._recorder._process.pid, signal.SIGKILL)
     with pytest.raises(Broken, match="the packets are not recorded: wire was ended by SIGKILL"):
         lab.close()
+    netns.await_removed()
     assert not any(host.path.exists() for host in lab.hosts.values())
 
 
@@ -368,7 +369,8 @@ def test_a_recorder_that_failed_fails_the_lab(lab: Lab) -> None:
         (["record", "--host", "server=nowhere:x.pcap"], "no namespace"),
         (["ladder"], "ladder needs a FILE"),
         (["ladder", "a.pcap", "b.pcap"], "write NAME=FILE"),
-        (["ladder", "/nowhere.pcap"], "No such file"),
+        (["ladder", "/nowhere.pcap"], "capture: /nowhere.pcap: No such file"),
+        (["ladder", "/etc/passwd"], "capture: /etc/passwd: unknown file format"),
         (["ladder", "--jsom", "x"], "unknown option --jsom"),
     ],
 )

@@ -21,7 +21,7 @@ from linger.lab.errors import Broken, CannotRun
 from linger.lab.failure import EVENT, Failure
 from linger.lab.programs import program
 from linger.run import scenarios
-from linger.workshop import diagnose, endings, exercise, grade, remarks, score, texts
+from linger.workshop import build, diagnose, endings, exercise, grade, remarks, score, texts
 from linger.workshop.evidence import Evidence
 from linger.workshop.workplace import Workplace, same_code
 
@@ -266,6 +266,36 @@ def test_folders_are_named_from_where_the_caller_is(run: Run, tmp_path: Path) ->
     assert done.returncode == 0, done.stderr
     [told] = json.loads((tmp_path / "results" / "labs.json").read_text())["students"]
     assert told["labs"][LEAK]["diagnosis"] == "repaired"
+
+
+COMPLAINTS = {
+    "labs/x.c:9:10: fatal error: event2/event.h: No such file or directory": "event2/event.h",
+    "labs/x.c:9:10: fatal error: stdio.h: No such file or directory": "stdio.h",
+    "/usr/bin/ld: cannot find -levent_core: No such file or directory": "-levent_core",
+    "/usr/bin/ld: cannot find -levent_core": "-levent_core",
+    "labs/x.c:9:10: fatal error: mine.h: No such file or directory": "",
+}
+
+
+@pytest.mark.parametrize("complaint", COMPLAINTS)
+def test_half_a_compiler_is_no_error_of_the_student(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, complaint: str
+) -> None:
+    (tmp_path / "x.c").touch()
+    compiler = ["sh", "-c", f"echo '{complaint}' >&2; exit 1"]
+    monkeypatch.setattr(build, "command", lambda *_: compiler)
+    if missing := COMPLAINTS[complaint]:
+        with pytest.raises(CannotRun, match=f"gcc, libc6-dev .*there is no {missing}; run: make deps"):
+            build.compile(tmp_path / "x.c", tmp_path / "x")
+    else:
+        assert not build.compile(tmp_path / "x.c", tmp_path / "x")[0]
+
+
+def test_no_compiler_at_all_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "x.c").touch()
+    monkeypatch.setattr(build, "command", lambda *_: ["nowhere-cc"])
+    with pytest.raises(CannotRun, match="there is no nowhere-cc; run: make deps"):
+        build.compile(tmp_path / "x.c", tmp_path / "x")
 
 
 def test_a_full_disk_leaves_no_half_of_a_program(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ _stop = Peer.stop
 
 def _stop_in_peace(self: Peer, grace: float = 1.0) -> None:
     if self.running:
-        census.until({self.host.name: self.host.path}, SEEN, WITHIN, HOLD)
+        census.until({self.host.name: self.host.path}, SEEN, WITHIN, HOLD, copies=True)
     _stop(self, grace)
 
 

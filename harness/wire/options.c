@@ -156,7 +156,12 @@ static const struct command wire = {
 	       "  1   a file ends early; what comes before was read\n"
 	       "  2   wrong usage\n"
 	       "  70  failure\n"
-	       "  77  not possible here\n",
+	       "  77  not possible here\n"
+	       "\n"
+	       "Examples:\n"
+	       "  tcpdump -i any -w server.pcap tcp port 9000     # ^C after a while\n"
+	       "  wire ladder server.pcap\n"
+	       "  wire ladder client=client.pcap server=server.pcap\n",
 };
 
 int wire_options_parse(struct wire_options *options, int argc, char **argv, struct error *error)

@@ -154,7 +154,8 @@ static void tell_size(FILE *out, const struct wire_summary *s, int width)
 		part(&line, "; ", "%.3f ms (median), %.3f ms at most", (double)median / 1e6,
 		     (double)longest / 1e6);
 	else
-		print(out, "lasted", &line, width);
+		part(&line, "; ", "%.3f ms", (double)longest / 1e6);
+	print(out, "lasted", &line, width);
 	part(&payload, "", "%" PRIu64 " byte%s from the client%s, %" PRIu64 " from the server%s",
 	     s->bytes[0], plural(s->bytes[0]), plural(s->connections), s->bytes[1],
 	     plural(s->connections));

@@ -68,7 +68,7 @@ def load(more: Iterable[Path] = ()) -> None:
 
 
 def _read(path: Path) -> None:
-    """Run a file that registers checks of somebody else, once."""
+    """Run a file with checks of the user's own, once."""
     name = f"linger_checks.{path.resolve()}"
     if name in sys.modules:
         return
@@ -81,7 +81,7 @@ def _read(path: Path) -> None:
     except LingerError:
         raise
     except Exception as wrong:
-        raise Usage(f"{path} is no file of checks: {type(wrong).__name__}: {wrong}") from wrong
+        raise Usage(f"cannot load {path}: {type(wrong).__name__}: {wrong}") from wrong
     if len(CHECKS) == before:
         raise Usage(f"{path} registers no check; see harness/linger/check/README.md")
 

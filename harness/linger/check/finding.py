@@ -10,7 +10,7 @@ from linger.lab.errors import Usage, os_sentence
 
 PASS = "PASS"
 FAIL = "FAIL"  # a defect
-LEAK = "LEAK"  # something is held for ever
+LEAK = "LEAK"  # something is held forever
 STARVE = "STARVE"  # others are not served
 WARN = "WARN"  # a risk worth knowing
 CHOICE = "CHOICE"  # a legitimate policy, reported and not judged
@@ -20,7 +20,7 @@ BAD = (FAIL, LEAK, STARVE)
 MEANING = {
     PASS: "as it should be",
     FAIL: "a defect",
-    LEAK: "something is held for ever",
+    LEAK: "something is held forever",
     STARVE: "other clients are not served",
     WARN: "a risk worth knowing",
     CHOICE: "a legitimate policy, reported and not judged",

@@ -1,10 +1,15 @@
 """What a server still holds of its clients, against a baseline.
 
 There are several views of a leak, since none shows all: sockets with a row (CLOSE_WAIT and the
-like), ghosts (descriptors whose connection is gone, after shutdown() or a RST), connections that
-were reset before accept() and are only in the listener's Recv-Q, descriptors of any kind, and
-processes. Only sockets of the target's port count. What the kernel finishes by itself (orphans,
-TIME_WAIT) is nobody's, nor is SYN_RECEIVED, in which TCP_DEFER_ACCEPT keeps an idle connection.
+like), descriptors whose connection is gone (after shutdown() or a RST), connections that were reset
+before accept() and are only in the listener's Recv-Q, descriptors of any kind, processes, and sockets
+that exist though nothing of these shows them (lab/unseen.py). Only sockets of the target's port count.
+What the kernel finishes by itself (orphans, TIME_WAIT) is nobody's, nor is SYN_RECEIVED, in which
+TCP_DEFER_ACCEPT keeps an idle connection.
+
+A descriptor without a row may also belong to a socket that was never connected, and its port is not
+known any more. A copy of it could tell, and would disturb the server; but all that counts is the
+difference to the baseline.
 """
 
 from __future__ import annotations
@@ -18,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from linger.check.server.target import Target
-from linger.lab import census
+from linger.lab import census, unseen
 from linger.lab.host import Host
 
 LIVE = "ESTABLISHED CLOSE_WAIT FIN_WAIT1 FIN_WAIT2 LAST_ACK CLOSING".split()
@@ -31,15 +36,16 @@ class Count:
     """What the server holds at one moment."""
 
     sockets: int  # on its port, of a process or waiting for accept()
-    ghosts: int  # descriptors whose connection is gone
+    gone: int  # descriptors whose connection is gone, or that never had one
     queue: int  # Recv-Q of the listeners
     descriptors: dict[int, int]  # of any kind, by process
     processes: int
+    unseen: int  # sockets of the host that none of these is
 
     @property
     def connections(self) -> int:
         """All that is left of clients, whoever has it."""
-        return self.sockets + self.ghosts + self.queue
+        return self.sockets + self.gone + self.queue
 
     def fuller_than(self, before: Count, clients: int) -> list[str]:
         """In what it holds more than before, in words; none: it is clean.
@@ -49,7 +55,7 @@ class Count:
         """
         grown = {
             "sockets": self.sockets - before.sockets,
-            "ghost descriptors": self.ghosts - before.ghosts,
+            "descriptors of connections that are gone": self.gone - before.gone,
             "connections in the accept queue": self.queue - before.queue,
         }
         more = [f"{number} {name}" for name, number in grown.items() if number > 0]
@@ -58,6 +64,8 @@ class Count:
         most = max(added.values(), default=0)
         if most >= several and not more:  # otherwise it is said already
             more.append(f"{most} descriptors")
+        if self.unseen - before.unseen >= several:
+            more.append(f"{self.unseen - before.unseen} sockets that no descriptor shows")
         if self.processes - before.processes >= several:
             more.append(f"{self.processes - before.processes} processes")
         return more
@@ -85,9 +93,13 @@ class Meter:
         rows = snapshot["rows"]
         sockets = sum(row["count"] - row["orphan"] for row in rows if row["state"] in LIVE)
         pids = self.target.pids
-        descriptors = {pid: n for pid in pids if (n := open_descriptors(pid)) is not None}
+        held = {process["pid"]: process["held"] for process in snapshot["processes"]}
+        descriptors = {
+            pid: sum(thing["count"] for thing in held[pid]) for pid in pids if pid in held
+        }
         queue = sum(listener["recv_q"] for listener in snapshot["listeners"])
-        return Count(sockets, snapshot["ghosts"], queue, descriptors, len(pids))
+        hidden = unseen.count(self.target.host)
+        return Count(sockets, snapshot["gone"], queue, descriptors, len(pids), hidden)
 
     def settles(self, before: Count, clients: int, within: float) -> Count | None:
         """Wait until the server holds no more than before; None when it does, else the last count.
@@ -129,7 +141,7 @@ class Meter:
         for owner in snapshot["owners"]:
             fds = ", ".join(map(str, owner["fds"]))
             more = ", ..." if owner["descriptors"] > len(owner["fds"]) else ""
-            state = "ghosts (CLOSED)" if owner["state"] == "CLOSED" else owner["state"]
+            state = owner["gone"] or owner["state"]
             unread = f", {owner['unread']} never read the end" if owner["unread"] else ""
             lines.append(
                 f"{owner['process']}, pid {owner['pid']}: {owner['descriptors']} x {state}"
@@ -141,14 +153,7 @@ class Meter:
         for listener in snapshot["listeners"]:
             if listener["recv_q"]:
                 lines.append(f"the listener: {listener['recv_q']} connections in its accept queue")
-        return lines
-
-
-def open_descriptors(pid: int) -> int | None:
-    """How many descriptors a process has open, None when it is gone."""
-    with contextlib.suppress(OSError):
-        return len(os.listdir(f"/proc/{pid}/fd"))
-    return None
+        return lines + unseen.told(self.target.host)
 
 
 def log_bytes(pids: list[int], output: Path) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import textwrap
 import time
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -17,10 +16,10 @@ from linger.check.server.target import words_of
 from linger.check.server.trial import Wish
 from linger.lab import files
 from linger.lab.errors import CannotRun
+from linger.lab.foreign import printable, printable_all, printable_lines
 from linger.run import printer, results, tap
 
 SCHEMA = 1  # see schema/check.schema.json
-WIDTH = 96  # columns of a paragraph
 LADDER = 20  # lines of a ladder
 HEAD = ["check", "verdict", "measured", "seconds"]
 
@@ -29,16 +28,12 @@ def explain(checks: Iterable[Check]) -> None:
     """Print every check: what the clients do, which mistake it finds, what shows it."""
     for check in checks:
         print(f"{check.id}{' (slow)' if check.slow else ''}")
-        print(_paragraph(f"The clients {check.peer}. {check.mistake}"))
-        print(_paragraph(f"It rests on {check.clause}"))
-        print(_paragraph(f"Scenarios: {', '.join(check.scenarios)}."), end="\n\n")
+        print(printer.wrapped(f"The clients {check.peer}. {check.mistake}"))
+        print(printer.wrapped(f"It rests on {check.clause}"))
+        print(printer.wrapped(f"Scenarios: {', '.join(check.scenarios)}."), end="\n\n")
     print("Verdicts")
     for word, meaning in finding.MEANING.items():
         print(f"  {word:7} {meaning}")
-
-
-def _paragraph(text: str) -> str:
-    return textwrap.fill(text, WIDTH, initial_indent="  ", subsequent_indent="  ")
 
 
 class Console:
@@ -48,12 +43,11 @@ class Console:
         """out: where to; quiet: KTAP only, instead of lines and a table for people."""
         self._out, self._quiet, self._count = out, quiet, len(chosen)
         self._began = time.monotonic()
-        self._colour = not quiet and printer.is_terminal(out)
         self._say(f"check: {words_of(wish.plan.command)}, port {wish.plan.port}")
 
     def _say(self, line: str) -> None:
         if not self._quiet:
-            print(line, file=self._out, flush=True)
+            printer.say(line, self._out)
 
     def _step(self, line: str) -> None:
         self._say(f"{time.monotonic() - self._began:8.3f} s  {line}")
@@ -70,21 +64,21 @@ class Console:
     def conclude(self, summary: dict[str, Any]) -> None:
         """Print the table and the paragraphs, or KTAP."""
         if self._quiet:
-            print(_tap(summary), end="", file=self._out)
+            printer.say("\n".join(map(printable, _tap(summary))), self._out)
             return
         rows = [
             [one["id"], one["verdict"], one["measured"], f"{one['seconds']:.1f}"]
             for one in summary["results"]
         ]
         self._say("")
-        printer.print_table(HEAD, rows, self._colour)
+        printer.print_table(HEAD, rows, self._out)
         for result in summary["results"]:
             if result["verdict"] in finding.BAD:
                 self._say("\n" + _explained(result, Path(summary["evidence"])))
         if summary["wrong"]:
             self._say("\nwrong:")
         for line in summary["wrong"]:
-            self._say(_paragraph(line))
+            self._say(printer.wrapped(line))
         folder = Path(summary["evidence"])
         self._say(f"\nreport: build/linger report {results.shortest(folder.parent)}")
         self._say(f"evidence: {results.shortest(folder)}")
@@ -103,15 +97,15 @@ def _explained(result: dict[str, Any], evidence: Path) -> str:
     shown = ", ".join(f"make scenario-{name}" for name in check.scenarios)
     lines = [
         f"{check.id}: {result['verdict']} ({finding.MEANING[result['verdict']]})",
-        _paragraph(
+        printer.wrapped(
             f"The clients {check.peer}. {result['measured'][:1].upper()}"
             f"{result['measured'][1:]}."
         ),
         *(f"    {line}" for line in result["held"]),
         *_ladder(evidence / check.id, result["verdict"]),
-        _paragraph(f"What does this: {check.mistake}"),
-        _paragraph(f"It rests on {check.clause}"),
-        _paragraph(f"Shown, with its repair, by {shown}."),
+        printer.wrapped(f"What does this: {check.mistake}"),
+        printer.wrapped(f"It rests on {check.clause}"),
+        printer.wrapped(f"Shown, with its repair, by {shown}."),
         f"  Evidence: {results.shortest(evidence / check.id)}",
     ]
     return "\n".join(lines)
@@ -204,7 +198,7 @@ def _write(path: Path, text: str) -> None:
 
 def write_json(path: Path, summary: dict[str, Any]) -> None:
     """Write the summary as JSON. Errors: CannotRun when the file cannot be written."""
-    _write(path, json.dumps(summary, indent=2) + "\n")
+    _write(path, json.dumps(printable_all(summary), indent=2) + "\n")
 
 
 def write_junit(path: Path, summary: dict[str, Any]) -> None:
@@ -233,11 +227,14 @@ def write_junit(path: Path, summary: dict[str, Any]) -> None:
     suite.extend(cases)
     root = ElementTree.Element("testsuites")
     root.append(suite)
+    for element in root.iter():
+        element.text = printable_lines(element.text or "") or None
+        element.attrib.update({name: printable(said) for name, said in element.attrib.items()})
     _write(path, ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n")
 
 
-def _tap(summary: dict[str, Any]) -> str:
-    """The summary as KTAP, as `linger run --tap` writes it (tap.py)."""
+def _tap(summary: dict[str, Any]) -> list[str]:
+    """The lines of the summary as KTAP, as `linger run --tap` writes it (tap.py)."""
     lines = [tap.VERSION, f"1..{len(summary['results'])}"]
     for number, one in enumerate(summary["results"], 1):
         wrong, known = one["wrong"], one["verdict"] in finding.BAD
@@ -249,4 +246,4 @@ def _tap(summary: dict[str, Any]) -> str:
         elif known and not wrong:
             line += " # TODO known"
         lines.append(line)
-    return "\n".join(lines) + "\n"
+    return lines

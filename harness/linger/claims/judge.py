@@ -137,7 +137,7 @@ def _look_up(predicate: Cell, result: Mapping[str, Any]) -> tuple[bool | None, s
 
 
 def _because(result: Mapping[str, Any]) -> str:
-    return f", for it ended before: {result['message']}" if result["message"] else ""
+    return f": it ended before: {result['message']}" if result["message"] else ""
 
 
 def _compare(measured: int | str, predicate: Row, connections: int) -> bool:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import Any, Iterator, Mapping, Sequence
 
 from linger.claims.judge import FAILS, HOLDS, Judged
 from linger.claims.ledger import ARTICLES
-
-WIDTH = 100
+from linger.run.printer import wrapped
 
 
 def measured_on(environment: Mapping[str, Any]) -> str:
@@ -27,7 +25,7 @@ def plain(judged: Sequence[Judged]) -> Iterator[str]:
             yield "Our own findings" if article == ARTICLES[-1] else f'From "{article}"'
             yield ""
         for claim in mine:
-            yield from textwrap.wrap(f"{claim.id}: {claim.sentence}", WIDTH)
+            yield wrapped(f"{claim.id}: {claim.sentence}", "", "")
             yield from _field("verdict", claim.verdict or "none")
             for number, case in enumerate(claim.evidence.splitlines()):
                 yield from _field("" if number else "measured", case)
@@ -38,13 +36,7 @@ def plain(judged: Sequence[Judged]) -> Iterator[str]:
 
 
 def _field(name: str, text: str) -> list[str]:
-    return textwrap.wrap(
-        text,
-        WIDTH,
-        initial_indent=f"  {name:9} ",
-        subsequent_indent=" " * 12,
-        break_on_hyphens=False,
-    )
+    return wrapped(text, f"  {name:9} ", " " * 12).splitlines()
 
 
 def tally(judged: Sequence[Judged]) -> str:

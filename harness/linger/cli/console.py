@@ -5,7 +5,6 @@ On a terminal by rich, otherwise plain lines. NO_COLOR (https://no-color.org) is
 
 from __future__ import annotations
 
-import textwrap
 import time
 from pathlib import Path
 from typing import Sequence
@@ -13,8 +12,9 @@ from typing import Sequence
 import pytest
 
 from linger.lab.errors import Broken, complain
+from linger.lab.foreign import printable
 from linger.run import pairs, results, scenarios
-from linger.run.printer import print_table, say
+from linger.run.printer import paragraphs, print_table, say, wrapped
 from linger.run.tables import grid, table
 
 
@@ -87,11 +87,10 @@ class Console:
             mine = [result for result in measured if result["scenario"] == name]
             if mine:
                 say(f"\n{name}: {scenarios.title(name)}" if len(self.names) > 1 else "")
-                colour = self._progress is not None
-                print_table(*table(mine), colour)
+                print_table(*table(mine))
                 for outcomes in mine[0]["tables"]:
                     say(f"\n  {outcomes['title']}")
-                    print_table(*grid(outcomes), colour)
+                    print_table(*grid(outcomes))
         for who, complaint in self.complaints.items():
             complain(f"\n{who}: {complaint}")
         if self.cure and self.done == self.total > 0 and not self.complaints:
@@ -110,14 +109,17 @@ class Progress:
     def __init__(self) -> None:
         from rich.console import Console as Terminal
         from rich.status import Status
+        from rich.text import Text
 
+        self._as_it_is = Text  # a string would be markup
         self._steps: dict[str, str] = {}
         self._status = Status("starting", console=Terminal())
         self._status.start()
 
     def show(self, labels: Sequence[str], step: str) -> None:
         self._steps["/".join(labels)] = step
-        self._status.update("\n  ".join(f"{who}: {what}" for who, what in self._steps.items()))
+        lines = (printable(f"{who}: {what}") for who, what in self._steps.items())
+        self._status.update(self._as_it_is("\n  ".join(lines)))
 
     def stop(self) -> None:
         self._status.stop()
@@ -126,7 +128,7 @@ class Progress:
 def print_cure(name: str) -> None:
     """Print what happens in a scenario, what helps and what does not, and, for a pair, the lines that
     make the difference."""
-    say("\n" + textwrap.indent(scenarios.docstring(name).partition("\n")[2].strip("\n"), "  "))
+    say("\n" + paragraphs(scenarios.docstring(name).partition("\n")[2]))
     try:
         answers = scenarios.answers(name)
         _print_answers("What helps", answers.helps)
@@ -142,12 +144,4 @@ def print_cure(name: str) -> None:
 def _print_answers(heading: str, sentences: Sequence[str]) -> None:
     say(f"\n  {heading}:")
     for sentence in sentences:
-        say(
-            textwrap.fill(
-                sentence,
-                98,
-                initial_indent="  - ",
-                subsequent_indent="    ",
-                break_on_hyphens=False,
-            )
-        )
+        say(wrapped(sentence, "  - ", "    "))

@@ -8,14 +8,15 @@ from linger.cli.options import Add, add_results
 
 
 def add_to(add: Add) -> None:
-    lab = add("lab", _lab, "list the exercises, or start or go on with one")
-    lab.add_argument("name", nargs="?", metavar="NAME", help="an exercise")
-    lab.add_argument("--hint", type=int, choices=(1, 2, 3), default=0, help="show hints up to K")
+    lab = add("lab", _lab, "list the exercises, or work on one")
+    lab.add_argument("name", nargs="?", metavar="NAME", help="an exercise; none: list them all")
+    lab.add_argument("--hint", type=int, choices=(1, 2, 3), default=0, metavar="K",
+                     help="show the hints up to this one, 1 to 3")  # fmt: skip
     lab.add_argument("--predict", default="", metavar="LETTER", help="your prediction")
-    lab.add_argument("--reset", action="store_true", help="begin again, keeping a backup")
+    lab.add_argument("--reset", action="store_true", help="begin again; yours is kept as a backup")
     add_results(lab)
     score = add("lab-score", _score, "show who has solved what")
-    score.add_argument("folders", nargs="+", metavar="DIR", help="the labs/ of a checkout")
+    score.add_argument("folders", nargs="*", metavar="DIR", help="the labs/ of a checkout; yours")
     score.add_argument("--regrade", action="store_true", help="run every program once more")
     add_results(score, "where to")
 

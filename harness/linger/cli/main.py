@@ -1,6 +1,6 @@
 """The command line of linger.
 
-Counting (`linger census`) is a program of its own, build/census.
+Counting and ladders are programs of their own, build/census and build/wire.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ import signal
 import sys
 import traceback
 from types import FrameType
-from typing import Callable, Sequence
+from typing import Any, Callable, Sequence
 
 from linger.cli import checking, labs, modules, reading, running
 from linger.lab.errors import BROKEN, LingerError, complain, os_sentence
+from linger.lab.programs import ROOT
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -85,12 +86,25 @@ def _write_what_is_left() -> None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
+class Version(argparse.Action):
+    """As argparse has it, but the file is read only when asked for."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(nargs=0, **options)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        print("linger", (ROOT / "harness/VERSION").read_text().strip())
+        parser.exit()
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="linger",
         description="How TCP connections end badly, and what the right code does instead.",
-        epilog="Counting sockets is a program of its own: see `linger census --help`.",
+        epilog="Two programs beside this one need no Python: census counts sockets, wire records "
+        "packets and draws ladders. See census --help, wire --help.",
     )
+    parser.add_argument("--version", action=Version, help="print the version and exit")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def command(name: str, action: Callable[..., int], help: str) -> argparse.ArgumentParser:

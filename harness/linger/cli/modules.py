@@ -16,9 +16,14 @@ def require(command: str, *names: str) -> None:
 
     Errors: CannotRun, which names those that are missing.
     """
-    missing = [name for name in names if not importlib.util.find_spec(name)]
+    missing = [name for name in names if not present(name)]
     if missing:
         raise lacking(command, *missing)
+
+
+def present(name: str) -> bool:
+    """Whether a module can be imported."""
+    return importlib.util.find_spec(name) is not None
 
 
 def lacking(command: str, *names: str) -> CannotRun:

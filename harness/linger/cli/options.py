@@ -7,9 +7,9 @@ import os
 from pathlib import Path
 from typing import Callable
 
-from linger.lab.programs import ROOT
+from linger.lab.programs import WRITABLE
 
-RESULTS = Path(os.environ.get("RESULTS") or ROOT / "results")
+RESULTS = Path(os.environ.get("RESULTS") or WRITABLE / "results")
 CORES = os.cpu_count() or 1
 # Tests, or checks, at the same time: they wait more than they compute. Within a test they are fewer.
 AT_ONCE = int(os.environ.get("LINGER_AT_ONCE") or 4 * CORES)

@@ -12,6 +12,7 @@ from linger.cli.options import Add, add_results, folder
 from linger.lab.errors import HELD
 from linger.lab.programs import program
 from linger.run import scenarios
+from linger.run.printer import say
 
 
 def add_to(add: Add) -> None:
@@ -63,7 +64,7 @@ def write_report(options: argparse.Namespace) -> int:
     from linger.run import results
 
     index = pages.write(results.find_run(options.results, options.run))
-    print(index)
+    say(str(index))
     if options.open and any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY"))):
         subprocess.run(["xdg-open", index], check=False)
     return 0
@@ -87,10 +88,10 @@ def show_claims(options: argparse.Namespace) -> int:
             found = measured.by_run(running.measure(names, options.results), chosen)
     run, environment, judged = found
     if options.markdown:
-        print(*text.markdown(judged, environment), sep="\n")
+        say("\n".join(text.markdown(judged, environment)))
     else:
-        print(*text.plain(judged), sep="\n")
-        print(
+        say("\n".join(text.plain(judged)))
+        say(
             f"measured on {text.measured_on(environment)}; evidence: {results.shortest(run)}"
         )
     return HELD

@@ -15,10 +15,14 @@ from linger.cli import modules
 from linger.cli.options import AT_ONCE, CORES, JSON, TAP, Add, add_results, count
 from linger.lab import confine, files
 from linger.lab.errors import CannotRun, LingerError, Usage, complain
-from linger.lab.programs import ROOT
+from linger.lab.programs import INSTALLED, ROOT
 from linger.run import scenarios
+from linger.run.printer import say
 
 PLAIN = dict(n=None, v=False, repeat=1, keep=False, prove=False, tap=False, json=False, yours=())  # a run
+# Plugins of pytest that no scenario has a use for: together they take a tenth of its start.
+UNUSED = ("doctest unittest nose debugging faulthandler pastebin stepwise setuponly "
+          "setupplan logging").split()  # fmt: skip
 SPARE_DESCRIPTORS = 64  # of a program, besides its connections
 
 
@@ -78,11 +82,12 @@ def run_scenarios(options: argparse.Namespace) -> int:
     arguments += [f"--repeat={options.repeat}"]
     arguments += ["--keep"] if options.keep else []
     arguments += ["-p", "linger.workshop.examine"] if options.yours else []
+    arguments += [word for name in UNUSED for word in ("-p", f"no:{name}")]
     if options.prove:
         arguments += ["--prove", f"--withhold={','.join(names)}"]
         arguments += [str(session.PROVE)]
     with _for_machines(options, run) as tap:
-        live = is_terminal() and not options.keep and not options.v
+        live = is_terminal() and modules.present("rich") and not options.keep and not options.v
         cure = len(names) == 1 and not options.prove
         console = Console(run, names, options.v, live, cure)
         loop = ForkingLoop(AT_ONCE, console.on_step)
@@ -101,6 +106,8 @@ def soak_scenarios(options: argparse.Namespace) -> int:
 
 
 def run_tests(options: argparse.Namespace) -> int:
+    if INSTALLED:
+        raise CannotRun("the tests are not installed; clone the repository, and there run: make test")
     modules.require("test", "pytest", "xdist", "jsonschema", "jinja2")
     from linger.report import collect
     from linger.run import session
@@ -119,8 +126,8 @@ def run_tests(options: argparse.Namespace) -> int:
         if len(collect.names_in(run)) > 1:
             code = _report_on(run, code)
         if (run / "index.html").exists():
-            print(f"report: {run / 'index.html'}")
-        print(f"evidence: {run}")
+            say(f"report: {run / 'index.html'}")
+        say(f"evidence: {run}")
     return code
 
 

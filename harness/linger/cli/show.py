@@ -8,7 +8,7 @@ from typing import Any
 from linger.lab.errors import Usage
 from linger.run import scenarios
 from linger.run.ladders import hosts, ladders
-from linger.run.printer import print_table, say
+from linger.run.printer import columns, print_table, say
 from linger.run.results import read_result, shortest
 from linger.run.tables import grid, table
 
@@ -29,10 +29,10 @@ def show(name: str, results: Path, run: Path | None = None, variant: str | None 
         raise Usage(f"{shortest(folder)} holds no variant {variant or 'at all'}; {has}")
     measured = [found[path] for path in shown]
     say(f"{name}: {scenarios.title(name)}\n")
-    print_table(*table(measured), colour=False)
+    print_table(*table(measured))
     for outcomes in measured[0]["tables"]:
         say(f"\n  {outcomes['title']}")
-        print_table(*grid(outcomes), colour=False)
+        print_table(*grid(outcomes))
     for path in shown:
         _show_ladders(path, found[path])
 
@@ -63,7 +63,7 @@ def _show_ladders(path: Path, result: dict[str, Any]) -> None:
     say(f"\n{result['variant']}: {result['verdict']}" + _repetition(result))
     if result["message"]:
         say(f"  {result['message']}")
-    told = ladders(path, result)
+    told = ladders(path, result, columns())
     say(told or "  no packets were recorded")
     if told:
         say("  packets: " + " ".join(shortest(path / f"{name}.pcap") for name in hosts(path)))

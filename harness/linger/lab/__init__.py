@@ -4,6 +4,7 @@
     expect    guards and expectations             capture   segments kept, to be sent again
     process   a program and its events            wire      every packet, told as ladders
     census    what the kernel holds, counted      verdict   rows of expected and measured
+    service   any command, as its owner starts it
     host, netns, sockets, recorder, confine, withhold       what those are made of
 
 Nothing in here knows what a scenario, a check or an exercise is.

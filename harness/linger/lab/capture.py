@@ -31,7 +31,6 @@ class Captured:
         return self._program.events("captured")
 
     @fault
-
     def replay(self, words: str = "") -> None:
         """Send all of them again from the same host, checksums completed, when all are captured.
 

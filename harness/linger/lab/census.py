@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Iterable, Mapping
 
 from linger.lab.errors import Broken, CannotRun, Usage
+from linger.lab.foreign import printable_all
 from linger.lab.programs import program
 
 Expected = Mapping[str, "int | str"]
@@ -49,12 +50,16 @@ def holds(measured: int, value: int | str) -> bool:
     return _COMPARE[sign](measured, number)
 
 
-def command(hosts: Mapping[str, Path], ports: Iterable[int] = ()) -> list[str | Path]:
+def command(
+    hosts: Mapping[str, Path], ports: Iterable[int] = (), copies: bool = False
+) -> list[str | Path]:
     """The census program told to count in these hosts (name to namespace).
 
-    ports: only sockets with these local ports, all if there are none.
+    ports: only sockets with these local ports, all if there are none. copies: tell ghosts from
+    descriptors that were never connected by copying these (pidfd_getfd(2)); it disturbs the
+    programs, so only for our own.
     """
-    words: list[str | Path] = [program("census")]
+    words: list[str | Path] = [program("census"), *(["--copy"] if copies else [])]
     for name, path in hosts.items():
         words += ["--host", f"{name}={path}"]
     for port in ports:
@@ -67,28 +72,41 @@ def count(hosts: Mapping[str, Path], ports: Iterable[int] = ()) -> dict[str, Any
     return {host["host"]: host for host in _ask([*command(hosts, ports), "--json"])["hosts"]}
 
 
+def peaks(timeline: Path, hosts: Iterable[str]) -> dict[str, dict[str, int]]:
+    """The highest count of each state in each host, from a stream recorded so far."""
+    found: dict[str, dict[str, int]] = {name: {} for name in hosts}
+    for line in timeline.read_text().splitlines():
+        sample = json.loads(line)
+        highest = found[sample["host"]]
+        for state, count in sample["states"].items():
+            highest[state] = max(count, highest.get(state, 0))
+    return found
+
+
 def until(
     hosts: Mapping[str, Path],
     expression: str,
     within: float,
     hold: float,
     ports: Iterable[int] = (),
+    copies: bool = False,
 ) -> dict[str, Any]:
     """Await an expression over the hosts' sockets; see `build/census --help` for its language.
 
     within: seconds by which it must become true; hold: seconds for which it must then stay so.
-    ports: as for command(). Returns the last snapshot, with "until" telling whether it held and what was measured.
+    ports, copies: as for command(). Returns the last snapshot, with "until" telling whether it held
+    and what was measured.
     Errors: Broken, CannotRun or Usage with the census's own sentence.
     """
-    words = command(hosts, ports) + [
+    words = command(hosts, ports, copies) + [
         "--json", "--until", expression, "--within", f"{within:.3f}s", "--hold", f"{hold:.3f}s",
     ]  # fmt: skip
     return _ask(words)
 
 
 def _ask(words: list[str | Path]) -> dict[str, Any]:
-    done = subprocess.run(words, capture_output=True, text=True)
+    done = subprocess.run(words, capture_output=True, text=True, errors="replace")
     if done.returncode in (0, 1):
-        return json.loads(done.stdout)
+        return printable_all(json.loads(done.stdout))  # a process names itself
     sentence = done.stderr.strip() or f"census ended with status {done.returncode}"
     raise {Usage.code: Usage, CannotRun.code: CannotRun}.get(done.returncode, Broken)(sentence)

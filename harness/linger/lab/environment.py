@@ -9,7 +9,7 @@ OF_A_RUN = (
     "LINGER_SANDBOX", "LINGER_RUN", "LINGER_CONNECTIONS", "LINGER_YOURS", "PYTEST_CURRENT_TEST",
 )  # fmt: skip
 # What linger.sh tells Python, and a run of tests the runs within it.
-OF_LINGER = ("LINGER_BUILD", "LINGER_AT_ONCE")
+OF_LINGER = ("LINGER_BUILD", "LINGER_AT_ONCE", "LINGER_SHARE")
 # What linger.sh sets for our Python; the caller's own is in LINGER_CALLER_ and the name.
 OF_PYTHON = ("PYTHONHOME", "PYTHONNOUSERSITE", "PYTHONPATH", "PYTHONUTF8")
 CALLERS = "LINGER_CALLER_"
@@ -23,7 +23,12 @@ def outside(**more: str) -> dict[str, str]:
 def of_caller() -> list[str]:
     """The words of env(1) before a program that is not ours, and is to see what the caller set."""
     words = ["env"]
-    for name in (*OF_A_RUN, *OF_LINGER, *OF_PYTHON, *(CALLERS + name for name in OF_PYTHON)):
+    for name in (*OF_A_RUN, *OF_LINGER, *(CALLERS + name for name in OF_PYTHON)):
         words += ["-u", name]
-    theirs = ((name, os.environ.get(CALLERS + name)) for name in OF_PYTHON)
-    return [*words, *(f"{name}={value}" for name, value in theirs if value)]
+    values = []
+    for name in OF_PYTHON:
+        theirs = os.environ.get(CALLERS + name)
+        if theirs is not None:  # started by linger.sh; else, as in pytest, it is the caller's own
+            words += ["-u", name]
+            values += [f"{name}={theirs}"] if theirs else []
+    return [*words, *values]

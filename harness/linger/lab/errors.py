@@ -7,13 +7,16 @@ import signal
 import sys
 from typing import Any, Sequence
 
+from linger.lab.foreign import printable_lines
+from linger.lab.programs import typed
+
 HELD, NOT_HELD, USAGE, TARGET_DIED, BROKEN, CANNOT_RUN = 0, 1, 2, 3, 70, 77
 
 
 def complain(sentence: str) -> None:
     """Print to standard error; where nobody reads any more (a closed terminal), say nothing."""
     with contextlib.suppress(OSError):
-        print(sentence, file=sys.stderr, flush=True)
+        print(printable_lines(sentence), file=sys.stderr, flush=True)
 
 
 def last_sentence(said: str) -> str:
@@ -40,6 +43,9 @@ class LingerError(Exception):
     """An end with one clear sentence; `code` is the exit code of the run."""
 
     code = BROKEN
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(typed(sentence))
 
 
 class NotHeld(LingerError, AssertionError):

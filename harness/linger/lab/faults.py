@@ -82,8 +82,6 @@ def _log(host: Host, verdict: str) -> str:
 
 
 @fault
-
-
 def drop(at: Host, flags: str = "", match: str = "") -> Drop:
     """Lose what arrives at a host with these TCP flags set ("fin", "rst", "syn"), every time.
 
@@ -94,8 +92,6 @@ def drop(at: Host, flags: str = "", match: str = "") -> Drop:
 
 
 @fault
-
-
 def drop_nth(at: Host, n: int, match: str) -> Drop:
     """Lose exactly the n-th packet (from 1) that arrives at a host and matches, and no other."""
     words = f"{match} numgen inc mod 4294967295 == {n - 1}"
@@ -106,24 +102,18 @@ PURE_ACK = "tcp flags & (fin|syn|rst|psh|ack) == ack"  # a match: an ACK and not
 
 
 @fault
-
-
 def drop_first(at: Host, match: str) -> Drop:
     """Lose the first packet of each connection that arrives at a host and matches."""
     return Drop(f"first packets lost at {at.name}", [at], match, once=True)
 
 
 @setting
-
-
 def watch(at: Host, match: str) -> Drop:
     """Count what arrives at a host and matches, and let it through."""
     return Drop(f"packets at {at.name} ({match})", [at], match, verdict="accept")
 
 
 @fault
-
-
 def partition(*hosts: Host) -> Drop:
     """Lose every TCP packet that arrives at any of the hosts: each is silent to the others."""
     return Drop("all packets lost", hosts, "meta l4proto tcp")
@@ -158,16 +148,12 @@ class Hold:
 
 
 @fault
-
-
 def hold(host: Host) -> Hold:
     """Keep what a host sends until release(): late, in order, and complete."""
     return Hold(host)
 
 
 @setting
-
-
 def patient(*hosts: Host) -> None:
     """Let hosts wait a minute for an ACK before they send again, on connections made from now on.
 
@@ -179,8 +165,6 @@ def patient(*hosts: Host) -> None:
 
 
 @setting
-
-
 def quickack(host: Host) -> None:
     """Let a host acknowledge at once, on connections made from now on (ip-route(8), quickack).
 
@@ -198,8 +182,6 @@ def _route(host: Host, *metrics: str) -> None:
 
 
 @fault
-
-
 def link_down(host: Host) -> None:
     """Pull the cable of a host: its device goes down, and the other end loses its carrier."""
     if not withheld():
@@ -207,8 +189,6 @@ def link_down(host: Host) -> None:
 
 
 @fault
-
-
 def destroy(host: Host, filter: str) -> int:
     """Destroy the sockets of a host that match a filter of ss(8); returns how many there were."""
     if withheld():
@@ -217,8 +197,6 @@ def destroy(host: Host, filter: str) -> int:
 
 
 @fault
-
-
 def forget(host: Host, filter: str) -> int:
     """As destroy(), but no RST tells the other ends: the host might have lost its power."""
     hook = "{ type filter hook output priority 0; }"

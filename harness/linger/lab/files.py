@@ -1,17 +1,31 @@
-"""Files that linger writes: whole or not at all, and where that cannot be, a sentence with the path."""
+"""Files that linger writes: whole or not at all, and where that cannot be, a sentence with the path.
+Files of others that it reads: regular ones of a bounded size.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import errno
 import json
+import os
+import secrets
+import stat
 import tempfile
 from pathlib import Path
 from typing import Any, Iterator
 
-from linger.lab.errors import CannotRun
+from linger.lab.errors import CannotRun, Usage
 
+MOST_EVIDENCE = 256 << 20  # bytes of a file that a run left
 FULL = (errno.ENOSPC, errno.EDQUOT)
+KINDS = {
+    stat.S_IFLNK: "a symbolic link",
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a FIFO",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
 ELSEWHERE = "choose another folder with RESULTS=DIR (--results DIR)"
 
 
@@ -40,16 +54,21 @@ def writing(path: Path, otherwise: str = ELSEWHERE) -> Iterator[None]:
 def replacing(path: Path, otherwise: str = ELSEWHERE) -> Iterator[Path]:
     """A path to write to, which becomes the file when all went well, and is nothing otherwise.
 
-    Errors: as writing().
+    It is a new file, whatever somebody has put there, a link, say; of two that write the same file at
+    the same time, each writes its own. Errors: as writing().
     """
-    part = path.with_name(f".{path.name}.part")
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    made = False
     try:
         with writing(path, otherwise):
+            os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666))
+            made = True
             yield part
             part.replace(path)
     finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
+        if made:
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -79,3 +98,24 @@ def write_text(path: Path, content: str, otherwise: str = ELSEWHERE) -> None:
 def write_json(path: Path, content: dict[str, Any], otherwise: str = ELSEWHERE) -> None:
     """Write a JSON file whole or not at all. Errors: as writing()."""
     write_text(path, json.dumps(content, indent=2) + "\n", otherwise)
+
+
+def read_regular(file: Path, most: int) -> bytes:
+    """What a file of somebody else holds. most: bytes that it may have.
+
+    Errors: OSError; Usage for what is no regular file (a link may lead to a file that only the
+    caller can read, a FIFO or a device has no end), or is larger.
+    """
+    found = os.open(file, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)  # opens no device
+    try:
+        status = os.fstat(found)
+        if not stat.S_ISREG(status.st_mode):
+            kind = KINDS.get(stat.S_IFMT(status.st_mode), "no file")
+            raise Usage(f"{file} is {kind}, and only a regular file is read; put a file there")
+        with open(f"/proc/self/fd/{found}", "rb") as content:
+            read = content.read(most + 1)
+    finally:
+        os.close(found)
+    if len(read) > most:
+        raise Usage(f"{file} has more than {most} bytes, and is not read; make it smaller")
+    return read

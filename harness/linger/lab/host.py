@@ -122,4 +122,4 @@ def _connect(client: Host, server: Host, entries: int, meanwhile: Callable[[], N
 def remove(hosts: dict[str, Host]) -> None:
     """Remove the hosts that exist, and with them their links, rules and sockets."""
     present = [host.path.name for host in hosts.values() if host.path.exists()]
-    netns.finish(netns.ip_batch("".join(f"netns del {name}\n" for name in present)))
+    netns.later(netns.ip_batch("".join(f"netns del {name}\n" for name in present)))

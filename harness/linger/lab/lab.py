@@ -8,24 +8,26 @@ What is expected of them is in expect.py, what can go wrong with them in faults.
 from __future__ import annotations
 
 import contextlib
-import json
+import os
 import textwrap
 import time
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Callable, Mapping, NamedTuple, Sequence
+from typing import Any, Callable, Mapping, NamedTuple, Sequence, TypeVar
 
-from linger.lab import census, programs, wire
+from linger.lab import census, programs, service, wire
 from linger.lab.capture import Captured
-from linger.lab.errors import Broken, NotHeld
+from linger.lab.errors import Broken, LingerError, NotHeld
 from linger.lab.expect import Expectations, Peer
 from linger.lab.host import Host, build, remove
 from linger.lab.process import Process
+from linger.lab.service import Service
 from linger.lab.stall import Watchdog
 from linger.lab.verdict import Verdict
 from linger.lab.withhold import fault, withheld
 
 PORT = 9000
+AnyPeer = TypeVar("AnyPeer", bound=Peer)
 HURRIED = 4.0  # s: the longest wait in a lab with somebody's own program
 
 
@@ -59,12 +61,14 @@ class Lab(Expectations):
         """
         super().__init__(verdict or Verdict())
         self.instead = instead
+        self.port = PORT  # the server's
         self.name = name
         self.evidence = evidence
         self.tell = tell
         self.peers: list[Peer] = []
         self.since = 0.0  # seconds since 1970: connections that began before only prepared it
         self._closed = False
+        self._folder = os.open(evidence, os.O_PATH | os.O_DIRECTORY)  # as it is before any program
         self._judged: float | None = None  # when, in seconds since 1970
         self.watchdog = Watchdog()
         self._began, self._started = time.time(), time.monotonic()
@@ -75,7 +79,8 @@ class Lab(Expectations):
             self.hosts = build(name, max(1024, 8 * connections), meanwhile=self._record)
             self._await_recording()
         except BaseException:
-            self.close()
+            with contextlib.suppress(LingerError):  # the first failure is the cause
+                self.close()
             raise
 
     def _record(self, hosts: dict[str, Host]) -> None:
@@ -119,7 +124,6 @@ class Lab(Expectations):
         return peer
 
     @fault
-
     def client(self, program: str, variant: str = "", *options: str, connections: int = 1) -> Peer:
         """Start clients/PROGRAM_VARIANT in the host "client", pointed at the server."""
         name = f"{program}_{variant}" if variant else program
@@ -129,25 +133,24 @@ class Lab(Expectations):
         return self.start("client", f"clients/{name}", "-n", str(connections), *options)
 
     @fault
-
     def peer(
         self,
         actions: str,
         connections: int = 1,
         at: str = "client",
-        port: int = PORT,
+        port: int | None = None,
         descriptors: int = 0,
     ) -> Peer:
         """Start clients/peer in a host: it does the actions in turn, each on every connection:
         "connect hello fin". At "await" it waits for its go(). With "listen accept ..." it is a
         server that does what it is told, and this returns once it listens.
 
-        at: the host's name; port: the server's; descriptors: as for server().
+        at: the host's name; port: by default the server's; descriptors: as for server().
         """
         words = actions.split()
         pretend = ["pretend"] if withheld() else []
         self.tell(f"{at}: {connections} x {textwrap.shorten(actions, 60, placeholder=' ...')}")
-        options = ("-p", str(port), "-n", str(connections), *pretend, *words)
+        options = ("-p", str(port or self.port), "-n", str(connections), *pretend, *words)
         peer = self.start(at, "clients/peer", *options, descriptors=descriptors)
         if "listen" in words:
             peer.said("ready")
@@ -169,7 +172,7 @@ class Lab(Expectations):
         if program in self.instead:
             binary, confined = self.instead[program]
         words: list[str | Path] = [binary]
-        words += ["-l", self.hosts["server"].address, "-p", str(PORT), *options]
+        words += ["-l", self.hosts["server"].address, "-p", str(self.port), *options]
         if confined:
             limit = ["--limit", f"nofile={descriptors}"] if descriptors else []
             words = [*confined, *limit, "--", *words]
@@ -177,14 +180,48 @@ class Lab(Expectations):
             words = ["prlimit", f"--nofile={descriptors}:{descriptors}", *words]
         return self.launch(where, words, binary.name, generation=2 if confined else 0)
 
-    def launch(self, where: str, words: list[str | Path], name: str, generation: int = 0) -> Peer:
+    def run(
+        self,
+        words: Sequence[str | Path],
+        at: str = "server",
+        port: int | None = None,
+        name: str = "",
+        descriptors: int = 0,
+    ) -> Service:
+        """Start any command, as its owner would, in a host; with a port, returns once it listens.
+
+        words: the program and its arguments; name: what to call it, by default as the program.
+        port: peers then connect to it. A server listens on 0.0.0.0 or on the host's address.
+        descriptors: as for server(). Errors: TargetDied with its last output; Usage.
+        """
+        host = self.hosts[at]
+        service.must_be_possible(host, words, port)
+        host.sysctl(ip_unprivileged_port_start=0)
+        command = service.held_together(words, descriptors)
+        name = name or Path(words[0]).name
+        program = self.launch(at, command, name, generation=1, kind=Service)
+        if port:
+            program.await_listening(port)
+            self.port = port
+            self.tell(f"{name} listens on {host.address} port {port} (pid {program.pid})")
+        return program
+
+    def launch(
+        self,
+        where: str,
+        words: list[str | Path],
+        name: str,
+        generation: int = 0,
+        kind: type[AnyPeer] = Peer,
+    ) -> AnyPeer:
         """Start any command in a host.
 
         name: what to call it, also behind a prlimit and the like; generation: see Process.
+        kind: what it becomes.
         """
         opened = ("PassiveOpens",) if where == "server" else ("ActiveOpens", "AttemptFails")
         log = self.evidence / f"{where}-{name}-{len(self.peers) + 1}.log"
-        peer = Peer(self.hosts[where], words, log, opened, generation)
+        peer = kind(self.hosts[where], words, log, opened, generation)
         peer.program = name
         if self.instead:
             peer.limit = HURRIED
@@ -205,7 +242,7 @@ class Lab(Expectations):
     def result(self) -> dict[str, Any]:
         """What was measured, for result.json."""
         self._judged = time.time()
-        peaks = self._peaks()
+        peaks = census.peaks(self._timeline.log, self.hosts)
         for row in self.verdict.expectations:  # the timeline may have seen more, or lag a sample
             if "peak" in row:
                 row["peak"] = max(row["peak"], peaks[row["subject"]].get(row["name"], 0))
@@ -228,16 +265,6 @@ class Lab(Expectations):
             ],
         }
 
-    def _peaks(self) -> dict[str, dict[str, int]]:
-        """The highest count of each state in each host, from the timeline recorded so far."""
-        peaks: dict[str, dict[str, int]] = {name: {} for name in self.hosts}
-        for line in self._timeline.log.read_text().splitlines():
-            sample = json.loads(line)
-            highest = peaks[sample["host"]]
-            for state, count in sample["states"].items():
-                highest[state] = max(count, highest.get(state, 0))
-        return peaks
-
     def ladder(self) -> dict[str, Any]:
         """What the packets tell of each connection so far: what ladder.json will hold."""
         assert self._recorder
@@ -249,16 +276,28 @@ class Lab(Expectations):
     def close(self) -> None:
         """End every process, youngest first, write the ladder, and remove the hosts.
 
-        The packets with which the connections end are recorded, too.
+        The packets with which the connections end are recorded, too. Errors: Broken when a program
+        has put another folder in the place of the evidence.
         """
         if self._closed:
             return
         self._closed = True
         self.watchdog.stop()
         with contextlib.ExitStack() as ending:
+            ending.callback(self._must_be_in_place)
             ending.callback(remove, self.hosts)
             if self._recorder:
                 ending.callback(self._conclude_recording)
             for process in (self._timeline, *self.peers):
                 if process:
                     ending.callback(process.stop)
+
+    def _must_be_in_place(self) -> None:
+        try:
+            same = os.path.samestat(os.fstat(self._folder), os.stat(self.evidence))
+        except FileNotFoundError:
+            same = False
+        os.close(self._folder)
+        if not same:
+            raise Broken(f"{self.evidence} is no longer the folder that the evidence was written to; "
+                         "a program has replaced it, so nothing in it counts")  # fmt: skip

@@ -132,6 +132,24 @@ def ip_batch(commands: str) -> subprocess.Popen[str]:
     return ip
 
 
+_removing: list[subprocess.Popen[str]] = []
+
+
+def later(ip: subprocess.Popen[str]) -> None:
+    """Let an ip_batch() that removes namespaces take its time: nothing waits for what is gone, and
+    what it leaves is gone with the sandbox. Errors: as finish(), of earlier ones."""
+    for earlier in [ip for ip in _removing if ip.poll() is not None]:
+        _removing.remove(earlier)
+        finish(earlier)
+    _removing.append(ip)
+
+
+def await_removed() -> None:
+    """Wait until all that was left to later() is removed. Errors: as finish()."""
+    while _removing:
+        finish(_removing.pop())
+
+
 def finish(ip: subprocess.Popen[str]) -> None:
     """Wait for an ip_batch().
 

@@ -17,9 +17,11 @@ from pathlib import Path
 from typing import Sequence
 
 from linger.lab import files, processor
+from linger.lab.child import Child
 from linger.lab.errors import Broken, NotHeld, signal_name
 from linger.lab.events import Event, parse_event, wanted_items, words_of
 from linger.lab.failure import ENDING, EVENT, Failure, not_held
+from linger.lab.foreign import printable, tail_of
 from linger.lab.withhold import fault, shortened, withheld
 
 LONGEST = 60.0  # s: of what hangs a run ends late, of what only waits for its turn it goes on
@@ -34,20 +36,6 @@ def descendants(ancestor: int) -> list[int]:
             for children in Path("/proc").glob(f"{pid}/task/*/children"):
                 found += map(int, children.read_text().split())
     return found
-
-
-def tail_of(file: Path, lines: int = 6) -> str:
-    """The last lines of a file, to be put behind a sentence; "" when there are none."""
-    try:
-        last = file.read_text(errors="replace").splitlines()[-lines:]
-    except OSError:
-        return ""
-    return "".join(f"\n    | {printable(line)}" for line in last)
-
-
-def printable(line: str) -> str:
-    """A line of a program without what would steer a terminal or has no place in XML."""
-    return "".join(c if c.isprintable() or c == "\t" else "\ufffd" for c in line)
 
 
 class Process:
@@ -74,7 +62,7 @@ class Process:
         with files.writing(log):
             self._log_fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
         try:
-            self._popen = subprocess.Popen(
+            self._popen = Child(
                 [str(word) for word in command],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -105,9 +93,9 @@ class Process:
                 os.write(self._log_fd, line)
             except OSError as error:
                 self._unwritten = error
-            text = line.decode(errors="replace")
+            text = printable(line.decode(errors="replace").rstrip("\n"))
             event = parse_event(text)
-            self.prose = self.prose if event else printable(text.rstrip("\n"))
+            self.prose = self.prose if event else text
             if event or not self._spoke:
                 with self._news:
                     self._spoke = True
@@ -205,8 +193,11 @@ class Process:
             with contextlib.suppress(ProcessLookupError):  # it has just ended
                 os.kill(self.pid, number)
 
-    @fault
+    def terminate(self) -> None:
+        """Tell the program to end (SIGTERM), and go on."""
+        self._signal(signal.SIGTERM)
 
+    @fault
     def freeze(self) -> None:
         """Stop the program where it is (SIGSTOP); thaw() lets it go on."""
         if not withheld():
@@ -217,7 +208,6 @@ class Process:
         self._signal(signal.SIGCONT)
 
     @fault
-
     def kill(self, tree: bool = False) -> None:
         """Kill the program (SIGKILL), with tree all that descend from it too, and collect it.
 
@@ -231,6 +221,10 @@ class Process:
         for pid in family:  # after it, or it would see them die
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+        self._collect()
+
+    def _collect(self) -> None:
+        """Wait until what was killed is gone."""
         self._popen.wait()
 
     def proc(self, name: str) -> str:
@@ -286,7 +280,7 @@ class Process:
     def stop(self, grace: float = 1.0) -> None:
         """End the program, by SIGTERM and after so many seconds by SIGKILL, and collect it.
 
-        Errors: CannotRun when its log could not be written (a full disk, say).
+        Errors: as must_be_logged().
         """
         if self.running:
             self._popen.terminate()
@@ -296,5 +290,9 @@ class Process:
                 self._popen.kill()
         self._popen.wait()
         self._reader.join(grace)  # a grandchild may hold the pipe open; it goes with the sandbox
+        self.must_be_logged()
+
+    def must_be_logged(self) -> None:
+        """Errors: CannotRun when the log could not be written (a full disk, say)."""
         if self._unwritten:
             raise files.unwritable(self.log, self._unwritten)

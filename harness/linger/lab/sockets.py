@@ -62,8 +62,6 @@ def connect(host: Host, to: Address, source: Address = ANY, *options: tuple[int,
 
 
 @fault
-
-
 def use_up(
     host: Host, to: Address, source: Address = ANY, *options: tuple[int, int], most: int = 10000
 ) -> tuple[int, str]:

@@ -73,9 +73,9 @@ class Recorder:
         since: as for tell(). Errors: Broken if it had failed, or no ladder can be made; CannotRun
         on a full disk.
         """
-        self._process.stop(grace=60.0)  # the kernel may take long to let go of a tap
-        if self._process.status:
-            raise self._failure()
+        self._process.terminate()
+        self._said("end")  # all is written; the kernel then takes its time to let go of the taps
+        self._process.must_be_logged()
         ladders = self._derive(verdict, since).decode()
         files.write_text(self._evidence / "ladder.json", ladders)
 

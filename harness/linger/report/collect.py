@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Iterator
 
+from linger.lab.files import MOST_EVIDENCE, read_regular
 from linger.report import timeline
 from linger.run import scenarios, summary
 from linger.run.results import GOOD, read_result
@@ -199,7 +200,7 @@ def _repetition(run: Path, folder: Path, failures: dict[tuple[str, ...], Failure
 def read_json(path: Path) -> dict[str, Any] | None:
     """The content of a JSON file; None when it is absent or was never finished."""
     try:
-        return json.loads(path.read_text())
+        return json.loads(read_regular(path, MOST_EVIDENCE))
     except (FileNotFoundError, ValueError):
         return None
 

@@ -13,7 +13,9 @@ from markupsafe import Markup
 from linger.claims import judge
 from linger.lab import files
 from linger.lab.errors import Broken, CannotRun, LingerError, os_sentence
-from linger.report import findings, ladder, palette, plot, scale, svg, words
+from linger.lab.foreign import printable_lines
+from linger.lab.programs import typed
+from linger.report import findings, ladder, palette, plot, scale, words
 from linger.report.collect import Run, Scenario, collect
 from linger.run import results, scenarios
 
@@ -34,17 +36,27 @@ def write(path: Path) -> Path:
         for kind in (findings, scale):
             if kind.is_of(path):
                 for file, page in kind.pages(path, _draw).items():
-                    files.write_text(file, page, COPY)
+                    _write(file, page)
                 return path / "index.html"
         book = Book.of(collect(path))
         for number, scenario in enumerate(book.order):
-            page = path / scenario.name / "index.html"
-            files.write_text(page, book.page(number), COPY)
+            _write(path / scenario.name / "index.html", book.page(number))
         index = path / "index.html"
-        files.write_text(index, book.index(), COPY)
+        _write(index, book.index())
     except OSError as error:
         raise CannotRun(f"cannot report on {path}: {os_sentence(error)}") from error
     return index
+
+
+def _write(file: Path, page: str) -> None:
+    """Write a page into the run, which may be somebody else's: a folder in it may be a link.
+
+    Errors: CannotRun.
+    """
+    if file.parent.is_symlink():
+        raise CannotRun(f"{file.parent} is a symbolic link, and pages would be written to where it "
+                        f"leads; {COPY}")  # fmt: skip
+    files.write_text(file, page, COPY)
 
 
 @dataclass(frozen=True)
@@ -120,7 +132,7 @@ class Book:
 def _draw(name: str, **values: object) -> str:
     """A page of a template, with nothing unprintable in it."""
     page = _templates().get_template(name).render(**values)
-    return svg.UNPRINTABLE.sub("\ufffd", page)
+    return printable_lines(typed(page))
 
 
 def _answers(name: str) -> scenarios.Answers | None:

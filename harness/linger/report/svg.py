@@ -7,17 +7,12 @@ The `look` of a piece is markup: more attributes, each with a blank before it.
 
 from __future__ import annotations
 
-import re
 from html import escape
 from typing import Iterable
 
+from linger.lab.foreign import printable_lines
 from linger.report.palette import colour
 
-# What has no place in a page or in XML, though a program may have said it: controls, halves of a
-# character, and what turns the direction of the text that follows.
-UNPRINTABLE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
-)
 END, MIDDLE = ' text-anchor="end"', ' text-anchor="middle"'  # looks: where words are at their point
 BOLD, HALO = ' font-weight="600"', ' class="halo"'  # looks; the latter lets words lie on lines
 
@@ -62,4 +57,4 @@ def number(value: float) -> str:
 
 def printable(words: str) -> str:
     """Words as a part of markup, whatever they are."""
-    return escape(UNPRINTABLE.sub("\ufffd", words))
+    return escape(printable_lines(words))

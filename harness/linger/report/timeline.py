@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Iterable, Mapping, NamedTuple
 
+from linger.lab.files import MOST_EVIDENCE, read_regular
 from linger.report.palette import STATES
 
 BUCKETS = 360  # of a curve: finer than a plot shows
@@ -40,7 +41,7 @@ def read(path: Path, began: float | None, seconds: float | None) -> Timeline | N
     A last line that was cut off by the end of a run is left out.
     """
     try:
-        lines = path.read_text().splitlines()
+        lines = read_regular(path, MOST_EVIDENCE).decode(errors="replace").splitlines()
     except FileNotFoundError:
         return None
     samples = []

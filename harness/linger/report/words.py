@@ -20,7 +20,7 @@ KINDS = {
     "timeline.jsonl": "socket counts, a line a change",
 }
 BY_SUFFIX = {".pcap": "packets", ".log": "events and messages of a process"}
-FILTERS = (*STATES, "descriptors", "ghosts")  # what the index can be narrowed to, if it occurs
+FILTERS = (*STATES, "descriptors", "ghosts", "unconnected")  # what the index can be narrowed to, if it occurs
 MOST_SHORT = 1200  # characters of a message of a test that is no scenario
 MOST_REASONS = 6  # why a scenario did not pass
 

@@ -5,4 +5,6 @@
     prove       that every guard can fail         soak      again and again, until it fails
     results     the directory of a run            tables, ladders, printer   for people
     junit, tap                                    for machines
+    delegate    another project's tests, handed   inmate    to this session in the sandbox,
+                from its session of pytest        guest     where they get their lab
 """

@@ -8,17 +8,19 @@ from typing import Any
 
 from linger.lab import wire
 
+NARROW = 64  # columns that a ladder needs at least (harness/wire/wire.h)
 
-def ladders(path: Path, result: dict[str, Any]) -> str:
+
+def ladders(path: Path, result: dict[str, Any], width: int) -> str:
     """The ladders of one variant of one run as text, groups divided by empty lines; "" without.
 
-    path: its directory; result: its result.json. Errors: Broken when they cannot be derived.
+    path: its directory; result: its result.json; width: columns of a line. Errors: Broken when they cannot be derived.
     """
     judged = result["began"] + result["seconds"]
     names = hosts(path)
     if not names:
         return ""
-    return wire.tell(path, names, verdict=judged).decode().rstrip("\n")
+    return wire.tell(path, names, "--width", str(max(NARROW, width)), verdict=judged).decode().rstrip("\n")
 
 
 def hosts(path: Path) -> list[str]:

@@ -14,19 +14,28 @@ from typing import Any, Iterable, Iterator, Mapping
 
 from linger.lab import host, netns
 from linger.lab.errors import Usage
-from linger.lab.files import unwritable, write_json
-from linger.lab.programs import ROOT
+from linger.lab.files import MOST_EVIDENCE, read_regular, unwritable, write_json
+from linger.lab.programs import INSTALLED, ROOT
 
 SCHEMA = 2  # of result.json; 2: failures as objects, `subject`, the verdict `reproduced`
 ENVIRONMENT = 1  # of environment.json
 COMMIT = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12"]  # asks for ours
+if INSTALLED:  # where git would find somebody else's, if any
+    COMMIT = ["cat", str(ROOT / "harness/COMMIT")]
+
+
+def folder_mode() -> int:
+    """The mode of a folder for what a run leaves, before the umask: with SHARE=1 any user reads it."""
+    return 0o777 if os.environ.get("LINGER_SHARE") else 0o700
 
 
 def create_run(results: Path) -> Path:
     """Create the directory of a new run in the folder results, and point `latest` to it.
 
     The name is the time to the second; of two runs in one second the later gets a suffix, since
-    mkdir(2) lets only one have each name. Errors: CannotRun when the folder cannot be written.
+    mkdir(2) lets only one have each name. Nobody else may look into it, unless the caller says so:
+    a program could print what another user must not read. Errors: CannotRun when the folder cannot
+    be written.
     """
     stamp = time.strftime("%Y-%m-%dT%H-%M-%S")
     try:
@@ -34,7 +43,7 @@ def create_run(results: Path) -> Path:
         for suffix in ("", *(f".{n}" for n in range(2, 1000))):
             run = results / (stamp + suffix)
             try:
-                run.mkdir()
+                run.mkdir(mode=folder_mode())
                 break
             except FileExistsError:
                 continue
@@ -72,7 +81,7 @@ GOOD = ("reproduced", "pass", "told apart")
 def read_result(path: Path) -> dict[str, Any]:
     """A result.json. Errors: OSError; ValueError when it was never finished; Usage when another
     version of linger wrote it."""
-    result = json.loads(path.read_text())
+    result = json.loads(read_regular(path, MOST_EVIDENCE))
     if result["schema"] != SCHEMA:
         raise Usage(
             f"{shortest(path)} has schema {result['schema']}, and this linger reads {SCHEMA}; "

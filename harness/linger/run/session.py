@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from pathlib import Path
 from types import FrameType
 from typing import Sequence
@@ -13,7 +14,7 @@ from _pytest.config import get_config
 
 from linger.lab import files
 from linger.lab.errors import BROKEN, CANNOT_RUN, HELD, NOT_HELD, USAGE, Usage, complain
-from linger.lab.programs import ROOT
+from linger.lab.programs import INSTALLED, ROOT
 from linger.run import junit, results
 from linger.run.summary import Summary
 
@@ -54,6 +55,7 @@ def run_pytest(run: Path, arguments: list[str], plugins: list[object]) -> int:
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):  # the caller's, for other projects
         os.environ.pop(name, None)
+    sys.dont_write_bytecode |= INSTALLED  # pytest's versions of scenarios would stay there forever
     environment = results.Environment()
     codes, summary = ExitCode(), Summary(run)
     fixed = ["-c", str(ROOT / "harness/pytest.ini"), "--rootdir", str(ROOT)]

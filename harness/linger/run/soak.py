@@ -122,7 +122,7 @@ class Soak:
                 label, f"{found['passed']} of {found['runs']}", f">= {found['wilson']:.1%}",
                 f"{found['median']:.2f}", f"{found['slowest']:.2f}",
             ])  # fmt: skip
-        print_table(head, rows, colour=False)
+        print_table(head, rows)
 
     @property
     def failed(self) -> int:

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from linger.lab.errors import NOT_HELD
-from linger.lab.files import write_json
+from linger.lab.files import MOST_EVIDENCE, read_regular, write_json
+from linger.lab.foreign import printable_lines
 from linger.run import results, scenarios
 
 SCHEMA = 1  # of run.json (schema/run.schema.json)
@@ -58,7 +59,7 @@ class Summary:
         """Note why a test did not pass; the first reason is the cause."""
         test = self._test(node)
         if test["message"] is None:
-            test.update(verdict=verdict, message=message)
+            test.update(verdict=verdict, message=printable_lines(message))
 
     def document(self, code: int) -> dict[str, Any]:
         """The whole run. code: what it ends with."""
@@ -103,7 +104,7 @@ class Summary:
 def text(run: Path) -> str:
     """The run.json of a run as it stands there; "" when the run did not end in order."""
     try:
-        return (run / NAME).read_text()
+        return read_regular(run / NAME, MOST_EVIDENCE).decode(errors="replace")
     except FileNotFoundError:
         return ""
 

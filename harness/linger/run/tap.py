@@ -14,6 +14,7 @@ from typing import Any, Iterator, TextIO
 
 import pytest
 
+from linger.lab.foreign import printable
 from linger.run import scenarios
 from linger.run.results import labels
 
@@ -134,7 +135,8 @@ class Tap:
     def _write(self, *lines: str) -> None:
         """Write lines at once; when nobody reads any more, the run goes on unheard."""
         try:
-            print(*lines, sep="\n", end="\n" if lines else "", file=self.out, flush=True)
+            shown = map(printable, lines)
+            print(*shown, sep="\n", end="\n" if lines else "", file=self.out, flush=True)
         except OSError:
             self.out = open(os.devnull, "w")
 

@@ -1,35 +1,61 @@
-"""The compiler, told what the Makefile tells it (build/compile), and what it complains about."""
+"""The compiler in the cage, told what the Makefile tells it (build/compile), and what it complains of.
+
+A source can have the compiler read any file (`.incbin`, #include), load one (a precompiled header),
+or take all memory and time. So the compiler sees the system's files and a private /tmp; what it
+needs of ours comes on its standard input, the program that it makes on its standard output.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import io
 import os
 import re
 import shlex
+import signal
 import subprocess
-import tempfile
+import tarfile
 from pathlib import Path
 
-from linger.lab.errors import Broken, CannotRun
-from linger.lab.files import make_folder, unwritable
+from linger.lab import confine
+from linger.lab.errors import Broken, CannotRun, last_sentence
+from linger.lab.files import make_folder, unwritable, writing
+from linger.lab.foreign import printable_lines
 from linger.lab.programs import ROOT, program
+from linger.run.results import folder_mode
+from linger.workshop.workplace import read_source
 
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-omit-frame-pointer", "-O1"]
 COMPILE_WITHIN = 60  # s
-ROOM = 4 << 20  # bytes: what a compiler may need, with sanitizers
-ELSEWHERE = "choose another folder with LABS=DIR"
+# What the linker and the compiler say when only they are installed.
+MISSING = re.compile(r"\b(?:stdio|event2/event)\.h(?=: No such)|-levent_core\b(?=:|$)", re.M)
+# More than a compiler needs for an exercise, with sanitizers too: bytes of all together and of a
+# file, seconds of CPU time, processes.
+LIMITS = {"memory": 512 << 20, "fsize": 16 << 20, "cpu": 20, "nproc": 32, "core": 0}
+ROOM = 4 << 20  # bytes: what a program may need, with sanitizers
+ELSEWHERE = "choose another folder with TMPDIR=DIR"
+LIBRARY = "libcommon.a"
+# In the cage, in its /tmp: unpack, compile, show the program or the beginning of the complaint.
+IN_CAGE = """command -v "$1" >/dev/null || exit 127
+tar -xf - && "$@" -o program 2>said || failed=1
+head -c 65536 said >&2
+[ ! "$failed" ] && cat program"""
 
 
-def command(source: Path, binary: Path, *more: str) -> list[str]:
-    """The words that compile and link a student's file. Errors: CannotRun before `make`."""
+def command(name: str, *more: str) -> list[str]:
+    """The words that compile and link a student's file of this name, in the cage.
+
+    Errors: CannotRun before `make`.
+    """
     try:
         words = shlex.split(program("compile").read_text())
     except FileNotFoundError:
         raise CannotRun("not built; run: make") from None
-    # They refer to the project's folder, where they run; these are the caller's.
-    return [str(source.absolute()) if word == "{source}" else word for word in words] + [
-        *more, "-o", str(binary.absolute()),
-    ]  # fmt: skip
+    ours = {"{source}": f"./{name}"}
+    return [LIBRARY if Path(word).name == LIBRARY else ours.get(word, word) for word in words] + [
+        *more
+    ]
 
 
 def sanitized() -> bool:
@@ -40,37 +66,76 @@ def sanitized() -> bool:
 def compile(source: Path, binary: Path, *more: str) -> tuple[bool, str]:
     """Compile a program; returns whether it worked, and what the compiler said.
 
-    more: further options. Errors: CannotRun when there is no compiler, or no room for what it
-    writes; Broken when it hangs.
+    more: further options. Errors: CannotRun when there is no compiler, or not all of it, no cage, or
+    no room for the program; Broken when it hangs; of the source as read_source().
     """
+    given = _packed({source.name: read_source(source)})
     make_folder(binary.parent, ELSEWHERE)
-    words = command(source, binary, *more)
-    environment = {**os.environ, "LC_ALL": "C.UTF-8"}
-    try:
-        done = subprocess.run(
-            words, cwd=ROOT, env=environment, capture_output=True, text=True,
-            errors="replace", timeout=COMPILE_WITHIN,
-        )  # fmt: skip
-    except FileNotFoundError:
-        raise CannotRun(f"{words[0]} is not installed; run: make deps") from None
-    except subprocess.TimeoutExpired:
-        raise Broken(f"the compiler did not end within {COMPILE_WITHIN} s") from None
-    if done.returncode:
-        _must_have_room(binary.parent, ELSEWHERE)
-        _must_have_room(Path(tempfile.gettempdir()), "choose another folder with TMPDIR=DIR")
+    binary.parent.chmod(folder_mode() & 0o755)
+    words = command(source.name, *more)
+    cage = [*confine.closed(**LIMITS), "--", "sh", "-c", IN_CAGE, "sh"]
+    with writing(binary, ELSEWHERE), open(binary, "wb") as made:
+        status, said = _run([*cage, *words], given, made.fileno())
+    if status == 127:
+        raise _lacking(words[0])
+    if status not in (0, 1):
+        _must_have_room(binary.parent)
+        raise CannotRun(last_sentence(said) or f"the compiler's cage ended with status {status}")
+    if status:
+        binary.unlink()
+        if missing := MISSING.search(said):
+            raise _lacking(missing[0])
     else:
         binary.chmod(0o755)  # whatever the umask: in the sandbox nobody runs it
-    return not done.returncode, shortened(done.stderr.replace(str(source.absolute()), source.name))
+    return not status, shortened(printable_lines(said).replace(f"./{source.name}", source.name))
 
 
-def _must_have_room(folder: Path, otherwise: str) -> None:
+def _packed(files: dict[str, bytes]) -> bytes:
+    """An archive of files by their names, with our library and the headers beside them."""
+    ours = [*(ROOT / "harness" / "common").glob("*.h")]
+    files = {LIBRARY: program(LIBRARY).read_bytes(), **files}
+    files |= {str(path.relative_to(ROOT)): path.read_bytes() for path in ours}
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return packed.getvalue()
+
+
+def _run(words: list[str], given: bytes, out: int) -> tuple[int, str]:
+    """Run the cage; returns its status, and what was said on standard error.
+
+    given: its standard input; out: its standard output. Errors: Broken when it hangs.
+    """
+    environment = {**os.environ, "LC_ALL": "C.UTF-8"}
+    with subprocess.Popen(words, env=environment, start_new_session=True, stdin=subprocess.PIPE,
+                          stdout=out, stderr=subprocess.PIPE) as cage:  # fmt: skip
+        try:
+            _, said = cage.communicate(given, COMPILE_WITHIN)
+        except subprocess.TimeoutExpired:
+            raise Broken(f"the compiler did not end within {COMPILE_WITHIN} s") from None
+        finally:
+            with contextlib.suppress(ProcessLookupError):  # with the cage all in it ends
+                os.killpg(cage.pid, signal.SIGKILL)
+    return cage.returncode, said.decode(errors="replace")
+
+
+def _must_have_room(folder: Path) -> None:
     """After a failure: a student is not to be told that his program does not compile, when the
-    compiler could not write. Errors: CannotRun."""
+    program could not be written. Errors: CannotRun."""
     room = os.statvfs(folder)
     full = room.f_bavail * room.f_frsize < ROOM or (room.f_files and not room.f_favail)
     if full or not os.access(folder, os.W_OK):
         reason = errno.ENOSPC if full else errno.EACCES
-        raise unwritable(folder, OSError(reason, os.strerror(reason)), otherwise)
+        raise unwritable(folder, OSError(reason, os.strerror(reason)), ELSEWHERE)
+
+
+def _lacking(what: str) -> CannotRun:
+    return CannotRun(
+        f"exercises need gcc, libc6-dev and libevent-dev, and there is no {what}; run: make deps"
+    )
 
 
 def shortened(complaint: str, most: int = 24) -> str:

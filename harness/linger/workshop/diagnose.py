@@ -15,6 +15,8 @@ from linger.workshop.endings import ended, never_listens, signalled, spins, wait
 from linger.workshop.evidence import REPAIRED, Diagnosis, Evidence, Found
 from linger.workshop.texts import Text
 
+SEVERAL = 3  # sockets: a service may have one or two under way
+
 
 def diagnose(
     text: Text, source: str, untouched: bool, yours: Evidence, fixed: Evidence, buggy: Evidence
@@ -37,6 +39,7 @@ def diagnose(
         _aborts(text, yours.trial, fixed.trial),
         _conduct(yours),
         _expectations(yours),
+        _hides(yours.trial, fixed.trial),
         _service(yours.trial, fixed.trial),
         _witness(text, yours.trial, fixed.trial),
     )
@@ -195,6 +198,15 @@ def _expectations(yours: Evidence) -> Found:
         else ""
     )
     yield Diagnosis("fails", "The scenario did not go as it should.", advice, yours.result["message"] or "")
+
+
+def _hides(trial: dict[str, Any], fixed: dict[str, Any]) -> Found:
+    """Sockets that exist and that no count has found."""
+    more = trial["unseen"] - fixed["unseen"]
+    if more >= SEVERAL:
+        yield Diagnosis("hides", f"Not repaired: {more} sockets exist that no descriptor shows.",
+                        "To send a descriptor away in a message, or to keep it in a thread, "
+                        "closes no socket: close() does.")  # fmt: skip
 
 
 def _service(trial: dict[str, Any], fixed: dict[str, Any]) -> Found:

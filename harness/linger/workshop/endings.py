@@ -25,8 +25,7 @@ PLACES = {  # in the kernel: what a program waits for there
     "pause": "a signal (pause)",
 }
 SPIN_ADVICE = (
-    "Something turns in a circle: is there a loop that goes on after an error, or an event that "
-    "stays ready?"
+    "Something spins: is there a loop that goes on after an error, or an event that stays ready?"
 )
 CRASH_ADVICE = {
     "SIGSEGV": "It used memory that is not its own: a pointer that is NULL, freed or never set.",

@@ -15,17 +15,20 @@ from typing import Any
 
 import pytest
 
-from linger.lab import census, confine, files
+from linger.lab import census, confine, files, unseen
 from linger.lab.errors import NotHeld
 from linger.lab.expect import Peer
 from linger.lab.lab import HURRIED, Lab, Own
 from linger.run import scenarios
 from linger.workshop import build, texts
 
-# More than an exercise needs: bytes of memory, seconds of CPU time, processes, core dumps.
-LIMITS = {"as": 512 << 20, "cpu": 5, "nproc": 64, "core": 0}
+# More than an exercise needs: bytes of memory of each process and of all together, seconds of CPU
+# time, processes, core dumps.
+LIMITS = {"as": 512 << 20, "memory": 512 << 20, "cpu": 5, "nproc": 64, "core": 0}
+SANITIZED = {"memory": 1 << 30}  # AddressSanitizer keeps what was freed, to recognize it
 SPINNING = 0.1  # s of CPU time, after the scenario
 SPIN_WATCH = 6  # s
+UNSEEN_LOOKS = 3
 ABORTS = ("TCPAbortOnData", "TCPAbortOnClose")  # close() that became a reset (tcp(7), nstat(8))
 
 
@@ -54,16 +57,21 @@ def pytest_linger_instead(item: pytest.Item) -> dict[str, Own] | None:
     buggy = texts.buggy_of(scenarios.name_of(item.fspath))
     assert buggy
     fixed = f"{buggy.parent.name}/{buggy.stem.replace('_buggy', '_fixed')}"
-    limits = dict(LIMITS)
-    if build.sanitized():  # AddressSanitizer reserves terabytes of addresses
-        del limits["as"]
-    return {fixed: Own(program, confine.closed(**limits))}
+    return {fixed: Own(program, confine.closed(**limits()))}
 
 
 def pytest_linger_examine(item: pytest.Item, lab: Lab, passed: bool) -> None:
     """Write trial.json beside the evidence of the lab (run/plugin.py, Hooks)."""
     trial = examine(lab, scenarios.name_of(item.fspath), passed)
     files.write_json(lab.evidence / "trial.json", trial)
+
+
+def limits() -> dict[str, int]:
+    """What a student's program may take, for confine.closed()."""
+    if not build.sanitized():
+        return LIMITS
+    # AddressSanitizer reserves terabytes of addresses; what it uses of them counts in any case.
+    return {name: value for name, value in {**LIMITS, **SANITIZED}.items() if name != "as"}
 
 
 def examine(lab: Lab, scenario: str, passed: bool) -> dict[str, Any]:
@@ -82,16 +90,26 @@ def examine(lab: Lab, scenario: str, passed: bool) -> dict[str, Any]:
         "subjects": [_subject(peer) for peer in subjects],
         "others": [_other(peer) for peer in others],
         "listening": counted["LISTEN"],
+        "unseen": _unseen(lab, host),
         "aborts": sum(counted[name] for name in ABORTS),
         "service": _serve(lab, scenario, subjects) if passed else None,
     }
 
 
 def _counts(lab: Lab, host: str) -> dict[str, int]:
-    names = ("LISTEN", *ABORTS)
-    expression = " and ".join(f"{host}:{name} >= 0" for name in names)
-    values = census.until(lab.paths, expression, 0, 0)["until"]["values"]
-    return {name: values[f"{host}:{name}"] for name in names}
+    counted = census.count(lab.paths)[host]
+    aborts = {name: counted["counters"].get(name, 0) for name in ABORTS}
+    return {"LISTEN": counted["states"]["LISTEN"], **aborts}
+
+
+def _unseen(lab: Lab, host: str) -> int:
+    """The sockets of a host that nothing shows (lab/unseen.py); the least of some looks, since each
+    may meet a connection, or one of our own tools, that is about to end."""
+    looks = []
+    for _ in range(UNSEEN_LOOKS):
+        looks.append(unseen.count(lab.hosts[host]))
+        time.sleep(0.01)  # the next look
+    return min(looks)
 
 
 def _subject(peer: Peer) -> dict[str, Any]:

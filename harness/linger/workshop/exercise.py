@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from pathlib import Path
 
 from linger.lab.errors import HELD, NOT_HELD, Broken, Usage
 from linger.run import scenarios
-from linger.run.printer import say
+from linger.run.printer import say, wrapped
 from linger.run.results import shortest
 from linger.workshop import grade, screen, texts
 from linger.workshop.remarks import remarks
 from linger.workshop.texts import LETTERS, Text
-from linger.workshop.workplace import Workplace
+from linger.workshop.workplace import Workplace, read_source
 
 
 def lab(options: argparse.Namespace) -> int:
@@ -30,8 +31,8 @@ def lab(options: argparse.Namespace) -> int:
     if options.reset:
         backup = place.reset(text)
         place.note(text.name, solved=None)
-        say(f"{shortest(place.file(text))} is the buggy program again; what you had "
-            f"is in {shortest(backup)}")  # fmt: skip
+        say(wrapped(f"{shortest(place.file(text))} is the buggy program again; yours is kept as "
+                    f"{shortest(backup)}", "", ""))  # fmt: skip
         return HELD
     return repair(text, place, options) if text.buggy else predict(text, place, options)
 
@@ -74,7 +75,7 @@ def repair(text: Text, place: Workplace, options: argparse.Namespace) -> int:
     file = place.file(text)
     say(f"{'A copy of the buggy program for you' if new else 'Your program'}: "
         f"{shortest(file)}\n")  # fmt: skip
-    given = grade.grade(text, file, place.binaries, options.results)
+    given = grade.grade(text, file, options.results)
     found = given.diagnosis
     if given.complaint and given.run:
         say(f"The compiler warns:\n{given.complaint}\n")
@@ -82,8 +83,8 @@ def repair(text: Text, place: Workplace, options: argparse.Namespace) -> int:
         screen.measured(given.run)
         screen.ladder(given.run, "yours")
     screen.verdict(found)
-    for remark in remarks(text, file.read_text(errors="replace")):
-        screen.section("About your way:", remark)
+    for remark in remarks(text, read_source(file).decode(errors="replace")):
+        screen.section("About your approach:", remark)
     if given.run and not place.progress()[text.name].get("answered"):
         screen.answered(text, predicted)
         place.note(text.name, answered=True)
@@ -97,15 +98,16 @@ def repair(text: Text, place: Workplace, options: argparse.Namespace) -> int:
 
 
 def advance(text: Text, place: Workplace, hint: int, first: bool) -> None:
-    """The task, the hints asked for, and, as the last line, the next step."""
+    """The task, the hints asked for, and, at the end, the next step."""
     if first:
         screen.section("Your task:", text.task)
     if hint:
         screen.hints(text, hint)
     used = max(hint, place.progress()[text.name]["hints"])
     place.note(text.name, hints=used)
-    more = f", or ask: make lab-{text.name} HINT={used + 1}" if used < len(text.hints) else ""
-    say(f"Not repaired yet. Edit {shortest(place.file(text))}, then make lab-{text.name}{more}")
+    say(f"Not repaired yet. Edit {shortest(place.file(text))}, then:\n    make lab-{text.name}")
+    if used < len(text.hints):
+        say(f"    make lab-{text.name} HINT={used + 1}    # with a hint")
 
 
 def predict(text: Text, place: Workplace, options: argparse.Namespace) -> int:
@@ -125,13 +127,13 @@ def score(options: argparse.Namespace) -> int:
     """Who has solved what."""
     from linger.workshop import score
 
-    folders = [Path(name) for name in options.folders]
+    folders = [Path(name) for name in options.folders] or [Workplace().folder]
     for folder in folders:
-        if not folder.is_dir():
-            raise Usage(f"{folder} is not a folder; give the labs/ folders of the checkouts")
+        if not os.path.lexists(folder):
+            raise Usage(f"there is no {folder}; give the labs/ folders of the checkouts")
     course = texts.course()
     scores = score.collect(folders, course, options.regrade, options.results)
-    score.show(scores, course)
+    score.show(scores, course, options.regrade)
     page, data = score.write(scores, course, options.results)
     say(f"\n{shortest(page)}, {shortest(data)}")
     return HELD

@@ -12,8 +12,11 @@ import subprocess
 from pathlib import Path
 from typing import Any, Sequence
 
+from linger.lab import files
 from linger.lab.environment import outside
-from linger.lab.errors import Broken, CannotRun, last_sentence, os_sentence
+from linger.lab.errors import Broken, CannotRun, last_sentence
+from linger.lab.foreign import LONGEST, end_of, printable
+from linger.lab.process import MOST_LOG
 from linger.lab.programs import program
 from linger.lab.stall import STALL
 from linger.run import summary
@@ -22,7 +25,7 @@ from linger.workshop import build, examine
 from linger.workshop.diagnose import diagnose
 from linger.workshop.evidence import Diagnosis, Evidence
 from linger.workshop.texts import Text
-from linger.workshop.workplace import same_code
+from linger.workshop.workplace import read_source, same_code
 
 LIMIT = 30  # s: for a run, for each student's program in it
 
@@ -102,12 +105,17 @@ def trust(run: Run, name: str) -> None:
                      f"\"{service['words']}\": {service['done']}, {service['errors']}")  # fmt: skip
 
 
-def grade(text: Text, source: Path, binaries: Path, results: Path) -> Grade:
-    """Compile and judge one program.
+def grade(text: Text, source: Path, results: Path) -> Grade:
+    """Compile and judge one program, in a folder of its own: another may be judged at the same time.
 
-    source: its file; binaries: a folder for what is compiled; results: for the evidence.
-    Errors: Broken, CannotRun.
+    source: its file; results: for the evidence. Errors: Broken, CannotRun; as read_source().
     """
+    with files.scratch() as binaries:
+        return _grade(text, source, binaries, results)
+
+
+def _grade(text: Text, source: Path, binaries: Path, results: Path) -> Grade:
+    """grade() with a folder for what is compiled."""
     binary = binaries / f"{text.stem}_yours"
     compiled, complaint = build.compile(source, binary)
     if not compiled:
@@ -132,7 +140,7 @@ def refused(complaint: str) -> Diagnosis:
 def judge(text: Text, source: Path, run: Run, variant: str) -> Diagnosis:
     """The diagnosis of one program of a run."""
     assert text.buggy
-    written = source.read_text(errors="replace")
+    written = read_source(source).decode(errors="replace")
     untouched = same_code(written, text.buggy.read_text())
     evidence = [run.evidence(name) for name in (variant, "fixed", "buggy")]
     return diagnose(text, written, untouched, *evidence)
@@ -141,18 +149,14 @@ def judge(text: Text, source: Path, run: Run, variant: str) -> Diagnosis:
 def autopsy(text: Text, source: Path, binaries: Path, results: Path) -> str:
     """What AddressSanitizer and UBSan say about a program that crashed; "" when nothing."""
     binary = binaries / f"{text.stem}_sanitized"
-    try:
-        compiled, _ = build.compile(source, binary, *build.SANITIZERS)
-    except OSError as error:
-        raise Broken(os_sentence(error)) from None
-    if not compiled:
+    if not build.compile(source, binary, *build.SANITIZERS)[0]:
         return ""
     run = run_scenario(text.name, [binary], results, sanitized=True)
     if not run.folder:
         return ""
     for log in sorted((run.folder / examine.label(binary)).glob(f"*{binary.name}*.log")):
-        lines = log.read_text(errors="replace").splitlines()
+        lines = end_of(log, MOST_LOG).splitlines()
         for number, line in enumerate(lines):
             if "ERROR: " in line or "runtime error:" in line:
-                return "\n".join(lines[number : number + 8])
+                return "\n".join(printable(line[:LONGEST]) for line in lines[number : number + 8])
     return ""

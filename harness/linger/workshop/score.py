@@ -1,7 +1,8 @@
 """Who has solved what: results/labs.json and results/labs.html, for the instructor.
 
 It reads the progress that each checkout noted of itself. A student can write that file; regrading
-runs every program again instead of believing it.
+runs every program again instead of believing it. What an exercise without a program has left is a
+note and nothing else, so it is shown as one. A folder that cannot be read is a row that says why.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from typing import Any, Sequence
 
 from linger.lab import files
 from linger.lab.errors import LingerError, os_sentence
+from linger.lab.foreign import printable
 from linger.run import printer
 from linger.workshop import grade
 from linger.workshop.texts import Text
-from linger.workshop.workplace import Workplace
+from linger.workshop.workplace import LATEST, Workplace
 
 SCHEMA = 1
 Score = dict[str, Any]
@@ -31,69 +33,111 @@ def collect(
 
     folders: labs/ of checkouts; regrade: run every program once more, evidence: where to.
     """
-    scores = [_of(Workplace(folder), course) for folder in folders]
+    scores = [_of(Workplace(folder), course, same) for folder, same in zip(folders, _twice(folders))]
     if regrade:
         files.make_folder(evidence)  # rather one sentence than one for each program
-        with files.scratch() as binaries, ThreadPoolExecutor(os.cpu_count()) as pool:
-            work = [
-                (place.file(text), binaries / str(number), text, score["labs"][text.name])
-                for number, (place, score) in enumerate(zip(map(Workplace, folders), scores))
-                for text in course
-                if text.buggy and text.name in score["labs"]
-            ]
-            list(pool.map(lambda job: _regrade(*job, evidence), work))
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            list(pool.map(lambda job: _regrade(*job, evidence), _jobs(folders, scores, course)))
     return scores
 
 
+def _jobs(
+    folders: Sequence[Path], scores: Sequence[Score], course: Sequence[Text]
+) -> list[tuple[list[Path], Text, list[dict[str, Any]]]]:
+    """What is to be run: of each exercise every program once, with the files that hold it and what is
+    noted of them. Many students have the same program, the untouched one at least."""
+    jobs: dict[tuple[str, str], tuple[list[Path], Text, list[dict[str, Any]]]] = {}
+    for place, score in zip(map(Workplace, folders), scores):
+        for text in course:
+            if not text.buggy or text.name not in score["labs"]:
+                continue
+            lab = score["labs"][text.name]
+            sources, _, labs = jobs.setdefault((text.name, lab["digest"]), ([], text, []))
+            sources.append(place.file(text))
+            labs.append(lab)
+    return list(jobs.values())
+
+
+def _twice(folders: Sequence[Path]) -> list[str]:
+    """Of each folder which other one is the same, by another path; "" when none is.
+
+    A path without links in it is the folder itself, whichever comes first.
+    """
+    real = [os.path.realpath(folder) for folder in folders]
+    itself: dict[str, Path] = {}
+    for folder, path in sorted(zip(folders, real), key=lambda x: os.path.abspath(x[0]) != x[1]):
+        itself.setdefault(path, folder)
+    return ["" if itself[path] is folder else str(itself[path]) for folder, path in zip(folders, real)]
+
+
 def who(folder: Path) -> str:
-    """Whose a folder is: the directory of the checkout, as in anna/labs or anna/linger/labs."""
-    parts = [part for part in folder.resolve().parts if part not in ("labs", "linger")]
-    return parts[-1]
+    """Whose a folder is: the directory of the checkout, as in anna/labs or anna/linger/labs.
+
+    By the path as it was given: a link would make one student's folder another's.
+    """
+    parts = [part for part in Path(os.path.abspath(folder)).parts if part not in ("labs", "linger")]
+    return printable(parts[-1])
 
 
-def _of(place: Workplace, course: Sequence[Text]) -> Score:
-    """What the progress file of a folder says, as far as the files still bear it out."""
+def _of(place: Workplace, course: Sequence[Text], same_as: str) -> Score:
+    """What the progress file of a folder says, as far as the files still bear it out.
+
+    same_as: another one that is the very same folder, or "".
+    """
     labs: dict[str, Any] = {}
-    score = {"who": who(place.folder), "folder": str(place.folder), "labs": labs, "error": None}
+    folder = place.folder
+    score = {"who": who(folder), "folder": printable(str(folder)), "labs": labs, "error": None}
+    if folder.is_symlink() or not folder.is_dir():
+        kind = "a symbolic link" if folder.is_symlink() else "no folder"
+        return score | {"error": printable(f"{folder} is {kind}; give the folder itself")}
+    if same_as:
+        return score | {"error": printable(f"{folder} is the folder {same_as}; give each one once")}
     try:
         progress = place.progress()
-    except LingerError as error:
-        return score | {"error": str(error)}
-    except OSError as error:
-        return score | {"error": os_sentence(error)}
+    except (LingerError, OSError) as error:
+        return score | {"error": _sentence(error)}
     for text in course:
-        started = place.file(text).is_file() if text.buggy else text.name in progress
+        started = os.path.lexists(place.file(text)) if text.buggy else text.name in progress
         if not started:
             continue
         noted = progress.get(text.name, {})
         try:
-            same = not text.buggy or noted.get("digest") == place.digest(text)
-        except OSError as error:
-            score["error"] = os_sentence(error)
+            digest = place.digest(text)
+        except (LingerError, OSError) as error:
+            score["error"] = "; ".join(filter(None, (score["error"], _sentence(error))))
             continue
         labs[text.name] = {
-            "solved": noted.get("solved") if same else None,
+            "solved": noted.get("solved") if noted.get("digest", "") == digest else None,
             "runs": noted.get("runs", 0),
             "hints": noted.get("hints", 0),
             "predicted": noted.get("predicted", ""),
             "right": noted.get("predicted") == text.answer,
+            "digest": digest,
             "diagnosis": None,
+            "judged": False,
         }
     return score
 
 
-def _regrade(file: Path, binaries: Path, text: Text, lab: dict[str, Any], evidence: Path) -> None:
-    """Replace what the student noted by what his program does now.
+def _sentence(error: LingerError | OSError) -> str:
+    """What is wrong with a folder, in which a student's own names may be."""
+    return printable(os_sentence(error) if isinstance(error, OSError) else str(error))
 
-    binaries: where to compile it to: a student's folder may be for reading only.
-    """
+
+def _regrade(
+    sources: list[Path], text: Text, labs: list[dict[str, Any]], evidence: Path
+) -> None:
+    """Replace what students noted of the same program by what it does now."""
     try:
-        found = grade.grade(text, file, binaries, evidence).diagnosis
-    except LingerError as error:
-        lab.update(solved=None, diagnosis=f"not graded: {error}")
+        found = grade.grade(text, sources[0], evidence).diagnosis
+        changed = [min(max(0.0, file.lstat().st_mtime), LATEST) for file in sources]
+    except (LingerError, OSError) as error:
+        for lab in labs:
+            lab.update(solved=None, diagnosis=f"not graded: {_sentence(error)}")
         return
-    lab["diagnosis"] = found.word
-    lab["solved"] = (lab["solved"] or file.stat().st_mtime) if found.repaired else None
+    for lab, when in zip(labs, changed):
+        solved = (lab["solved"] or when) if found.repaired else None
+        lab.update(diagnosis=found.word, judged=True, solved=solved)
 
 
 def write(scores: list[Score], course: Sequence[Text], folder: Path) -> tuple[Path, Path]:
@@ -107,8 +151,8 @@ def write(scores: list[Score], course: Sequence[Text], folder: Path) -> tuple[Pa
     return page, data
 
 
-def show(scores: list[Score], course: Sequence[Text]) -> None:
-    """The same on the terminal, a line a student."""
+def show(scores: list[Score], course: Sequence[Text], regraded: bool) -> None:
+    """The same on the terminal, a line a student. regraded: whether programs were run again."""
     for score in scores:
         done = [name for name, lab in score["labs"].items() if lab["solved"]]
         begun = [name for name, lab in score["labs"].items() if not lab["solved"]]
@@ -116,6 +160,11 @@ def show(scores: list[Score], course: Sequence[Text]) -> None:
             f"{score['who']:20} {len(done)} of {len(course)} done; begun: "
             f"{', '.join(begun) or '-'}{'; ' + score['error'] if score['error'] else ''}"
         )
+    noted = {name for score in scores for name, lab in score["labs"].items()
+             if lab["solved"] and not lab["judged"]}  # fmt: skip
+    if regraded and noted:
+        printer.say(f"\nBy the students' own notes, since there is no program to run again: "
+                    f"{', '.join(sorted(noted))}")  # fmt: skip
 
 
 PAGE = """<!doctype html>
@@ -131,8 +180,8 @@ thead th {{ writing-mode: sideways-lr; font-weight: normal }}
 .done {{ background: #dcf2dc }} .begun {{ background: #fdf3d0 }}
 </style>
 <h1>Who has solved what</h1>
-<table><caption>{when}. A cell says when it was solved, and with how many hints. What nobody has
-begun is left out.</caption>
+<table><caption>{when}. A cell says when it was solved, and with how many hints; "noted" means that
+only the student says so. What nobody has begun is left out.</caption>
 <thead><tr><td></td><td>done</td>{heads}</tr></thead>
 <tbody>
 {rows}
@@ -160,6 +209,7 @@ def _cell(lab: dict[str, Any] | None) -> str:
         return "<td></td>"
     count = lab["hints"]
     hints = f"<small>{count} hint{'s' if count > 1 else ''}</small>" if count else ""
+    hints += "<small>noted</small>" if lab["solved"] and not lab["judged"] else ""
     if lab["solved"]:
         clock = time.strftime("%H:%M", time.localtime(lab["solved"]))
         return f'<td class="done">{clock}{hints}</td>'

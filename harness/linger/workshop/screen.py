@@ -2,48 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import textwrap
 from typing import Any, Sequence
 
-from linger.run import printer
 from linger.run.ladders import ladders
-from linger.run.printer import say
+from linger.run.printer import columns, paint, paragraphs, print_table, say, wrapped
 from linger.run.tables import grid, table
 from linger.workshop.evidence import Diagnosis
 from linger.workshop.grade import Run
 from linger.workshop.texts import LETTERS, Text
 
-WIDTH = 96
-COLOURS = {"green": "32", "red": "31", "bold": "1"}
-
-
-def coloured() -> bool:
-    """Whether standard output is a terminal that wants colours."""
-    return printer.is_terminal() and not os.environ.get("NO_COLOR")
-
-
-def paint(words: str, colour: str) -> str:
-    return f"\x1b[{COLOURS[colour]}m{words}\x1b[0m" if coloured() else words
-
-
-def paragraphs(words: str, indent: str = "  ") -> None:
-    """Print a text, wrapped; lines that are indented or begin like a table stay as they are."""
-    wrapped = textwrap.TextWrapper(WIDTH, initial_indent=indent, subsequent_indent=indent)
-    wrapped.break_on_hyphens = False  # the names of exercises stay in one piece
-    for part in words.strip("\n").split("\n\n"):
-        if any(line.startswith((" ", "|")) for line in part.splitlines()):
-            say(textwrap.indent(part, indent))
-        else:
-            say(wrapped.fill(part))
-        say()
-
 
 def section(title: str, words: str) -> None:
     """A headed text; nothing when there is no text."""
     if words:
-        say(paint(title, "bold"))
-        paragraphs(words)
+        say(paint(wrapped(title, "", ""), "bold"))
+        say(f"{paragraphs(words)}\n")
 
 
 def course(texts: Sequence[Text], progress: dict[str, dict[str, Any]]) -> None:
@@ -51,7 +25,8 @@ def course(texts: Sequence[Text], progress: dict[str, dict[str, Any]]) -> None:
     for number, text in enumerate(texts, 1):
         mine = progress.get(text.name, {})
         mark = "done" if mine.get("solved") else "begun" if mine else ""
-        line = f"{number:3}  {mark:6} {text.name:26} {text.symptom}"
+        first = f"{number:3}  {mark:6} {text.name:26} "
+        line = wrapped(text.symptom, first, " " * len(first))
         say(paint(line, "green") if mark == "done" else line)
     done = sum(bool(progress.get(text.name, {}).get("solved")) for text in texts)
     say(f"\n{done} of {len(texts)} done; start or go on with: make lab-NAME")
@@ -59,11 +34,12 @@ def course(texts: Sequence[Text], progress: dict[str, dict[str, Any]]) -> None:
 
 def opening(text: Text) -> None:
     """The situation and the question, before anything has run."""
-    say(f"{paint(text.name, 'bold')}: {text.symptom}\n")
-    paragraphs(text.situation)
+    head = wrapped(f"{text.name}: {text.symptom}", "", "  ")
+    say(f"{head.replace(text.name, paint(text.name, 'bold'), 1)}\n")
+    say(f"{paragraphs(text.situation)}\n")
     section("Predict first:", text.question)
     for letter, choice in zip(LETTERS, text.choices):
-        say(f"    {letter}) {choice}")
+        say(wrapped(choice, f"    {letter}) ", "       "))
     say()
 
 
@@ -80,10 +56,10 @@ def measured(run: Run) -> None:
     results = run.results()
     if not results:
         return
-    printer.print_table(*table(results), coloured())
+    print_table(*table(results))
     for outcomes in results[0]["tables"]:
         say(f"\n  {outcomes['title']}")
-        printer.print_table(*grid(outcomes), coloured())
+        print_table(*grid(outcomes))
     say()
 
 
@@ -91,7 +67,7 @@ def ladder(run: Run, variant: str) -> None:
     """The ladder of the most usual connection, if packets were recorded."""
     folder = run.folder / variant if run.folder else None
     result = run.evidence(variant).result
-    told = ladders(folder, result) if folder and result else ""
+    told = ladders(folder, result, columns() - 2) if folder and result else ""
     if told:
         say(f"One connection of {variant}:\n")
         say(textwrap.indent(told.partition("\n\n")[0], "  ") + "\n")
@@ -99,9 +75,9 @@ def ladder(run: Run, variant: str) -> None:
 
 def verdict(found: Diagnosis) -> None:
     """What is wrong with a program, or that nothing is."""
-    say(paint(found.sentence, "green" if found.repaired else "red"))
+    say(paint(wrapped(found.sentence, "", ""), "green" if found.repaired else "red"))
     if found.advice:
-        say(textwrap.fill(found.advice, WIDTH))
+        say(wrapped(found.advice, "", ""))
     if found.report:
         say(textwrap.indent(found.report.strip("\n"), "  "))
     say()

@@ -12,26 +12,32 @@ from typing import Any
 
 from linger.lab import files
 from linger.lab.errors import Broken, Usage
-from linger.lab.programs import ROOT, program
-from linger.workshop.texts import Text
+from linger.lab.files import read_regular
+from linger.lab.programs import WRITABLE
+from linger.workshop.texts import LETTERS, Text
 
 PROGRESS = ".progress.json"
 ELSEWHERE = "choose other folders with LABS=DIR and RESULTS=DIR"
 # What may be noted of an exercise: a student can write anything into the file.
 FACTS = {
     "began": lambda value: _is_time(value),
-    "runs": lambda value: type(value) is int,
-    "hints": lambda value: type(value) is int,
-    "predicted": lambda value: isinstance(value, str),
+    "runs": lambda value: _is_count(value),
+    "hints": lambda value: _is_count(value),
+    "predicted": lambda value: isinstance(value, str) and value in ("", *LETTERS),
     "answered": lambda value: isinstance(value, bool),
     "solved": lambda value: value is None or _is_time(value),
     "digest": lambda value: isinstance(value, str),
 }
 LATEST = 253402300799  # s since 1970: the year 9999
+MOST_SOURCE, MOST_NOTED = 1 << 20, 1 << 20  # bytes of a student's file, of the notes
 
 
 def _is_time(value: object) -> bool:
     return isinstance(value, (int, float)) and 0 <= value <= LATEST
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 <= value <= 10**6
 
 
 def _is_sound(noted: object) -> bool:
@@ -42,6 +48,11 @@ def _is_sound(noted: object) -> bool:
         and all(FACTS[name](value) for name, value in facts.items())
         for facts in noted.values()
     )
+
+
+def read_source(file: Path) -> bytes:
+    """A student's program. Errors: as read_regular()."""
+    return read_regular(file, MOST_SOURCE)
 
 
 def strip_comments(source: str) -> str:
@@ -55,16 +66,11 @@ def same_code(one: str, other: str) -> bool:
 
 
 class Workplace:
-    """A folder with exercises: the checkout's own labs/, or the one $LABS names."""
+    """A folder with exercises: the checkout's own labs/, that of the working folder when linger is
+    installed, or the one $LABS names."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        self.folder = folder or Path(os.environ.get("LABS") or ROOT / "labs")
-
-    @property
-    def binaries(self) -> Path:
-        """Where programs are compiled to: for the checkout's own exercises below build/."""
-        own = self.folder.resolve() == (ROOT / "labs").resolve()
-        return program("labs") if own else self.folder / ".build"
+        self.folder = folder or Path(os.environ.get("LABS") or WRITABLE / "labs")
 
     def file(self, text: Text) -> Path:
         """The student's copy of the program of an exercise."""
@@ -100,16 +106,16 @@ class Workplace:
         return backup
 
     def digest(self, text: Text) -> str:
-        """What tells one version of the student's file from another."""
-        return hashlib.sha256(self.file(text).read_bytes()).hexdigest() if text.buggy else ""
+        """What tells one version of the student's file from another. Errors: as read_source()."""
+        return hashlib.sha256(read_source(self.file(text))).hexdigest() if text.buggy else ""
 
     def progress(self) -> dict[str, dict[str, Any]]:
         """What is noted of each exercise: the FACTS.
 
-        Errors: Broken when the file is not what it should be.
+        Errors: Broken when the file is not what it should be; as read_regular().
         """
         try:
-            noted = json.loads((self.folder / PROGRESS).read_text())
+            noted = json.loads(read_regular(self.folder / PROGRESS, MOST_NOTED))
         except FileNotFoundError:
             return {}
         except (ValueError, RecursionError):  # the latter: brackets in brackets in brackets

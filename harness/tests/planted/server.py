@@ -5,6 +5,8 @@ usage: server.py MODE PORT [ADDRESS]
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
 import select
 import signal
@@ -18,6 +20,8 @@ from typing import Any, Callable
 LARGE = b"x" * (4 << 20)  # bytes of a large reply
 LONG = 40_000  # bytes: more than leave without an answer, and no more than a socket buffer takes
 HEAD = b"HTTP/1.1 413 Payload Too Large\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
+LIBC, CLONE_FILES = ctypes.CDLL(None), 0x400
+MAILBOX = socket.socketpair()
 kept: list[socket.socket] = []  # what a mistake never closes
 
 
@@ -111,6 +115,41 @@ def reset(client: socket.socket) -> None:
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
+def keep_in_thread(client: socket.socket) -> None:
+    """Have it in the descriptors of a thread that shares them with no other."""
+    fd, kept_there = client.fileno(), threading.Event()
+
+    def keep() -> None:
+        LIBC.unshare(CLONE_FILES)
+        os.closerange(0, fd)
+        os.closerange(fd + 1, 1024)
+        kept_there.set()
+        threading.Event().wait()
+
+    threading.Thread(target=keep, daemon=True).start()
+    kept_there.wait()
+
+
+def keep_in_message(client: socket.socket) -> None:
+    """Have it in a message that nobody receives."""
+    socket.send_fds(MAILBOX[0], [b"x"], [client.fileno()])
+
+
+def hiding(keep: Callable[[socket.socket], None]) -> Callable[[socket.socket], None]:
+    """Answer, and when the client leaves, shut down, keep the socket out of sight, and close()."""
+
+    def handle(client: socket.socket) -> None:
+        with client:
+            with contextlib.suppress(OSError):
+                while data := client.recv(4096):
+                    client.sendall(b"well\n" * (b"\n" in data))
+            with contextlib.suppress(OSError):  # of one that was reset
+                client.shutdown(socket.SHUT_RDWR)
+            keep(client)
+
+    return threads(handle)
+
+
 def threads(handle: Callable[[socket.socket], None]) -> Callable[[socket.socket], None]:
     def start(client: socket.socket) -> None:
         threading.Thread(target=handle, args=(client,), daemon=True).start()
@@ -161,6 +200,8 @@ def abrupt(client: socket.socket) -> None:
 MODES: dict[str, Callable[[], Callable[[socket.socket], None]]] = {
     "serial": lambda: careful,
     "threads": lambda: threads(careful),
+    "hides-in-thread": lambda: hiding(keep_in_thread),
+    "hides-in-message": lambda: hiding(keep_in_message),
     "hoard": lambda: threads(hoard),
     "closes-first": lambda: threads(reply_once),
     "zombies": lambda: processes(reaping=False),

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from callers import may_become_another
 from conftest import Run
 
 from linger.check import finding
@@ -32,7 +33,7 @@ PORT = 9000
 LARGE = 8 << 20  # bytes
 GET_LARGE = b"GET /large HTTP/1.0\r\n\r\n"
 QUERY = struct.pack(">HHHHHH", 7, 0x0100, 1, 0, 0, 0) + b"\x06linger\0" + struct.pack(">HH", 1, 1)
-ROOT = os.getuid() == 0
+OTHERS = may_become_another()  # as root can, where it is not the only user
 # Within a command or a file: {folder} is the server's own, {root} where packages are unpacked.
 
 
@@ -54,7 +55,7 @@ http {{ access_log off; client_body_temp_path {folder}/b; proxy_temp_path {folde
     fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
     server {{ listen {listen}; root {folder}; }} }}
 """
-HTTP_USER = "User nobody\nGroup nogroup\n" if ROOT else ""
+HTTP_USER = "User nobody\nGroup nogroup\n" if OTHERS else ""
 
 
 SERVERS = {
@@ -100,7 +101,7 @@ SERVERS = {
         large=GET_LARGE,
     ),
     "sshd": Server(
-        ("setpriv --reuid=65534 --regid=65534 --clear-groups " if ROOT else "")
+        ("setpriv --reuid=65534 --regid=65534 --clear-groups " if OTHERS else "")
         + "$(command -v sshd) -D -e -f {folder}/sshd_config",
         {"sshd_config": "Port 9000\nHostKey {folder}/key\nUsePAM no\nPidFile none\n"},
     ),
@@ -139,11 +140,11 @@ def prepared(server: Server, folder: Path, root: Path) -> list[str]:
     if "sshd_config" in server.files:
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / "key"])
     for path in (folder, *folder.iterdir()):  # some serve as nobody
-        if ROOT:
+        if OTHERS:
             shutil.chown(path, 65534)
         path.chmod(0o755 if path.is_dir() else 0o600 if path.name == "key" else 0o644)
     for parent in folder.parents:
-        if ROOT and not parent.stat().st_mode & stat.S_IXOTH:
+        if OTHERS and not parent.stat().st_mode & stat.S_IXOTH:
             parent.chmod(parent.stat().st_mode | stat.S_IXOTH)
     return ["sh", "-c", "exec " + server.command.format(**places)]
 

@@ -51,8 +51,10 @@ def _understood(
     """What the options ask for. Errors: Usage."""
     command = options.command[1:] if options.command[:1] == ["--"] else options.command
     if not command:
-        raise Usage("no command to check; it comes last, behind --")
-    if options.port is None or not 0 < options.port < 65536:
+        raise Usage("no command to check; it comes last, after --")
+    if options.port is None:
+        raise Usage("--port is missing: the port that the server listens on")
+    if not 0 < options.port < 65536:
         raise Usage(f"--port takes a number from 1 to 65535, not {options.port}")
     for name, value in (("-n", options.n), ("--jobs", options.jobs)):
         if value < 1:

@@ -1,15 +1,13 @@
 """The server under check, and all that it started, in a host of a lab.
 
 It runs under build/subreaper, the subreaper of whatever it forks, so its tree is what descends from
-there: a daemon that left its parent is still in it. It has the caller's rights and no more: inside
-the sandbox an ordinary user would have every capability, and root keeps those that servers use and
-loses those that would lift limits or reach out of the lab.
+there: a daemon that left its parent is still in it. It has the caller's rights and no more
+(lab/service.py).
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import shlex
 import signal
@@ -19,23 +17,17 @@ from pathlib import Path
 from typing import Any
 
 from linger.lab import Lab, census, confine, files
-from linger.lab.environment import of_caller
 from linger.lab.errors import TargetDied, signal_name
 from linger.lab.events import Event
 from linger.lab.expect import Peer
-from linger.lab.process import descendants, tail_of
+from linger.lab.foreign import tail_of
+from linger.lab.process import descendants
 from linger.lab.programs import program
+from linger.lab.service import STARTING, address_hint, as_caller, elsewhere
 
-STARTING = 30.0  # s: a server must listen by then
 HELPING = 3.0  # s: what a helper gets to listen, or to end
 ENDING = 10.0  # s: after the stop signal
 ABOUT_TO_END = 2.0  # s: after its sockets were closed
-# What root keeps: the set that containers give a service by default, without CAP_NET_RAW.
-SERVICE = (
-    "chown,dac_override,fowner,fsetid,kill,setgid,setuid,setpcap,net_bind_service,"
-    "sys_chroot,mknod,audit_write,setfcap"
-)
-NO_SUCH_ADDRESS = ("EADDRNOTAVAIL", os.strerror(errno.EADDRNOTAVAIL))
 
 
 @dataclass(frozen=True)
@@ -46,17 +38,6 @@ class Plan:
     port: int
     helpers: tuple[str, ...] = ()  # shell commands, started before it in the same host
     stop: signal.Signals = signal.SIGTERM
-
-
-def _as_caller(descriptors: int) -> list[str | Path]:
-    """The words before a command that give it the caller's environment, rights and limits."""
-    words: list[str | Path] = [*of_caller()]
-    if descriptors:
-        words += ["prlimit", f"--nofile={descriptors}:{descriptors}"]
-    kept = "".join(f",+{name}" for name in SERVICE.split(",")) if os.getuid() == 0 else ""
-    words += ["setpriv", f"--bounding-set=-all{kept}", "--inh-caps=-all", "--ambient-caps=-all"]
-    # Otherwise setpriv would say in its own name what cannot be started.
-    return [*words, "--", program("start"), "--as", "linger", "--"]
 
 
 class Target:
@@ -86,7 +67,7 @@ class Target:
         for number, command in enumerate(self.plan.helpers, 1):
             output = self.lab.evidence / f"helper-{number}.log"
             listening = self._listening()
-            helper = self._start([*_as_caller(0), "sh", "-c", command], output, f"helper{number}")
+            helper = self._start([*as_caller(0), "sh", "-c", command], output, f"helper{number}")
             deadline = time.monotonic() + HELPING
             while helper.running and time.monotonic() < deadline:
                 if self._listening(more_than=listening) > listening:
@@ -98,9 +79,10 @@ class Target:
 
     def _listening(self, more_than: int = -1) -> int:
         """How many sockets listen in the host; waits a moment for more than so many."""
-        found = census.until(
-            {"server": self.host.path}, f"LISTEN > {more_than}", within=0.1, hold=0
-        )
+        hosts = {"server": self.host.path}
+        if more_than < 0:
+            return census.count(hosts)["server"]["states"]["LISTEN"]
+        found = census.until(hosts, f"LISTEN > {more_than}", within=0.1, hold=0)
         return found["hosts"][0]["states"]["LISTEN"]
 
     def start(self, descriptors: int = 0) -> None:
@@ -111,13 +93,14 @@ class Target:
         """
         if why := confine.cannot_start(self.plan.command[0]):
             raise TargetDied(why)
-        words = [*_as_caller(descriptors), *self.plan.command]
+        words = [*as_caller(descriptors), *self.plan.command]
         self._supervisor = self._start(words, self.output, "target")
         self._told = set()
         began = time.monotonic()
         while time.monotonic() < began + STARTING:
             if self._supervisor.events("over"):
-                raise TargetDied(f"the server {self.ending()}{self._hint()}{self.last_output()}")
+                hint = address_hint(self.output)
+                raise TargetDied(f"the server {self.ending()}{hint}{self.last_output()}")
             if self._await("LISTEN >= 1", within=0.1):
                 # One that was seen may have been the last of a server that was killed.
                 if listeners := self._listeners_now():
@@ -125,25 +108,12 @@ class Target:
                     return
         raise TargetDied(
             f"nothing listens on port {self.plan.port} after {STARTING:g} s"
-            f"{self._elsewhere()}{self.last_output()}"
+            f"{elsewhere(self.host)}{self.last_output()}"
         )
 
     def _listeners_now(self) -> list[dict[str, Any]]:
         counted = census.count({"server": self.host.path}, [self.plan.port])
         return counted["server"]["listeners"]
-
-    def _hint(self) -> str:
-        """What helps a server that wants an address of the machine which the lab does not have."""
-        said = self.output.read_text(errors="replace").lower()
-        if not any(error.lower() in said for error in NO_SUCH_ADDRESS):
-            return ""
-        return "; in the lab its addresses are 10.0.0.2, fd00::2 and the loopback ones, or 0.0.0.0"
-
-    def _elsewhere(self) -> str:
-        """The ports that are listened on instead."""
-        listeners = census.count({"server": self.host.path})["server"]["listeners"]
-        ports = sorted({str(listener["port"]) for listener in listeners})
-        return f", but on port {', '.join(ports)}" if ports else ""
 
     def _await(self, expression: str, within: float) -> bool:
         hosts = {"server": self.host.path}

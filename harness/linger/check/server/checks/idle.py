@@ -39,7 +39,7 @@ def idle(trial: Trial) -> Finding:
 @check(
     "stalled-reader",
     peer="ask for a large reply, and never read it",
-    mistake="A worker waits in send() for ever, or the reply piles up in the process, one for "
+    mistake="A worker waits in send() forever, or the reply piles up in the process, one for "
     "each client that does not read.",
     clause="RFC 9293, section 3.8.6.1: a peer that answers probes may keep its window at zero for as "
     "long as it likes.",

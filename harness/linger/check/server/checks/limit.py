@@ -66,7 +66,7 @@ def _fullest(trial: Trial) -> int:
 def _watched(trial: Trial) -> tuple[float, float]:
     """How busy the server is, in percent of a core, and how much it logs, in bytes a second.
 
-    Of several windows the quietest counts: who turns in a circle does so in each of them, while
+    Of several windows the quietest counts: a program that spins does so in each of them, while
     on a busy machine anybody waits for a processor now and then.
     """
     pids, output = trial.target.pids, trial.target.output

@@ -10,7 +10,7 @@ from linger.check.battery import check
 from linger.check.crowd import ESTABLISHED, Connection, Crowd
 from linger.check.finding import CHOICE, FAIL, PASS, WARN, Finding
 from linger.check.server.trial import NotStruck, Trial
-from linger.lab.process import printable
+from linger.lab.foreign import printable
 
 TRIES = 10
 ANNOUNCED = 10_000_000  # bytes of the body

@@ -54,7 +54,7 @@ def restart_kill(trial: Trial) -> Finding:
     try:
         trial.start()
     except TargetDied:
-        more = "; not so if only its first process is killed, for the others keep the port"
+        more = "; not so if only its first process is killed, because the others keep the port"
         return Finding(CHOICE, whole.measured + more)
     return whole
 

@@ -20,7 +20,7 @@ static int errno_of_socket(int family, bool confined)
 	if (child == 0) {
 		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 		if (confined)
-			cage_deny_families();
+			cage_deny_calls(true, true);
 		_exit(socket(family, SOCK_STREAM, 0) < 0 ? errno : 0);
 	}
 	assert_int_equal(waitpid(child, &status, 0), child);
@@ -47,7 +47,7 @@ static void and_no_way_around(void **state)
 	(void)state;
 	if (child == 0) {
 		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-		cage_deny_families();
+		cage_deny_calls(true, true);
 		_exit(syscall(SYS_io_uring_setup, 1, NULL) < 0 ? errno : 0);
 	}
 	assert_int_equal(waitpid(child, &status, 0), child);

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The network namespaces that are not counted, but in which sockets of the processes may be: a
+ * process can hold sockets of any number of them, whichever it lives in (Istio's ztunnel, pasta,
+ * socket activation through `ip netns exec`). A descriptor is gone only if none of them lists it.
+ *
+ * They are found by the processes that live in them, by mounts (ip-netns(8)) and by descriptors
+ * that lead to them. One that is kept alive by nothing but a socket cannot be found. Each is
+ * entered for a moment and let go: to keep it open would keep a container's namespace alive.
+ */
+#include "census/internal.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static bool known(const struct census *census, const struct netns_id *id)
+{
+	for (size_t i = 0; i < census->host_count; i++)
+		if (census->hosts[i]->netns.device == id->device &&
+		    census->hosts[i]->netns.inode == id->inode)
+			return true;
+	for (size_t i = 0; i < census->place_count; i++)
+		if (census->places[i].id.device == id->device &&
+		    census->places[i].id.inode == id->inode)
+			return true;
+	return false;
+}
+
+int elsewhere_note(struct census *census, const char *path)
+{
+	struct place *places;
+	struct netns_id id;
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return 0;
+	id = (struct netns_id){st.st_dev, st.st_ino};
+	if (known(census, &id) || strlen(path) >= sizeof(places->path))
+		return 0;
+	places =
+	    census_grow(census->places, census->place_count, &census->place_room, sizeof(*places));
+	if (!places)
+		return -1;
+	census->places = places;
+	places[census->place_count].id = id;
+	strcpy(places[census->place_count++].path, path);
+	return 0;
+}
+
+/* Threads may live elsewhere than their leader: of the processes that we were told to count. */
+static int note_threads(struct census *census, pid_t pid)
+{
+	struct dirent *entry;
+	char path[320];
+	int result = 0;
+	DIR *tasks;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	tasks = opendir(path);
+	while (tasks && result == 0 && (entry = readdir(tasks))) {
+		snprintf(path, sizeof(path), "/proc/%d/task/%s/ns/net", pid, entry->d_name);
+		if (isdigit((unsigned char)entry->d_name[0]))
+			result = elsewhere_note(census, path);
+	}
+	if (tasks)
+		closedir(tasks);
+	return result;
+}
+
+static int note_processes(struct census *census)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *entry;
+	char path[320];
+	int result = 0;
+
+	while (proc && result == 0 && (entry = readdir(proc))) {
+		snprintf(path, sizeof(path), "/proc/%s/ns/net", entry->d_name);
+		if (isdigit((unsigned char)entry->d_name[0]))
+			result = elsewhere_note(census, path);
+	}
+	if (proc)
+		closedir(proc);
+	for (size_t i = 0; i < census->process_count && result == 0; i++)
+		result = note_threads(census, census->processes[i].pid);
+	return result;
+}
+
+/* "36 35 0:4 net:[4026532255] /run/netns/x rw - nsfs nsfs rw": the fourth and fifth (proc(5)). */
+static int note_mounts(struct census *census)
+{
+	FILE *mounts = fopen("/proc/self/mountinfo", "re");
+	char *line = NULL, root[64], path[256];
+	size_t room = 0;
+	int result = 0;
+
+	while (mounts && result == 0 && getline(&line, &room, mounts) > 0)
+		if (sscanf(line, "%*s %*s %*s %63s %255s", root, path) == 2 &&
+		    !strncmp(root, "net:[", 5))
+			result = elsewhere_note(census, path);
+	free(line);
+	if (mounts)
+		fclose(mounts);
+	return result;
+}
+
+struct errand {
+	uint32_t states;
+	struct inodes *inodes;
+};
+
+/* Runs there. */
+static int collect(void *data, struct error *error)
+{
+	const struct errand *errand = data;
+	struct source source;
+	int result = source_open(&source, error);
+
+	if (result == 0)
+		result = source_collect(&source, errand->states, UINT32_MAX, errand->inodes, error);
+	source_close(&source);
+	return result;
+}
+
+int elsewhere_walk(struct census *census, uint32_t states, struct inodes *inodes,
+		   struct error *error)
+{
+	struct errand errand = {states, inodes};
+
+	if (note_processes(census) < 0 || note_mounts(census) < 0)
+		return error_no_memory(error);
+	census->unseen = 0;
+	for (size_t i = 0; i < census->place_count; i++) {
+		struct error here;
+
+		if (netns_visit(census->places[i].path, NULL, collect, &errand, &here) == 0)
+			continue;
+		if (here.code == EXIT_BROKEN) {
+			*error = here;
+			return -1;
+		}
+		/* One that is gone by now (EXIT_USAGE) took its sockets with it. */
+		census->unseen += here.code == EXIT_CANNOT;
+	}
+	return 0;
+}

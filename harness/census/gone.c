@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the walk of the table left open, told without touching what is looked at.
+ *
+ * A socket in CLOSED is in none of the kernel's tables, so neither sock_diag nor /proc/net/tcp nor
+ * ss(8) shows it, yet its descriptor stays used until somebody closes it. A leak of such
+ * descriptors ends in EMFILE with no socket to be seen. So a TCP descriptor that no dump of any
+ * namespace lists, twice some ms apart (a dump is not atomic), is gone or never had a connection.
+ * That it had one is certain when an earlier sample saw it. --copy asks the socket itself (copy.c).
+ *
+ * And a socket that no process was found to hold: it was closed meanwhile, or has changed hands, or
+ * is held by something that is no descriptor; a second look tells.
+ */
+#include "census/internal.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+#define APART 5000000 /* ns between two looks */
+
+#define ONCE_CONNECTED 1 /* flags in census->memory */
+#define ONCE_UNLISTED 2
+
+int gone_note(struct census *census, const struct candidate *candidate)
+{
+	struct candidate *candidates = census_grow(census->candidates, census->candidate_count,
+						   &census->candidate_room, sizeof(*candidates));
+
+	if (!candidates)
+		return -1;
+	census->candidates = candidates;
+	candidates[census->candidate_count++] = *candidate;
+	return 0;
+}
+
+/* ---- what the sample before knew ------------------------------------------------------------- */
+
+static bool connected_in(uint8_t state)
+{
+	return state != STATE_SYN_SENT && state != STATE_SYN_RECEIVED && state != STATE_LISTEN;
+}
+
+static int remember(struct inodes *memory, const struct inodes *inodes)
+{
+	for (size_t i = 0; i < inodes->size; i++) {
+		struct inode_entry entry = inodes->slot[i];
+
+		if (!entry.inode || !(entry.flags & INODE_HELD) || !connected_in(entry.state))
+			continue;
+		entry.flags = ONCE_CONNECTED;
+		if (!inodes_find(memory, entry.inode) && inodes_add(memory, &entry) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int gone_remember(struct census *census)
+{
+	struct inodes memory = {0};
+	int result = remember(&memory, &census->elsewhere);
+
+	for (size_t i = 0; i < census->host_count && result == 0; i++)
+		result = remember(&memory, &census->hosts[i]->inodes);
+	for (size_t i = 0; i < census->candidate_count && result == 0; i++) {
+		const struct candidate *candidate = &census->candidates[i];
+		const struct inode_entry *before = inodes_find(&census->memory, candidate->inode);
+		struct inode_entry entry = {.inode = candidate->inode, .flags = ONCE_UNLISTED};
+
+		if (candidate->settled || inodes_find(&memory, candidate->inode))
+			continue;
+		if (before)
+			entry.port = before->port;
+		if (before && before->flags & ONCE_CONNECTED)
+			entry.flags |= ONCE_CONNECTED;
+		result = inodes_add(&memory, &entry);
+	}
+	inodes_free(&census->memory);
+	census->memory = memory;
+	census->memory_walked = census->walked;
+	return result;
+}
+
+/* ---- counting ---------------------------------------------------------------------------------
+ */
+
+struct settling {
+	struct census *census;
+	const struct census_needs *needs;
+	struct census_snapshot *snapshots;
+	struct inodes met; /* gone sockets by the process that was counted for them */
+	bool looked_again;
+};
+
+static int hold(struct settling *settling, const struct candidate *candidate,
+		struct holding *holding)
+{
+	struct census_snapshot *snapshot = &settling->snapshots[candidate->home];
+	char name[64];
+
+	snapshot->descriptors++;
+	if (!settling->needs->rows)
+		return 0;
+	process_name(candidate->pid, name, sizeof(name));
+	holding->pid = candidate->pid;
+	holding->name = name;
+	holding->fd = candidate->fd;
+	holding->hold = candidate->hold;
+	return tally_descriptor(settling->census->hosts[candidate->home], snapshot, holding);
+}
+
+/* It is connected: in a state of @entry. */
+static int count_connected(struct settling *settling, struct candidate *candidate,
+			   struct inode_entry *entry)
+{
+	const struct census *census = settling->census;
+	struct census_host *host = census->hosts[candidate->home];
+	struct holding holding = {
+	    .state = entry->state,
+	    .shown_port = census_shown_port(census, host, entry->port),
+	    .unread = entry->flags & INODE_UNREAD,
+	    .another = entry->holder == (uint32_t)candidate->pid,
+	};
+
+	candidate->settled = true;
+	entry->holder = (uint32_t)candidate->pid;
+	if (entry->state == STATE_LISTEN || !port_wanted(census, entry->port))
+		return 0;
+	return hold(settling, candidate, &holding);
+}
+
+static int count_gone(struct settling *settling, struct candidate *candidate, enum census_gone gone,
+		      uint16_t shown_port)
+{
+	struct census_snapshot *snapshot = &settling->snapshots[candidate->home];
+	struct inode_entry *met = inodes_find(&settling->met, candidate->inode);
+	const struct inode_entry entry = {.inode = candidate->inode,
+					  .holder = (uint32_t)candidate->pid};
+	struct holding holding = {
+	    .state = STATE_CLOSED, .gone = (uint8_t)gone, .shown_port = shown_port};
+
+	while (met && met->holder != entry.holder)
+		met = inodes_next(&settling->met, met);
+	holding.another = met;
+	if (!met && inodes_add(&settling->met, &entry) < 0)
+		return -1;
+	snapshot->gone++;
+	snapshot->ghosts += gone == CENSUS_GHOST;
+	snapshot->unconnected += gone == CENSUS_UNCONNECTED;
+	snapshot->unplaced += gone == CENSUS_GONE && settling->census->unseen;
+	return hold(settling, candidate, &holding);
+}
+
+/* ---- other namespaces ------------------------------------------------------------------------ */
+
+/* A socket of another namespace is counted where only what a process holds is. */
+static int count_elsewhere(struct settling *settling, struct candidate *candidate,
+			   struct inode_entry *entry)
+{
+	struct census *census = settling->census;
+	struct census_host *host = census->hosts[candidate->home];
+	struct census_snapshot *snapshot = &settling->snapshots[candidate->home];
+	bool first = !(entry->flags & INODE_HELD);
+	struct inode_entry shown = *entry;
+
+	candidate->settled = true;
+	entry->flags |= INODE_HELD;
+	if (!port_wanted(census, entry->port))
+		return 0;
+	if (first && !snapshot->elsewhere++)
+		snapshot->elsewhere_pid = candidate->pid;
+	if (!census->process_count)
+		return 0;
+	shown.port = census_shown_port(census, host, entry->port);
+	if (first && tally_socket(host, snapshot, &shown, CENSUS_OWNED) < 0)
+		return -1;
+	return count_connected(settling, candidate, entry);
+}
+
+static int settle_elsewhere(struct settling *settling, struct error *error)
+{
+	struct census *census = settling->census;
+	int result = 0;
+
+	if (elsewhere_walk(census, settling->needs->states, &census->elsewhere, error) < 0)
+		return -1;
+	for (size_t i = 0; i < census->candidate_count && result == 0; i++) {
+		struct candidate *candidate = &census->candidates[i];
+		struct inode_entry *entry = inodes_find(&census->elsewhere, candidate->inode);
+
+		if (entry)
+			result = count_elsewhere(settling, candidate, entry);
+	}
+	return result < 0 ? error_no_memory(error) : 0;
+}
+
+/* ---- copies ---------------------------------------------------------------------------------- */
+
+/* Its copy says that it is connected, and no table lists it: in which namespace, nobody knows. */
+static int count_asked(struct settling *settling, struct candidate *candidate,
+		       struct inode_entry *entry)
+{
+	return settling->census->process_count ? count_elsewhere(settling, candidate, entry)
+					       : count_connected(settling, candidate, entry);
+}
+
+static int ask_copies(struct settling *settling, struct error *error)
+{
+	struct census *census = settling->census;
+	int result = 0;
+
+	for (size_t i = 0; i < census->candidate_count && result == 0; i++) {
+		struct candidate *candidate = &census->candidates[i];
+		struct inode_entry entry = {.inode = candidate->inode};
+		uint16_t port = 0;
+		enum census_gone gone =
+		    candidate->settled ? CENSUS_GONE : copy_examine(candidate, &entry.state, &port);
+
+		if (gone == CENSUS_GONE)
+			continue;
+		entry.port = port;
+		entry.keepalive = UINT32_MAX;
+		if (gone == CENSUS_LISTED)
+			result = count_asked(settling, candidate, &entry);
+		else if (port_wanted(census, port))
+			result = count_gone(
+			    settling, candidate, gone,
+			    census_shown_port(census, census->hosts[candidate->home], port));
+		candidate->settled = true;
+	}
+	return result < 0 ? error_no_memory(error) : 0;
+}
+
+/* ---- the second look ------------------------------------------------------------------------- */
+
+/* Was it in no table some ms ago either? */
+static const struct inode_entry *known_before(const struct census *census,
+					      const struct candidate *candidate)
+{
+	const struct inode_entry *before = inodes_find(&census->memory, candidate->inode);
+
+	return before && census->walked - census->memory_walked >= APART ? before : NULL;
+}
+
+static bool must_look_again(const struct settling *settling)
+{
+	const struct census *census = settling->census;
+
+	for (size_t i = 0; i < census->candidate_count && settling->needs->descriptors; i++) {
+		const struct inode_entry *before = known_before(census, &census->candidates[i]);
+
+		if (!census->candidates[i].settled && !(before && before->flags & ONCE_UNLISTED))
+			return true;
+	}
+	return settling->needs->rows && owners_missing(census);
+}
+
+static int look_again(struct settling *settling, struct error *error)
+{
+	const uint32_t states = ALL_STATES & ~STATE_BIT(STATE_TIME_WAIT);
+	struct census *census = settling->census;
+	const int64_t when = census->walked + APART;
+	const struct timespec until = {when / 1000000000, when % 1000000000};
+
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL))
+		;
+	for (size_t i = 0; i < census->host_count; i++)
+		if (source_collect(&census->hosts[i]->source, states, (uint32_t)i, &census->second,
+				   error) < 0)
+			return -1;
+	settling->looked_again = true;
+	return census->candidate_count ? elsewhere_walk(census, states, &census->second, error) : 0;
+}
+
+static bool still_there(const struct candidate *candidate)
+{
+	char target[64];
+	unsigned int inode;
+
+	if (candidate->hold != CENSUS_BY_DESCRIPTOR)
+		return true;
+	return process_link(candidate->pid, candidate->task, candidate->fd, target,
+			    sizeof(target)) == 0 &&
+	       sscanf(target, "socket:[%u]", &inode) == 1 && inode == candidate->inode;
+}
+
+static int decide(struct settling *settling, struct candidate *candidate)
+{
+	struct census *census = settling->census;
+	const struct inode_entry *before = inodes_find(&census->memory, candidate->inode);
+	struct inode_entry *now = inodes_find(&census->second, candidate->inode);
+	bool ghost = before && before->flags & ONCE_CONNECTED;
+
+	if (!still_there(candidate)) {
+		candidate->settled = true;
+		return 0;
+	}
+	if (now && now->holder == UINT32_MAX)
+		return count_elsewhere(settling, candidate, now);
+	if (now) /* it joined the table after the first look */
+		return count_connected(settling, candidate, now);
+	/* Which port it had, nothing tells but an earlier sample. */
+	return count_gone(settling, candidate, ghost ? CENSUS_GHOST : CENSUS_GONE,
+			  ghost ? before->port : 0);
+}
+
+int gone_settle(struct census *census, const struct census_needs *needs,
+		struct census_snapshot *snapshots, struct error *error)
+{
+	struct settling settling = {census, needs, snapshots, {0}, false};
+	int result = 0;
+
+	inodes_clear(&census->elsewhere);
+	inodes_clear(&census->second);
+	if (owners_missing(census) && census_scan(census, needs, snapshots, true, error) < 0)
+		return -1;
+	if (census->candidate_count && settle_elsewhere(&settling, error) < 0)
+		return -1;
+	if (census->copies && needs->descriptors && ask_copies(&settling, error) < 0)
+		goto failed;
+	if (must_look_again(&settling) && look_again(&settling, error) < 0)
+		goto failed;
+	for (size_t i = 0; i < census->candidate_count && needs->descriptors && result == 0; i++)
+		if (!census->candidates[i].settled)
+			result = decide(&settling, &census->candidates[i]);
+	inodes_free(&settling.met);
+	census->looked_again = settling.looked_again;
+	return result < 0 ? error_no_memory(error) : 0;
+failed:
+	inodes_free(&settling.met);
+	return -1;
+}

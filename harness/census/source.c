@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where the sockets of a namespace are listed: sock_diag, or, where that is forbidden or unknown,
+ * /proc/net/tcp and tcp6 (as ss(8) does).
+ */
+#include "census/internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libmnl/libmnl.h>
+#include <linux/netlink.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static ssize_t transport_send(void *context, const void *bytes, size_t length)
+{
+	return mnl_socket_sendto(context, bytes, length);
+}
+
+static ssize_t transport_receive(void *context, void *buffer, size_t size)
+{
+	return mnl_socket_recvfrom(context, buffer, size);
+}
+
+ssize_t read_again(int fd, char *text, size_t size)
+{
+	ssize_t length = pread(fd, text, size - 1, 0);
+
+	text[length > 0 ? length : 0] = '\0';
+	return length;
+}
+
+static void nothing(void *data)
+{
+	(void)data;
+}
+
+static void ignore(const struct census_socket *socket, void *data)
+{
+	(void)socket;
+	(void)data;
+}
+
+/* Does this socket answer? A kernel without tcp_diag opens one, and refuses the request. */
+static bool answers(const struct census_transport *transport)
+{
+	const struct census_sink sink = {nothing, ignore, NULL};
+	bool interrupted;
+	struct error error;
+
+	return census_dump(transport, 0, &sink, &interrupted, &error) == 0; /* no state: no walk */
+}
+
+int source_open(struct source *source, struct error *error)
+{
+	struct mnl_socket *diag = mnl_socket_open2(NETLINK_SOCK_DIAG, SOCK_CLOEXEC);
+	int reason = errno, size = 1 << 20;
+
+	*source = (struct source){{transport_send, transport_receive, diag}, -1, -1, -1};
+	/* An open file of /proc/net stays with the namespace it was opened in. */
+	source->protocols = open("/proc/thread-self/net/protocols", O_RDONLY | O_CLOEXEC);
+	if (diag && mnl_socket_bind(diag, 0, MNL_SOCKET_AUTOPID) == 0 &&
+	    answers(&source->transport)) {
+		/* Lets the kernel prepare replies ahead; what rmem_max forbids is not needed. */
+		setsockopt(mnl_socket_get_fd(diag), SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+		return 0;
+	}
+	if (diag)
+		mnl_socket_close(diag);
+	source->transport.context = NULL;
+	source->tcp = open("/proc/thread-self/net/tcp", O_RDONLY | O_CLOEXEC);
+	source->tcp6 = open("/proc/thread-self/net/tcp6", O_RDONLY | O_CLOEXEC);
+	if (source->tcp >= 0)
+		return 0;
+	return error_set(error, EXIT_CANNOT,
+			 "neither sock_diag (%s) nor /proc/net/tcp (%s) lists the TCP sockets "
+			 "here: mount /proc, or load the module with 'modprobe tcp_diag'",
+			 strerror(reason), strerror(errno));
+}
+
+void source_close(struct source *source)
+{
+	const int fds[] = {source->tcp, source->tcp6, source->protocols};
+
+	if (source->transport.context)
+		mnl_socket_close(source->transport.context);
+	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+}
+
+static int walk_file(int fd, uint32_t states, const struct census_sink *sink, struct error *error)
+{
+	int copy = fd < 0 ? -1 : dup(fd);
+	FILE *file = copy < 0 ? NULL : fdopen(copy, "r");
+	char *line = NULL;
+	size_t room = 0;
+
+	if (fd < 0)
+		return 0; /* a kernel without IPv6 */
+	if (!file) {
+		if (copy >= 0)
+			close(copy);
+		return error_no_memory(error);
+	}
+	rewind(file);
+	while (getline(&line, &room, file) > 0) {
+		struct census_socket socket;
+
+		if (census_procfs_parse(line, &socket) && states & STATE_BIT(socket.state))
+			sink->socket(&socket, sink->data);
+	}
+	free(line);
+	fclose(file);
+	return 0;
+}
+
+bool source_has_mptcp(const char *protocols)
+{
+	for (const char *at = protocols; at; at = strchr(at, '\n')) {
+		unsigned long sockets;
+
+		at += *at == '\n';
+		/* "MPTCPv6   2032      3       0   no       0   yes  kernel ..." */
+		if (sscanf(at, "MPTCP %*u %lu", &sockets) == 1 && sockets)
+			return true;
+		if (sscanf(at, "MPTCPv6 %*u %lu", &sockets) == 1 && sockets)
+			return true;
+	}
+	return false;
+}
+
+static bool has_mptcp(const struct source *source)
+{
+	char protocols[16384];
+
+	return source->transport.context &&
+	       read_again(source->protocols, protocols, sizeof(protocols)) > 0 &&
+	       source_has_mptcp(protocols);
+}
+
+int source_dump(const struct source *source, uint32_t states, const struct census_sink *sink,
+		bool *interrupted, bool *mptcp, struct error *error)
+{
+	if (source->tcp >= 0) {
+		*interrupted = *mptcp = false;
+		sink->begin(sink->data);
+		return walk_file(source->tcp, states, sink, error) < 0 ||
+			       walk_file(source->tcp6, states, sink, error) < 0
+			   ? -1
+			   : 0;
+	}
+	*mptcp = has_mptcp(source);
+	return census_dump(&source->transport, states | (*mptcp ? CENSUS_SUBFLOWS : 0), sink,
+			   interrupted, error);
+}
+
+struct collection {
+	struct inodes *inodes;
+	uint32_t number;
+	bool no_memory;
+};
+
+static void collect(const struct census_socket *socket, void *data)
+{
+	struct collection *collection = data;
+	struct inode_entry entry = inode_entry_of(socket, socket->port);
+
+	entry.holder = collection->number;
+	if (socket->inode && !inodes_find(collection->inodes, socket->inode))
+		collection->no_memory |= inodes_add(collection->inodes, &entry) < 0;
+}
+
+int source_collect(const struct source *source, uint32_t states, uint32_t number,
+		   struct inodes *inodes, struct error *error)
+{
+	struct collection collection = {inodes, number, false};
+	const struct census_sink sink = {nothing, collect, &collection};
+	bool interrupted, mptcp;
+
+	/* The application's sockets first: the state of a descriptor is theirs, not a subflow's. */
+	if (has_mptcp(source) && census_dump_mptcp(&source->transport, states, &sink, error) < 0)
+		return -1;
+	if (source_dump(source, states, &sink, &interrupted, &mptcp, error) < 0)
+		return -1;
+	return collection.no_memory ? error_no_memory(error) : 0;
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The tables of descriptors of a process. Nearly always its threads share one; but a thread can
+ * have one of its own (unshare(CLONE_FILES)), and a leader that has ended by pthread_exit() has
+ * none, while the process lives on in its other threads.
+ */
+#include "census/internal.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <linux/kcmp.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define MOST_TABLES 64 /* that are told apart; threads beyond are looked at one by one */
+
+/* Without kcmp(2) two tables are the same when the same numbers lead to the same files. */
+struct table {
+	pid_t task;
+	uint64_t content;
+};
+
+struct tables {
+	pid_t pid;
+	struct table known[MOST_TABLES];
+	size_t count;
+};
+
+static uint64_t hash(uint64_t h, const char *text)
+{
+	for (; *text; text++)
+		h = (h ^ (unsigned char)*text) * 0x100000001b3u; /* FNV-1a */
+	return h;
+}
+
+static uint64_t content(DIR *directory)
+{
+	struct dirent *entry;
+	uint64_t sum = 1;
+
+	while ((entry = readdir(directory))) {
+		char target[64];
+		ssize_t length =
+		    readlinkat(dirfd(directory), entry->d_name, target, sizeof(target) - 1);
+
+		target[length > 0 ? length : 0] = '\0';
+		sum += hash(hash(0xcbf29ce484222325u, entry->d_name), target);
+	}
+	rewinddir(directory);
+	return sum;
+}
+
+/* True when a thread looked at before has the table of @task, too. */
+static bool known(struct tables *tables, pid_t task, DIR *directory)
+{
+	struct table table = {task, 0};
+
+	for (size_t i = 0; i < tables->count; i++) {
+		struct table *other = &tables->known[i];
+		/* Needs no more permission than reading the descriptors. Docker's seccomp filter
+		 * forbids it, though. */
+		long differs = syscall(SYS_kcmp, task, other->task, KCMP_FILES, 0, 0);
+
+		if (differs == 0)
+			return true;
+		if (differs > 0)
+			continue;
+		if (!table.content)
+			table.content = content(directory);
+		if (!other->content) {
+			char path[64];
+			DIR *again;
+
+			snprintf(path, sizeof(path), "/proc/%d/task/%d/fd", tables->pid,
+				 other->task);
+			again = opendir(path);
+			other->content = again ? content(again) : 1;
+			if (again)
+				closedir(again);
+		}
+		if (table.content == other->content)
+			return true;
+	}
+	if (tables->count < MOST_TABLES)
+		tables->known[tables->count++] = table;
+	return false;
+}
+
+static int visit_task(struct tables *tables, pid_t task,
+		      int (*each)(void *data, pid_t task, DIR *directory), void *data,
+		      bool *refused)
+{
+	char path[64];
+	DIR *directory;
+	int result = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/fd", tables->pid, task);
+	directory = opendir(path);
+	if (!directory) {
+		*refused |= errno == EACCES || errno == EPERM;
+		return 0;
+	}
+	if (!known(tables, task, directory))
+		result = each(data, task, directory);
+	closedir(directory);
+	return result;
+}
+
+int process_tables(pid_t pid, int (*each)(void *data, pid_t task, DIR *directory), void *data,
+		   bool *refused)
+{
+	struct tables tables = {.pid = pid};
+	struct dirent *entry;
+	char path[64];
+	int result = 0;
+	DIR *tasks;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	tasks = opendir(path);
+	while (tasks && result >= 0 && (entry = readdir(tasks)))
+		if (isdigit((unsigned char)entry->d_name[0]))
+			result = visit_task(&tables, atoi(entry->d_name), each, data, refused);
+	if (tasks)
+		closedir(tasks);
+	return result;
+}

@@ -1,0 +1,140 @@
+"""prove.py INIT RUNS [SEED]: `make fresh` can fail, and leaves nothing when it is killed.
+
+First an archive that cannot be reached, then a deps that forgets a package: neither may pass. Then
+RUNS runs are ended at random moments in every way, with a cache that fills on the way: no mount, no
+process and no file may be left but the cache. With what these runs left in it, a last one must
+pass. The seed is printed; it repeats endings and moments. Exit status 1 if anything is wrong.
+
+INIT is build/sandbox-init. Needs what `make fresh` needs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from linger.lab.process import descendants
+
+HERE = Path(__file__).resolve().parent
+SMALLEST = {"DEBIAN": "12", "WAYS": "machine"}
+NOWHERE = "http://127.0.0.1:1/debian"  # port 1: nobody listens, so it is refused at once
+FORGOTTEN = "libmnl-dev"  # without it the census does not build
+# What is sent, and to what: make, or what it started.
+ENDINGS = [
+    ("SIGKILL", "make"), ("SIGKILL", "run"), ("SIGTERM", "run"), ("SIGINT", "all"), ("SIGHUP", "all"),
+]  # fmt: skip
+LONGEST = 90.0  # s: an instant is a random time before; a run takes longer
+PR_SET_CHILD_SUBREAPER = 36
+
+
+class Fresh:
+    """Runs of harness/fresh/run with a cache and results of their own in one folder."""
+
+    def __init__(self, init: str, folder: Path) -> None:
+        self._init, self.cache, self.results = init, folder / "cache", folder / "results"
+        self._mounts = mounts()
+
+    def _environment(self, **more: str) -> dict[str, str]:
+        ours = {**SMALLEST, "CACHE": str(self.cache), "RESULTS": str(self.results)}
+        return {**os.environ, **ours, **more}
+
+    def run(self, **more: str) -> tuple[int, str]:
+        """One run with these variables; its exit status and all it said."""
+        done = subprocess.run(
+            [str(HERE / "run"), self._init], env=self._environment(**more), text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        return done.returncode, done.stdout
+
+    def end(self, name: str, victim: str, instant: float) -> str:
+        """Start one, send the signal after so many seconds; what is left of it then, or ""."""
+        words = ["make", "fresh"] if victim == "make" else [str(HERE / "run"), self._init]
+        process = subprocess.Popen(
+            words, cwd=HERE.parent.parent, env=self._environment(), start_new_session=True,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(instant)
+            return f"it had ended with {process.returncode}: nothing was proved"
+        number = signal.Signals[name]
+        os.killpg(process.pid, number) if victim == "all" else process.send_signal(number)
+        process.wait()
+        return self._left(within=10.0)
+
+    def _left(self, within: float) -> str:
+        deadline = time.monotonic() + within
+        while (found := self._look()) and time.monotonic() < deadline:
+            time.sleep(0.01)  # the next look
+        return found
+
+    def _look(self) -> str:
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG) != (0, 0):
+                pass
+        found = [f"process {pid}" for pid in descendants(os.getpid())[1:]]
+        found += [f"mount {line}" for line in mounts() - self._mounts]
+        found += [f"file {path}" for path in (self.cache / "trees").glob("*")]
+        known = ("bookworm", "lock", "trees")
+        found += [f"file {path}" for path in self.cache.glob("*") if path.name not in known]
+        return ", ".join(found)
+
+
+def mounts() -> set[str]:
+    return set(Path("/proc/self/mountinfo").read_text().splitlines())
+
+
+def report(what: str, wrong: str, begun: float) -> bool:
+    """Print how it went; returns whether it went wrong."""
+    seconds = time.monotonic() - begun
+    print(f"  {what:<44} {seconds:4.0f} s  {'FAILED: ' + wrong if wrong else 'ok'}", flush=True)
+    return bool(wrong)
+
+
+def prove(fresh: Fresh, runs: int, chance: random.Random) -> int:
+    """Everything, one line each; returns how much went wrong."""
+    begun = time.monotonic()
+    status, said = fresh.run(MIRROR=NOWHERE)
+    wrong = "" if status == 70 and f"{NOWHERE} cannot be reached" in said else f"{status}\n{said}"
+    failed = report("an archive that cannot be reached", wrong, begun)
+
+    for number in range(runs):
+        begun = time.monotonic()
+        ending = ENDINGS[number % len(ENDINGS)]
+        instant = chance.uniform(0, LONGEST)
+        wrong = fresh.end(*ending, instant)
+        failed += report(f"{ending[0]} to {ending[1]} after {instant:.3f} s", wrong, begun)
+
+    begun = time.monotonic()
+    status, said = fresh.run(PLANT=FORGOTTEN)
+    wrong = "" if status == 1 and "libmnl.h: No such file" in said else f"{status}\n{said}"
+    failed += report(f"deps forgets {FORGOTTEN}", wrong, begun)
+
+    begun = time.monotonic()
+    status, said = fresh.run()
+    failed += report("nothing is wrong", f"{status}\n{said}" if status else "", begun)
+    return failed
+
+
+def main(init: str, runs: int, seed: int) -> int:
+    print(f"seed {seed}, {runs} runs are killed", flush=True)
+    # What loses its parent becomes our child, so nothing can hide.
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    with tempfile.TemporaryDirectory(prefix="linger-fresh-", dir="/var/tmp") as name:
+        failed = prove(Fresh(init, Path(name)), runs, random.Random(seed))
+    print(f"{failed} wrong (seed {seed})")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    count = int(sys.argv[2])
+    sys.exit(
+        main(sys.argv[1], count, int(sys.argv[3]) if sys.argv[3:] else random.randrange(1 << 32))
+    )

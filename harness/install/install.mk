@@ -1,0 +1,21 @@
+# What users get: installed, as a Debian package, or as a tar that needs nothing to be installed.
+PREFIX = /usr/local
+# Programs for people: a stranger enters their rooms, so there is a README. The others serve these.
+TOOLS := $(patsubst harness/%/README.md,%,$(wildcard $(COMPONENTS:%=harness/%/README.md)))
+MANUALS := $(BUILD)/man
+
+.PHONY: install uninstall portable deb
+install: all $(MANUALS) ## install linger, census, wire and their manual pages (PREFIX=/usr/local DESTDIR=)
+	@TOOLS='$(TOOLS)' MANUALS=$(MANUALS) harness/install/install '$(DESTDIR)$(PREFIX)' $(BUILD) $(PROGRAMS) $(PEERS)
+
+uninstall: ## take away what was installed (PREFIX=/usr/local)
+	@harness/install/install --remove '$(DESTDIR)$(PREFIX)'
+
+deb: ## build a Debian package, build/deb/linger_*.deb
+	@harness/install/deb $(BUILD)/deb
+
+portable: $(TOOLS:%=$(BUILD)/%) ## census and wire in a tar for any machine, build/portable/*.tar.gz
+	@harness/install/portable $(BUILD) $(BUILD)/portable $(TOOLS)
+
+$(MANUALS): $(TOOLS:%=$(BUILD)/%) $(BUILD)/linger $(wildcard harness/linger/cli/*.py) harness/install/man
+	$(Q)harness/install/man $(BUILD) $@ $(TOOLS)

@@ -1,0 +1,96 @@
+"""Sockets of a host that the census does not see: neither the kernel's own dump nor /proc/PID/fd has them.
+
+A connection that was shut down and has ended is in no dump. Where a program then sends its descriptor
+to itself in a message that nobody receives (unix(7), SCM_RIGHTS), or has it in a thread that shares
+its descriptors with no other (unshare(2), CLONE_FILES), no descriptor of the process leads there
+either, and still the socket exists. The kernel counts all sockets of a host (proc_pid_net(5),
+sockstat); those that are explained are taken away from that.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from pathlib import Path
+from typing import Iterator
+
+from linger.lab import census, netns
+from linger.lab.foreign import printable
+from linger.lab.host import Host
+
+# Orphans in these states are sockets; one in FIN_WAIT2 the kernel has made a TIME_WAIT of by then.
+WHOLE = "ESTABLISHED CLOSE_WAIT FIN_WAIT1 LAST_ACK CLOSING".split()
+
+
+def count(host: Host) -> int:
+    """How many sockets exist in a host and are not seen; to be compared with an earlier count, since
+    what records the lab has some, too.
+
+    It is taken in several looks, so a connection that begins or ends meanwhile may count or be
+    missing: what lasts is true.
+    """
+    seen = {inode for pid in _processes(host) for inode in sockets_of(f"/proc/{pid}/fd")}
+    return _existing(host) - len(seen) - _without_descriptor(host)
+
+
+def told(host: Host) -> list[str]:
+    """Which threads have unseen sockets, as far as one can tell: a line each process."""
+    lines = []
+    for pid in _processes(host):
+        seen = sockets_of(f"/proc/{pid}/fd")
+        own: set[str] = set()
+        threads = []
+        for task in _entries(f"/proc/{pid}/task"):
+            more = sockets_of(f"/proc/{pid}/task/{task}/fd") - seen
+            own |= more
+            threads += [task] if more else []
+        if own:
+            lines.append(f"{_name(pid)}, pid {pid}: {len(own)} x socket in descriptors that its thread "
+                         f"{', '.join(threads[:4])}{', ...' * (len(threads) > 4)} shares with no other")  # fmt: skip
+    return lines
+
+
+def sockets_of(folder: str) -> set[str]:
+    """The sockets, by inode, that the descriptors in a folder of /proc lead to."""
+    found = set()
+    for name in _entries(folder):
+        with contextlib.suppress(OSError):  # closed since
+            link = os.readlink(f"{folder}/{name}")
+            if link.startswith("socket:"):
+                found.add(link)
+    return found
+
+
+def _existing(host: Host) -> int:
+    with netns.inside(host.path):
+        said = Path("/proc/thread-self/net/sockstat").read_text()
+    return int(re.search(r"^sockets: used (\d+)", said, re.M)[1])  # type: ignore[index]
+
+
+def _without_descriptor(host: Host) -> int:
+    """How many TCP sockets no program can have a descriptor of: closed, or not accepted yet."""
+    found = census.count({host.name: host.path})[host.name]
+    orphans = sum(row["orphan"] for row in found["rows"] if row["state"] in WHOLE)
+    return orphans + sum(listener["recv_q"] for listener in found["listeners"])
+
+
+def _processes(host: Host) -> Iterator[str]:
+    """The pids of all processes of a host."""
+    there = host.path.stat()
+    for pid in filter(str.isdecimal, _entries("/proc")):
+        with contextlib.suppress(OSError):  # it may end while it is looked at
+            if os.path.samestat(there, os.stat(f"/proc/{pid}/ns/net")):
+                yield pid
+
+
+def _entries(folder: str) -> list[str]:
+    with contextlib.suppress(OSError):
+        return os.listdir(folder)
+    return []
+
+
+def _name(pid: str) -> str:
+    with contextlib.suppress(OSError):
+        return printable(Path(f"/proc/{pid}/comm").read_text(errors="replace").rstrip("\n"))
+    return "?"

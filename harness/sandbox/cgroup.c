@@ -1,0 +1,295 @@
+#include "sandbox/cgroup.h"
+
+#include <dirent.h>
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "sandbox/supervise.h"
+
+#define PREFIX "linger-confine-"
+
+/* The unified hierarchy has all controllers; the older ones have one each (cgroups(7)). */
+enum { UNIFIED, MEMORY, PIDS, CPUACCT, HIERARCHIES };
+static const char *const controllers[] = {"", "memory", "pids", "cpuacct"};
+
+static struct group {
+	int parent, folder; /* descriptors; the folder's has the lock. -1: none */
+	char name[64];
+} groups[HIERARCHIES] = {{-1, -1, ""}, {-1, -1, ""}, {-1, -1, ""}, {-1, -1, ""}};
+static char refusal[PATH_MAX + 64] = "no hierarchy of control groups is mounted";
+
+const char *cgroup_refusal(void)
+{
+	return refusal;
+}
+
+static void refuse(const char *what)
+{
+	snprintf(refusal, sizeof(refusal), "%s: %s", what, strerror(errno));
+}
+
+/* Whether a list of words, which commas part, has a word. */
+static bool lists(const char *list, const char *word)
+{
+	size_t length = strlen(word);
+
+	for (; list; list = strchr(list, ',')) {
+		list += *list == ',';
+		if (strncmp(list, word, length) == 0 && strchr(",\n", list[length]))
+			return true;
+	}
+	return false;
+}
+
+/* Our own group in a hierarchy, as the hierarchy names it: the line "ID:CONTROLLERS:PATH". */
+static bool find_own(int hierarchy, char *path)
+{
+	FILE *file = fopen("/proc/self/cgroup", "re");
+	char names[256], line[PATH_MAX];
+	bool found = false;
+
+	while (file && !found && fgets(line, sizeof(line), file)) {
+		*names = 0;
+		if (sscanf(line, "%*d::%4095[^\n]", path) != 1 &&
+		    sscanf(line, "%*d:%255[^:]:%4095[^\n]", names, path) != 2)
+			continue;
+		found = hierarchy == UNIFIED ? !*names : lists(names, controllers[hierarchy]);
+	}
+	if (file)
+		fclose(file);
+	return found && strncmp(path, "/..", 3) != 0; /* outside of our cgroup namespace */
+}
+
+/* Where a hierarchy is mounted, and from which group on. */
+static bool find_mount(int hierarchy, char *root, char *place)
+{
+	FILE *file = fopen("/proc/self/mountinfo", "re");
+	char type[64], options[512];
+	bool found = false;
+
+	while (file && !found &&
+	       fscanf(file, "%*s %*s %*s %4095s %4095s %*[^-]- %63s %*s %511s%*[^\n]", root, place,
+		      type, options) == 4)
+		found = hierarchy == UNIFIED
+			    ? strcmp(type, "cgroup2") == 0
+			    : strcmp(type, "cgroup") == 0 && lists(options, controllers[hierarchy]);
+	if (file)
+		fclose(file);
+	return found;
+}
+
+/* The folder of our own group in a hierarchy. */
+static bool find_folder(int hierarchy, char *folder)
+{
+	static char own[PATH_MAX], root[PATH_MAX], place[PATH_MAX];
+	size_t length;
+
+	if (!find_own(hierarchy, own) || !find_mount(hierarchy, root, place))
+		return false;
+	length = strcmp(root, "/") == 0 ? 0 : strlen(root);
+	if (strncmp(own, root, length) != 0)
+		return false;
+	return snprintf(folder, PATH_MAX, "%s%s", place, own + length) < PATH_MAX;
+}
+
+/* Remove what makers that are dead have left. One that still has processes stays. */
+static void sweep(int parent)
+{
+	int fd = openat(parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *folder = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *each;
+
+	while (folder && (each = readdir(folder))) {
+		if (strncmp(each->d_name, PREFIX, strlen(PREFIX)) != 0)
+			continue;
+		fd = openat(parent, each->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+			unlinkat(parent, each->d_name, AT_REMOVEDIR);
+		if (fd >= 0)
+			close(fd);
+	}
+	if (folder)
+		closedir(folder);
+}
+
+static void forget(struct group *group)
+{
+	if (group->folder >= 0) {
+		close(group->folder);
+		unlinkat(group->parent, group->name, AT_REMOVEDIR);
+	}
+	if (group->parent >= 0)
+		close(group->parent);
+	group->parent = group->folder = -1;
+}
+
+/* Make a group in a folder, unless it would not have that file. */
+static bool make_in(struct group *group, const char *folder, const char *file)
+{
+	struct timespec now;
+
+	group->parent = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (group->parent >= 0) {
+		sweep(group->parent);
+		clock_gettime(CLOCK_REALTIME, &now);
+		snprintf(group->name, sizeof(group->name), PREFIX "%d-%ld%09ld", getpid(),
+			 now.tv_sec, now.tv_nsec);
+	}
+	if (group->parent < 0 || mkdirat(group->parent, group->name, 0755) < 0) {
+		refuse(folder);
+		forget(group);
+		return false;
+	}
+	group->folder = openat(group->parent, group->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	/* Another confine may have swept it before it had its lock; then it lacks its files, too.
+	 */
+	if (group->folder >= 0 && flock(group->folder, LOCK_EX | LOCK_NB) == 0 &&
+	    faccessat(group->folder, file, W_OK, 0) == 0)
+		return true;
+	snprintf(refusal, sizeof(refusal), "groups in %s have no %s", folder, file);
+	forget(group);
+	return false;
+}
+
+static bool write_to(const struct group *group, const char *file, unsigned long value)
+{
+	int fd = openat(group->folder, file, O_WRONLY | O_CLOEXEC);
+	bool written = fd >= 0 && dprintf(fd, "%lu", value) > 0;
+
+	if (fd >= 0)
+		close(fd);
+	return written;
+}
+
+/* Read the number behind a word, or the first of all. */
+static double read_from(const struct group *group, const char *file, const char *word)
+{
+	int fd = openat(group->folder, file, O_RDONLY | O_CLOEXEC);
+	char text[1024];
+	ssize_t length = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
+	char *place = text;
+
+	if (fd >= 0)
+		close(fd);
+	text[length < 0 ? 0 : length] = 0;
+	if (*word && (place = strstr(text, word)))
+		place += strlen(word);
+	return place ? strtod(place, NULL) : 0;
+}
+
+static bool is_group(const char *folder)
+{
+	char file[PATH_MAX + 16];
+
+	snprintf(file, sizeof(file), "%s/cgroup.procs", folder);
+	return access(file, F_OK) == 0;
+}
+
+/*
+ * The group beside ours has the same controllers, the one below ours has none while we are in ours
+ * ("no internal processes"), unless ours is the root.
+ */
+static bool make_unified(void)
+{
+	char folder[PATH_MAX], beside[PATH_MAX];
+
+	if (!find_folder(UNIFIED, folder))
+		return false;
+	if (make_in(&groups[UNIFIED], folder, "memory.max"))
+		return true;
+	if (snprintf(beside, sizeof(beside), "%s/..", folder) >= PATH_MAX || !is_group(beside))
+		return false;
+	return make_in(&groups[UNIFIED], beside, "memory.max");
+}
+
+static bool make_older(void)
+{
+	static const char *const files[] = {NULL, "memory.limit_in_bytes", "pids.max",
+					    "cpuacct.usage"};
+	char folder[PATH_MAX];
+
+	for (int i = MEMORY; i < HIERARCHIES; i++)
+		if (!find_folder(i, folder) || !make_in(&groups[i], folder, files[i]))
+			return false;
+	return true;
+}
+
+static bool set_limits(unsigned long memory, unsigned long processes)
+{
+	const struct group *unified = &groups[UNIFIED];
+	bool set = true;
+
+	if (unified->folder >= 0) {
+		set &= !memory || write_to(unified, "memory.max", memory);
+		if (memory)
+			write_to(unified, "memory.swap.max", 0); /* absent without swap */
+		set &= !processes || write_to(unified, "pids.max", processes);
+		return set;
+	}
+	set &= !memory || write_to(&groups[MEMORY], "memory.limit_in_bytes", memory);
+	if (memory)
+		write_to(&groups[MEMORY], "memory.memsw.limit_in_bytes", memory);
+	set &= !processes || write_to(&groups[PIDS], "pids.max", processes);
+	return set;
+}
+
+bool cgroup_make(unsigned long memory, unsigned long processes)
+{
+	if (!make_unified() && !make_older()) {
+		cgroup_remove();
+		return false;
+	}
+	if (set_limits(memory, processes))
+		return true;
+	refuse("limits of a control group");
+	cgroup_remove();
+	return false;
+}
+
+int cgroup_unified(void)
+{
+	return groups[UNIFIED].folder;
+}
+
+/* Whether the first process in a group is the one that it was made for. */
+static bool has(const struct group *group, pid_t pid)
+{
+	return read_from(group, "cgroup.procs", "") == pid;
+}
+
+void cgroup_add(pid_t pid)
+{
+	for (int i = 0; i < HIERARCHIES; i++)
+		if (groups[i].folder >= 0 && !has(&groups[i], pid) &&
+		    !write_to(&groups[i], "cgroup.procs", pid) && errno != ESRCH)
+			err(EXIT_CANNOT, "control group of a confined program");
+}
+
+double cgroup_seconds(void)
+{
+	if (groups[UNIFIED].folder >= 0)
+		return read_from(&groups[UNIFIED], "cpu.stat", "usage_usec ") / 1e6;
+	return read_from(&groups[CPUACCT], "cpuacct.usage", "") / 1e9;
+}
+
+unsigned long cgroup_killed(void)
+{
+	if (groups[UNIFIED].folder >= 0)
+		return read_from(&groups[UNIFIED], "memory.events", "oom_kill ");
+	return read_from(&groups[MEMORY], "memory.oom_control", "oom_kill ");
+}
+
+void cgroup_remove(void)
+{
+	for (int i = 0; i < HIERARCHIES; i++)
+		forget(&groups[i]);
+}

@@ -1,0 +1,61 @@
+#include "sandbox/furnish.h"
+
+#include <err.h>
+#include <limits.h>
+#include <net/if.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/errors.h"
+
+static void must(int result, const char *what)
+{
+	if (result < 0)
+		err(EXIT_CANNOT, "cannot set up the sandbox: %s", what);
+}
+
+static void bring_up(const char *device)
+{
+	struct ifreq request = {.ifr_flags = IFF_UP};
+	int any = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	must(any, "socket");
+	strncpy(request.ifr_name, device, sizeof(request.ifr_name) - 1);
+	must(ioctl(any, SIOCSIFFLAGS, &request), device);
+	close(any);
+}
+
+static void go_back(const char *folder)
+{
+	if (chdir(folder) == 0)
+		return;
+	if (strcmp(folder, "/run") == 0 || strncmp(folder, "/run/", 5) == 0)
+		errx(EXIT_CANNOT,
+		     "%s lies under /run, which the sandbox replaces; go to another folder",
+		     folder);
+	errx(EXIT_CANNOT, "the working folder %s cannot be entered again; go to another one",
+	     folder);
+}
+
+void furnish(void)
+{
+	static char folder[PATH_MAX];
+	struct stat run;
+
+	if (!getcwd(folder, sizeof(folder)) || folder[0] != '/') /* "(unreachable)..." */
+		errx(EXIT_CANNOT, "the working folder is gone; go to another one");
+	if (stat("/run", &run) < 0 || !S_ISDIR(run.st_mode))
+		errx(EXIT_CANNOT, "there is no folder /run; run: mkdir /run");
+	must(mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL), "/proc");
+	must(mount("tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755"), "/run");
+	must(mkdir("/run/netns", 0755), "/run/netns");
+	must(mkdir("/run/lock", 0755), "/run/lock");
+	bring_up("lo");
+	go_back(folder);
+	must(setenv("LINGER_SANDBOX", "1", 1), "setenv");
+}

@@ -1,0 +1,233 @@
+"""holder.py WORD: hold TCP sockets in a way that a census easily overlooks; then say so, and stay.
+
+Runs in a network namespace of its own, and prints one line: "ready", or "cannot WHY" where the
+machine does not offer it. Each way leaves three CLOSE_WAIT, if not said otherwise.
+"""
+
+import ctypes
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+CLONE_FILES, CLONE_NEWNET = 0x400, 0x40000000
+IO_URING_SETUP, IO_URING_REGISTER, REGISTER_FILES = 425, 427, 2
+IPPROTO_MPTCP = 262
+RESET = struct.pack("ii", 1, 0)
+kept: list[object] = []
+
+
+def check(result: int) -> int:
+    if result < 0:
+        print("cannot", os.strerror(ctypes.get_errno()), flush=True)
+        os._exit(0)
+    return result
+
+
+def own_network() -> None:
+    check(LIBC.unshare(CLONE_NEWNET))
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+
+
+def listen(protocol: int = 0) -> socket.socket:
+    try:
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, protocol)
+    except OSError as error:
+        print("cannot", error.strerror, flush=True)
+        os._exit(0)
+    listener.bind(("127.0.0.1", 9000))
+    listener.listen(100)
+    return listener
+
+
+def connect(protocol: int = 0) -> socket.socket:
+    end = socket.socket(socket.AF_INET, socket.SOCK_STREAM, protocol)
+    end.connect(("127.0.0.1", 9000))
+    return end
+
+
+def three() -> list[socket.socket]:
+    """Three accepted connections whose clients have closed; the listener is kept."""
+    listener = listen()
+    kept.append(listener)
+    accepted = []
+    for _ in range(3):
+        end = connect()
+        accepted.append(listener.accept()[0])
+        end.close()
+    return accepted
+
+
+def leader() -> None:
+    """The leader of the threads ends; the others live on."""
+    kept.extend(three())
+    threading.Thread(target=lambda: (say(), time.sleep(1000))).start()
+    LIBC.pthread_exit(None)
+
+
+def table() -> None:
+    """A thread has the descriptors in a table of its own."""
+    accepted = three()
+    apart = threading.Event()
+
+    def keep() -> None:
+        check(LIBC.unshare(CLONE_FILES))
+        apart.set()
+        time.sleep(1000)
+
+    threading.Thread(target=keep, daemon=True).start()
+    apart.wait()
+    for end in accepted:
+        end.close()
+
+
+def away() -> None:
+    """The process has left the namespace of its sockets, in which another one lives."""
+    kept.extend(three())
+    if os.fork() == 0:
+        LIBC.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+        for end in kept:
+            end.close()
+        signal.pause()
+    check(LIBC.unshare(CLONE_NEWNET))
+
+
+def alone() -> None:
+    """The same, and nobody lives there: nothing but the sockets keeps it alive."""
+    kept.extend(three())
+    check(LIBC.unshare(CLONE_NEWNET))
+
+
+def ring() -> None:
+    """Fixed files of an io_uring."""
+    accepted = three()
+    parameters = (ctypes.c_uint32 * 30)()
+    number = check(LIBC.syscall(IO_URING_SETUP, 8, parameters))
+    files = (ctypes.c_int * 3)(*(end.fileno() for end in accepted))
+    check(LIBC.syscall(IO_URING_REGISTER, number, REGISTER_FILES, files, 3))
+    for end in accepted:
+        end.close()
+
+
+def mapping() -> None:
+    """Mappings, as for TCP_ZEROCOPY_RECEIVE."""
+    LIBC.mmap.restype = ctypes.c_void_p
+    for end in three():
+        check(0 if LIBC.mmap(None, ctypes.c_size_t(4096), 1, 1, end.fileno(), ctypes.c_long(0))
+              != ctypes.c_void_p(-1).value else -1)  # fmt: skip
+        end.close()
+
+
+def flight() -> None:
+    """On the way through a UNIX socket."""
+    here, there = socket.socketpair()
+    accepted = three()
+    socket.send_fds(here, [b"x"], [end.fileno() for end in accepted])
+    kept.extend((here, there))
+    for end in accepted:
+        end.close()
+
+
+def doubled() -> None:
+    """Each by three descriptors."""
+    for end in three():
+        kept.extend((end, end.dup(), end.dup()))
+
+
+def mptcp() -> None:
+    """Behind a listener of MPTCP: three CLOSE_WAIT and two reset, of clients without it."""
+    listener = listen(IPPROTO_MPTCP)
+    kept.append(listener)
+    for number in range(5):
+        end = connect()
+        accepted = listener.accept()[0]
+        kept.append(accepted)
+        if number >= 3:
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        end.close()
+
+
+def subflows() -> None:
+    """MPTCP on both sides, three connections with three subflows each; the clients close."""
+    for address in ("127.0.0.2", "127.0.0.3"):
+        subprocess.run(["ip", "mptcp", "endpoint", "add", address, "subflow"], check=True)
+    subprocess.run("ip mptcp limits set subflow 4 add_addr_accepted 4".split(), check=True)
+    listener = listen(IPPROTO_MPTCP)
+    kept.append(listener)
+    for _ in range(3):
+        end = connect(IPPROTO_MPTCP)
+        accepted = listener.accept()[0]
+        end.send(b"x")
+        accepted.recv(1)
+        kept.extend((end, accepted))
+
+
+def gone() -> None:
+    """Two reset, one shut down, one refused at once, one fresh: no table lists any."""
+    listener = listen()
+    kept.append(listener)
+    for how in (0, 0, 1):
+        end = connect()
+        accepted = listener.accept()[0]
+        kept.append(accepted)
+        if how:
+            accepted.shutdown(socket.SHUT_RDWR)
+        else:
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        end.close()
+    refused = socket.socket()
+    assert refused.connect_ex(("127.0.0.1", 1))
+    kept.extend((refused, socket.socket()))
+
+
+def ends_later() -> None:
+    """Three that end when told: a line on stdin resets them."""
+    listener = listen()
+    ends = []
+    for _ in range(3):
+        ends.append(connect())
+        kept.append(listener.accept()[0])
+    kept.append(listener)
+    say()
+    sys.stdin.readline()
+    for end in ends:
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        end.close()
+
+
+def fin_with_data() -> None:
+    """Three whose FIN came behind data, and was taken with it: no recv() gave 0."""
+    listener = listen()
+    kept.append(listener)
+    for _ in range(3):
+        end = connect()
+        accepted = listener.accept()[0]
+        end.send(b"x" * 18)
+        end.close()
+        while accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1) != b"\x08":
+            time.sleep(0.001)  # CLOSE_WAIT
+        assert len(accepted.recv(4096)) == 18
+        kept.append(accepted)
+
+
+def unreadable() -> None:
+    """A process that may not be looked into, by those without CAP_SYS_PTRACE."""
+    kept.extend(three())
+    check(LIBC.prctl(4, 0, 0, 0, 0))  # PR_SET_DUMPABLE
+
+
+def say() -> None:
+    print("ready", flush=True)
+
+
+own_network()
+globals()[sys.argv[1]]()
+if sys.argv[1] not in ("leader", "ends_later"):
+    say()
+while True:
+    signal.pause()
