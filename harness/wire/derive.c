@@ -8,10 +8,10 @@
 #include <string.h>
 
 #include "wire/evidence.h"
+#include "wire/losses.h"
 #include "wire/machine.h"
 
 #define FAR (1u << 30) /* a number so far on is not of this connection */
-#define LOOK_BACK 64   /* segments among which the first copy of a retransmission is looked for */
 
 struct event {
 	int64_t time;
@@ -84,64 +84,6 @@ static void pass_time(struct course *course, int64_t time)
 	}
 }
 
-/* Whether it begins a connection in the same way: the SYN ACK of a simultaneous open is no copy of
- * its SYN. */
-static bool same_ends(const struct wire_segment *s, const struct wire_segment *again)
-{
-	uint8_t ends = s->flags & again->flags & (TCP_SYN | TCP_FIN);
-
-	return ends && (!(ends & TCP_SYN) || !((s->flags ^ again->flags) & TCP_ACK));
-}
-
-/*
- * Where nothing tells what a fault dropped: a segment did not arrive if its numbers were sent again
- * and nobody had acknowledged them in between.
- */
-static void infer_losses(const struct wire_connection *c, struct wire_step *steps)
-{
-	for (size_t i = 0; i < c->count; i++) {
-		const struct wire_segment *again = &c->segments[i];
-		uint32_t length = again->length + !!(again->flags & (TCP_SYN | TCP_FIN));
-
-		for (size_t j = i; length && j > 0 && i - j < LOOK_BACK; j--) {
-			const struct wire_segment *s = &c->segments[j - 1];
-
-			if (s->from != again->from) {
-				if (s->flags & TCP_ACK &&
-				    (int32_t)(s->ack - again->seq - length) >= 0)
-					break;
-				continue;
-			}
-			if (s->seq != again->seq || s->length != again->length ||
-			    (!s->length && !same_ends(s, again)))
-				continue;
-			if (!s->here)
-				steps[j - 1].marks |= WIRE_IS_LOST;
-			break;
-		}
-	}
-}
-
-/* What is known of a segment before any state is: whether it came from TCP, and whether it arrived.
- */
-static void mark(const struct wire_connection *c, const struct wire_rules *rules,
-		 struct wire_step *steps)
-{
-	for (size_t i = 0; i < c->count; i++) {
-		const struct wire_segment *s = &c->segments[i];
-
-		if (s->lost || s->arrived == WIRE_NEVER)
-			/* where the other end has no tap, nobody knows whether it arrived */
-			steps[i].marks |= s->lost || c->host[!s->from] >= 0 ? WIRE_IS_LOST : 0;
-		if (s->twice)
-			steps[i].marks |= WIRE_DUPLICATE;
-		else if (s->replayed || s->sent == WIRE_NEVER)
-			steps[i].marks |= WIRE_INJECTED;
-	}
-	if (rules->infer_losses)
-		infer_losses(c, steps);
-}
-
 /* An end has sent up to @number, as its own numbers or the other's ACK show, though it was not
  * seen. */
 static void prove(struct course *course, int end, uint32_t number, int64_t time)
@@ -188,7 +130,7 @@ static void send(struct course *course, const struct wire_segment *s, struct wir
 	if (course->connection->one_tap)
 		prove_before(course, s);
 	before = machine->state;
-	if (s->sent != WIRE_NEVER && !s->replayed)
+	if (s->sent != WIRE_NEVER && !(step->marks & WIRE_INJECTED))
 		step->marks |= machine_send(machine, machine_of(course, !s->from), s);
 	tell(course, s->from, s->sent, before);
 }
@@ -313,7 +255,7 @@ int wire_derive(const struct wire_connection *c, const struct wire_rules *rules,
 	if (!events)
 		return -1;
 	memset(steps, 0, c->count * sizeof(*steps));
-	mark(c, rules, steps);
+	losses_mark(c, rules, steps);
 	begin(&course, rules);
 	count = events_of(c, steps, events);
 	for (size_t i = 0; i < count; i++)

@@ -405,6 +405,49 @@ static void a_long_connection(void **state)
 	wire_store_clear(&store);
 }
 
+/* One tap: an end that still speaks after a RST did not take it; one that sent it and still speaks
+ * did not send it. */
+static void resets_without_effect(void **state)
+{
+	const struct told lost[] = {{0, NO, 'c', "S", 0, 0, 0, 0, false},
+				    {2, NO, 's', "SA", 0, 1, 0, -1, false},
+				    {4, NO, 'c', "A", 1, 1, 0, 0, false},
+				    {10, NO, 's', "RA", 1, 1, 0, 0, false},
+				    {900, NO, 'c', "FA", 1, 1, 0, 0, false}};
+	const struct told injected[] = {
+	    {0, NO, 'c', "S", 0, 0, 0, 0, false},    {2, NO, 's', "SA", 0, 1, 0, -1, false},
+	    {4, NO, 'c', "A", 1, 1, 0, 0, false},    {10, NO, 's', "RA", 1, 1, 0, 0, false},
+	    {900, NO, 'c', "PA", 1, 1, 5, 0, false}, {901, NO, 's', "A", 1, 6, 0, 0, false}};
+	const struct wire_rules infer = {.infer_losses = true};
+
+	(void)state;
+	check_with(lost, COUNT(lost), &infer, true,
+		   OPENED "ESTABLISHED CLOSED lost reset; FIN_WAIT1 CLOSED; = FIN_WAIT1 CLOSED");
+	check_with(injected, COUNT(injected), &infer, true,
+		   OPENED "ESTABLISHED ESTABLISHED lost reset injected; ESTABLISHED ESTABLISHED; "
+			  "ESTABLISHED ESTABLISHED; = ESTABLISHED ESTABLISHED");
+}
+
+/* One tap: the last copy of a FIN is as lost as those before it, if there was time to answer. */
+static void a_fin_that_nobody_answers(void **state)
+{
+	const struct told told[] = {{0, NO, 'c', "S", 0, 0, 0, 0, false},
+				    {2, NO, 's', "SA", 0, 1, 0, -1, false},
+				    {4, NO, 'c', "A", 1, 1, 0, 0, false},
+				    {10, NO, 'c', "FA", 1, 1, 0, 0, false},
+				    {210, NO, 'c', "FA", 1, 1, 0, 0, false}};
+	struct wire_rules infer = {.infer_losses = true, .until = 300ll * MS};
+
+	(void)state;
+	check_with(told, COUNT(told), &infer, true,
+		   OPENED "FIN_WAIT1 ESTABLISHED lost; FIN_WAIT1 CLOSE_WAIT retransmission; "
+			  "= FIN_WAIT1 CLOSE_WAIT");
+	infer.until = 500ll * MS;
+	check_with(told, COUNT(told), &infer, true,
+		   OPENED "FIN_WAIT1 ESTABLISHED lost; FIN_WAIT1 ESTABLISHED retransmission lost; "
+			  "= FIN_WAIT1 ESTABLISHED");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -429,6 +472,8 @@ int main(void)
 	    cmocka_unit_test(self_connect),
 	    cmocka_unit_test(from_the_middle),
 	    cmocka_unit_test(a_long_connection),
+	    cmocka_unit_test(resets_without_effect),
+	    cmocka_unit_test(a_fin_that_nobody_answers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
