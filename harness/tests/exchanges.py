@@ -1,7 +1,7 @@
-"""Well-known exchanges of TCP, played by two ends that know their states, and what a tap sees of them.
+"""Well-known exchanges of TCP, played by two ends that know their states, and what a tap sees.
 
-Nothing here is shared with wire: each end follows RFC 9293, 3.10 by itself, and the states that wire
-is to find are the ones that the ends are in. See test_damage.py.
+Nothing here is shared with wire: each end follows RFC 9293, 3.10 by itself, and the states that
+wire is to find are the ones that the ends are in. See test_damage.py.
 """
 
 from __future__ import annotations
@@ -227,7 +227,9 @@ def frame(packet: Packet, look: Look, time: int) -> bytes:
     hosts = {CLIENT: "192.0.2.1", SERVER: "198.51.100.1"}
     if look.family == 6:
         hosts = {CLIENT: "2001:db8::1", SERVER: "2001:db8::2"}
-    here, there = (ipaddress.ip_address(hosts[who]).packed for who in (packet.sender, OTHER[packet.sender]))
+    here, there = (
+        ipaddress.ip_address(hosts[who]).packed for who in (packet.sender, OTHER[packet.sender])
+    )
     check = checksum(here + there + struct.pack(">HH", 6, len(tcp)) + tcp)
     tcp = tcp[:16] + struct.pack(">H", check) + tcp[18:]
     if look.family == 6:

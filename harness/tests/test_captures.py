@@ -1,4 +1,4 @@
-"""Captures of others, small ones of each kind: what wire says of them is right (captures/README.md)."""
+"""Small captures of each kind: what wire says of them is right (captures/README.md)."""
 
 from __future__ import annotations
 
@@ -74,9 +74,7 @@ def test_the_states_and_marks_are_right(run: Run, name: str) -> None:
 
 
 def test_the_one_that_was_reset_comes_first(run: Run) -> None:
-    document = json.loads(
-        run("wire", "ladder", "--json", CAPTURES / "rst-never-shown.pcap").stdout
-    )
+    document = json.loads(run("wire", "ladder", "--json", CAPTURES / "rst-never-shown.pcap").stdout)
     first = document["groups"][0]
     assert first["connections"] == 1 and document["connections"] == 9
     assert [s["marks"] for s in first["ladder"]["segments"]][-1] == ["reset"]
@@ -212,7 +210,9 @@ def test_packed_files_and_odd_names(run: Run, tmp_path: Path) -> None:
     done = run("wire", "list", packed)
     assert done.returncode == 1 and "the packed file is cut short or damaged" in done.stderr
     if shutil.which("zstd"):
-        subprocess.run(["zstd", "-q", CAPTURES / "twice.pcap", "-o", tmp_path / "c.zst"], check=True)
+        subprocess.run(
+            ["zstd", "-q", CAPTURES / "twice.pcap", "-o", tmp_path / "c.zst"], check=True
+        )
         assert run("wire", "list", tmp_path / "c.zst").stdout == wanted
     (tmp_path / "d.zst").write_bytes(b"\x28\xb5\x2f\xfd rest")
     done = run("wire", "list", tmp_path / "d.zst", env={"PATH": "/nowhere"})

@@ -54,8 +54,8 @@ def told(run: Run, *files: object) -> list[tuple[str, str]]:
 
 
 def fits(got: list[tuple[str, str]], truth: tuple[States, ...]) -> bool:
-    """Whether each state is the true one or "not seen". An end that was replaced by a new connection
-    of the same ports is in none."""
+    """Whether each state is the true one or "not seen". An end that was replaced by a new
+    connection of the same ports is in none."""
     return len(got) == len(truth) and all(
         state in (NOT_SEEN, true) or (i + 1 < len(truth) and state == "CLOSED")
         for i, (states, trues) in enumerate(zip(got, truth))
@@ -64,9 +64,7 @@ def fits(got: list[tuple[str, str]], truth: tuple[States, ...]) -> bool:
 
 
 @pytest.mark.parametrize("name", EXCHANGES)
-def test_a_damaged_capture_is_read_right_or_not_at_all(
-    run: Run, tmp_path: Path, name: str
-) -> None:
+def test_a_damaged_capture_is_read_right_or_not_at_all(run: Run, tmp_path: Path, name: str) -> None:
     played = play(name)
     file = tmp_path / "capture.pcap"
     wrong, whole = [], 0

@@ -84,8 +84,18 @@ def write_large(path: Path, connections: int) -> int:
                     )  # fmt: skip
                     size = 66 + length
                     file.write(
-                        struct.pack("<IIII", 1700000000 + packets // 10**6, packets % 10**6 * 1000, size, size)
-                        + b"\2\0\0\0\0\1\2\0\0\0\0\2\x08\0" + ip + hosts + tcp + bytes(length)
+                        struct.pack(
+                            "<IIII",
+                            1700000000 + packets // 10**6,
+                            packets % 10**6 * 1000,
+                            size,
+                            size,
+                        )
+                        + b"\2\0\0\0\0\1\2\0\0\0\0\2\x08\0"
+                        + ip
+                        + hosts
+                        + tcp
+                        + bytes(length)
                     )
                     sent[number][not there] += length + ("S" in flags) + ("F" in flags)
                     packets += 1
