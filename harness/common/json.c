@@ -33,6 +33,16 @@ static size_t utf8_length(const unsigned char *text, size_t left)
 	return 0;
 }
 
+/* How many bytes at @text stand for themselves. */
+static size_t plain_length(const unsigned char *text, size_t left)
+{
+	size_t n = 0;
+
+	while (n < left && text[n] >= 0x20 && text[n] < 0x7f && text[n] != '"' && text[n] != '\\')
+		n++;
+	return n;
+}
+
 static void put_string(FILE *out, const char *text, size_t length)
 {
 	const unsigned char *bytes = (const unsigned char *)text;
@@ -40,7 +50,8 @@ static void put_string(FILE *out, const char *text, size_t length)
 	putc('"', out);
 	for (size_t i = 0; i < length;) {
 		unsigned char c = bytes[i];
-		size_t sequence = c < 0x80 ? 1 : utf8_length(bytes + i, length - i);
+		size_t plain = plain_length(bytes + i, length - i);
+		size_t sequence = plain ? plain : c < 0x80 ? 1 : utf8_length(bytes + i, length - i);
 
 		if (c == '"' || c == '\\')
 			fprintf(out, "\\%c", c);

@@ -5,13 +5,15 @@
  * dropped there (empty: none). They are read from files, as `wire ladder` reads them.
  *
  * Whatever is read can be derived, shown and compared; states and marks are those that exist, and
- * what is shown is one ladder a group, the largest first.
+ * what is shown is one ladder a group, the worst first.
  */
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "fuzz/fuzz.h"
-#include "wire/wire.h"
+#include "wire/filter.h"
+#include "wire/list.h"
+#include "wire/summary.h"
 
 #define HOSTS 3
 
@@ -65,6 +67,12 @@ static void check_state(int state)
 	MUST(state >= 1 && state < STATES);
 }
 
+/* One that the packets need not tell. */
+static void check_seen(int state)
+{
+	MUST(state == WIRE_NOT_SEEN || (state >= 1 && state < STATES));
+}
+
 static void check_ladder(const struct wire_ladders *ladders, const struct wire_group *group)
 {
 	struct wire_ladder ladder;
@@ -72,14 +80,14 @@ static void check_ladder(const struct wire_ladders *ladders, const struct wire_g
 	MUST(wire_ladder_of(ladders, group->first, &ladder) == 0);
 	MUST(ladder.rungs <= WIRE_RUNGS && ladder.rungs <= ladder.connection->count);
 	for (size_t i = 0; i < ladder.connection->count; i++) {
-		MUST(!(ladder.steps[i].marks & 0x80));
-		check_state(ladder.steps[i].state[WIRE_CLIENT]);
-		check_state(ladder.steps[i].state[WIRE_SERVER]);
+		MUST(!(ladder.steps[i].marks >> WIRE_MARKS));
+		check_seen(ladder.steps[i].state[WIRE_CLIENT]);
+		check_seen(ladder.steps[i].state[WIRE_SERVER]);
 	}
 	for (size_t i = 0; i < ladder.rungs; i++)
 		MUST(ladder.rung[i] < ladder.connection->count);
-	check_state(ladder.ends[WIRE_CLIENT]);
-	check_state(ladder.ends[WIRE_SERVER]);
+	check_seen(ladder.ends[WIRE_CLIENT]);
+	check_seen(ladder.ends[WIRE_SERVER]);
 	wire_ladder_clear(&ladder);
 }
 
@@ -91,10 +99,15 @@ static void check_ladders(const struct wire_ladders *ladders)
 	MUST(ladders->groups <= WIRE_GROUPS);
 	for (size_t i = 0; i < ladders->groups; i++) {
 		MUST(ladders->group[i].connections > 0);
+		/* The last one may be there because it is the most numerous. */
+		MUST(i == 0 || i + 1 == ladders->groups ||
+		     ladders->group[i].badness <= ladders->group[i - 1].badness);
 		connections += ladders->group[i].connections;
 		check_ladder(ladders, &ladders->group[i]);
 	}
 	MUST(connections <= ladders->store.connections);
+	MUST(ladders->summary->connections + ladders->partial + ladders->filtered <=
+	     ladders->store.connections);
 	for (size_t i = 0; i < ladders->change_count; i++) {
 		const struct wire_change *change = &ladders->changes[i];
 
@@ -125,7 +138,7 @@ static void compare(struct wire_ladders *ladders, char *timeline)
 	MUST(ladders->disagreements <= WIRE_DISAGREEMENTS);
 }
 
-static void show(const struct wire_ladders *ladders)
+static void show(struct wire_ladders *ladders)
 {
 	size_t length;
 	char *text;
@@ -134,7 +147,9 @@ static void show(const struct wire_ladders *ladders)
 	MUST(out);
 	wire_json(out, ladders, true);
 	wire_text(out, ladders, (struct wire_look){.width = WIRE_WIDE, .ascii = true});
-	wire_text(out, ladders, (struct wire_look){.width = WIRE_NARROW});
+	wire_text(out, ladders, (struct wire_look){.width = WIRE_NARROW, .verbose = true});
+	MUST(wire_list(out, ladders, true) == 0);
+	MUST(wire_list(out, ladders, false) == 0);
 	MUST(fclose(out) == 0 && length);
 	free(text);
 }
@@ -142,7 +157,8 @@ static void show(const struct wire_ladders *ladders)
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
 	static char path[HOSTS][128];
-	struct wire_ladders ladders = {.whole = true};
+	struct wire_summary summary = {0};
+	struct wire_ladders ladders = {.whole = true, .summary = &summary, .losses = true};
 	struct error error = {0};
 	const uint8_t *part;
 	size_t length;
@@ -173,6 +189,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	} else {
 		MUST(!ladders.hosts || (error.code != EXIT_OK && fuzz_is_sentence(error.text)));
 	}
+	summary_clear(&summary);
 	wire_ladders_clear(&ladders);
 	free(timeline);
 	return 0;

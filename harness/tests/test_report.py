@@ -447,6 +447,23 @@ def test_a_time_is_as_short_as_it_can_be_told(seconds: float, words: str) -> Non
     assert ladder.duration(seconds) == words
 
 
+def test_a_label_stays_between_the_bars_and_large_numbers_are_short() -> None:
+    """Whatever it says, whether its arrow is level, crosses another or is lost."""
+    marks = ["retransmission", "zero window", "duplicate ACK", "out of order", "window probe"]
+    odd = dict(seq=4_294_967_295, ack=48_211_337, length=65_000, marks=marks)
+    segments = [dict(each, **odd, flags=["FIN", "SYN", "RST", "PSH", "ACK", "URG"]) for each in SEGMENTS]
+    assert ladder.label(segments[0]).endswith("seq 4.29 G ack 48.21 M len 65000")
+    for one in svg(ladder.draw(make_ladder(segments))).findall(".//{*}text"):
+        words = "".join(one.itertext())
+        if "seq" not in words and "window" not in words:
+            continue
+        size = float(one.get("font-size", ladder.SIZE))
+        half = ladder.LETTER * len(words) * size / ladder.SIZE / 2
+        left, right = float(one.attrib["x"]) - half, float(one.attrib["x"]) + half
+        assert ladder.LINES["client"] + ladder.BAR / 2 < left, words
+        assert right < ladder.LINES["server"] - ladder.BAR / 2, words
+
+
 def test_a_segment_arrives_below_where_it_leaves() -> None:
     """Also where the clock does not tell the two apart, as on the loopback device."""
     same = [dict(each, arrived=each["sent"]) for each in SEGMENTS[:3]]

@@ -266,68 +266,6 @@ static size_t events_of(const struct wire_connection *c, const struct wire_step 
 	return count;
 }
 
-/*
- * What an end sends tells its state only as far as nothing that was not captured can have changed
- * it: what arrived there was not.
- */
-static void one_side(const struct wire_connection *c, int end, struct wire_step *steps,
-		     uint8_t ends[2])
-{
-	uint8_t state = STATE_CLOSED;
-	uint32_t acked = 0;
-	bool risen = false, opening = false, heard = false;
-
-	for (size_t i = 0; i < c->count; i++) {
-		const struct wire_segment *s = &c->segments[i];
-
-		if (s->flags & TCP_RST) {
-			state = STATE_CLOSED;
-		} else if (s->flags & TCP_FIN || (state == WIRE_NOT_SEEN && i)) {
-			state = WIRE_NOT_SEEN; /* who was first, and what came of it, nobody saw */
-		} else if (s->flags & TCP_SYN) {
-			opening = state == STATE_CLOSED; /* once more: nothing came */
-			state = s->flags & TCP_ACK ? STATE_SYN_RECEIVED : STATE_SYN_SENT;
-		} else {
-			state = STATE_ESTABLISHED;
-			opening = false;
-		}
-		if (s->flags & TCP_ACK && !(s->flags & TCP_RST)) {
-			risen |= heard && s->ack != acked; /* by text, or a FIN, or both */
-			heard = true;
-			acked = s->ack;
-		}
-		steps[i].state[end] = state;
-		steps[i].state[!end] = WIRE_NOT_SEEN;
-	}
-	if (opening && state == STATE_SYN_RECEIVED)
-		state = WIRE_NOT_SEEN;
-	ends[end] = risen && state == STATE_ESTABLISHED ? WIRE_NOT_SEEN : state;
-	ends[!end] = WIRE_NOT_SEEN;
-}
-
-/* What the packets leave open is not told: from where it begins, and unless a RST ended it. */
-static void leave_open(const struct course *course, struct wire_step *steps, uint8_t ends[2])
-{
-	const struct wire_connection *c = course->connection;
-	const struct evidence *e = &course->evidence;
-	bool open = false;
-
-	for (size_t i = 0; i < c->count; i++) {
-		const struct wire_segment *s = &c->segments[i];
-
-		open |=
-		    e->unsure && (s->from == e->missed
-				      ? s->seq == e->number
-				      : s->flags & TCP_ACK && (int32_t)(s->ack - e->number) >= 0);
-		for (int end = 0; end < 2; end++)
-			if (!e->seen[end] || (open && steps[i].state[end] != STATE_CLOSED))
-				steps[i].state[end] = WIRE_NOT_SEEN;
-	}
-	for (int end = 0; end < 2; end++)
-		if (!e->seen[end] || (open && ends[end] != STATE_CLOSED))
-			ends[end] = WIRE_NOT_SEEN;
-}
-
 static void begin(struct course *course, const struct wire_rules *rules)
 {
 	const struct wire_connection *c = course->connection;
@@ -387,10 +325,10 @@ int wire_derive(const struct wire_connection *c, const struct wire_rules *rules,
 		if (c->segments[i].flags & TCP_RST && !(steps[i].marks & WIRE_REFUSED))
 			steps[i].marks |= WIRE_RESET;
 	if (course.evidence.one_sided)
-		one_side(c, course.evidence.seen[WIRE_CLIENT] ? WIRE_CLIENT : WIRE_SERVER, steps,
-			 ends);
+		evidence_one_side(c, course.evidence.seen[WIRE_CLIENT] ? WIRE_CLIENT : WIRE_SERVER,
+				  steps, ends);
 	else
-		leave_open(&course, steps, ends);
+		evidence_leave_open(c, &course.evidence, steps, ends);
 	free(events);
 	return 0;
 }

@@ -82,3 +82,64 @@ struct evidence evidence_of(const struct wire_connection *c)
 	}
 	return evidence;
 }
+
+/*
+ * What an end sends tells its state only as far as nothing that was not captured can have changed
+ * it: what arrived there was not.
+ */
+void evidence_one_side(const struct wire_connection *c, int end, struct wire_step *steps,
+		       uint8_t ends[2])
+{
+	uint8_t state = STATE_CLOSED;
+	uint32_t acked = 0;
+	bool risen = false, opening = false, heard = false;
+
+	for (size_t i = 0; i < c->count; i++) {
+		const struct wire_segment *s = &c->segments[i];
+
+		if (s->flags & TCP_RST) {
+			state = STATE_CLOSED;
+		} else if (s->flags & TCP_FIN || (state == WIRE_NOT_SEEN && i)) {
+			state = WIRE_NOT_SEEN; /* who was first, and what came of it, nobody saw */
+		} else if (s->flags & TCP_SYN) {
+			opening = state == STATE_CLOSED; /* once more: nothing came */
+			state = s->flags & TCP_ACK ? STATE_SYN_RECEIVED : STATE_SYN_SENT;
+		} else {
+			state = STATE_ESTABLISHED;
+			opening = false;
+		}
+		if (s->flags & TCP_ACK && !(s->flags & TCP_RST)) {
+			risen |= heard && s->ack != acked; /* by text, or a FIN, or both */
+			heard = true;
+			acked = s->ack;
+		}
+		steps[i].state[end] = state;
+		steps[i].state[!end] = WIRE_NOT_SEEN;
+	}
+	if (opening && state == STATE_SYN_RECEIVED)
+		state = WIRE_NOT_SEEN;
+	ends[end] = risen && state == STATE_ESTABLISHED ? WIRE_NOT_SEEN : state;
+	ends[!end] = WIRE_NOT_SEEN;
+}
+
+/* What the packets leave open is not told: from where it begins, and unless a RST ended it. */
+void evidence_leave_open(const struct wire_connection *c, const struct evidence *e,
+			 struct wire_step *steps, uint8_t ends[2])
+{
+	bool open = false;
+
+	for (size_t i = 0; i < c->count; i++) {
+		const struct wire_segment *s = &c->segments[i];
+
+		open |=
+		    e->unsure && (s->from == e->missed
+				      ? s->seq == e->number
+				      : s->flags & TCP_ACK && (int32_t)(s->ack - e->number) >= 0);
+		for (int end = 0; end < 2; end++)
+			if (!e->seen[end] || (open && steps[i].state[end] != STATE_CLOSED))
+				steps[i].state[end] = WIRE_NOT_SEEN;
+	}
+	for (int end = 0; end < 2; end++)
+		if (!e->seen[end] || (open && ends[end] != STATE_CLOSED))
+			ends[end] = WIRE_NOT_SEEN;
+}

@@ -18,4 +18,12 @@ struct evidence {
 
 struct evidence evidence_of(const struct wire_connection *connection);
 
+/* Fill in the states where only @end was captured. */
+void evidence_one_side(const struct wire_connection *connection, int end, struct wire_step *steps,
+		       uint8_t ends[2]);
+
+/* Take back the states that the packets leave open. */
+void evidence_leave_open(const struct wire_connection *connection, const struct evidence *evidence,
+			 struct wire_step *steps, uint8_t ends[2]);
+
 #endif

@@ -40,6 +40,31 @@ struct machine {
 	int64_t waits_since; /* in TIME_WAIT */
 };
 
+/* The number behind a segment (RFC 9293, 3.4). */
+static inline uint32_t ends_at(const struct wire_segment *s)
+{
+	return s->seq + s->length + !!(s->flags & TCP_SYN) + !!(s->flags & TCP_FIN);
+}
+
+/* Whether one number comes before another, modulo 2^32. */
+static inline bool before(uint32_t one, uint32_t other)
+{
+	return (int32_t)(one - other) < 0;
+}
+
+/* ---- marks.c: what is special about a segment that is sent ------------------------------------
+ */
+
+/* Returns enum wire_mark bits. */
+uint16_t marks_of(struct machine *machine, const struct machine *peer,
+		  const struct wire_segment *segment);
+
+/* Note that it was seen to send up to @end, from @from on. */
+void marks_sent(struct machine *machine, uint32_t from, uint32_t end);
+
+/* ---- machine.c --------------------------------------------------------------------------------
+ */
+
 /* A segment leaves the end; @peer: the other one. Returns enum wire_mark bits. */
 uint16_t machine_send(struct machine *machine, const struct machine *peer,
 		      const struct wire_segment *segment);

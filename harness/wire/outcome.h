@@ -57,6 +57,10 @@ struct wire_outcome {
 void wire_outcome_of(const struct wire_connection *connection, const struct wire_step *steps,
 		     const uint8_t states[2], struct wire_outcome *outcome);
 
+/* zeek.c: fill in conn_state and history. */
+void wire_zeek(const struct wire_connection *connection, const struct wire_step *steps,
+	       struct wire_outcome *outcome);
+
 /* "half-closed" */
 const char *wire_how_name(enum wire_how how);
 

@@ -70,13 +70,12 @@ struct wire_connection {
 	struct wire_connection *older; /* same addresses and ports, before */
 	struct wire_connection *next;  /* in the order of their first segments */
 	int family;
-	struct packet_end end[2]; /* by enum wire_end */
-	int host[2];		  /* which tap is at that end, -1: none */
-	struct wire_connection
-	    *same;	 /* its packets, with addresses that were translated; or NULL */
-	bool translated; /* there are such packets of it */
-	bool one_tap;	 /* one file shows both sides */
-	bool known[2];	 /* isn is that of a SYN; otherwise a guess, or none */
+	struct packet_end end[2];     /* by enum wire_end */
+	int host[2];		      /* which tap is at that end, -1: none */
+	struct wire_connection *same; /* this is it, before its addresses were translated */
+	bool translated;	      /* another one is the same as it */
+	bool one_tap;		      /* one file shows both sides */
+	bool known[2];		      /* isn is that of a SYN; otherwise a guess, or none */
 	bool guessed[2];
 	uint32_t isn[2], top[2];       /* initial, and highest sequence number so far */
 	bool answered[2];	       /* the other end acknowledged ... */
@@ -161,7 +160,8 @@ typedef void wire_moved_fn(void *data, int end, int64_t time, int before, int af
 int wire_derive(const struct wire_connection *connection, const struct wire_rules *rules,
 		struct wire_step *steps, uint8_t ends[2], wire_moved_fn *moved, void *data);
 
-/* ---- ladder.c: connections to what is told of them ------------------------------------------- */
+/* ---- groups.c, ladder.c: connections to what is told of them ----------------------------------
+ */
 
 #define WIRE_GROUPS 4  /* ladders that are shown unless told otherwise */
 #define WIRE_RUNGS 60  /* segments of a ladder that are shown */
@@ -264,6 +264,12 @@ struct wire_ladder {
 int wire_ladder_of(const struct wire_ladders *ladders, const struct wire_connection *connection,
 		   struct wire_ladder *ladder);
 void wire_ladder_clear(struct wire_ladder *ladder);
+
+#define WIRE_TELLING (~(unsigned)(WIRE_ZERO_WINDOW | WIRE_DUPLICATE_ACK)) /* of what is no data */
+
+/* Whether a segment belongs to the way a connection went: it is not just data, or its ACK. */
+bool wire_tells(const struct wire_connection *connection, const struct wire_step *steps,
+		size_t segment);
 
 /* When a connection began, in ns since 1970. */
 int64_t wire_began(const struct wire_connection *connection);

@@ -17,6 +17,7 @@ Segment = Mapping[str, Any]
 WIDTH = 440.0
 LINES = {"client": 98.0, "server": 342.0}  # where the life lines are
 LENGTH = LINES["server"] - LINES["client"] - 12  # of an arrow, from left to right
+ROOM = LENGTH - 16  # for a label: it stays clear of the bars
 BAR = 7.0  # the width of a life line, which has the colour of the state
 STEP_SENT, STEP_ARRIVED = 22.0, 11.0  # from one event down to the next
 NOTE, TEXT = 16.0, 11.0  # the height of a remark between segments, and of a line in a margin
@@ -42,10 +43,18 @@ def draw(ladder: Ladder) -> str:
 
 def label(segment: Segment) -> str:
     """A segment in words: "FIN ACK seq 6 ack 12"."""
-    words = [*segment["flags"], f"seq {segment['seq']}"]
-    words += [] if segment["ack"] is None else [f"ack {segment['ack']}"]
+    words = [*segment["flags"], f"seq {number(segment['seq'])}"]
+    words += [] if segment["ack"] is None else [f"ack {number(segment['ack'])}"]
     words += [f"len {segment['length']}"] if segment["length"] else []
     return " ".join(words)
+
+
+def number(relative: int) -> str:
+    """A relative number; a large one as short as a drawing needs it: "48.21 M"."""
+    for limit, unit, factor in ((1_000_000_000, "G", 1e9), (1_000_000, "M", 1e6)):
+        if relative >= limit:
+            return f"{relative / factor:.2f} {unit}"
+    return str(relative)
 
 
 def remark(segment: Segment) -> str:
@@ -225,7 +234,7 @@ class _Drawing:
     def _label(self, segment: Segment, sign: int, slope: float, leaves: float, ink: str) -> None:
         """Write along the arrow, from its sender on, so that crossing arrows keep theirs apart."""
         words = label(segment)
-        length = LETTER * len(words)
+        length = min(LETTER * max(len(words), len(remark(segment))), ROOM)
         middle = LENGTH / 2
         if abs(slope) * LENGTH > 2 * STEP_ARRIVED:
             middle = min(middle, length / 2 + 8)
@@ -233,11 +242,15 @@ class _Drawing:
         y = leaves + slope * sign * middle - 4
         look = svg.MIDDLE + svg.HALO
         turned = f' transform="rotate({_degrees(slope):.1f} {svg.point(x, y)})"'
-        if length > LENGTH:
-            turned += f' font-size="{SIZE * LENGTH / length:.1f}"'
-        self.parts.append(svg.text(x, y, words, ink, look + turned))
+        self.parts.append(svg.text(x, y, words, ink, look + turned + _fit(words)))
         if special := remark(segment):
-            self.parts.append(svg.text(x, y + 16, special, "soft", look))
+            self.parts.append(svg.text(x, y + 16, special, "soft", look + _fit(special)))
+
+
+def _fit(words: str) -> str:
+    """The size that keeps a label between the bars, as an attribute; "" if it fits as it is."""
+    length = LETTER * len(words)
+    return f' font-size="{SIZE * ROOM / length:.1f}"' if length > ROOM else ""
 
 
 def _degrees(slope: float) -> float:
