@@ -96,8 +96,8 @@ pairs: $(BUILD)/linger ## check that every pair differs only in its lesson
 bench-census: all ## time the census against ss, netstat and /proc/net/tcp
 	@$(keep) bench-census $(BUILD)/sandbox $(BUILD)/python harness/census/bench.py --census $(BUILD)/census
 
-bench-wire: all ## time what recording costs a scenario, and packets becoming ladders
-	@$(keep) bench-wire $(BUILD)/python harness/wire/bench.py --build $(BUILD)
+bench-wire: all ## time what recording costs, and packets becoming ladders (LARGE=3: 1 GB, and others)
+	@$(keep) bench-wire $(BUILD)/python harness/wire/bench.py --build $(BUILD) $(LARGE:%=--large %)
 
 clean: ## remove what was built
 	$(Q)rm -rf build

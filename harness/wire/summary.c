@@ -146,7 +146,7 @@ static void tell_ends(FILE *out, const struct wire_summary *s, int width)
 
 static void tell_size(FILE *out, const struct wire_summary *s, int width)
 {
-	struct line line = {.text = ""};
+	struct line line = {.text = ""}, payload = {.text = ""};
 	int64_t median, longest;
 
 	durations(s, &median, &longest);
@@ -155,11 +155,11 @@ static void tell_size(FILE *out, const struct wire_summary *s, int width)
 		     (double)longest / 1e6);
 	else
 		part(&line, "; ", "%.3f ms", (double)longest / 1e6);
-	part(&line, "; ",
-	     "payload: %" PRIu64 " byte%s from the client%s, %" PRIu64 " from the server%s",
+	print(out, "lasted", &line, width);
+	part(&payload, "", "%" PRIu64 " byte%s from the client%s, %" PRIu64 " from the server%s",
 	     s->bytes[0], plural(s->bytes[0]), plural(s->connections), s->bytes[1],
 	     plural(s->connections));
-	print(out, "lasted", &line, width);
+	print(out, "payload:", &payload, width);
 }
 
 /* "12 packets in VXLAN, 3 UDP" */
