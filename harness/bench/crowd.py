@@ -156,7 +156,9 @@ class Crowd:
         except NotHeld:
             if self.left > 0:
                 raise
-            most = max(self.peak(), self.until(f"{self.variable} >= 0")[self.variable])
+            host, _, state = self.variable.partition(":")
+            now = census.count({host: self.hosts[host].path})[host]["states"][state]
+            most = max(self.peak(), now)
             raise NotHeld(
                 f"{self.size:,} TIME_WAIT took longer to make and count than the {LIFETIME:.0f} s "
                 f"that they last; at most {most:,} were there at once"

@@ -98,6 +98,7 @@ static void check_ladders(const struct wire_ladders *ladders)
 
 	MUST(ladders->groups <= WIRE_GROUPS);
 	for (size_t i = 0; i < ladders->groups; i++) {
+		MUST(ladders->group[i].connections > 0);
 		/* The last one may be there because it is the most numerous. */
 		MUST(i == 0 || i + 1 == ladders->groups ||
 		     ladders->group[i].badness <= ladders->group[i - 1].badness);

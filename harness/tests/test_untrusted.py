@@ -212,7 +212,7 @@ CROOKS: dict[str, tuple[Callable[[Path], None], str]] = {
     "reads": (_source(f'{FIXED}__asm__(".incbin \\"/etc/shadow\\"");'), "does-not-compile"),
     "big": (_source(f"{FIXED}char a[2u << 30] = {{1}};"), "does-not-compile"),
     "self": (_source("#include __FILE__\n" * 2), "does-not-compile"),
-    "hides": (_hides, "hides"),
+    "hides": (_hides, "half-repaired"),  # the census looks into each thread's descriptors
     "copies": (lambda labs: (labs / SOURCE).symlink_to(f"../../student01/labs/{SOURCE}"),
                "is a symbolic link"),
     "waits": (_reads_notes_from(lambda notes: os.mkfifo(notes)), "is a FIFO"),

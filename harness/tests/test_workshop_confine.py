@@ -83,4 +83,4 @@ def attacked(tmp_path: Path, code: str) -> Diagnosis:
     source = tmp_path / "closewait_leak.c"
     whole = "#include <signal.h>\n#include <stdio.h>\n" + text.buggy.read_text()
     source.write_text(whole.replace("\toptions_parse(", f"\t{code}\n\toptions_parse(", 1))
-    return grade.grade(text, source, tmp_path / "build", tmp_path / "results").diagnosis
+    return grade.grade(text, source, tmp_path / "results").diagnosis

@@ -15,7 +15,6 @@ difference to the baseline.
 from __future__ import annotations
 
 import contextlib
-import os
 import stat
 import time
 from dataclasses import dataclass, replace
