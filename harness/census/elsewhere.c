@@ -10,7 +10,6 @@
  */
 #include "census/internal.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,42 +49,38 @@ int elsewhere_note(struct census *census, const char *path)
 	return 0;
 }
 
-/* Threads may live elsewhere than their leader: of the processes that we were told to count. */
-static int note_threads(struct census *census, pid_t pid)
-{
-	struct dirent *entry;
-	char path[320];
-	int result = 0;
-	DIR *tasks;
+struct noting {
+	struct census *census;
+	pid_t pid;
+};
 
-	snprintf(path, sizeof(path), "/proc/%d/task", pid);
-	tasks = opendir(path);
-	while (tasks && result == 0 && (entry = readdir(tasks))) {
-		snprintf(path, sizeof(path), "/proc/%d/task/%s/ns/net", pid, entry->d_name);
-		if (isdigit((unsigned char)entry->d_name[0]))
-			result = elsewhere_note(census, path);
-	}
-	if (tasks)
-		closedir(tasks);
-	return result;
+static int note_process(void *data, pid_t pid)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/net", pid);
+	return elsewhere_note(((struct noting *)data)->census, path);
+}
+
+static int note_thread(void *data, pid_t thread)
+{
+	struct noting *noting = data;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/ns/net", noting->pid, thread);
+	return elsewhere_note(noting->census, path);
 }
 
 static int note_processes(struct census *census)
 {
-	DIR *proc = opendir("/proc");
-	struct dirent *entry;
-	char path[320];
-	int result = 0;
+	struct noting noting = {census, 0};
+	int result = proc_numbers("/proc", note_process, &noting);
 
-	while (proc && result == 0 && (entry = readdir(proc))) {
-		snprintf(path, sizeof(path), "/proc/%s/ns/net", entry->d_name);
-		if (isdigit((unsigned char)entry->d_name[0]))
-			result = elsewhere_note(census, path);
+	/* Threads may live elsewhere than their leader: of the processes we were told to count. */
+	for (size_t i = 0; i < census->process_count && result == 0; i++) {
+		noting.pid = census->processes[i].pid;
+		result = process_threads(noting.pid, note_thread, &noting);
 	}
-	if (proc)
-		closedir(proc);
-	for (size_t i = 0; i < census->process_count && result == 0; i++)
-		result = note_threads(census, census->processes[i].pid);
 	return result;
 }
 

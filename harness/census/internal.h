@@ -3,43 +3,10 @@
 #ifndef CENSUS_INTERNAL_H
 #define CENSUS_INTERNAL_H
 
-#include <dirent.h>
-
 #include "census/census.h"
+#include "census/inodes.h"
+#include "census/process.h"
 #include "common/netns.h"
-
-/* ---- inodes.c: which socket has this inode? ------------------------------------------------- */
-
-#define INODE_HELD 1   /* a process is known to hold it */
-#define INODE_UNREAD 2 /* census_unread() */
-#define INODE_SKIP 4   /* listed only so that it is not taken for gone */
-#define INODE_MPTCP 8  /* a subflow */
-#define INODE_MAIN 16  /* its MPTCP socket lives; without the flag before: it is that socket */
-#define INODE_LATE 32  /* who holds it was found at the second look */
-
-struct inode_entry {	    /* 16 bytes: a million sockets are 32 MiB */
-	uint32_t inode;	    /* 0: a free slot */
-	uint32_t holder;    /* the last process found to hold it */
-	uint32_t keepalive; /* ms, UINT32_MAX: the timer does not run */
-	uint16_t port;	    /* as in struct census_row */
-	uint8_t state;
-	uint8_t flags;
-};
-
-struct inodes {
-	struct inode_entry *slot;
-	size_t size; /* a power of two, or 0 */
-	size_t used;
-};
-
-/* Returns 0, or -1 when memory is short. @entry->inode is not 0; others may have it, too. */
-int inodes_add(struct inodes *inodes, const struct inode_entry *entry);
-
-/* The first entry of @inode, and the next one of the same; NULL when there is none. */
-struct inode_entry *inodes_find(const struct inodes *inodes, uint32_t inode);
-struct inode_entry *inodes_next(const struct inodes *inodes, const struct inode_entry *entry);
-void inodes_clear(struct inodes *inodes); /* forget all, keep the memory */
-void inodes_free(struct inodes *inodes);
 
 /* ---- the session ---------------------------------------------------------------------------- */
 
@@ -175,56 +142,6 @@ uint32_t census_states_of_class(enum census_class class);
  * census_expr_sensible(). */
 const char *census_name_nothing(const struct census_var *var, bool by_process);
 
-/* ---- process.c ------------------------------------------------------------------------------- */
-
-/*
- * The network namespace of @pid, or of its first thread that tells: a leader that has ended is in
- * none. Returns 0, or -1 and errno.
- */
-int process_netns(pid_t pid, struct netns_id *id);
-
-/* The path to it. As above. */
-int process_netns_path(pid_t pid, char *path, size_t size);
-
-/* The name of @pid, as whole as it can be found. */
-void process_name(pid_t pid, char *name, size_t size);
-
-/*
- * Pure: the task name @comm, or the base name of @argument0 when @comm is that, cut off; without
- * characters that steer a terminal.
- */
-void process_whole_name(const char *comm, const char *argument0, char *name, size_t size);
-
-/*
- * True when @pid may hold descriptors: not a kernel thread, not a zombie whose threads have ended,
- * too. For processes that we may not look into; /proc/PID/stat is open to all.
- */
-bool process_may_hold(pid_t pid);
-
-/* Pure: the same from the content of /proc/PID/stat; @threads: others of its threads live. */
-bool process_stat_may_hold(const char *stat, bool threads);
-
-/* The beginning of /proc/@pid/@file as a string; empty when it cannot be read. */
-void process_read(pid_t pid, const char *file, char *text, size_t size);
-
-/*
- * The link /proc/@pid/task/@task/fd/@fd in @target. Returns 0, or -1 and errno.
- */
-int process_link(pid_t pid, pid_t task, int fd, char *target, size_t size);
-
-/* Why the descriptors of @pid may not be read, and what to do, in words. */
-void process_refusal(pid_t pid, char *text, size_t size);
-
-/* ---- tables.c: the tables of descriptors of a process ---------------------------------------- */
-
-/*
- * Call @each for every table of descriptors that the threads of @pid have: one in nearly all
- * processes. @task is a thread that has it, @directory its /proc directory of descriptors. Stops
- * when @each returns less than 0, and returns that; else 0. *@refused: some could not be read.
- */
-int process_tables(pid_t pid, int (*each)(void *data, pid_t task, DIR *directory), void *data,
-		   bool *refused);
-
 /* ---- copy.c ---------------------------------------------------------------------------------- */
 
 /* Pure: was a socket with this @receive_space of struct tcp_info ever connected? */
@@ -238,48 +155,12 @@ enum census_gone copy_examine(const struct candidate *candidate, uint8_t *state,
 
 /* ---- owner.c --------------------------------------------------------------------------------- */
 
-/* One process at a time, as it is looked at. */
-struct visit {
-	struct census *census;
-	const struct census_needs *needs;
-	struct census_snapshot *snapshots;
-	pid_t pid, task;
-	int home;    /* the host it lives in, -1: none */
-	bool deep;   /* look into rings and mappings, too */
-	bool second; /* the second time: only for what nobody was found to hold */
-	bool refused;
-	char name[64]; /* empty: not read yet */
-};
-
-/* A protocol by its name in the attribute "system.sockprotoname" of a socket's descriptor. */
-enum protocol { PROTOCOL_TCP, PROTOCOL_UNIX, PROTOCOL_OTHER, PROTOCOL_REFUSED };
-enum protocol descriptor_protocol(pid_t pid, pid_t task, int fd);
-
-/* The process of @visit holds the socket @inode, by descriptor @fd if @hold says so. */
-int visit_meet(struct visit *visit, enum census_hold hold, int fd, uint32_t inode);
-
 /*
  * Walk /proc and mark in host->inodes who holds what; fill census->candidates. @second: look again,
  * and deeper, for the owners that were not found. Returns 0, or -1 with @error.
  */
 int census_scan(struct census *census, const struct census_needs *needs,
 		struct census_snapshot *snapshots, bool second, struct error *error);
-
-/* ---- beyond.c: sockets that are held by no descriptor of a table ----------------------------- */
-
-/* Pure: the inode in a line "   0: socket:[123]" of an io_uring's fdinfo; 0: none. @slot: its 0. */
-uint32_t ring_line_inode(const char *line, int *slot);
-
-/* Pure: the inode of a socket that a line of /proc/PID/maps maps, or 0. */
-uint32_t mapping_line_inode(const char *line);
-
-/* Pure: how many descriptors a UNIX socket carries, from its fdinfo. */
-uint64_t scm_count(const char *fdinfo);
-
-int visit_ring(struct visit *visit, int fd);
-int visit_mappings(struct visit *visit);
-/* Remember when the UNIX socket @fd carries descriptors. */
-void visit_unix(struct visit *visit, int fd);
 
 /* ---- hold.c, waits.c --------------------------------------------------------------------------
  */
@@ -316,10 +197,15 @@ int elsewhere_note(struct census *census, const char *path);
 int elsewhere_walk(struct census *census, uint32_t states, struct inodes *inodes,
 		   struct error *error);
 
-/* ---- gone.c ---------------------------------------------------------------------------------- */
+/* ---- memory.c -------------------------------------------------------------------------------- */
+
+#define ONCE_CONNECTED 1 /* flags in census->memory */
+#define ONCE_UNLISTED 2
 
 /* Before a new sample: remember what the last one knew. Returns 0, or -1 when memory is short. */
 int gone_remember(struct census *census);
+
+/* ---- gone.c ---------------------------------------------------------------------------------- */
 
 /* Note a descriptor that no dump lists. Returns 0, or -1 when memory is short. */
 int gone_note(struct census *census, const struct candidate *candidate);
@@ -360,6 +246,16 @@ ssize_t read_again(int fd, char *text, size_t size);
 
 /* @name as far as a terminal shall see it, "?" when that is nothing. Returns @text. */
 const char *census_printable(const char *name, char *text, size_t size);
+
+static inline const char *plural(uint64_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
+/* ---- notes.c --------------------------------------------------------------------------------- */
+
+/* The lines below the table: what it means, and what could not be seen. */
+void census_table_notes(FILE *out, const struct census_snapshot *snapshot);
 
 /* ---- host.c ---------------------------------------------------------------------------------- */
 

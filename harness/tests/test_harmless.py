@@ -14,7 +14,7 @@ PORTS = {way: 9011 + number for number, way in enumerate((*WAYS, COPY))}  # they
 def test_the_server_never_notices(way: str) -> None:
     told = counted(program("census").parent, "server", way, 0.5, PORTS[way])
     assert told.well, told
-    assert told.connections > 500
+    assert told.connections > 50
 
 
 def test_a_copy_is_its_death() -> None:
