@@ -59,6 +59,15 @@ pid_t census_ended(const struct census *census);
 /* Count only sockets whose local port is @port (1..65535); may be repeated. */
 int census_add_port(struct census *census, unsigned int port, struct error *error);
 
+/* Count only sockets whose other end is @text, "10.0.0.0/8" or "fd00::1". May be repeated. */
+int census_add_remote(struct census *census, const char *text, struct error *error);
+
+/* ... or whose other end has @port (1..65535). Both must be so where both are given. */
+int census_add_remote_port(struct census *census, unsigned int port, struct error *error);
+
+/* How other ends are told apart; CENSUS_ENDS_OF_ROWS if nothing is said. */
+void census_tell_ends(struct census *census, enum census_ends ends);
+
 /*
  * Call after the last host: checks that every process of census_add_process() lives in one of
  * them. Returns 0, or -1 with @error.
@@ -98,7 +107,9 @@ void census_json_snapshot(struct json *json, const char *host,
 /* Write what processes hold and wait for, a line for each kind, thread and timer. */
 void census_table_views(FILE *out, const struct census_snapshot *snapshot);
 
-/* Write @snapshot as a table. */
+#define COLUMNS 80 /* of a terminal */
+
+/* Write @snapshot as a table. What is prose in it may be longer than a line. */
 void census_table(FILE *out, const char *host, const struct census_snapshot *snapshot);
 
 #endif

@@ -103,6 +103,7 @@ static int note_mounts(struct census *census)
 }
 
 struct errand {
+	const struct scope *scope;
 	uint32_t states;
 	struct inodes *inodes;
 };
@@ -115,7 +116,8 @@ static int collect(void *data, struct error *error)
 	int result = source_open(&source, error);
 
 	if (result == 0)
-		result = source_collect(&source, errand->states, UINT32_MAX, errand->inodes, error);
+		result = source_collect(&source, errand->scope, errand->states, UINT32_MAX,
+					errand->inodes, error);
 	source_close(&source);
 	return result;
 }
@@ -123,7 +125,7 @@ static int collect(void *data, struct error *error)
 int elsewhere_walk(struct census *census, uint32_t states, struct inodes *inodes,
 		   struct error *error)
 {
-	struct errand errand = {states, inodes};
+	struct errand errand = {&census->scope, states, inodes};
 
 	if (note_processes(census) < 0 || note_mounts(census) < 0)
 		return error_no_memory(error);

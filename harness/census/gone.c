@@ -75,9 +75,10 @@ static int ask_copies(struct settling *settling, struct error *error)
 			continue;
 		entry.port = port;
 		entry.keepalive = UINT32_MAX;
+		entry.flags = scope_has_port(&census->scope, port) ? 0 : INODE_SKIP;
 		if (gone == CENSUS_LISTED)
 			result = count_asked(settling, candidate, &entry);
-		else if (port_wanted(census, port))
+		else if (scope_has_port(&census->scope, port))
 			result = count_gone(
 			    settling, candidate, gone,
 			    census_shown_port(census, census->hosts[candidate->home], port));
@@ -120,8 +121,8 @@ static int look_again(struct settling *settling, struct error *error)
 	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL))
 		;
 	for (size_t i = 0; i < census->host_count; i++)
-		if (source_collect(&census->hosts[i]->source, states, (uint32_t)i, &census->second,
-				   error) < 0)
+		if (source_collect(&census->hosts[i]->source, &census->scope, states, (uint32_t)i,
+				   &census->second, error) < 0)
 			return -1;
 	settling->looked_again = true;
 	return census->candidate_count ? elsewhere_walk(census, states, &census->second, error) : 0;

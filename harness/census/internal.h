@@ -22,6 +22,12 @@ struct port_index {
 	uint32_t *number[KINDS * STATES]; /* 65536 each, allocated when first used */
 };
 
+/* Finds other ends in snapshot->remotes (remotes.c). */
+struct remote_index {
+	uint32_t *slot; /* number + 1; 0: free */
+	size_t size;	/* a power of two, or 0 */
+};
+
 /* Where the sockets of a network namespace are listed (source.c). */
 struct source {
 	struct census_transport transport; /* sock_diag; context NULL: there is none, but */
@@ -39,6 +45,19 @@ struct census_host {
 	bool mptcp;		      /* there are MPTCP sockets in this walk */
 	struct inodes inodes;
 	struct port_index row_index, owner_index;
+	struct remote_index remotes;
+};
+
+/* Which sockets are to be counted (scope.c). */
+struct scope {
+	bool by_port, by_remote_port;
+	uint8_t ports[65536 / 8], remote_ports[65536 / 8];
+	struct prefix {
+		uint8_t family;
+		uint8_t bits;
+		uint32_t address[4];
+	} * prefixes;
+	size_t prefix_count;
 };
 
 /* A descriptor of a TCP socket that the dump did not list: gone.c finds out why. */
@@ -66,9 +85,10 @@ struct census {
 		size_t home; /* the host it lives in, or did at first */
 	} * processes;
 	size_t process_count;
-	bool by_port, copies;
+	bool copies;
+	enum census_ends ends;
+	struct scope scope;
 	bool whole; /* the last sample counted descriptors */
-	uint8_t ports[65536 / 8];
 	struct census_window *window;
 
 	/* Of the sample at hand (gone.c, elsewhere.c). */
@@ -100,12 +120,6 @@ static inline void bit_set(uint8_t *bits, unsigned int n)
 
 /* Make room for one more element of @size bytes; returns the (perhaps moved) array or NULL. */
 void *census_grow(void *array, size_t count, size_t *room, size_t size);
-
-/* True when sockets on local port @port are to be counted. */
-static inline bool port_wanted(const struct census *census, uint16_t port)
-{
-	return !census->by_port || bit_is_set(census->ports, port);
-}
 
 /* The port a socket is shown under: ephemeral ports on which nobody listens are all 0. */
 uint16_t census_shown_port(const struct census *census, const struct census_host *host,
@@ -232,9 +246,12 @@ void source_close(struct source *source);
 int source_dump(const struct source *source, uint32_t states, const struct census_sink *sink,
 		bool *interrupted, bool *mptcp, struct error *error);
 
-/* All of @source's sockets in @states, those of MPTCP too, into @inodes, as of host @number. */
-int source_collect(const struct source *source, uint32_t states, uint32_t number,
-		   struct inodes *inodes, struct error *error);
+/*
+ * All of @source's sockets in @states, those of MPTCP too, into @inodes, as of host @number; those
+ * out of @scope with INODE_SKIP.
+ */
+int source_collect(const struct source *source, const struct scope *scope, uint32_t states,
+		   uint32_t number, struct inodes *inodes, struct error *error);
 
 /* Pure: does /proc/net/protocols tell of MPTCP sockets? */
 bool source_has_mptcp(const char *protocols);
@@ -252,6 +269,9 @@ static inline const char *plural(uint64_t n)
 	return n == 1 ? "" : "s";
 }
 
+/* "  ... and 7 more owners (--json lists all)", when there are. */
+void census_and_more(FILE *out, size_t count, const char *what);
+
 /* ---- notes.c --------------------------------------------------------------------------------- */
 
 /* The lines below the table: what it means, and what could not be seen. */
@@ -265,6 +285,26 @@ void host_read_ephemeral(struct census_host *host);
 /* All counters of Tcp and TcpExt. Returns 0, or -1 with @error. */
 int host_read_counters(const struct census_host *host, struct census_counters *counters,
 		       struct error *error);
+
+/* ---- scope.c --------------------------------------------------------------------------------- */
+
+/* Is a socket on local port @port to be counted, if nothing else is known of it? */
+bool scope_has_port(const struct scope *scope, uint16_t port);
+/* Is @socket to be counted? */
+bool scope_has(const struct scope *scope, const struct census_socket *socket);
+
+/* ---- remotes.c ------------------------------------------------------------------------------- */
+
+/* The address of the other end in @address, and its family. */
+uint8_t socket_peer(const struct census_socket *socket, uint32_t address[4]);
+void remotes_clear(struct remote_index *index); /* a new walk begins */
+/* What inode_entry.remote is to be for @socket, shown on @port. -1: no memory. */
+int64_t remote_number(struct census_host *host, struct census_snapshot *snapshot,
+		      enum census_ends ends, const struct census_socket *socket, uint16_t port);
+void remotes_sort(struct census_snapshot *snapshot);
+/* Pure: @remote in words: "10.0.0.9:443", "[fd00::1]", "port 443". Returns @text. */
+#define REMOTE_TEXT 64
+const char *remote_text(const struct census_remote *remote, char text[REMOTE_TEXT]);
 
 /* ---- snapshot.c ------------------------------------------------------------------------------ */
 

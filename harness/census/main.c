@@ -15,6 +15,13 @@ static int open_session(const struct census_options *options, struct census *cen
 	for (size_t i = 0; i < options->port_count; i++)
 		if (census_add_port(census, options->port[i], error) < 0)
 			return -1;
+	for (size_t i = 0; i < options->remote_count; i++)
+		if (census_add_remote(census, options->remote[i], error) < 0)
+			return -1;
+	for (size_t i = 0; i < options->remote_port_count; i++)
+		if (census_add_remote_port(census, options->remote_port[i], error) < 0)
+			return -1;
+	census_tell_ends(census, options->ends);
 	for (size_t i = 0; i < options->pid_count; i++)
 		if (census_add_process(census, options->pid[i], error) < 0)
 			return -1;

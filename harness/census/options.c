@@ -51,6 +51,23 @@ static int take_state(void *data, char *text, struct error *error)
 	return 0;
 }
 
+static int take_by(void *data, char *text, struct error *error)
+{
+	static const char *const words[] = {
+	    [CENSUS_ENDS_WHOLE] = "remote",
+	    [CENSUS_ENDS_ADDRESS] = "remote-address",
+	    [CENSUS_ENDS_PORT] = "remote-port",
+	};
+
+	for (size_t i = CENSUS_ENDS_WHOLE; i < sizeof(words) / sizeof(words[0]); i++)
+		if (!strcmp(text, words[i])) {
+			((struct census_options *)data)->ends = (enum census_ends)i;
+			return 0;
+		}
+	return error_set(error, EXIT_USAGE, "--by %s: it is remote, remote-address or remote-port",
+			 text);
+}
+
 #define AT(member) OPTION_AT(struct census_options, member)
 
 static const struct option_row rows[] = {
@@ -62,6 +79,13 @@ static const struct option_row rows[] = {
      .help = "only what this process holds, in whichever namespace"},
     {"port", .kind = OPTION_NUMBER, OPTION_LIST(struct census_options, port, port_count),
      .least = 1, .most = 65535, .value = "PORT", .help = "only sockets with this local port"},
+    {"remote", .kind = OPTION_TEXT, OPTION_LIST(struct census_options, remote, remote_count),
+     .value = "ADDRESS[/BITS]", .help = "only sockets whose other end has such an address"},
+    {"remote-port", .kind = OPTION_NUMBER,
+     OPTION_LIST(struct census_options, remote_port, remote_port_count), .least = 1, .most = 65535,
+     .value = "PORT", .help = "only sockets whose other end has this port"},
+    {"by", .kind = OPTION_OTHER, .take = take_by, .value = "WHAT",
+     .help = "add the other ends up: by remote, remote-address or remote-port"},
     {"state", .kind = OPTION_OTHER, .take = take_state, .value = "STATE",
      .help = "only sockets in this state"},
     {"no-owners", .kind = OPTION_FLAG, AT(no_owners),
@@ -151,6 +175,10 @@ static int check(const struct census_options *options, struct error *error)
 	if (options->stream && options->copy)
 		return error_set(error, EXIT_USAGE,
 				 "--stream counts no descriptors: leave out --copy");
+	if (options->copy && (options->remote_count || options->remote_port_count))
+		return error_set(
+		    error, EXIT_USAGE,
+		    "a copy does not tell the other end: leave out --copy, or --remote");
 	if (options->no_owners && options->pid_count)
 		return error_set(error, EXIT_USAGE, "--pid and --no-owners exclude each other");
 	return 0;

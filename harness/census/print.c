@@ -3,7 +3,11 @@
 #include "census/program.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
+
+#define CONTINUED 6 /* columns by which a line that goes on is indented */
 
 int64_t now_ns(void)
 {
@@ -11,6 +15,49 @@ int64_t now_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return now.tv_sec * 1000000000ll + now.tv_nsec;
+}
+
+/* Lines of 80 columns: a longer one goes on below, indented. */
+static void fold(FILE *out, const char *text)
+{
+	int column = 0;
+
+	while (*text) {
+		size_t space = strspn(text, " "), word = strcspn(text + space, " \n");
+
+		if (column && column + (int)(space + word) > COLUMNS) {
+			text += space;
+			space = 0;
+			column = fprintf(out, "\n%*s", CONTINUED, "") - 1;
+		}
+		fwrite(text, 1, space + word, out);
+		column += (int)(space + word);
+		text += space + word;
+		if (*text == '\n') {
+			putc(*text++, out);
+			column = 0;
+		}
+	}
+}
+
+/* Returns 0, or -1: no memory. */
+static int print_table(FILE *out, const struct census *census,
+		       const struct census_snapshot *snapshots)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *lines = open_memstream(&text, &size);
+
+	if (!lines)
+		return -1;
+	for (size_t i = 0; i < census_host_count(census); i++) {
+		census_table(lines, census_host_name(census, i), &snapshots[i]);
+		census_table_views(lines, &snapshots[i]);
+	}
+	if (fclose(lines) == 0)
+		fold(out, text);
+	free(text);
+	return 0;
 }
 
 void print_snapshots(FILE *out, const struct census_options *options, const struct census *census,
@@ -21,10 +68,8 @@ void print_snapshots(FILE *out, const struct census_options *options, const stru
 	struct json json = {.out = out};
 
 	if (!options->json) {
-		for (size_t i = 0; i < hosts; i++) {
-			census_table(out, census_host_name(census, i), &snapshots[i]);
-			census_table_views(out, &snapshots[i]);
-		}
+		if (print_table(out, census, snapshots) < 0)
+			fputs("census: out of memory\n", stderr);
 		return;
 	}
 	json_object(&json, NULL);

@@ -18,6 +18,11 @@ struct census_options {
 	size_t pid_count;
 	uint16_t port[MAX_LIST];
 	size_t port_count;
+	const char *remote[MAX_LIST];
+	size_t remote_count;
+	uint16_t remote_port[MAX_LIST];
+	size_t remote_port_count;
+	enum census_ends ends;
 	uint32_t states;
 	bool no_owners, copy, json, stream, verbose;
 	const char *until;

@@ -33,7 +33,7 @@ int count_connected(struct settling *settling, struct candidate *candidate,
 
 	candidate->settled = true;
 	entry->holder = (uint32_t)candidate->pid;
-	if (entry->state == STATE_LISTEN || !port_wanted(census, entry->port))
+	if (entry->state == STATE_LISTEN || entry->flags & INODE_SKIP)
 		return 0;
 	return hold(settling, candidate, &holding);
 }
@@ -71,7 +71,7 @@ int count_elsewhere(struct settling *settling, struct candidate *candidate,
 
 	candidate->settled = true;
 	entry->flags |= INODE_HELD;
-	if (!port_wanted(census, entry->port))
+	if (entry->flags & INODE_SKIP)
 		return 0;
 	if (first && !snapshot->elsewhere++)
 		snapshot->elsewhere_pid = candidate->pid;

@@ -16,6 +16,27 @@ struct census_row {
 	int64_t keepalive_ms; /* of these, the latest to fire; -1: there are none */
 };
 
+/* How the other ends of connections are told apart. */
+enum census_ends {
+	CENSUS_ENDS_OF_ROWS, /* within a row: by address, and by port where ours is ephemeral */
+	CENSUS_ENDS_WHOLE,   /* by address and port */
+	CENSUS_ENDS_ADDRESS,
+	CENSUS_ENDS_PORT,
+};
+
+/* The sockets of one state that have the same other end. */
+struct census_remote {
+	uint8_t state;
+	uint8_t family;	     /* 0: by port only */
+	uint16_t local_port; /* of the row; 0 also: of all rows together */
+	uint16_t port;	     /* 0: by address only */
+	uint32_t
+	    address[4]; /* network byte order; IPv4, also mapped into IPv6, in the first word */
+	uint64_t count;
+};
+
+#define CENSUS_REMOTES 65536 /* that are told apart; further ones are in none of them */
+
 #define CENSUS_FDS 8
 
 /* What is known of a descriptor whose socket is in no table of the kernel's. */
@@ -137,6 +158,7 @@ struct census_snapshot {
 		int fd;
 		uint64_t count;
 	} in_flight;
+	enum census_ends ends;
 	bool by_process;  /* only what the processes of census_add_process() hold */
 	bool from_procfs; /* counted from /proc/net/tcp: sock_diag is not to be had */
 
@@ -146,6 +168,8 @@ struct census_snapshot {
 	size_t owner_count, owner_room;
 	struct census_listener *listeners;
 	size_t listener_count, listener_room;
+	struct census_remote *remotes; /* the most frequent first; of rows: by state and port before */
+	size_t remote_count, remote_room;
 	struct census_process_view *views; /* of the host's processes, or those named */
 	size_t view_count, view_room;
 	struct census_counters counters;

@@ -10,7 +10,12 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define OWNER_LINES 20 /* the rest is in the JSON */
+#define ROW_LINES 40 /* of each kind, the rest is in the JSON */
+#define NARROW 7     /* columns of a count */
+#define BELOW 15 /* columns by which an other end is indented that does not fit behind its row */
+#define OWNER_LINES 20
+#define LISTENER_LINES 20
+#define REMOTE_LINES 20
 
 static const char *port_text(uint16_t port, char *text, size_t size)
 {
@@ -31,12 +36,16 @@ const char *census_printable(const char *name, char *text, size_t size)
 	return n ? text : "?";
 }
 
-static void cell(FILE *out, uint64_t value, int width)
+static int cell(FILE *out, uint64_t value, int width)
 {
-	if (value)
-		fprintf(out, " %*" PRIu64, width, value);
-	else
-		fprintf(out, " %*s", width, ".");
+	return value ? fprintf(out, " %*" PRIu64, width, value) : fprintf(out, " %*s", width, ".");
+}
+
+static int width(enum census_class class)
+{
+	int length = (int)strlen(census_class_name(class));
+
+	return length > NARROW ? length : NARROW;
 }
 
 static size_t listening_rows(const struct census_snapshot *snapshot)
@@ -48,31 +57,96 @@ static size_t listening_rows(const struct census_snapshot *snapshot)
 	return n;
 }
 
-static void rows(FILE *out, const struct census_snapshot *snapshot)
+static const struct census_remote *remotes_of(const struct census_snapshot *snapshot,
+					      const struct census_row *row)
+{
+	for (size_t i = 0; i < snapshot->remote_count; i++)
+		if (snapshot->remotes[i].state == row->state &&
+		    snapshot->remotes[i].local_port == row->port)
+			return &snapshot->remotes[i]; /* the most frequent */
+	return NULL;
+}
+
+/* "300 to 10.0.0.9:443", at the end of the row, or where that is too narrow, below. */
+static void other_end(FILE *out, const struct census_snapshot *snapshot,
+		      const struct census_row *row, int column)
+{
+	const struct census_remote *remote = remotes_of(snapshot, row);
+	char address[REMOTE_TEXT], text[REMOTE_TEXT + 32];
+	int length;
+
+	if (snapshot->ends != CENSUS_ENDS_OF_ROWS || !remote ||
+	    (remote->count == 1 && row->count > 1))
+		return;
+	length = snprintf(text, sizeof(text), "%" PRIu64 " %s %s", remote->count,
+			  row->port ? "from" : "to", remote_text(remote, address));
+	if (column + 2 + length > COLUMNS)
+		fprintf(out, "\n%*s%s", BELOW, "", text);
+	else
+		fprintf(out, "  %s", text);
+}
+
+static int row_line(FILE *out, const struct census_snapshot *snapshot, const struct census_row *row)
 {
 	char text[16];
+	int column = fprintf(out, "  %-12s %-9s %8" PRIu64, state_name(row->state),
+			     port_text(row->port, text, sizeof(text)), row->count);
 
-	if (snapshot->row_count == listening_rows(snapshot))
+	for (int class = 0; class < CENSUS_CLASSES; class ++)
+		if (snapshot->classes[class])
+			column += cell(out, row->by_class[class], width(class));
+	if (snapshot->unread)
+		column += cell(out, row->unread, NARROW);
+	return column;
+}
+
+static void rows(FILE *out, const struct census_snapshot *snapshot)
+{
+	size_t shown = 0, count = snapshot->row_count - listening_rows(snapshot);
+
+	if (!count)
 		return;
 	fprintf(out, "  %-12s %-9s %8s", "STATE", "PORT", "COUNT");
 	for (int class = 0; class < CENSUS_CLASSES; class ++)
 		if (snapshot->classes[class])
-			fprintf(out, " %10s", census_class_name(class));
-	fprintf(out, snapshot->unread ? " %8s\n" : "\n", "unread");
-	for (size_t i = 0; i < snapshot->row_count; i++) {
+			fprintf(out, " %*s", width(class), census_class_name(class));
+	if (snapshot->unread)
+		fprintf(out, " %*s", NARROW, "unread");
+	fputs(snapshot->ends == CENSUS_ENDS_OF_ROWS ? "  other end\n" : "\n", out);
+	for (size_t i = 0; i < snapshot->row_count && shown < ROW_LINES; i++) {
 		const struct census_row *row = &snapshot->rows[i];
 
 		if (row->state == STATE_LISTEN)
 			continue; /* each has a line of its own below */
-		fprintf(out, "  %-12s %-9s %8" PRIu64, state_name(row->state),
-			port_text(row->port, text, sizeof(text)), row->count);
-		for (int class = 0; class < CENSUS_CLASSES; class ++)
-			if (snapshot->classes[class])
-				cell(out, row->by_class[class], 10);
-		if (snapshot->unread)
-			cell(out, row->unread, 8);
+		other_end(out, snapshot, row, row_line(out, snapshot, row));
 		putc('\n', out);
+		shown++;
 	}
+	census_and_more(out, count - shown, "row");
+}
+
+/* What --by asks for. */
+static void remotes(FILE *out, const struct census_snapshot *snapshot)
+{
+	char text[REMOTE_TEXT];
+	size_t i;
+
+	if (snapshot->ends == CENSUS_ENDS_OF_ROWS || !snapshot->remote_count)
+		return;
+	fprintf(out, "  %-12s %8s  OTHER END\n", "STATE", "COUNT");
+	for (i = 0; i < snapshot->remote_count && i < REMOTE_LINES; i++)
+		fprintf(out, "  %-12s %8" PRIu64 "  %s\n", state_name(snapshot->remotes[i].state),
+			snapshot->remotes[i].count, remote_text(&snapshot->remotes[i], text));
+	census_and_more(out, snapshot->remote_count - i, "other end");
+	if (snapshot->remote_count == CENSUS_REMOTES)
+		fputs("  not told apart: further other ends\n", out);
+}
+
+void census_and_more(FILE *out, size_t count, const char *what)
+{
+	if (count)
+		fprintf(out, "  ... and %zu more %s%s (--json lists all)\n", count, what,
+			plural(count));
 }
 
 /* The diagnosis; see struct census_socket.recv_queue. */
@@ -151,13 +225,14 @@ static void owners(FILE *out, const struct census_snapshot *snapshot)
 		verdict(out, owner);
 		putc('\n', out);
 	}
-	if (i < snapshot->owner_count)
-		fprintf(out, "  ... and %zu more (--json lists all)\n", snapshot->owner_count - i);
+	census_and_more(out, snapshot->owner_count - i, "owner");
 }
 
 static void listeners(FILE *out, const struct census_snapshot *snapshot)
 {
-	for (size_t i = 0; i < snapshot->listener_count; i++) {
+	size_t i;
+
+	for (i = 0; i < snapshot->listener_count && i < LISTENER_LINES; i++) {
 		const struct census_listener *listener = &snapshot->listeners[i];
 		char address[INET6_ADDRSTRLEN] = "", name[64];
 		bool six = listener->family == AF_INET6;
@@ -172,6 +247,7 @@ static void listeners(FILE *out, const struct census_snapshot *snapshot)
 		fprintf(out, ": %u of %u waiting for accept()\n", listener->recv_queue,
 			listener->backlog);
 	}
+	census_and_more(out, snapshot->listener_count - i, "listener");
 }
 
 void census_table(FILE *out, const char *host, const struct census_snapshot *snapshot)
@@ -194,6 +270,7 @@ void census_table(FILE *out, const char *host, const struct census_snapshot *sna
 			snapshot->ghosts, plural(snapshot->ghosts), snapshot->unconnected);
 	putc('\n', out);
 	rows(out, snapshot);
+	remotes(out, snapshot);
 	owners(out, snapshot);
 	listeners(out, snapshot);
 	census_table_notes(out, snapshot);
