@@ -50,6 +50,18 @@ void census_allow_copies(struct census *census);
 int census_add_host(struct census *census, const char *name, const char *netns,
 		    struct error *error);
 
+/*
+ * Add our own namespace, and all others that a process or a name holds and that may be entered.
+ * They are kept alive until census_free(). Returns 0, or -1 with @error.
+ */
+int census_add_all(struct census *census, struct error *error);
+
+/* Network namespaces that are no hosts of @census. */
+struct census_others {
+	size_t readable, unreadable; /* may be entered by us, or not */
+};
+int census_others(struct census *census, struct census_others *others, struct error *error);
+
 /* Count only what process @pid holds; may be repeated. Before census_add_host(). */
 int census_add_process(struct census *census, pid_t pid, struct error *error);
 

@@ -15,37 +15,49 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static bool known(const struct census *census, const struct netns_id *id)
+static bool is_host(const struct census *census, const struct netns_id *id)
 {
 	for (size_t i = 0; i < census->host_count; i++)
 		if (census->hosts[i]->netns.device == id->device &&
 		    census->hosts[i]->netns.inode == id->inode)
 			return true;
+	return false;
+}
+
+static struct place *known(const struct census *census, const struct netns_id *id)
+{
 	for (size_t i = 0; i < census->place_count; i++)
 		if (census->places[i].id.device == id->device &&
 		    census->places[i].id.inode == id->inode)
-			return true;
-	return false;
+			return &census->places[i];
+	return NULL;
 }
 
 int elsewhere_note(struct census *census, const char *path)
 {
-	struct place *places;
+	struct place *places, *place;
 	struct netns_id id;
 	struct stat st;
+	int pid = 0;
 
 	if (stat(path, &st) < 0)
 		return 0;
 	id = (struct netns_id){st.st_dev, st.st_ino};
-	if (known(census, &id) || strlen(path) >= sizeof(places->path))
+	if (is_host(census, &id) || strlen(path) >= sizeof(places->path))
 		return 0;
-	places =
-	    census_grow(census->places, census->place_count, &census->place_room, sizeof(*places));
-	if (!places)
-		return -1;
-	census->places = places;
-	places[census->place_count].id = id;
-	strcpy(places[census->place_count++].path, path);
+	place = known(census, &id);
+	if (!place) {
+		places = census_grow(census->places, census->place_count, &census->place_room,
+				     sizeof(*places));
+		if (!places)
+			return -1;
+		census->places = places;
+		place = &places[census->place_count++];
+		*place = (struct place){.id = id};
+		strcpy(place->path, path);
+	}
+	if (!place->pid && sscanf(path, "/proc/%d/", &pid) == 1)
+		place->pid = pid;
 	return 0;
 }
 
@@ -102,6 +114,12 @@ static int note_mounts(struct census *census)
 	return result;
 }
 
+int elsewhere_find(struct census *census)
+{
+	/* By a name first: it is still there when the process of a number has ended. */
+	return note_mounts(census) < 0 || note_processes(census) < 0 ? -1 : 0;
+}
+
 struct errand {
 	const struct scope *scope;
 	uint32_t states;
@@ -127,7 +145,7 @@ int elsewhere_walk(struct census *census, uint32_t states, struct inodes *inodes
 {
 	struct errand errand = {&census->scope, states, inodes};
 
-	if (note_processes(census) < 0 || note_mounts(census) < 0)
+	if (elsewhere_find(census) < 0)
 		return error_no_memory(error);
 	census->unseen = 0;
 	for (size_t i = 0; i < census->place_count; i++) {

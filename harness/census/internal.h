@@ -74,6 +74,7 @@ struct candidate {
 struct place {
 	struct netns_id id;
 	char path[64];
+	pid_t pid; /* of a process that lives there; 0: none is known */
 };
 
 struct census {
@@ -206,6 +207,9 @@ int view_waits(struct census_process_view *view);
 
 /* Note the namespace at @path, for elsewhere_walk(). Returns 0, or -1 when memory is short. */
 int elsewhere_note(struct census *census, const char *path);
+
+/* Note all there are. As above. */
+int elsewhere_find(struct census *census);
 
 /* List the sockets in @states of all namespaces but the hosts'. Returns 0, or -1 with @error. */
 int elsewhere_walk(struct census *census, uint32_t states, struct inodes *inodes,

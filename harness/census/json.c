@@ -61,6 +61,7 @@ static void owner(struct json *json, const struct census_owner *owner)
 	json_object(json, NULL);
 	json_signed(json, "pid", owner->pid);
 	json_string(json, "process", owner->process);
+	json_string(json, "unit", owner->unit[0] ? owner->unit : NULL);
 	json_string(json, "state", state_name(owner->state));
 	json_unsigned(json, "port", owner->port);
 	json_string(json, "gone", gone_names[owner->gone]);

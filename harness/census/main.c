@@ -29,7 +29,10 @@ static int open_session(const struct census_options *options, struct census *cen
 		if (census_add_host(census, options->host[i].name, options->host[i].netns, error) <
 		    0)
 			return -1;
-	if (!options->host_count && census_add_host(census, "local", NULL, error) < 0)
+	if (options->all && census_add_all(census, error) < 0)
+		return -1;
+	if (!options->all && !options->host_count &&
+	    census_add_host(census, "local", NULL, error) < 0)
 		return -1;
 	return census_ready(census, error);
 }

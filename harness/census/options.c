@@ -74,6 +74,9 @@ static const struct option_row rows[] = {
     {"host", .kind = OPTION_OTHER, .take = take_host, .value = "NAME=NETNS",
      .help = "count this network namespace: a path, or a name in /run/netns; without --host: our "
 	     "own, called 'local'"},
+    {"all", .kind = OPTION_FLAG, AT(all),
+     .help = "count every network namespace that a process or a name holds, called by container, "
+	     "pod, name or process"},
     {"pid", .kind = OPTION_NUMBER, OPTION_LIST(struct census_options, pid, pid_count), .least = 1,
      .most = 0x3fffff, .value = "PID",
      .help = "only what this process holds, in whichever namespace"},
@@ -170,6 +173,13 @@ static int check(const struct census_options *options, struct error *error)
 		return error_set(error, EXIT_USAGE, "--every belongs to --stream");
 	if (options->every == 0)
 		return error_set(error, EXIT_USAGE, "--every must be longer than 0");
+	if (options->all && (options->host_count || options->pid_count))
+		return error_set(error, EXIT_USAGE,
+				 "--all has every host and process: leave out --host and --pid");
+	if (options->all && (options->until || options->stream))
+		return error_set(error, EXIT_USAGE,
+				 "to wait would keep the namespaces of --all alive: name those "
+				 "meant with --host");
 	if (options->no_owners && options->copy)
 		return error_set(error, EXIT_USAGE, "--copy and --no-owners exclude each other");
 	if (options->stream && options->copy)

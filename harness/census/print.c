@@ -40,35 +40,65 @@ static void fold(FILE *out, const char *text)
 	}
 }
 
+static bool is_empty(const struct census_snapshot *snapshot)
+{
+	return !snapshot->row_count && !snapshot->gone && !snapshot->unreadable_processes;
+}
+
+static void print_others(FILE *out, const struct census_others *others)
+{
+	if (others->readable)
+		fprintf(out, "not counted: %zu other network namespace%s (--all counts them)\n",
+			others->readable, others->readable == 1 ? "" : "s");
+	if (others->unreadable)
+		fprintf(out,
+			"not counted: %zu other network namespace%s that you may not read: run "
+			"census as root\n",
+			others->unreadable, others->unreadable == 1 ? "" : "s");
+}
+
 /* Returns 0, or -1: no memory. */
-static int print_table(FILE *out, const struct census *census,
-		       const struct census_snapshot *snapshots)
+static int print_table(FILE *out, const struct census_options *options, const struct census *census,
+		       const struct census_snapshot *snapshots, const struct census_others *others)
 {
 	char *text = NULL;
-	size_t size;
+	size_t size, empty = 0;
 	FILE *lines = open_memstream(&text, &size);
 
 	if (!lines)
 		return -1;
 	for (size_t i = 0; i < census_host_count(census); i++) {
+		if (i && options->all && is_empty(&snapshots[i])) {
+			empty++;
+			continue;
+		}
 		census_table(lines, census_host_name(census, i), &snapshots[i]);
 		census_table_views(lines, &snapshots[i]);
 	}
+	if (empty)
+		fprintf(lines, "%zu network namespace%s without TCP sockets\n", empty,
+			empty == 1 ? "" : "s");
+	print_others(lines, others);
 	if (fclose(lines) == 0)
 		fold(out, text);
 	free(text);
 	return 0;
 }
 
-void print_snapshots(FILE *out, const struct census_options *options, const struct census *census,
+void print_snapshots(FILE *out, const struct census_options *options, struct census *census,
 		     const struct census_snapshot *snapshots,
 		     void (*members)(struct json *json, const void *data), const void *data)
 {
 	size_t hosts = census_host_count(census);
 	struct json json = {.out = out};
+	struct census_others others = {0};
+	struct error error;
 
+	/* Who names a host or a process knows which namespace is meant. */
+	if (!options->host_count && !options->pid_count)
+		census_others(census, &others, &error);
 	if (!options->json) {
-		if (print_table(out, census, snapshots) < 0)
+		if (print_table(out, options, census, snapshots, &others) < 0)
 			fputs("census: out of memory\n", stderr);
 		return;
 	}
@@ -78,6 +108,8 @@ void print_snapshots(FILE *out, const struct census_options *options, const stru
 	for (size_t i = 0; i < hosts; i++)
 		census_json_snapshot(&json, census_host_name(census, i), &snapshots[i]);
 	json_end(&json);
+	json_unsigned(&json, "other_namespaces", others.readable);
+	json_unsigned(&json, "unreadable_namespaces", others.unreadable);
 	if (members)
 		members(&json, data);
 	json_end(&json);

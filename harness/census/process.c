@@ -11,6 +11,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#define COMM_WHOLE 15 /* TASK_COMM_LEN - 1: a name of so many characters may have been longer */
 #define PF_KTHREAD 0x00200000 /* include/linux/sched.h */
 
 static int netns_of(const char *path, struct netns_id *id)
@@ -146,8 +147,8 @@ void process_whole_name(const char *comm, const char *argument0, char *name, siz
 	const char *base = slash ? slash + 1 : argument0;
 	size_t length = strlen(comm);
 
-	/* TASK_COMM_LEN is 16: a name of 15 characters may have been longer. */
-	snprintf(name, size, "%s", length == 15 && !strncmp(base, comm, length) ? base : comm);
+	snprintf(name, size, "%s",
+		 length == COMM_WHOLE && !strncmp(base, comm, length) ? base : comm);
 	replace_controls(name);
 }
 
@@ -160,7 +161,9 @@ void process_name(pid_t pid, char *name, size_t size)
 	length = strlen(comm);
 	if (length && comm[length - 1] == '\n')
 		comm[length - 1] = '\0';
-	process_read(pid, "cmdline", argument0, sizeof(argument0)); /* arguments end with NUL */
+	argument0[0] = '\0';
+	if (strlen(comm) == COMM_WHOLE) /* it may be cut off; arguments end with NUL */
+		process_read(pid, "cmdline", argument0, sizeof(argument0));
 	process_whole_name(comm, argument0, name, size);
 }
 

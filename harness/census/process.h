@@ -28,6 +28,13 @@ int process_netns(pid_t pid, struct netns_id *id);
 /* The path to it. As above. */
 int process_netns_path(pid_t pid, char *path, size_t size);
 
+/* Pure: the container or pod that a /proc/PID/cgroup tells of. Returns false when it tells of none.
+ */
+bool cgroup_container(const char *cgroup, char *name, size_t size);
+/* Pure: that, or else the systemd unit; empty when it tells of neither. */
+void cgroup_unit(const char *cgroup, char *name, size_t size);
+void process_unit(pid_t pid, char *name, size_t size);
+
 /* The name of @pid, as whole as it can be found. */
 void process_name(pid_t pid, char *name, size_t size);
 

@@ -63,6 +63,7 @@ const char *census_hold_name(enum census_hold hold);
 struct census_owner {
 	pid_t pid;
 	char process[64]; /* any bytes but NUL; escape before printing */
+	char unit[64];	  /* its systemd unit, container or pod; "": none */
 	uint8_t state;	  /* STATE_CLOSED: see gone */
 	uint8_t gone;	  /* enum census_gone */
 	uint8_t hold;	  /* enum census_hold */
@@ -168,7 +169,8 @@ struct census_snapshot {
 	size_t owner_count, owner_room;
 	struct census_listener *listeners;
 	size_t listener_count, listener_room;
-	struct census_remote *remotes; /* the most frequent first; of rows: by state and port before */
+	struct census_remote
+	    *remotes; /* the most frequent first; of rows: by state and port before */
 	size_t remote_count, remote_room;
 	struct census_process_view *views; /* of the host's processes, or those named */
 	size_t view_count, view_room;

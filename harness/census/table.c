@@ -218,8 +218,11 @@ static void owners(FILE *out, const struct census_snapshot *snapshot)
 	for (i = 0; i < snapshot->owner_count && i < OWNER_LINES; i++) {
 		const struct census_owner *owner = &snapshot->owners[i];
 
-		fprintf(out, "  %s pid %d: ", census_printable(owner->process, name, sizeof(name)),
+		fprintf(out, "  %s pid %d", census_printable(owner->process, name, sizeof(name)),
 			owner->pid);
+		if (*owner->unit)
+			fprintf(out, " in %s", census_printable(owner->unit, name, sizeof(name)));
+		fputs(": ", out);
 		what_owned(out, owner);
 		by_what(out, owner);
 		verdict(out, owner);
