@@ -249,6 +249,8 @@ static int walk_host(struct walk *walk, struct error *error)
 		states |= STATE_BIT(STATE_LISTEN);
 		host_read_ephemeral(walk->host);
 	}
+	if (walk->needs->times)
+		states |= CENSUS_TIMES;
 	if (!states) { /* counters only */
 		walk_begin(walk);
 		return 0;

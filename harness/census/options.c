@@ -91,6 +91,9 @@ static const struct option_row rows[] = {
      .help = "add the other ends up: by remote, remote-address or remote-port"},
     {"state", .kind = OPTION_OTHER, .take = take_state, .value = "STATE",
      .help = "only sockets in this state"},
+    {"age", .kind = OPTION_FLAG, AT(age),
+     .help = "add how long sockets have been silent (nothing came) and idle (no data came): the "
+	     "longest of each row"},
     {"no-owners", .kind = OPTION_FLAG, AT(no_owners),
      .help = "do not look for the processes: no privilege needed, less work"},
     {"copy", .kind = OPTION_FLAG, AT(copy),
@@ -117,13 +120,17 @@ static const struct option_row rows[] = {
 
 static const char details[] =
     "STATE is ESTABLISHED SYN_SENT SYN_RECEIVED FIN_WAIT1 FIN_WAIT2 TIME_WAIT CLOSED\n"
-    "CLOSE_WAIT LAST_ACK LISTEN or CLOSING. EXPR compares integers and variables:\n"
+    "CLOSE_WAIT LAST_ACK LISTEN or CLOSING. EXPR compares numbers, times and variables:\n"
     "\n"
     "  CLOSE_WAIT              sockets in that state\n"
     "  CLOSE_WAIT.owned        of them, those that are: owned (by a process), unaccepted\n"
     "                          (behind a listener), orphan (the kernel closes them),\n"
     "                          timewait, unknown (no owner was found), unread (CLOSE_WAIT\n"
     "                          whose end of stream was certainly not read: Recv-Q >= 1)\n"
+    "  CLOSE_WAIT.silent       the longest time since anything came from the other end:\n"
+    "                          data, or an acknowledgement. The answers to keepalive are\n"
+    "                          such, and reset it. Also of ESTABLISHED, FIN_WAIT1 ...\n"
+    "  CLOSE_WAIT.idle         the longest time since data came\n"
     "  owned, orphan, ...      sockets of that class in any state\n"
     "  descriptors             descriptors of TCP sockets that do not listen\n"
     "  gone                    of these, those that no table of the kernel's lists: the\n"
@@ -136,7 +143,8 @@ static const char details[] =
     "  PassiveOpens, ...       any counter of /proc/net/snmp Tcp and netstat TcpExt\n"
     "\n"
     "with + - == != < <= > >= and or not ( ). Without a host ('server:CLOSE_WAIT') a\n"
-    "variable is the sum over all hosts. TIME is 5us, 300ms, 1.5s, 1min.\n"
+    "variable is the sum over all hosts, or the longest time. TIME is 5us, 300ms, 1.5s,\n"
+    "1min; silent and idle are compared with such a time: 'CLOSE_WAIT.silent > 5min'.\n"
     "What depends on something that could not be seen is not true; if EXPR still does\n"
     "at the end, the exit status is 77. What is always true or false is refused.\n"
     "\n"
@@ -224,6 +232,7 @@ struct census_needs census_options_needs(const struct census_options *options)
 	    .descriptors = !options->no_owners && options->states == ALL_STATES,
 	    .processes = !options->no_owners && options->states == ALL_STATES &&
 			 (options->json || options->verbose),
+	    .times = options->age,
 	    .counters = options->json,
 	    .rows = true,
 	};

@@ -24,7 +24,7 @@ struct census_options {
 	size_t remote_port_count;
 	enum census_ends ends;
 	uint32_t states;
-	bool all, no_owners, copy, json, stream, verbose;
+	bool age, all, no_owners, copy, json, stream, verbose;
 	const char *until;
 	int64_t every, within, hold; /* nanoseconds */
 	unsigned int repeat;

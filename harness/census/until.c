@@ -70,17 +70,28 @@ static void until_members(struct json *json, const void *data)
 	json_end(json);
 }
 
+static const char *value_text(const struct census_var *var, int64_t value, char text[DURATION_TEXT])
+{
+	if (!census_var_is_time(var) || value > INT64_MAX / 1000000)
+		snprintf(text, DURATION_TEXT, "%" PRId64, value);
+	else
+		duration_text(value * 1000000, text);
+	return text;
+}
+
 /* "CLOSE_WAIT is 100, ghosts is 3 to 5, descriptors is at least 7" */
 static void say_values(FILE *out, const struct wait *wait)
 {
 	for (size_t i = 0; i < wait->expr.var_count; i++) {
 		const struct census_bounds *value = &wait->value[i];
+		const struct census_var *var = &wait->expr.var[i];
 		bool open = value->most == INT64_MAX && value->least != INT64_MAX;
+		char text[DURATION_TEXT];
 
-		fprintf(out, "%s%s is %s%" PRId64, i ? ", " : "", wait->expr.var[i].text,
-			open ? "at least " : "", value->least);
+		fprintf(out, "%s%s is %s%s", i ? ", " : "", var->text, open ? "at least " : "",
+			value_text(var, value->least, text));
 		if (!open && value->least != value->most)
-			fprintf(out, " to %" PRId64, value->most);
+			fprintf(out, " to %s", value_text(var, value->most, text));
 	}
 }
 
@@ -137,7 +148,8 @@ static int sample(struct wait *wait, const struct census_needs *needs, struct er
 		const struct census_var *var = &wait->expr.var[i];
 		struct census_bounds value = census_value(var, wait->snapshots, hosts);
 
-		if (wait->options->verbose && value.least != wait->value[i].least)
+		if (wait->options->verbose && !census_var_is_time(var) &&
+		    value.least != wait->value[i].least)
 			fprintf(stderr, "census: %.3f s: %s is %" PRId64 "\n",
 				(double)(now_ns() - wait->start) / 1e9, var->text, value.least);
 		wait->value[i] = value;
@@ -181,6 +193,7 @@ static struct census_needs full_needs(const struct wait *wait)
 	full.owners |= narrow.owners;
 	full.descriptors |= narrow.descriptors;
 	full.counters |= narrow.counters;
+	full.times |= narrow.times;
 	full.processes &= wait->options->pid_count || wait->options->verbose;
 	return full;
 }
