@@ -56,6 +56,9 @@ int census_add_host(struct census *census, const char *name, const char *netns,
  */
 int census_add_all(struct census *census, struct error *error);
 
+/* Forget the hosts, so that we keep none of their namespaces alive; others may then be added. */
+void census_drop_hosts(struct census *census);
+
 /* Network namespaces that are no hosts of @census. */
 struct census_others {
 	size_t readable, unreadable; /* may be entered by us, or not */

@@ -120,12 +120,18 @@ static void host_free(struct census_host *host)
 	free(host);
 }
 
+void census_drop_hosts(struct census *census)
+{
+	for (size_t i = 0; i < census->host_count; i++)
+		host_free(census->hosts[i]);
+	census->host_count = 0;
+}
+
 void census_free(struct census *census)
 {
 	if (!census)
 		return;
-	for (size_t i = 0; i < census->host_count; i++)
-		host_free(census->hosts[i]);
+	census_drop_hosts(census);
 	for (size_t i = 0; i < census->process_count; i++)
 		close(census->processes[i].pidfd);
 	inodes_free(&census->elsewhere);

@@ -46,6 +46,8 @@ static int run(const struct census_options *options, struct census *census, stru
 		return error_no_memory(error), error->code;
 	if (open_session(options, census, error) < 0)
 		return error->code;
+	if (options->watch)
+		return run_watch(options, census, error);
 	snapshots = calloc(census_host_count(census), sizeof(*snapshots));
 	if (!snapshots)
 		return error_no_memory(error), error->code;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/command.h"
+#include "common/duration.h"
 
 static int take_host(void *data, char *text, struct error *error)
 {
@@ -110,7 +111,10 @@ static const struct option_row rows[] = {
     {"stream", .kind = OPTION_FLAG, AT(stream),
      .help = "a JSON line for each host whenever its states change"},
     {"every", .kind = OPTION_DURATION, AT(every), .value = "TIME",
-     .help = "... looking this often (5ms), less often when that is costly"},
+     .help = "... and of --watch: looking this often (5ms), less often when that is costly"},
+    {"watch", .kind = OPTION_FLAG, AT(watch),
+     .help = "show again and again what grew, the fastest first; a number behind it is the seconds "
+	     "between (2); lines when that is no terminal"},
     {"repeat", .kind = OPTION_NUMBER, AT(repeat), .least = 1, .most = 1000000, .value = "N",
      .help = "count N times and print the microseconds of each count"},
     {"verbose", 'v', OPTION_FLAG, AT(verbose),
@@ -172,13 +176,15 @@ static const struct command command = {
 
 static int check(const struct census_options *options, struct error *error)
 {
-	if (!!options->until + options->stream + !!options->repeat > 1)
+	if (!!options->until + options->stream + options->watch + !!options->repeat > 1)
 		return error_set(error, EXIT_USAGE,
-				 "--until, --stream and --repeat exclude each other");
+				 "--until, --stream, --watch and --repeat exclude each other");
 	if (!options->until && (options->within >= 0 || options->hold >= 0))
 		return error_set(error, EXIT_USAGE, "--within and --hold belong to --until");
-	if (!options->stream && options->every >= 0)
-		return error_set(error, EXIT_USAGE, "--every belongs to --stream");
+	if (!options->stream && !options->watch && options->every >= 0)
+		return error_set(error, EXIT_USAGE, "--every belongs to --stream and --watch");
+	if (options->watch && options->json)
+		return error_set(error, EXIT_USAGE, "--watch is for people: --stream writes JSON");
 	if (options->every == 0)
 		return error_set(error, EXIT_USAGE, "--every must be longer than 0");
 	if (options->all && (options->host_count || options->pid_count))
@@ -202,12 +208,30 @@ static int check(const struct census_options *options, struct error *error)
 	return 0;
 }
 
+/* "--watch 5": the number is behind the option, and others may follow. */
+static int take_seconds(struct census_options *options, int argc, char **argv, int at,
+			struct error *error)
+{
+	char text[32];
+	int more;
+
+	snprintf(text, sizeof(text), "%.28ss", argv[at]);
+	options->every = duration_read(text);
+	if (options->every < 0)
+		return error_set(error, EXIT_USAGE, "--watch %s: not a number of seconds",
+				 argv[at]);
+	more = command_parse(&command, argc - at, argv + at, options, error);
+	return more > 0 ? at + more : more;
+}
+
 int census_options_parse(struct census_options *options, int argc, char **argv, struct error *error)
 {
 	int first;
 
 	*options = (struct census_options){.every = -1, .within = -1, .hold = -1};
 	first = command_parse(&command, argc, argv, options, error);
+	if (first > 0 && first < argc && !strcmp(argv[first - 1], "--watch"))
+		first = take_seconds(options, argc, argv, first, error);
 	if (first <= 0)
 		return first;
 	if (first < argc)
@@ -217,7 +241,8 @@ int census_options_parse(struct census_options *options, int argc, char **argv, 
 		return -1;
 	if (!options->states)
 		options->states = ALL_STATES;
-	options->every = options->every < 0 ? 5000000 : options->every;
+	if (options->every < 0)
+		options->every = options->watch ? 2000000000 : 5000000;
 	options->within = options->within < 0 ? 2000000000 : options->within;
 	options->hold = options->hold < 0 ? 0 : options->hold;
 	return first;

@@ -175,7 +175,7 @@ static int cannot_tell(const struct wait *wait, struct error *error)
 	return error_set(error, EXIT_CANNOT, "cannot tell %s: %s", wait->expr.var[i].text, reason);
 }
 
-static void rest(int64_t ns)
+static void wait_for(int64_t ns)
 {
 	struct timespec time = {ns / 1000000000, ns % 1000000000};
 
@@ -237,7 +237,7 @@ static int poll_until(struct wait *wait, struct error *error)
 		       now_ns();
 		pause = cost * 2 > STEP ? cost * 2 : STEP;
 		pause = pause < MOST ? pause : MOST;
-		rest(left < pause ? left : pause);
+		wait_for(left < pause ? left : pause);
 	}
 }
 
