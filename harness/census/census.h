@@ -122,6 +122,10 @@ void census_json_snapshot(struct json *json, const char *host,
 /* Write what processes hold and wait for, a line for each kind, thread and timer. */
 void census_table_views(FILE *out, const struct census_snapshot *snapshot);
 
+/* Write @snapshots of all hosts as OpenMetrics. Returns 0, or -1: no memory. */
+int census_openmetrics(FILE *out, const struct census *census,
+		       const struct census_snapshot *snapshots, const struct census_others *others);
+
 #define COLUMNS 80 /* of a terminal */
 
 /* Write @snapshot as a table. What is prose in it may be longer than a line. */

@@ -1,12 +1,17 @@
 # The census beside programs that it must not disturb, and beside others that count.
 HARMLESS := $(addprefix $(BUILD)/harmless/,server server-asan load)
 
-.PHONY: bench-census test-harmless
+.PHONY: bench-census test-harmless test-openmetrics
 bench-census: all ## time the census against ss, netstat and /proc/net/tcp
 	@$(keep) bench-census $(BUILD)/sandbox $(BUILD)/python harness/census/bench.py --census $(BUILD)/census
 
 test-harmless: all $(HARMLESS) ## count a server at full load, in every way; it must never notice (SECONDS=60)
 	@$(keep) harmless $(in_sandbox) harness/tests/beside.py $(BUILD) $(or $(SECONDS),60)
+
+test-openmetrics: all ## check census --openmetrics, and the alert of its README, with Prometheus' promtool
+	@harness/tests/real/fetch $(abspath $(BUILD))/prometheus prometheus:promtool
+	@PATH="$$PATH:$(abspath $(BUILD))/prometheus/root/usr/bin" \
+		$(BUILD)/linger test -- harness/tests/promtool.py $(ARGS)
 
 # `make test` has a second of the same.
 test: $(filter-out %-asan,$(HARMLESS))

@@ -102,6 +102,8 @@ static const struct option_row rows[] = {
 	 "copy descriptors that no table lists, to ask them whether they were ever connected: it "
 	 "disturbs the program, so never do that to a server in use"},
     {"json", .kind = OPTION_FLAG, AT(json), .help = "one JSON object on one line"},
+    {"openmetrics", .kind = OPTION_FLAG, AT(openmetrics),
+     .help = "for Prometheus, by way of the textfile collector of node_exporter"},
     {"until", .kind = OPTION_TEXT, AT(until), .value = "EXPR",
      .help = "wait until EXPR is true: exit 0, or 1 if it does not become so in time"},
     {"within", .kind = OPTION_DURATION, AT(within), .value = "TIME",
@@ -179,6 +181,10 @@ static int check(const struct census_options *options, struct error *error)
 	if (!!options->until + options->stream + options->watch + !!options->repeat > 1)
 		return error_set(error, EXIT_USAGE,
 				 "--until, --stream, --watch and --repeat exclude each other");
+	if (options->openmetrics && (options->until || options->stream || options->watch ||
+				     options->repeat || options->json))
+		return error_set(error, EXIT_USAGE,
+				 "--openmetrics is one count, in a format of its own");
 	if (!options->until && (options->within >= 0 || options->hold >= 0))
 		return error_set(error, EXIT_USAGE, "--within and --hold belong to --until");
 	if (!options->stream && !options->watch && options->every >= 0)

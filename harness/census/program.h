@@ -26,7 +26,7 @@ struct census_options {
 	size_t remote_port_count;
 	enum census_ends ends;
 	uint32_t states;
-	bool age, all, no_owners, copy, json, stream, verbose, watch;
+	bool age, all, no_owners, copy, json, openmetrics, stream, verbose, watch;
 	const char *until;
 	int64_t every, within, hold; /* nanoseconds */
 	unsigned int repeat;
