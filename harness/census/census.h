@@ -65,6 +65,14 @@ struct census_others {
 };
 int census_others(struct census *census, struct census_others *others, struct error *error);
 
+/* Where owners are looked for. */
+enum census_ask {
+	CENSUS_ASK_BEST,   /* the kernel, where it tells and that is faster; else /proc */
+	CENSUS_ASK_KERNEL, /* by BPF */
+	CENSUS_ASK_PROC,
+};
+void census_ask_for_owners(struct census *census, enum census_ask ask);
+
 /* Count only what process @pid holds; may be repeated. Before census_add_host(). */
 int census_add_process(struct census *census, pid_t pid, struct error *error);
 

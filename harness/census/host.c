@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A session and its hosts: what is opened once in each namespace, and read again for each count. */
+#include "census/bpf.h"
 #include "census/internal.h"
 
 #include <errno.h>
@@ -132,6 +133,7 @@ void census_free(struct census *census)
 	if (!census)
 		return;
 	census_drop_hosts(census);
+	bpf_owners_free(census->kernel);
 	for (size_t i = 0; i < census->process_count; i++)
 		close(census->processes[i].pidfd);
 	inodes_free(&census->elsewhere);

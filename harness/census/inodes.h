@@ -21,7 +21,7 @@ struct inode_entry {	       /* 28 bytes: a million sockets are 56 MiB */
 	uint16_t port;	       /* as in struct census_row */
 	uint8_t state;
 	uint8_t flags;
-	uint32_t remote; /* its number in snapshot->remotes + 1; 0: none */
+	uint32_t number; /* in snapshot->remotes, of a listener in ->listeners, + 1; 0: none */
 };
 
 struct inodes {

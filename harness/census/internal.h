@@ -89,6 +89,9 @@ struct census {
 	bool copies;
 	enum census_ends ends;
 	struct scope scope;
+	enum census_ask ask;
+	struct bpf_owners *kernel; /* NULL: not loaded */
+	bool kernel_refused;
 	bool whole; /* the last sample counted descriptors */
 	struct census_window *window;
 
@@ -284,7 +287,7 @@ bool scope_has(const struct scope *scope, const struct census_socket *socket);
 /* The address of the other end in @address, and its family. */
 uint8_t socket_peer(const struct census_socket *socket, uint32_t address[4]);
 void remotes_clear(struct remote_index *index); /* a new walk begins */
-/* What inode_entry.remote is to be for @socket, shown on @port. -1: no memory. */
+/* What inode_entry.number is to be for @socket, shown on @port. -1: no memory. */
 int64_t remote_number(struct census_host *host, struct census_snapshot *snapshot,
 		      enum census_ends ends, const struct census_socket *socket, uint16_t port);
 void remotes_sort(struct census_snapshot *snapshot);

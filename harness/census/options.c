@@ -69,6 +69,16 @@ static int take_by(void *data, char *text, struct error *error)
 			 text);
 }
 
+static int take_owners(void *data, char *text, struct error *error)
+{
+	struct census_options *options = data;
+
+	options->ask = !strcmp(text, "bpf") ? CENSUS_ASK_KERNEL : CENSUS_ASK_PROC;
+	return options->ask == CENSUS_ASK_KERNEL || !strcmp(text, "proc")
+		   ? 0
+		   : error_set(error, EXIT_USAGE, "--owners %s: it is bpf or proc", text);
+}
+
 #define AT(member) OPTION_AT(struct census_options, member)
 
 static const struct option_row rows[] = {
@@ -97,6 +107,9 @@ static const struct option_row rows[] = {
 	     "longest of each row"},
     {"no-owners", .kind = OPTION_FLAG, AT(no_owners),
      .help = "do not look for the processes: no privilege needed, less work"},
+    {"owners", .kind = OPTION_OTHER, .take = take_owners, .value = "bpf|proc",
+     .help = "look for the processes by BPF, as root, or in /proc; without it by BPF from some "
+	     "thousand sockets on"},
     {"copy", .kind = OPTION_FLAG, AT(copy),
      .help =
 	 "copy descriptors that no table lists, to ask them whether they were ever connected: it "
@@ -209,6 +222,10 @@ static int check(const struct census_options *options, struct error *error)
 		return error_set(
 		    error, EXIT_USAGE,
 		    "a copy does not tell the other end: leave out --copy, or --remote");
+	if (options->ask == CENSUS_ASK_KERNEL && (options->no_owners || options->pid_count))
+		return error_set(error, EXIT_USAGE,
+				 "--owners bpf is for all processes: leave out --pid and "
+				 "--no-owners");
 	if (options->no_owners && options->pid_count)
 		return error_set(error, EXIT_USAGE, "--pid and --no-owners exclude each other");
 	return 0;

@@ -25,6 +25,7 @@ struct census_options {
 	uint16_t remote_port[MAX_LIST];
 	size_t remote_port_count;
 	enum census_ends ends;
+	enum census_ask ask;
 	uint32_t states;
 	bool age, all, no_owners, copy, json, openmetrics, stream, verbose, watch;
 	const char *until;

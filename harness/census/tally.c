@@ -88,8 +88,8 @@ int tally_socket(struct census_host *host, struct census_snapshot *snapshot,
 	snapshot->unread += unread;
 	if (snapshot->asked.times && STATE_BIT(state) & STATES_OF_TWO)
 		age(&snapshot->ages[state], entry);
-	if (entry->remote)
-		snapshot->remotes[entry->remote - 1].count++;
+	if (entry->number && state != STATE_LISTEN)
+		snapshot->remotes[entry->number - 1].count++;
 	if (!snapshot->asked.rows)
 		return 0;
 
