@@ -22,6 +22,7 @@ struct apart {
 
 struct kernel_scan {
 	struct visit *visit;
+	pid_t own;
 	struct apart *apart;
 	size_t count, room;
 	uint32_t last_thread;
@@ -64,7 +65,7 @@ static int meet(struct kernel_scan *scan, const struct record *record)
 	int again = record->pid ? met_again(scan, record) : 1; /* 0: not of our pid namespace */
 	char target[64];
 
-	if (again || (pid_t)record->pid == getpid())
+	if (again || (pid_t)record->pid == scan->own)
 		return again < 0 ? -1 : 0;
 	if (visit->pid != (pid_t)record->pid)
 		visit->name[0] = '\0';
@@ -80,7 +81,7 @@ static int meet(struct kernel_scan *scan, const struct record *record)
 
 int kernel_scan(struct visit *visit, struct error *error)
 {
-	struct kernel_scan scan = {.visit = visit};
+	struct kernel_scan scan = {.visit = visit, .own = getpid()};
 	struct kernel *kernel = &visit->census->kernel;
 	int result = 0;
 
