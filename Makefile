@@ -37,7 +37,7 @@ keep := harness/bench/keep
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps scenarios prove soak kill-test test test-real check-server report pairs lab lab-score bench-census bench-wire documents clean help
+.PHONY: all deps scenarios prove soak kill-test test test-real check-server report pairs lab lab-score bench-wire documents clean help
 # `make -j deps test` must not build before everything is installed.
 $(if $(filter deps,$(MAKECMDGOALS)),.NOTPARALLEL:)
 
@@ -92,9 +92,6 @@ check-server: all ## judge a server of yours (CMD='python3 -m http.server 8000' 
 
 pairs: $(BUILD)/linger ## check that every pair differs only in its lesson
 	@$(BUILD)/linger pairs
-
-bench-census: all ## time the census against ss, netstat and /proc/net/tcp
-	@$(keep) bench-census $(BUILD)/sandbox $(BUILD)/python harness/census/bench.py --census $(BUILD)/census
 
 bench-wire: all ## time what recording costs, and packets becoming ladders (LARGE=3: 1 GB, and others)
 	@$(keep) bench-wire $(BUILD)/python harness/wire/bench.py --build $(BUILD) $(LARGE:%=--large %)
