@@ -252,15 +252,3 @@ const char *packet_other_name(enum packet_other other)
 
 	return names[other];
 }
-
-bool packet_same_end(const struct packet_end *one, const struct packet_end *other)
-{
-	return one->port == other->port &&
-	       memcmp(one->address, other->address, sizeof(one->address)) == 0;
-}
-
-uint32_t packet_next(const struct packet *packet)
-{
-	return packet->seq + packet->length + !!(packet->flags & TCP_SYN) +
-	       !!(packet->flags & TCP_FIN);
-}

@@ -28,40 +28,46 @@ int match_sender(const struct wire_connection *connection, const struct packet *
 	return -1;
 }
 
-/* The same for both directions. */
-static struct wire_connection **slot_of(const struct wire_store *store, const struct packet *packet)
+/* Where the connection of a packet is, or may be placed: the same for both directions. */
+static struct wire_slot *slot_of(const struct wire_store *store, const struct packet *packet)
 {
-	uint64_t hash = hash_end(&packet->from, store->key) + hash_end(&packet->to, store->key);
-	size_t at = (hash ^ hash >> 32) & (store->slots - 1);
+	uint64_t sum = hash_end(&packet->from, store->key) + hash_end(&packet->to, store->key);
+	uint64_t hash = sum ^ sum >> 32;
+	size_t at = hash & (store->slots - 1);
+	struct wire_slot *slot;
 
-	while (store->slot[at] && match_sender(store->slot[at], packet) < 0)
-		at = (at + 1) & (store->slots - 1);
-	return &store->slot[at];
+	for (;; at = (at + 1) & (store->slots - 1)) {
+		slot = &store->slot[at];
+		if (!slot->newest)
+			slot->hash = hash;
+		if (!slot->newest ||
+		    (slot->hash == hash && match_sender(slot->newest, packet) >= 0))
+			return slot;
+	}
 }
 
 /* Room for one more in the hash table. */
 static int grow_table(struct wire_store *store)
 {
-	struct wire_connection **old = store->slot;
-	size_t slots = store->slots;
+	size_t slots = store->slots ? 2 * store->slots : 1024, at;
+	struct wire_slot *slot;
 
-	if (store->used * 2 < slots)
+	if (store->used * 2 < store->slots)
 		return 0;
-	store->slots = slots ? 2 * slots : 1024;
-	store->slot = calloc(store->slots, sizeof(struct wire_connection *));
-	if (!store->slot) {
-		store->slot = old;
-		store->slots = slots;
+	slot = calloc(slots, sizeof(*slot));
+	if (!slot)
 		return -1;
+	for (size_t i = 0; i < store->slots; i++) {
+		if (!store->slot[i].newest)
+			continue;
+		at = store->slot[i].hash & (slots - 1);
+		while (slot[at].newest)
+			at = (at + 1) & (slots - 1);
+		slot[at] = store->slot[i];
 	}
-	for (size_t i = 0; i < slots; i++)
-		if (old[i]) {
-			const struct packet of = {
-			    .family = old[i]->family, .from = old[i]->end[0], .to = old[i]->end[1]};
-
-			*slot_of(store, &of) = old[i];
-		}
-	free(old);
+	free(store->slot);
+	store->slot = slot;
+	store->slots = slots;
 	return 0;
 }
 
@@ -71,7 +77,7 @@ static struct wire_connection *place_new(struct wire_store *store, const struct 
 	/* Who begins in the middle of a connection: rather the higher port is the client's. */
 	bool answer =
 	    packet->flags & TCP_SYN ? packet->flags & TCP_ACK : packet->from.port < packet->to.port;
-	struct wire_connection **slot;
+	struct wire_slot *slot;
 
 	if (!connection)
 		return NULL;
@@ -82,9 +88,9 @@ static struct wire_connection *place_new(struct wire_store *store, const struct 
 	connection->host[0] = connection->host[1] = -1;
 	connection->replaced[0] = connection->replaced[1] = WIRE_NEVER;
 	slot = slot_of(store, packet);
-	connection->older = *slot;
-	store->used += !*slot;
-	*slot = connection;
+	connection->older = slot->newest;
+	store->used += !slot->newest;
+	slot->newest = connection;
 	return connection;
 }
 
@@ -244,7 +250,7 @@ static void turn(struct wire_connection *c)
 
 struct wire_connection *match_newest(const struct wire_store *store, const struct packet *packet)
 {
-	return store->slots ? *slot_of(store, packet) : NULL;
+	return store->slots ? slot_of(store, packet)->newest : NULL;
 }
 
 /* The connection whose numbers come nearest; of several taps the newest that they fit. */

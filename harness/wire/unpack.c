@@ -9,8 +9,6 @@
 
 #include "wire/source.h"
 
-#define BUFFER (1 << 18) /* bytes */
-
 extern char **environ;
 
 /* What a packed file begins with, and the program that unpacks it. */
@@ -85,8 +83,6 @@ FILE *unpack_open(const char *path, pid_t *program, struct error *error)
 	file = fdopen(fd, "rb");
 	if (!file)
 		error_no_memory(error);
-	else
-		setvbuf(file, NULL, _IOFBF, BUFFER); /* a capture is read once, from end to end */
 	return file;
 }
 

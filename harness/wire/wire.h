@@ -94,9 +94,15 @@ struct wire_connection {
 
 #define WIRE_OPENINGS 1024 /* connections among which one that was translated is looked for */
 
+/* A place in the hash table. */
+struct wire_slot {
+	uint64_t hash;
+	struct wire_connection *newest; /* of its addresses and ports; NULL: free */
+};
+
 struct wire_store {
-	uint64_t key[2];	       /* of the hash table */
-	struct wire_connection **slot; /* hash table, newest of its addresses and ports */
+	uint64_t key[2];	/* of the hash table */
+	struct wire_slot *slot; /* the hash table */
 	size_t slots, used;
 	struct wire_connection *oldest, *newest;
 	uint64_t connections;
