@@ -109,10 +109,10 @@ bool packet_link_known(int link);
 
 /*
  * Read a frame of a capture with link type @link, of which @kept bytes were kept: DLT_EN10MB, RAW,
- * IPV4, IPV6, NULL, LOOP, PPP, PPP_SERIAL, LINUX_SLL or LINUX_SLL2; behind them tags of VLANs,
- * PPPoE, labels of MPLS, and the extension headers of IPv6. Everything but the time is filled in.
- * Returns 0 for a TCP segment whose ports, numbers and flags were kept; otherwise -1, and
- * packet->odd and packet->other say why.
+ * IPV4, IPV6, NULL, LOOP, PPP, PPP_SERIAL, PPP_ETHER, C_HDLC, LINUX_SLL or LINUX_SLL2; behind them
+ * tags of VLANs, SNAP, PPPoE, labels of MPLS, and the extension headers of IPv6. Everything but the
+ * time is filled in. Returns 0 for a TCP segment whose ports, numbers and flags were kept;
+ * otherwise -1, and packet->odd and packet->other say why.
  */
 int packet_parse(int link, const uint8_t *bytes, size_t kept, struct packet *packet);
 

@@ -103,17 +103,18 @@ static struct wire_connection **opening_of(struct wire_store *store, const struc
 
 /*
  * The connection that a SYN opened before its addresses were translated (NAT): one tap sees it on
- * both sides. A new destination keeps the source; where the source is new, there must be a time
- * stamp to tell that it is the same packet.
+ * both sides. A time stamp tells that it is the same packet. Without one there must be a number of
+ * IPv4 and the same source; and whoever crafts packets leaves the sequence number at 0.
  */
 static struct wire_connection *original(struct wire_store *store, const struct packet *packet)
 {
 	struct wire_connection *c = *opening_of(store, packet);
 
-	if (!store->one_tap || !c || c->family != packet->family || !packet->id ||
+	if (!store->one_tap || !c || c->family != packet->family ||
 	    c->isn[WIRE_CLIENT] != packet->seq || match_sender(c, packet) >= 0)
 		return NULL;
-	if (!packet->stamped && !packet_same_end(&c->end[WIRE_CLIENT], &packet->from))
+	if (!packet->stamped &&
+	    (!packet->id || !packet->seq || !packet_same_end(&c->end[WIRE_CLIENT], &packet->from)))
 		return NULL;
 	return segments_copied(c, WIRE_CLIENT, packet, true) ? c : NULL;
 }
@@ -159,13 +160,21 @@ static bool opened_by(const struct wire_connection *c, int end, const struct pac
 	return c->isn[end] == packet->seq || c->isn[end] + 1 == packet_next(packet);
 }
 
+/* Whether it may be a number of @end, of which a SYN or a later segment was seen. */
+static bool is_near(const struct wire_connection *c, int end, uint32_t number)
+{
+	uint32_t below = c->known[end] ? 0 : FAR; /* what came before the capture */
+
+	return number - c->isn[end] + below <= c->top[end] - c->isn[end] + below + FAR;
+}
+
 /* Whether the numbers of a packet of @end are those of the connection. */
 static bool fits(const struct wire_connection *c, int end, const struct packet *packet)
 {
 	if (c->known[end] && packet->flags & TCP_SYN)
 		return c->isn[end] == packet->seq;
 	if (c->known[end] || c->guessed[end])
-		return packet->seq - c->isn[end] <= c->top[end] - c->isn[end] + FAR;
+		return is_near(c, end, packet->seq);
 	if (!c->known[!end])
 		return true;
 	return packet->flags & TCP_ACK &&
@@ -218,9 +227,13 @@ static bool begins(const struct wire_connection *newest, int end, const struct p
 	}
 	if (!newest->one_tap)
 		return false;
-	if (packet->flags & TCP_SYN)
-		return newest->known[end];
-	return is_over(newest) && (packet->length || packet->flags & TCP_FIN);
+	if (packet->flags &
+	    TCP_SYN) /* the ACK of one that was not captured tells its number, too */
+		return newest->known[end] || newest->guessed[end];
+	if (!is_over(newest))
+		return false;
+	return packet->length || packet->flags & TCP_FIN ||
+	       (packet->flags & TCP_ACK && !is_near(newest, !end, packet->ack));
 }
 
 /* Which end is which was guessed by what came first; now its SYN tells. */

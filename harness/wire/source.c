@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BUFFER (1 << 17) /* bytes: a capture is read once, from end to end */
+#define BUFFER (1 << 17)  /* bytes: a capture is read once, from end to end */
 #define LATEST 9000000000 /* s since 1970: what is later is nonsense, and would overflow in ns */
 
 int source_open(struct source *source, const char *path, const struct wire_ladders *ladders,

@@ -21,11 +21,27 @@ static const struct packing {
     {{0x28, 0xb5, 0x2f, 0xfd}, 4, "zstd"},
 };
 
+/* What comes first of a pipe, and stays in it. */
+static ssize_t peek(int fd, uint8_t *bytes, size_t size)
+{
+	int ends[2];
+	ssize_t length;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return -1;
+	length = tee(fd, ends[1], size, 0);
+	if (length > 0)
+		length = read(ends[0], bytes, size);
+	close(ends[0]);
+	close(ends[1]);
+	return length;
+}
+
 static const struct packing *packing_of(int fd)
 {
 	uint8_t begin[4] = {0};
 
-	if (pread(fd, begin, sizeof(begin), 0) < 2) /* a pipe cannot be read twice */
+	if (pread(fd, begin, sizeof(begin), 0) < 2 && peek(fd, begin, sizeof(begin)) < 2)
 		return NULL;
 	for (size_t i = 0; i < sizeof(packings) / sizeof(packings[0]); i++)
 		if (!memcmp(begin, packings[i].magic, packings[i].length))
