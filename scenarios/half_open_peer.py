@@ -1,4 +1,4 @@
-"""half-open-peer: the clients vanish without a FIN, and the server keeps them forever.
+"""half-open-peer: the clients vanish without a FIN, and the server keeps their connections.
 
    client 10.0.0.1 ──X── 10.0.0.2 server       no packet arrives any more
       N idle                 ESTABLISHED: nothing to send, so nothing to notice

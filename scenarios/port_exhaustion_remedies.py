@@ -50,6 +50,7 @@ BIND = {
         "tw-reuse-after-1s",
         "tw-reuse-at-random",
         "tw-reuse-client-only",
+        "ports-by-parity",
     ],
 )
 def test_port_exhaustion_remedies(lab, variant):
