@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from linger.lab import census, confine, files, unseen
+from linger.lab import census, confine, files
 from linger.lab.errors import NotHeld
 from linger.lab.expect import Peer
 from linger.lab.lab import HURRIED, Lab, Own
@@ -28,7 +28,6 @@ LIMITS = {"as": 512 << 20, "memory": 512 << 20, "cpu": 5, "nproc": 64, "core": 0
 SANITIZED = {"memory": 1 << 30}  # AddressSanitizer keeps what was freed, to recognize it
 SPINNING = 0.1  # s of CPU time, after the scenario
 SPIN_WATCH = 6  # s
-UNSEEN_LOOKS = 3
 ABORTS = ("TCPAbortOnData", "TCPAbortOnClose")  # close() that became a reset (tcp(7), nstat(8))
 
 
@@ -90,7 +89,6 @@ def examine(lab: Lab, scenario: str, passed: bool) -> dict[str, Any]:
         "subjects": [_subject(peer) for peer in subjects],
         "others": [_other(peer) for peer in others],
         "listening": counted["LISTEN"],
-        "unseen": _unseen(lab, host),
         "aborts": sum(counted[name] for name in ABORTS),
         "service": _serve(lab, scenario, subjects) if passed else None,
     }
@@ -100,16 +98,6 @@ def _counts(lab: Lab, host: str) -> dict[str, int]:
     counted = census.count(lab.paths)[host]
     aborts = {name: counted["counters"].get(name, 0) for name in ABORTS}
     return {"LISTEN": counted["states"]["LISTEN"], **aborts}
-
-
-def _unseen(lab: Lab, host: str) -> int:
-    """The sockets of a host that nothing shows (lab/unseen.py); the least of some looks, since each
-    may meet a connection, or one of our own tools, that is about to end."""
-    looks = []
-    for _ in range(UNSEEN_LOOKS):
-        looks.append(unseen.count(lab.hosts[host]))
-        time.sleep(0.01)  # the next look
-    return min(looks)
 
 
 def _subject(peer: Peer) -> dict[str, Any]:
