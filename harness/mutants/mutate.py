@@ -1,8 +1,9 @@
 """Mutants of a C program: of each call that ends something or limits it, one little thing is wrong.
 
-A call is left out, made twice, or replaced by its neighbour; a flag is missing; a time-out is none.
-Each mutant differs from the program in one place, and compiles. This is no compiler: it knows
-comments, strings and brackets, which is all that programs of one style need.
+A call is left out, made twice, or replaced by its neighbour; a flag is missing; a time-out comes an hour
+late or at once; an end or an error is taken for something else. Each mutant differs from the program in one place,
+and compiles. This is no compiler: it knows comments, strings and brackets, which is all that programs
+of one style need.
 
 What follows event_base_dispatch() in main() is left alone: it returns when no event is left, and the
 listener is one (event2/event.h), so no line there ever runs.
@@ -45,8 +46,16 @@ CALLS = {
     "discard": [],
     "_exit": [],
 }
-VOID = ("free", "event_free", "bufferevent_free", "bufferevent_setwatermark", "arm", "watch", "signal")
-NO_TWICE = ("poll", "waitpid", "signal", "_exit", "bufferevent_setwatermark")
+VOID = ("free", "event_free", "bufferevent_free", "bufferevent_setwatermark", "arm", "watch", "signal",
+        "client_free", "discard", "_exit", "bufferevent_set_timeouts")  # fmt: skip
+# To set what is set, to enable what is enabled, or to schedule what is scheduled for the same time
+# changes nothing by the words of the manual: twice is once. Nor does one wait twice for one event.
+NO_TWICE = (
+    "setsockopt", "fcntl", "prctl", "signal", "shutdown", "event_add", "bufferevent_enable",
+    "bufferevent_disable", "bufferevent_set_timeouts", "bufferevent_setwatermark",
+    "bufferevent_setfd", "evconnlistener_enable", "evconnlistener_disable", "poll", "waitpid",
+    "_exit",
+)  # fmt: skip
 # Flags, each of which can be missing.
 FLAGS = (
     "MSG_NOSIGNAL", "MSG_DONTWAIT", "MSG_PEEK", "SOCK_NONBLOCK", "SOCK_CLOEXEC", "EPOLL_CLOEXEC",
@@ -54,6 +63,12 @@ FLAGS = (
     "EV_PERSIST", "EV_TIMEOUT", "O_CLOEXEC", "SHUT_WR", "EV_READ", "EV_WRITE", "EV_CLOSED",
     "POLLIN", "POLLOUT", "EPOLLRDHUP",
 )  # fmt: skip
+
+
+# What else can be wrong: of a result its comparison with 0, of a time-out its length.
+OTHER = {"==": ["<"], "<=": ["<", "=="], "<": ["<="], ">": [">=", "!="], "!=": [">"]}
+TIME = r"(?<=\.tv_sec = )[^,;}]+|(?<=\.tv_usec = )\d+(?=\})|\bo\.seconds \* 1000(?=\))"
+WORD = re.compile(rf"\b(?:{'|'.join((*CALLS, *FLAGS))})\b|(?P<result>\bn (?:==|<=|<|>|!=) 0\b)|(?P<time>{TIME})")
 
 
 class Mutant(NamedTuple):
@@ -65,11 +80,11 @@ class Mutant(NamedTuple):
 
 
 class Site(NamedTuple):
-    """A name in the code: of a call or of a flag."""
+    """A place in the code: the name of a call or of a flag, or a "result" or "time"."""
 
     word: str
     start: int
-    end: int  # of the name
+    end: int
     function: str
     number: int  # of this word in this function, from 1
 
@@ -84,10 +99,11 @@ def blank(source: str) -> str:
 
 def mutants(source: str) -> list[Mutant]:
     """All mutants of a program, in the order of their lines. source: its text."""
-    code = blank(source)
-    found = []
+    code, found = blank(source), []
     for site in sites(code):
-        for doing, start, end, text in (*_of_call(code, source, site), *_of_flag(code, site)):
+        for doing, start, end, text in (
+            *_of_call(code, source, site), *_of_flag(site), *_of_value(code, site)
+        ):  # fmt: skip
             changed = source[:start] + text + source[end:]
             name = f"{site.function} {site.word}#{site.number} {doing}"
             found.append(Mutant(name, source.count("\n", 0, start) + 1, changed))
@@ -95,16 +111,15 @@ def mutants(source: str) -> list[Mutant]:
 
 
 def sites(code: str) -> Iterator[Site]:
-    """Where the words of CALLS and FLAGS are, in the bodies of functions. code: as of blank()."""
+    """Where something can be wrong, in the bodies of functions. code: as of blank()."""
     for name, begin, end in functions(code):
         counts: dict[str, int] = {}
         if name == "main" and "event_base_dispatch" in code[begin:end]:
             end = code.index("event_base_dispatch", begin)
-        for match in re.finditer(r"\b\w+\b", code[begin:end]):
-            word = match[0]
-            if word in CALLS or word in FLAGS:
-                counts[word] = counts.get(word, 0) + 1
-                yield Site(word, begin + match.start(), begin + match.end(), name, counts[word])
+        for match in WORD.finditer(code, begin, end):
+            kind = match.lastgroup or match[0]
+            counts[kind] = counts.get(kind, 0) + 1
+            yield Site(kind, *match.span(), name, counts[kind])
 
 
 def functions(code: str) -> Iterator[tuple[str, int, int]]:
@@ -135,7 +150,18 @@ def _tail(text: str, word: str) -> str:
     return " " + text[:-1].rpartition(", ")[2] if text.startswith(f"{word}(") else ""
 
 
-def _of_flag(code: str, site: Site) -> Iterator[tuple[str, int, int, str]]:
+def _of_value(code: str, site: Site) -> Iterator[tuple[str, int, int, str]]:
+    written = code[site.start : site.end]
+    if site.word == "result":
+        _, sign, _ = written.split()
+        for other in OTHER[sign]:
+            yield f"{sign} as {other}", site.start, site.end, f"n {other} 0"
+    elif site.word == "time":
+        yield "an hour late", site.start, site.end, f"3600 * 1000 + {written}"
+        yield "at once", site.start, site.end, "0"
+
+
+def _of_flag(site: Site) -> Iterator[tuple[str, int, int, str]]:
     if site.word not in FLAGS:
         return
     other = {"SHUT_WR": "SHUT_RDWR"}.get(site.word, "0")

@@ -40,6 +40,7 @@ def diagnose(
         _holds(yours),
         _expectations(yours),
         _service(yours.trial, fixed.trial),
+        _afterwards(yours.trial, fixed.trial),
         _witness(text, yours.trial, fixed.trial),
         _hides(source),
     )
@@ -229,6 +230,14 @@ def _service(trial: dict[str, Any], fixed: dict[str, Any]) -> Found:
         yield Diagnosis("drops-service", "What was wrong is gone, and so is the service: a fresh "
                         f"client did \"{model['words']}\" and got as far as: {got or 'nothing'}.",
                         "A repair leaves the program doing its job.")  # fmt: skip
+
+
+def _afterwards(trial: dict[str, Any], fixed: dict[str, Any]) -> Found:
+    """What a fresh client leaves behind, of which the fixed program has no trace."""
+    if trial["held"] and trial["held"] > max(fixed["held"] or 0, 0):
+        yield Diagnosis("still-holds", "Not repaired: what the scenario counts is right, and yet a "
+                        "fresh client has left, and your program still holds something of it.",
+                        "Every way out of a connection needs its close().")  # fmt: skip
 
 
 def _witness(text: Text, trial: dict[str, Any], fixed: dict[str, Any]) -> Found:
