@@ -132,10 +132,11 @@ $(BUILD)/tests/%: $(BUILD)/obj/harness/$$(subst _test_,/test_,$$*).o \
 		$(BUILD)/lib$$(firstword $$(subst _test_, ,$$*)).a $(common)
 	$(link) -lcmocka
 
-# How a student's file is compiled and linked: as ours, but a warning is only a warning.
+# How a student's file is compiled and linked: as ours, but a warning is only a warning, and what
+# misuses a call says so (common/misuse.c).
 $(BUILD)/compile: Makefile $(common)
 	@echo '$(CC) $(filter-out -Werror -MMD -MP -DVERSION%,$(ALL_CFLAGS)) $(LDFLAGS)' \
-		'{source} $(common) -levent_core -lm' >$@
+		'-Wl,--wrap=close,--wrap=send {source} $(common) -levent_core -lm' >$@
 
 $(BUILD)/sandbox: harness/sandbox/sandbox
 	$(Q)install -D $< $@
