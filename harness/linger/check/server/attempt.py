@@ -47,9 +47,9 @@ def attempt(check: Check, wish: Wish, folder: Path) -> Result:
                 started = True  # as far as it can be
             else:
                 finding = _died(str(error))
-        if started and not check.ends_target and (how := trial.target.ending()):
+        if started and not check.ends_target and (died := trial.died()):
             if finding.verdict != NOT_TESTED or not check.descriptors:
-                finding = _died(f"the server {how}{trial.target.last_output()}")
+                finding = _died(died)
         measured = trial.result()
         stall = trial.lab.watchdog.sentence() if trial.lab.watchdog.stalled else ""
     finally:

@@ -13,7 +13,7 @@ from linger.check.measure import Count, Meter
 from linger.check.server.crowd import REPLY_WITHIN, Crowd
 from linger.check.server.request import Request, discover
 from linger.check.server.target import Plan, Target
-from linger.lab import Lab, census
+from linger.lab import Lab, census, exits
 from linger.lab.errors import CannotRun, TargetDied
 from linger.lab.host import Host
 
@@ -62,6 +62,7 @@ class Trial:
             self.lab.close()
             raise
         self.before: Count
+        self.watch = exits.Watch()  # of the processes that must not crash
         self.lab.since = time.time()
         self.address = ""
 
@@ -73,6 +74,7 @@ class Trial:
         """
         self.target.start_helpers()
         self.start(descriptors)
+        self.watch.add(self.target.pids)  # before the first client, for which it may fork
         if why := self.fresh(within=FRESH):
             raise TargetDied(
                 f"the server listens, and its first request fails: {why}"
@@ -80,6 +82,8 @@ class Trial:
             )
         self.meter.awaits("ESTABLISHED == 0 and CLOSE_WAIT == 0", within=5.0)
         self.before = self.meter.take()
+        listeners = self.meter.snapshot()["listeners"]
+        self.watch.add(one["pid"] for one in listeners if one["pid"] in self.before.processes)
         self.now()
 
     def now(self) -> None:
@@ -119,8 +123,21 @@ class Trial:
                 f"the server {how} while we tried what it answers{more}{self.target.last_output()}"
             )
 
+    def died(self) -> str:
+        """How the server has ended, or a process of it that had served from the beginning: a
+        sentence with its last output, "" while all run.
+
+        A process that was forked for a client is none of them, nor one that retires with status 0.
+        """
+        died = f"the server {how}" if (how := self.target.ending()) else ""
+        if not died and (ends := [end for end in self.watch.ended() if end.crashed]):
+            new = {*self.target.pids} - {*self.before.processes}
+            died = f"{ends[0]}{' and was replaced' if new else '; the others go on'}"
+        return died and died + self.target.last_output()
+
     def close(self) -> None:
         """End everything and remove the lab."""
+        self.watch.close()
         self.lab.close()
 
     # What the clients do.
