@@ -10,7 +10,8 @@ from linger.check.battery import Check
 from linger.check.finding import FAIL, NOT_TESTED, Finding, NotStruck, not_tested
 from linger.check.record import Result
 from linger.check.server.request import Request
-from linger.check.server.trial import Trial, Wish
+from linger.check.server.scene import Wish
+from linger.check.server.trial import Trial
 from linger.lab import files
 from linger.lab.errors import TargetDied
 
