@@ -96,9 +96,8 @@ class Crowd:
         within: seconds for the first byte; quiet: seconds of silence that end a reply; most:
         seconds for all of it. Returns False when it comes on and on: the reply has no end.
         """
-        deadline = time.monotonic() + within + most
         if self.read(within, lambda connection: connection.received > 0):
-            before = -1
+            before, deadline = -1, time.monotonic() + most
             while before != (before := sum(one.received for one in self.open)):
                 if self.read(quiet):
                     break
