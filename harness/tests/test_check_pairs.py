@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from conftest import Run
 
-from linger.check import battery
+from linger.check.server import BATTERY
 from linger.lab.programs import program
 
-battery.load()
+BATTERY.load()
 PORT = "9000"
 PLANTED = Path(__file__).with_name("planted") / "server.py"
 
@@ -127,5 +127,5 @@ def test_a_server_gets_the_verdicts_that_it_must(run: Run, tmp_path: Path, name:
 
 
 def test_every_check_tells_two_servers_apart() -> None:
-    for id in battery.CHECKS:
+    for id in BATTERY.checks:
         assert len({wanted[id] for _, wanted in SERVERS.values() if id in wanted}) >= 2, id

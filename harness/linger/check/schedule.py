@@ -1,16 +1,14 @@
 """Many trials at the same time, each in a process of its own.
 
 A trial that crashes takes nothing else with it, and each has an own /run, so that several instances
-of one server do not meet in their pid files there. They may meet elsewhere, in a file that all
+of one program do not meet in their pid files there. They may meet elsewhere, in a file that all
 share, and they take each other's processor: so what does not start beside the others, fails or
 starves is tried again by itself before that is believed.
 """
 
 from __future__ import annotations
 
-import shutil
 import signal
-import time
 import traceback
 from multiprocessing import get_context
 from multiprocessing.connection import wait
@@ -18,40 +16,39 @@ from pathlib import Path
 from typing import Any, Callable, Iterator, Sequence
 
 from linger.check.battery import Check
-from linger.check.finding import BAD, FAIL, NOT_TESTED, STARVE, Finding, not_tested
-from linger.check.request import Request
-from linger.check.server.trial import NotStruck, Trial, Wish
-from linger.lab import files, netns
-from linger.lab.errors import Broken, LingerError, TargetDied, os_sentence
-from linger.run import results
+from linger.check.finding import BAD, FAIL, STARVE
+from linger.check.record import Result
+from linger.lab import netns
+from linger.lab.errors import Broken, LingerError, os_sentence
 
-SCHEMA = 1  # of finding.json (schema/finding.schema.json)
-Result = dict[str, Any]
+Attempt = Callable[[Check, Path], Result]  # the folder is for its evidence
 FORK = get_context("fork")
 
 
 def run(
     checks: Sequence[Check],
-    wish: Wish,
+    attempt: Attempt,
     folder: Path,
     at_once: int,
     on_end: Callable[[Result], None],
 ) -> list[Result]:
     """Run checks, the slow ones first; returns their results in the order of checks.
 
-    folder: for the evidence, a folder each; at_once: trials at the same time.
-    on_end: told each result as it comes. Errors: what a trial could not run for.
+    attempt: makes a trial of one, and says in its result whether the program had "started" and, in
+    "stall", whether the machine stood still; folder: for the evidence, a folder each.
+    at_once: trials at the same time; on_end: told each result as it comes.
+    Errors: what a trial could not run for.
     """
     order = sorted(checks, key=lambda check: not check.slow)
     done: dict[str, Result] = {}
     alone = []
-    for check, result in _round(order, wish, folder, at_once):
+    for check, result in _round(order, attempt, folder, at_once):
         if at_once == 1 and not result["stall"] or not _doubtful(result):
             done[check.id] = result
             on_end(result)
         else:
             alone.append(check)
-    for check, result in _round(alone, wish, folder, 1):
+    for check, result in _round(alone, attempt, folder, 1):
         if result["stall"] and result["verdict"] in BAD:
             raise Broken(f"{result['stall']}, so {check.id} proves nothing: {result['measured']}")
         done[check.id] = result
@@ -67,7 +64,7 @@ def _doubtful(result: Result) -> bool:
 
 
 def _round(
-    checks: list[Check], wish: Wish, folder: Path, at_once: int
+    checks: list[Check], attempt: Attempt, folder: Path, at_once: int
 ) -> Iterator[tuple[Check, Result]]:
     """Each check with its result, as they come."""
     waiting = list(reversed(checks))
@@ -76,7 +73,7 @@ def _round(
         while waiting or running:
             while waiting and len(running) < at_once:
                 check = waiting.pop()
-                child = Child(attempt, check, wish, folder / check.id)
+                child = Child(attempt, check, folder / check.id)
                 running[child.pipe] = child, check
             for pipe in wait(list(running)):
                 child, check = running.pop(pipe)
@@ -129,80 +126,3 @@ class Child:
         """End it before its time."""
         self._process.terminate()
         self._process.join()
-
-
-def find_request(wish: Wish, evidence: Path) -> Request:
-    """Start the server once and find out how it is asked. Errors: those of Trial.find_request()."""
-    files.make_folder(evidence)
-    trial = Trial("start", wish, evidence)
-    try:
-        return trial.find_request()
-    finally:
-        trial.close()
-
-
-def attempt(check: Check, wish: Wish, evidence: Path) -> Result:
-    """Run one check on a server started for it; returns its result, and leaves the evidence.
-
-    A second try leaves its own only: lines of two servers in one log tell nothing.
-    """
-    if evidence.exists():
-        shutil.rmtree(evidence)
-    files.make_folder(evidence)
-    steps: list[str] = []
-    began = time.monotonic()
-    trial = Trial(check.id, wish, evidence, steps.append)
-    started = False
-    try:
-        trial.server.sysctl(**check.sysctls)
-        try:
-            trial.begin(check.descriptors)
-            started = True
-            finding = check.run(trial)
-        except NotStruck as error:
-            finding = not_tested(str(error))
-        except TargetDied as error:
-            sentence, *output = str(error).splitlines()
-            if check.descriptors and not started:
-                limit = f"with a limit of {check.descriptors} descriptors "
-                finding = not_tested(limit + sentence)
-                started = True  # as far as it can be
-            else:
-                finding = Finding(FAIL, sentence, [line.strip() for line in output])
-        if started and not check.ends_target and (how := trial.target.ending()):
-            if finding.verdict != NOT_TESTED or not check.descriptors:
-                sentence, *output = f"the server {how}{trial.target.last_output()}".splitlines()
-                finding = Finding(FAIL, sentence, [line.strip() for line in output])
-        measured = trial.result()
-        stall = trial.lab.watchdog.sentence() if trial.lab.watchdog.stalled else ""
-    finally:
-        trial.close()
-    seconds = round(time.monotonic() - began, 3)
-    bad = {NOT_TESTED: "cannot run", **dict.fromkeys(BAD, "fail")}
-    files.write_json(
-        evidence / "result.json",
-        {
-            "schema": results.SCHEMA,
-            "scenario": "check",
-            "variant": check.id,
-            "repetition": 1,
-            "connections": wish.connections,
-            "claims": [],
-            "verdict": bad.get(finding.verdict, "pass"),
-            "message": finding.measured if finding.verdict in bad else None,
-            "failures": [],
-            **measured,
-        },
-    )
-    found = {
-        "id": check.id,
-        "verdict": finding.verdict,
-        "measured": finding.measured,
-        "held": finding.held,
-        "seconds": seconds,
-    }
-    files.write_json(
-        evidence / "finding.json",
-        {"schema": SCHEMA, **found, "check": check.told(), "since": trial.lab.since, "steps": steps},
-    )
-    return {**found, "started": started, "stall": stall}

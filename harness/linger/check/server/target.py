@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shlex
 import signal
 import time
 from dataclasses import dataclass
@@ -207,8 +206,3 @@ def _ending(event: Event) -> str:
     if event["signal"] != "0":
         return f"was ended by {signal_name(int(event['signal']))}"
     return f"ended with status {event['status']}"
-
-
-def words_of(command: tuple[str, ...]) -> str:
-    """A command as one would type it."""
-    return " ".join(map(shlex.quote, command))

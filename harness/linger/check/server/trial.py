@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any, Callable, Iterator
 
 from linger.check import PATIENCE
-from linger.check.crowd import REPLY_WITHIN, Crowd
-from linger.check.finding import CHOICE, FAIL, LEAK, PASS, Finding
+from linger.check.finding import CHOICE, FAIL, LEAK, PASS, Finding, NotStruck
 from linger.check.measure import Count, Meter
-from linger.check.request import Request, discover
+from linger.check.server.crowd import REPLY_WITHIN, Crowd
+from linger.check.server.request import Request, discover
 from linger.check.server.target import Plan, Target
 from linger.lab import Lab, census
-from linger.lab.errors import CannotRun, LingerError, TargetDied
+from linger.lab.errors import CannotRun, TargetDied
 from linger.lab.host import Host
 
 SOON = 10.0  # s: what is let go by then is as it should be, later by a slow policy
@@ -24,10 +24,6 @@ AGAIN = 0.25  # s until a request that was refused is tried again
 RECEIVE_BUFFER = 4096  # bytes, of a client that lets a reply pile up
 SEND_BUFFER = 16384  # bytes, most that the server's kernel takes of it
 LINK = {"client": ("fd00::1", "fd00::2", 2), "server": ("fd00::2", "fd00::1", 1)}
-
-
-class NotStruck(LingerError):
-    """The fault did not happen, so the check tells nothing; the sentence says why."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +55,9 @@ class Trial:
             self.client, self.server = self.lab.hosts["client"], self.lab.hosts["server"]
             _furnish(self.client, self.server)
             self.target = Target(self.lab, wish.plan)
-            self.meter = Meter(self.target, self.client)
+            self.meter = Meter(
+                self.server, lambda: self.target.pids, self.client, [wish.plan.port]
+            )
         except BaseException:
             self.lab.close()
             raise
@@ -258,7 +256,7 @@ class Trial:
             left = self.meter.settles(before, self.n, within=self.late - self.soon)
             took = time.monotonic() - began
         if left:
-            return Finding(LEAK, f"held for {took:.0f} s and longer: {more}", self.meter.held())
+            return Finding(LEAK, f"held for {took:.0f} s and longer: {more}", self.meter.held(before))
         return Finding(verdict, f"{self.n} clients left, all let go in {took:.1f} s{slow}")
 
     def result(self) -> dict[str, Any]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from linger.check.battery import check
-from linger.check.crowd import Crowd
-from linger.check.finding import CHOICE, FAIL, LEAK, PASS, Finding
-from linger.check.server.trial import FRESH, NotStruck, Trial
+from linger.check.finding import CHOICE, FAIL, LEAK, PASS, Finding, NotStruck
+from linger.check.server import check
+from linger.check.server.crowd import Crowd
+from linger.check.server.trial import FRESH, Trial
 
 TRIES = 20  # at the least: one real server lost one reply in twenty
 FEW = 5  # of them at a time: more, and a server may turn some away (sshd, MaxStartups)

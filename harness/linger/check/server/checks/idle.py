@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 
-from linger.check.battery import check
-from linger.check.crowd import Crowd
-from linger.check.finding import CHOICE, STARVE, Finding
-from linger.check.server.trial import RECEIVE_BUFFER, SEND_BUFFER, NotStruck, Trial
+from linger.check.finding import CHOICE, STARVE, Finding, NotStruck
+from linger.check.server import check
+from linger.check.server.crowd import Crowd
+from linger.check.server.trial import RECEIVE_BUFFER, SEND_BUFFER, Trial
 
 POOL = 10  # times as many clients: more than most pools have workers
 STARVED = 20.0  # s: the server may be busy with what the crowd asked for

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from linger.check.battery import check
-from linger.check.crowd import REPLY_WITHIN
-from linger.check.finding import Finding
-from linger.check.server.trial import NotStruck, Trial
+from linger.check.finding import Finding, NotStruck
+from linger.check.server import check
+from linger.check.server.crowd import REPLY_WITHIN
+from linger.check.server.trial import Trial
 
 
 @check(

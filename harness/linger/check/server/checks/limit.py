@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 
-from linger.check.battery import check
-from linger.check.finding import FAIL, PASS, Finding
+from linger.check.finding import FAIL, PASS, Finding, NotStruck
 from linger.check.measure import log_bytes
-from linger.check.server.trial import NotStruck, Trial
+from linger.check.server import check
+from linger.check.server.trial import Trial
 from linger.lab import processor
 
 LIMIT = 64  # descriptors

@@ -6,10 +6,10 @@ import re
 import textwrap
 from collections import Counter
 
-from linger.check.battery import check
-from linger.check.crowd import ESTABLISHED, Connection, Crowd
-from linger.check.finding import CHOICE, FAIL, PASS, WARN, Finding
-from linger.check.server.trial import NotStruck, Trial
+from linger.check.finding import CHOICE, FAIL, PASS, WARN, Finding, NotStruck
+from linger.check.server import check
+from linger.check.server.crowd import ESTABLISHED, Connection, Crowd
+from linger.check.server.trial import Trial
 from linger.lab.foreign import printable
 
 TRIES = 10
@@ -65,11 +65,11 @@ def early_reply(trial: Trial) -> Finding:
     first = _first_line(next(one.reply for one in tries if one.reply))
     said = f"{len(tries) - len(lost)} of {len(tries)} replies whole ({first})"
     parts = Counter(f"{one.received} bytes of a reply, then {one.ended}" for one in lost)
-    held = [f"{count} x {part}" for part, count in parts.items()]
+    lost_parts = [f"{count} × {part}" for part, count in parts.items()]
     if 2 * len(lost) > len(tries):
-        return Finding(FAIL, f"{said}, {reset} reset", held)
+        return Finding(FAIL, f"{said}, {reset} reset", notes=lost_parts)
     if lost or reset:
-        return Finding(WARN, f"{said}, but {reset} reset: another client may lose them", held)
+        return Finding(WARN, f"{said}, but {reset} reset: another client may lose them", notes=lost_parts)
     return Finding(PASS, f"{said}, none reset")
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections import Counter
 
-from linger.check.battery import check
-from linger.check.crowd import REPLY_WITHIN
 from linger.check.finding import CHOICE, Finding
+from linger.check.server import check
+from linger.check.server.crowd import REPLY_WITHIN
 from linger.check.server.trial import RECEIVE_BUFFER, SEND_BUFFER, Trial
 
 FEW = 5

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from linger.check.battery import check
-from linger.check.finding import LEAK, PASS, WARN, Finding
-from linger.check.server.trial import SEND_BUFFER, NotStruck, Trial
+from linger.check.finding import LEAK, PASS, WARN, Finding, NotStruck
+from linger.check.server import check
+from linger.check.server.trial import SEND_BUFFER, Trial
 from linger.lab import faults
 
 PROBES = {"tcp_keepalive_time": 10, "tcp_keepalive_intvl": 2, "tcp_keepalive_probes": 3}

@@ -7,7 +7,7 @@ import textwrap
 from dataclasses import dataclass, replace
 from typing import Callable
 
-from linger.check.crowd import REPLY_WITHIN, Crowd
+from linger.check.server.crowd import REPLY_WITHIN, Crowd
 from linger.lab.errors import Usage
 
 LISTENING = 1.5  # s: what a server gets to speak first, or to answer
