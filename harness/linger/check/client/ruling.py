@@ -156,12 +156,19 @@ def early(drained: Outcome, unread: Outcome | None, status: int) -> Finding:
         return finding
     if drained.end != DONE:
         return Finding(FAIL, f"the reply is lost: not done after {drained.seconds:.0f} s", notes=drained.notes)
-    if not drained.took and drained.status != status and str(status) not in drained.said:
+    if not _heard(drained, status):
         return Finding(FAIL, f"the reply is lost although the server reads on: {drained.said}")
-    if unread and unread.end == PENDING:
-        told = f"the reply is read if the server reads on; else it waits: {unread.seconds:.0f} s so far"
+    if unread and unread.end != DONE:
+        told = f"the reply is read if the server reads on; else it waits, {unread.seconds:.0f} s so far"
         return Finding(WARN, told, notes=unread.notes)
+    if unread and not _heard(unread, status):
+        return Finding(CHOICE, f"the reply is read if the server reads on, else lost: {unread.said}")
     return Finding(PASS, "the reply is read while the request is being sent")
+
+
+def _heard(one: Outcome, status: int) -> bool:
+    """Whether a reply with this status has reached the program, be it as a failure."""
+    return one.took or one.status == status or str(status) in one.said
 
 
 def leak(left: int, failures: int, seconds: float, held: list[Held]) -> Finding:
