@@ -28,13 +28,16 @@ static int obey(struct server *server, const char *verb, const char *where, cons
 {
 	struct port *port = port_called(server, where);
 	const bool refuses = !strcmp(verb, "refuse"), becomes = !strcmp(verb, "become");
+	const bool syncs = !strcmp(verb, "sync"); /* its answer comes behind all that happened */
 	struct behaviour behaviour;
 
-	if (!refuses && !becomes && strcmp(verb, "listen"))
-		return error_set(error, EXIT_USAGE, "become, refuse, listen or quit, not '%s'",
-				 verb);
+	if (!refuses && !becomes && !syncs && strcmp(verb, "listen"))
+		return error_set(error, EXIT_USAGE,
+				 "become, refuse, listen, sync or quit, not '%s'", verb);
 	if (!port)
 		return error_set(error, EXIT_USAGE, "no port '%s'", where);
+	if (syncs)
+		return 0;
 	if (becomes) {
 		if (behaviour_read(what, &behaviour, error) < 0)
 			return -1;
@@ -56,7 +59,7 @@ static bool take_line(struct server *server, const char *line)
 	if (words == 1 && !strcmp(verb, "quit"))
 		return false;
 	if (words != (strcmp(verb, "become") ? 2 : 3))
-		tell("wrong", "why=become PORT NAME[=TIME], refuse PORT, listen PORT or quit");
+		tell("wrong", "why=become PORT NAME[=TIME], refuse PORT, listen PORT, sync PORT or quit");
 	else if (obey(server, verb, where, what, &error) < 0)
 		tell("wrong", "why=%s", error.text);
 	else

@@ -61,6 +61,7 @@ static const char details[] =
     "  become PORT NAME[=TIME]  requests from now on meet this behaviour\n"
     "  refuse PORT              end its connections, and refuse further ones\n"
     "  listen PORT              listen again\n"
+    "  sync PORT                do nothing: all that happened before is told by then\n"
     "  quit\n"
     "\n"
     "Exit status:\n"

@@ -83,6 +83,7 @@ class Encounter:
         program = self._driver.started()  # what starting takes is none of its waiting
         watch = Watch(self.client, at.port, lambda: self._opened(behaviour))
         outcome = self._driver.ask(method, at, body, watch, limit)
+        self.turncoat.sync()
         self.tell(f"{method} {behaviour}: {outcome.end}, {outcome.said}")
         if outcome.end != DONE and program is self._driver.program:
             self._driver.end()
@@ -108,6 +109,7 @@ class Encounter:
             watches.append(Watch(self.client, at.port, lambda name=behaviour: self._opened(name)))
             runs.append(oneshot.Run(self._start, self.order, at, folder))
         outcomes = oneshot.together(runs, watches, self.client, self.order.yardstick, limit)
+        self.turncoat.sync()
         for outcome in outcomes:
             self.tell(f"{outcome.behaviour}: {outcome.end}, {outcome.said}")
         return outcomes

@@ -18,14 +18,14 @@ GOOD = "good"
 class Turncoat:
     """One turncoat, in the host "server"."""
 
-    def __init__(self, lab: Lab, behaviours: Sequence[str], tls: bool = False, port: int = PORT) -> None:
+    def __init__(self, lab: Lab, behaviours: Sequence[str], tls: bool = False) -> None:
         """Start it; returns once it listens on all ports.
 
-        behaviours: as "idle-close=300ms", a port each from `port` on; a second one of the same kind
+        behaviours: as "idle-close=300ms", a port each from PORT on; a second one of the same kind
         is called "idle-close-2" from then on.
         """
         words: list[str | Path] = [program("turncoat"), "--listen", lab.hosts["server"].address]
-        words += ["--port", str(port)]
+        words += ["--port", str(PORT)]
         for name in behaviours:
             words += ["--behaviour", name]
         if tls:
@@ -80,6 +80,10 @@ class Turncoat:
         """Whether it has a connection on a port that neither side has ended."""
         ended = {event["conn"] for name in ("peer", "closed") for event in self.events(port, name)}
         return bool(self.connections(port) - ended)
+
+    def sync(self) -> None:
+        """Wait until it has reported all that has happened so far."""
+        self.command(f"sync {PORT}")
 
     def command(self, words: str) -> None:
         """Have it do something now, such as "refuse 9000"; returns when that is done."""
