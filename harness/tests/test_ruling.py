@@ -50,6 +50,13 @@ def test_a_part_taken_for_the_whole() -> None:
     ) == [PASS, PASS, NOT_TESTED]  # fmt: skip
 
 
+def test_what_can_be_woken_goes_on() -> None:
+    finding = ruling.released([ERROR, AGAIN])
+    assert (finding.verdict, finding.measured) == (
+        PASS, "done after 1 of 2 ends, in 0.1 s at most; after 1 it tries again"
+    )  # fmt: skip
+
+
 def test_a_reply_that_the_end_ends() -> None:
     assert verdicts(
         ruling.close_delimited(HALF, ERROR, WHOLE), ruling.close_delimited(HALF, HALF, WHOLE),
@@ -82,7 +89,10 @@ def test_patience() -> None:
     ],
 )  # fmt: skip
 def test_repeats(method: str, reused: bool, reads: int, seconds: float, verdict: str) -> None:
-    assert ruling.repeated(method, reused, reads, seconds).verdict == verdict
+    once = ruling.Sent("GET", False, 1, 0.1)
+    finding = ruling.repeated([ruling.Sent(method, reused, reads, seconds), once])
+    assert finding.verdict == verdict
+    assert ("read once: 2 of 2" in finding.measured) == (reads == 1)
 
 
 def test_pools() -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Callable, Iterator, Sequence
 
 from linger.check.battery import Check
-from linger.check.finding import BAD, FAIL, STARVE
+from linger.check.finding import BAD
 from linger.check.record import Result
 from linger.lab import netns
 from linger.lab.errors import Broken, LingerError, os_sentence
@@ -34,8 +34,8 @@ def run(
 ) -> list[Result]:
     """Run checks, the slow ones first; returns their results in the order of checks.
 
-    attempt: makes a trial of one, and says in its result whether the program had "started" and, in
-    "stall", whether the machine stood still; folder: for the evidence, a folder each.
+    attempt: makes a trial of one, and says in its result whether other trials may be to blame for it
+    ("doubt") and whether the machine stood still ("stall"); folder: for the evidence, a folder each.
     at_once: trials at the same time; on_end: told each result as it comes.
     Errors: what a trial could not run for.
     """
@@ -58,9 +58,7 @@ def run(
 
 def _doubtful(result: Result) -> bool:
     """Whether others, or the machine, may be to blame for what a check found."""
-    if result["stall"] and result["verdict"] in BAD:
-        return True
-    return not result["started"] or result["verdict"] in (FAIL, STARVE)
+    return result["doubt"] or bool(result["stall"]) and result["verdict"] in BAD
 
 
 def _round(

@@ -8,7 +8,7 @@ from typing import Any, Callable, Sequence
 
 from linger.check.client import oneshot, surroundings, turncoat
 from linger.check.client.driver import Driver
-from linger.check.client.outcome import DONE, Outcome
+from linger.check.client.outcome import DONE, PENDING, RETRIES, Outcome
 from linger.check.client.subject import Address, Order, Program
 from linger.check.client.turncoat import AUTHORITY, GOOD, Turncoat
 from linger.check.client.watch import LOOK, Watch, opens
@@ -43,6 +43,7 @@ class Encounter:
         self.meter = Meter(self.client, self._pids, self.server)
         self.turncoat: Turncoat
         self._runs = 0
+        self.cut_short = False  # whether a request was not done when nobody waited for it any more
         self.lab.since = time.time()
 
     def close(self) -> None:
@@ -85,6 +86,7 @@ class Encounter:
         outcome = self._driver.ask(method, at, body, watch, limit)
         self.turncoat.sync()
         self.tell(f"{method} {behaviour}: {outcome.end}, {outcome.said}")
+        self.cut_short |= outcome.end in (PENDING, RETRIES)
         if outcome.end != DONE and program is self._driver.program:
             self._driver.end()
         return outcome
@@ -111,6 +113,7 @@ class Encounter:
         outcomes = oneshot.together(runs, watches, self.client, self.order.yardstick, limit)
         self.turncoat.sync()
         for outcome in outcomes:
+            self.cut_short |= outcome.end in (PENDING, RETRIES)
             self.tell(f"{outcome.behaviour}: {outcome.end}, {outcome.said}")
         return outcomes
 

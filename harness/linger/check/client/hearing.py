@@ -66,4 +66,5 @@ def hear(check: Check, order: Order, folder: Path) -> Result:
         encounter.close()
     seconds = time.monotonic() - began
     found = record.write(encounter.lab, check, finding, order.failures, measured, seconds, steps)
-    return {**found, "started": True, "stall": stall}
+    doubt = finding.verdict == FAIL and encounter.cut_short  # what took too long may be faster alone
+    return {**found, "doubt": doubt, "stall": stall}

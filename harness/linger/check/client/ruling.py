@@ -6,6 +6,7 @@ connection from which anything could come will wait forever, whatever its time-o
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Sequence
 
 from linger.check.client.outcome import DIED, DONE, PENDING, RETRIES, WAITS, Outcome
@@ -13,8 +14,9 @@ from linger.check.finding import CHOICE, FAIL, LEAK, PASS, WARN, Finding, Held, 
 
 SOON = 10.0  # s: the next good request must succeed by then
 RACED = 5.0  # s: another address must have been tried by then (RFC 8305)
-RESENT = 5  # GETs that are a policy
+RESENT = 5  # times; of more it is told how fast they came
 A_SECOND = 5.0  # of them that are no policy any more
+WORST_FIRST = (LEAK, FAIL, WARN, CHOICE, PASS)
 MUTE = "the exit code is 0 even when the server refuses, so it tells nothing; give --verify COMMAND"
 
 
@@ -42,6 +44,16 @@ def cut_short(tries: Sequence[Outcome], whole: int) -> Finding:
         where = ", ".join(one.behaviour for one in taken)
         return Finding(FAIL, f"{part} taken for the whole reply: {where}")
     return Finding(PASS, f"{_refused(tries)}, {len(tries)} of {len(tries)} times")
+
+
+def released(tries: Sequence[Outcome]) -> Finding:
+    """Ends at every moment of an exchange: whether the client goes on."""
+    if finding := broken(tries):
+        return finding
+    again = sum(one.end != DONE for one in tries)
+    done = [one.seconds for one in tries if one.end == DONE]
+    told = f"done after {len(done)} of {len(tries)} ends" + (f", in {max(done):.1f} s at most" if done else "")
+    return Finding(PASS, told + (f"; after {again} it tries again" if again else ""))
 
 
 def close_delimited(control: Outcome, reset: Outcome, whole: int) -> Finding:
@@ -89,22 +101,40 @@ def patience(one: Outcome, limit: float) -> Finding:
     return Finding(CHOICE, f"gives up after {one.seconds:.1f} s: {one.said}")
 
 
-def repeated(method: str, reused: bool, reads: int, seconds: float) -> Finding:
-    """A request that the server reads and does not answer.
+@dataclass(frozen=True)
+class Sent:
+    """A request that the server read and did not answer."""
 
-    reads: how often it read the whole request, in so many seconds; reused: the connection had
-    carried another one before.
-    """
-    where = "a reused" if reused else "a fresh"
-    said = f"{method} on {where} connection: the server read it {reads} times"
-    if reads > A_SECOND * max(1.0, seconds):
-        return Finding(FAIL, f"{said} in {seconds:.0f} s")
-    if reads <= 1:
-        return Finding(PASS, f"{method} on {where} connection: once")
-    if method == "GET":
-        rest = "" if reads <= RESENT else f" in {seconds:.0f} s"
-        return Finding(CHOICE, said + rest)
-    return Finding(WARN if reused else FAIL, said)
+    method: str
+    reused: bool  # the connection had carried another one before
+    reads: int  # how often the server read the whole request
+    seconds: float  # in which it did
+
+    @property
+    def verdict(self) -> str:
+        if self.reads > A_SECOND * max(1.0, self.seconds):
+            return FAIL
+        if self.reads <= 1:
+            return PASS
+        if self.method == "GET":
+            return CHOICE
+        return WARN if self.reused else FAIL
+
+    def __str__(self) -> str:
+        where = "a reused" if self.reused else "a fresh"
+        times = f"{self.reads} times" + (f" in {self.seconds:.0f} s" if self.reads > RESENT else "")
+        return f"{self.method} on {where} connection: {times}"
+
+
+def repeated(sent: Sequence[Sent]) -> Finding:
+    """Requests that the server reads and does not answer; each as it was sent."""
+    more = [one for one in sent if one.verdict != PASS]
+    once = f"read once: {len(sent) - len(more)} of {len(sent)} requests that get no answer"
+    if not more:
+        return Finding(PASS, once)
+    worst = min((one.verdict for one in more), key=WORST_FIRST.index)
+    told = "; ".join(dict.fromkeys(map(str, more)))
+    return Finding(worst, f"the server read {told}" + (f"; {once}" if len(more) < len(sent) else ""))
 
 
 def stale(get: Outcome, post: Outcome | None) -> Finding:
@@ -215,15 +245,14 @@ def vanished(keepalive: bool, released: float | None, waited: float, held: list[
 
 def worst(findings: Sequence[Finding]) -> Finding:
     """One finding of several: the worst verdict, all that was measured."""
-    order = (LEAK, FAIL, WARN, CHOICE, PASS)
-    tested = [one for one in findings if one.verdict in order]
+    tested = [one for one in findings if one.verdict in WORST_FIRST]
     if not tested:
         return findings[0]
-    verdict = min((one.verdict for one in tested), key=order.index)
+    verdict = min((one.verdict for one in tested), key=WORST_FIRST.index)
     shown = [one for one in tested if one.verdict == verdict]
     held = [thing for one in shown for thing in one.held]
     notes = [line for one in shown for line in one.notes]
-    return Finding(verdict, "; ".join(one.measured for one in tested), held, notes)
+    return Finding(verdict, "; ".join(dict.fromkeys(one.measured for one in tested)), held, notes)
 
 
 def _refused(tries: Sequence[Outcome]) -> str:

@@ -68,9 +68,9 @@ class Turncoat:
         ours = self.connections(port)
         return [event for event in self._peer.events(name, **fields) if event["conn"] in ours]
 
-    def reads(self, port: int, method: str) -> list[Event]:
-        """The requests with a method that it read to their end."""
-        return self.events(port, "request", method=method, whole=1)
+    def reads(self, port: int, method: str = "") -> list[Event]:
+        """The requests that it read to their end, with a method or with any."""
+        return self.events(port, "request", whole=1, **({"method": method} if method else {}))
 
     def strikes(self, port: int) -> int:
         """How often it did on a port what the client is to suffer."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from linger.check.client import check, ruling
 from linger.check.client.encounter import GET, POST, Encounter
-from linger.check.finding import Finding, not_tested
+from linger.check.client.outcome import Outcome
+from linger.check.finding import Finding
 
 FRESH = ("unanswered-fin", "unanswered-rst")
 REUSED = ("reused-fin", "reused-rst")
@@ -21,39 +22,31 @@ REUSED = ("reused-fin", "reused-rst")
 )
 def repeated_request(encounter: Encounter) -> Finding:
     encounter.begin(*FRESH, *REUSED)
-    if not encounter.driven:
-        return ruling.worst([_fresh_run(encounter, behaviour) for behaviour in FRESH])
-    findings = [_fresh(encounter, behaviour, method) for behaviour in FRESH for method in (GET, POST)]
-    findings += [_reused(encounter, behaviour, method) for behaviour in REUSED for method in (GET, POST)]
-    return ruling.worst(findings)
+    if not encounter.driven:  # its own request, whatever the method is
+        outcomes = encounter.asks(FRESH)
+        sent = [_sent(encounter, outcome) for outcome in outcomes]
+        return ruling.broken(outcomes) or ruling.repeated(sent)
+    sent, outcomes = [], []
+    for method in (GET, POST):
+        for behaviour in FRESH:
+            outcomes.append(encounter.ask(behaviour, method))
+            sent.append(_sent(encounter, outcomes[-1], method))
+        for behaviour in REUSED:
+            port = encounter.turncoat.port(behaviour)
+            encounter.turncoat.command(f"become {port} good")
+            encounter.good(behaviour)
+            encounter.turncoat.command(f"become {port} {behaviour}")
+            read, strikes = len(encounter.turncoat.reads(port, method)), encounter.turncoat.strikes(port)
+            outcomes.append(encounter.ask(behaviour, method))
+            if encounter.turncoat.strikes(port) > strikes:  # else it uses no connection twice
+                sent.append(_sent(encounter, outcomes[-1], method, read, reused=True))
+    return ruling.broken(outcomes) or ruling.repeated(sent)
 
 
-def _fresh_run(encounter: Encounter, behaviour: str) -> Finding:
-    """A command's own request, whatever its method is."""
-    outcome = encounter.ask(behaviour)
-    encounter.struck(behaviour)
-    port = encounter.turncoat.port(behaviour)
-    read = encounter.turncoat.events(port, "request", whole=1)
-    method = read[0]["method"] if read else GET
-    return ruling.broken([outcome]) or ruling.repeated(method, False, len(read), outcome.seconds)
-
-
-def _fresh(encounter: Encounter, behaviour: str, method: str) -> Finding:
-    outcome = encounter.ask(behaviour, method)
-    encounter.struck(behaviour)
-    reads = len(encounter.turncoat.reads(encounter.turncoat.port(behaviour), method))
-    return ruling.broken([outcome]) or ruling.repeated(method, False, reads, outcome.seconds)
-
-
-def _reused(encounter: Encounter, behaviour: str, method: str) -> Finding:
-    """The second request of a connection; each first one gets the good reply."""
-    port = encounter.turncoat.port(behaviour)
-    encounter.turncoat.command(f"become {port} good")
-    encounter.good(behaviour)
-    encounter.turncoat.command(f"become {port} {behaviour}")
-    before, strikes = len(encounter.turncoat.reads(port, method)), encounter.turncoat.strikes(port)
-    outcome = encounter.ask(behaviour, method)
-    if encounter.turncoat.strikes(port) == strikes:
-        return not_tested("it does not use a connection twice")
-    reads = len(encounter.turncoat.reads(port, method)) - before
-    return ruling.broken([outcome]) or ruling.repeated(method, True, reads, outcome.seconds)
+def _sent(
+    encounter: Encounter, outcome: Outcome, method: str = "", before: int = 0, reused: bool = False
+) -> ruling.Sent:
+    """How often the server read a request. method: "" for the client's own; before: reads before."""
+    encounter.struck(outcome.behaviour)
+    read = encounter.turncoat.reads(encounter.turncoat.port(outcome.behaviour), method)
+    return ruling.Sent(method or read[0]["method"], reused, len(read) - before, outcome.seconds)

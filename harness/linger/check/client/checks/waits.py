@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from linger.check.client import check, ruling
 from linger.check.client.encounter import Encounter
-from linger.check.finding import PASS, Finding
+from linger.check.finding import Finding
 
 FOREVER = "No time-out is set, and most libraries have none by default."
 PATIENT = "RFC 9110, section 9.3 leaves it to the client. RFC 9293, section 3.8.3: TCP itself never ends."
@@ -26,9 +26,7 @@ def waits_without_socket(encounter: Encounter) -> Finding:
     encounter.begin(*behaviours)
     tries = encounter.asks(behaviours)
     encounter.struck(*(one.behaviour for one in tries))
-    slowest = max(one.seconds for one in tries)
-    finding = Finding(PASS, f"done after each of {len(tries)} ends, {slowest:.1f} s at most")
-    return ruling.broken(tries) or finding
+    return ruling.released(tries)
 
 
 def _waited(encounter: Encounter, behaviour: str) -> Finding:

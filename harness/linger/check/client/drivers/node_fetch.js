@@ -4,7 +4,7 @@ const { readFileSync } = require("fs");
 
 async function fetched(method, url, file) {
   try {
-    const reply = await fetch(url, { method, body: file && readFileSync(file) });
+    const reply = await fetch(url, { method, body: file ? readFileSync(file) : undefined });
     const content = Buffer.from(await reply.arrayBuffer());
     const sha256 = createHash("sha256").update(content).digest("hex");
     const error = reply.ok ? null : reply.statusText;
