@@ -32,7 +32,7 @@ def verdicts(*findings: Finding) -> list[str]:
 @pytest.mark.parametrize("bad", [HANGS, KILLED])
 def test_to_hang_without_a_socket_or_to_die_fails_whatever_else_is_asked(bad: Outcome) -> None:
     findings = [
-        ruling.cut_short([ERROR, bad], WHOLE), ruling.close_delimited(GOT, bad, WHOLE),
+        ruling.cut_short([ERROR, bad], WHOLE), ruling.close_delimited(GOT, [ERROR, bad], WHOLE),
         ruling.unnotified(bad), ruling.cut_gzip(bad, 40), ruling.patience(bad, 30),
         ruling.stale(GOT, bad), ruling.answered(bad, "x"), ruling.early(GOT, bad, 413),
         ruling.recovery("a restart", 0.1, [bad, GOT]), ruling.raced(bad),
@@ -59,8 +59,9 @@ def test_what_can_be_woken_goes_on() -> None:
 
 def test_a_reply_that_the_end_ends() -> None:
     assert verdicts(
-        ruling.close_delimited(HALF, ERROR, WHOLE), ruling.close_delimited(HALF, HALF, WHOLE),
-        ruling.close_delimited(ERROR, ERROR, WHOLE), ruling.close_delimited(MUTE, MUTE, WHOLE),
+        ruling.close_delimited(HALF, [ERROR] * 5, WHOLE),
+        ruling.close_delimited(HALF, [ERROR, HALF, ERROR], WHOLE),
+        ruling.close_delimited(ERROR, [ERROR], WHOLE), ruling.close_delimited(MUTE, [MUTE], WHOLE),
     ) == [PASS, FAIL, NOT_TESTED, NOT_TESTED]  # fmt: skip
 
 
@@ -114,7 +115,7 @@ def test_early_replies() -> None:
 
 
 def test_leaks_from_half_as_many_as_there_were_failures() -> None:
-    assert verdicts(*(ruling.leak(left, 20, 5, []) for left in (0, 1, 9, 10, 20))) == [
+    assert verdicts(*(ruling.leak(left, 20, 4, 5, []) for left in (0, 1, 9, 10, 20))) == [
         PASS, PASS, PASS, LEAK, LEAK
     ]  # fmt: skip
 

@@ -8,7 +8,7 @@ from typing import Any, Callable, Sequence
 
 from linger.check.client import oneshot, surroundings, turncoat
 from linger.check.client.driver import Driver
-from linger.check.client.outcome import DONE, PENDING, RETRIES, Outcome
+from linger.check.client.outcome import DIED, DONE, Outcome
 from linger.check.client.subject import Address, Order, Program
 from linger.check.client.turncoat import AUTHORITY, GOOD, Turncoat
 from linger.check.client.watch import LOOK, Watch, opens
@@ -43,7 +43,7 @@ class Encounter:
         self.meter = Meter(self.client, self._pids, self.server)
         self.turncoat: Turncoat
         self._runs = 0
-        self.cut_short = False  # whether a request was not done when nobody waited for it any more
+        self.timed = False  # whether a deadline has passed, so that a busy machine may be to blame
         self.lab.since = time.time()
 
     def close(self) -> None:
@@ -86,7 +86,7 @@ class Encounter:
         outcome = self._driver.ask(method, at, body, watch, limit)
         self.turncoat.sync()
         self.tell(f"{method} {behaviour}: {outcome.end}, {outcome.said}")
-        self.cut_short |= outcome.end in (PENDING, RETRIES)
+        self.timed |= outcome.end not in (DONE, DIED)
         if outcome.end != DONE and program is self._driver.program:
             self._driver.end()
         return outcome
@@ -113,7 +113,7 @@ class Encounter:
         outcomes = oneshot.together(runs, watches, self.client, self.order.yardstick, limit)
         self.turncoat.sync()
         for outcome in outcomes:
-            self.cut_short |= outcome.end in (PENDING, RETRIES)
+            self.timed |= outcome.end not in (DONE, DIED)
             self.tell(f"{outcome.behaviour}: {outcome.end}, {outcome.said}")
         return outcomes
 
@@ -194,6 +194,7 @@ class Encounter:
         deadline = time.monotonic() + within
         while (more := self.meter.take().connections - before) > most and time.monotonic() < deadline:
             time.sleep(2 * LOOK)  # the next look
+        self.timed |= more > most
         return more
 
     def result(self) -> dict[str, Any]:

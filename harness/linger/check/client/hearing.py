@@ -66,5 +66,4 @@ def hear(check: Check, order: Order, folder: Path) -> Result:
         encounter.close()
     seconds = time.monotonic() - began
     found = record.write(encounter.lab, check, finding, order.failures, measured, seconds, steps)
-    doubt = finding.verdict == FAIL and encounter.cut_short  # what took too long may be faster alone
-    return {**found, "doubt": doubt, "stall": stall}
+    return {**found, "doubt": finding.verdict == FAIL and encounter.timed, "stall": stall * encounter.timed}

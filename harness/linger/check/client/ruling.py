@@ -56,15 +56,22 @@ def released(tries: Sequence[Outcome]) -> Finding:
     return Finding(PASS, told + (f"; after {again} it tries again" if again else ""))
 
 
-def close_delimited(control: Outcome, reset: Outcome, whole: int) -> Finding:
-    """A reply that the end of the connection ends: by a FIN it is whole, by a RST it is not."""
-    if finding := broken([control, reset]):
+def close_delimited(control: Outcome, resets: Sequence[Outcome], whole: int) -> Finding:
+    """A reply that the end of the connection ends: by a FIN it is whole, by a RST it is not.
+
+    resets: several, for in some clients the error races with the end.
+    """
+    if finding := broken([control, *resets]):
         return finding
     if control.success is None:
         return not_tested(MUTE)
     if not control.took:
         return not_tested(f"by a FIN, which is how such a reply ends, it fails as well: {control.said}")
-    return cut_short([reset], whole)
+    taken = [one for one in resets if one.took]
+    if not taken:
+        return cut_short(resets, whole)
+    return Finding(FAIL, f"{taken[0].size} of {whole} bytes taken for the whole reply after a RST, "
+                         f"{len(taken)} of {len(resets)} times")  # fmt: skip
 
 
 def unnotified(one: Outcome) -> Finding:
@@ -169,11 +176,12 @@ def answered(second: Outcome, false: str) -> Finding:
     """A request after a reply that nobody asked for. false: the digest of that reply's body."""
     if finding := broken([second]):
         return finding
+    name = second.behaviour
     if second.took and second.digest == false:
-        return Finding(FAIL, "a reply that nobody asked for is taken as the answer to the next request")
+        return Finding(FAIL, f"{name}: a reply that nobody asked for is taken as the answer to the next request")
     if not second.took:
-        return Finding(CHOICE, f"the next request fails: {second.said}")
-    return Finding(PASS, "the next request gets its own answer")
+        return Finding(CHOICE, f"{name}: the next request fails: {second.said}")
+    return Finding(PASS, f"{name}: the next request gets its own answer")
 
 
 def early(drained: Outcome, unread: Outcome | None, status: int) -> Finding:
@@ -201,12 +209,15 @@ def _heard(one: Outcome, status: int) -> bool:
     return one.took or one.status == status or str(status) in one.said
 
 
-def leak(left: int, failures: int, seconds: float, held: list[Held]) -> Finding:
-    """What is left of failed exchanges. left: over the baseline, after so many seconds of rest."""
-    if 2 * left >= failures:
-        return Finding(LEAK, f"{left} of {failures} are held {seconds:.0f} s later", held)
+def leak(left: int, each: int, kinds: int, seconds: float, held: list[Held]) -> Finding:
+    """What is left of exchanges that fail, so many of each kind.
+
+    left: over the baseline, after so many seconds of rest; that one kind leaks is enough.
+    """
+    if 2 * left >= each:
+        return Finding(LEAK, f"{left} of {each * kinds} are held {seconds:.0f} s later", held)
     constant = f", {left} held" if left > 0 else ""
-    return Finding(PASS, f"{failures} exchanges fail, all let go{constant}")
+    return Finding(PASS, f"{each * kinds} exchanges fail, all let go{constant}")
 
 
 def recovery(what: str, took: float | None, tries: Sequence[Outcome]) -> Finding:

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import select
+import signal
 import socket
 import ssl
 import sys
@@ -242,7 +243,7 @@ while (line := next_line(WAITING)) != "QUIT":
     except (Broken, OSError, zlib.error) as error:
         FAILED = True
         if "dies" in MISTAKES:
-            os.kill(os.getpid(), 13)
+            os.kill(os.getpid(), signal.SIGSEGV)
         status = getattr(error, "status", None)
         answer = {"ok": False, "status": status, "bytes": 0, "sha256": None, "error": f"{type(error).__name__}: {error}"}
     print(json.dumps(answer), flush=True)

@@ -37,6 +37,6 @@ def error_leak(encounter: Encounter) -> Finding:
         encounter.struck(behaviour)
         found.append(f"{behaviour} {encounter.left(before, 0, within=0)}")
     left = encounter.left(before, 0, within=RESTING)
-    finding = ruling.leak(left, count, RESTING, encounter.meter.held())
+    finding = ruling.leak(left, count, len(KINDS), RESTING, encounter.meter.held())
     finding.notes += [f"held after {count} x each: {', '.join(found)}"] if left > 0 else []
     return finding

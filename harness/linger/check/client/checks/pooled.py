@@ -8,7 +8,7 @@ from linger.check.client import check, ruling
 from linger.check.client.encounter import GET, POST, Encounter
 from linger.check.client.outcome import Outcome
 from linger.check.client.turncoat import GOOD
-from linger.check.finding import FAIL, Finding
+from linger.check.finding import FAIL, Finding, NotStruck
 
 NOTICED = 1.2  # s that an idle client has to notice the end
 BETWEEN = 1.0  # s of rest between rounds
@@ -85,7 +85,8 @@ def _rounds(encounter: Encounter, behaviour: str) -> list[int]:
             encounter.await_end(origin)
         rest = encounter.order.rest if number == ROUNDS else BETWEEN
         counts.append(encounter.left(before, 0, within=rest))
-    encounter.struck(*origins)
+    if not all(encounter.turncoat.strikes(encounter.turncoat.port(origin)) for origin in origins):
+        raise NotStruck("it keeps no connection for another request, or only the last one")
     return counts
 
 

@@ -84,4 +84,5 @@ def _until_good(encounter: Encounter, behaviour: str) -> tuple[float | None, lis
         if tries[-1].took:
             return took, tries
         time.sleep(AGAIN)
+    encounter.timed = True
     return None, tries
