@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from conftest import Run
 
-from linger.check.finding import BAD, WARN
+from linger.check.finding import BAD, FAIL, WARN
 from linger.lab.environment import outside
 from linger.lab.programs import ROOT, program
 
@@ -28,7 +28,7 @@ EXAMPLES = ROOT / "harness" / "linger" / "check" / "client" / "drivers"
 UNPACKED = program("real") / "root"
 PYTHON = "/usr/bin/python3"  # Debian's, for which its modules are
 PLACES = {"here": HERE, "examples": EXAMPLES, "root": UNPACKED, "python": PYTHON, "build": program("real")}
-# Of most clients: none of them has a time-out of its own (the facts of 31 libraries: "most others never").
+# What many have in common. By default most have no time-out at all.
 WAITS = dict.fromkeys(("silent", "stalled-body", "trickle"), WARN)
 
 
@@ -41,36 +41,103 @@ class Client:
     driver: bool = False
 
 
+HEADER = {"truncated-header": FAIL}  # half a header counts as one: the status line has come
+CUT_TLS = {"truncated-tls": WARN}  # 28 of 31 libraries
+CUT_GZIP = {"truncated-gzip": WARN}
+ADDRESSES = {"black-hole": WARN}  # one address after the other, each until the kernel gives up
+WRITES_FIRST = {"early-reply": WARN}
+VANISHED = {"vanished-idle": WARN}
+LENGTH, CHUNKED, RESET = {"truncated-length": FAIL}, {"truncated-chunked": FAIL}, {"truncated-close": FAIL}
+FALSE = {"unsolicited-reply": FAIL}
+POOLED = WAITS | VANISHED
+
 CLIENTS: dict[str, Client] = {
-    "curl": Client("curl -sSf {{url}} -o {{out}}"),
-    "wget": Client("wget -q {{url}} -O {{out}}"),
-    "wget2": Client("wget2 -q {{url}} -O {{out}}"),
-    "aria2": Client("aria2c -q -d {{out}} -o file {{url}}"),
-    "axel": Client("axel -q -o {{out}} {{url}}"),
-    "httpie": Client("http --ignore-stdin --check-status --body {{url}}"),
-    "lynx": Client("lynx -cfg={root}/etc/lynx/lynx.cfg -source {{url}}"),
-    "w3m": Client("w3m -dump_source {{url}}"),
-    "lwp-request": Client("lwp-request -m GET {{url}}"),
-    "busybox": Client("busybox wget -q {{url}} -O {{out}}"),
-    "urllib": Client("{python} {examples}/python_urllib.py", driver=True),
-    "requests": Client("{python} {examples}/python_requests.py", driver=True),
-    "http.client": Client("{python} {here}/python.py http_client", driver=True),
-    "urllib3": Client("{python} {here}/python.py urllib3", driver=True),
-    "httpx": Client("{python} {here}/python.py httpx", driver=True),
-    "httplib2": Client("{python} {here}/python.py httplib2", driver=True),
-    "pycurl": Client("{python} {here}/python.py pycurl", driver=True),
-    "aiohttp": Client("{python} {here}/python.py aiohttp", driver=True),
-    "tornado": Client("{python} {here}/python.py tornado", driver=True),
-    "libcurl": Client("{build}/libcurl", driver=True),
-    "LWP": Client("perl {here}/perl.pl LWP", driver=True),
-    "HTTP::Tiny": Client("perl {here}/perl.pl Tiny", driver=True),
-    "net/http": Client("ruby {here}/ruby.rb", driver=True),
-    "php streams": Client("php8.2 {here}/php.php streams", driver=True),
-    "php curl": Client("php8.2 -d extension={root}/usr/lib/php/20220829/curl.so {here}/php.php curl", driver=True),
-    "node http": Client("node {examples}/node_http.js", driver=True),
-    "node fetch": Client("node {examples}/node_fetch.js", driver=True),
-    "HttpURLConnection": Client("java -Xshare:auto -XX:TieredStopAtLevel=1 -cp {build} Java url", driver=True),
-    "java HttpClient": Client("java -Xshare:auto -XX:TieredStopAtLevel=1 -cp {build} Java client", driver=True),
+    "curl": Client("curl -sSf {{url}} -o {{out}}", WAITS | HEADER | CUT_TLS),
+    "wget": Client("wget -q {{url}} -O {{out}}", WAITS | HEADER | CHUNKED | ADDRESSES),
+    "wget2": Client(
+        "wget2 -q {{url}} -O {{out}}",
+        WAITS | LENGTH | CHUNKED | RESET | CUT_TLS | CUT_GZIP | {"black-hole": FAIL},
+    ),
+    "aria2": Client("aria2c -q -d {{out}} -o file {{url}}", {}),
+    "axel": Client(
+        "axel -q -o {{out}} {{url}}",
+        WAITS | LENGTH | CHUNKED | CUT_TLS | ADDRESSES
+        # It dies of SIGSEGV where no header comes, and of SIGPIPE when it is refused.
+        | dict.fromkeys(("recover-refuse", "repeated-request", "waits-without-socket"), FAIL),
+    ),
+    "httpie": Client(
+        "http --ignore-stdin --check-status --body {{url}}",
+        WAITS | LENGTH | HEADER | CUT_TLS | CUT_GZIP | ADDRESSES,
+    ),
+    "w3m": Client("w3m -dump_source {{url}}", WAITS | ADDRESSES),  # its exit code says nothing
+    "lwp-request": Client(
+        "lwp-request -m GET {{url}}", WAITS | LENGTH | CHUNKED | HEADER | RESET | CUT_TLS | ADDRESSES
+    ),
+    "busybox": Client(
+        "busybox wget -q {{url}} -O {{out}}", WAITS | RESET | CUT_TLS | {"black-hole": FAIL}
+    ),
+    "urllib": Client(
+        "{python} {examples}/python_urllib.py", WAITS | HEADER | CUT_TLS | ADDRESSES | WRITES_FIRST, True
+    ),
+    "requests": Client(
+        "{python} {examples}/python_requests.py",
+        POOLED | LENGTH | HEADER | CUT_TLS | CUT_GZIP | ADDRESSES | WRITES_FIRST, True,
+    ),
+    "http.client": Client(
+        "{python} {here}/python.py http_client",
+        POOLED | HEADER | CUT_TLS | FALSE | ADDRESSES | WRITES_FIRST
+        # After any failure it wants a close() before the next request.
+        | dict.fromkeys(("stale-pool", "idle-reset", "recover-refuse"), FAIL), True,
+    ),
+    "urllib3": Client(
+        "{python} {here}/python.py urllib3",
+        POOLED | HEADER | CUT_TLS | CUT_GZIP | ADDRESSES | WRITES_FIRST, True,
+    ),
+    "httpx": Client(
+        "{python} {here}/python.py httpx",
+        VANISHED | CUT_TLS | CUT_GZIP | FALSE | ADDRESSES | {"trickle": WARN}, True,
+    ),
+    "httplib2": Client(
+        "{python} {here}/python.py httplib2",
+        POOLED | HEADER | CUT_TLS | CUT_GZIP | FALSE | ADDRESSES | WRITES_FIRST
+        | {"stale-pool": WARN, "repeated-request": FAIL}, True,
+    ),
+    "pycurl": Client("{python} {here}/python.py pycurl", POOLED | HEADER | FALSE, True),
+    "aiohttp": Client(
+        "{python} {here}/python.py aiohttp", POOLED | RESET | CUT_TLS | CUT_GZIP | FALSE | ADDRESSES, True
+    ),
+    "tornado": Client("{python} {here}/python.py tornado", RESET | CUT_TLS | CUT_GZIP, True),
+    "libcurl": Client(
+        "{build}/libcurl",
+        POOLED | HEADER | CUT_TLS | CUT_GZIP | FALSE | {"repeated-request": WARN}, True,
+    ),
+    "LWP": Client(
+        "perl {here}/perl.pl LWP",
+        POOLED | LENGTH | CHUNKED | HEADER | RESET | CUT_TLS | ADDRESSES, True,
+    ),
+    "HTTP::Tiny": Client("perl {here}/perl.pl Tiny", VANISHED | CUT_TLS | ADDRESSES | WRITES_FIRST, True),
+    "net/http": Client(
+        "ruby {here}/ruby.rb", POOLED | LENGTH | HEADER | CUT_TLS | FALSE | ADDRESSES | WRITES_FIRST, True
+    ),
+    "php streams": Client(
+        "php8.2 {here}/php.php streams",
+        WAITS | LENGTH | CHUNKED | HEADER | RESET | CUT_TLS | ADDRESSES | WRITES_FIRST, True,
+    ),
+    "php curl": Client(
+        "php8.2 -d extension={root}/usr/lib/php/20220829/curl.so {here}/php.php curl",
+        POOLED | HEADER | CUT_TLS | FALSE | {"repeated-request": WARN}, True,
+    ),
+    "node http": Client("node {examples}/node_http.js", POOLED | RESET | CUT_TLS, True),
+    "node fetch": Client(
+        "node {examples}/node_fetch.js", POOLED | CHUNKED | RESET | CUT_TLS | CUT_GZIP, True
+    ),
+    "HttpURLConnection": Client(
+        "java -XX:TieredStopAtLevel=1 -cp {build} Java url",
+        POOLED | LENGTH | HEADER | FALSE | WRITES_FIRST | {"repeated-request": FAIL}, True,
+    ),
+    "java HttpClient": Client(
+        "java -XX:TieredStopAtLevel=1 -cp {build} Java client", POOLED | WRITES_FIRST, True
+    ),
 }
 
 
