@@ -56,7 +56,7 @@ class Console:
         self._say("")
         printer.print_table(HEAD, rows, self._out)
         for result in summary["results"]:
-            if result["verdict"] in finding.BAD:
+            if result["verdict"] in (*finding.BAD, finding.WARN):
                 check = self._checks[result["id"]]
                 self._say("\n" + explained(check, result, Path(summary["evidence"])))
         if summary["wrong"]:

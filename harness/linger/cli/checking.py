@@ -21,6 +21,8 @@ def add_to(add: Add) -> None:
            help="a shell command to start before it, in the same host: a backend, a mkdir")  # fmt: skip
     option("--request", type=Path, metavar="FILE", help="a request that the server answers")
     option("--large-request", type=Path, metavar="FILE", help="one for a reply of some megabytes")
+    option("--upload-request", type=Path, metavar="FILE",
+           help="how an HTTP upload of 10 MB begins, with a path and headers that it needs")  # fmt: skip
     option("--http", action="store_true", help="the request is GET / HTTP/1.0")
     option("--stop", type=_signal, default=signal.SIGTERM, metavar="SIGNAL",
            help="what ends the server in an orderly way (default TERM)")  # fmt: skip
@@ -36,7 +38,7 @@ def add_course(command: argparse.ArgumentParser) -> None:
            help="checks of your own as well: the files NAME.py in a folder")  # fmt: skip
     option("--quick", action="store_true", help="only checks that wait for no time-outs")
     option("--patience", type=float, default=PATIENCE, metavar="S",
-           help=f"seconds after which what is still held is a leak (default {PATIENCE:g})")  # fmt: skip
+           help=f"seconds after which what is still held is a leak, also with --quick (default {PATIENCE:g})")  # fmt: skip
     option("--strict", action="store_true", help="WARN fails, too")
     option("--expected", type=Path, metavar="FILE", help="known verdicts: lines of ID VERDICT")
     option("--junit", type=Path, metavar="FILE", help="write the verdicts as JUnit XML")

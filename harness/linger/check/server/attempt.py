@@ -10,7 +10,8 @@ from linger.check.battery import Check
 from linger.check.finding import FAIL, NOT_TESTED, STARVE, Finding, NotStruck, not_tested
 from linger.check.record import Result
 from linger.check.server.request import Request
-from linger.check.server.trial import Trial, Wish
+from linger.check.server.scene import Wish
+from linger.check.server.trial import Trial
 from linger.lab import files
 from linger.lab.errors import TargetDied
 
@@ -47,9 +48,9 @@ def attempt(check: Check, wish: Wish, folder: Path) -> Result:
                 started = True  # as far as it can be
             else:
                 finding = _died(str(error))
-        if started and not check.ends_target and (how := trial.target.ending()):
+        if started and not check.ends_target and (died := trial.died()):
             if finding.verdict != NOT_TESTED or not check.descriptors:
-                finding = _died(f"the server {how}{trial.target.last_output()}")
+                finding = _died(died)
         measured = trial.result()
         stall = trial.lab.watchdog.sentence() if trial.lab.watchdog.stalled else ""
     finally:

@@ -13,7 +13,7 @@ from linger.check.server import BATTERY
 from linger.check.server.attempt import attempt, find_request
 from linger.check.server.request import HTTP_GET, Request
 from linger.check.server.target import Plan
-from linger.check.server.trial import Wish
+from linger.check.server.scene import Wish
 from linger.lab.errors import HELD, Usage, os_sentence
 
 
@@ -53,8 +53,9 @@ def _understood(options: argparse.Namespace, command: tuple[str, ...]) -> Wish:
     if options.request:
         request = Request(_bytes_of(options.request), source=f"the request in {options.request}")
     large = _bytes_of(options.large_request) if options.large_request else b""
+    upload = _bytes_of(options.upload_request) if options.upload_request else b""
     plan = Plan(command, options.port, tuple(options.helpers), options.stop)
-    return Wish(plan, options.n, request, large, options.patience)
+    return Wish(plan, options.n, request, large, upload, options.patience)
 
 
 def _bytes_of(path: Path) -> bytes:

@@ -133,6 +133,12 @@ class Target:
         """Every process of the server, zombies included."""
         return descendants(self._supervisor.pid)[1:] if self._supervisor else []
 
+    @property
+    def and_helpers(self) -> list[int]:
+        """Every process of the server and of its helpers."""
+        helpers = [pid for helper in self._helpers for pid in descendants(helper.pid)]
+        return self.pids + helpers
+
     def ending(self) -> str:
         """How the server came to its end, in words; "" while it runs.
 

@@ -6,7 +6,8 @@ from typing import Callable
 
 from linger.check.finding import CHOICE, FAIL, PASS, Finding, NotStruck, not_tested
 from linger.check.server import check
-from linger.check.server.trial import FRESH, Trial
+from linger.check.server.scene import FRESH
+from linger.check.server.trial import Trial
 from linger.lab import faults
 from linger.lab.errors import TargetDied
 
