@@ -59,7 +59,8 @@ static bool take_line(struct server *server, const char *line)
 	if (words == 1 && !strcmp(verb, "quit"))
 		return false;
 	if (words != (strcmp(verb, "become") ? 2 : 3))
-		tell("wrong", "why=become PORT NAME[=TIME], refuse PORT, listen PORT, sync PORT or quit");
+		tell("wrong",
+		     "why=become PORT NAME[=TIME], refuse PORT, listen PORT, sync PORT or quit");
 	else if (obey(server, verb, where, what, &error) < 0)
 		tell("wrong", "why=%s", error.text);
 	else

@@ -20,6 +20,10 @@ static const char other[] = "Nobody asked for this.\n";
 
 int server_open(struct server *server, size_t body, struct error *error)
 {
+	const struct options where = {.address = server->address};
+	struct sockaddr_storage address;
+
+	endpoint_address(&where, &address); /* one that is wrong ends us before anything is told */
 	if (body_make(&server->good, body) < 0 || body_pack(&server->packed, &server->good) < 0)
 		return error_no_memory(error);
 	server->other = (struct body){(const uint8_t *)other, sizeof(other) - 1};
