@@ -22,8 +22,7 @@ def add_to(add: Add) -> None:
            help="a shell command that tells whether a run was a success: its output is standard input")  # fmt: skip
     option("--long", action="store_true", help="wait 330 s, not 30, for a client to give up")
     option("-n", type=int, default=FAILURES, metavar="N", help=f"failures in a row (default {FAILURES})")
-    add_course(check)
-    check.set_defaults(patience=PATIENCE)
+    add_course(check, PATIENCE, "a client that still waits has no time-out")
 
 
 def _check(options: argparse.Namespace) -> int:

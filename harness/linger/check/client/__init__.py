@@ -10,5 +10,5 @@
 
 from linger.check.battery import Battery
 
-BATTERY = Battery("linger.check.client.checks", "The server")
+BATTERY = Battery("linger.check.client.checks", "The server", "client", "linger check-client")
 check = BATTERY.check  # the decorator

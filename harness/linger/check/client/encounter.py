@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from pathlib import Path
 from typing import Any, Callable, Sequence
 
+from linger.check import schedule
 from linger.check.client import oneshot, surroundings, turncoat
 from linger.check.client.driver import Driver
 from linger.check.client.outcome import DIED, DONE, Outcome
@@ -67,6 +69,10 @@ class Encounter:
         wanted = self.order.tls if tls is None else tls
         self.turncoat = Turncoat(self.lab, behaviours, wanted)
 
+    def now(self) -> None:
+        """From now on the server does what the check is about: of that a ladder tells."""
+        self.lab.since = time.time()
+
     # What the client does.
 
     def ask(
@@ -83,7 +89,8 @@ class Encounter:
         body = self._body(size) if method == POST else None
         program = self._driver.started()  # what starting takes is none of its waiting
         watch = Watch(self.client, at.port, lambda: self._opened(behaviour))
-        outcome = self._driver.ask(method, at, body, watch, limit)
+        with schedule.only_waiting() if limit > QUICKLY else contextlib.nullcontext():
+            outcome = self._driver.ask(method, at, body, watch, limit)
         self.turncoat.sync()
         self.tell(f"{method} {behaviour}: {outcome.end}, {outcome.said}")
         self.timed |= outcome.end not in (DONE, DIED)
@@ -110,7 +117,8 @@ class Encounter:
             folder = self.lab.evidence / f"run-{self._runs}-{behaviour}"
             watches.append(Watch(self.client, at.port, lambda name=behaviour: self._opened(name)))
             runs.append(oneshot.Run(self._start, self.order, at, folder))
-        outcomes = oneshot.together(runs, watches, self.client, self.order.yardstick, limit)
+        with schedule.only_waiting() if limit > QUICKLY else contextlib.nullcontext():
+            outcomes = oneshot.together(runs, watches, self.client, self.order.yardstick, limit)
         self.turncoat.sync()
         for outcome in outcomes:
             self.timed |= outcome.end not in (DONE, DIED)
@@ -192,8 +200,9 @@ class Encounter:
         """Wait until the client holds at most so many connections more than before, or descriptors
         whose connection is gone; returns how many it does. within: seconds."""
         deadline = time.monotonic() + within
-        while (more := self.meter.take().connections - before) > most and time.monotonic() < deadline:
-            time.sleep(2 * LOOK)  # the next look
+        with schedule.only_waiting():
+            while (more := self.meter.take().connections - before) > most and time.monotonic() < deadline:
+                time.sleep(2 * LOOK)  # the next look
         self.timed |= more > most
         return more
 

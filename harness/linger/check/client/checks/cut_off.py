@@ -75,6 +75,7 @@ def truncated_close(encounter: Encounter) -> Finding:
     fin, rst = "short-eof-fin-close", "short-eof-rst-close"
     encounter.begin(fin, *[rst] * RACES)
     control = encounter.ask(fin)
+    encounter.now()
     resets = encounter.asks([rst, *(f"{rst}-{number}" for number in range(2, RACES + 1))])
     encounter.struck(fin, *(one.behaviour for one in resets))
     return ruling.close_delimited(control, resets, encounter.turncoat.whole)
@@ -92,6 +93,7 @@ def truncated_tls(encounter: Encounter) -> Finding:
     good = encounter.ask("good")
     if not good.took:
         raise NotStruck(f"it gets no reply by TLS at all: {good.said}")
+    encounter.now()
     cut = encounter.ask("no-close-notify")
     encounter.struck("no-close-notify")
     return ruling.unnotified(cut)
