@@ -91,7 +91,7 @@ def read_expected(path: Path, known: Collection[str]) -> dict[str, list[str]]:
         if not verdicts or words[0] not in known or not set(verdicts) <= set(WORDS):
             raise Usage(
                 f"{path}:{number}: not an id and a verdict: {line.strip()!r}; "
-                "`linger check --list` shows both"
+                "--list shows both"
             )
         expected[words[0]] = verdicts
     return expected

@@ -31,7 +31,7 @@ def summary(
 ) -> dict[str, Any]:
     """The whole run, as check.json has it.
 
-    about: what was checked: its command, port, request, clients; folder: of the run.
+    about: what was checked and by which tool: its command, port, request, clients; folder: of the run.
     """
     return {
         "schema": SCHEMA,
@@ -66,6 +66,13 @@ def write_json(path: Path, summary: dict[str, Any]) -> None:
     _write(path, json.dumps(printable_all(summary), indent=2) + "\n")
 
 
+def write_expected(path: Path, summary: dict[str, Any]) -> None:
+    """Write the verdicts as a file for --expected. Errors: as write_json()."""
+    lines = [f"# {shlex.join(summary['command'])}"]
+    lines += [f"{one['id']:22} {one['verdict']:6} # {one['measured']}" for one in summary["results"]]
+    _write(path, printable_lines("\n".join(lines)) + "\n")
+
+
 def write_junit(path: Path, summary: dict[str, Any], checks: Mapping[str, Check]) -> None:
     """Write the summary as JUnit XML: what is wrong is a failure, N/A is skipped.
 
@@ -74,7 +81,7 @@ def write_junit(path: Path, summary: dict[str, Any], checks: Mapping[str, Check]
     cases = []
     for one in summary["results"]:
         case = ElementTree.Element(
-            "testcase", classname="linger.check", name=one["id"], time=str(one["seconds"])
+            "testcase", classname=summary["tool"].replace(" ", "."), name=one["id"], time=str(one["seconds"])
         )
         if one["wrong"]:
             failure = ElementTree.SubElement(case, "failure", message=one["measured"])
@@ -86,7 +93,7 @@ def write_junit(path: Path, summary: dict[str, Any], checks: Mapping[str, Check]
         cases.append(case)
     suite = ElementTree.Element(
         "testsuite",
-        name=f"linger check {shlex.join(summary['command'])}",
+        name=f"{summary['tool']} {shlex.join(summary['command'])}",
         tests=str(len(cases)),
         failures=str(sum(case.find("failure") is not None for case in cases)),
         errors="0",

@@ -54,7 +54,8 @@ def pages(path: Path, draw: Draw) -> dict[Path, str]:
     run = Run(path, read_json(path / "environment.json"))
     all_shown = [_shown(path, found) for found in summary["results"]]
     words = [found["verdict"] for found in summary["results"]]
-    common = {"command": shlex.join(summary["command"]), "meaning": finding.MEANING}
+    common = {"command": shlex.join(summary["command"]), "meaning": finding.MEANING,
+              "tool": summary["tool"], "program": summary["program"]}  # fmt: skip
     drawn = {}
     for shown in all_shown:
         page = draw("finding.html.j2", run=run, shown=shown, **common)
