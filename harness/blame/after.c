@@ -26,6 +26,7 @@ void after_begin(struct task *task, const struct touch *touch, const struct sock
 		return;
 	seen[touch->stack] = true;
 	after->stack = touch->stack;
+	after->end = socket->end.happened;
 	afters[count++] = after;
 	task->after = after;
 	task->subject = socket->inode;

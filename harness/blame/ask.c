@@ -32,16 +32,16 @@ static pid_t tracer_of(const char *file)
 /* Whether that process is a tracer still: another one may have its number by now. */
 static bool traces(pid_t pid)
 {
-	char path[64], name[32] = "";
-	FILE *comm;
+	char path[64], text[64] = "", state;
+	FILE *file;
 
-	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
-	comm = fopen(path, "re");
-	if (comm && !fgets(name, sizeof(name), comm))
-		name[0] = '\0';
-	if (comm)
-		fclose(comm);
-	return !strcmp(name, "blame-tracer\n");
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	file = fopen(path, "re");
+	if (file && !fgets(text, sizeof(text), file))
+		text[0] = '\0';
+	if (file)
+		fclose(file);
+	return sscanf(text, "%*d (blame-tracer) %c", &state) == 1 && state != 'Z' && state != 'X';
 }
 
 static bool is_same(const struct stat *one, const struct stat *other)

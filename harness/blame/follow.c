@@ -143,6 +143,10 @@ static bool enter(struct task *task, struct socket *socket)
 		return socket || passed_possible(task);
 	case CALL_GETSOCKOPT:
 		return socket && task->argument[1] == SOL_SOCKET && task->argument[2] == SO_ERROR;
+	case CALL_WRITE:
+		if (task->argument[0] == TOLD_DESCRIPTOR)
+			told_by(task, task->argument[1], task->argument[2]);
+		return socket;
 	case CALL_URING: /* what goes through a ring no filter sees */
 		task->refused = true;
 		registers_refuse(task->tid, ENOSYS);

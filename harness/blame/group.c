@@ -36,6 +36,8 @@ static uint64_t hash_of(const struct group *group)
 	mix_touch(&hash, &one->last);
 	mix_touch(&hash, &one->end);
 	mix_touch(&hash, &group->shared.closed);
+	for (size_t i = 0; i < TOLD_KINDS; i++)
+		mix(&hash, one->told[i]);
 	mix(&hash, one->listener ? one->inode : 0);
 	return hash;
 }

@@ -254,12 +254,16 @@ struct shared {
 	pid_t child;
 };
 
+/* What a helper within Python or node tells of a descriptor, since no native stack shows it. */
+enum told_kind { TOLD_TAKEN, TOLD_END, TOLD_LAST, TOLD_KINDS };
+
 struct socket {
 	uint32_t inode;
 	uint32_t references; /* descriptors, and the places where it is under way */
 	struct socket *next; /* in its bucket */
 	struct shared *shared;
 	struct touch taken, adopted, read, end, last;
+	uint32_t told[TOLD_KINDS]; /* by the program itself; 0: nothing */
 	bool listener;
 };
 
@@ -375,6 +379,24 @@ bool passed_possible(const struct task *task);
 void passed_sent(const struct task *task);
 void passed_received(struct task *task);
 
+/* ---- told.c ---------------------------------------------------------------------------------- */
+
+/* What is written to this descriptor, which nobody has, is meant for us (harness/linger/blame). */
+#define TOLD_DESCRIPTOR 0x6c6e0000
+enum { TOLD_MOST = 1 << 16, TOLD_LONGEST = 1024 };
+
+/*
+ * Pure: "FD KIND WHERE" of @text. Returns where, which is not empty; NULL: it is nothing of the
+ * kind.
+ */
+const char *told_parse(const char *text, int *fd, enum told_kind *kind);
+
+/* A program of @task has written @length bytes at @address. */
+void told_by(struct task *task, uint64_t address, uint64_t length);
+
+/* What was told, by its number, without a control character; NULL for 0. */
+const char *told_text(uint32_t number);
+
 /* ---- after.c --------------------------------------------------------------------------------- */
 
 enum { AFTER_CALLS = 24, AFTER_MOST = 256, STEPS_MOST = 20000, LINES_MOST = 4096 };
@@ -384,6 +406,7 @@ enum after_why { AFTER_GOES_ON, AFTER_WAITS, AFTER_NEXT_SOCKET, AFTER_LISTENS, A
 /* What a thread did after the call with a stack, the first time. */
 struct after {
 	uint32_t stack;
+	bool end; /* the call was the end of a connection, else a socket was taken */
 	enum after_why why;
 	size_t calls, steps, lines, room;
 	struct {

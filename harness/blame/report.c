@@ -42,6 +42,17 @@ static void write_now(struct json *json, const struct now *now)
 	json_end(json);
 }
 
+static void write_told(struct json *json, const struct socket *socket)
+{
+	static const char *const kinds[] = {"taken", "end", "last"};
+
+	json_object(json, "told");
+	for (size_t i = 0; i < TOLD_KINDS; i++)
+		if (socket->told[i])
+			json_string(json, kinds[i], told_text(socket->told[i]));
+	json_end(json);
+}
+
 static void write_group(struct json *json, const struct group *group)
 {
 	json_line(json);
@@ -64,6 +75,7 @@ static void write_group(struct json *json, const struct group *group)
 	write_touch(json, "closed", &group->shared.closed);
 	write_touch(json, "inherited", &group->shared.inherited);
 	write_now(json, &group->now);
+	write_told(json, &group->one);
 	json_array(json, "descriptors");
 	for (size_t i = 0; i < group->count; i++)
 		json_signed(json, NULL, group->fds[i]);
@@ -120,6 +132,7 @@ static void write_after(struct json *json, const struct after *after)
 	json_line(json);
 	json_object(json, NULL);
 	json_unsigned(json, "stack", after->stack);
+	json_string(json, "after", after->end ? "end" : "taken");
 	json_string(json, "then", after_reason(after->why));
 	json_unsigned(json, "steps", after->steps);
 	json_array(json, "calls");
