@@ -1,0 +1,41 @@
+"""Which scenarios fit what was measured, best first. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Iterable, Mapping
+
+from linger.explain.symptoms import Fact, Symptom
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A scenario that fits: the facts for and against it, in words with their numbers.
+
+    weight: how many of its facts hold, less those against it.
+    """
+
+    symptom: Symptom
+    supports: tuple[str, ...]
+    opposes: tuple[str, ...]
+    weight: int
+
+
+def fits(symptoms: Iterable[Symptom], values: Mapping[str, int]) -> list[Fit]:
+    """The scenarios all of whose needs hold; of equal weight the one that is taught first."""
+    found = [_fit(symptom, values) for symptom in symptoms if _may_be(symptom, values)]
+    return sorted(found, key=lambda fit: (-fit.weight, fit.symptom.order, fit.symptom.scenario))
+
+
+def _may_be(symptom: Symptom, values: Mapping[str, int]) -> bool:
+    return all(fact.holds(values) for fact in symptom.needs)
+
+
+def _fit(symptom: Symptom, values: Mapping[str, int]) -> Fit:
+    supports = _held((*symptom.needs, *symptom.supports), values)
+    opposes = _held(symptom.opposes, values)
+    return Fit(symptom, supports, opposes, len(supports) - len(opposes))
+
+
+def _held(facts: Iterable[Fact], values: Mapping[str, int]) -> tuple[str, ...]:
+    return tuple(fact.told(values) for fact in facts if fact.holds(values))

@@ -1,0 +1,97 @@
+"""What fits, in words for a person and as a JSON document (schema/explain.schema.json)."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Any, Iterator, Mapping, Sequence
+
+from linger.explain.fitting import Fit
+from linger.lab.census import STATES
+from linger.run import scenarios
+
+SCHEMA = 1
+WIDTH = 100  # columns
+MOST = 4  # scenarios that a person is told of
+
+
+def document(
+    pid: int, process: str, seconds: float, values: Mapping[str, int], unseen: Sequence[str],
+    fits: Sequence[Fit],
+) -> dict[str, Any]:  # fmt: skip
+    """All of it. seconds: for which the numbers held; unseen: what could not be looked at."""
+    return {
+        "schema": SCHEMA,
+        "pid": pid,
+        "process": process,
+        "seconds": seconds,
+        "values": dict(values),
+        "unseen": [*unseen],
+        "scenarios": [_scenario(fit) for fit in fits],
+    }
+
+
+def _scenario(fit: Fit) -> dict[str, Any]:
+    name = fit.symptom.scenario
+    answers = scenarios.answers(name)
+    return {
+        "scenario": name,
+        "title": scenarios.title(name),
+        "weight": fit.weight,
+        "for": [*fit.supports],
+        "against": [*fit.opposes],
+        "look": fit.symptom.look,
+        "helps": [*answers.helps],
+        "does_not_help": [*answers.does_not_help],
+    }
+
+
+def lines(made: Mapping[str, Any]) -> Iterator[str]:
+    """A document as lines of text."""
+    yield f"process {made['pid']} ({made['process']}), for {made['seconds']:g} s:"
+    yield from _wrapped("  ", ", ".join(_numbers(made["values"])))
+    for what in made["unseen"]:
+        yield from _wrapped("  ", f"not seen: {what}")
+    found = made["scenarios"]
+    yield ""
+    if not found:
+        yield "no scenario fits"
+        return
+    number = f"{len(found)} scenarios fit" if len(found) > 1 else "1 scenario fits"
+    yield number + (f", of which the best {MOST} are:" if len(found) > MOST else ":")
+    for rank, one in enumerate(found[:MOST], start=1):
+        yield ""
+        yield from _wrapped(f"{rank}. ", f"{one['scenario']}: {one['title']}")
+        for label, texts in (
+            ("for", one["for"]),
+            ("against", one["against"]),
+            ("look", [one["look"]]),
+            ("helps", one["helps"]),
+            ("helps not", one["does_not_help"]),
+        ):
+            for text in texts:
+                yield from _wrapped(f"   {label:10} ", text)
+                label = ""
+
+
+def _wrapped(begin: str, text: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, initial_indent=begin, subsequent_indent=" " * len(begin))
+
+
+def _numbers(values: Mapping[str, int]) -> Iterator[str]:
+    """The numbers that say most, in words."""
+    for state in STATES:
+        if values.get(state):
+            unread = f" ({values['unread']} unread)" if state == "CLOSE_WAIT" else ""
+            yield f"{values[state]} {state}{unread}"
+    if values["gone"]:
+        yield f"{values['gone']} descriptors of TCP sockets that are gone or never connected"
+    yield f"{values['accept_queue']} waiting for accept()"
+    if "open" in values:
+        limit = f" of {values['open'] + values['free']}" if "free" in values else ""
+        yield f"{values['open']}{limit} descriptors"
+    yield (
+        f"{values['threads']} threads: {values['waits.events']} wait for events, "
+        f"{values['waits.elsewhere']} for something else without a limit, {values['busy']} do not wait"
+    )
+    if "capture.connections" in values:
+        yield f"{values['capture.connections']} connections in the capture"
