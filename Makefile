@@ -37,7 +37,7 @@ keep := harness/bench/keep
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps scenarios prove soak kill-test test test-real check-server report pairs lab lab-score bench-census bench-wire documents clean help
+.PHONY: all deps scenarios prove soak kill-test test test-real test-explain check-server report pairs lab lab-score bench-census bench-wire documents clean help
 # `make -j deps test` must not build before everything is installed.
 $(if $(filter deps,$(MAKECMDGOALS)),.NOTPARALLEL:)
 
@@ -86,6 +86,10 @@ kill-test: all ## end runs at random instants and in every way; nothing may be l
 test-real: all ## check real servers of Debian, three times each (RUNS=1 CHECK=--quick; takes minutes)
 	@harness/tests/real/fetch $(abspath $(BUILD))/real
 	@RUNS=$(or $(RUNS),3) CHECK='$(CHECK)' $(BUILD)/linger test -- harness/tests/real/servers.py $(ARGS)
+
+test-explain: all ## explain every program that leaks, every repair, and real servers (takes minutes)
+	@harness/tests/real/fetch $(abspath $(BUILD))/real
+	@$(BUILD)/linger test -- harness/tests/real/explained.py $(ARGS)
 
 check-server: all ## judge a server of yours (CMD='python3 -m http.server 8000' PORT=8000 CHECK=--quick)
 	@$(BUILD)/linger check --port '$(PORT)' $(CHECK) -- $(CMD)

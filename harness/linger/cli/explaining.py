@@ -40,8 +40,8 @@ def _seconds(text: str) -> float:
         seconds = float(text)
     except ValueError:
         seconds = -1
-    if not 0 <= seconds <= 3600:
-        raise argparse.ArgumentTypeError(f"seconds from 0 to 3600, not {text!r}")
+    if not 0.1 <= seconds <= 3600:
+        raise argparse.ArgumentTypeError(f"seconds from 0.1 to 3600, not {text!r}")
     return seconds
 
 

@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from linger.explain import fitting, observe, sums, symptoms, telling
+from linger.explain.symptoms import Symptom
 from linger.lab.errors import HELD, Broken, Usage, complain, os_sentence
 from linger.lab.foreign import printable_all
 from linger.lab.programs import program
 from linger.run.printer import say
+
+LOOK = 1.0  # s between looks at what has to last longer than was asked for
 
 
 def run(options: argparse.Namespace) -> int:
@@ -21,19 +24,32 @@ def run(options: argparse.Namespace) -> int:
     more = sums.of_capture(_ladders(options.capture, options.port)) if options.capture else {}
     if options.blame:
         more |= _blamed(options.blame, options.pid)
-    first, second = observe.twice(options.pid, options.port, options.seconds)
-    values = sums.lasting(first, second) | more
-    [process, *_] = second.members[0]["processes"]
-    unseen = dict.fromkeys((*first.unseen, *second.unseen))
-    fits = fitting.fits(rules, values)
-    made = telling.document(
-        options.pid, process["process"], options.seconds, values, [*unseen], fits
-    )
+    last, values, seconds = _watched(options, rules, more)
+    made = telling.document(last, seconds, values, fitting.fits(rules, values, seconds))
     if options.json:
         print(json.dumps(made, indent=1, ensure_ascii=False))
     else:
         say("\n".join(telling.lines(made)))
     return HELD
+
+
+def _watched(
+    options: argparse.Namespace, rules: list[Symptom], more: sums.Values
+) -> tuple[observe.Observation, sums.Values, float]:
+    """Look at a process until it is clear what lasts; returns the last observation, the numbers
+    that held all the time, and for how many seconds."""
+    values = sums.measured(observe.once(options.pid, options.port)) | more | {"cpu": 100}
+    seconds, next = 0.0, options.seconds
+    while next:
+        last, percent = observe.later(options.pid, options.port, next)
+        now = sums.measured(last) | more | {"cpu": min(100, round(percent))}
+        values = sums.lasting(values, now)
+        seconds += next
+        longest = fitting.undecided(rules, values, seconds)
+        if longest and seconds == options.seconds:
+            complain(f"linger: this may pass; looking for {longest:g} s in all")
+        next = LOOK if longest else 0.0
+    return last, values, seconds
 
 
 def _ladders(capture: Path, port: int | None) -> dict[str, Any]:

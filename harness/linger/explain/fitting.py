@@ -21,10 +21,19 @@ class Fit:
     weight: int
 
 
-def fits(symptoms: Iterable[Symptom], values: Mapping[str, int]) -> list[Fit]:
-    """The scenarios all of whose needs hold; of equal weight the one that is taught first."""
-    found = [_fit(symptom, values) for symptom in symptoms if _may_be(symptom, values)]
+def fits(symptoms: Iterable[Symptom], values: Mapping[str, int], seconds: float) -> list[Fit]:
+    """The scenarios all of whose needs have held for long enough; of equal weight the one that is
+    taught first. seconds: for which the numbers held."""
+    lasting = (symptom for symptom in symptoms if symptom.lasts <= seconds)
+    found = [_fit(symptom, values) for symptom in lasting if _may_be(symptom, values)]
     return sorted(found, key=lambda fit: (-fit.weight, fit.symptom.order, fit.symptom.scenario))
+
+
+def undecided(symptoms: Iterable[Symptom], values: Mapping[str, int], seconds: float) -> float:
+    """For how many seconds the needs of some scenario would have to hold, which hold so far; 0: all
+    is decided."""
+    held = (symptom.lasts for symptom in symptoms if _may_be(symptom, values))
+    return max((lasts for lasts in held if lasts > seconds), default=0.0)
 
 
 def _may_be(symptom: Symptom, values: Mapping[str, int]) -> bool:

@@ -11,12 +11,13 @@ import json
 import os
 import resource
 import subprocess
-import time
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Iterator, TypeVar
 
-from linger.lab.errors import Broken, CannotRun, TargetDied, Usage
+from linger.lab import processor
+from linger.lab.errors import Broken, CannotRun, LingerError, TargetDied, Usage
 from linger.lab.foreign import printable_all
 from linger.lab.process import descendants
 from linger.lab.programs import program
@@ -31,14 +32,17 @@ class Observation:
     """What a program holds, and what it does.
 
     members: the census of each process of the program, which are the one named and those below it
-    that run the same file; host: the census of all in its network namespace; threads: of the
-    members; waits: what the census says of those that wait, "socket" telling whether it is for
+    that run the same file; below: the pids of all below it; host: the census of all in its network
+    namespace; shared: descriptors that are gone and were so before the program forked, for several
+    members have them; threads: of the members; waits: what the census says of those that wait, "socket" telling whether it is for
     one; open, limit: descriptors of the process named, and how many it may have.
     """
 
     pid: int
     members: tuple[Snapshot, ...]
+    below: frozenset[int]
     host: Snapshot | None
+    shared: int
     threads: int
     waits: tuple[dict[str, Any], ...]
     open: int | None
@@ -48,19 +52,19 @@ class Observation:
     unseen: tuple[str, ...]
 
 
-def twice(pid: int, port: int | None, apart: float) -> tuple[Observation, Observation]:
-    """Two observations, so many seconds apart: what is in both lasts.
+def later(pid: int, port: int | None, seconds: float) -> tuple[Observation, float]:
+    """An observation after so many seconds, and how many percent of a processor the program wanted
+    until then. Errors: as once()."""
+    percent = processor.busy(_members(pid)[:MOST_MEMBERS], seconds)
+    return once(pid, port), percent
+
+
+def once(pid: int, port: int | None) -> Observation:
+    """One observation.
 
     port: only sockets with this local port. Errors: TargetDied when there is no such process;
     CannotRun when its descriptors may not be read.
     """
-    first = once(pid, port)
-    time.sleep(apart)  # the window itself is measured: nothing is awaited
-    return first, once(pid, port)
-
-
-def once(pid: int, port: int | None) -> Observation:
-    """One observation. Errors: as twice()."""
     place = Path("/proc", str(pid))
     if not place.exists():
         raise TargetDied(f"there is no process {pid}")
@@ -81,7 +85,9 @@ def once(pid: int, port: int | None) -> Observation:
     return Observation(
         pid,
         tuple(members),
+        frozenset(descendants(pid)[1:]),
         host,
+        _shared(members),
         sum(len(_tasks(one)) for one in pids),
         tuple(_waits(members)),
         held,
@@ -122,9 +128,11 @@ def _ask_of(one: int, pid: int, port: int | None) -> Snapshot | None:
     """What a member holds; None if it has ended, unless it is the process named."""
     try:
         return ask("--pid", one, *(["--port", port] if port else []))
-    except TargetDied:
-        if one == pid:
+    except LingerError:
+        if Path(f"/proc/{one}").exists():
             raise
+        if one == pid:
+            raise TargetDied(f"process {pid} has ended") from None
         return None
 
 
@@ -141,17 +149,31 @@ def _ports() -> int:
     return int(last) - int(first) + 1
 
 
+def _shared(members: list[Snapshot]) -> int:
+    """Of the descriptors that are gone, those of sockets that several members have."""
+    found = Counter(
+        _target(owner["pid"], descriptor)
+        for snapshot in members
+        for owner in snapshot["owners"]
+        for descriptor in owner["fds"]
+        if owner["gone"]
+    )
+    return sum(times for target, times in found.items() if target and times > 1)
+
+
+def _target(pid: int, descriptor: int | None) -> str:
+    """What a descriptor leads to, "socket:[7]"; "" when it is closed by now."""
+    with contextlib.suppress(OSError):
+        return os.readlink(f"/proc/{pid}/fd/{descriptor}")
+    return ""
+
+
 def _waits(members: list[Snapshot]) -> Iterator[dict[str, Any]]:
     for snapshot in members:
         for process in snapshot["processes"]:
             for wait in process["waits"]:
-                yield {**wait, "socket": _is_socket(process["pid"], wait["descriptor"])}
-
-
-def _is_socket(pid: int, descriptor: int | None) -> bool:
-    with contextlib.suppress(OSError):
-        return os.readlink(f"/proc/{pid}/fd/{descriptor}").startswith("socket:")
-    return False
+                target = _target(process["pid"], wait["descriptor"])
+                yield {**wait, "socket": target.startswith("socket:")}
 
 
 def ask(*options: object) -> Snapshot:

@@ -13,7 +13,7 @@ from linger.lab.census import STATES
 Values = dict  # numbers by their names
 EVENTS = {"epoll_wait", "epoll_pwait", "epoll_pwait2", "accept", "accept4"}
 POLLS = {"poll", "ppoll", "select", "pselect6"}
-ON_SOCKET = {"read", "readv", "recvfrom", "recvmsg", "write", "writev", "sendto", "sendmsg", "connect"}
+ON_SOCKET = {*"read readv recvfrom recvmsg write writev sendto sendmsg connect".split()}
 RULES = "unaccepted shared eof timeout error shutdown unread gone".split()  # of blame
 HOWS = "orderly open unknown half-closed unanswered refused reset".split()  # of wire
 ENDS = ("client", "server")
@@ -22,7 +22,7 @@ ENDS = ("client", "server")
 MEANINGS = {
     "unread": "CLOSE_WAITs whose end of stream was certainly not read (.in, .out)",
     "keepalive": "ESTABLISHED with SO_KEEPALIVE on ports that it listens on",
-    "gone": "descriptors of TCP sockets that no table lists",
+    "gone": "descriptors of TCP sockets that no table lists, but for those of before it forked",
     "descriptors": "descriptors of TCP sockets that do not listen",
     "open": "descriptors of the process, of all kinds",
     "free": "descriptors that it may still open",
@@ -38,7 +38,7 @@ MEANINGS = {
     "threads": "threads of the program",
     "waits.events": "threads that wait for events or connections (epoll_wait, accept)",
     "waits.elsewhere": "threads that wait in poll() without a time-out, or for one socket",
-    "busy": "threads that do not wait",
+    "cpu": "percent of a processor that it wanted",
     "libevent": "1 if it is linked with libevent",
     **{f"blame.{rule}": f"connections of which blame says so: {rule}" for rule in RULES},
     "capture.connections": "connections in the capture",
@@ -52,10 +52,9 @@ NAMES = {*MEANINGS, "unread.in", "unread.out"} | {
 }
 
 
-def lasting(first: Observation, second: Observation) -> Values:
-    """The numbers that hold for both, and so for the time between: of each the smaller."""
-    one, other = measured(first), measured(second)
-    return {name: min(one[name], other[name]) for name in one if name in other}
+def lasting(before: Values, later: Values) -> Values:
+    """The numbers that hold at both times, and so between them: of each the smaller."""
+    return {name: min(before[name], later[name]) for name in before if name in later}
 
 
 def measured(observation: Observation) -> Values:
@@ -72,6 +71,7 @@ def measured(observation: Observation) -> Values:
                 values[f"{row['state']}.in"] += row["count"]
                 values["unread.in"] += row["unread"]
                 values["keepalive"] += row["keepalive"] if row["state"] == "ESTABLISHED" else 0
+    values["gone"] -= min(values["gone"], observation.shared)
     values |= {f"{state}.out": values[state] - values[f"{state}.in"] for state in HELD}
     values["unread.out"] = values["unread"] - values["unread.in"]
     queues = {  # workers share a listener
@@ -80,7 +80,12 @@ def measured(observation: Observation) -> Values:
         for each in one["listeners"]
     }
     values |= {"listeners": len(queues), "accept_queue": sum(queues.values())}
-    return values | _of_process(observation) | _of_host(observation, listened) | _of_others(observation)
+    return (
+        values
+        | _of_process(observation)
+        | _of_host(observation, listened)
+        | _of_others(observation)
+    )
 
 
 def _of_process(observation: Observation) -> Values:
@@ -99,7 +104,6 @@ def _of_process(observation: Observation) -> Values:
         "threads": observation.threads,
         "waits.events": sum(call in EVENTS for call in calls),
         "waits.elsewhere": len(elsewhere),
-        "busy": max(0, observation.threads - len(calls)),
     }
     for name in ("open", "libevent", "ports"):
         if (value := getattr(observation, name)) is not None:
@@ -116,6 +120,9 @@ def _of_host(observation: Observation, listened: set[int]) -> Values:
     rows = observation.host["rows"]
     own = {process["pid"] for one in observation.members for process in one["processes"]}
     on_ports = [row for row in rows if row["port"] in listened]
+    others = {  # who listens on the same port, at another address, has connections of its own
+        each["pid"] for each in observation.host["listeners"] if each["port"] in listened
+    } - observation.below
     waiting = observation.host["states"]["TIME_WAIT"]
     inside = sum(row["count"] for row in on_ports if row["state"] == "TIME_WAIT")
     return {
@@ -127,7 +134,7 @@ def _of_host(observation: Observation, listened: set[int]) -> Values:
             for owner in observation.host["owners"]
             if owner["state"] == "CLOSE_WAIT"
             and owner["port"] in listened
-            and owner["pid"] not in own
+            and owner["pid"] not in own | others
         ),
         "TIME_WAIT.in": inside,
         "TIME_WAIT.out": waiting - inside,

@@ -2,6 +2,7 @@
 
     [symptom]
     look = "What to look at next, to decide between it and its neighbours."
+    lasts = 10                                         # seconds that this must last (0)
     [symptom.needs]                                    # all must hold, or it does not fit
     "CLOSE_WAIT.in >= 1" = "{CLOSE_WAIT.in| connection waits| connections wait} for our close()"
     [symptom.for]                                      # each that holds speaks for it
@@ -27,7 +28,7 @@ from linger.run import predicate, scenarios, toml
 
 _PREDICATE = re.compile(rf"(.+?) ({predicate.SIGNS}) (.+)")
 _NUMBER = re.compile(r"\{([^{}|]+)(?:\|([^{}|]*)\|([^{}|]*))?\}")
-KEYS = {"look", "needs", "for", "against"}
+KEYS = {"look", "lasts", "needs", "for", "against"}
 
 
 @dataclass(frozen=True)
@@ -59,10 +60,15 @@ class Fact:
 
 @dataclass(frozen=True)
 class Symptom:
-    """How one recognizes a scenario. look: what to look at next. order: of teaching."""
+    """How one recognizes a scenario.
+
+    look: what to look at next; lasts: seconds for which the needs must hold, because programs
+    without a fault show them for a while; order: of teaching.
+    """
 
     scenario: str
     look: str
+    lasts: float
     needs: tuple[Fact, ...]
     supports: tuple[Fact, ...]
     opposes: tuple[Fact, ...]
@@ -86,10 +92,13 @@ def read(name: str, table: Mapping[str, Any], order: int = 0) -> Symptom:
     unknown = table.keys() - KEYS
     if unknown:
         raise Broken(f"symptom of {name}: unknown key {min(unknown)}")
+    if not isinstance(table.get("lasts", 0), (int, float)):
+        raise Broken(f"symptom of {name}: `lasts` is a number of seconds")
     if not table.get("needs") or not table.get("look"):
         raise Broken(f"symptom of {name}: it has `needs` and `look`")
     parts = (_facts(name, table.get(key, {})) for key in ("needs", "for", "against"))
-    return Symptom(name, table["look"], *parts, order)
+    look = " ".join(table["look"].split())
+    return Symptom(name, look, float(table.get("lasts", 0)), *parts, order)
 
 
 def _facts(name: str, table: Mapping[str, str]) -> tuple[Fact, ...]:

@@ -3,31 +3,43 @@
 from __future__ import annotations
 
 import textwrap
+from collections import Counter
 from typing import Any, Iterator, Mapping, Sequence
 
 from linger.explain.fitting import Fit
+from linger.explain.observe import Observation
 from linger.lab.census import STATES
 from linger.run import scenarios
 
 SCHEMA = 1
 WIDTH = 100  # columns
 MOST = 4  # scenarios that a person is told of
+MOST_CALLS = 4  # in which its threads wait
 
 
 def document(
-    pid: int, process: str, seconds: float, values: Mapping[str, int], unseen: Sequence[str],
-    fits: Sequence[Fit],
-) -> dict[str, Any]:  # fmt: skip
-    """All of it. seconds: for which the numbers held; unseen: what could not be looked at."""
+    observation: Observation, seconds: float, values: Mapping[str, int], fits: Sequence[Fit]
+) -> dict[str, Any]:
+    """All of it. observation: the last one; seconds: for which the numbers held."""
+    [process, *_] = observation.members[0]["processes"]
     return {
         "schema": SCHEMA,
-        "pid": pid,
-        "process": process,
+        "pid": observation.pid,
+        "process": process["process"],
         "seconds": seconds,
         "values": dict(values),
-        "unseen": [*unseen],
+        "waits": [*_waits(observation)],
+        "unseen": [*observation.unseen],
         "scenarios": [_scenario(fit) for fit in fits],
     }
+
+
+def _waits(observation: Observation) -> Iterator[dict[str, Any]]:
+    """How many threads wait in the same call, for as long."""
+    known = [wait for wait in observation.waits if wait["call"]]
+    alike = Counter((wait["call"], wait["timeout_ms"], wait["timeout_known"]) for wait in known)
+    for (call, ms, is_known), threads in alike.most_common():
+        yield {"call": call, "timeout_ms": ms, "timeout_known": is_known, "threads": threads}
 
 
 def _scenario(fit: Fit) -> dict[str, Any]:
@@ -48,7 +60,7 @@ def _scenario(fit: Fit) -> dict[str, Any]:
 def lines(made: Mapping[str, Any]) -> Iterator[str]:
     """A document as lines of text."""
     yield f"process {made['pid']} ({made['process']}), for {made['seconds']:g} s:"
-    yield from _wrapped("  ", ", ".join(_numbers(made["values"])))
+    yield from _wrapped("  ", ", ".join((*_numbers(made["values"]), *_calls(made["waits"]))))
     for what in made["unseen"]:
         yield from _wrapped("  ", f"not seen: {what}")
     found = made["scenarios"]
@@ -89,9 +101,16 @@ def _numbers(values: Mapping[str, int]) -> Iterator[str]:
     if "open" in values:
         limit = f" of {values['open'] + values['free']}" if "free" in values else ""
         yield f"{values['open']}{limit} descriptors"
-    yield (
-        f"{values['threads']} threads: {values['waits.events']} wait for events, "
-        f"{values['waits.elsewhere']} for something else without a limit, {values['busy']} do not wait"
-    )
     if "capture.connections" in values:
         yield f"{values['capture.connections']} connections in the capture"
+    yield f"{values['cpu']} % of a processor"
+
+
+def _calls(waits: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Where its threads wait, in words."""
+    for wait in waits[:MOST_CALLS]:
+        limit = f" for {wait['timeout_ms']} ms" if wait["timeout_ms"] is not None else ""
+        if wait["timeout_known"] and not limit:
+            limit = " without a time-out"
+        threads = "1 thread" if wait["threads"] == 1 else f"{wait['threads']} threads"
+        yield f"{threads} in {wait['call']}(){limit}"
