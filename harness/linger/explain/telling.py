@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections import Counter
 from typing import Any, Iterator, Mapping, Sequence
 
@@ -10,9 +9,10 @@ from linger.explain.fitting import Fit
 from linger.explain.observe import Observation
 from linger.lab.census import STATES
 from linger.run import scenarios
+from linger.run.printer import wrapped
 
 SCHEMA = 1
-WIDTH = 100  # columns
+INDENT = 14 * " "  # of what is behind a label
 MOST = 4  # scenarios that a person is told of
 MOST_CALLS = 4  # in which its threads wait
 
@@ -60,9 +60,9 @@ def _scenario(fit: Fit) -> dict[str, Any]:
 def lines(made: Mapping[str, Any]) -> Iterator[str]:
     """A document as lines of text."""
     yield f"process {made['pid']} ({made['process']}), for {made['seconds']:g} s:"
-    yield from _wrapped("  ", ", ".join((*_numbers(made["values"]), *_calls(made["waits"]))))
+    yield wrapped(", ".join((*_numbers(made["values"]), *_calls(made["waits"]))))
     for what in made["unseen"]:
-        yield from _wrapped("  ", f"not seen: {what}")
+        yield wrapped(f"not seen: {what}")
     found = made["scenarios"]
     yield ""
     if not found:
@@ -72,7 +72,7 @@ def lines(made: Mapping[str, Any]) -> Iterator[str]:
     yield number + (f", of which the best {MOST} are:" if len(found) > MOST else ":")
     for rank, one in enumerate(found[:MOST], start=1):
         yield ""
-        yield from _wrapped(f"{rank}. ", f"{one['scenario']}: {one['title']}")
+        yield wrapped(f"{one['scenario']}: {one['title']}", f"{rank}. ", "   ")
         for label, texts in (
             ("for", one["for"]),
             ("against", one["against"]),
@@ -81,12 +81,8 @@ def lines(made: Mapping[str, Any]) -> Iterator[str]:
             ("helps not", one["does_not_help"]),
         ):
             for text in texts:
-                yield from _wrapped(f"   {label:10} ", text)
+                yield wrapped(text, f"   {label:10} ", INDENT)
                 label = ""
-
-
-def _wrapped(begin: str, text: str) -> list[str]:
-    return textwrap.wrap(text, WIDTH, initial_indent=begin, subsequent_indent=" " * len(begin))
 
 
 def _numbers(values: Mapping[str, int]) -> Iterator[str]:
