@@ -26,7 +26,7 @@ EXPECT = {
 OPTION = {"condition": "keepalive", "control": ""}
 
 
-@scenario(claims=["cw-two-hours"], variants=("condition", "control"))
+@scenario(claims=["cw-two-hours"], variants=("condition", "control"), held=N)
 def test_closewait_lifetime(lab, variant):
     actions = f"listen accept {OPTION[variant]} recv:6 send:hello drain stay"
     server = lab.peer(actions, connections=N, at="server")

@@ -28,7 +28,8 @@ OPTION = {"condition": "keepalive", "control": ""}
 
 
 @scenario(
-    claims=["cw-keepalive-hides", "cw-sysctl-needs-keepalive"], variants=("condition", "control")
+    claims=["cw-keepalive-hides", "cw-sysctl-needs-keepalive"], variants=("condition", "control"),
+    held=N,
 )
 def test_keepalive_hides_leak(lab, variant):
     lab.hosts["server"].sysctl(tcp_keepalive_time=1, tcp_keepalive_intvl=1, tcp_keepalive_probes=2)

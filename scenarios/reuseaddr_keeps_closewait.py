@@ -30,7 +30,9 @@ BIND = {"condition": "rebind:40000", "control": "bind:40000"}  # and the ports a
 REFUSED = {"condition": 0, "control": N}  # by bind() already
 
 
-@scenario(claims=["cw-reuseaddr-keeps", "cw-reuseaddr-evicts"], variants=("condition", "control"))
+@scenario(
+    claims=["cw-reuseaddr-keeps", "cw-reuseaddr-evicts"], variants=("condition", "control"), held=3 * N
+)
 def test_reuseaddr_keeps_closewait(lab, variant):
     server = lab.peer("listen accept recv:6 send:hello fin stay", connections=N, at="server")
     lab.peer("listen stay", at="server", port=9001)

@@ -37,7 +37,9 @@ def in_words(first, last):
     return f"{nominal} s" if nominal else f"{first:.1f} to {last:.1f} s"
 
 
-@scenario(claims=["tw-60-seconds", "tw-rebuild"], variants=("condition", "control"), seconds=62)
+@scenario(
+    claims=["tw-60-seconds", "tw-rebuild"], variants=("condition", "control"), seconds=62, held={"condition": 0, "control": N}
+)
 def test_timewait_lifetime(lab, variant):
     lab.hosts["client"].sysctl(**REMEDIES)
     server = lab.server("closewait_leak", "fixed" if variant == "condition" else "buggy")

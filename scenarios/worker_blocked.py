@@ -21,7 +21,7 @@ EXPECT = {
 }
 
 
-@scenario(claims=["cw-cause-missing-close", "cw-blocked-handler"])
+@scenario(claims=["cw-cause-missing-close", "cw-blocked-handler"], held=1)
 def test_worker_blocked(lab, variant):
     backend = lab.start("client", "servers/echo", "-l", lab.hosts["client"].address)
     backend.said("ready")
