@@ -112,7 +112,7 @@ def judge(group: Sequence[Case], evidence: Path) -> list[str]:
         for binary in programs:
             label = binary.name.rpartition("_")[2]
             diagnosis = grade.judge(text, binary.with_suffix(".c"), run, label)
-            remarked = conduct(run.evidence(label).trial)
+            remarked = conduct(text, run.evidence(label).trial)
             word = "remark" if remarked else SURVIVED
             found.append(word if diagnosis.repaired else diagnosis.word)
     return found
