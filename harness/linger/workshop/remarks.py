@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import collections
 import re
-from pathlib import Path
 from typing import Any
 
 from linger.workshop.texts import Text
@@ -47,7 +46,7 @@ def conduct(text: Text, trial: dict[str, Any] | None) -> list[str]:
     for subject in (trial or {}).get("subjects", ()):
         misuse.update({call: times for call, times in subject["misuse"].items() if call in MISUSE})
         lingers |= {*subject["lingers"]}
-    known = any("SO_LINGER" in strip_comments(file.read_text()) for file in _pair(text))
+    known = any("SO_LINGER" in code for code in _codes(text))
     return [
         *(MISUSE[call].format(times=times) for call, times in misuse.items()),
         *(AT_ONCE for seconds in lingers if seconds == "0" and not known),
@@ -57,18 +56,22 @@ def conduct(text: Text, trial: dict[str, Any] | None) -> list[str]:
 
 def remarks(text: Text, source: str) -> list[str]:
     """What is to be said about the means in a student's code that the pair does without."""
-    assert text.buggy
-    buggy, fixed = (strip_comments(file.read_text()) for file in _pair(text))
-    known, written = buggy + fixed, strip_comments(source)
+    known, written = "".join(_codes(text)), strip_comments(source)
     entries = [(entry["pattern"], entry["text"]) for entry in text.discuss]
-    found = [words for pattern, words in (*entries, *MEANS)
+    return [words for pattern, words in (*entries, *MEANS)
              if re.search(pattern, written) and not re.search(pattern, known)]  # fmt: skip
-    # The cure is to use the time that is given: then it is used more often than in the buggy program.
-    own = any(fixed.count(time) > buggy.count(time) >= written.count(time) for time in TIMES)
-    return found + [OWN_TIME] * own
 
 
-def _pair(text: Text) -> tuple[Path, Path]:
-    """The files of the pair."""
+def own_time(text: Text, source: str) -> list[str]:
+    """What is to be said of a cure that waits for a time of its own where the task gives one: the fixed
+    program uses that more often than the buggy one, the cure does not."""
+    (buggy, fixed), written = _codes(text), strip_comments(source)
+    ignored = any(fixed.count(time) > buggy.count(time) >= written.count(time) for time in TIMES)
+    return [OWN_TIME] if ignored and re.search(r"-t\b", text.task) else []
+
+
+def _codes(text: Text) -> tuple[str, str]:
+    """The code of the pair, the buggy one first."""
     assert text.buggy
-    return text.buggy, text.buggy.with_name(f"{text.stem}_fixed.c")
+    fixed = text.buggy.with_name(f"{text.stem}_fixed.c")
+    return strip_comments(text.buggy.read_text()), strip_comments(fixed.read_text())
