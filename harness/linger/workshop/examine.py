@@ -32,7 +32,7 @@ SPINNING = 0.1  # s of CPU time, after the scenario
 SPIN_WATCH = 6  # s
 TELLING = 1.0  # s
 SETTLING = 2.0  # s, that a server may take to let go of a client that has left
-NOTHING = {"guests": [], "service": None, "held": None, "kept": None}  # was asked
+NOTHING = {"guests": [], "service": None, "held": None}  # was asked
 GUESTS = ("connect rst", "connect half drain fin")  # without a word: a reset, and an end
 ABORTS = ("TCPAbortOnData", "TCPAbortOnClose")  # close() that became a reset (tcp(7), nstat(8))
 
@@ -89,14 +89,17 @@ def examine(lab: Lab, scenario: str, passed: bool) -> dict[str, Any]:
     others = [peer for peer in lab.peers if peer not in subjects]
     host = subjects[0].host.name if subjects else "server"
     counted = _counts(lab, host)
+    served = passed and subjects
+    asked = _afterwards(lab, scenario, subjects[-1]) if served else NOTHING
     if subjects and not counted["LISTEN"]:
         subjects[-1].ending(0.5)  # one that is about to end has closed its sockets already
     return {
-        "subjects": [_subject(peer) for peer in subjects],
+        "subjects": [_subject(peer) for peer in subjects],  # before that which may end them
         "others": [_other(peer) for peer in others],
         "listening": counted["LISTEN"],
         "aborts": sum(counted[name] for name in ABORTS),
-        **(_afterwards(lab, scenario, subjects[-1]) if passed and subjects else NOTHING),
+        **asked,
+        "kept": _kept(subjects[-1]) if served else None,
     }
 
 
@@ -186,7 +189,7 @@ def _proc(pid: int, name: str) -> str:
 
 def _afterwards(lab: Lab, scenario: str, subject: Peer) -> dict[str, Any]:
     """What a server does where all faults are over: for clients that leave in other ways than those of
-    the scenario, and for a fresh one; and what it holds and keeps when they have left."""
+    the scenario, and for a fresh one; and what it holds when they have left."""
     words = texts.table(scenario).get("service")
     if not words or not subject.running:
         return NOTHING
@@ -199,7 +202,7 @@ def _afterwards(lab: Lab, scenario: str, subject: Peer) -> dict[str, Any]:
     service = _guest(lab, words)
     before = lab.verdict.expectations[-1]["measured"]  # by the last row of every scenario
     held = _held(subject, before) - before
-    return {"guests": guests, "service": service, "held": held, "kept": _kept(subject)}
+    return {"guests": guests, "service": service, "held": held}
 
 
 def _guest(lab: Lab, words: str) -> dict[str, Any]:
@@ -218,7 +221,7 @@ def _kept(subject: Peer) -> dict[str, int] | None:
     subject.signal(signal.SIGRTMAX)
     try:
         told = subject.said("kept", within=TELLING)
-    except NotHeld:
+    except NotHeld:  # it has ended, or takes no signals
         return None
     return {name: int(count) for name, count in told.items() if name != "ev"}
 
