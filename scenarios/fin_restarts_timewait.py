@@ -21,6 +21,7 @@ from linger.lab.faults import PURE_ACK, watch
 N = connections(10)
 
 SENT_AGAIN = {"condition": "", "control": "flags:syn"}  # as it was; as an old SYN
+ARRIVES = {"condition": "& (fin|syn|rst|ack) == fin|ack", "control": "& (fin|syn|rst|ack) == syn"}
 EXPECT = {"condition": {"restarted": N}, "control": {"restarted": 0}}
 
 
@@ -32,8 +33,10 @@ def test_fin_restarts_timewait(lab, variant):
     peer = lab.peer("connect hello fin", connections=N)
     lab.happened(peer, TIME_WAIT=N)
     lab.happened_value("client", "longest left, ms", lambda: max(client.timewaits()), "< 59000", 4)
+    again = watch(client, f"tcp flags {ARRIVES[variant]}")
     answers, began = watch(server, PURE_ACK), time.monotonic()
     fin.replay(SENT_AGAIN[variant])
+    lab.happened_fault(again, N)  # each met a FIN that acknowledges, or a SYN that does not
     lab.happened_fault(answers, N)  # TIME_WAIT met each of them
     lab.happened(peer, TIME_WAIT=N)  # and lives
     gone = 1000 * (time.monotonic() - began)  # ms, by which all have less left than they had then

@@ -27,6 +27,14 @@ AGAIN = {
     "old ACK": ("from flags:fin", "flags:ack"),
     "RST beside the window": ("from flags:fin", "flags:rst empty"),
 }
+FLAGS = "tcp flags & (fin|syn|rst|ack) =="
+ARRIVES = {
+    "RST": f"{FLAGS} rst",
+    "old FIN": f"{FLAGS} fin|ack",
+    "old data": f"{FLAGS} ack ip length > 52",  # 20 for IP, 32 for TCP with a time stamp
+    "old ACK": f"{FLAGS} ack ip length 52",
+    "RST beside the window": f"{FLAGS} rst",
+}
 ANSWER = {(what, "TIME_WAIT answers"): "-" if "RST" in what else "ACK" for what in AGAIN}
 HARMFUL = [what for what in AGAIN if what != "RST beside the window"]
 EXPECT = {
@@ -52,8 +60,11 @@ def test_timewait_assassination(lab, variant):
     resets = watch(client, "tcp flags & rst == rst")
     answers = {}
     for what, (_, altered) in AGAIN.items():
-        answers[what] = watch(server, f"{PURE_ACK} tcp sport {{ {', '.join(ports[what])} }}")
+        these = f"{{ {', '.join(ports[what])} }}"
+        answers[what] = watch(server, f"{PURE_ACK} tcp sport {these}")
+        again = watch(client, f"{ARRIVES[what]} tcp dport {these}")
         kept[what].replay(altered)
+        lab.happened_fault(again, N)  # each met what its name says
     # Each TIME_WAIT met a RST, sent here or drawn by its answer.
     lab.happened_fault(resets, len(AGAIN) * N)
     outcome = {0: "-", N: "ACK"}
