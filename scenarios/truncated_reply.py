@@ -41,5 +41,5 @@ def test_truncated_reply(lab, variant):
     lab.happened_value("server", "replies cut off", lambda: cut, f">= {N}")
     deleted, saved = EXPECT[variant]
     found = len(server.events("request", method="DELETE", whole=1)) - N
-    lab.expect_values(deleted, {"deleted": found}, by="server")
     lab.expect_values(saved, {"saved": len(client.events("saved"))})
+    lab.expect_values(deleted, {"deleted": found}, by="server")
