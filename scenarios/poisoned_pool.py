@@ -30,15 +30,16 @@ EXPECT = {
 }
 
 
-@scenario(claims=["client-poisoned-pool"])
+@scenario(claims=["client-poisoned-pool"], held=2)  # each client keeps the last one
 def test_poisoned_pool(lab, variant):
     behaviours = ("-b", "unsolicited-now", "-b", "good", "--body", str(SIZE))
     server = lab.start("server", "turncoat", *behaviours)
     server.said("ready", 2)
-    served = lab.client("poisoned_pool", variant, "-p", str(GOOD), connections=N).wait()
+    served = lab.client("poisoned_pool", variant, "-p", str(GOOD), connections=N)
+    served.said("idle")
     lab.happened_event(served, "answer", N, bytes=SIZE)
     lab.happened_value("server", "accepts", lambda: len(server.events("accept")), 1)  # it is kept
-    client = lab.client("poisoned_pool", variant, connections=N).wait()
+    client = lab.client("poisoned_pool", variant, connections=N)
     lab.happened_event(client, "answer", N)
     server.hear("sync 9000")
     server.said("done")

@@ -32,9 +32,10 @@ def test_truncated_reply(lab, variant):
     behaviours = ("-b", "short-length-fin-close", "-b", "good", "--body", str(SIZE))
     server = lab.start("server", "turncoat", *behaviours)
     server.said("ready", 2)
-    lab.client("truncated_reply", variant, "-p", str(WHOLE), connections=N).wait()
+    lab.client("truncated_reply", variant, "-p", str(WHOLE), connections=N).said("idle")
     lab.happened_event(server, "request", N, method="DELETE", whole=1)  # of whole files
-    client = lab.client("truncated_reply", variant, connections=N).wait()
+    client = lab.client("truncated_reply", variant, connections=N)
+    client.said("idle")
     server.hear("sync 9000")
     server.said("done")
     cut = len(server.events("sent", body=SIZE // 2, whole=0))
