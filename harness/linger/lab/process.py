@@ -188,10 +188,14 @@ class Process:
 
     def go(self) -> None:
         """Tell a peer that waits (its action "await") to go on; it must have said so."""
+        self.hear("")
+        self.told += 1
+
+    def hear(self, line: str) -> None:
+        """Give the program a line on its standard input. Errors: NotHeld when it has ended."""
         assert self._popen.stdin
         try:
-            os.write(self._popen.stdin.fileno(), b"\n")  # unbuffered: nothing is left to flush
-            self.told += 1
+            os.write(self._popen.stdin.fileno(), f"{line}\n".encode())  # unbuffered
         except BrokenPipeError:
             raise self.ended_badly(f"{self.ending(1.0)}, it cannot go on", "none") from None
 

@@ -37,9 +37,10 @@ def count(host: Host, found: dict[str, Any] | None = None) -> int:
     return existing(host) - len(seen) - _without_descriptor(found)
 
 
-def told(host: Host) -> list[str]:
-    """Which threads have unseen sockets, as far as one can tell: a line each process."""
-    lines = []
+def told(host: Host) -> list[tuple[str, int, int, str]]:
+    """Which threads have unseen sockets, as far as one can tell: for each process its name, its
+    pid, how many, and the threads in words."""
+    found = []
     for pid in _processes(host):
         seen = sockets_of(f"/proc/{pid}/fd")
         own: set[str] = set()
@@ -49,9 +50,9 @@ def told(host: Host) -> list[str]:
             own |= more
             threads += [task] if more else []
         if own:
-            lines.append(f"{_name(pid)}, pid {pid}: {len(own)} x socket in descriptors that its thread "
-                         f"{', '.join(threads[:4])}{', ...' * (len(threads) > 4)} shares with no other")  # fmt: skip
-    return lines
+            words = f"{', '.join(threads[:4])}{', ...' * (len(threads) > 4)}"
+            found.append((_name(pid), int(pid), len(own), words))
+    return found
 
 
 def sockets_of(folder: str) -> set[str]:
