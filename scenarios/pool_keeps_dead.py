@@ -1,16 +1,16 @@
-"""pool-keeps-dead: a connection pool finds out at checkout that its connections are long dead.
+"""pool-keeps-dead: a connection pool finds out only at checkout that its connections are dead.
 
    pool in the client                     server, closes what is idle
      [1] CLOSE_WAIT <------ FIN ------------ |
      [2] CLOSE_WAIT <------ FIN ------------ |
      [3] request ---> stale! ---> new [3] -> |   and soon: [3] CLOSE_WAIT <--- FIN
 
-A burst fills the pool; then one request at a time takes the connection used last. It looks before
-it uses it, so every request is served and no test complains. But what lies below is never taken,
-nor closed: CLOSE_WAIT (RFC 9293 section 3.6, case 2) for as long as the program runs. redis-py#306
-and urllib3#2100 tell of it. The cure is to listen to idle connections too: they become readable
-when the FIN comes (poll(2)), and that is the time to close them. A limit on idle time, shorter
-than the server's, saves most of them from getting there.
+A burst fills the pool; then one request at a time takes the connection used last. The pool tests it
+first, so every request is served and no test complains. But what lies below is never taken, nor
+closed: CLOSE_WAIT (RFC 9293 section 3.6, case 2) for as long as the program runs. redis-py#306 and
+urllib3#2100 report it. The cure is to listen to idle connections too: they become readable when
+the FIN comes (poll(2)), and that is the time to close them. An idle limit shorter than the server's
+keeps most of them from getting there.
 """
 
 from linger import connections, scenario

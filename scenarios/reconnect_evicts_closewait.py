@@ -10,8 +10,8 @@ condition: the client comes back from the same port. control: from another one.
 
 A SYN inside an existing connection is answered by an ACK (RFC 9293 section 3.10.7.4, RFC 5961
 section 4); the client, which knows of no connection, answers that by a RST, and its next SYN
-finds the port pair free. So the row goes and the leak remains, as a ghost. Clients choose their
-ports from 28,000: it happens too seldom to help and often enough to confuse who counts rows.
+finds the port pair free. So the row goes and the leak remains, as a ghost. Clients choose among
+28,000 ports: it happens too seldom to help, and often enough to confuse anybody who counts rows.
 """
 
 from linger import connections, scenario

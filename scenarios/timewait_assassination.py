@@ -7,11 +7,11 @@
      gone
 
 RFC 1337 calls it the assassination of TIME_WAIT: an old duplicate is answered with an ACK, as it
-should be, and the answer to that is a RST which TIME_WAIT believes. Afterwards the ports are free
-for a new connection while more old duplicates may be on their way (see old-duplicate). The remedy
-of section 3 there is to ignore a RST in TIME_WAIT: tcp_rfc1337=1. Linux's default is 0.
+should be, and that draws a RST which TIME_WAIT believes. Afterwards the ports are free for a new
+connection while more old duplicates may be on their way (see old-duplicate). The remedy in section
+3 there is to ignore a RST in TIME_WAIT: tcp_rfc1337=1. Linux's default is 0.
 
-A count of TIME_WAIT that is too low by a few in a hundred is the same thing: a late ACK is enough.
+The same thing makes a count of TIME_WAIT too low by a few in a hundred: a late ACK is enough.
 """
 
 from linger import connections, scenario
