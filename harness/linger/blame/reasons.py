@@ -89,6 +89,8 @@ def told(group: dict[str, Any], rule: str) -> list[str]:
 
 def label_of(kind: str, touch: dict[str, Any]) -> str:
     """What a touch is called: an end by what it was."""
+    if kind == "read" and touch["call"].startswith("accept"):
+        return "last accept"
     if kind != "end":
         return KINDS[kind]
     return {"eof": "EOF", "timeout": "time-out", "error": "error"}[_rule_of_end(touch)]

@@ -8,7 +8,7 @@ from typing import Any, Iterator
 from linger.blame import places, reasons
 from linger.blame.symbols import Frame
 
-WIDTH = 10  # of what stands before the places
+WIDTH = 11  # of what stands before the places
 MOST_NEXT = 3  # functions of which it is told which lines ran next
 
 
