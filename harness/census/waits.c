@@ -15,7 +15,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum timeout { NONE, MS, TIMESPEC, TIMEVAL, UNTOLD };
+enum timeout { NONE, MS, TIMESPEC, TIMEVAL, IF_ANY, UNTOLD };
 
 /* The calls in which programs wait; -1: no descriptor. */
 static const struct waiting {
@@ -49,7 +49,7 @@ static const struct waiting {
     {SYS_select, "select", -1, TIMEVAL, 4},
     {SYS_pause, "pause", -1, NONE, 0},
 #endif
-    {SYS_futex, "futex", -1, UNTOLD, 0}, /* relative or absolute, by its operation */
+    {SYS_futex, "futex", -1, IF_ANY, 3}, /* relative or absolute, by its operation */
     {SYS_nanosleep, "nanosleep", -1, TIMESPEC, 0},
     {SYS_clock_nanosleep, "clock_nanosleep", -1, UNTOLD, 0},
     {SYS_wait4, "wait4", -1, NONE, 0},
@@ -106,6 +106,8 @@ static int64_t timeout_of(pid_t pid, const struct waiting *waiting, const struct
 		return argument ? time_at(pid, argument, 1000000) : -1;
 	case TIMEVAL:
 		return argument ? time_at(pid, argument, 1000) : -1;
+	case IF_ANY:
+		return argument ? -2 : -1;
 	default:
 		return -2;
 	}
@@ -165,33 +167,33 @@ static bool view_thread(pid_t pid, pid_t thread, bool ours, struct census_wait *
 	return true;
 }
 
+struct listing {
+	struct census_process_view *view;
+	size_t room;
+	bool ours, all;
+};
+
+static int add_wait(void *data, pid_t thread)
+{
+	struct listing *listing = data;
+	struct census_process_view *view = listing->view;
+	struct census_wait *waits =
+	    census_grow(view->waits, view->wait_count, &listing->room, sizeof(*waits));
+
+	if (!waits)
+		return -1;
+	view->waits = waits;
+	listing->all &= view_thread(view->pid, thread, listing->ours, &waits[view->wait_count++]);
+	return 0;
+}
+
 int view_waits(struct census_process_view *view)
 {
-	bool ours = of_our_architecture(view->pid), all = true;
-	struct dirent *entry;
-	size_t room = 0;
-	char path[64];
-	DIR *tasks;
+	struct listing listing = {view, 0, of_our_architecture(view->pid), true};
 
-	snprintf(path, sizeof(path), "/proc/%d/task", view->pid);
-	tasks = opendir(path);
-	while (tasks && (entry = readdir(tasks))) {
-		struct census_wait *waits;
-
-		if (!isdigit((unsigned char)entry->d_name[0]))
-			continue;
-		waits = census_grow(view->waits, view->wait_count, &room, sizeof(*waits));
-		if (!waits) {
-			closedir(tasks);
-			return -1;
-		}
-		view->waits = waits;
-		all &= view_thread(view->pid, atoi(entry->d_name), ours, &waits[view->wait_count]);
-		view->wait_count++;
-	}
-	if (tasks)
-		closedir(tasks);
-	if (!all && !view->unreadable[0])
+	if (process_threads(view->pid, add_wait, &listing) < 0)
+		return -1;
+	if (!listing.all && !view->unreadable[0])
 		snprintf(view->unreadable, sizeof(view->unreadable),
 			 "the system calls of its threads may not be read (/proc/%d/syscall): run "
 			 "census as root, with CAP_SYS_PTRACE",

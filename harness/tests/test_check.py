@@ -10,6 +10,8 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ElementTree
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,14 +20,15 @@ import pytest
 from conftest import Run
 from test_formats import documents, validator
 
-from linger.check import battery, finding, output
+from linger.check import finding, output
 from linger.check.measure import Count
+from linger.check.server import BATTERY
 from linger.lab.environment import outside
 from linger.lab.errors import Usage
 from linger.lab.foreign import tail_of
 from linger.lab.programs import program
 
-battery.load()
+BATTERY.load()
 LOST = finding.Finding(finding.FAIL, "1 of 20 replies lost")
 PLANTED = Path(__file__).with_name("planted") / "server.py"
 
@@ -117,7 +120,7 @@ def test_evidence_of_a_check(run: Run, tmp_path: Path) -> None:
     result = json.loads((folder / "result.json").read_text())
     assert (result["variant"], result["verdict"]) == ("half-request-rst", "fail")
     finding = json.loads((folder / "finding.json").read_text())
-    assert finding["verdict"] == "LEAK" and "python3" in finding["held"][0]
+    assert finding["verdict"] == "LEAK" and finding["held"][0]["process"] == "python3"
     assert {name for name, document in documents(run_folder)} >= {"result", "finding", "check"}
     for name, document in documents(run_folder):
         validator(name).validate(document)
@@ -202,10 +205,11 @@ def test_keepalive_is_told_by_its_timer(
 
 
 def test_a_pool_that_shrinks_is_no_policy_towards_clients() -> None:
-    before = Count(0, 0, 0, {7: 5}, 1, 0)
-    assert Count(0, 0, 0, {7: 45}, 1, 0).connections == before.connections
-    assert Count(0, 0, 0, {7: 45}, 1, 0).fuller_than(before, 20) == ["40 descriptors"]
-    assert Count(1, 0, 0, {7: 6}, 1, 0).connections > before.connections
+    before = Count(0, 0, 0, {7: 5}, {7: Counter()}, {7: "x"}, 0)
+    pool = replace(before, descriptors={7: 45}, things={7: Counter({("pipe", "pipe"): 40})})
+    assert pool.connections == before.connections
+    assert pool.fuller_than(before, 20) == ["40 × pipe"]
+    assert replace(before, sockets=1).connections > before.connections
 
 
 def test_the_ladder_shows_what_was_found(run: Run, tmp_path: Path) -> None:
@@ -256,11 +260,11 @@ def test_list_explains_every_check(run: Run) -> None:
     done = run("linger", "check", "--list")
     assert done.returncode == 0
     ids = [line.split()[0] for line in done.stdout.splitlines() if line[:1].islower()]
-    assert ids == list(battery.CHECKS)
+    assert ids == list(BATTERY.checks)
 
 
 OWN = """
-from linger.check.battery import check
+from linger.check.server import check
 from linger.check.finding import PASS, Finding
 
 
@@ -310,7 +314,7 @@ def test_a_folder_without_checks_is_wrong_usage(
 
 
 def test_every_check_says_which_clause_it_rests_on() -> None:
-    for one in battery.CHECKS.values():
+    for one in BATTERY.checks.values():
         assert re.match(r"(RFC \d{4}, section [\d.]+|\w+\(\d\)): ", one.clause), one.id
 
 
@@ -347,13 +351,13 @@ def test_a_file_of_expected_verdicts_is_read_strictly(tmp_path: Path) -> None:
     for text in ("abandon", "abandon GOOD", "abandonn PASS", "abandon PASS LEAK"):
         file.write_text(text)
         with pytest.raises(Usage, match="known:1: not an id and a verdict"):
-            finding.read_expected(file, battery.CHECKS)
+            finding.read_expected(file, BATTERY.checks)
 
 
 def test_the_catalogue_has_the_scenarios_that_checks_name() -> None:
     from linger.run import scenarios
 
-    named = {name for check in battery.CHECKS.values() for name in check.scenarios}
+    named = {name for check in BATTERY.checks.values() for name in check.scenarios}
     assert named <= set(scenarios.names())
 
 

@@ -222,7 +222,7 @@ def test_a_run_of_check_has_its_findings_and_a_page_for_each(run: Run, tmp_path:
     options = ["--port", 9000, "--only", "abandon,early-reply", "--patience", 2]
     done = run("linger", "check", *options, "--results", tmp_path, "--", *server)
     assert done.returncode == 1, done.stdout + done.stderr
-    assert "x CLOSE_WAIT" in done.stdout and "the verdict; then all" in done.stdout
+    assert "× CLOSE_WAIT" in done.stdout and "the verdict; then all" in done.stdout
     path = (tmp_path / "latest").resolve()
     assert run("linger", "report", path).stdout.strip() == str(path / "index.html")
     found = read(path)
@@ -230,7 +230,7 @@ def test_a_run_of_check_has_its_findings_and_a_page_for_each(run: Run, tmp_path:
     text = found["index.html"].text
     assert "1 LEAK, 1 N/A" in text and "abandon is LEAK" in text and "'X=<b>&'" in text
     page = found["check/abandon/index.html"]
-    assert "connections went this way" in page.text and "x CLOSE_WAIT" in page.text
+    assert "connections went this way" in page.text and "× CLOSE_WAIT" in page.text
     assert len(page.all("svg")) >= 2 and "make scenario-closewait-leak" in page.text
     (path / "check/check.json").unlink()
     cut = run("linger", "report", path)

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Callable, Mapping, NamedTuple, Sequence, TypeVar
 
-from linger.lab import census, programs, service, wire
+from linger.lab import census, programs, service, unseen, wire
 from linger.lab.capture import Captured
 from linger.lab.errors import Broken, LingerError, NotHeld
 from linger.lab.expect import Expectations, Peer
@@ -82,6 +82,8 @@ class Lab(Expectations):
         try:
             self.hosts = build(name, max(1024, 8 * connections), meanwhile=self._record)
             self._await_recording()
+            for host in self.hosts.values():
+                host.prepared = unseen.existing(host)
         except BaseException:
             with contextlib.suppress(LingerError):  # the first failure is the cause
                 self.close()

@@ -5,12 +5,12 @@ A trial leaves what the lab of a scenario leaves, so it is drawn by the same par
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable
 
-from linger.check import finding
-from linger.check.server.target import words_of
+from linger.check import finding, output
 from linger.lab.errors import CannotRun
 from linger.report.collect import Repetition, Run, read_json
 
@@ -31,6 +31,11 @@ class Shown:
     one: Repetition
     style: str
 
+    @property
+    def details(self) -> list[str]:
+        """What is held, and notes, a line each."""
+        return output.details(self.found)
+
 
 def is_of(path: Path) -> bool:
     """Whether the run in a directory is one of `linger check`."""
@@ -49,7 +54,8 @@ def pages(path: Path, draw: Draw) -> dict[Path, str]:
     run = Run(path, read_json(path / "environment.json"))
     all_shown = [_shown(path, found) for found in summary["results"]]
     words = [found["verdict"] for found in summary["results"]]
-    common = {"command": words_of(tuple(summary["command"])), "meaning": finding.MEANING}
+    common = {"command": shlex.join(summary["command"]), "meaning": finding.MEANING,
+              "tool": summary["tool"], "program": summary["program"]}  # fmt: skip
     drawn = {}
     for shown in all_shown:
         page = draw("finding.html.j2", run=run, shown=shown, **common)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shlex
 import signal
 import time
 from dataclasses import dataclass
@@ -134,6 +133,12 @@ class Target:
         """Every process of the server, zombies included."""
         return descendants(self._supervisor.pid)[1:] if self._supervisor else []
 
+    @property
+    def and_helpers(self) -> list[int]:
+        """Every process of the server and of its helpers."""
+        helpers = [pid for helper in self._helpers for pid in descendants(helper.pid)]
+        return self.pids + helpers
+
     def ending(self) -> str:
         """How the server came to its end, in words; "" while it runs.
 
@@ -207,8 +212,3 @@ def _ending(event: Event) -> str:
     if event["signal"] != "0":
         return f"was ended by {signal_name(int(event['signal']))}"
     return f"ended with status {event['status']}"
-
-
-def words_of(command: tuple[str, ...]) -> str:
-    """A command as one would type it."""
-    return " ".join(map(shlex.quote, command))
