@@ -56,7 +56,8 @@ def _afters(group: dict[str, Any], after: dict[int, Any]) -> Iterator[dict[str, 
     """What ran after a socket came to its end, and after it was taken. Where nobody accepts: what
     ran after others came to their end, since that is when a program may go on to accept."""
     for kind in ("end", "taken"):
-        if kind in group and (found := after.get(group[kind]["stack"])):
+        found = after.get(group[kind]["stack"]) if kind in group else None
+        if found and found["after"] == kind:
             yield found
     if group.get("waiting"):
         yield from (one for one in after.values() if one["after"] == "end")
