@@ -30,7 +30,7 @@ common := $(BUILD)/libcommon.a
 LDLIBS := -Wl,--as-needed -lssl -lcrypto -levent_core -lpcap -lmnl -ldw -lelf -lm
 # SHARE=1: other users may read what runs leave.
 export LINGER_SHARE := $(SHARE)
-RUN := $(if $(N),-n $(N)) $(if $(VERBOSE),-v) $(if $(KEEP),--keep) $(if $(REPEAT),--repeat $(REPEAT))
+RUN := $(if $(N),-n $(N)) $(if $(BLAME),--blame) $(if $(DEEP),--deep) $(if $(VERBOSE),-v) $(if $(KEEP),--keep) $(if $(REPEAT),--repeat $(REPEAT))
 
 # Shows what a measurement says, and keeps it in results/figures.
 keep := harness/bench/keep
@@ -46,7 +46,7 @@ all: $(PROGRAMS) $(PEERS) ## build everything
 deps: ## install the Debian packages that are missing (asks sudo if need be)
 	@harness/deps
 
-scenario-%: all ## run one scenario, both variants (N=1000 VERBOSE=1 KEEP=1 REPEAT=10)
+scenario-%: all ## run one scenario, both variants (N=1000 VERBOSE=1 BLAME=1 KEEP=1 REPEAT=10)
 	@$(BUILD)/linger run $* $(RUN)
 
 scenarios: all ## run every scenario
