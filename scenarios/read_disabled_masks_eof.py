@@ -28,6 +28,9 @@ EXPECT = {
 
 @scenario(claims=["cw-cause-missing-close", "cw-read-disabled"], held=1)
 def test_read_disabled_masks_eof(lab, variant):
+    lab.server("read_disabled_masks_eof", variant, "-t", "0.02", "-p", "9001")
+    brief = lab.peer("connect hello send:work recv:5 send:work recv:5 fin", port=9001)
+    lab.happened_event(brief, "done", 2, action="recv", count=1)  # a job that ends is answered
     server = lab.server("read_disabled_masks_eof", variant, "-t", "60")
     lab.peer("connect hello send:work recv:5 fin")  # stays until its job is done
     client = lab.peer("connect hello send:work await fin", connections=N)
