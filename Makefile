@@ -30,14 +30,14 @@ common := $(BUILD)/libcommon.a
 LDLIBS := -Wl,--as-needed -lssl -lcrypto -levent_core -lpcap -lmnl -ldw -lelf -lm
 # SHARE=1: other users may read what runs leave.
 export LINGER_SHARE := $(SHARE)
-RUN := $(if $(N),-n $(N)) $(if $(VERBOSE),-v) $(if $(KEEP),--keep) $(if $(REPEAT),--repeat $(REPEAT))
+RUN := $(if $(N),-n $(N)) $(if $(BLAME),--blame) $(if $(DEEP),--deep) $(if $(VERBOSE),-v) $(if $(KEEP),--keep) $(if $(REPEAT),--repeat $(REPEAT))
 
 # Shows what a measurement says, and keeps it in results/figures.
 keep := harness/bench/keep
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps scenarios prove soak kill-test test test-real test-clients check-server check-client report pairs lab lab-score bench-wire documents clean help
+.PHONY: all deps scenarios prove soak kill-test test test-real test-clients test-explain check-server check-client report pairs lab lab-score bench-wire documents clean help
 # `make -j deps test` must not build before everything is installed.
 $(if $(filter deps,$(MAKECMDGOALS)),.NOTPARALLEL:)
 
@@ -46,7 +46,7 @@ all: $(PROGRAMS) $(PEERS) ## build everything
 deps: ## install the Debian packages that are missing (asks sudo if need be)
 	@harness/deps
 
-scenario-%: all ## run one scenario, both variants (N=1000 VERBOSE=1 KEEP=1 REPEAT=10)
+scenario-%: all ## run one scenario, both variants (N=1000 VERBOSE=1 BLAME=1 KEEP=1 REPEAT=10)
 	@$(BUILD)/linger run $* $(RUN)
 
 scenarios: all ## run every scenario
@@ -94,6 +94,10 @@ test-clients: all ## check real clients of Debian, three times each (RUNS=1 CHEC
 		-I$(BUILD)/real/root/usr/include/$(shell uname -m)-linux-gnu -I$(BUILD)/real/root/usr/include \
 		-L$(BUILD)/real/root/usr/lib/$(shell uname -m)-linux-gnu -lcurl -lcrypto
 	@RUNS=$(or $(RUNS),3) CHECK='$(CHECK)' $(BUILD)/linger test -- harness/tests/real/clients.py $(ARGS)
+
+test-explain: all ## explain every program that leaks, every repair, and real servers (takes minutes)
+	@harness/tests/real/fetch $(abspath $(BUILD))/real servers
+	@$(BUILD)/linger test -- harness/tests/real/explained.py $(ARGS)
 
 check-server: all ## judge a server of yours (CMD='python3 -m http.server 8000' PORT=8000 CHECK=--quick)
 	@$(BUILD)/linger check --port '$(PORT)' $(CHECK) -- $(CMD)

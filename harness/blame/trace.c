@@ -97,6 +97,25 @@ static void at_fork(struct task *task)
 		resume(child, 0);
 }
 
+#define ENDING 10000000000 /* ns: who was told to end ends within, or has not obeyed */
+
+/* An orderly program closes what it holds before it ends: what counts is what it held before. */
+static bool is_told(void)
+{
+	return tracer.told && clock_now() - tracer.told < ENDING;
+}
+
+static void at_signal(struct task *task, int number)
+{
+	struct error error;
+
+	if (task->process != tracer.program || is_told() ||
+	    (number != SIGINT && number != SIGTERM && number != SIGQUIT && number != SIGHUP))
+		return;
+	if (report_write("told", &error) == 0)
+		tracer.told = clock_now();
+}
+
 /* A process ends: nobody can ask it later what it held. */
 static void at_exit(struct task *task)
 {
@@ -104,7 +123,7 @@ static void at_exit(struct task *task)
 
 	if (task->after)
 		after_end(task, AFTER_ENDS);
-	if (task->tid != task->process || !table_holds(task->table))
+	if (task->tid != task->process || !table_holds(task->table) || is_told())
 		return;
 	snapshot_remember(task);
 	if (task->process == tracer.program) /* before its parent hears of it */
@@ -167,7 +186,8 @@ static void stopped(struct task *task, int status)
 		after_step(task);
 		resume(task, 0);
 	} else {
-		resume(task, number); /* a signal of its own */
+		at_signal(task, number); /* before it is delivered */
+		resume(task, number);
 	}
 }
 
@@ -207,5 +227,6 @@ void trace_loop(void)
 		if (number == SIGUSR1)
 			report_write("asked", &error);
 	}
-	report_write("ended", &error);
+	if (!is_told())
+		report_write("ended", &error);
 }

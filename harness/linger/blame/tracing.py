@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 from pathlib import Path
 from typing import Any, Sequence
@@ -32,6 +33,25 @@ def ask(report: Path) -> None:
     asked = subprocess.run([program("blame"), "ask", report], stderr=subprocess.PIPE, text=True)
     if asked.returncode:
         raise ERRORS.get(asked.returncode, Broken)(last_sentence(asked.stderr))
+
+
+def watch(pid: int, report: Path) -> None:
+    """Watch a process that runs until ^C, without stopping it; then its report is there.
+
+    Errors: CannotRun where the kernel or our rights do not allow it, Usage, TargetDied.
+    """
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # the watcher ends by it, we go on
+    try:
+        words = [program("blame"), "watch", f"--output={report}", f"--pid={pid}"]
+        done = subprocess.run(words, stderr=subprocess.PIPE, text=True, preexec_fn=_unblocked)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if done.returncode:
+        raise ERRORS.get(done.returncode, Broken)(last_sentence(done.stderr))
+
+
+def _unblocked() -> None:
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
 
 
 def read(report: Path) -> dict[str, Any]:
