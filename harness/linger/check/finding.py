@@ -97,6 +97,13 @@ def read_expected(path: Path, known: Collection[str]) -> dict[str, list[str]]:
     return expected
 
 
+def as_expected(results: list[dict[str, Any]]) -> str:
+    """A file of known verdicts for read_expected(), of the results of a run."""
+    width = max(len(result["id"]) for result in results)
+    lines = [f"{result['id']:{width}} {result['verdict']}\n" for result in results]
+    return "# known verdicts of linger: ID VERDICT, or VERDICT|VERDICT\n" + "".join(lines)
+
+
 def judge(
     results: list[dict[str, Any]], expected: dict[str, list[str]], strict: bool
 ) -> dict[str, str]:

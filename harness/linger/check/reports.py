@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import shlex
+import socket
+import time
 import xml.etree.ElementTree as ElementTree
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Mapping
 
@@ -50,7 +53,7 @@ def summary(
     }
 
 
-def _write(path: Path, text: str) -> None:
+def write(path: Path, text: str) -> None:
     """Write a report where the caller wants it, who may mean a device: so not by renaming."""
     try:
         with files.writing(path, "choose another file"):
@@ -63,13 +66,15 @@ def _write(path: Path, text: str) -> None:
 
 def write_json(path: Path, summary: dict[str, Any]) -> None:
     """Write the summary as JSON. Errors: CannotRun when the file cannot be written."""
-    _write(path, json.dumps(printable_all(summary), indent=2) + "\n")
+    write(path, json.dumps(printable_all(summary), indent=2) + "\n")
 
 
-def write_junit(path: Path, summary: dict[str, Any], checks: Mapping[str, Check]) -> None:
+def write_junit(
+    path: Path, summary: dict[str, Any], checks: Mapping[str, Check], began: float
+) -> None:
     """Write the summary as JUnit XML: what is wrong is a failure, N/A is skipped.
 
-    checks: by id. Errors: as write_json().
+    checks: by id; began: when the run did, in seconds since 1970. Errors: as write_json().
     """
     cases = []
     for one in summary["results"]:
@@ -91,6 +96,9 @@ def write_junit(path: Path, summary: dict[str, Any], checks: Mapping[str, Check]
         failures=str(sum(case.find("failure") is not None for case in cases)),
         errors="0",
         skipped=str(sum(case.find("skipped") is not None for case in cases)),
+        time=f"{time.time() - began:.3f}",
+        timestamp=datetime.fromtimestamp(began, timezone.utc).isoformat(timespec="seconds"),
+        hostname=socket.gethostname(),
     )
     suite.extend(cases)
     root = ElementTree.Element("testsuites")
@@ -98,7 +106,7 @@ def write_junit(path: Path, summary: dict[str, Any], checks: Mapping[str, Check]
     for element in root.iter():
         element.text = printable_lines(element.text or "") or None
         element.attrib.update({name: printable(said) for name, said in element.attrib.items()})
-    _write(path, ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n")
+    write(path, ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n")
 
 
 def ktap(summary: dict[str, Any]) -> str:

@@ -41,6 +41,8 @@ def add_course(command: argparse.ArgumentParser) -> None:
            help=f"seconds after which what is still held is a leak, also with --quick (default {PATIENCE:g})")  # fmt: skip
     option("--strict", action="store_true", help="WARN fails, too")
     option("--expected", type=Path, metavar="FILE", help="known verdicts: lines of ID VERDICT")
+    option("--write-expected", type=Path, metavar="FILE",
+           help="write the verdicts as --expected reads them")  # fmt: skip
     option("--junit", type=Path, metavar="FILE", help="write the verdicts as JUnit XML")
     option("--json", type=Path, metavar="FILE", help="write the verdicts as JSON")
     option("--tap", action="store_true", help="print KTAP instead of a table")

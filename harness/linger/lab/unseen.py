@@ -23,14 +23,16 @@ from linger.lab.host import Host
 WHOLE = "ESTABLISHED CLOSE_WAIT FIN_WAIT1 LAST_ACK CLOSING".split()
 
 
-def count(host: Host) -> int:
+def count(host: Host, with_ours: bool = False) -> int:
     """How many sockets exist in a host and are not seen; to be compared with an earlier count, since
-    what records the lab has some, too.
+    what records the lab has some, too. with_ours: this process has connections there.
 
     It is taken in several looks, so a connection that begins or ends meanwhile may count or be
     missing: what lasts is true.
     """
     seen = {inode for pid in _processes(host) for inode in sockets_of(f"/proc/{pid}/fd")}
+    if with_ours:
+        seen |= sockets_of("/proc/self/fd")
     return _existing(host) - len(seen) - _without_descriptor(host)
 
 
