@@ -27,7 +27,7 @@ UNIT_TESTS := $(patsubst harness/%.c,$(BUILD)/tests/%,$(subst /test_,_test_,$(wi
 PROGRAMS := $(addprefix $(BUILD)/,sandbox sandbox-init sandbox-user sandbox-refusals start confine subreaper compile $(COMPONENTS) linger)
 # A program takes what it needs of common, and is bound to the libraries whose functions it calls.
 common := $(BUILD)/libcommon.a
-LDLIBS := -Wl,--as-needed -levent_core -lpcap -lmnl -lm
+LDLIBS := -Wl,--as-needed -lssl -lcrypto -levent_core -lpcap -lmnl -ldw -lelf -lm
 # SHARE=1: other users may read what runs leave.
 export LINGER_SHARE := $(SHARE)
 RUN := $(if $(N),-n $(N)) $(if $(VERBOSE),-v) $(if $(KEEP),--keep) $(if $(REPEAT),--repeat $(REPEAT))
@@ -37,7 +37,7 @@ keep := harness/bench/keep
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps scenarios prove soak kill-test test test-real check-server report pairs lab lab-score bench-census bench-wire documents clean help
+.PHONY: all deps scenarios prove soak kill-test test test-real test-clients check-server check-client report pairs lab lab-score bench-wire documents clean help
 # `make -j deps test` must not build before everything is installed.
 $(if $(filter deps,$(MAKECMDGOALS)),.NOTPARALLEL:)
 
@@ -84,17 +84,25 @@ kill-test: all ## end runs at random instants and in every way; nothing may be l
 		$(BUILD)/sandbox $(BUILD)/python harness/tests/kill.py $(or $(RUNS),200) $(SEED)
 
 test-real: all ## check real servers of Debian, three times each (RUNS=1 CHECK=--quick; takes minutes)
-	@harness/tests/real/fetch $(abspath $(BUILD))/real
+	@harness/tests/real/fetch $(abspath $(BUILD))/real servers
 	@RUNS=$(or $(RUNS),3) CHECK='$(CHECK)' $(BUILD)/linger test -- harness/tests/real/servers.py $(ARGS)
+
+test-clients: all ## check real clients of Debian, three times each (RUNS=1 CHECK=--quick; takes minutes)
+	@harness/tests/real/fetch $(abspath $(BUILD))/real clients
+	@javac -d $(BUILD)/real harness/tests/real/clients/Java.java
+	@$(CC) -o $(BUILD)/real/libcurl harness/linger/check/client/drivers/libcurl.c \
+		-I$(BUILD)/real/root/usr/include/$(shell uname -m)-linux-gnu -I$(BUILD)/real/root/usr/include \
+		-L$(BUILD)/real/root/usr/lib/$(shell uname -m)-linux-gnu -lcurl -lcrypto
+	@RUNS=$(or $(RUNS),3) CHECK='$(CHECK)' $(BUILD)/linger test -- harness/tests/real/clients.py $(ARGS)
 
 check-server: all ## judge a server of yours (CMD='python3 -m http.server 8000' PORT=8000 CHECK=--quick)
 	@$(BUILD)/linger check --port '$(PORT)' $(CHECK) -- $(CMD)
 
+check-client: all ## judge a client of yours (CMD='curl -sf {url} -o {out}' CHECK=--quick)
+	@$(BUILD)/linger check-client $(CHECK) -- $(CMD)
+
 pairs: $(BUILD)/linger ## check that every pair differs only in its lesson
 	@$(BUILD)/linger pairs
-
-bench-census: all ## time the census against ss, netstat and /proc/net/tcp
-	@$(keep) bench-census $(BUILD)/sandbox $(BUILD)/python harness/census/bench.py --census $(BUILD)/census
 
 bench-wire: all ## time what recording costs, and packets becoming ladders (LARGE=3: 1 GB, and others)
 	@$(keep) bench-wire $(BUILD)/python harness/wire/bench.py --build $(BUILD) $(LARGE:%=--large %)
@@ -135,10 +143,11 @@ $(BUILD)/tests/%: $(BUILD)/obj/harness/$$(subst _test_,/test_,$$*).o \
 		$(BUILD)/lib$$(firstword $$(subst _test_, ,$$*)).a $(common)
 	$(link) -lcmocka
 
-# How a student's file is compiled and linked: as ours, but a warning is only a warning.
+# How a student's file is compiled and linked: as ours, but a warning is only a warning, and what
+# misuses a call says so (common/misuse.c).
 $(BUILD)/compile: Makefile $(common)
 	@echo '$(CC) $(filter-out -Werror -MMD -MP -DVERSION%,$(ALL_CFLAGS)) $(LDFLAGS)' \
-		'{source} $(common) -levent_core -lm' >$@
+		'-Wl,--wrap=close,--wrap=send {source} $(common) -levent_core -lm' >$@
 
 $(BUILD)/sandbox: harness/sandbox/sandbox
 	$(Q)install -D $< $@

@@ -142,7 +142,7 @@ TARGETS = {
                      "apt-get install clang libclang-rt-dev llvm\n"),
     "bench-census": ("netstat", [sys.executable, "harness/census/bench.py"],
                      "bench: no netstat; on Debian: apt-get install net-tools\n"),
-    "test-real": ("apt-get", ["harness/tests/real/fetch", "{folder}"],
+    "test-real": ("apt-get", ["harness/tests/real/fetch", "{folder}", "servers"],
                   "fetch: not a Debian or Ubuntu system; needed: nginx"),
 }  # fmt: skip
 

@@ -48,9 +48,13 @@ class Check:
 class Battery:
     """The checks for one kind of program."""
 
-    def __init__(self, package: str, peer: str) -> None:
-        """package: where its own checks are; peer: who misbehaves, as a sentence begins."""
+    def __init__(self, package: str, peer: str, program: str, tool: str) -> None:
+        """package: where its own checks are; peer: who misbehaves, as a sentence begins.
+
+        program: what is judged, "server" or "client"; tool: by which command.
+        """
         self._package, self._peer = package, peer
+        self.program, self.tool = program, tool
         self.checks: dict[str, Check] = {}  # by id, in the order of the table: the quick ones first
 
     def load(self, more: Iterable[Path] = ()) -> None:
@@ -127,7 +131,7 @@ class Battery:
             ids = [word.strip() for word in only.split(",") if word.strip()]
             for id in ids:
                 if id not in self.checks:
-                    raise near.unknown("check", id, self.checks, "linger check --list")
+                    raise near.unknown("check", id, self.checks, f"{self.tool} --list")
             chosen = [check for check in chosen if check.id in ids]
         chosen = [check for check in chosen if not (quick and check.slow)]
         if not chosen:

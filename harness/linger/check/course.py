@@ -25,7 +25,7 @@ class Course:
 
     def __init__(self, battery: Battery, options: argparse.Namespace) -> None:
         """options: those that all batteries share (linger.cli.checking). Errors: Usage."""
-        self._options, self._checks = options, battery.checks
+        self._options, self._battery, self._checks = options, battery, battery.checks
         self.command = tuple(options.command[options.command[:1] == ["--"] :])
         if not self.command:
             raise Usage("no command to check; it comes last, after --")
@@ -52,8 +52,8 @@ class Course:
     def run(self, attempt: schedule.Attempt, about: Mapping[str, Any]) -> int:
         """Run the checks and report them; returns the exit code.
 
-        attempt: as for schedule.run(); about: as for reports.summary(). Errors: what a trial could
-        not run for.
+        attempt: as for schedule.run(); about: as for reports.summary(), but for the tool. Errors: what
+        a trial could not run for.
         """
         folder, options = self._folder / "check", self._options
 
@@ -63,6 +63,7 @@ class Course:
         found = schedule.run(self.chosen, attempt, folder, options.jobs, on_end)
         wrong = finding.judge(found, self._expected, options.strict)
         code = _code(found, wrong)
+        about = {"tool": self._battery.tool, "program": self._battery.program, **about}
         summary = reports.summary(about, found, wrong, self._expected, code, self._folder)
         files.write_json(folder / "check.json", summary)
         self._environment.write(self._folder)
@@ -71,10 +72,10 @@ class Course:
             printer.say(reports.ktap(summary))
         if options.json:
             reports.write_json(options.json, summary)
+        if options.write_expected:
+            reports.write_expected(options.write_expected, summary)
         if options.junit:
             reports.write_junit(options.junit, summary, self._checks, self._began)
-        if options.write_expected:
-            reports.write(options.write_expected, finding.as_expected(found))
         return code
 
 

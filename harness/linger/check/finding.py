@@ -91,17 +91,10 @@ def read_expected(path: Path, known: Collection[str]) -> dict[str, list[str]]:
         if not verdicts or words[0] not in known or not set(verdicts) <= set(WORDS):
             raise Usage(
                 f"{path}:{number}: not an id and a verdict: {line.strip()!r}; "
-                "`linger check --list` shows both"
+                "--list shows both"
             )
         expected[words[0]] = verdicts
     return expected
-
-
-def as_expected(results: list[dict[str, Any]]) -> str:
-    """A file of known verdicts for read_expected(), of the results of a run."""
-    width = max(len(result["id"]) for result in results)
-    lines = [f"{result['id']:{width}} {result['verdict']}\n" for result in results]
-    return "# known verdicts of linger: ID VERDICT, or VERDICT|VERDICT\n" + "".join(lines)
 
 
 def judge(

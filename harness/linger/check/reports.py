@@ -34,7 +34,7 @@ def summary(
 ) -> dict[str, Any]:
     """The whole run, as check.json has it.
 
-    about: what was checked: its command, port, request, clients; folder: of the run.
+    about: what was checked and by which tool: its command, port, request, clients; folder: of the run.
     """
     return {
         "schema": SCHEMA,
@@ -53,7 +53,7 @@ def summary(
     }
 
 
-def write(path: Path, text: str) -> None:
+def _write(path: Path, text: str) -> None:
     """Write a report where the caller wants it, who may mean a device: so not by renaming."""
     try:
         with files.writing(path, "choose another file"):
@@ -66,7 +66,14 @@ def write(path: Path, text: str) -> None:
 
 def write_json(path: Path, summary: dict[str, Any]) -> None:
     """Write the summary as JSON. Errors: CannotRun when the file cannot be written."""
-    write(path, json.dumps(printable_all(summary), indent=2) + "\n")
+    _write(path, json.dumps(printable_all(summary), indent=2) + "\n")
+
+
+def write_expected(path: Path, summary: dict[str, Any]) -> None:
+    """Write the verdicts as a file for --expected. Errors: as write_json()."""
+    lines = [f"# {shlex.join(summary['command'])}"]
+    lines += [f"{one['id']:22} {one['verdict']:6} # {one['measured']}" for one in summary["results"]]
+    _write(path, printable_lines("\n".join(lines)) + "\n")
 
 
 def write_junit(
@@ -79,7 +86,7 @@ def write_junit(
     cases = []
     for one in summary["results"]:
         case = ElementTree.Element(
-            "testcase", classname="linger.check", name=one["id"], time=str(one["seconds"])
+            "testcase", classname=summary["tool"].replace(" ", "."), name=one["id"], time=str(one["seconds"])
         )
         if one["wrong"]:
             failure = ElementTree.SubElement(case, "failure", message=one["measured"])
@@ -91,7 +98,7 @@ def write_junit(
         cases.append(case)
     suite = ElementTree.Element(
         "testsuite",
-        name=f"linger check {shlex.join(summary['command'])}",
+        name=f"{summary['tool']} {shlex.join(summary['command'])}",
         tests=str(len(cases)),
         failures=str(sum(case.find("failure") is not None for case in cases)),
         errors="0",
@@ -106,7 +113,7 @@ def write_junit(
     for element in root.iter():
         element.text = printable_lines(element.text or "") or None
         element.attrib.update({name: printable(said) for name, said in element.attrib.items()})
-    write(path, ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n")
+    _write(path, ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n")
 
 
 def ktap(summary: dict[str, Any]) -> str:

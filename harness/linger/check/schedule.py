@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Callable, ClassVar, Iterator, Sequence
 
 from linger.check.battery import Check
-from linger.check.finding import BAD, FAIL, STARVE
+from linger.check.finding import BAD
 from linger.check.record import Result
 from linger.lab import netns
 from linger.lab.errors import Broken, LingerError, os_sentence
@@ -37,8 +37,8 @@ def run(
 ) -> list[Result]:
     """Run checks, the slow ones first; returns their results in the order of checks.
 
-    attempt: makes a trial of one, and says in its result whether the program had "started" and, in
-    "stall", whether the machine stood still; folder: for the evidence, a folder each.
+    attempt: makes a trial of one, and says in its result whether other trials may be to blame for it
+    ("doubt") and whether the machine stood still ("stall"); folder: for the evidence, a folder each.
     at_once: trials at the same time; on_end: told each result as it comes.
     Errors: what a trial could not run for.
     """
@@ -55,7 +55,7 @@ def run(
         stalled = bool(result["stall"]) and result["verdict"] in BAD
         if alone and stalled:
             raise Broken(f"{result['stall']}, so {check.id} proves nothing: {result['measured']}")
-        if alone or not (stalled or at_once > 1 and _doubtful(result)):
+        if alone or not (stalled or at_once > 1 and result["doubt"]):
             done[check.id] = result
             on_end(result)
         else:
@@ -78,11 +78,6 @@ def run(
         for child, _, _ in running.values():
             child.end()
     return [done[check.id] for check in checks]
-
-
-def _doubtful(result: Result) -> bool:
-    """Whether others beside it may be to blame for what a check found."""
-    return not result["started"] or result["verdict"] in (FAIL, STARVE)
 
 
 @contextlib.contextmanager

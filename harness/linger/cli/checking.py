@@ -27,22 +27,24 @@ def add_to(add: Add) -> None:
     option("--stop", type=_signal, default=signal.SIGTERM, metavar="SIGNAL",
            help="what ends the server in an orderly way (default TERM)")  # fmt: skip
     option("-n", type=int, default=CLIENTS, metavar="N", help=f"clients (default {CLIENTS})")
-    add_course(check)
+    add_course(check, PATIENCE, "what is still held is a leak, also with --quick")
 
 
-def add_course(command: argparse.ArgumentParser) -> None:
-    """Add what the batteries of linger.check have in common: which checks, how judged, reported."""
+def add_course(command: argparse.ArgumentParser, patience: float, late: str) -> None:
+    """Add what the batteries of linger.check have in common: which checks, how judged, reported.
+
+    patience: by default, in seconds; late: what is so after them.
+    """
     option = command.add_argument
     option("--only", metavar="ID,...", help="only these checks")
     option("--checks", type=folder, action="append", default=[], metavar="DIR",
            help="checks of your own as well: the files NAME.py in a folder")  # fmt: skip
     option("--quick", action="store_true", help="only checks that wait for no time-outs")
-    option("--patience", type=float, default=PATIENCE, metavar="S",
-           help=f"seconds after which what is still held is a leak, also with --quick (default {PATIENCE:g})")  # fmt: skip
+    option("--patience", type=float, default=patience, metavar="S",
+           help=f"seconds after which {late} (default {patience:g})")  # fmt: skip
     option("--strict", action="store_true", help="WARN fails, too")
     option("--expected", type=Path, metavar="FILE", help="known verdicts: lines of ID VERDICT")
-    option("--write-expected", type=Path, metavar="FILE",
-           help="write the verdicts as --expected reads them")  # fmt: skip
+    option("--write-expected", type=Path, metavar="FILE", help="write such a file, of this run's verdicts")
     option("--junit", type=Path, metavar="FILE", help="write the verdicts as JUnit XML")
     option("--json", type=Path, metavar="FILE", help="write the verdicts as JSON")
     option("--tap", action="store_true", help="print KTAP instead of a table")

@@ -49,6 +49,7 @@ class Process:
         CannotRun when its log cannot be written.
         """
         self.program = Path(command[0]).name
+        self.generation = generation
         self.log = log
         self._events: list[Event] = []
         self._spoke = False
@@ -179,12 +180,20 @@ class Process:
         return not_held([Failure(ENDING, self.program, "status", wanted, status, because)],
                         self.tail())  # fmt: skip
 
+    def family(self) -> list[int]:
+        """The pids of the program and of all that it has started, though its parent has gone."""
+        return descendants(self._popen.pid)[self.generation :]
+
     def go(self) -> None:
         """Tell a peer that waits (its action "await") to go on; it must have said so."""
+        self.hear("")
+        self.told += 1
+
+    def hear(self, line: str) -> None:
+        """Give the program a line on its standard input. Errors: NotHeld when it has ended."""
         assert self._popen.stdin
         try:
-            os.write(self._popen.stdin.fileno(), b"\n")  # unbuffered: nothing is left to flush
-            self.told += 1
+            os.write(self._popen.stdin.fileno(), f"{line}\n".encode())  # unbuffered
         except BrokenPipeError:
             raise self.ended_badly(f"{self.ending(1.0)}, it cannot go on", "none") from None
 

@@ -58,7 +58,8 @@ def pages(path: Path, draw: Draw) -> dict[Path, str]:
         key=lambda shown: SEVERITY.index(shown.found["verdict"]),
     )
     words = [found["verdict"] for found in summary["results"]]
-    common = {"command": shlex.join(summary["command"]), "meaning": finding.MEANING}
+    common = {"command": shlex.join(summary["command"]), "meaning": finding.MEANING,
+              "tool": summary["tool"], "program": summary["program"]}  # fmt: skip
     drawn = {}
     for shown in all_shown:
         page = draw("finding.html.j2", run=run, shown=shown, **common)

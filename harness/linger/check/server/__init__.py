@@ -8,5 +8,5 @@
 
 from linger.check.battery import Battery
 
-BATTERY = Battery("linger.check.server.checks", "The clients")
+BATTERY = Battery("linger.check.server.checks", "The clients", "server", "linger check")
 check = BATTERY.check  # the decorator

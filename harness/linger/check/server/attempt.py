@@ -7,7 +7,7 @@ from pathlib import Path
 
 from linger.check import record, schedule
 from linger.check.battery import Check
-from linger.check.finding import FAIL, NOT_TESTED, Finding, NotStruck, not_tested
+from linger.check.finding import FAIL, NOT_TESTED, STARVE, Finding, NotStruck, not_tested
 from linger.check.record import Result
 from linger.check.server.request import Request
 from linger.check.server.scene import Wish
@@ -61,7 +61,8 @@ def attempt(check: Check, wish: Wish, folder: Path) -> Result:
         trial.close()
     seconds = time.monotonic() - began
     found = record.write(trial.lab, check, finding, trial.n, measured, seconds, steps)
-    return {**found, "started": started, "stall": stall}
+    doubt = not started or finding.verdict in (FAIL, STARVE)
+    return {**found, "doubt": doubt, "stall": stall}
 
 
 def _died(said: str) -> Finding:

@@ -1,0 +1,43 @@
+"""waits-without-socket: a client waits for an answer, and has no connection that could bring it.
+
+   client                         server
+     | ---- 10 x GET /job ------> |
+     | <--- FIN, without a reply  |   it read the requests, and ended
+     | close()                    |
+     poll() of nothing, forever
+
+The connection's end is noticed, and the descriptor is closed: no CLOSE_WAIT, no leak. What is
+forgotten is the request that waited for the connection. It is neither answered nor failed, and
+since no socket is left, no packet can ever wake the program; keepalive and the kernel's time-outs
+are about sockets. In a language with promises it is one that never settles.
+
+Whoever closes a connection settles everything that waits for it. A time limit on the whole request
+helps against what was forgotten all the same.
+"""
+
+from linger import connections, scenario
+
+N = connections(10)
+GOOD = 9001  # the port of a server that answers
+
+# Connections that the server got: two batches of N to the good port, and one batch, or two.
+EXPECT = {
+    "buggy": ({"PassiveOpens": 3 * N}, {"settled": 0, "runs on": 1}),
+    "fixed": ({"PassiveOpens": 4 * N}, {"settled": 2 * N, "runs on": 0}),
+}
+
+
+@scenario(claims=["client-waits-without-socket"])
+def test_waits_without_socket(lab, variant):
+    server = lab.start("server", "turncoat", "-b", "unanswered-fin", "-b", "good")
+    server.said("ready", 2)
+    served = lab.client("waits_without_socket", variant, "-p", str(GOOD), connections=N)
+    lab.happened_event(served.wait(), "answer", 2 * N)
+    client = lab.client("waits_without_socket", variant, connections=N)
+    server.said("strike", N, what="fin")
+    arrived, settled = EXPECT[variant]
+    lab.happened(server, PassiveOpens=f">= {3 * N}")
+    lab.expect(server, arrived)  # the next batch has come, or will not
+    lab.happened(client, descriptors=0, CLOSE_WAIT=0)  # nothing to wait on
+    found = {"settled": len(client.events("failed")), "runs on": int(client.running)}
+    lab.expect_values(settled, found)
