@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from linger.check import record, schedule
@@ -55,6 +56,8 @@ def attempt(check: Check, wish: Wish, folder: Path) -> Result:
         if started and not check.ends_target and (died := trial.died()):
             if finding.verdict != NOT_TESTED or not check.descriptors:
                 finding = _died(died)
+        elif finding.verdict == PASS and not check.ends_target and (end := trial.unclear()):
+            finding = replace(finding, verdict=WARN, measured=f"{finding.measured}; but {end}")
         measured = trial.result()
         stall = trial.lab.watchdog.sentence() if trial.lab.watchdog.stalled else ""
     finally:
