@@ -49,7 +49,8 @@ def test_the_end_of_somebody_elses_child_is_known() -> None:
         parent.kill()
         while len(watch.ended()) < 2:
             time.sleep(0.005)
-        assert str(watch.ended()[1]) == f"process {parent.pid} (sh) was ended by SIGKILL"
+        ends = {end.pid: str(end) for end in watch.ended()}
+        assert ends[parent.pid] == f"process {parent.pid} (sh) was ended by SIGKILL"
     watch.close()
     assert watch.ended() == []
 
