@@ -142,7 +142,7 @@ def test_a_trial_that_only_waits_takes_no_place(tmp_path: Path, monkeypatch: pyt
         with schedule.only_waiting():
             while not (there := (tmp_path / "done").exists()) and time.monotonic() < deadline:
                 time.sleep(0.01)
-        return {"id": check.id, "verdict": "PASS", "measured": str(there), "started": True, "stall": ""}
+        return {"id": check.id, "verdict": "PASS", "measured": str(there), "doubt": False, "stall": ""}
 
     monkeypatch.setattr(schedule.netns, "own_run", lambda: None)  # it needs the sandbox
     results = schedule.run([one, two], attempt, tmp_path, 1, lambda result: None)  # type: ignore[list-item]

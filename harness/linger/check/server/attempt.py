@@ -8,7 +8,7 @@ from pathlib import Path
 
 from linger.check import record, schedule
 from linger.check.battery import Check
-from linger.check.finding import FAIL, NOT_TESTED, STARVE, Finding, NotStruck, not_tested
+from linger.check.finding import FAIL, NOT_TESTED, PASS, STARVE, WARN, Finding, NotStruck, not_tested
 from linger.check.record import Result
 from linger.check.server.request import Request
 from linger.check.server.scene import Wish
