@@ -27,7 +27,7 @@ UNIT_TESTS := $(patsubst harness/%.c,$(BUILD)/tests/%,$(subst /test_,_test_,$(wi
 PROGRAMS := $(addprefix $(BUILD)/,sandbox sandbox-init sandbox-user sandbox-refusals start confine subreaper compile $(COMPONENTS) linger)
 # A program takes what it needs of common, and is bound to the libraries whose functions it calls.
 common := $(BUILD)/libcommon.a
-LDLIBS := -Wl,--as-needed -lssl -lcrypto -levent_core -lpcap -lmnl -lm
+LDLIBS := -Wl,--as-needed -lssl -lcrypto -levent_core -lpcap -lmnl -ldw -lelf -lm
 # SHARE=1: other users may read what runs leave.
 export LINGER_SHARE := $(SHARE)
 RUN := $(if $(N),-n $(N)) $(if $(VERBOSE),-v) $(if $(KEEP),--keep) $(if $(REPEAT),--repeat $(REPEAT))
@@ -37,7 +37,7 @@ keep := harness/bench/keep
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps scenarios prove soak kill-test test test-real test-clients check-server check-client report pairs lab lab-score bench-census bench-wire documents clean help
+.PHONY: all deps scenarios prove soak kill-test test test-real test-clients check-server check-client report pairs lab lab-score bench-wire documents clean help
 # `make -j deps test` must not build before everything is installed.
 $(if $(filter deps,$(MAKECMDGOALS)),.NOTPARALLEL:)
 
@@ -104,9 +104,6 @@ check-client: all ## judge a client of yours (CMD='curl -sf {url} -o {out}' CHEC
 pairs: $(BUILD)/linger ## check that every pair differs only in its lesson
 	@$(BUILD)/linger pairs
 
-bench-census: all ## time the census against ss, netstat and /proc/net/tcp
-	@$(keep) bench-census $(BUILD)/sandbox $(BUILD)/python harness/census/bench.py --census $(BUILD)/census
-
 bench-wire: all ## time what recording costs, and packets becoming ladders (LARGE=3: 1 GB, and others)
 	@$(keep) bench-wire $(BUILD)/python harness/wire/bench.py --build $(BUILD) $(LARGE:%=--large %)
 
@@ -146,10 +143,11 @@ $(BUILD)/tests/%: $(BUILD)/obj/harness/$$(subst _test_,/test_,$$*).o \
 		$(BUILD)/lib$$(firstword $$(subst _test_, ,$$*)).a $(common)
 	$(link) -lcmocka
 
-# How a student's file is compiled and linked: as ours, but a warning is only a warning.
+# How a student's file is compiled and linked: as ours, but a warning is only a warning, and what
+# misuses a call says so (common/misuse.c).
 $(BUILD)/compile: Makefile $(common)
 	@echo '$(CC) $(filter-out -Werror -MMD -MP -DVERSION%,$(ALL_CFLAGS)) $(LDFLAGS)' \
-		'{source} $(common) -levent_core -lm' >$@
+		'-Wl,--wrap=close,--wrap=send {source} $(common) -levent_core -lm' >$@
 
 $(BUILD)/sandbox: harness/sandbox/sandbox
 	$(Q)install -D $< $@

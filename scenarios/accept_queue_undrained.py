@@ -6,7 +6,8 @@ A busy server disables its listener at its limit of clients, and forgets to enab
 gone. The kernel goes on: it completes handshakes and acknowledges FINs without the program
 (listen(2)). Clients that give up leave a CLOSE_WAIT (RFC 9293 section 3.6, case 2) with inode 0: no
 process, no descriptor, "-" in the owner column of netstat. The listener's Recv-Q in `ss -lt` counts
-them. uwsgi#2472 shows the sight. When the queue is full, SYNs are dropped and connect() times out.
+them, as in uwsgi#2472 (101 of 100, and about a hundred CLOSE_WAITs). When the queue is full, SYNs
+are dropped and connect() times out.
 """
 
 from linger import connections, scenario

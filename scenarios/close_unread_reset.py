@@ -12,7 +12,8 @@ peer slower than the server, and nobody will send it again. Web servers meet thi
 nginx calls the remedy lingering_close: FIN, read until the peer closes, close (RFC 9112, 9.6).
 
 One sees ECONNRESET instead of the answer, and TCPAbortOnClose counting up.
-On a fast network without loss it seems to work: what the peer has received survives the RST.
+On a fast network without loss it seems to work: on Linux what the peer has received survives the
+RST. RFC 9293 (section 3.10.7.4) has the peer throw it away, and RFC 9112 (9.6) warns of that.
 """
 
 from linger import connections, scenario

@@ -26,7 +26,14 @@ EXPECT = {
 }
 
 
-@scenario(claims=["cw-rogue-client-exhausts", "cw-cause-missing-close", "cw-no-fd-limit"])
+@scenario(
+    claims=[
+        "cw-rogue-client-exhausts",
+        "cw-cause-missing-close",
+        "cw-no-fd-limit",
+        "cw-system-crashes",
+    ]
+)
 def test_descriptor_exhaustion(lab, variant):
     server = lab.server("descriptor_exhaustion", variant, descriptors=LIMIT)
     lab.peer("connect hello send:rubbish recv:6 fin", connections=N).wait()
@@ -39,3 +46,6 @@ def test_descriptor_exhaustion(lab, variant):
     answers = [event for event in guest.events("done") if event["action"] == "hello"]
     found = {"accept": (errors or ["-"])[0], "answers": len(answers)}
     lab.expect_values(EXPECT[variant]["guest"], found, by="guest")
+    lab.server("echo", "", "-p", "9001")  # the limit is one process's: its neighbour serves
+    neighbour = lab.peer("connect hello fin", port=9001)
+    lab.happened_event(neighbour, "done", action="hello", count=1)

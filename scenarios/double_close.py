@@ -22,7 +22,7 @@ EXPECT = {
 }
 
 
-@scenario(claims=["fd-double-close"])
+@scenario(claims=["fd-double-close"], held=N)
 def test_double_close(lab, variant):
     left, served = EXPECT[variant]
     server = lab.server("double_close", variant)

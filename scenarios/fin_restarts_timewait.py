@@ -8,8 +8,9 @@
 
 A FIN that is repeated says that its ACK was lost. TIME_WAIT acknowledges it and restarts the
 2 MSL time-out (RFC 9293, section 3.10.7.4), so that the next ACK may be lost as well. Here the
-server's FIN is taken from the wire and sent again when less than 59 seconds are left. As a
-control the same segment goes as a SYN without an ACK: it is answered too, and the time runs on.
+server's FIN is taken from the wire and sent again when less than 59 seconds are left. Linux does
+not ask whether it is a FIN: any old segment with an ACK restarts the time. As a control the same
+segment goes as a SYN, which has no ACK: it is answered too, and the time runs on.
 """
 
 import time

@@ -39,7 +39,10 @@ LADDER = {
 }
 
 
-@scenario(variants=("condition", "control"), claims=["cw-passive-side", "cw-four-packets"])
+@scenario(
+    variants=("condition", "control"),
+    claims=["cw-passive-side", "cw-four-packets", "cw-kernel-acks-fin"],
+)
 def test_four_way_close(lab, variant):
     faults.patient(*lab.hosts.values())
     if variant == "condition":

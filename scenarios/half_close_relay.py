@@ -22,7 +22,7 @@ EXPECT = {
 }
 
 
-@scenario(claims=["cw-relay-half-close"])
+@scenario(claims=["cw-relay-half-close"], held=2)
 def test_half_close_relay(lab, variant):
     home = lab.hosts["client"].address  # of the backend: "server" has the relay alone
     lab.hosts["server"].sysctl(tcp_fin_timeout=1)  # no help

@@ -29,7 +29,7 @@ EXPECT = {
 }
 
 
-@scenario(claims=["cw-inherited-descriptor"])
+@scenario(claims=["cw-inherited-descriptor"], held=1)
 def test_inherited_fd(lab, variant):
     left, holder, waiting = EXPECT[variant]
     server = lab.server("inherited_fd", variant)

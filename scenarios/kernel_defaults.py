@@ -54,7 +54,13 @@ def read(host, *inside):
 
 
 @scenario(
-    claims=["ka-default-7200", "tw-reuse-default", "tw-port-range", "fd-limit-1024"],
+    claims=[
+        "ka-default-7200",
+        "tw-reuse-default",
+        "tw-port-range",
+        "tw-timestamps-default",
+        "fd-limit-1024",
+    ],
     variants=("condition", "control"),
 )
 def test_kernel_defaults(lab, variant):

@@ -26,7 +26,9 @@ EXPECT = {
 END = {"condition": "fin", "control": "half"}
 
 
-@scenario(claims=["last-ack-no-descriptor"], variants=("condition", "control"))
+@scenario(
+    claims=["last-ack-no-descriptor"], variants=("condition", "control"), held={"condition": 0, "control": N}
+)
 def test_last_ack_descriptor(lab, variant):
     lost = drop(lab.hosts["client"], "fin")
     actions = f"listen accept recv:6 send:hello drain {END[variant]} stay"

@@ -69,7 +69,7 @@ def read_afterwards(lab, recorder, port, first):
     return " ".join(event["word"] for event in recorder.events("record")[known:])
 
 
-@scenario(claims=["tw-old-duplicates"], variants=("condition", "control"))
+@scenario(claims=["tw-old-duplicates", "tw-stale-harmless"], variants=("condition", "control"))
 def test_old_duplicate(lab, variant):
     read, refused = EXPECT[variant]
     recorder = lab.server("recorder")

@@ -26,7 +26,7 @@ EXPECT = {
 }
 
 
-@scenario(claims=["cw-cause-missing-close", "cw-read-disabled"])
+@scenario(claims=["cw-cause-missing-close", "cw-read-disabled"], held=1)
 def test_read_disabled_masks_eof(lab, variant):
     server = lab.server("read_disabled_masks_eof", variant, "-t", "60")
     lab.peer("connect hello send:work recv:5 fin")  # stays until its job is done

@@ -26,7 +26,7 @@ EXPECT = {
 PORT = {"condition": 40000, "control": 50000}  # and those after it
 
 
-@scenario(claims=["cw-reconnect-evicts"], variants=("condition", "control"))
+@scenario(claims=["cw-reconnect-evicts"], variants=("condition", "control"), held=2 * N)
 def test_reconnect_evicts_closewait(lab, variant):
     server = lab.peer("listen accept recv:6 send:hello drain stay", connections=N, at="server")
     client = lab.peer("rebind:40000 connect send:hello recv:6 fin", connections=N).wait()

@@ -22,7 +22,7 @@ EXPECT = {
 }
 
 
-@scenario(claims=["cw-close-after-timeout", "cw-missing-close"])
+@scenario(claims=["cw-close-after-timeout", "cw-no-close-after-recv"])
 def test_recv_timeout_leak(lab, variant):
     server = lab.server("recv_timeout_leak", variant, "-t", "0.01")
     leaving = lab.peer("connect hello fill:3 await fin", connections=N)  # a line without its end

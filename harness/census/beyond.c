@@ -4,7 +4,7 @@
  * fdinfo of the ring, io_uring_register(2)), by a mapping (/proc/PID/maps), and while they are on
  * their way through a UNIX socket (SCM_RIGHTS; its fdinfo tells how many it carries, not which).
  */
-#include "census/internal.h"
+#include "census/visit.h"
 
 #include <errno.h>
 #include <stdlib.h>

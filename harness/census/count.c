@@ -30,6 +30,7 @@ static void walk_begin(void *data)
 	clock_gettime(CLOCK_REALTIME, &now);
 	walk->snapshot->time = now.tv_sec * 1000000000ll + now.tv_nsec;
 	inodes_clear(&walk->host->inodes);
+	remotes_clear(&walk->host->remotes);
 	census_window_clear(walk->census->window);
 	memset(walk->host->listening, 0, sizeof(walk->host->listening));
 }
@@ -56,16 +57,35 @@ static int add_listener(struct census_snapshot *snapshot, const struct census_so
 	return 0;
 }
 
+static bool is_wanted(const struct walk *walk, const struct census_socket *socket)
+{
+	return walk->needs->states & STATE_BIT(socket->state) &&
+	       scope_has(&walk->census->scope, socket);
+}
+
+static int make_entry(struct walk *walk, const struct census_socket *socket, bool wanted,
+		      struct inode_entry *entry)
+{
+	int64_t remote = 0;
+
+	*entry = inode_entry_of(socket, census_shown_port(walk->census, walk->host, socket->port));
+	entry->flags |= wanted ? 0 : INODE_SKIP;
+	if (wanted)
+		remote = remote_number(walk->host, walk->snapshot, walk->census->ends, socket,
+				       entry->port);
+	entry->remote = (uint32_t)remote;
+	return remote < 0 ? -1 : 0;
+}
+
 static int count_socket(struct walk *walk, const struct census_socket *socket)
 {
 	const struct census_needs *needs = walk->needs;
-	bool wanted =
-	    needs->states & STATE_BIT(socket->state) && port_wanted(walk->census, socket->port);
-	struct inode_entry entry =
-	    inode_entry_of(socket, census_shown_port(walk->census, walk->host, socket->port));
+	bool wanted = is_wanted(walk, socket);
+	struct inode_entry entry;
 
+	if (make_entry(walk, socket, wanted, &entry) < 0)
+		return -1;
 	if (socket->inode && (needs->owners || walk->host->mptcp)) {
-		entry.flags |= wanted ? 0 : INODE_SKIP;
 		if (wanted && socket->state == STATE_LISTEN &&
 		    add_listener(walk->snapshot, socket) < 0)
 			return -1;
@@ -101,11 +121,8 @@ static void walk_main(const struct census_socket *socket, void *data)
 {
 	struct walk *walk = data;
 	struct inodes *inodes = &walk->host->inodes;
-	bool wanted = walk->needs->states & STATE_BIT(socket->state) &&
-		      port_wanted(walk->census, socket->port);
-	struct inode_entry entry =
-	    inode_entry_of(socket, census_shown_port(walk->census, walk->host, socket->port));
-	bool differs = true;
+	bool wanted = is_wanted(walk, socket), differs = true;
+	struct inode_entry entry;
 
 	for (struct inode_entry *subflow = inodes_find(inodes, socket->inode); subflow;
 	     subflow = inodes_next(inodes, subflow)) {
@@ -114,7 +131,8 @@ static void walk_main(const struct census_socket *socket, void *data)
 	}
 	if (!socket->inode || !differs)
 		return;
-	entry.flags |= INODE_MAIN | (wanted ? 0 : INODE_SKIP);
+	walk->no_memory |= make_entry(walk, socket, wanted, &entry) < 0;
+	entry.flags |= INODE_MAIN;
 	walk->snapshot->mptcp += wanted;
 	walk->no_memory |= inodes_add(inodes, &entry) < 0;
 }
@@ -241,6 +259,7 @@ static int walk_host(struct walk *walk, struct error *error)
 	    census_dump_mptcp(&source->transport, ALL_STATES, &main_sink, error) < 0)
 		return -1;
 	walk->snapshot->interrupted = interrupted;
+	walk->snapshot->ends = walk->census->ends;
 	walk->snapshot->by_process = walk->census->process_count;
 	walk->snapshot->from_procfs = source->tcp >= 0;
 	return walk->no_memory ? error_no_memory(error) : 0;

@@ -10,82 +10,89 @@
  */
 #include "census/internal.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-static bool known(const struct census *census, const struct netns_id *id)
+static bool is_host(const struct census *census, const struct netns_id *id)
 {
 	for (size_t i = 0; i < census->host_count; i++)
 		if (census->hosts[i]->netns.device == id->device &&
 		    census->hosts[i]->netns.inode == id->inode)
 			return true;
+	return false;
+}
+
+static struct place *known(const struct census *census, const struct netns_id *id)
+{
 	for (size_t i = 0; i < census->place_count; i++)
 		if (census->places[i].id.device == id->device &&
 		    census->places[i].id.inode == id->inode)
-			return true;
-	return false;
+			return &census->places[i];
+	return NULL;
 }
 
 int elsewhere_note(struct census *census, const char *path)
 {
-	struct place *places;
+	struct place *places, *place;
 	struct netns_id id;
 	struct stat st;
+	int pid = 0;
 
 	if (stat(path, &st) < 0)
 		return 0;
 	id = (struct netns_id){st.st_dev, st.st_ino};
-	if (known(census, &id) || strlen(path) >= sizeof(places->path))
+	if (is_host(census, &id) || strlen(path) >= sizeof(places->path))
 		return 0;
-	places =
-	    census_grow(census->places, census->place_count, &census->place_room, sizeof(*places));
-	if (!places)
-		return -1;
-	census->places = places;
-	places[census->place_count].id = id;
-	strcpy(places[census->place_count++].path, path);
+	place = known(census, &id);
+	if (!place) {
+		places = census_grow(census->places, census->place_count, &census->place_room,
+				     sizeof(*places));
+		if (!places)
+			return -1;
+		census->places = places;
+		place = &places[census->place_count++];
+		*place = (struct place){.id = id};
+		strcpy(place->path, path);
+	}
+	if (!place->pid && sscanf(path, "/proc/%d/", &pid) == 1)
+		place->pid = pid;
 	return 0;
 }
 
-/* Threads may live elsewhere than their leader: of the processes that we were told to count. */
-static int note_threads(struct census *census, pid_t pid)
-{
-	struct dirent *entry;
-	char path[320];
-	int result = 0;
-	DIR *tasks;
+struct noting {
+	struct census *census;
+	pid_t pid;
+};
 
-	snprintf(path, sizeof(path), "/proc/%d/task", pid);
-	tasks = opendir(path);
-	while (tasks && result == 0 && (entry = readdir(tasks))) {
-		snprintf(path, sizeof(path), "/proc/%d/task/%s/ns/net", pid, entry->d_name);
-		if (isdigit((unsigned char)entry->d_name[0]))
-			result = elsewhere_note(census, path);
-	}
-	if (tasks)
-		closedir(tasks);
-	return result;
+static int note_process(void *data, pid_t pid)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/net", pid);
+	return elsewhere_note(((struct noting *)data)->census, path);
+}
+
+static int note_thread(void *data, pid_t thread)
+{
+	struct noting *noting = data;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/ns/net", noting->pid, thread);
+	return elsewhere_note(noting->census, path);
 }
 
 static int note_processes(struct census *census)
 {
-	DIR *proc = opendir("/proc");
-	struct dirent *entry;
-	char path[320];
-	int result = 0;
+	struct noting noting = {census, 0};
+	int result = proc_numbers("/proc", note_process, &noting);
 
-	while (proc && result == 0 && (entry = readdir(proc))) {
-		snprintf(path, sizeof(path), "/proc/%s/ns/net", entry->d_name);
-		if (isdigit((unsigned char)entry->d_name[0]))
-			result = elsewhere_note(census, path);
+	/* Threads may live elsewhere than their leader: of the processes we were told to count. */
+	for (size_t i = 0; i < census->process_count && result == 0; i++) {
+		noting.pid = census->processes[i].pid;
+		result = process_threads(noting.pid, note_thread, &noting);
 	}
-	if (proc)
-		closedir(proc);
-	for (size_t i = 0; i < census->process_count && result == 0; i++)
-		result = note_threads(census, census->processes[i].pid);
 	return result;
 }
 
@@ -107,7 +114,14 @@ static int note_mounts(struct census *census)
 	return result;
 }
 
+int elsewhere_find(struct census *census)
+{
+	/* By a name first: it is still there when the process of a number has ended. */
+	return note_mounts(census) < 0 || note_processes(census) < 0 ? -1 : 0;
+}
+
 struct errand {
+	const struct scope *scope;
 	uint32_t states;
 	struct inodes *inodes;
 };
@@ -120,7 +134,8 @@ static int collect(void *data, struct error *error)
 	int result = source_open(&source, error);
 
 	if (result == 0)
-		result = source_collect(&source, errand->states, UINT32_MAX, errand->inodes, error);
+		result = source_collect(&source, errand->scope, errand->states, UINT32_MAX,
+					errand->inodes, error);
 	source_close(&source);
 	return result;
 }
@@ -128,9 +143,9 @@ static int collect(void *data, struct error *error)
 int elsewhere_walk(struct census *census, uint32_t states, struct inodes *inodes,
 		   struct error *error)
 {
-	struct errand errand = {states, inodes};
+	struct errand errand = {&census->scope, states, inodes};
 
-	if (note_processes(census) < 0 || note_mounts(census) < 0)
+	if (elsewhere_find(census) < 0)
 		return error_no_memory(error);
 	census->unseen = 0;
 	for (size_t i = 0; i < census->place_count; i++) {

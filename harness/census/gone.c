@@ -11,15 +11,12 @@
  * And a socket that no process was found to hold: it was closed meanwhile, or has changed hands, or
  * is held by something that is no descriptor; a second look tells.
  */
-#include "census/internal.h"
+#include "census/settle.h"
 
 #include <stdlib.h>
 #include <time.h>
 
 #define APART 5000000 /* ns between two looks */
-
-#define ONCE_CONNECTED 1 /* flags in census->memory */
-#define ONCE_UNLISTED 2
 
 int gone_note(struct census *census, const struct candidate *candidate)
 {
@@ -33,148 +30,7 @@ int gone_note(struct census *census, const struct candidate *candidate)
 	return 0;
 }
 
-/* ---- what the sample before knew ------------------------------------------------------------- */
-
-static bool connected_in(uint8_t state)
-{
-	return state != STATE_SYN_SENT && state != STATE_SYN_RECEIVED && state != STATE_LISTEN;
-}
-
-static int remember(struct inodes *memory, const struct inodes *inodes)
-{
-	for (size_t i = 0; i < inodes->size; i++) {
-		struct inode_entry entry = inodes->slot[i];
-
-		if (!entry.inode || !(entry.flags & INODE_HELD) || !connected_in(entry.state))
-			continue;
-		entry.flags = ONCE_CONNECTED;
-		if (!inodes_find(memory, entry.inode) && inodes_add(memory, &entry) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-int gone_remember(struct census *census)
-{
-	struct inodes memory = {0};
-	int result = remember(&memory, &census->elsewhere);
-
-	for (size_t i = 0; i < census->host_count && result == 0; i++)
-		result = remember(&memory, &census->hosts[i]->inodes);
-	for (size_t i = 0; i < census->candidate_count && result == 0; i++) {
-		const struct candidate *candidate = &census->candidates[i];
-		const struct inode_entry *before = inodes_find(&census->memory, candidate->inode);
-		struct inode_entry entry = {.inode = candidate->inode, .flags = ONCE_UNLISTED};
-
-		if (candidate->settled || inodes_find(&memory, candidate->inode))
-			continue;
-		if (before)
-			entry.port = before->port;
-		if (before && before->flags & ONCE_CONNECTED)
-			entry.flags |= ONCE_CONNECTED;
-		result = inodes_add(&memory, &entry);
-	}
-	inodes_free(&census->memory);
-	census->memory = memory;
-	census->memory_walked = census->walked;
-	return result;
-}
-
-/* ---- counting ---------------------------------------------------------------------------------
- */
-
-struct settling {
-	struct census *census;
-	const struct census_needs *needs;
-	struct census_snapshot *snapshots;
-	struct inodes met; /* gone sockets by the process that was counted for them */
-	bool looked_again;
-};
-
-static int hold(struct settling *settling, const struct candidate *candidate,
-		struct holding *holding)
-{
-	struct census_snapshot *snapshot = &settling->snapshots[candidate->home];
-	char name[64];
-
-	snapshot->descriptors++;
-	if (!settling->needs->rows)
-		return 0;
-	process_name(candidate->pid, name, sizeof(name));
-	holding->pid = candidate->pid;
-	holding->name = name;
-	holding->fd = candidate->fd;
-	holding->hold = candidate->hold;
-	return tally_descriptor(settling->census->hosts[candidate->home], snapshot, holding);
-}
-
-/* It is connected: in a state of @entry. */
-static int count_connected(struct settling *settling, struct candidate *candidate,
-			   struct inode_entry *entry)
-{
-	const struct census *census = settling->census;
-	struct census_host *host = census->hosts[candidate->home];
-	struct holding holding = {
-	    .state = entry->state,
-	    .shown_port = census_shown_port(census, host, entry->port),
-	    .unread = entry->flags & INODE_UNREAD,
-	    .another = entry->holder == (uint32_t)candidate->pid,
-	};
-
-	candidate->settled = true;
-	entry->holder = (uint32_t)candidate->pid;
-	if (entry->state == STATE_LISTEN || !port_wanted(census, entry->port))
-		return 0;
-	return hold(settling, candidate, &holding);
-}
-
-static int count_gone(struct settling *settling, struct candidate *candidate, enum census_gone gone,
-		      uint16_t shown_port)
-{
-	struct census_snapshot *snapshot = &settling->snapshots[candidate->home];
-	struct inode_entry *met = inodes_find(&settling->met, candidate->inode);
-	const struct inode_entry entry = {.inode = candidate->inode,
-					  .holder = (uint32_t)candidate->pid};
-	struct holding holding = {
-	    .state = STATE_CLOSED, .gone = (uint8_t)gone, .shown_port = shown_port};
-
-	while (met && met->holder != entry.holder)
-		met = inodes_next(&settling->met, met);
-	holding.another = met;
-	if (!met && inodes_add(&settling->met, &entry) < 0)
-		return -1;
-	snapshot->gone++;
-	snapshot->ghosts += gone == CENSUS_GHOST;
-	snapshot->unconnected += gone == CENSUS_UNCONNECTED;
-	snapshot->unplaced += gone == CENSUS_GONE && settling->census->unseen;
-	return hold(settling, candidate, &holding);
-}
-
 /* ---- other namespaces ------------------------------------------------------------------------ */
-
-/* A socket of another namespace is counted where only what a process holds is. */
-static int count_elsewhere(struct settling *settling, struct candidate *candidate,
-			   struct inode_entry *entry)
-{
-	struct census *census = settling->census;
-	struct census_host *host = census->hosts[candidate->home];
-	struct census_snapshot *snapshot = &settling->snapshots[candidate->home];
-	bool first = !(entry->flags & INODE_HELD);
-	struct inode_entry shown = *entry;
-
-	candidate->settled = true;
-	entry->flags |= INODE_HELD;
-	if (!port_wanted(census, entry->port))
-		return 0;
-	if (first && !snapshot->elsewhere++)
-		snapshot->elsewhere_pid = candidate->pid;
-	if (!census->process_count)
-		return 0;
-	shown.port = census_shown_port(census, host, entry->port);
-	if (first && tally_socket(host, snapshot, &shown, CENSUS_OWNED) < 0)
-		return -1;
-	return count_connected(settling, candidate, entry);
-}
 
 static int settle_elsewhere(struct settling *settling, struct error *error)
 {
@@ -219,9 +75,10 @@ static int ask_copies(struct settling *settling, struct error *error)
 			continue;
 		entry.port = port;
 		entry.keepalive = UINT32_MAX;
+		entry.flags = scope_has_port(&census->scope, port) ? 0 : INODE_SKIP;
 		if (gone == CENSUS_LISTED)
 			result = count_asked(settling, candidate, &entry);
-		else if (port_wanted(census, port))
+		else if (scope_has_port(&census->scope, port))
 			result = count_gone(
 			    settling, candidate, gone,
 			    census_shown_port(census, census->hosts[candidate->home], port));
@@ -264,8 +121,8 @@ static int look_again(struct settling *settling, struct error *error)
 	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL))
 		;
 	for (size_t i = 0; i < census->host_count; i++)
-		if (source_collect(&census->hosts[i]->source, states, (uint32_t)i, &census->second,
-				   error) < 0)
+		if (source_collect(&census->hosts[i]->source, &census->scope, states, (uint32_t)i,
+				   &census->second, error) < 0)
 			return -1;
 	settling->looked_again = true;
 	return census->candidate_count ? elsewhere_walk(census, states, &census->second, error) : 0;

@@ -254,23 +254,18 @@ static int home_of(const struct census *census, pid_t pid)
 	return -1;
 }
 
-static int view_all(struct census *census, struct census_snapshot *snapshots,
-		    struct details *details)
+struct viewing {
+	struct census *census;
+	struct census_snapshot *snapshots;
+	struct details *details;
+};
+
+static int view_at_home(void *data, pid_t pid)
 {
-	DIR *proc = opendir("/proc");
-	struct dirent *entry;
-	int result = 0;
+	struct viewing *viewing = data;
+	int home = home_of(viewing->census, pid);
 
-	while (proc && result == 0 && (entry = readdir(proc))) {
-		pid_t pid = isdigit((unsigned char)entry->d_name[0]) ? atoi(entry->d_name) : 0;
-		int home = pid ? home_of(census, pid) : -1;
-
-		if (home >= 0)
-			result = view_process(&snapshots[home], details, pid);
-	}
-	if (proc)
-		closedir(proc);
-	return result;
+	return home < 0 ? 0 : view_process(&viewing->snapshots[home], viewing->details, pid);
 }
 
 int census_views(struct census *census, const struct census_needs *needs,
@@ -278,6 +273,7 @@ int census_views(struct census *census, const struct census_needs *needs,
 {
 	struct details details = {0};
 	const struct census_sink sink = {begin, collect, &details};
+	struct viewing viewing = {census, snapshots, &details};
 	int result = 0;
 
 	for (size_t i = 0; i < census->host_count && result == 0; i++) {
@@ -294,7 +290,7 @@ int census_views(struct census *census, const struct census_needs *needs,
 	if (details.count)
 		qsort(details.socket, details.count, sizeof(*details.socket), by_inode);
 	if (!census->process_count && !details.no_memory)
-		result = view_all(census, snapshots, &details);
+		result = proc_numbers("/proc", view_at_home, &viewing);
 	for (size_t i = 0; i < census->process_count && result == 0; i++)
 		result = view_process(&snapshots[census->processes[i].home], &details,
 				      census->processes[i].pid);

@@ -116,6 +116,7 @@ static void host_free(struct census_host *host)
 	inodes_free(&host->inodes);
 	port_index_free(&host->row_index);
 	port_index_free(&host->owner_index);
+	free(host->remotes.slot);
 	free(host);
 }
 
@@ -132,6 +133,7 @@ void census_free(struct census *census)
 	inodes_free(&census->memory);
 	free(census->candidates);
 	free(census->places);
+	free(census->scope.prefixes);
 	free(census->hosts);
 	free(census->processes);
 	census_window_free(census->window);
@@ -209,13 +211,9 @@ pid_t census_ended(const struct census *census)
 	return 0;
 }
 
-int census_add_port(struct census *census, unsigned int port, struct error *error)
+void census_tell_ends(struct census *census, enum census_ends ends)
 {
-	if (port < 1 || port > 65535)
-		return error_set(error, EXIT_USAGE, "no port %u: 1 to 65535", port);
-	census->by_port = true;
-	bit_set(census->ports, port);
-	return 0;
+	census->ends = ends;
 }
 
 int census_ready(struct census *census, struct error *error)

@@ -3,43 +3,10 @@
 #ifndef CENSUS_INTERNAL_H
 #define CENSUS_INTERNAL_H
 
-#include <dirent.h>
-
 #include "census/census.h"
+#include "census/inodes.h"
+#include "census/process.h"
 #include "common/netns.h"
-
-/* ---- inodes.c: which socket has this inode? ------------------------------------------------- */
-
-#define INODE_HELD 1   /* a process is known to hold it */
-#define INODE_UNREAD 2 /* census_unread() */
-#define INODE_SKIP 4   /* listed only so that it is not taken for gone */
-#define INODE_MPTCP 8  /* a subflow */
-#define INODE_MAIN 16  /* its MPTCP socket lives; without the flag before: it is that socket */
-#define INODE_LATE 32  /* who holds it was found at the second look */
-
-struct inode_entry {	    /* 16 bytes: a million sockets are 32 MiB */
-	uint32_t inode;	    /* 0: a free slot */
-	uint32_t holder;    /* the last process found to hold it */
-	uint32_t keepalive; /* ms, UINT32_MAX: the timer does not run */
-	uint16_t port;	    /* as in struct census_row */
-	uint8_t state;
-	uint8_t flags;
-};
-
-struct inodes {
-	struct inode_entry *slot;
-	size_t size; /* a power of two, or 0 */
-	size_t used;
-};
-
-/* Returns 0, or -1 when memory is short. @entry->inode is not 0; others may have it, too. */
-int inodes_add(struct inodes *inodes, const struct inode_entry *entry);
-
-/* The first entry of @inode, and the next one of the same; NULL when there is none. */
-struct inode_entry *inodes_find(const struct inodes *inodes, uint32_t inode);
-struct inode_entry *inodes_next(const struct inodes *inodes, const struct inode_entry *entry);
-void inodes_clear(struct inodes *inodes); /* forget all, keep the memory */
-void inodes_free(struct inodes *inodes);
 
 /* ---- the session ---------------------------------------------------------------------------- */
 
@@ -53,6 +20,12 @@ void inodes_free(struct inodes *inodes);
  */
 struct port_index {
 	uint32_t *number[KINDS * STATES]; /* 65536 each, allocated when first used */
+};
+
+/* Finds other ends in snapshot->remotes (remotes.c). */
+struct remote_index {
+	uint32_t *slot; /* number + 1; 0: free */
+	size_t size;	/* a power of two, or 0 */
 };
 
 /* Where the sockets of a network namespace are listed (source.c). */
@@ -72,6 +45,19 @@ struct census_host {
 	bool mptcp;		      /* there are MPTCP sockets in this walk */
 	struct inodes inodes;
 	struct port_index row_index, owner_index;
+	struct remote_index remotes;
+};
+
+/* Which sockets are to be counted (scope.c). */
+struct scope {
+	bool by_port, by_remote_port;
+	uint8_t ports[65536 / 8], remote_ports[65536 / 8];
+	struct prefix {
+		uint8_t family;
+		uint8_t bits;
+		uint32_t address[4];
+	} * prefixes;
+	size_t prefix_count;
 };
 
 /* A descriptor of a TCP socket that the dump did not list: gone.c finds out why. */
@@ -88,6 +74,7 @@ struct candidate {
 struct place {
 	struct netns_id id;
 	char path[64];
+	pid_t pid; /* of a process that lives there; 0: none is known */
 };
 
 struct census {
@@ -99,9 +86,10 @@ struct census {
 		size_t home; /* the host it lives in, or did at first */
 	} * processes;
 	size_t process_count;
-	bool by_port, copies;
+	bool copies;
+	enum census_ends ends;
+	struct scope scope;
 	bool whole; /* the last sample counted descriptors */
-	uint8_t ports[65536 / 8];
 	struct census_window *window;
 
 	/* Of the sample at hand (gone.c, elsewhere.c). */
@@ -133,12 +121,6 @@ static inline void bit_set(uint8_t *bits, unsigned int n)
 
 /* Make room for one more element of @size bytes; returns the (perhaps moved) array or NULL. */
 void *census_grow(void *array, size_t count, size_t *room, size_t size);
-
-/* True when sockets on local port @port are to be counted. */
-static inline bool port_wanted(const struct census *census, uint16_t port)
-{
-	return !census->by_port || bit_is_set(census->ports, port);
-}
 
 /* The port a socket is shown under: ephemeral ports on which nobody listens are all 0. */
 uint16_t census_shown_port(const struct census *census, const struct census_host *host,
@@ -175,56 +157,6 @@ uint32_t census_states_of_class(enum census_class class);
  * census_expr_sensible(). */
 const char *census_name_nothing(const struct census_var *var, bool by_process);
 
-/* ---- process.c ------------------------------------------------------------------------------- */
-
-/*
- * The network namespace of @pid, or of its first thread that tells: a leader that has ended is in
- * none. Returns 0, or -1 and errno.
- */
-int process_netns(pid_t pid, struct netns_id *id);
-
-/* The path to it. As above. */
-int process_netns_path(pid_t pid, char *path, size_t size);
-
-/* The name of @pid, as whole as it can be found. */
-void process_name(pid_t pid, char *name, size_t size);
-
-/*
- * Pure: the task name @comm, or the base name of @argument0 when @comm is that, cut off; without
- * characters that steer a terminal.
- */
-void process_whole_name(const char *comm, const char *argument0, char *name, size_t size);
-
-/*
- * True when @pid may hold descriptors: not a kernel thread, not a zombie whose threads have ended,
- * too. For processes that we may not look into; /proc/PID/stat is open to all.
- */
-bool process_may_hold(pid_t pid);
-
-/* Pure: the same from the content of /proc/PID/stat; @threads: others of its threads live. */
-bool process_stat_may_hold(const char *stat, bool threads);
-
-/* The beginning of /proc/@pid/@file as a string; empty when it cannot be read. */
-void process_read(pid_t pid, const char *file, char *text, size_t size);
-
-/*
- * The link /proc/@pid/task/@task/fd/@fd in @target. Returns 0, or -1 and errno.
- */
-int process_link(pid_t pid, pid_t task, int fd, char *target, size_t size);
-
-/* Why the descriptors of @pid may not be read, and what to do, in words. */
-void process_refusal(pid_t pid, char *text, size_t size);
-
-/* ---- tables.c: the tables of descriptors of a process ---------------------------------------- */
-
-/*
- * Call @each for every table of descriptors that the threads of @pid have: one in nearly all
- * processes. @task is a thread that has it, @directory its /proc directory of descriptors. Stops
- * when @each returns less than 0, and returns that; else 0. *@refused: some could not be read.
- */
-int process_tables(pid_t pid, int (*each)(void *data, pid_t task, DIR *directory), void *data,
-		   bool *refused);
-
 /* ---- copy.c ---------------------------------------------------------------------------------- */
 
 /* Pure: was a socket with this @receive_space of struct tcp_info ever connected? */
@@ -238,48 +170,12 @@ enum census_gone copy_examine(const struct candidate *candidate, uint8_t *state,
 
 /* ---- owner.c --------------------------------------------------------------------------------- */
 
-/* One process at a time, as it is looked at. */
-struct visit {
-	struct census *census;
-	const struct census_needs *needs;
-	struct census_snapshot *snapshots;
-	pid_t pid, task;
-	int home;    /* the host it lives in, -1: none */
-	bool deep;   /* look into rings and mappings, too */
-	bool second; /* the second time: only for what nobody was found to hold */
-	bool refused;
-	char name[64]; /* empty: not read yet */
-};
-
-/* A protocol by its name in the attribute "system.sockprotoname" of a socket's descriptor. */
-enum protocol { PROTOCOL_TCP, PROTOCOL_UNIX, PROTOCOL_OTHER, PROTOCOL_REFUSED };
-enum protocol descriptor_protocol(pid_t pid, pid_t task, int fd);
-
-/* The process of @visit holds the socket @inode, by descriptor @fd if @hold says so. */
-int visit_meet(struct visit *visit, enum census_hold hold, int fd, uint32_t inode);
-
 /*
  * Walk /proc and mark in host->inodes who holds what; fill census->candidates. @second: look again,
  * and deeper, for the owners that were not found. Returns 0, or -1 with @error.
  */
 int census_scan(struct census *census, const struct census_needs *needs,
 		struct census_snapshot *snapshots, bool second, struct error *error);
-
-/* ---- beyond.c: sockets that are held by no descriptor of a table ----------------------------- */
-
-/* Pure: the inode in a line "   0: socket:[123]" of an io_uring's fdinfo; 0: none. @slot: its 0. */
-uint32_t ring_line_inode(const char *line, int *slot);
-
-/* Pure: the inode of a socket that a line of /proc/PID/maps maps, or 0. */
-uint32_t mapping_line_inode(const char *line);
-
-/* Pure: how many descriptors a UNIX socket carries, from its fdinfo. */
-uint64_t scm_count(const char *fdinfo);
-
-int visit_ring(struct visit *visit, int fd);
-int visit_mappings(struct visit *visit);
-/* Remember when the UNIX socket @fd carries descriptors. */
-void visit_unix(struct visit *visit, int fd);
 
 /* ---- hold.c, waits.c --------------------------------------------------------------------------
  */
@@ -312,14 +208,22 @@ int view_waits(struct census_process_view *view);
 /* Note the namespace at @path, for elsewhere_walk(). Returns 0, or -1 when memory is short. */
 int elsewhere_note(struct census *census, const char *path);
 
+/* Note all there are. As above. */
+int elsewhere_find(struct census *census);
+
 /* List the sockets in @states of all namespaces but the hosts'. Returns 0, or -1 with @error. */
 int elsewhere_walk(struct census *census, uint32_t states, struct inodes *inodes,
 		   struct error *error);
 
-/* ---- gone.c ---------------------------------------------------------------------------------- */
+/* ---- memory.c -------------------------------------------------------------------------------- */
+
+#define ONCE_CONNECTED 1 /* flags in census->memory */
+#define ONCE_UNLISTED 2
 
 /* Before a new sample: remember what the last one knew. Returns 0, or -1 when memory is short. */
 int gone_remember(struct census *census);
+
+/* ---- gone.c ---------------------------------------------------------------------------------- */
 
 /* Note a descriptor that no dump lists. Returns 0, or -1 when memory is short. */
 int gone_note(struct census *census, const struct candidate *candidate);
@@ -346,9 +250,12 @@ void source_close(struct source *source);
 int source_dump(const struct source *source, uint32_t states, const struct census_sink *sink,
 		bool *interrupted, bool *mptcp, struct error *error);
 
-/* All of @source's sockets in @states, those of MPTCP too, into @inodes, as of host @number. */
-int source_collect(const struct source *source, uint32_t states, uint32_t number,
-		   struct inodes *inodes, struct error *error);
+/*
+ * All of @source's sockets in @states, those of MPTCP too, into @inodes, as of host @number; those
+ * out of @scope with INODE_SKIP.
+ */
+int source_collect(const struct source *source, const struct scope *scope, uint32_t states,
+		   uint32_t number, struct inodes *inodes, struct error *error);
 
 /* Pure: does /proc/net/protocols tell of MPTCP sockets? */
 bool source_has_mptcp(const char *protocols);
@@ -361,6 +268,19 @@ ssize_t read_again(int fd, char *text, size_t size);
 /* @name as far as a terminal shall see it, "?" when that is nothing. Returns @text. */
 const char *census_printable(const char *name, char *text, size_t size);
 
+static inline const char *plural(uint64_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
+/* "  ... and 7 more owners (--json lists all)", when there are. */
+void census_and_more(FILE *out, size_t count, const char *what);
+
+/* ---- notes.c --------------------------------------------------------------------------------- */
+
+/* The lines below the table: what it means, and what could not be seen. */
+void census_table_notes(FILE *out, const struct census_snapshot *snapshot);
+
 /* ---- host.c ---------------------------------------------------------------------------------- */
 
 /* The range from which the kernel picks local ports (net.ipv4.ip_local_port_range). */
@@ -369,6 +289,26 @@ void host_read_ephemeral(struct census_host *host);
 /* All counters of Tcp and TcpExt. Returns 0, or -1 with @error. */
 int host_read_counters(const struct census_host *host, struct census_counters *counters,
 		       struct error *error);
+
+/* ---- scope.c --------------------------------------------------------------------------------- */
+
+/* Is a socket on local port @port to be counted, if nothing else is known of it? */
+bool scope_has_port(const struct scope *scope, uint16_t port);
+/* Is @socket to be counted? */
+bool scope_has(const struct scope *scope, const struct census_socket *socket);
+
+/* ---- remotes.c ------------------------------------------------------------------------------- */
+
+/* The address of the other end in @address, and its family. */
+uint8_t socket_peer(const struct census_socket *socket, uint32_t address[4]);
+void remotes_clear(struct remote_index *index); /* a new walk begins */
+/* What inode_entry.remote is to be for @socket, shown on @port. -1: no memory. */
+int64_t remote_number(struct census_host *host, struct census_snapshot *snapshot,
+		      enum census_ends ends, const struct census_socket *socket, uint16_t port);
+void remotes_sort(struct census_snapshot *snapshot);
+/* Pure: @remote in words: "10.0.0.9:443", "[fd00::1]", "port 443". Returns @text. */
+#define REMOTE_TEXT 64
+const char *remote_text(const struct census_remote *remote, char text[REMOTE_TEXT]);
 
 /* ---- snapshot.c ------------------------------------------------------------------------------ */
 

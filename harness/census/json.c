@@ -61,6 +61,7 @@ static void owner(struct json *json, const struct census_owner *owner)
 	json_object(json, NULL);
 	json_signed(json, "pid", owner->pid);
 	json_string(json, "process", owner->process);
+	json_string(json, "unit", owner->unit[0] ? owner->unit : NULL);
 	json_string(json, "state", state_name(owner->state));
 	json_unsigned(json, "port", owner->port);
 	json_string(json, "gone", gone_names[owner->gone]);
@@ -73,6 +74,17 @@ static void owner(struct json *json, const struct census_owner *owner)
 		json_signed(json, NULL, owner->fds[n]);
 	json_end(json);
 	json_unsigned(json, "unread", owner->unread);
+	json_end(json);
+}
+
+static void remote(struct json *json, const struct census_remote *remote)
+{
+	json_object(json, NULL);
+	json_address(json, "address", remote->family, remote->address);
+	number(json, "port", remote->port, remote->port);
+	json_string(json, "state", state_name(remote->state));
+	number(json, "local_port", remote->local_port, remote->local_port);
+	json_unsigned(json, "count", remote->count);
 	json_end(json);
 }
 
@@ -184,6 +196,10 @@ void census_json_snapshot(struct json *json, const char *host,
 	json_array(json, "owners");
 	for (size_t i = 0; i < snapshot->owner_count; i++)
 		owner(json, &snapshot->owners[i]);
+	json_end(json);
+	json_array(json, "remotes");
+	for (size_t i = 0; i < snapshot->remote_count; i++)
+		remote(json, &snapshot->remotes[i]);
 	json_end(json);
 	json_array(json, "listeners");
 	for (size_t i = 0; i < snapshot->listener_count; i++)

@@ -15,6 +15,13 @@ static int open_session(const struct census_options *options, struct census *cen
 	for (size_t i = 0; i < options->port_count; i++)
 		if (census_add_port(census, options->port[i], error) < 0)
 			return -1;
+	for (size_t i = 0; i < options->remote_count; i++)
+		if (census_add_remote(census, options->remote[i], error) < 0)
+			return -1;
+	for (size_t i = 0; i < options->remote_port_count; i++)
+		if (census_add_remote_port(census, options->remote_port[i], error) < 0)
+			return -1;
+	census_tell_ends(census, options->ends);
 	for (size_t i = 0; i < options->pid_count; i++)
 		if (census_add_process(census, options->pid[i], error) < 0)
 			return -1;
@@ -22,7 +29,10 @@ static int open_session(const struct census_options *options, struct census *cen
 		if (census_add_host(census, options->host[i].name, options->host[i].netns, error) <
 		    0)
 			return -1;
-	if (!options->host_count && census_add_host(census, "local", NULL, error) < 0)
+	if (options->all && census_add_all(census, error) < 0)
+		return -1;
+	if (!options->all && !options->host_count &&
+	    census_add_host(census, "local", NULL, error) < 0)
 		return -1;
 	return census_ready(census, error);
 }

@@ -51,17 +51,44 @@ static int take_state(void *data, char *text, struct error *error)
 	return 0;
 }
 
+static int take_by(void *data, char *text, struct error *error)
+{
+	static const char *const words[] = {
+	    [CENSUS_ENDS_WHOLE] = "remote",
+	    [CENSUS_ENDS_ADDRESS] = "remote-address",
+	    [CENSUS_ENDS_PORT] = "remote-port",
+	};
+
+	for (size_t i = CENSUS_ENDS_WHOLE; i < sizeof(words) / sizeof(words[0]); i++)
+		if (!strcmp(text, words[i])) {
+			((struct census_options *)data)->ends = (enum census_ends)i;
+			return 0;
+		}
+	return error_set(error, EXIT_USAGE, "--by %s: it is remote, remote-address or remote-port",
+			 text);
+}
+
 #define AT(member) OPTION_AT(struct census_options, member)
 
 static const struct option_row rows[] = {
     {"host", .kind = OPTION_OTHER, .take = take_host, .value = "NAME=NETNS",
      .help = "count this network namespace: a path, or a name in /run/netns; without --host: our "
 	     "own, called 'local'"},
+    {"all", .kind = OPTION_FLAG, AT(all),
+     .help = "count every network namespace that a process or a name holds, called by container, "
+	     "pod, name or process"},
     {"pid", .kind = OPTION_NUMBER, OPTION_LIST(struct census_options, pid, pid_count), .least = 1,
      .most = 0x3fffff, .value = "PID",
      .help = "only what this process holds, in whichever namespace"},
     {"port", .kind = OPTION_NUMBER, OPTION_LIST(struct census_options, port, port_count),
      .least = 1, .most = 65535, .value = "PORT", .help = "only sockets with this local port"},
+    {"remote", .kind = OPTION_TEXT, OPTION_LIST(struct census_options, remote, remote_count),
+     .value = "ADDRESS[/BITS]", .help = "only sockets whose other end has such an address"},
+    {"remote-port", .kind = OPTION_NUMBER,
+     OPTION_LIST(struct census_options, remote_port, remote_port_count), .least = 1, .most = 65535,
+     .value = "PORT", .help = "only sockets whose other end has this port"},
+    {"by", .kind = OPTION_OTHER, .take = take_by, .value = "WHAT",
+     .help = "add the other ends up: by remote, remote-address or remote-port"},
     {"state", .kind = OPTION_OTHER, .take = take_state, .value = "STATE",
      .help = "only sockets in this state"},
     {"no-owners", .kind = OPTION_FLAG, AT(no_owners),
@@ -146,11 +173,22 @@ static int check(const struct census_options *options, struct error *error)
 		return error_set(error, EXIT_USAGE, "--every belongs to --stream");
 	if (options->every == 0)
 		return error_set(error, EXIT_USAGE, "--every must be longer than 0");
+	if (options->all && (options->host_count || options->pid_count))
+		return error_set(error, EXIT_USAGE,
+				 "--all has every host and process: leave out --host and --pid");
+	if (options->all && (options->until || options->stream))
+		return error_set(error, EXIT_USAGE,
+				 "to wait would keep the namespaces of --all alive: name those "
+				 "meant with --host");
 	if (options->no_owners && options->copy)
 		return error_set(error, EXIT_USAGE, "--copy and --no-owners exclude each other");
 	if (options->stream && options->copy)
 		return error_set(error, EXIT_USAGE,
 				 "--stream counts no descriptors: leave out --copy");
+	if (options->copy && (options->remote_count || options->remote_port_count))
+		return error_set(
+		    error, EXIT_USAGE,
+		    "a copy does not tell the other end: leave out --copy, or --remote");
 	if (options->no_owners && options->pid_count)
 		return error_set(error, EXIT_USAGE, "--pid and --no-owners exclude each other");
 	return 0;

@@ -8,36 +8,14 @@
  * needs PTRACE_MODE_READ. A process that refuses is counted as unreadable; nothing is concluded
  * about what it holds.
  */
-#include "census/internal.h"
+#include "census/visit.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <sys/xattr.h>
 #include <unistd.h>
-
-/*
- * The protocol of a socket is written in an extended attribute of sockfs, which needs no more
- * permission than listing the descriptors.
- */
-enum protocol descriptor_protocol(pid_t pid, pid_t task, int fd)
-{
-	static const char *const tcp[] = {"TCP", "TCPv6", "MPTCP", "MPTCPv6"};
-	char path[96], name[32];
-	ssize_t length;
-
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/fd/%d", pid, task, fd);
-	length = getxattr(path, "system.sockprotoname", name, sizeof(name) - 1);
-	if (length < 0)
-		return errno == EACCES || errno == EPERM ? PROTOCOL_REFUSED : PROTOCOL_OTHER;
-	name[length] = '\0';
-	for (size_t i = 0; i < sizeof(tcp) / sizeof(tcp[0]); i++)
-		if (!strcmp(name, tcp[i]))
-			return PROTOCOL_TCP;
-	return !strncmp(name, "UNIX", 4) ? PROTOCOL_UNIX : PROTOCOL_OTHER;
-}
 
 static const char *visit_name(struct visit *visit)
 {
@@ -239,26 +217,22 @@ static int scan_process(struct visit *visit, pid_t pid, int home)
 	return result;
 }
 
+static int scan_other(void *data, pid_t pid)
+{
+	struct visit *visit = data;
+
+	visit->home = -1;
+	return pid == getpid() ? 0 : scan_process(visit, pid, -1);
+}
+
 static int scan_all(struct visit *visit, struct error *error)
 {
-	DIR *proc = opendir("/proc");
-	struct dirent *entry;
-	int result = 0;
-
-	if (!proc)
+	if (access("/proc", R_OK | X_OK) < 0)
 		return error_set(error, EXIT_CANNOT, "cannot read /proc: %s", strerror(errno));
 	/* Every pid namespace has a 1. When it is not shown, others are hidden too (hidepid). */
 	if (!visit->second && access("/proc/1", F_OK) < 0)
 		unreadable_everywhere(visit->census, visit->snapshots, 1);
-	while (result >= 0 && (entry = readdir(proc))) {
-		pid_t pid = isdigit((unsigned char)entry->d_name[0]) ? atoi(entry->d_name) : 0;
-
-		visit->home = -1;
-		if (pid && pid != getpid())
-			result = scan_process(visit, pid, -1);
-	}
-	closedir(proc);
-	return result < 0 ? error_no_memory(error) : 0;
+	return proc_numbers("/proc", scan_other, visit) < 0 ? error_no_memory(error) : 0;
 }
 
 int census_scan(struct census *census, const struct census_needs *needs,

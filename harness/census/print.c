@@ -3,7 +3,11 @@
 #include "census/program.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
+
+#define CONTINUED 6 /* columns by which a line that goes on is indented */
 
 int64_t now_ns(void)
 {
@@ -13,18 +17,89 @@ int64_t now_ns(void)
 	return now.tv_sec * 1000000000ll + now.tv_nsec;
 }
 
-void print_snapshots(FILE *out, const struct census_options *options, const struct census *census,
+/* Lines of 80 columns: a longer one goes on below, indented. */
+static void fold(FILE *out, const char *text)
+{
+	int column = 0;
+
+	while (*text) {
+		size_t space = strspn(text, " "), word = strcspn(text + space, " \n");
+
+		if (column && column + (int)(space + word) > COLUMNS) {
+			text += space;
+			space = 0;
+			column = fprintf(out, "\n%*s", CONTINUED, "") - 1;
+		}
+		fwrite(text, 1, space + word, out);
+		column += (int)(space + word);
+		text += space + word;
+		if (*text == '\n') {
+			putc(*text++, out);
+			column = 0;
+		}
+	}
+}
+
+static bool is_empty(const struct census_snapshot *snapshot)
+{
+	return !snapshot->row_count && !snapshot->gone && !snapshot->unreadable_processes;
+}
+
+static void print_others(FILE *out, const struct census_others *others)
+{
+	if (others->readable)
+		fprintf(out, "not counted: %zu other network namespace%s (--all counts them)\n",
+			others->readable, others->readable == 1 ? "" : "s");
+	if (others->unreadable)
+		fprintf(out,
+			"not counted: %zu other network namespace%s that you may not read: run "
+			"census as root\n",
+			others->unreadable, others->unreadable == 1 ? "" : "s");
+}
+
+/* Returns 0, or -1: no memory. */
+static int print_table(FILE *out, const struct census_options *options, const struct census *census,
+		       const struct census_snapshot *snapshots, const struct census_others *others)
+{
+	char *text = NULL;
+	size_t size, empty = 0;
+	FILE *lines = open_memstream(&text, &size);
+
+	if (!lines)
+		return -1;
+	for (size_t i = 0; i < census_host_count(census); i++) {
+		if (i && options->all && is_empty(&snapshots[i])) {
+			empty++;
+			continue;
+		}
+		census_table(lines, census_host_name(census, i), &snapshots[i]);
+		census_table_views(lines, &snapshots[i]);
+	}
+	if (empty)
+		fprintf(lines, "%zu network namespace%s without TCP sockets\n", empty,
+			empty == 1 ? "" : "s");
+	print_others(lines, others);
+	if (fclose(lines) == 0)
+		fold(out, text);
+	free(text);
+	return 0;
+}
+
+void print_snapshots(FILE *out, const struct census_options *options, struct census *census,
 		     const struct census_snapshot *snapshots,
 		     void (*members)(struct json *json, const void *data), const void *data)
 {
 	size_t hosts = census_host_count(census);
 	struct json json = {.out = out};
+	struct census_others others = {0};
+	struct error error;
 
+	/* Who names a host or a process knows which namespace is meant. */
+	if (!options->host_count && !options->pid_count)
+		census_others(census, &others, &error);
 	if (!options->json) {
-		for (size_t i = 0; i < hosts; i++) {
-			census_table(out, census_host_name(census, i), &snapshots[i]);
-			census_table_views(out, &snapshots[i]);
-		}
+		if (print_table(out, options, census, snapshots, &others) < 0)
+			fputs("census: out of memory\n", stderr);
 		return;
 	}
 	json_object(&json, NULL);
@@ -33,6 +108,8 @@ void print_snapshots(FILE *out, const struct census_options *options, const stru
 	for (size_t i = 0; i < hosts; i++)
 		census_json_snapshot(&json, census_host_name(census, i), &snapshots[i]);
 	json_end(&json);
+	json_unsigned(&json, "other_namespaces", others.readable);
+	json_unsigned(&json, "unreadable_namespaces", others.unreadable);
 	if (members)
 		members(&json, data);
 	json_end(&json);

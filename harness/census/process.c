@@ -8,8 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
+#define COMM_WHOLE 15 /* TASK_COMM_LEN - 1: a name of so many characters may have been longer */
 #define PF_KTHREAD 0x00200000 /* include/linux/sched.h */
 
 static int netns_of(const char *path, struct netns_id *id)
@@ -22,33 +24,57 @@ static int netns_of(const char *path, struct netns_id *id)
 	return 0;
 }
 
+int proc_numbers(const char *path, int (*each)(void *data, int number), void *data)
+{
+	DIR *directory = opendir(path);
+	struct dirent *entry;
+	int result = 0;
+
+	while (directory && result == 0 && (entry = readdir(directory)))
+		if (isdigit((unsigned char)entry->d_name[0]))
+			result = each(data, atoi(entry->d_name));
+	if (directory)
+		closedir(directory);
+	return result;
+}
+
+int process_threads(pid_t pid, int (*each)(void *data, pid_t thread), void *data)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	return proc_numbers(path, each, data);
+}
+
+struct netns_search {
+	pid_t pid;
+	char *path;
+	size_t size;
+};
+
+static int thread_netns_path(void *data, pid_t thread)
+{
+	struct netns_search *search = data;
+	struct stat st;
+
+	snprintf(search->path, search->size, "/proc/%d/task/%d/ns/net", search->pid, thread);
+	return stat(search->path, &st) == 0;
+}
+
 int process_netns_path(pid_t pid, char *path, size_t size)
 {
-	struct dirent *entry;
+	struct netns_search search = {pid, path, size};
 	struct stat st;
-	char tasks_path[64];
-	DIR *tasks;
-	int result, reason;
+	int found;
 
 	snprintf(path, size, "/proc/%d/ns/net", pid);
-	result = stat(path, &st);
-	if (result == 0)
+	if (stat(path, &st) == 0)
 		return 0;
-	reason = errno;
-	if (reason != ENOENT) /* a leader that has ended is in none */
+	if (errno != ENOENT) /* a leader that has ended is in none */
 		return -1;
-	snprintf(tasks_path, sizeof(tasks_path), "/proc/%d/task", pid);
-	tasks = opendir(tasks_path);
-	while (tasks && result < 0 && (entry = readdir(tasks))) {
-		if (!isdigit((unsigned char)entry->d_name[0]))
-			continue;
-		snprintf(path, size, "/proc/%d/task/%.20s/ns/net", pid, entry->d_name);
-		result = stat(path, &st);
-	}
-	if (tasks)
-		closedir(tasks);
-	errno = reason;
-	return result;
+	found = process_threads(pid, thread_netns_path, &search);
+	errno = ENOENT;
+	return found ? 0 : -1;
 }
 
 int process_netns(pid_t pid, struct netns_id *id)
@@ -94,14 +120,35 @@ int process_link(pid_t pid, pid_t task, int fd, char *target, size_t size)
 	return length < 0 ? -1 : 0;
 }
 
+/*
+ * The protocol of a socket is written in an extended attribute of sockfs, which needs no more
+ * permission than listing the descriptors.
+ */
+enum protocol descriptor_protocol(pid_t pid, pid_t task, int fd)
+{
+	static const char *const tcp[] = {"TCP", "TCPv6", "MPTCP", "MPTCPv6"};
+	char path[96], name[32];
+	ssize_t length;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/fd/%d", pid, task, fd);
+	length = getxattr(path, "system.sockprotoname", name, sizeof(name) - 1);
+	if (length < 0)
+		return errno == EACCES || errno == EPERM ? PROTOCOL_REFUSED : PROTOCOL_OTHER;
+	name[length] = '\0';
+	for (size_t i = 0; i < sizeof(tcp) / sizeof(tcp[0]); i++)
+		if (!strcmp(name, tcp[i]))
+			return PROTOCOL_TCP;
+	return !strncmp(name, "UNIX", 4) ? PROTOCOL_UNIX : PROTOCOL_OTHER;
+}
+
 void process_whole_name(const char *comm, const char *argument0, char *name, size_t size)
 {
 	const char *slash = strrchr(argument0, '/');
 	const char *base = slash ? slash + 1 : argument0;
 	size_t length = strlen(comm);
 
-	/* TASK_COMM_LEN is 16: a name of 15 characters may have been longer. */
-	snprintf(name, size, "%s", length == 15 && !strncmp(base, comm, length) ? base : comm);
+	snprintf(name, size, "%s",
+		 length == COMM_WHOLE && !strncmp(base, comm, length) ? base : comm);
 	replace_controls(name);
 }
 
@@ -114,7 +161,9 @@ void process_name(pid_t pid, char *name, size_t size)
 	length = strlen(comm);
 	if (length && comm[length - 1] == '\n')
 		comm[length - 1] = '\0';
-	process_read(pid, "cmdline", argument0, sizeof(argument0)); /* arguments end with NUL */
+	argument0[0] = '\0';
+	if (strlen(comm) == COMM_WHOLE) /* it may be cut off; arguments end with NUL */
+		process_read(pid, "cmdline", argument0, sizeof(argument0));
 	process_whole_name(comm, argument0, name, size);
 }
 

@@ -18,8 +18,13 @@ struct census_options {
 	size_t pid_count;
 	uint16_t port[MAX_LIST];
 	size_t port_count;
+	const char *remote[MAX_LIST];
+	size_t remote_count;
+	uint16_t remote_port[MAX_LIST];
+	size_t remote_port_count;
+	enum census_ends ends;
 	uint32_t states;
-	bool no_owners, copy, json, stream, verbose;
+	bool all, no_owners, copy, json, stream, verbose;
 	const char *until;
 	int64_t every, within, hold; /* nanoseconds */
 	unsigned int repeat;
@@ -41,7 +46,7 @@ int64_t now_ns(void); /* CLOCK_MONOTONIC */
  * Print @snapshots as the table, or with --json as one object on one line; @members, when not NULL,
  * adds members to that object.
  */
-void print_snapshots(FILE *out, const struct census_options *options, const struct census *census,
+void print_snapshots(FILE *out, const struct census_options *options, struct census *census,
 		     const struct census_snapshot *snapshots,
 		     void (*members)(struct json *json, const void *data), const void *data);
 

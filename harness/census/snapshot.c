@@ -15,6 +15,8 @@ void snapshot_reset(struct census_snapshot *snapshot, const struct census_needs 
 	    .owner_room = snapshot->owner_room,
 	    .listeners = snapshot->listeners,
 	    .listener_room = snapshot->listener_room,
+	    .remotes = snapshot->remotes,
+	    .remote_room = snapshot->remote_room,
 	    .views = snapshot->views,
 	    .view_room = snapshot->view_room,
 	};
@@ -27,6 +29,7 @@ void census_snapshot_clear(struct census_snapshot *snapshot)
 	free(snapshot->rows);
 	free(snapshot->owners);
 	free(snapshot->listeners);
+	free(snapshot->remotes);
 	*snapshot = (struct census_snapshot){0};
 }
 
@@ -73,4 +76,5 @@ void snapshot_sort(struct census_snapshot *snapshot)
 	if (snapshot->listener_count)
 		qsort(snapshot->listeners, snapshot->listener_count, sizeof(*snapshot->listeners),
 		      compare_listeners);
+	remotes_sort(snapshot);
 }

@@ -157,6 +157,7 @@ int source_dump(const struct source *source, uint32_t states, const struct censu
 }
 
 struct collection {
+	const struct scope *scope;
 	struct inodes *inodes;
 	uint32_t number;
 	bool no_memory;
@@ -168,14 +169,15 @@ static void collect(const struct census_socket *socket, void *data)
 	struct inode_entry entry = inode_entry_of(socket, socket->port);
 
 	entry.holder = collection->number;
+	entry.flags |= scope_has(collection->scope, socket) ? 0 : INODE_SKIP;
 	if (socket->inode && !inodes_find(collection->inodes, socket->inode))
 		collection->no_memory |= inodes_add(collection->inodes, &entry) < 0;
 }
 
-int source_collect(const struct source *source, uint32_t states, uint32_t number,
-		   struct inodes *inodes, struct error *error)
+int source_collect(const struct source *source, const struct scope *scope, uint32_t states,
+		   uint32_t number, struct inodes *inodes, struct error *error)
 {
-	struct collection collection = {inodes, number, false};
+	struct collection collection = {scope, inodes, number, false};
 	const struct census_sink sink = {nothing, collect, &collection};
 	bool interrupted, mptcp;
 

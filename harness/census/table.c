@@ -10,7 +10,12 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define OWNER_LINES 20 /* the rest is in the JSON */
+#define ROW_LINES 40 /* of each kind, the rest is in the JSON */
+#define NARROW 7     /* columns of a count */
+#define BELOW 15 /* columns by which an other end is indented that does not fit behind its row */
+#define OWNER_LINES 20
+#define LISTENER_LINES 20
+#define REMOTE_LINES 20
 
 static const char *port_text(uint16_t port, char *text, size_t size)
 {
@@ -31,17 +36,16 @@ const char *census_printable(const char *name, char *text, size_t size)
 	return n ? text : "?";
 }
 
-static const char *plural(uint64_t n)
+static int cell(FILE *out, uint64_t value, int width)
 {
-	return n == 1 ? "" : "s";
+	return value ? fprintf(out, " %*" PRIu64, width, value) : fprintf(out, " %*s", width, ".");
 }
 
-static void cell(FILE *out, uint64_t value, int width)
+static int width(enum census_class class)
 {
-	if (value)
-		fprintf(out, " %*" PRIu64, width, value);
-	else
-		fprintf(out, " %*s", width, ".");
+	int length = (int)strlen(census_class_name(class));
+
+	return length > NARROW ? length : NARROW;
 }
 
 static size_t listening_rows(const struct census_snapshot *snapshot)
@@ -53,31 +57,96 @@ static size_t listening_rows(const struct census_snapshot *snapshot)
 	return n;
 }
 
-static void rows(FILE *out, const struct census_snapshot *snapshot)
+static const struct census_remote *remotes_of(const struct census_snapshot *snapshot,
+					      const struct census_row *row)
+{
+	for (size_t i = 0; i < snapshot->remote_count; i++)
+		if (snapshot->remotes[i].state == row->state &&
+		    snapshot->remotes[i].local_port == row->port)
+			return &snapshot->remotes[i]; /* the most frequent */
+	return NULL;
+}
+
+/* "300 to 10.0.0.9:443", at the end of the row, or where that is too narrow, below. */
+static void other_end(FILE *out, const struct census_snapshot *snapshot,
+		      const struct census_row *row, int column)
+{
+	const struct census_remote *remote = remotes_of(snapshot, row);
+	char address[REMOTE_TEXT], text[REMOTE_TEXT + 32];
+	int length;
+
+	if (snapshot->ends != CENSUS_ENDS_OF_ROWS || !remote ||
+	    (remote->count == 1 && row->count > 1))
+		return;
+	length = snprintf(text, sizeof(text), "%" PRIu64 " %s %s", remote->count,
+			  row->port ? "from" : "to", remote_text(remote, address));
+	if (column + 2 + length > COLUMNS)
+		fprintf(out, "\n%*s%s", BELOW, "", text);
+	else
+		fprintf(out, "  %s", text);
+}
+
+static int row_line(FILE *out, const struct census_snapshot *snapshot, const struct census_row *row)
 {
 	char text[16];
+	int column = fprintf(out, "  %-12s %-9s %8" PRIu64, state_name(row->state),
+			     port_text(row->port, text, sizeof(text)), row->count);
 
-	if (snapshot->row_count == listening_rows(snapshot))
+	for (int class = 0; class < CENSUS_CLASSES; class ++)
+		if (snapshot->classes[class])
+			column += cell(out, row->by_class[class], width(class));
+	if (snapshot->unread)
+		column += cell(out, row->unread, NARROW);
+	return column;
+}
+
+static void rows(FILE *out, const struct census_snapshot *snapshot)
+{
+	size_t shown = 0, count = snapshot->row_count - listening_rows(snapshot);
+
+	if (!count)
 		return;
 	fprintf(out, "  %-12s %-9s %8s", "STATE", "PORT", "COUNT");
 	for (int class = 0; class < CENSUS_CLASSES; class ++)
 		if (snapshot->classes[class])
-			fprintf(out, " %10s", census_class_name(class));
-	fprintf(out, snapshot->unread ? " %8s\n" : "\n", "unread");
-	for (size_t i = 0; i < snapshot->row_count; i++) {
+			fprintf(out, " %*s", width(class), census_class_name(class));
+	if (snapshot->unread)
+		fprintf(out, " %*s", NARROW, "unread");
+	fputs(snapshot->ends == CENSUS_ENDS_OF_ROWS ? "  other end\n" : "\n", out);
+	for (size_t i = 0; i < snapshot->row_count && shown < ROW_LINES; i++) {
 		const struct census_row *row = &snapshot->rows[i];
 
 		if (row->state == STATE_LISTEN)
 			continue; /* each has a line of its own below */
-		fprintf(out, "  %-12s %-9s %8" PRIu64, state_name(row->state),
-			port_text(row->port, text, sizeof(text)), row->count);
-		for (int class = 0; class < CENSUS_CLASSES; class ++)
-			if (snapshot->classes[class])
-				cell(out, row->by_class[class], 10);
-		if (snapshot->unread)
-			cell(out, row->unread, 8);
+		other_end(out, snapshot, row, row_line(out, snapshot, row));
 		putc('\n', out);
+		shown++;
 	}
+	census_and_more(out, count - shown, "row");
+}
+
+/* What --by asks for. */
+static void remotes(FILE *out, const struct census_snapshot *snapshot)
+{
+	char text[REMOTE_TEXT];
+	size_t i;
+
+	if (snapshot->ends == CENSUS_ENDS_OF_ROWS || !snapshot->remote_count)
+		return;
+	fprintf(out, "  %-12s %8s  OTHER END\n", "STATE", "COUNT");
+	for (i = 0; i < snapshot->remote_count && i < REMOTE_LINES; i++)
+		fprintf(out, "  %-12s %8" PRIu64 "  %s\n", state_name(snapshot->remotes[i].state),
+			snapshot->remotes[i].count, remote_text(&snapshot->remotes[i], text));
+	census_and_more(out, snapshot->remote_count - i, "other end");
+	if (snapshot->remote_count == CENSUS_REMOTES)
+		fputs("  not told apart: further other ends\n", out);
+}
+
+void census_and_more(FILE *out, size_t count, const char *what)
+{
+	if (count)
+		fprintf(out, "  ... and %zu more %s%s (--json lists all)\n", count, what,
+			plural(count));
 }
 
 /* The diagnosis; see struct census_socket.recv_queue. */
@@ -149,20 +218,24 @@ static void owners(FILE *out, const struct census_snapshot *snapshot)
 	for (i = 0; i < snapshot->owner_count && i < OWNER_LINES; i++) {
 		const struct census_owner *owner = &snapshot->owners[i];
 
-		fprintf(out, "  %s pid %d: ", census_printable(owner->process, name, sizeof(name)),
+		fprintf(out, "  %s pid %d", census_printable(owner->process, name, sizeof(name)),
 			owner->pid);
+		if (*owner->unit)
+			fprintf(out, " in %s", census_printable(owner->unit, name, sizeof(name)));
+		fputs(": ", out);
 		what_owned(out, owner);
 		by_what(out, owner);
 		verdict(out, owner);
 		putc('\n', out);
 	}
-	if (i < snapshot->owner_count)
-		fprintf(out, "  ... and %zu more (--json lists all)\n", snapshot->owner_count - i);
+	census_and_more(out, snapshot->owner_count - i, "owner");
 }
 
 static void listeners(FILE *out, const struct census_snapshot *snapshot)
 {
-	for (size_t i = 0; i < snapshot->listener_count; i++) {
+	size_t i;
+
+	for (i = 0; i < snapshot->listener_count && i < LISTENER_LINES; i++) {
 		const struct census_listener *listener = &snapshot->listeners[i];
 		char address[INET6_ADDRSTRLEN] = "", name[64];
 		bool six = listener->family == AF_INET6;
@@ -177,119 +250,7 @@ static void listeners(FILE *out, const struct census_snapshot *snapshot)
 		fprintf(out, ": %u of %u waiting for accept()\n", listener->recv_queue,
 			listener->backlog);
 	}
-}
-
-/* Whose accept() a connection waits for. */
-static const struct census_listener *listener_of(const struct census_snapshot *snapshot,
-						 uint16_t port)
-{
-	for (size_t i = 0; i < snapshot->listener_count; i++)
-		if (snapshot->listeners[i].port == port)
-			return &snapshot->listeners[i];
-	return NULL;
-}
-
-static void unaccepted(FILE *out, const struct census_snapshot *snapshot)
-{
-	char name[64];
-
-	for (size_t i = 0; i < snapshot->row_count; i++) {
-		const struct census_row *row = &snapshot->rows[i];
-		uint64_t n = row->by_class[CENSUS_UNACCEPTED];
-		const struct census_listener *listener = listener_of(snapshot, row->port);
-
-		if (row->state != STATE_CLOSE_WAIT || !n)
-			continue;
-		fprintf(out,
-			"  %" PRIu64 " CLOSE_WAIT belong%s to no process yet: the peer closed "
-			"before accept()",
-			n, n == 1 ? "s" : "");
-		if (listener && listener->pid)
-			fprintf(out, " by %s pid %d, which listens on port %u",
-				census_printable(listener->process, name, sizeof(name)),
-				listener->pid, row->port);
-		else if (row->port)
-			fprintf(out, " on port %u", row->port);
-		putc('\n', out);
-	}
-}
-
-/* What another view shows, and what it means. */
-static void notes(FILE *out, const struct census_snapshot *snapshot)
-{
-	if (snapshot->mptcp)
-		fprintf(out,
-			"  counted with them: %" PRIu64 " MPTCP socket%s in a state that no "
-			"subflow has (ss -M)\n",
-			snapshot->mptcp, plural(snapshot->mptcp));
-	if (snapshot->elsewhere)
-		fprintf(out,
-			"  %s: %" PRIu64
-			" socket%s of another network namespace that pid %d%s has%s\n",
-			snapshot->by_process ? "counted with them" : "not counted",
-			snapshot->elsewhere, plural(snapshot->elsewhere), snapshot->elsewhere_pid,
-			snapshot->elsewhere == 1 ? "" : " and perhaps others",
-			snapshot->by_process ? "" : " (--pid counts them)");
-	if (snapshot->interrupted)
-		fputs("  not exact: the table kept changing during every attempt to read it\n",
-		      out);
-	if (snapshot->from_procfs)
-		fputs("  counted from /proc/net/tcp, because sock_diag is not to be had here: a "
-		      "busy table is not exact\n",
-		      out);
-}
-
-static void in_flight(FILE *out, const struct census_snapshot *snapshot)
-{
-	char name[64];
-
-	fprintf(out,
-		"on the way through a UNIX socket, perhaps (SCM_RIGHTS): descriptor %d of %s pid "
-		"%d carries %" PRIu64,
-		snapshot->in_flight.fd,
-		census_printable(snapshot->in_flight.process, name, sizeof(name)),
-		snapshot->in_flight.pid, snapshot->in_flight.count);
-}
-
-/* What could not be seen, a line for each reason. */
-static void not_seen(FILE *out, const struct census_snapshot *snapshot)
-{
-	static const char *const reasons[CENSUS_WHYS] = {
-	    [CENSUS_WHY_UNREADABLE] = "there are processes that may not be read",
-	    [CENSUS_WHY_CLOSED] = "closed while they were counted",
-	    [CENSUS_WHY_NOWHERE] = "no process that is visible here has them: the kernel, or a "
-				   "process of another pid namespace",
-	};
-	uint64_t unknown = snapshot->classes[CENSUS_UNKNOWN];
-
-	if (!snapshot->asked.owners && unknown)
-		fprintf(out,
-			"  not seen: the owners of %" PRIu64 " socket%s, they were not asked\n",
-			unknown, plural(unknown));
-	for (int why = 0; why < CENSUS_WHYS; why++) {
-		if (!snapshot->unknown[why])
-			continue;
-		fprintf(out, "  not seen: the owner%s of %" PRIu64 " socket%s: ",
-			plural(snapshot->unknown[why]), snapshot->unknown[why],
-			plural(snapshot->unknown[why]));
-		if (why == CENSUS_WHY_IN_FLIGHT)
-			in_flight(out, snapshot);
-		else
-			fputs(reasons[why], out);
-		putc('\n', out);
-	}
-	if (snapshot->unreadable_processes)
-		fprintf(out,
-			"  not seen: what %" PRIu64 " process%s hold%s (so descriptors and those "
-			"gone are incomplete): %s\n",
-			snapshot->unreadable_processes,
-			snapshot->unreadable_processes == 1 ? "" : "es",
-			snapshot->unreadable_processes == 1 ? "s" : "", snapshot->unreadable);
-	if (snapshot->unplaced)
-		fprintf(out,
-			"  not seen: whether %" PRIu64 " of those gone %s in a network namespace "
-			"that may not be entered\n",
-			snapshot->unplaced, snapshot->unplaced == 1 ? "is" : "are");
+	census_and_more(out, snapshot->listener_count - i, "listener");
 }
 
 void census_table(FILE *out, const char *host, const struct census_snapshot *snapshot)
@@ -312,9 +273,8 @@ void census_table(FILE *out, const char *host, const struct census_snapshot *sna
 			snapshot->ghosts, plural(snapshot->ghosts), snapshot->unconnected);
 	putc('\n', out);
 	rows(out, snapshot);
+	remotes(out, snapshot);
 	owners(out, snapshot);
 	listeners(out, snapshot);
-	unaccepted(out, snapshot);
-	notes(out, snapshot);
-	not_seen(out, snapshot);
+	census_table_notes(out, snapshot);
 }

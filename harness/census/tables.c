@@ -6,7 +6,6 @@
  */
 #include "census/internal.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <linux/kcmp.h>
 #include <stdlib.h>
@@ -23,6 +22,9 @@ struct table {
 
 struct tables {
 	pid_t pid;
+	int (*each)(void *data, pid_t task, DIR *directory);
+	void *data;
+	bool *refused;
 	struct table known[MOST_TABLES];
 	size_t count;
 };
@@ -87,10 +89,9 @@ static bool known(struct tables *tables, pid_t task, DIR *directory)
 	return false;
 }
 
-static int visit_task(struct tables *tables, pid_t task,
-		      int (*each)(void *data, pid_t task, DIR *directory), void *data,
-		      bool *refused)
+static int look_at_task(void *data, pid_t task)
 {
+	struct tables *tables = data;
 	char path[64];
 	DIR *directory;
 	int result = 0;
@@ -98,30 +99,19 @@ static int visit_task(struct tables *tables, pid_t task,
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/fd", tables->pid, task);
 	directory = opendir(path);
 	if (!directory) {
-		*refused |= errno == EACCES || errno == EPERM;
+		*tables->refused |= errno == EACCES || errno == EPERM;
 		return 0;
 	}
 	if (!known(tables, task, directory))
-		result = each(data, task, directory);
+		result = tables->each(tables->data, task, directory);
 	closedir(directory);
-	return result;
+	return result < 0 ? -1 : 0;
 }
 
 int process_tables(pid_t pid, int (*each)(void *data, pid_t task, DIR *directory), void *data,
 		   bool *refused)
 {
-	struct tables tables = {.pid = pid};
-	struct dirent *entry;
-	char path[64];
-	int result = 0;
-	DIR *tasks;
+	struct tables tables = {.pid = pid, .each = each, .data = data, .refused = refused};
 
-	snprintf(path, sizeof(path), "/proc/%d/task", pid);
-	tasks = opendir(path);
-	while (tasks && result >= 0 && (entry = readdir(tasks)))
-		if (isdigit((unsigned char)entry->d_name[0]))
-			result = visit_task(&tables, atoi(entry->d_name), each, data, refused);
-	if (tasks)
-		closedir(tasks);
-	return result;
+	return process_threads(pid, look_at_task, &tables);
 }

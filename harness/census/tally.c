@@ -40,7 +40,7 @@ void port_index_free(struct port_index *index)
 uint16_t census_shown_port(const struct census *census, const struct census_host *host,
 			   uint16_t port)
 {
-	if (census->by_port || bit_is_set(host->listening, port))
+	if (census->scope.by_port || bit_is_set(host->listening, port))
 		return port;
 	return port >= host->first_ephemeral && port <= host->last_ephemeral ? 0 : port;
 }
@@ -71,6 +71,8 @@ int tally_socket(struct census_host *host, struct census_snapshot *snapshot,
 	snapshot->by_class[state][class]++;
 	snapshot->classes[class]++;
 	snapshot->unread += unread;
+	if (entry->remote)
+		snapshot->remotes[entry->remote - 1].count++;
 	if (!snapshot->asked.rows)
 		return 0;
 
@@ -133,6 +135,7 @@ int tally_descriptor(struct census_host *host, struct census_snapshot *snapshot,
 		    .hold = holding->hold,
 		};
 		snprintf(owner->process, sizeof(owner->process), "%s", holding->name);
+		process_unit(owner->pid, owner->unit, sizeof(owner->unit));
 	}
 	if (owner->descriptors < CENSUS_FDS)
 		owner->fds[owner->descriptors] = holding->fd;

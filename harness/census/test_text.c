@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Text in and out: counters, names, JSON, the table. */
 #include "census/test_common.h"
+#include "census/visit.h"
 
 static int64_t counter(const struct census_counters *counters, const char *name)
 {

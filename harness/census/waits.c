@@ -167,33 +167,33 @@ static bool view_thread(pid_t pid, pid_t thread, bool ours, struct census_wait *
 	return true;
 }
 
+struct listing {
+	struct census_process_view *view;
+	size_t room;
+	bool ours, all;
+};
+
+static int add_wait(void *data, pid_t thread)
+{
+	struct listing *listing = data;
+	struct census_process_view *view = listing->view;
+	struct census_wait *waits =
+	    census_grow(view->waits, view->wait_count, &listing->room, sizeof(*waits));
+
+	if (!waits)
+		return -1;
+	view->waits = waits;
+	listing->all &= view_thread(view->pid, thread, listing->ours, &waits[view->wait_count++]);
+	return 0;
+}
+
 int view_waits(struct census_process_view *view)
 {
-	bool ours = of_our_architecture(view->pid), all = true;
-	struct dirent *entry;
-	size_t room = 0;
-	char path[64];
-	DIR *tasks;
+	struct listing listing = {view, 0, of_our_architecture(view->pid), true};
 
-	snprintf(path, sizeof(path), "/proc/%d/task", view->pid);
-	tasks = opendir(path);
-	while (tasks && (entry = readdir(tasks))) {
-		struct census_wait *waits;
-
-		if (!isdigit((unsigned char)entry->d_name[0]))
-			continue;
-		waits = census_grow(view->waits, view->wait_count, &room, sizeof(*waits));
-		if (!waits) {
-			closedir(tasks);
-			return -1;
-		}
-		view->waits = waits;
-		all &= view_thread(view->pid, atoi(entry->d_name), ours, &waits[view->wait_count]);
-		view->wait_count++;
-	}
-	if (tasks)
-		closedir(tasks);
-	if (!all && !view->unreadable[0])
+	if (process_threads(view->pid, add_wait, &listing) < 0)
+		return -1;
+	if (!listing.all && !view->unreadable[0])
 		snprintf(view->unreadable, sizeof(view->unreadable),
 			 "the system calls of its threads may not be read (/proc/%d/syscall): run "
 			 "census as root, with CAP_SYS_PTRACE",

@@ -6,7 +6,7 @@
  */
 #include <sys/socket.h>
 
-#include "census/internal.h"
+#include "census/visit.h"
 #include "fuzz/fuzz.h"
 
 static void check_socket(const char *text)

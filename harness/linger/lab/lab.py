@@ -15,7 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Callable, Mapping, NamedTuple, Sequence, TypeVar
 
-from linger.lab import census, programs, service, wire
+from linger.lab import census, programs, service, unseen, wire
 from linger.lab.capture import Captured
 from linger.lab.errors import Broken, LingerError, NotHeld
 from linger.lab.expect import Expectations, Peer
@@ -49,6 +49,7 @@ class Lab(Expectations):
         tell: Callable[[str], None] = lambda step: None,
         verdict: Verdict | None = None,
         instead: Mapping[str, Own] = MappingProxyType({}),
+        under: Callable[[str, Path], Sequence[str]] = lambda program, log: (),
     ) -> None:
         """Build the hosts and links.
 
@@ -58,9 +59,12 @@ class Lab(Expectations):
         verdict: where the rows go; by default it is judged as it stands.
         instead: somebody's own program in place of one of ours: {"servers/x_fixed": Own(...)}.
             Such a lab waits for nothing longer than HURRIED: nobody likes to wait a minute to hear that his program hangs.
+        under: words to put before those that start one of our programs, so that another one follows
+            it; called with its name, "servers/x_buggy", and the file of its log.
         """
         super().__init__(verdict or Verdict())
         self.instead = instead
+        self.under = under
         self.port = PORT  # the server's
         self.name = name
         self.evidence = evidence
@@ -78,6 +82,8 @@ class Lab(Expectations):
         try:
             self.hosts = build(name, max(1024, 8 * connections), meanwhile=self._record)
             self._await_recording()
+            for host in self.hosts.values():
+                host.prepared = unseen.existing(host)
         except BaseException:
             with contextlib.suppress(LingerError):  # the first failure is the cause
                 self.close()
@@ -178,6 +184,7 @@ class Lab(Expectations):
             words = [*confined, *limit, "--", *words]
         elif descriptors:
             words = ["prlimit", f"--nofile={descriptors}:{descriptors}", *words]
+        words = [*self.under(program, self._log_of(where, binary.name)), *words]
         return self.launch(where, words, binary.name, generation=2 if confined else 0)
 
     def run(
@@ -220,13 +227,17 @@ class Lab(Expectations):
         kind: what it becomes.
         """
         opened = ("PassiveOpens",) if where == "server" else ("ActiveOpens", "AttemptFails")
-        log = self.evidence / f"{where}-{name}-{len(self.peers) + 1}.log"
+        log = self._log_of(where, name)
         peer = kind(self.hosts[where], words, log, opened, generation)
         peer.program = name
         if self.instead:
             peer.limit = HURRIED
         self.peers.append(peer)
         return peer
+
+    def _log_of(self, where: str, name: str) -> Path:
+        """The log of the program that is started next."""
+        return self.evidence / f"{where}-{name}-{len(self.peers) + 1}.log"
 
     def capture(self, where: str, words: str, connections: int = 1) -> Captured:
         """Keep the first segment that passes a host and matches, of each connection; returns once

@@ -49,6 +49,7 @@ class Process:
         CannotRun when its log cannot be written.
         """
         self.program = Path(command[0]).name
+        self.generation = generation
         self.log = log
         self._events: list[Event] = []
         self._spoke = False
@@ -178,6 +179,10 @@ class Process:
         status = "none" if self.status is None else self.status
         return not_held([Failure(ENDING, self.program, "status", wanted, status, because)],
                         self.tail())  # fmt: skip
+
+    def family(self) -> list[int]:
+        """The pids of the program and of all that it has started, though its parent has gone."""
+        return descendants(self._popen.pid)[self.generation :]
 
     def go(self) -> None:
         """Tell a peer that waits (its action "await") to go on; it must have said so."""

@@ -14,8 +14,7 @@ from linger.lab import census, failure
 from linger.workshop.endings import ended, never_listens, signalled, spins, waiting
 from linger.workshop.evidence import REPAIRED, Diagnosis, Evidence, Found
 from linger.workshop.texts import Text
-
-SEVERAL = 3  # sockets: a service may have one or two under way
+from linger.workshop.workplace import strip_comments
 
 
 def diagnose(
@@ -38,10 +37,12 @@ def diagnose(
         _stuck(yours),
         _aborts(text, yours.trial, fixed.trial),
         _conduct(yours),
+        _holds(yours),
         _expectations(yours),
-        _hides(yours.trial, fixed.trial),
         _service(yours.trial, fixed.trial),
+        _afterwards(yours.trial, fixed.trial),
         _witness(text, yours.trial, fixed.trial),
+        _hides(source),
     )
     for look in looks:
         for found in look:
@@ -200,13 +201,23 @@ def _expectations(yours: Evidence) -> Found:
     yield Diagnosis("fails", "The scenario did not go as it should.", advice, yours.result["message"] or "")
 
 
-def _hides(trial: dict[str, Any], fixed: dict[str, Any]) -> Found:
-    """Sockets that exist and that no count has found."""
-    more = trial["unseen"] - fixed["unseen"]
-    if more >= SEVERAL:
-        yield Diagnosis("hides", f"Not repaired: {more} sockets exist that no descriptor shows.",
-                        "To send a descriptor away in a message, or to keep it in a thread, "
-                        "closes no socket: close() does.")  # fmt: skip
+def _holds(yours: Evidence) -> Found:
+    """All that the scenario asks for is right, and at the end more is held than with the fixed one."""
+    if left := _first(yours, failure.HELD):
+        yield Diagnosis("still-holds", "Not repaired: what is counted is right, and yet at the end "
+                        f"your program holds {left['because']}.",
+                        "The kernel gives back what is closed, accepted or waited for, and nothing "
+                        "else: not what is shut down, set to -1, or sent away in a message.")  # fmt: skip
+
+
+def _hides(source: str) -> Found:
+    """What the judge cannot know: the sandbox refuses a pair of datagram sockets, and the program may
+    close what it could not send away."""
+    if "SCM_RIGHTS" in strip_comments(source):
+        yield Diagnosis("hides", "Not judged: your program sends descriptors away in messages "
+                        "(SCM_RIGHTS), and the sandbox lets it do that only in part.",
+                        "A descriptor in a message that nobody receives keeps its connection, and is "
+                        "in no list. A repair closes it.")  # fmt: skip
 
 
 def _service(trial: dict[str, Any], fixed: dict[str, Any]) -> Found:
@@ -219,6 +230,14 @@ def _service(trial: dict[str, Any], fixed: dict[str, Any]) -> Found:
         yield Diagnosis("drops-service", "What was wrong is gone, and so is the service: a fresh "
                         f"client did \"{model['words']}\" and got as far as: {got or 'nothing'}.",
                         "A repair leaves the program doing its job.")  # fmt: skip
+
+
+def _afterwards(trial: dict[str, Any], fixed: dict[str, Any]) -> Found:
+    """What a fresh client leaves behind, of which the fixed program has no trace."""
+    if trial["held"] and trial["held"] > max(fixed["held"] or 0, 0):
+        yield Diagnosis("still-holds", "Not repaired: what the scenario counts is right, and yet a "
+                        "fresh client has left, and your program still holds something of it.",
+                        "Every way out of a connection needs its close().")  # fmt: skip
 
 
 def _witness(text: Text, trial: dict[str, Any], fixed: dict[str, Any]) -> Found:

@@ -1,21 +1,22 @@
 """In the sandbox: a student's program in the place of a pair's own, and what it did there.
 
 The scenario itself says what its expectations measured. What it does not ask is asked here, after it
-and in the same lab: how each program ended, what the other programs met, and whether a fresh
-client is still served. The answers, for the student's program and for the fixed one, which is the
-measure of it, go to trial.json.
+and in the same lab: how each program ended, what the other programs met, whether a fresh client is
+still served, and what is held after it. The answers, for the student's program and for the fixed one,
+which is the measure of it, go to trial.json.
 """
 
 from __future__ import annotations
 
 import collections
+import contextlib
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from linger.lab import census, confine, files, unseen
+from linger.lab import census, confine, files, holding
 from linger.lab.errors import NotHeld
 from linger.lab.expect import Peer
 from linger.lab.lab import HURRIED, Lab, Own
@@ -28,7 +29,8 @@ LIMITS = {"as": 512 << 20, "memory": 512 << 20, "cpu": 5, "nproc": 64, "core": 0
 SANITIZED = {"memory": 1 << 30}  # AddressSanitizer keeps what was freed, to recognize it
 SPINNING = 0.1  # s of CPU time, after the scenario
 SPIN_WATCH = 6  # s
-UNSEEN_LOOKS = 3
+SETTLING = 2.0  # s, that a server may take to let go of a client that has left
+NOTHING = {"service": None, "held": None}  # was asked
 ABORTS = ("TCPAbortOnData", "TCPAbortOnClose")  # close() that became a reset (tcp(7), nstat(8))
 
 
@@ -90,9 +92,8 @@ def examine(lab: Lab, scenario: str, passed: bool) -> dict[str, Any]:
         "subjects": [_subject(peer) for peer in subjects],
         "others": [_other(peer) for peer in others],
         "listening": counted["LISTEN"],
-        "unseen": _unseen(lab, host),
         "aborts": sum(counted[name] for name in ABORTS),
-        "service": _serve(lab, scenario, subjects) if passed else None,
+        **(_afterwards(lab, scenario, subjects[-1]) if passed and subjects else NOTHING),
     }
 
 
@@ -100,16 +101,6 @@ def _counts(lab: Lab, host: str) -> dict[str, int]:
     counted = census.count(lab.paths)[host]
     aborts = {name: counted["counters"].get(name, 0) for name in ABORTS}
     return {"LISTEN": counted["states"]["LISTEN"], **aborts}
-
-
-def _unseen(lab: Lab, host: str) -> int:
-    """The sockets of a host that nothing shows (lab/unseen.py); the least of some looks, since each
-    may meet a connection, or one of our own tools, that is about to end."""
-    looks = []
-    for _ in range(UNSEEN_LOOKS):
-        looks.append(unseen.count(lab.hosts[host]))
-        time.sleep(0.01)  # the next look
-    return min(looks)
 
 
 def _subject(peer: Peer) -> dict[str, Any]:
@@ -121,6 +112,7 @@ def _subject(peer: Peer) -> dict[str, Any]:
         "waits": _waits(peer) if peer.running else None,
         "spins": _spins(peer),
         "events": _tally(peer),
+        "misuse": _misuse(peer),
         "tail": peer.tail(),
     }
 
@@ -145,6 +137,11 @@ def _tally(peer: Peer) -> dict[str, int]:
     return dict(collections.Counter(event["ev"] for event in peer.events()))
 
 
+def _misuse(peer: Peer) -> dict[str, int]:
+    """What it did that harms another time, by the call (common/misuse.c)."""
+    return dict(collections.Counter(event.get("call", "") for event in peer.events("misuse")))
+
+
 def _spins(peer: Peer) -> bool:
     """Whether a program goes on computing until it has used so much CPU time as no exercise needs.
 
@@ -164,19 +161,26 @@ def _waits(peer: Peer) -> str:
     return "" if where == "0" else where
 
 
-def _serve(lab: Lab, scenario: str, subjects: list[Peer]) -> dict[str, Any] | None:
-    """Ask for the service once more, by a fresh client where all faults are over."""
+def _afterwards(lab: Lab, scenario: str, subject: Peer) -> dict[str, Any]:
+    """What a server does for a fresh client, where all faults are over, and holds when that has left."""
     words = texts.table(scenario).get("service")
-    if not words or not subjects or not subjects[-1].running:
-        return None
+    if not words or not subject.running:
+        return NOTHING
     for host in lab.hosts.values():
         host.run("nft", "flush", "ruleset")
     for peer in lab.peers:
         if peer.running:
             peer.thaw()  # in case the scenario has frozen it
     client = lab.peer(words)
-    try:
-        client.wait(HURRIED)
-    except NotHeld:
-        pass  # the events tell how far it got
-    return _other(client) | {"words": words}
+    with contextlib.suppress(NotHeld):
+        client.wait(HURRIED)  # the events tell how far it got
+    before = lab.verdict.expectations[-1]["measured"]  # by the last row of every scenario
+    return {"service": _other(client) | {"words": words}, "held": _held(subject, before) - before}
+
+
+def _held(subject: Peer, before: int) -> int:
+    """What a server holds when a client has left; it may need a moment to see that."""
+    deadline = time.monotonic() + SETTLING
+    while (held := holding.measure([subject]).total) > before and time.monotonic() < deadline:
+        time.sleep(0.01)  # the next look
+    return held

@@ -13,7 +13,7 @@ from linger.run import scenarios
 from linger.run.printer import say, wrapped
 from linger.run.results import shortest
 from linger.workshop import grade, screen, texts
-from linger.workshop.remarks import remarks
+from linger.workshop.remarks import conduct, remarks
 from linger.workshop.texts import LETTERS, Text
 from linger.workshop.workplace import Workplace, read_source
 
@@ -83,7 +83,8 @@ def repair(text: Text, place: Workplace, options: argparse.Namespace) -> int:
         screen.measured(given.run)
         screen.ladder(given.run, "yours")
     screen.verdict(found)
-    for remark in remarks(text, read_source(file).decode(errors="replace")):
+    trial = given.run.evidence("yours").trial if given.run else None
+    for remark in remarks(text, read_source(file).decode(errors="replace")) + conduct(trial):
         screen.section("About your approach:", remark)
     if given.run and not place.progress()[text.name].get("answered"):
         screen.answered(text, predicted)

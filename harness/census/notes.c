@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/* What a table of sockets does not say by itself: whose turn it is, and what could not be seen. */
+#include "census/internal.h"
+
+#include <inttypes.h>
+
+/* Whose accept() a connection waits for. */
+static const struct census_listener *listener_of(const struct census_snapshot *snapshot,
+						 uint16_t port)
+{
+	for (size_t i = 0; i < snapshot->listener_count; i++)
+		if (snapshot->listeners[i].port == port)
+			return &snapshot->listeners[i];
+	return NULL;
+}
+
+static void unaccepted(FILE *out, const struct census_snapshot *snapshot)
+{
+	char name[64];
+
+	for (size_t i = 0; i < snapshot->row_count; i++) {
+		const struct census_row *row = &snapshot->rows[i];
+		uint64_t n = row->by_class[CENSUS_UNACCEPTED];
+		const struct census_listener *listener = listener_of(snapshot, row->port);
+
+		if (row->state != STATE_CLOSE_WAIT || !n)
+			continue;
+		fprintf(out,
+			"  %" PRIu64 " CLOSE_WAIT belong%s to no process yet: the peer closed "
+			"before accept()",
+			n, n == 1 ? "s" : "");
+		if (listener && listener->pid)
+			fprintf(out, " by %s pid %d, which listens on port %u",
+				census_printable(listener->process, name, sizeof(name)),
+				listener->pid, row->port);
+		else if (row->port)
+			fprintf(out, " on port %u", row->port);
+		putc('\n', out);
+	}
+}
+
+/* What another view shows, and what it means. */
+static void notes(FILE *out, const struct census_snapshot *snapshot)
+{
+	if (snapshot->mptcp)
+		fprintf(out,
+			"  counted with them: %" PRIu64 " MPTCP socket%s in a state that no "
+			"subflow has (ss -M)\n",
+			snapshot->mptcp, plural(snapshot->mptcp));
+	if (snapshot->elsewhere)
+		fprintf(out,
+			"  %s: %" PRIu64
+			" socket%s of another network namespace that pid %d%s has%s\n",
+			snapshot->by_process ? "counted with them" : "not counted",
+			snapshot->elsewhere, plural(snapshot->elsewhere), snapshot->elsewhere_pid,
+			snapshot->elsewhere == 1 ? "" : " and perhaps others",
+			snapshot->by_process ? "" : " (--pid counts them)");
+	if (snapshot->interrupted)
+		fputs("  not exact: the table kept changing during every attempt to read it\n",
+		      out);
+	if (snapshot->from_procfs)
+		fputs("  counted from /proc/net/tcp, because sock_diag is not to be had here: a "
+		      "busy table is not exact\n",
+		      out);
+}
+
+static void in_flight(FILE *out, const struct census_snapshot *snapshot)
+{
+	char name[64];
+
+	fprintf(out,
+		"on the way through a UNIX socket, perhaps (SCM_RIGHTS): descriptor %d of %s pid "
+		"%d carries %" PRIu64,
+		snapshot->in_flight.fd,
+		census_printable(snapshot->in_flight.process, name, sizeof(name)),
+		snapshot->in_flight.pid, snapshot->in_flight.count);
+}
+
+/* What could not be seen, a line for each reason. */
+static void not_seen(FILE *out, const struct census_snapshot *snapshot)
+{
+	static const char *const reasons[CENSUS_WHYS] = {
+	    [CENSUS_WHY_UNREADABLE] = "there are processes that may not be read",
+	    [CENSUS_WHY_CLOSED] = "closed while they were counted",
+	    [CENSUS_WHY_NOWHERE] = "no process that is visible here has them: the kernel, or a "
+				   "process of another pid namespace",
+	};
+	uint64_t unknown = snapshot->classes[CENSUS_UNKNOWN];
+
+	if (!snapshot->asked.owners && unknown)
+		fprintf(out,
+			"  not seen: the owners of %" PRIu64 " socket%s, they were not asked\n",
+			unknown, plural(unknown));
+	for (int why = 0; why < CENSUS_WHYS; why++) {
+		if (!snapshot->unknown[why])
+			continue;
+		fprintf(out, "  not seen: the owner%s of %" PRIu64 " socket%s: ",
+			plural(snapshot->unknown[why]), snapshot->unknown[why],
+			plural(snapshot->unknown[why]));
+		if (why == CENSUS_WHY_IN_FLIGHT)
+			in_flight(out, snapshot);
+		else
+			fputs(reasons[why], out);
+		putc('\n', out);
+	}
+	if (snapshot->unreadable_processes)
+		fprintf(out,
+			"  not seen: what %" PRIu64 " process%s hold%s (so descriptors and those "
+			"gone are incomplete): %s\n",
+			snapshot->unreadable_processes,
+			snapshot->unreadable_processes == 1 ? "" : "es",
+			snapshot->unreadable_processes == 1 ? "s" : "", snapshot->unreadable);
+	if (snapshot->unplaced)
+		fprintf(out,
+			"  not seen: whether %" PRIu64 " of those gone %s in a network namespace "
+			"that may not be entered\n",
+			snapshot->unplaced, snapshot->unplaced == 1 ? "is" : "are");
+}
+
+void census_table_notes(FILE *out, const struct census_snapshot *snapshot)
+{
+	unaccepted(out, snapshot);
+	notes(out, snapshot);
+	not_seen(out, snapshot);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* One process at a time, as it is looked at for the sockets that it holds (owner.c, beyond.c). */
+#ifndef CENSUS_VISIT_H
+#define CENSUS_VISIT_H
+
+#include "census/internal.h"
+
+struct visit {
+	struct census *census;
+	const struct census_needs *needs;
+	struct census_snapshot *snapshots;
+	pid_t pid, task;
+	int home;    /* the host it lives in, -1: none */
+	bool deep;   /* look into rings and mappings, too */
+	bool second; /* the second time: only for what nobody was found to hold */
+	bool refused;
+	char name[64]; /* empty: not read yet */
+};
+
+/* The process of @visit holds the socket @inode, by descriptor @fd if @hold says so. */
+int visit_meet(struct visit *visit, enum census_hold hold, int fd, uint32_t inode);
+
+/* ---- beyond.c: sockets that are held by no descriptor of a table ----------------------------- */
+
+/* Pure: the inode in a line "   0: socket:[123]" of an io_uring's fdinfo; 0: none. @slot: its 0. */
+uint32_t ring_line_inode(const char *line, int *slot);
+
+/* Pure: the inode of a socket that a line of /proc/PID/maps maps, or 0. */
+uint32_t mapping_line_inode(const char *line);
+
+/* Pure: how many descriptors a UNIX socket carries, from its fdinfo. */
+uint64_t scm_count(const char *fdinfo);
+
+int visit_ring(struct visit *visit, int fd);
+int visit_mappings(struct visit *visit);
+/* Remember when the UNIX socket @fd carries descriptors. */
+void visit_unix(struct visit *visit, int fd);
+
+#endif
