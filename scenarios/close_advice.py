@@ -91,7 +91,7 @@ def test_close_advice(lab, variant):
     client.sysctl(tcp_wmem="4096 4194304 4194304")  # send() takes all of it
     server.sysctl(tcp_rmem="4096 65536 65536")  # and the other end has no room for it
     resets = watch(server, "tcp flags rst")
-    asking = lab.peer("listen accept send:request await drain stay", connections=N, at="server")
+    asking = lab.peer("listen accept send:request await drain fin stay", connections=N, at="server")
     lab.peer(f"connect recv:1 {FIRST[variant]} fin", connections=N).wait()  # 7 bytes are unread
     lab.happened(asking, ESTABLISHED=N)
     lab.happened_fault(resets, f">= {N}")  # either way

@@ -30,11 +30,12 @@ EXPECT = {
 }
 
 
-@scenario(claims=["client-repeated-post"])
+@scenario(claims=["client-repeated-post"], held=1)  # the last one may be kept
 def test_repeated_post(lab, variant):
     server = lab.start("server", "turncoat", "-b", "reused-fin", "--body", "1000")
     server.said("ready")
-    client = lab.client("repeated_post", variant, connections=N).wait()
+    client = lab.client("repeated_post", variant, connections=N)
+    client.said("idle")
     server.hear("sync 9000")
     server.said("done")
     lab.happened_event(client, "answer", 2 * N, method="GET")

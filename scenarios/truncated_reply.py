@@ -32,14 +32,15 @@ def test_truncated_reply(lab, variant):
     behaviours = ("-b", "short-length-fin-close", "-b", "good", "--body", str(SIZE))
     server = lab.start("server", "turncoat", *behaviours)
     server.said("ready", 2)
-    lab.client("truncated_reply", variant, "-p", str(WHOLE), connections=N).wait()
+    lab.client("truncated_reply", variant, "-p", str(WHOLE), connections=N).said("idle")
     lab.happened_event(server, "request", N, method="DELETE", whole=1)  # of whole files
-    client = lab.client("truncated_reply", variant, connections=N).wait()
+    client = lab.client("truncated_reply", variant, connections=N)
+    client.said("idle")
     server.hear("sync 9000")
     server.said("done")
     cut = len(server.events("sent", body=SIZE // 2, whole=0))
     lab.happened_value("server", "replies cut off", lambda: cut, f">= {N}")
     deleted, saved = EXPECT[variant]
     found = len(server.events("request", method="DELETE", whole=1)) - N
-    lab.expect_values(deleted, {"deleted": found}, by="server")
     lab.expect_values(saved, {"saved": len(client.events("saved"))})
+    lab.expect_values(deleted, {"deleted": found}, by="server")

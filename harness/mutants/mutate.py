@@ -66,8 +66,8 @@ FLAGS = (
 
 
 # What else can be wrong: of a result its comparison with 0, of a time-out its length.
-OTHER = {"==": ["<"], "<=": ["<", "=="], "<": ["<="], ">": [">=", "!="], "!=": [">"]}
-TIME = r"(?<=\.tv_sec = )[^,;}]+|(?<=\.tv_usec = )\d+(?=\})|\bo\.seconds \* 1000(?=\))"
+OTHER = {"==": ["<"], "<=": ["<", "=="], "<": ["<="], ">": [">="], "!=": [">"]}
+TIME = r"(?<=\.tv_sec = )[^,;}]+(?=[;}])|(?<=\.tv_usec = )\d+(?=\})|\bo\.seconds \* 1000(?=\))"
 WORD = re.compile(rf"\b(?:{'|'.join((*CALLS, *FLAGS))})\b|(?P<result>\bn (?:==|<=|<|>|!=) 0\b)|(?P<time>{TIME})")
 
 
