@@ -179,7 +179,7 @@ def test_linger_blame_says_what_a_command_held(tmp_path: Path) -> None:
     child.terminate()
     _, said = child.communicate(timeout=60)
     assert child.returncode == 128 + signal.SIGTERM
-    assert "1 × CLOSE_WAIT" in said and " blamed.py:20 accepted()" in said
+    assert "1 × CLOSE_WAIT" in said and " blamed.py:19 accepted()" in said
     valid("blame", json.loads((tmp_path / "x.json").read_text()))
     assert not [*tmp_path.glob("linger-blame-*/*")], "nothing is left"
 
