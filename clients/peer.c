@@ -19,6 +19,7 @@
  *     recv:BYTES     read exactly so many bytes
  *     drain          read to the end: reports how many bytes came, and how it ended
  *     half           shutdown(SHUT_WR): a FIN, and go on reading
+ *     shut           shutdown(SHUT_RDWR): a FIN, and reading is over, too
  *     fin            close(): a FIN
  *     rst            close() with SO_LINGER {1, 0}: a RST
  *     keepalive      set SO_KEEPALIVE
@@ -211,6 +212,12 @@ static long do_half(struct connection *c, const char *argument)
 	return shutdown(c->fd, SHUT_WR);
 }
 
+static long do_shut(struct connection *c, const char *argument)
+{
+	(void)argument;
+	return shutdown(c->fd, SHUT_RDWR);
+}
+
 static long do_fin(struct connection *c, const char *argument)
 {
 	int fd = c->fd;
@@ -276,9 +283,10 @@ static const struct action {
     {"connect", NOTHING, false, do_connect}, {"hello", NOTHING, false, do_hello},
     {"send", TEXT, false, do_send},	     {"fill", BYTES, false, do_fill},
     {"recv", BYTES, false, do_recv},	     {"drain", NOTHING, false, do_drain},
-    {"half", NOTHING, false, do_half},	     {"fin", NOTHING, true, do_fin},
-    {"rst", NOTHING, true, do_rst},	     {"keepalive", NOTHING, false, do_keepalive},
-    {"over", NOTHING, false, do_over},	     {"linger", NOTHING, false, do_linger},
+    {"half", NOTHING, false, do_half},	     {"shut", NOTHING, false, do_shut},
+    {"fin", NOTHING, true, do_fin},	     {"rst", NOTHING, true, do_rst},
+    {"linger", NOTHING, false, do_linger},   {"keepalive", NOTHING, false, do_keepalive},
+    {"over", NOTHING, false, do_over},
 };
 
 static const struct action *find_action(const char *word)
@@ -316,8 +324,8 @@ static int understand(int argc, char **argv)
 {
 	int first = options_parse_some(&o, argc, argv, "Does on each connection what it is told.",
 				       " listen|accept|bind:PORT|rebind:PORT|connect|hello|"
-				       "send:TEXT|fill:BYTES|recv:BYTES|drain|half|fin|rst|"
-				       "keepalive|linger|over|await|stay|pretend ...");
+				       "send:TEXT|fill:BYTES|recv:BYTES|drain|half|shut|fin|"
+				       "rst|keepalive|linger|over|await|stay|pretend ...");
 
 	for (int i = first; i < argc; i++) {
 		const struct action *action = find_action(argv[i]);

@@ -21,6 +21,6 @@ export LINGER_BUILD="$build" PYTHONPATH="$root/harness" PYTHONNOUSERSITE=1 PYTHO
 # ^C waits until linger can answer it: Python, interrupted while it starts, would end with 1.
 case ${1-}:${2-} in
 *:-h | *:--help) exec "$python" -m linger "$@" ;;
-check:* | run:* | prove:* | test:*) exec "$build/sandbox" env --block-signal=INT "$python" -m linger "$@" ;;
+check:* | check-client:* | run:* | prove:* | test:*) exec "$build/sandbox" env --block-signal=INT "$python" -m linger "$@" ;;
 *) exec env --block-signal=INT "$python" -m linger "$@" ;;
 esac

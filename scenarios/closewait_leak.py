@@ -3,9 +3,9 @@
    client 10.0.0.1 ──veth── 10.0.0.2 server
 
 The peer's FIN moves the server's socket to CLOSE_WAIT, and recv() returns 0. From there only
-close() leads on (RFC 9293 section 3.6, case 2): there is no timer, and no sysctl sets one.
-Each connection that the error path forgets holds a socket and a descriptor until the process
-ends, and one day accept() fails with EMFILE.
+close() leads on (RFC 9293 section 3.6, case 2): nothing is in flight, so no timer runs, and no
+sysctl sets one. Each connection that the error path forgets holds a socket and a descriptor until
+the process ends, and one day accept() fails with EMFILE.
 """
 
 from linger import connections, scenario
@@ -18,7 +18,14 @@ EXPECT = {
 }
 
 
-@scenario(claims=["cw-missing-close", "cw-descriptor", "cw-cause-missing-close", "cw-no-fd-limit"])
+@scenario(
+    claims=[
+        "cw-no-close-after-recv",
+        "cw-descriptor",
+        "cw-cause-missing-close",
+        "cw-no-fd-limit",
+    ]
+)
 def test_closewait_leak(lab, variant):
     server = lab.server("closewait_leak", variant)  # returns once it listens
     lab.peer("connect hello fin", connections=N).wait()

@@ -3,10 +3,11 @@
    59 rogues ── rubbish, FIN ──> server, RLIMIT_NOFILE 64: 59 leaked, 5 of its own
    1 guest   ── hello ─────────> accept queue ──X accept() -1 EMFILE
 
-Each bad request is refused by a path that forgets close(). The rogue leaves, the server is left in
-CLOSE_WAIT (RFC 9293 section 3.6, case 2), a descriptor poorer. That costs the attacker nothing: one
+The path that refuses a bad request forgets close(). The rogue leaves, and the server keeps a
+CLOSE_WAIT (RFC 9293 section 3.6, case 2) and a descriptor. It costs the attacker nothing: one
 connection at a time, at any pace, will do. At the limit accept() fails with EMFILE (accept(2)), and
-the next guest, connected by the kernel, waits in the queue for an answer that never comes.
+the next guest, connected by the kernel, waits in the queue for an answer that never comes. The
+limit is the process's own: a neighbour on the same host still serves.
 """
 
 from linger import connections, scenario
@@ -26,7 +27,14 @@ EXPECT = {
 }
 
 
-@scenario(claims=["cw-rogue-client-exhausts", "cw-cause-missing-close", "cw-no-fd-limit"])
+@scenario(
+    claims=[
+        "cw-rogue-client-exhausts",
+        "cw-cause-missing-close",
+        "cw-no-fd-limit",
+        "cw-system-crashes",
+    ]
+)
 def test_descriptor_exhaustion(lab, variant):
     server = lab.server("descriptor_exhaustion", variant, descriptors=LIMIT)
     lab.peer("connect hello send:rubbish recv:6 fin", connections=N).wait()
@@ -39,3 +47,6 @@ def test_descriptor_exhaustion(lab, variant):
     answers = [event for event in guest.events("done") if event["action"] == "hello"]
     found = {"accept": (errors or ["-"])[0], "answers": len(answers)}
     lab.expect_values(EXPECT[variant]["guest"], found, by="guest")
+    lab.server("echo", "", "-p", "9001")  # the limit is one process's: its neighbour serves
+    neighbour = lab.peer("connect hello fin", port=9001)
+    lab.happened_event(neighbour, "done", action="hello", count=1)

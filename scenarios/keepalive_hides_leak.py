@@ -11,12 +11,12 @@ condition: the server set SO_KEEPALIVE. control: it did not. The sysctls are the
 A probe to a peer that has forgotten the connection draws a RST (RFC 9293 section 3.8.4, tcp(7)).
 So "lower tcp_keepalive_time" seems to cure CLOSE_WAIT: the count falls, and the process runs out
 of descriptors all the same, now with nothing to see (census calls these ghosts). Without
-SO_KEEPALIVE the sysctls do nothing at all: CLOSE_WAIT has no timer. Nor do they help against
+SO_KEEPALIVE the sysctls do nothing at all: the state has no timer. Nor do they help against
 connections accepted before: a timer that runs keeps the time it was set to. Only close() helps.
 """
 
 from linger import connections, scenario
-from linger.lab.faults import forget
+from linger.lab.faults import forget, watch
 
 N = connections(100)
 
@@ -24,11 +24,13 @@ EXPECT = {
     "condition": {"CLOSE_WAIT": 0, "ghosts": N},
     "control": {"CLOSE_WAIT": N, "ghosts": 0},
 }
+RESETS = {"condition": N, "control": 0}
 OPTION = {"condition": "keepalive", "control": ""}
 
 
 @scenario(
-    claims=["cw-keepalive-hides", "cw-sysctl-needs-keepalive"], variants=("condition", "control")
+    claims=["cw-keepalive-hides", "cw-sysctl-needs-keepalive"], variants=("condition", "control"),
+    held=N,
 )
 def test_keepalive_hides_leak(lab, variant):
     lab.hosts["server"].sysctl(tcp_keepalive_time=1, tcp_keepalive_intvl=1, tcp_keepalive_probes=2)
@@ -39,6 +41,8 @@ def test_keepalive_hides_leak(lab, variant):
     lab.happened(server, CLOSE_WAIT=N, descriptors=N)
     lab.happened(client, FIN_WAIT2=N)
     forget(client.host, "dport = 9000")  # 60 s of tcp_fin_timeout, in no time
+    resets = watch(server.host, "tcp flags & rst == rst")
     lab.happened(client, FIN_WAIT2=0, hold=1.5)  # for longer than it takes to send a probe
+    lab.happened_fault(resets, RESETS[variant])  # the answer to each probe, and to nothing else
     lab.expect(server, EXPECT[variant])
     lab.happened(server, descriptors=N)  # either way

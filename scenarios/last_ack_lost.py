@@ -32,7 +32,9 @@ EXPECT = {
 }
 
 
-@scenario(claims=["tw-answers-lost-ack", "tw-none-peer-reset"], variants=("condition", "control"))
+@scenario(
+    claims=["tw-answers-lost-ack", "tw-none-peer-reset"], variants=("condition", "control"), held=N
+)
 def test_last_ack_lost(lab, variant):
     ends, left = EXPECT[variant]
     if variant == "condition":

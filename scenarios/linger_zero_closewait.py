@@ -60,7 +60,9 @@ def outcome(lab, value):
             return [first, hears(client)]
 
 
-@scenario(claims=["lz-sends-rst", "cw-linger-zero-needs-close"], variants=("condition", "control"))
+@scenario(
+    claims=["lz-sends-rst", "cw-linger-zero-needs-close"], variants=("condition", "control"), held={"condition": N, "control": 0}
+)
 def test_linger_zero_closewait(lab, variant):
     actions = f"listen accept recv:6 send:hello drain await linger {END[variant]} stay"
     server = lab.peer(actions, connections=N, at="server")

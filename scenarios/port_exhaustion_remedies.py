@@ -1,4 +1,4 @@
-"""port-exhaustion-remedies: every local port is in TIME_WAIT, and what makes room for one more.
+"""port-exhaustion-remedies: every local port is in TIME_WAIT; what makes room for one more?
 
    client 10.0.0.1, 10.0.0.128/25 ──veth── 10.0.0.2 server, ports 9000 to 9003
 
@@ -6,18 +6,24 @@ A client with 100 local ports (ip_local_port_range) that closes first has 100 co
 server port; for the next 60 s connect() fails with EADDRNOTAVAIL. What makes room sooner:
 - tcp_tw_reuse=1 (ip-sysctl.rst) after tcp_tw_reuse_delay, 1 s, if the old connection had
   timestamps, which tell old segments from new (RFC 6191). The default, 2, is for loopback only.
+  The port is not drawn at random: connect() tries those with the parity of the range's low end
+  first, one after another, and takes the first that it may.
 - More server ports, more client addresses: each combination has 100 ports of its own.
 - A fixed port, at once, if old and new socket had SO_REUSEADDR and the connection timestamps.
 - IP_BIND_ADDRESS_NO_PORT (ip(7)): without it bind() to port 0 takes one for every destination.
 """
 
 from linger import connections, scenario
+from linger.lab.faults import watch
 from linger.lab.sockets import NO_PORT, REUSEADDR, connect, use_up
 from linger.lab.verdict import ABSENT, table
 
 N = connections(100)
-# With tcp_tw_reuse=1 each port serves once more, with 0 none does.
-EXPECT = {"condition": {"TWRecycled": N}, "control": {"TWRecycled": 0}}
+# With tcp_tw_reuse=1 each port serves once more, the even ones first; with 0 none does.
+EXPECT = {
+    "condition": ({"TWRecycled": N}, {"even ports": N // 2}),
+    "control": ({"TWRecycled": 0}, {"even ports": 0}),
+}
 
 OTHER, _, WITHOUT, WITH = PORTS = range(9000, 9004)  # connections WITHOUT timestamps, and WITH
 FULL, TAKEN = "EADDRNOTAVAIL", "EADDRINUSE"
@@ -39,7 +45,13 @@ BIND = {
 
 @scenario(
     variants=list(EXPECT),
-    claims=["tw-more-ports-or-addresses", "tw-reuse-after-1s", "tw-reuse-client-only"],
+    claims=[
+        "tw-more-ports-or-addresses",
+        "tw-reuse-after-1s",
+        "tw-reuse-at-random",
+        "tw-reuse-client-only",
+        "ports-by-parity",
+    ],
 )
 def test_port_exhaustion_remedies(lab, variant):
     client, server, loopback = lab.hosts["client"], lab.hosts["server"].address, "127.0.0.1"
@@ -67,7 +79,12 @@ def test_port_exhaustion_remedies(lab, variant):
     client.sysctl(tcp_tw_reuse=int(variant == "condition"))
     _, end = use_up(client, (server, WITH), ("10.0.0.254", 0), NO_PORT)
     lab.happened_value("client", "no port left", lambda: int(end == FULL), 1)
-    lab.expect(near, EXPECT[variant])
+    lab.expect(near, EXPECT[variant][0])
+    syn = "tcp flags & (syn|ack) == syn"
+    even = watch(lab.hosts["server"], f"ip saddr 10.0.0.253 tcp sport & 1 == 0 {syn}")
+    made, end = use_up(client, (server, WITH), ("10.0.0.253", 0), NO_PORT, most=N // 2)
+    lab.happened_value("client", "half a range, or no port", lambda: (made > 0) + (end == FULL), 1)
+    lab.expect_values(EXPECT[variant][1], {"even ports": even.struck()}, by="client")
     cells = map(list.__add__, at_once, one_more())
     lab.expect_table(
         "one more connection", table(WHEN, REUSE), table(WHEN, dict(zip(REUSE, cells)))

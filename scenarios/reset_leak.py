@@ -19,7 +19,7 @@ EXPECT = {
 }
 
 
-@scenario(claims=["cw-error-path-must-release", "cw-missing-close"])
+@scenario(claims=["cw-error-path-must-release", "cw-no-close-after-recv"])
 def test_reset_leak(lab, variant):
     server = lab.server("reset_leak", variant)
     lab.peer("connect hello rst", connections=N).wait()

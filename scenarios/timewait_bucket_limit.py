@@ -5,10 +5,11 @@
    10 more close            50, none is added         200, none is added, none is cleared
 
 The limit is a number of records in one network namespace (ip-sysctl.rst: "if this number is
-exceeded time-wait socket is immediately destroyed and warning is printed", which is often read
-as: all are cleared). It is looked at when a TIME_WAIT would be made, and then only that one is
-not made; TCPTimeWaitOverflow counts it exactly. What exists stays its 60 seconds, also when the
-limit is lowered beneath it.
+exceeded time-wait socket is immediately destroyed and warning is printed", which is often read as:
+all are cleared). It is looked at when a TIME_WAIT would be made, and then only that one is not
+made; TCPTimeWaitOverflow counts it exactly. The warning ("time wait bucket table overflow") came
+with older kernels; Linux 6.18 only counts. What exists stays its 60 seconds, also when the limit is
+lowered beneath it. An orphaned FIN_WAIT2 is such a record, too, and counts against the limit.
 
 A low limit does "cure" port exhaustion, at a price: a connection that ends without TIME_WAIT
 cannot answer a FIN that is sent again, so its peer may end with ECONNRESET (see last-ack-lost).

@@ -4,7 +4,7 @@
  * TCP ends each direction by itself (RFC 9293 section 3.6): a FIN says "I have no more to send",
  * and the other direction may go on. So a relay passes it on by shutdown(2) with SHUT_WR and waits
  * for the second one. Between the two it holds a CLOSE_WAIT and a FIN_WAIT2, and neither has a
- * timer, because a program holds both.
+ * timer, because a program holds both and nothing is in flight.
  */
 #include <err.h>
 #include <event2/buffer.h>

@@ -24,7 +24,7 @@ test-harmless: all $(HARMLESS) ## count a server at full load, in every way; it 
 	@$(keep) harmless $(in_sandbox) harness/tests/beside.py $(BUILD) $(or $(SECONDS),60)
 
 test-openmetrics: all ## check census --openmetrics, and the alert of its README, with Prometheus' promtool
-	@harness/tests/real/fetch $(abspath $(BUILD))/prometheus prometheus:promtool
+	@harness/tests/real/fetch $(abspath $(BUILD))/prometheus promtool
 	@PATH="$$PATH:$(abspath $(BUILD))/prometheus/root/usr/bin" \
 		$(BUILD)/linger test -- harness/tests/promtool.py $(ARGS)
 

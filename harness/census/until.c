@@ -17,8 +17,9 @@
 
 #include "common/duration.h"
 
-#define STEP 1000000   /* 1 ms between counts, more when a count costs more */
-#define MOST 250000000 /* but 250 ms at most: it may have been kept waiting, on a busy machine */
+#define STEP 1000000	/* 1 ms between counts, more when a count costs more */
+#define BORED 20000000	/* up to 20 ms when it has waited long: a 32nd of that time */
+#define MOST 250000000	/* but 250 ms at most: it may have been kept waiting, on a busy machine */
 
 struct wait {
 	const struct census_options *options;
@@ -198,6 +199,19 @@ static struct census_needs full_needs(const struct wait *wait)
 	return full;
 }
 
+/*
+ * How long to rest after a count that cost @cost, @waited after the last change of the truth. What
+ * takes seconds need not be known to the millisecond, and counting steals time from whom we watch.
+ */
+static int64_t rest_for(int64_t cost, int64_t waited)
+{
+	int64_t pause = waited / 32 < BORED ? waited / 32 : BORED;
+
+	pause = pause > STEP ? pause : STEP;
+	pause = pause > cost * 2 ? pause : cost * 2;
+	return pause < MOST ? pause : MOST;
+}
+
 static int poll_until(struct wait *wait, struct error *error)
 {
 	const struct census_options *options = wait->options;
@@ -212,7 +226,7 @@ static int poll_until(struct wait *wait, struct error *error)
 		bool ripe = wait->begun >= 0 && now - wait->begun >= options->hold;
 		/* The JSON shows the very count that decided. */
 		bool whole = options->json && (ripe || (expired && wait->begun < 0));
-		int64_t cost, pause, left;
+		int64_t cost, pause, left, since;
 		bool holds;
 
 		if (sample(wait, whole ? &full : &narrow, error) < 0)
@@ -233,10 +247,9 @@ static int poll_until(struct wait *wait, struct error *error)
 			return EXIT_OK;
 		}
 		/* The last count before the deadline or the end of the hold is made just then. */
-		left = (holds ? wait->begun + options->hold : wait->start + options->within) -
-		       now_ns();
-		pause = cost * 2 > STEP ? cost * 2 : STEP;
-		pause = pause < MOST ? pause : MOST;
+		since = holds ? wait->begun : wait->start;
+		left = since + (holds ? options->hold : options->within) - now_ns();
+		pause = rest_for(cost, now - since);
 		wait_for(left < pause ? left : pause);
 	}
 }

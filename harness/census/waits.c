@@ -15,7 +15,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum timeout { NONE, MS, TIMESPEC, TIMEVAL, UNTOLD };
+enum timeout { NONE, MS, TIMESPEC, TIMEVAL, IF_ANY, UNTOLD };
 
 /* The calls in which programs wait; -1: no descriptor. */
 static const struct waiting {
@@ -49,7 +49,7 @@ static const struct waiting {
     {SYS_select, "select", -1, TIMEVAL, 4},
     {SYS_pause, "pause", -1, NONE, 0},
 #endif
-    {SYS_futex, "futex", -1, UNTOLD, 0}, /* relative or absolute, by its operation */
+    {SYS_futex, "futex", -1, IF_ANY, 3}, /* relative or absolute, by its operation */
     {SYS_nanosleep, "nanosleep", -1, TIMESPEC, 0},
     {SYS_clock_nanosleep, "clock_nanosleep", -1, UNTOLD, 0},
     {SYS_wait4, "wait4", -1, NONE, 0},
@@ -106,6 +106,8 @@ static int64_t timeout_of(pid_t pid, const struct waiting *waiting, const struct
 		return argument ? time_at(pid, argument, 1000000) : -1;
 	case TIMEVAL:
 		return argument ? time_at(pid, argument, 1000) : -1;
+	case IF_ANY:
+		return argument ? -2 : -1;
 	default:
 		return -2;
 	}

@@ -3,7 +3,6 @@
 
 #include <arpa/inet.h>
 #include <assert.h>
-#include <inttypes.h>
 #include <string.h>
 
 /* Length of the well-formed UTF-8 sequence (RFC 3629) at @text, 0 when there is none. */
@@ -66,6 +65,27 @@ static void put_string(FILE *out, const char *text, size_t length)
 	putc('"', out);
 }
 
+/* A number in at least @least digits. Capture and census write millions: printf(3) takes longer. */
+static void put_number(FILE *out, uint64_t number, int least)
+{
+	char text[20]; /* of 2^64 - 1 */
+	size_t at = sizeof(text);
+
+	for (; number || least > 0; least--) {
+		text[--at] = (char)('0' + number % 10);
+		number /= 10;
+	}
+	fwrite(text + at, 1, sizeof(text) - at, out);
+}
+
+/* A minus sign, if there is one; returns the rest. */
+static uint64_t put_sign(FILE *out, int64_t number)
+{
+	if (number < 0)
+		putc('-', out);
+	return number < 0 ? -(uint64_t)number : (uint64_t)number;
+}
+
 /* All that stands before a value. */
 static void begin(struct json *json, const char *name)
 {
@@ -125,13 +145,13 @@ void json_string(struct json *json, const char *name, const char *text)
 void json_signed(struct json *json, const char *name, int64_t number)
 {
 	begin(json, name);
-	fprintf(json->out, "%" PRId64, number);
+	put_number(json->out, put_sign(json->out, number), 1);
 }
 
 void json_unsigned(struct json *json, const char *name, uint64_t number)
 {
 	begin(json, name);
-	fprintf(json->out, "%" PRIu64, number);
+	put_number(json->out, number, 1);
 }
 
 void json_bool(struct json *json, const char *name, bool truth)
@@ -148,13 +168,18 @@ void json_null(struct json *json, const char *name)
 
 void json_seconds(struct json *json, const char *name, int64_t ns, int decimals)
 {
-	uint64_t size = ns < 0 ? -(uint64_t)ns : (uint64_t)ns;
-	char fraction[10];
+	uint64_t size, fraction;
 
 	begin(json, name);
-	snprintf(fraction, sizeof(fraction), "%09" PRIu64, size % 1000000000);
-	fprintf(json->out, "%s%" PRIu64 "%s%.*s", ns < 0 ? "-" : "", size / 1000000000,
-		decimals ? "." : "", decimals, fraction);
+	size = put_sign(json->out, ns);
+	fraction = size % 1000000000;
+	put_number(json->out, size / 1000000000, 1);
+	if (!decimals)
+		return;
+	for (int i = decimals; i < 9; i++)
+		fraction /= 10;
+	putc('.', json->out);
+	put_number(json->out, fraction, decimals);
 }
 
 void json_address(struct json *json, const char *name, int family, const void *address)

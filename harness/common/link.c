@@ -23,6 +23,7 @@ enum ethertype {
 	TYPE_PPPOE = 0x8864,
 	TYPE_VLAN_OUTER = 0x88a8,
 	TYPE_VLAN_OLD = 0x9100, /* QinQ before 802.1ad */
+	TYPE_VLAN_OLDER = 0x9200,
 	TYPE_MACSEC = 0x88e5,
 	TYPE_BATMAN = 0x4305,
 };
@@ -31,9 +32,9 @@ enum ppp { PPP_IPV4 = 0x0021, PPP_IPV6 = 0x0057 };
 
 bool packet_link_known(int link)
 {
-	static const int known[] = {DLT_EN10MB, DLT_RAW,       DLT_IPV4,      DLT_IPV6,
-				    DLT_NULL,	DLT_LOOP,      DLT_LINUX_SLL, DLT_LINUX_SLL2,
-				    DLT_PPP,	DLT_PPP_SERIAL};
+	static const int known[] = {DLT_EN10MB, DLT_RAW,	DLT_IPV4,      DLT_IPV6,
+				    DLT_NULL,	DLT_LOOP,	DLT_LINUX_SLL, DLT_LINUX_SLL2,
+				    DLT_PPP,	DLT_PPP_SERIAL, DLT_PPP_ETHER, DLT_C_HDLC};
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
 		if (known[i] == link)
@@ -65,12 +66,25 @@ static size_t behind_mpls(const uint8_t *bytes, size_t kept, size_t at, enum pac
 	return at;
 }
 
-/* The protocol of PPP at @at. */
+/* The protocol of PPP at @at, whose first octet may be left out (RFC 1661, 6.5). */
 static size_t behind_ppp(const uint8_t *bytes, size_t kept, size_t at, enum packet_other *other)
 {
-	if (at + 2 <= kept && get16(bytes + at) != PPP_IPV4 && get16(bytes + at) != PPP_IPV6)
+	size_t size = at < kept && bytes[at] & 1 ? 1 : 2;
+	unsigned protocol;
+
+	if (at + size > kept)
+		return kept;
+	protocol = size == 1 ? bytes[at] : get16(bytes + at);
+	if (protocol != PPP_IPV4 && protocol != PPP_IPV6)
 		*other = OTHER_LINK;
-	return at + 2;
+	return at + size;
+}
+
+/* RFC 1042: a header of 802.2 at @at that says which type of Ethernet follows. */
+static bool is_snap(const uint8_t *bytes, size_t at)
+{
+	return get16(bytes + at) == 0xaaaa && bytes[at + 2] == 3 && !get16(bytes + at + 3) &&
+	       !bytes[at + 5];
 }
 
 /* What follows the type of Ethernet at @type; the rest of it is at @at. */
@@ -84,6 +98,7 @@ static size_t behind_type(const uint8_t *bytes, size_t kept, size_t type, size_t
 		case TYPE_VLAN:
 		case TYPE_VLAN_OUTER:
 		case TYPE_VLAN_OLD:
+		case TYPE_VLAN_OLDER:
 			type = at + 2;
 			at += 4;
 			continue;
@@ -108,8 +123,18 @@ static size_t behind_type(const uint8_t *bytes, size_t kept, size_t type, size_t
 			*other = OTHER_LINK;
 			return at;
 		default:
-			*other = get16(bytes + type) < LENGTHS ? OTHER_LINK : OTHER_UNKNOWN;
-			return at;
+			if (get16(bytes + type) >= LENGTHS) {
+				*other = OTHER_UNKNOWN;
+				return at;
+			}
+			if (at + 8 > kept)
+				return kept;
+			if (!is_snap(bytes, at)) {
+				*other = OTHER_LINK;
+				return at;
+			}
+			type = at + 6;
+			at += 8;
 		}
 	}
 }
@@ -128,6 +153,10 @@ size_t link_network(int link, const uint8_t *bytes, size_t kept, enum packet_way
 	case DLT_PPP:
 	case DLT_PPP_SERIAL: /* address and control may be left out (RFC 1661) */
 		return behind_ppp(bytes, kept, kept && bytes[0] == 0xff ? 2 : 0, other);
+	case DLT_PPP_ETHER:
+		return behind_ppp(bytes, kept, 6, other);
+	case DLT_C_HDLC: /* address, control, a type of Ethernet */
+		return behind_type(bytes, kept, 2, 4, other);
 	case DLT_LINUX_SLL: /* type, hardware, length and bytes of an address, protocol */
 		if (kept >= 16)
 			*way = way_of(get16(bytes), get16(bytes + 2));

@@ -62,12 +62,19 @@ static enum packet_odd fragment(struct packet *packet, unsigned part, bool more)
 	return PACKET_FRAGMENT;
 }
 
+/* Bytes of a header that authenticates (RFC 4302). */
+static size_t authentication(const uint8_t *header)
+{
+	return 4 * (header[1] + 2u);
+}
+
 /* Fill in what the IPv4 header tells. */
 static enum packet_odd read_ipv4(const uint8_t *bytes, size_t kept, size_t length,
 				 struct packet *packet)
 {
 	const uint8_t *ip = bytes + packet->ip;
 	size_t header = 4 * (ip[0] & 0x0f);
+	unsigned next;
 
 	if (kept - packet->ip < IPV4_LEAST)
 		return PACKET_CUT;
@@ -79,11 +86,36 @@ static enum packet_odd read_ipv4(const uint8_t *bytes, size_t kept, size_t lengt
 	memcpy(packet->to.address, ip + 16, 4);
 	if (header < IPV4_LEAST)
 		return PACKET_NONSENSE;
-	if (ip[9] != IPPROTO_TCP)
-		return no_tcp(packet, ip[9], bytes, kept, packet->tcp);
+	next = ip[9];
+	if (next == IPPROTO_AH && !(get16(ip + 6) & 0x3fff)) {
+		if (kept < packet->tcp + 2)
+			return PACKET_CUT;
+		next = bytes[packet->tcp];
+		packet->tcp += authentication(bytes + packet->tcp);
+	}
+	if (next != IPPROTO_TCP)
+		return no_tcp(packet, next, bytes, kept, packet->tcp);
 	if (get16(ip + 6) & 0x3fff) /* more fragments, or not the first */
 		return fragment(packet, 8 * (get16(ip + 6) & 0x1fffu), ip[6] & 0x20);
 	return PACKET_WHOLE;
+}
+
+/* Whether it is one of the headers that may stand between that of IPv6 and TCP (RFC 7045). */
+static bool is_extension(unsigned protocol)
+{
+	switch (protocol) {
+	case IPPROTO_HOPOPTS:
+	case IPPROTO_ROUTING:
+	case IPPROTO_DSTOPTS:
+	case IPPROTO_AH:
+	case IPPROTO_FRAGMENT:
+	case IPPROTO_MH:
+	case 139: /* Host Identity Protocol */
+	case 140: /* Shim6 */
+		return true;
+	default:
+		return false;
+	}
 }
 
 /* RFC 8200, section 4: the headers between that of IPv6 and TCP. */
@@ -107,8 +139,7 @@ static enum packet_odd read_ipv6(const uint8_t *bytes, size_t kept, size_t lengt
 		packet->tcp = at;
 		if (next == IPPROTO_TCP)
 			return PACKET_WHOLE;
-		if (next != IPPROTO_HOPOPTS && next != IPPROTO_ROUTING && next != IPPROTO_DSTOPTS &&
-		    next != IPPROTO_AH && next != IPPROTO_FRAGMENT)
+		if (!is_extension(next))
 			return no_tcp(packet, next, bytes, kept, at);
 		if (kept < at + 8)
 			return PACKET_CUT;
@@ -121,7 +152,7 @@ static enum packet_odd read_ipv6(const uint8_t *bytes, size_t kept, size_t lengt
 			return fragment(packet, get16(header + 2) & 0xfff8u, header[3] & 1);
 		}
 		at += next == IPPROTO_FRAGMENT ? 8
-		      : next == IPPROTO_AH     ? 4 * (header[1] + 2u)
+		      : next == IPPROTO_AH     ? authentication(header)
 					       : 8 * (header[1] + 1u);
 		next = header[0];
 	}
@@ -251,16 +282,4 @@ const char *packet_other_name(enum packet_other other)
 	};
 
 	return names[other];
-}
-
-bool packet_same_end(const struct packet_end *one, const struct packet_end *other)
-{
-	return one->port == other->port &&
-	       memcmp(one->address, other->address, sizeof(one->address)) == 0;
-}
-
-uint32_t packet_next(const struct packet *packet)
-{
-	return packet->seq + packet->length + !!(packet->flags & TCP_SYN) +
-	       !!(packet->flags & TCP_FIN);
 }

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define PACKET_MOST 65535 /* bytes of an IP packet */
 
@@ -108,10 +109,10 @@ bool packet_link_known(int link);
 
 /*
  * Read a frame of a capture with link type @link, of which @kept bytes were kept: DLT_EN10MB, RAW,
- * IPV4, IPV6, NULL, LOOP, PPP, PPP_SERIAL, LINUX_SLL or LINUX_SLL2; behind them tags of VLANs,
- * PPPoE, labels of MPLS, and the extension headers of IPv6. Everything but the time is filled in.
- * Returns 0 for a TCP segment whose ports, numbers and flags were kept; otherwise -1, and
- * packet->odd and packet->other say why.
+ * IPV4, IPV6, NULL, LOOP, PPP, PPP_SERIAL, PPP_ETHER, C_HDLC, LINUX_SLL or LINUX_SLL2; behind them
+ * tags of VLANs, SNAP, PPPoE, labels of MPLS, and the extension headers of IPv6. Everything but the
+ * time is filled in. Returns 0 for a TCP segment whose ports, numbers and flags were kept;
+ * otherwise -1, and packet->odd and packet->other say why.
  */
 int packet_parse(int link, const uint8_t *bytes, size_t kept, struct packet *packet);
 
@@ -124,9 +125,17 @@ int packet_parse_frame(int link, const uint8_t *bytes, size_t kept, size_t lengt
 const char *packet_other_name(enum packet_other other);
 
 /* Whether two ends of one family have the same address and port. */
-bool packet_same_end(const struct packet_end *one, const struct packet_end *other);
+static inline bool packet_same_end(const struct packet_end *one, const struct packet_end *other)
+{
+	return one->port == other->port &&
+	       memcmp(one->address, other->address, sizeof(one->address)) == 0;
+}
 
 /* The sequence number that follows a segment: SYN and FIN count one each (RFC 9293, 3.4). */
-uint32_t packet_next(const struct packet *packet);
+static inline uint32_t packet_next(const struct packet *packet)
+{
+	return packet->seq + packet->length + !!(packet->flags & TCP_SYN) +
+	       !!(packet->flags & TCP_FIN);
+}
 
 #endif

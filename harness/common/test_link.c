@@ -33,7 +33,18 @@ static const struct {
      {2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x88, 0x64, 0x11, 0, 0, 9, 0, 40, 0, 0x21},
      PACKET_PASSING}, /* PPPoE */
     {DLT_PPP, 4, {0xff, 3, 0, 0x21}, PACKET_PASSING},
+    {DLT_EN10MB,
+     22,
+     {2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0, 64, 0xaa, 0xaa, 3, 0, 0, 0, 8, 0},
+     PACKET_PASSING}, /* 802.2 with SNAP */
+    {DLT_EN10MB,
+     18,
+     {2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x92, 0, 0, 7, 8, 0},
+     PACKET_PASSING}, /* an old tag */
     {DLT_PPP, 2, {0, 0x57}, PACKET_PASSING},
+    {DLT_PPP, 1, {0x21}, PACKET_PASSING}, /* compressed */
+    {DLT_PPP_ETHER, 8, {0x11, 0, 0, 9, 0, 40, 0, 0x21}, PACKET_PASSING},
+    {DLT_C_HDLC, 4, {0x0f, 0, 8, 0}, PACKET_PASSING},
     {DLT_LINUX_SLL,
      20,
      {0, 4, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0, 0x81, 0, 0, 7, 8, 0},
@@ -252,6 +263,32 @@ static void extension_headers(void **state)
 	assert_true(got.more && got.part == 0 && got.id == 9 && got.from.port == 40000);
 }
 
+/* A header that authenticates, between those of IP and TCP. */
+static void authenticated(void **state)
+{
+	static const uint8_t header[24] = {6, 4};
+	uint8_t four[IPV4_SIZE + 24], six[IPV6_SIZE + 24];
+	struct packet got;
+
+	(void)state;
+	memcpy(four, ipv4_packet, 20);
+	memcpy(four + 20, header, 24);
+	memcpy(four + 44, ipv4_packet + 20, IPV4_SIZE - 20);
+	four[3] = sizeof(four);
+	four[9] = 51;
+	assert_int_equal(packet_parse(DLT_RAW, four, sizeof(four), &got), 0);
+	assert_true(got.from.port == 40000 && got.length == 4);
+	assert_int_equal(packet_parse(DLT_RAW, four, 21, &got), -1);
+	assert_int_equal(got.other, OTHER_CUT);
+	memcpy(six, ipv6_packet, 40);
+	memcpy(six + 40, header, 24);
+	memcpy(six + 64, ipv6_packet + 40, IPV6_SIZE - 40);
+	six[5] = (uint8_t)(six[5] + 24);
+	six[6] = 51;
+	assert_int_equal(packet_parse(DLT_RAW, six, sizeof(six), &got), 0);
+	assert_true(got.from.port == 40000 && got.length == 3);
+}
+
 /* Where the sender left the length to its device, that of the frame counts. */
 static void not_measured(void **state)
 {
@@ -276,7 +313,8 @@ int main(void)
 	    cmocka_unit_test(each_link),	  cmocka_unit_test(cut_everywhere),
 	    cmocka_unit_test(altered_and_cut),	  cmocka_unit_test(cut_and_foolish_options),
 	    cmocka_unit_test(what_is_no_segment), cmocka_unit_test(not_decapsulated),
-	    cmocka_unit_test(extension_headers),  cmocka_unit_test(not_measured),
+	    cmocka_unit_test(extension_headers),  cmocka_unit_test(authenticated),
+	    cmocka_unit_test(not_measured),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,10 +2,12 @@
 PREFIX = /usr/local
 # Programs for people: a stranger enters their rooms, so there is a README. The others serve these.
 TOOLS := $(patsubst harness/%/README.md,%,$(wildcard $(COMPONENTS:%=harness/%/README.md)))
+# What looks at programs of others, on machines where nothing may be installed.
+PORTABLE := $(filter-out turncoat blame,$(TOOLS))
 MANUALS := $(BUILD)/man
 
 .PHONY: install uninstall portable deb
-install: all $(MANUALS) ## install linger, census, wire and their manual pages (PREFIX=/usr/local DESTDIR=)
+install: all $(MANUALS) ## install linger, census, wire, turncoat, blame and their manual pages (PREFIX=/usr/local DESTDIR=)
 	@TOOLS='$(TOOLS)' MANUALS=$(MANUALS) harness/install/install '$(DESTDIR)$(PREFIX)' $(BUILD) $(PROGRAMS) $(PEERS)
 
 uninstall: ## take away what was installed (PREFIX=/usr/local)
@@ -14,8 +16,8 @@ uninstall: ## take away what was installed (PREFIX=/usr/local)
 deb: ## build a Debian package, build/deb/linger_*.deb
 	@harness/install/deb $(BUILD)/deb
 
-portable: $(TOOLS:%=$(BUILD)/%) ## census and wire in a tar for any machine, build/portable/*.tar.gz
-	@harness/install/portable $(BUILD) $(BUILD)/portable $(TOOLS)
+portable: $(PORTABLE:%=$(BUILD)/%) ## census and wire in a tar for any machine, build/portable/*.tar.gz
+	@harness/install/portable $(BUILD) $(BUILD)/portable $(PORTABLE)
 
 $(MANUALS): $(TOOLS:%=$(BUILD)/%) $(BUILD)/linger $(wildcard harness/linger/cli/*.py) harness/install/man
 	$(Q)harness/install/man $(BUILD) $@ $(TOOLS)

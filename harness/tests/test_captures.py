@@ -13,6 +13,8 @@ from typing import Any
 import jsonschema
 import pytest
 from conftest import Run
+from exchanges import ACK, STEP, Look, play
+from exchanges import write as exchange
 
 import linger
 
@@ -190,12 +192,32 @@ def test_a_wrong_selection_is_one_sentence(run: Run, options: list[str], sentenc
     assert sentence in done.stderr and done.stderr.count("\n") == 1
 
 
+def test_a_probe_that_found_no_room_is_probed_again(run: Run, tmp_path: Path) -> None:
+    sent = play("zero-window", 5).packets
+    probe = sent[3]._replace(flags=ACK, seq=sent[3].seq + sent[3].length, length=1)
+    for number in range(200, 203):
+        sent += [probe._replace(number=number), sent[4]._replace(number=number)]
+    timed = [(i * 300 * STEP, packet) for i, packet in enumerate(sent)]
+    (tmp_path / "probes.pcap").write_bytes(exchange(timed, Look()))
+    [one] = by_time(ladders(run, tmp_path / "probes.pcap"))
+    assert [s["marks"] for s in one["segments"] if s["length"] == 1] == 3 * [["window probe"]]
+
+
 def test_verbose_tells_where_a_packet_is(run: Run) -> None:
     text = run("wire", "ladder", "-v", CAPTURES / "zero-window.pcap").stdout
     assert "packet 5, 2023-11-14 22:13:20.005000000 UTC, window 0" in text
     [one] = by_time(ladders(run, "-v", CAPTURES / "zero-window.pcap"))
     assert [s["packet"] for s in one["segments"]] == list(range(1, 12))
     assert one["segments"][4]["window"] == 0 and one["segments"][0]["time"] == 1700000000.001
+
+
+def test_the_worst_ways_are_listed(run: Run) -> None:
+    file = CAPTURES / "rst-never-shown.pcap"
+    for ways in (1, 2, 99):
+        lines = run("wire", "list", "--json", "--groups", ways, file).stdout.splitlines()
+        groups = ladders(run, "--groups", ways, file)["groups"]
+        assert len(lines) == sum(group["connections"] for group in groups)
+        assert [json.loads(line)["how"] for line in lines].count("reset") == 1
 
 
 def test_packed_files_and_odd_names(run: Run, tmp_path: Path) -> None:
@@ -206,6 +228,8 @@ def test_packed_files_and_odd_names(run: Run, tmp_path: Path) -> None:
     assert run("wire", "list", packed).stdout == wanted
     with (CAPTURES / "twice.pcap").open() as file:
         assert run("wire", "list", "-", stdin=file).stdout == wanted
+    with subprocess.Popen(["cat", packed], stdout=subprocess.PIPE) as cat:
+        assert run("wire", "list", "-", stdin=cat.stdout).stdout == wanted
     packed.write_bytes(gzip.compress(plain, mtime=0)[:-40])
     done = run("wire", "list", packed)
     assert done.returncode == 1 and "the packed file is cut short or damaged" in done.stderr

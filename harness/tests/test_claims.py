@@ -228,7 +228,7 @@ def test_a_run_that_is_named_must_decide_every_claim(run: Run, tmp_path: Path) -
     assert done.returncode == 0, done.stderr
     named = tmp_path / "latest"
     words = ("linger", "claims", "--run", named, "--results", tmp_path)
-    assert run(*words, "kernel-defaults", "--markdown").stdout.count("\n| ") == 5
+    assert run(*words, "kernel-defaults", "--markdown").stdout.count("\n| ") == 6
     done = run(*words, "fd-limit-1024", "fd-double-close")
     assert done.returncode == 70
     assert "does not decide claim fd-double-close: double-close/buggy was not run" in done.stderr

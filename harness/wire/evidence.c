@@ -118,7 +118,9 @@ void evidence_one_side(const struct wire_connection *c, int end, struct wire_ste
 	}
 	if (opening && state == STATE_SYN_RECEIVED)
 		state = WIRE_NOT_SEEN;
-	ends[end] = risen && state == STATE_ESTABLISHED ? WIRE_NOT_SEEN : state;
+	if (risen && state == STATE_ESTABLISHED)
+		state = WIRE_NOT_SEEN;
+	ends[end] = c->replaced[end] != WIRE_NEVER ? STATE_CLOSED : state;
 	ends[!end] = WIRE_NOT_SEEN;
 }
 

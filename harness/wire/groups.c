@@ -7,10 +7,6 @@
 #include "wire/summary.h"
 
 #define ENDING (TCP_SYN | TCP_FIN | TCP_RST)
-#define WIRE_TELLING                                                                               \
-	(~(unsigned)(WIRE_ZERO_WINDOW | WIRE_DUPLICATE_ACK)) /* marks of what is no data           \
-							      */
-#define EDGE 10 /* segments at either end of a long ladder that are shown whatever they are */
 
 struct counting {
 	struct wire_ladders *ladders;
@@ -244,8 +240,20 @@ int wire_ladders_make(struct wire_ladders *ladders)
 	for (size_t i = 0; i < ladders->groups; i++)
 		if (groups.group[i].first == largest.first)
 			return 0;
-	groups.group[ladders->groups - 1] = largest;
+	if (ladders->groups > 1)
+		groups.group[ladders->groups - 1] = largest;
 	return 0;
+}
+
+bool wire_grouped(const struct wire_ladders *ladders, const struct wire_connection *c,
+		  const struct wire_step *steps, const uint8_t ends[2])
+{
+	uint64_t sign = signature(c, steps, ends);
+
+	for (size_t i = 0; i < ladders->groups; i++)
+		if (ladders->group[i].signature == sign)
+			return true;
+	return false;
 }
 
 void wire_ladders_clear(struct wire_ladders *ladders)

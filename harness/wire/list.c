@@ -13,6 +13,7 @@
 
 struct listing {
 	FILE *out;
+	const struct wire_ladders *ladders;
 	bool json;
 	int64_t first; /* ns since 1970: times for people count from it */
 };
@@ -70,7 +71,8 @@ static int write_line(void *data, const struct wire_connection *c, const struct 
 	char client[END], server[END], sent[2][24];
 	const char *closer = wire_closer_name(outcome->closer);
 
-	(void)steps;
+	if (listing->ladders->groups && !wire_grouped(listing->ladders, c, steps, ends))
+		return 0;
 	end_text(c, WIRE_CLIENT, client);
 	end_text(c, WIRE_SERVER, server);
 	if (listing->json) {
@@ -90,8 +92,10 @@ static int write_line(void *data, const struct wire_connection *c, const struct 
 
 int wire_list(FILE *out, struct wire_ladders *ladders, bool json)
 {
-	struct listing listing = {out, json, ladders->store.first};
+	struct listing listing = {out, ladders, json, ladders->store.first};
 
+	if (ladders->most_groups && wire_ladders_make(ladders) < 0)
+		return -1;
 	if (!json)
 		fprintf(out, "%12s %12s  %-21s  %-21s  %9s %9s  %-11s %-7s %-12s %-12s %-6s %s\n",
 			"began", "seconds", "client", "server", "sent", "received", "how", "closer",

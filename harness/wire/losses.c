@@ -20,6 +20,15 @@ static uint32_t sends(const struct wire_segment *s)
 	return s->length + !!(s->flags & (TCP_SYN | TCP_FIN));
 }
 
+/* Whether it answers what begins at @seq: it has that, or no room for it. */
+static bool answers(const struct wire_segment *s, uint32_t seq, uint32_t length)
+{
+	if (!(s->flags & TCP_ACK))
+		return false;
+	return (int32_t)(s->ack - seq - length) >= 0 ||
+	       (s->ack == seq && s->windowed && !s->window);
+}
+
 /*
  * Where nothing tells what a fault dropped: a segment did not arrive if its numbers were sent again
  * and nobody had acknowledged them in between.
@@ -34,8 +43,7 @@ static void infer_losses(const struct wire_connection *c, struct wire_step *step
 			const struct wire_segment *s = &c->segments[j - 1];
 
 			if (s->from != again->from) {
-				if (s->flags & TCP_ACK &&
-				    (int32_t)(s->ack - again->seq - length) >= 0)
+				if (answers(s, again->seq, length))
 					break;
 				continue;
 			}

@@ -19,10 +19,14 @@ static bool is_keepalive(const struct machine *m, const struct wire_segment *s)
 	return is_ack(s, 0) || (is_ack(s, 1) && !(s->flags & TCP_PSH) && m->snd_una == m->snd_nxt);
 }
 
-/* RFC 9293, 3.8.6.1: while the other's window is 0, the number before the next one, or that. */
+/*
+ * RFC 9293, 3.8.6.1: while the other's window is 0, the number before the next one, or that, again
+ * and again until it is taken.
+ */
 static bool is_probe(const struct machine *m, const struct wire_segment *s)
 {
-	return m->shut && (is_keepalive(m, s) || (is_ack(s, 1) && s->seq == m->snd_nxt));
+	return m->shut && (is_keepalive(m, s) ||
+			   (is_ack(s, 1) && (s->seq == m->snd_nxt || s->seq == m->snd_una)));
 }
 
 /* Whether it fills a hole in what was seen of this end; then it was not sent again. */

@@ -28,40 +28,46 @@ int match_sender(const struct wire_connection *connection, const struct packet *
 	return -1;
 }
 
-/* The same for both directions. */
-static struct wire_connection **slot_of(const struct wire_store *store, const struct packet *packet)
+/* Where the connection of a packet is, or may be placed: the same for both directions. */
+static struct wire_slot *slot_of(const struct wire_store *store, const struct packet *packet)
 {
-	uint64_t hash = hash_end(&packet->from, store->key) + hash_end(&packet->to, store->key);
-	size_t at = (hash ^ hash >> 32) & (store->slots - 1);
+	uint64_t sum = hash_end(&packet->from, store->key) + hash_end(&packet->to, store->key);
+	uint64_t hash = sum ^ sum >> 32;
+	size_t at = hash & (store->slots - 1);
+	struct wire_slot *slot;
 
-	while (store->slot[at] && match_sender(store->slot[at], packet) < 0)
-		at = (at + 1) & (store->slots - 1);
-	return &store->slot[at];
+	for (;; at = (at + 1) & (store->slots - 1)) {
+		slot = &store->slot[at];
+		if (!slot->newest)
+			slot->hash = hash;
+		if (!slot->newest ||
+		    (slot->hash == hash && match_sender(slot->newest, packet) >= 0))
+			return slot;
+	}
 }
 
 /* Room for one more in the hash table. */
 static int grow_table(struct wire_store *store)
 {
-	struct wire_connection **old = store->slot;
-	size_t slots = store->slots;
+	size_t slots = store->slots ? 2 * store->slots : 1024, at;
+	struct wire_slot *slot;
 
-	if (store->used * 2 < slots)
+	if (store->used * 2 < store->slots)
 		return 0;
-	store->slots = slots ? 2 * slots : 1024;
-	store->slot = calloc(store->slots, sizeof(struct wire_connection *));
-	if (!store->slot) {
-		store->slot = old;
-		store->slots = slots;
+	slot = calloc(slots, sizeof(*slot));
+	if (!slot)
 		return -1;
+	for (size_t i = 0; i < store->slots; i++) {
+		if (!store->slot[i].newest)
+			continue;
+		at = store->slot[i].hash & (slots - 1);
+		while (slot[at].newest)
+			at = (at + 1) & (slots - 1);
+		slot[at] = store->slot[i];
 	}
-	for (size_t i = 0; i < slots; i++)
-		if (old[i]) {
-			const struct packet of = {
-			    .family = old[i]->family, .from = old[i]->end[0], .to = old[i]->end[1]};
-
-			*slot_of(store, &of) = old[i];
-		}
-	free(old);
+	free(store->slot);
+	store->slot = slot;
+	store->slots = slots;
 	return 0;
 }
 
@@ -71,7 +77,7 @@ static struct wire_connection *place_new(struct wire_store *store, const struct 
 	/* Who begins in the middle of a connection: rather the higher port is the client's. */
 	bool answer =
 	    packet->flags & TCP_SYN ? packet->flags & TCP_ACK : packet->from.port < packet->to.port;
-	struct wire_connection **slot;
+	struct wire_slot *slot;
 
 	if (!connection)
 		return NULL;
@@ -82,9 +88,9 @@ static struct wire_connection *place_new(struct wire_store *store, const struct 
 	connection->host[0] = connection->host[1] = -1;
 	connection->replaced[0] = connection->replaced[1] = WIRE_NEVER;
 	slot = slot_of(store, packet);
-	connection->older = *slot;
-	store->used += !*slot;
-	*slot = connection;
+	connection->older = slot->newest;
+	store->used += !slot->newest;
+	slot->newest = connection;
 	return connection;
 }
 
@@ -97,17 +103,18 @@ static struct wire_connection **opening_of(struct wire_store *store, const struc
 
 /*
  * The connection that a SYN opened before its addresses were translated (NAT): one tap sees it on
- * both sides. A new destination keeps the source; where the source is new, there must be a time
- * stamp to tell that it is the same packet.
+ * both sides. A time stamp tells that it is the same packet. Without one there must be a number of
+ * IPv4 and the same source; and whoever crafts packets leaves the sequence number at 0.
  */
 static struct wire_connection *original(struct wire_store *store, const struct packet *packet)
 {
 	struct wire_connection *c = *opening_of(store, packet);
 
-	if (!store->one_tap || !c || c->family != packet->family || !packet->id ||
+	if (!store->one_tap || !c || c->family != packet->family ||
 	    c->isn[WIRE_CLIENT] != packet->seq || match_sender(c, packet) >= 0)
 		return NULL;
-	if (!packet->stamped && !packet_same_end(&c->end[WIRE_CLIENT], &packet->from))
+	if (!packet->stamped &&
+	    (!packet->id || !packet->seq || !packet_same_end(&c->end[WIRE_CLIENT], &packet->from)))
 		return NULL;
 	return segments_copied(c, WIRE_CLIENT, packet, true) ? c : NULL;
 }
@@ -153,13 +160,21 @@ static bool opened_by(const struct wire_connection *c, int end, const struct pac
 	return c->isn[end] == packet->seq || c->isn[end] + 1 == packet_next(packet);
 }
 
+/* Whether it may be a number of @end, of which a SYN or a later segment was seen. */
+static bool is_near(const struct wire_connection *c, int end, uint32_t number)
+{
+	uint32_t below = c->known[end] ? 0 : FAR; /* what came before the capture */
+
+	return number - c->isn[end] + below <= c->top[end] - c->isn[end] + below + FAR;
+}
+
 /* Whether the numbers of a packet of @end are those of the connection. */
 static bool fits(const struct wire_connection *c, int end, const struct packet *packet)
 {
 	if (c->known[end] && packet->flags & TCP_SYN)
 		return c->isn[end] == packet->seq;
 	if (c->known[end] || c->guessed[end])
-		return packet->seq - c->isn[end] <= c->top[end] - c->isn[end] + FAR;
+		return is_near(c, end, packet->seq);
 	if (!c->known[!end])
 		return true;
 	return packet->flags & TCP_ACK &&
@@ -212,9 +227,13 @@ static bool begins(const struct wire_connection *newest, int end, const struct p
 	}
 	if (!newest->one_tap)
 		return false;
-	if (packet->flags & TCP_SYN)
-		return newest->known[end];
-	return is_over(newest) && (packet->length || packet->flags & TCP_FIN);
+	if (packet->flags &
+	    TCP_SYN) /* the ACK of one that was not captured tells its number, too */
+		return newest->known[end] || newest->guessed[end];
+	if (!is_over(newest))
+		return false;
+	return packet->length || packet->flags & TCP_FIN ||
+	       (packet->flags & TCP_ACK && !is_near(newest, !end, packet->ack));
 }
 
 /* Which end is which was guessed by what came first; now its SYN tells. */
@@ -244,7 +263,7 @@ static void turn(struct wire_connection *c)
 
 struct wire_connection *match_newest(const struct wire_store *store, const struct packet *packet)
 {
-	return store->slots ? *slot_of(store, packet) : NULL;
+	return store->slots ? slot_of(store, packet)->newest : NULL;
 }
 
 /* The connection whose numbers come nearest; of several taps the newest that they fit. */

@@ -112,6 +112,8 @@ static const struct option_row ladder_rows[] = {
 
 static const struct option_row list_rows[] = {
     {"json", .kind = OPTION_FLAG, AT(json), .help = "a JSON object a line"},
+    {"groups", .kind = OPTION_NUMBER, AT(ways), .least = 1, .most = 1000000, .value = "N",
+     .help = "those that went one of so many ways, the worst (all)"},
     SELECTION,
     {0},
 };

@@ -23,9 +23,9 @@ struct wire_options {
 	unsigned group; /* of NFLOG */
 	const char *census, *recorder;
 	struct wire_filter filter;
-	size_t groups;
-	int64_t verdict; /* ns since 1970; 0: not known */
-	int width;	 /* columns; 0: the terminal's */
+	size_t groups, ways; /* of ladder, and of list; 0: all */
+	int64_t verdict;     /* ns since 1970; 0: not known */
+	int width;	     /* columns; 0: the terminal's */
 	bool json, verbose, infer, losses, record, list;
 };
 

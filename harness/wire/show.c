@@ -169,7 +169,8 @@ int run_show(const struct wire_options *options, struct error *error)
 	struct wire_summary summary = {0};
 	struct wire_ladders ladders = {.whole = true,
 				       .filter = &options->filter,
-				       .most_groups = options->groups,
+				       .most_groups =
+					   options->list ? options->ways : options->groups,
 				       .verdict = options->verdict,
 				       .uncounted = true,
 				       .summary = &summary};

@@ -2,8 +2,10 @@
 /* The segments of one file, and what else is in it. */
 #include "wire/source.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#define BUFFER (1 << 17)  /* bytes: a capture is read once, from end to end */
 #define LATEST 9000000000 /* s since 1970: what is later is nonsense, and would overflow in ns */
 
 int source_open(struct source *source, const char *path, const struct wire_ladders *ladders,
@@ -15,6 +17,9 @@ int source_open(struct source *source, const char *path, const struct wire_ladde
 
 	if (!file)
 		return -1;
+	source->buffer = malloc(BUFFER);
+	if (source->buffer) /* the C library ignores the size when it is to find the room itself */
+		setvbuf(file, source->buffer, _IOFBF, BUFFER);
 	source->pcap =
 	    pcap_fopen_offline_with_tstamp_precision(file, PCAP_TSTAMP_PRECISION_NANO, why);
 	if (!source->pcap) {
@@ -125,5 +130,6 @@ void source_close(struct source *source)
 		pcap_close(source->pcap);
 	if (source->unpacker) /* it ends by SIGPIPE */
 		unpack_ended(source->unpacker);
+	free(source->buffer);
 	*source = (struct source){0};
 }

@@ -12,6 +12,7 @@
 struct source {
 	pcap_t *pcap;
 	pid_t unpacker; /* the program that unpacks it, or 0 */
+	char *buffer;	/* of the file */
 	int host, link;
 	bool lost; /* what a fault dropped */
 	bool more; /* there is a packet: */

@@ -71,17 +71,29 @@ static void acknowledge(struct wire_connection *c, int of, uint32_t ack)
 	c->acked[of] = ack;
 }
 
+/* The SYN of an end; what its peer acknowledged before may hold text that came with it. */
+static void opened(struct wire_connection *c, int from, const struct packet *packet)
+{
+	int32_t text = (int32_t)(c->isn[from] - packet->seq);
+
+	c->known[from] = true;
+	if (c->guessed[from] && c->one_tap) {
+		if (text > 0)
+			c->bytes[from] +=
+			    (uint32_t)text < packet->length ? (uint32_t)text : packet->length;
+	} else {
+		c->top[from] = c->shown[from] = packet->seq;
+	}
+	c->isn[from] = packet->seq;
+}
+
 /* Note the numbers of an end: RSTs have those of the other's choice. */
 static void number(struct wire_connection *c, int from, const struct packet *packet)
 {
 	bool reset = packet->flags & TCP_RST;
 
-	if (packet->flags & TCP_SYN && !c->known[from]) {
-		c->known[from] = true;
-		c->isn[from] = packet->seq;
-		if (!c->guessed[from] || !c->one_tap)
-			c->top[from] = c->shown[from] = packet->seq;
-	}
+	if (packet->flags & TCP_SYN && !c->known[from])
+		opened(c, from, packet);
 	c->reset |= reset;
 	if (reset && !c->one_tap)
 		return;
@@ -96,14 +108,15 @@ static void number(struct wire_connection *c, int from, const struct packet *pac
 }
 
 /* Once an end takes part in a new connection, the old one of these addresses has none there. */
-static void replace(struct wire_connection *c, const struct packet *packet)
+static void replace(struct wire_connection *c, int from, int64_t time)
 {
 	for (struct wire_connection *old = c->older; old; old = old->older) {
-		int end = match_sender(old, packet);
+		bool turned = !packet_same_end(&old->end[from], &c->end[from]);
+		int64_t *replaced = &old->replaced[turned ? !from : from];
 
-		if (end < 0 || old->replaced[end] != WIRE_NEVER)
+		if (*replaced != WIRE_NEVER)
 			return; /* and those before it */
-		old->replaced[end] = packet->time;
+		*replaced = time;
 	}
 }
 
@@ -171,7 +184,10 @@ static int add_new(struct wire_store *store, struct wire_connection *c, int from
 	if (packet->id)
 		c->id[from] = packet->id;
 	if (packet->flags & TCP_SYN)
-		replace(c, packet);
+		replace(c, from, packet->time);
+	if (packet->flags & TCP_SYN && packet->flags & TCP_ACK &&
+	    c->one_tap) /* who is answered, too */
+		replace(c, !from, packet->time);
 	return 0;
 }
 

@@ -48,6 +48,55 @@ static void a_port_that_is_used_again(void **state)
 	}
 }
 
+/* Of a port that is used again the tap missed what opened the first connection, or the second. */
+static void openings_that_were_missed(void **state)
+{
+	static const struct told told[] = {
+	    {0, NO, 'c', "S", 0, 0, 0, 0, false},
+	    {1, NO, 's', "SA", 0, 1, 0, 0, false},
+	    {2, NO, 'c', "A", 1, 1, 0, 0, false},
+	    {3, NO, 'c', "RA", 1, 1, 0, 0, false},
+	    {6, NO, 'c', "S", 900000000, 0, 0, 0, false},
+	    {7, NO, 's', "SA", 900000000, 900000001, 0, 0, false},
+	    {9, NO, 'c', "A", 900000001, 900000001, 0, 0, false},
+	    {9, NO, 'c', "PA", 900000001, 900000001, 9, 0, false},
+	};
+	static const size_t missed[][2] = {{1, 4}, {3, 4}, {4, 5}};
+
+	(void)state;
+	for (size_t m = 0; m < sizeof(missed) / sizeof(missed[0]); m++) {
+		struct wire_store store;
+
+		wire_store_init(&store, true);
+		for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++)
+			if (i != missed[m][0] && i != missed[m][1])
+				tell_tap(&store, &told[i], 1, PACKET_PASSING);
+		assert_int_equal(store.connections, 2);
+		assert_int_equal(store.newest->bytes[WIRE_CLIENT], 9);
+		for (int end = 0; missed[m][1] == 4 && end < 2; end++)
+			assert_true(store.oldest->replaced[end] != WIRE_NEVER);
+		wire_store_clear(&store);
+	}
+}
+
+/* The text of a SYN counts, even if what acknowledges it was captured first. */
+static void text_in_a_late_syn(void **state)
+{
+	static const struct told told[] = {
+	    {0, NO, 's', "SA", 0, 66, 0, 0, false},
+	    {0, NO, 'c', "S", 0, 0, 65, 0, false},
+	    {1, NO, 'c', "A", 66, 1, 0, 0, false},
+	};
+	struct wire_store store;
+
+	(void)state;
+	wire_store_init(&store, true);
+	tell_tap(&store, told, sizeof(told) / sizeof(told[0]), PACKET_PASSING);
+	assert_int_equal(store.connections, 1);
+	assert_int_equal(store.oldest->bytes[WIRE_CLIENT], 65);
+	wire_store_clear(&store);
+}
+
 /* The other end's answer is captured first: one connection, in the order of what happened. */
 static void what_was_captured_late(void **state)
 {
@@ -100,12 +149,14 @@ static void translated(void **state)
 	static const struct {
 		uint8_t host;
 		uint16_t id;
+		bool stamped, crafted;
 		uint32_t stamp;
 		uint64_t connections;
 	} cases[] = {
-	    {9, 1, 5, 1}, /* another server */
-	    {9, 2, 5, 2},
-	    {9, 1, 6, 2},
+	    {9, 1, true, false, 5, 1}, /* another server */
+	    {9, 2, true, false, 5, 2},	{9, 1, true, false, 6, 2},
+	    {9, 0, true, false, 5, 1},	{9, 1, false, false, 0, 1},
+	    {9, 0, false, false, 0, 2}, {9, 1, false, true, 0, 2}, /* a scan */
 	};
 
 	(void)state;
@@ -116,8 +167,10 @@ static void translated(void **state)
 		struct wire_store store;
 
 		wire_store_init(&store, true);
-		packet.stamped = true;
-		packet.stamp = 5;
+		packet.stamped = cases[i].stamped;
+		packet.stamp = cases[i].stamped ? 5 : 0;
+		packet.seq = cases[i].crafted ? 0 : packet.seq;
+		packet.id = cases[i].id ? 1 : 0;
 		assert_int_equal(wire_store_add(&store, 0, &packet), 0);
 		packet.to.address[3] = cases[i].host;
 		packet.id = cases[i].id;
@@ -158,6 +211,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_port_that_is_used_again),
+	    cmocka_unit_test(openings_that_were_missed),
+	    cmocka_unit_test(text_in_a_late_syn),
 	    cmocka_unit_test(what_was_captured_late),
 	    cmocka_unit_test(copies),
 	    cmocka_unit_test(translated),

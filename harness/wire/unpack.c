@@ -9,8 +9,6 @@
 
 #include "wire/source.h"
 
-#define BUFFER (1 << 18) /* bytes */
-
 extern char **environ;
 
 /* What a packed file begins with, and the program that unpacks it. */
@@ -23,11 +21,27 @@ static const struct packing {
     {{0x28, 0xb5, 0x2f, 0xfd}, 4, "zstd"},
 };
 
+/* What comes first of a pipe, and stays in it. */
+static ssize_t peek(int fd, uint8_t *bytes, size_t size)
+{
+	int ends[2];
+	ssize_t length;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return -1;
+	length = tee(fd, ends[1], size, 0);
+	if (length > 0)
+		length = read(ends[0], bytes, size);
+	close(ends[0]);
+	close(ends[1]);
+	return length;
+}
+
 static const struct packing *packing_of(int fd)
 {
 	uint8_t begin[4] = {0};
 
-	if (pread(fd, begin, sizeof(begin), 0) < 2) /* a pipe cannot be read twice */
+	if (pread(fd, begin, sizeof(begin), 0) < 2 && peek(fd, begin, sizeof(begin)) < 2)
 		return NULL;
 	for (size_t i = 0; i < sizeof(packings) / sizeof(packings[0]); i++)
 		if (!memcmp(begin, packings[i].magic, packings[i].length))
@@ -85,8 +99,6 @@ FILE *unpack_open(const char *path, pid_t *program, struct error *error)
 	file = fdopen(fd, "rb");
 	if (!file)
 		error_no_memory(error);
-	else
-		setvbuf(file, NULL, _IOFBF, BUFFER); /* a capture is read once, from end to end */
 	return file;
 }
 

@@ -94,9 +94,15 @@ struct wire_connection {
 
 #define WIRE_OPENINGS 1024 /* connections among which one that was translated is looked for */
 
+/* A place in the hash table. */
+struct wire_slot {
+	uint64_t hash;
+	struct wire_connection *newest; /* of its addresses and ports; NULL: free */
+};
+
 struct wire_store {
-	uint64_t key[2];	       /* of the hash table */
-	struct wire_connection **slot; /* hash table, newest of its addresses and ports */
+	uint64_t key[2];	/* of the hash table */
+	struct wire_slot *slot; /* the hash table */
 	size_t slots, used;
 	struct wire_connection *oldest, *newest;
 	uint64_t connections;
@@ -222,7 +228,7 @@ struct wire_ladders {
 	bool whole;			  /* every packet was kept, and read */
 	const struct wire_filter *filter; /* of what is in groups and in the summary; NULL: all */
 	int64_t verdict; /* ns since 1970: later segments are the end of the lab; 0: not known */
-	struct wire_group *group; /* the worst first, but always the most numerous among them */
+	struct wire_group *group; /* the worst first; of several the most numerous is one */
 	size_t groups, most_groups, ways;
 	uint64_t partial, filtered;   /* connections that are in no group */
 	struct wire_summary *summary; /* to be filled in, or NULL */
@@ -246,6 +252,11 @@ int wire_each(struct wire_ladders *ladders, wire_told_fn *told, void *data);
 
 /* The same into groups and summary. */
 int wire_ladders_make(struct wire_ladders *ladders);
+
+/* Whether a connection went one of the ways in groups. */
+bool wire_grouped(const struct wire_ladders *ladders, const struct wire_connection *connection,
+		  const struct wire_step *steps, const uint8_t ends[2]);
+
 void wire_ladders_clear(struct wire_ladders *ladders);
 
 /* One connection, ready to be shown. */

@@ -1,6 +1,6 @@
-"""The register of checks. A check is a function from a trial to a finding, and what is known of it.
+"""A register of checks. A check is a function from a trial to a finding, and what is known of it.
 
-A file with checks is found where it lies (checks/, and folders given by --checks).
+A file with checks is found where it lies (a battery's own package, and folders given by --checks).
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from linger.run import near
 
 if TYPE_CHECKING:
     from linger.check.finding import Finding
-    from linger.check.server.trial import Trial
+
+    Run = Callable[[Any], Finding]  # from a trial of the battery's kind
 
 
 @dataclass(frozen=True)
@@ -26,104 +27,114 @@ class Check:
     """One check."""
 
     id: str  # stable: files of known verdicts name it
-    peer: str  # what the clients do, as the rest of "the clients ..."
+    program: str  # what is judged, "server" or "client"
+    happens: str  # what the other side does, a sentence
     mistake: str  # what kind of mistake does this, one or two sentences
     clause: str  # of an RFC or a man page, that it rests on
     scenarios: tuple[str, ...]  # of the catalogue, that show it and its repair
     slow: bool  # it waits for time-outs
-    ends_target: bool  # it ends the server itself
-    descriptors: int  # the server's limit, 0 for the caller's
-    sysctls: Mapping[str, int]  # net.ipv4 of the server's host, set before it starts
-    run: Callable[[Trial], Finding]
-
+    ends_target: bool  # it ends the program itself
+    descriptors: int  # the program's limit, 0 for the caller's
+    sysctls: Mapping[str, int | str]  # net.ipv4 of the program's host, set before it starts
+    run: Run
 
     def told(self) -> dict[str, Any]:
         """What a person is told of it, for finding.json: a report must not need the check's file."""
         return {
-            "peer": self.peer, "mistake": self.mistake, "clause": self.clause,
+            "happens": self.happens, "mistake": self.mistake, "clause": self.clause,
             "scenarios": list(self.scenarios),
         }  # fmt: skip
 
 
-CHECKS: dict[str, Check] = {}  # by id, in the order of the table: the quick ones first
-OURS = Path(__file__).parent / "server" / "checks"
+class Battery:
+    """The checks for one kind of program."""
 
+    def __init__(self, package: str, peer: str, program: str, tool: str) -> None:
+        """package: where its own checks are; peer: who misbehaves, as a sentence begins.
 
-def load(more: Iterable[Path] = ()) -> None:
-    """Find the checks: those of linger, and those in further folders.
+        program: what is judged, "server" or "client"; tool: by which command.
+        """
+        self._package, self._peer = package, peer
+        self.program, self.tool = program, tool
+        self.checks: dict[str, Check] = {}  # by id, in the order of the table: the quick ones first
 
-    Errors: Usage when a folder holds no file of checks, or a file cannot be read.
-    """
-    for path in sorted(OURS.glob("[!_]*.py")):
-        import_module(f"linger.check.server.checks.{path.stem}")
-    for folder in more:
-        files = sorted(folder.glob("[!_]*.py"))
-        if not files:
-            raise Usage(f"{folder} holds no file of checks (NAME.py)")
-        for path in files:
-            _read(path)
-    found = sorted(CHECKS.values(), key=lambda check: check.slow)
-    CHECKS.clear()
-    CHECKS.update({check.id: check for check in found})
+    def load(self, more: Iterable[Path] = ()) -> None:
+        """Find the checks: those of linger, and those in further folders.
 
+        Errors: Usage when a folder holds no file of checks, or a file cannot be read.
+        """
+        [ours] = import_module(self._package).__path__
+        for path in sorted(Path(ours).glob("[!_]*.py")):
+            import_module(f"{self._package}.{path.stem}")
+        for folder in more:
+            files = sorted(folder.glob("[!_]*.py"))
+            if not files:
+                raise Usage(f"{folder} holds no file of checks (NAME.py)")
+            for path in files:
+                self._read(path)
+        found = sorted(self.checks.values(), key=lambda check: check.slow)
+        self.checks.clear()
+        self.checks.update({check.id: check for check in found})
 
-def _read(path: Path) -> None:
-    """Run a file with checks of the user's own, once."""
-    name = f"linger_checks.{path.resolve()}"
-    if name in sys.modules:
-        return
-    spec = spec_from_file_location(name, path)
-    assert spec and spec.loader
-    sys.modules[name] = module = module_from_spec(spec)
-    before = len(CHECKS)
-    try:
-        spec.loader.exec_module(module)
-    except LingerError:
-        raise
-    except Exception as wrong:
-        raise Usage(f"cannot load {path}: {type(wrong).__name__}: {wrong}") from wrong
-    if len(CHECKS) == before:
-        raise Usage(f"{path} registers no check; see harness/linger/check/README.md")
+    def _read(self, path: Path) -> None:
+        """Run a file with checks of the user's own, once."""
+        name = f"linger_checks.{path.resolve()}"
+        if name in sys.modules:
+            return
+        spec = spec_from_file_location(name, path)
+        assert spec and spec.loader
+        sys.modules[name] = module = module_from_spec(spec)
+        before = len(self.checks)
+        try:
+            spec.loader.exec_module(module)
+        except LingerError:
+            raise
+        except Exception as wrong:
+            raise Usage(f"cannot load {path}: {type(wrong).__name__}: {wrong}") from wrong
+        if len(self.checks) == before:
+            raise Usage(f"{path} registers no check; see harness/linger/check/README.md")
 
+    def check(
+        self,
+        id: str,
+        peer: str,
+        mistake: str,
+        clause: str,
+        scenarios: Iterable[str],
+        slow: bool = False,
+        ends_target: bool = False,
+        descriptors: int = 0,
+        sysctls: Mapping[str, int | str] = MappingProxyType({}),
+    ) -> Callable[[Run], Run]:
+        """Register a function as a check; the parameters are the fields of Check.
 
-def check(
-    id: str,
-    peer: str,
-    mistake: str,
-    clause: str,
-    scenarios: Iterable[str],
-    slow: bool = False,
-    ends_target: bool = False,
-    descriptors: int = 0,
-    sysctls: Mapping[str, int] = MappingProxyType({}),
-) -> Callable[[Callable[[Trial], Finding]], Callable[[Trial], Finding]]:
-    """Register a function as a check; the parameters are the fields of Check."""
+        peer: what the other side does, as the rest of "The clients ...".
+        """
 
-    def register(run: Callable[[Trial], Finding]) -> Callable[[Trial], Finding]:
-        if id in CHECKS:
-            raise Usage(f"there are two checks {id!r}; a check of your own needs another name")
-        CHECKS[id] = Check(
-            id, peer, mistake, clause, tuple(scenarios), slow, ends_target, descriptors, sysctls,
-            run,
-        )  # fmt: skip
-        return run
+        def register(run: Run) -> Run:
+            if id in self.checks:
+                raise Usage(f"there are two checks {id!r}; a check of your own needs another name")
+            self.checks[id] = Check(
+                id, self.program, f"{self._peer} {peer}.", mistake, clause, tuple(scenarios), slow, ends_target,
+                descriptors, sysctls, run,
+            )  # fmt: skip
+            return run
 
-    return register
+        return register
 
+    def choose(self, only: str | None, quick: bool) -> list[Check]:
+        """The checks to run: those named in "ID,ID", else all; quick: none that waits for time-outs.
 
-def choose(only: str | None, quick: bool) -> list[Check]:
-    """The checks to run: those named in "ID,ID", else all; quick: none that waits for time-outs.
-
-    Errors: Usage for an unknown id, with what was meant, or when none is left.
-    """
-    chosen = list(CHECKS.values())
-    if only is not None:
-        ids = [word.strip() for word in only.split(",") if word.strip()]
-        for id in ids:
-            if id not in CHECKS:
-                raise near.unknown("check", id, CHECKS, "linger check --list")
-        chosen = [check for check in chosen if check.id in ids]
-    chosen = [check for check in chosen if not (quick and check.slow)]
-    if not chosen:
-        raise Usage("no check is left to run")
-    return chosen
+        Errors: Usage for an unknown id, with what was meant, or when none is left.
+        """
+        chosen = list(self.checks.values())
+        if only is not None:
+            ids = [word.strip() for word in only.split(",") if word.strip()]
+            for id in ids:
+                if id not in self.checks:
+                    raise near.unknown("check", id, self.checks, f"{self.tool} --list")
+            chosen = [check for check in chosen if check.id in ids]
+        chosen = [check for check in chosen if not (quick and check.slow)]
+        if not chosen:
+            raise Usage("no check is left to run")
+        return chosen

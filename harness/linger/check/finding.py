@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Collection
 
-from linger.lab.errors import Usage, os_sentence
+from linger.lab.errors import LingerError, Usage, os_sentence
 
 PASS = "PASS"
 FAIL = "FAIL"  # a defect
@@ -28,13 +28,44 @@ MEANING = {
 }
 
 
+class NotStruck(LingerError):
+    """The fault did not happen, so the check tells nothing; the sentence says why."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """Things of one kind that a program still held."""
+
+    count: int
+    kind: str  # connection, gone, unaccepted, unseen; or of a descriptor as the census has it: file
+    name: str  # "/srv/www/large", "socket to 127.0.0.1:9091 ESTABLISHED", "pipe"
+    process: str = ""  # whose; "": nobody's, or not known
+    pid: int | None = None
+    note: str = ""  # what else is known of them
+
+    def __str__(self) -> str:
+        whose = f", {self.process} pid {self.pid}" if self.process else ""
+        return f"{self.count} × {self.name}{whose}{f' ({self.note})' if self.note else ''}"
+
+    def told(self) -> dict[str, Any]:
+        """It, for JSON."""
+        return {**asdict(self), "process": self.process or None, "note": self.note or None}
+
+    @staticmethod
+    def of(told: dict[str, Any]) -> Held:
+        """What told() has told."""
+        return Held(**{**told, "process": told["process"] or "", "note": told["note"] or ""})
+
+
 @dataclass
 class Finding:
     """What a check found out."""
 
     verdict: str
     measured: str  # one line
-    held: list[str] = field(default_factory=list)  # what the server still held, a line each
+    held: list[Held] = field(default_factory=list)  # what the program still held
+    notes: list[str] = field(default_factory=list)  # its last output, or what came to the clients
+    ports: list[int] = field(default_factory=list)  # of the server, whose connections show it; none: all
 
 
 def not_tested(why: str) -> Finding:
@@ -61,7 +92,7 @@ def read_expected(path: Path, known: Collection[str]) -> dict[str, list[str]]:
         if not verdicts or words[0] not in known or not set(verdicts) <= set(WORDS):
             raise Usage(
                 f"{path}:{number}: not an id and a verdict: {line.strip()!r}; "
-                "`linger check --list` shows both"
+                "--list shows both"
             )
         expected[words[0]] = verdicts
     return expected

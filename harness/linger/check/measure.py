@@ -1,56 +1,64 @@
-"""What a server still holds of its clients, against a baseline.
+"""What a program still holds of its connections, against a baseline.
 
 There are several views of a leak, since none shows all: sockets with a row (CLOSE_WAIT and the
 like), descriptors whose connection is gone (after shutdown() or a RST), connections that were reset
 before accept() and are only in the listener's Recv-Q, descriptors of any kind, processes, and sockets
-that exist though nothing of these shows them (lab/unseen.py). Only sockets of the target's port count.
-What the kernel finishes by itself (orphans, TIME_WAIT) is nobody's, nor is SYN_RECEIVED, in which
-TCP_DEFER_ACCEPT keeps an idle connection.
+that exist though nothing of these shows them (lab/unseen.py). What the kernel finishes by itself
+(orphans, TIME_WAIT) is nobody's, nor is SYN_RECEIVED, in which TCP_DEFER_ACCEPT keeps an idle
+connection.
 
 A descriptor without a row may also belong to a socket that was never connected, and its port is not
-known any more. A copy of it could tell, and would disturb the server; but all that counts is the
+known any more. A copy of it could tell, and would disturb the program; but all that counts is the
 difference to the baseline.
 """
 
 from __future__ import annotations
 
 import contextlib
+import re
 import stat
 import time
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable, Collection
 
-from linger.check.server.target import Target
+from linger.check.finding import Held
 from linger.lab import census, unseen
 from linger.lab.host import Host
 
 LIVE = "ESTABLISHED CLOSE_WAIT FIN_WAIT1 FIN_WAIT2 LAST_ACK CLOSING".split()
 SOCKETS = " + ".join(f"{state} - {state}.orphan" for state in LIVE)
 LOOK, LONGEST_PAUSE = 0.1, 0.8  # s between looks at the processes
+NAMED = 3  # kinds of things in one line
+PAIR = re.compile(r"(\S+) port (\d+) to (\S+) port (\d+) (\w+)")  # as the census names a socket
+GONE = "TCP, in no table: gone or never connected"
+EPHEMERAL = 32768  # from this port on, the system chooses (ip-sysctl, ip_local_port_range)
+Thing = tuple[str, str]  # kind and name
 
 
 @dataclass(frozen=True)
 class Count:
-    """What the server holds at one moment."""
+    """What the program holds at one moment."""
 
-    sockets: int  # on its port, of a process or waiting for accept()
+    sockets: int  # on its ports, of a process or waiting for accept()
     gone: int  # descriptors whose connection is gone, or that never had one
     queue: int  # Recv-Q of the listeners
     descriptors: dict[int, int]  # of any kind, by process
-    processes: int
+    things: dict[int, Counter[Thing]]  # those that are no connection on its ports, by process
+    processes: dict[int, str]  # their names
     unseen: int  # sockets of the host that none of these is
 
     @property
     def connections(self) -> int:
-        """All that is left of clients, whoever has it."""
+        """All that is left of the other side, whoever has it."""
         return self.sockets + self.gone + self.queue
 
-    def fuller_than(self, before: Count, clients: int) -> list[str]:
+    def fuller_than(self, before: Count, others: int) -> list[str]:
         """In what it holds more than before, in words; none: it is clean.
 
-        clients: how many there were. Pools of processes and caches of descriptors grow by a few,
-        so these count from half as many as there were clients.
+        others: how many connections there were. Pools of processes and caches of descriptors grow
+        by a few, so these count from half as many on.
         """
         grown = {
             "sockets": self.sockets - before.sockets,
@@ -58,52 +66,87 @@ class Count:
             "connections in the accept queue": self.queue - before.queue,
         }
         more = [f"{number} {name}" for name, number in grown.items() if number > 0]
-        several = max(2, clients // 2)
-        added = {pid: n - before.descriptors.get(pid, n) for pid, n in self.descriptors.items()}
-        most = max(added.values(), default=0)
-        if most >= several and not more:  # otherwise it is said already
+        several = max(2, others // 2)
+        kept = [held for held in self.kept_since(before) if held.count >= several]
+        more += [f"{held.count} × {held.name}" for held in kept[:NAMED]]
+        most = max((sum(things.values()) for things in self._added(before).values()), default=0)
+        if most >= several and not kept:
             more.append(f"{most} descriptors")
         if self.unseen - before.unseen >= several:
             more.append(f"{self.unseen - before.unseen} sockets that no descriptor shows")
-        if self.processes - before.processes >= several:
-            more.append(f"{self.processes - before.processes} processes")
+        if len(self.processes) - len(before.processes) >= several:
+            more.append(f"{len(self.processes) - len(before.processes)} processes")
         return more
+
+    def _added(self, before: Count) -> dict[int, Counter[Thing]]:
+        """What each process has more of than before; of a process that is new, nothing."""
+        return {
+            pid: things - before.things[pid]
+            for pid, things in self.things.items()
+            if pid in before.things
+        }
+
+    def kept_since(self, before: Count) -> list[Held]:
+        """What processes hold more of than before and is no connection, the most first."""
+        held = [
+            Held(number, kind, name, self.processes.get(pid, ""), pid)
+            for pid, things in self._added(before).items()
+            for (kind, name), number in things.items()
+        ]
+        return sorted(held, key=lambda one: -one.count)
 
 
 class Meter:
-    """Counts what the server of a lab holds on its port."""
+    """Counts what a program of a lab holds."""
 
-    def __init__(self, target: Target, client: Host) -> None:
-        """client: the host of the clients."""
-        self.target = target
-        self._hosts = {"server": target.host.path}
-        self._client = {"client": client.path}
-        self._ports = [target.plan.port]
+    def __init__(
+        self, host: Host, pids: Callable[[], list[int]], other: Host, ports: Collection[int] = ()
+    ) -> None:
+        """host: where it runs; pids: its processes now; other: the host at the other end.
+
+        ports: local ones, of the sockets that count; none: all do.
+        """
+        self.host = host
+        self._pids = pids
+        self._hosts = {host.name: host.path}
+        self.other = other
+        self._ports = list(ports)
 
     def take(self) -> Count:
         """Count now."""
-        return self._with_processes(self.snapshot())
+        snapshot = self.snapshot()
+        rows = snapshot["rows"]
+        pids = {*self._pids()}
+        shown = [process for process in snapshot["processes"] if process["pid"] in pids]
+        names = {pid: "" for pid in pids} | {one["pid"]: one["process"] for one in shown}
+        return Count(
+            sockets=sum(row["count"] - row["orphan"] for row in rows if row["state"] in LIVE),
+            gone=snapshot["gone"],
+            queue=sum(listener["recv_q"] for listener in snapshot["listeners"]),
+            descriptors={
+                one["pid"]: sum(held["count"] for held in one["held"]) for one in shown
+            },
+            things={one["pid"]: self._things(one["held"]) for one in shown},
+            processes=names,
+            unseen=unseen.count(self.host, with_ours=self.other is self.host),
+        )
 
     def snapshot(self) -> dict[str, Any]:
-        """The census of the server's host, only its port."""
-        return census.count(self._hosts, self._ports)["server"]
+        """The census of the program's host, only its ports."""
+        return census.count(self._hosts, self._ports)[self.host.name]
 
-    def _with_processes(self, snapshot: dict[str, Any]) -> Count:
-        rows = snapshot["rows"]
-        sockets = sum(row["count"] - row["orphan"] for row in rows if row["state"] in LIVE)
-        pids = self.target.pids
-        held = {process["pid"]: process["held"] for process in snapshot["processes"]}
-        descriptors = {
-            pid: sum(thing["count"] for thing in held[pid]) for pid in pids if pid in held
-        }
-        queue = sum(listener["recv_q"] for listener in snapshot["listeners"])
-        hidden = unseen.count(self.target.host)
-        return Count(sockets, snapshot["gone"], queue, descriptors, len(pids), hidden)
+    def _things(self, held: list[dict[str, Any]]) -> Counter[Thing]:
+        """What a process has open, but for the connections on its ports."""
+        found: Counter[Thing] = Counter()
+        for one in held:
+            if name := _name_of(one["kind"], one["name"] or "", self._ports):
+                found[one["kind"], name] += one["count"]
+        return found
 
-    def settles(self, before: Count, clients: int, within: float) -> Count | None:
-        """Wait until the server holds no more than before; None when it does, else the last count.
+    def settles(self, before: Count, others: int, within: float) -> Count | None:
+        """Wait until the program holds no more than before; None when it does, else the last count.
 
-        clients: how many there were; within: seconds.
+        others: how many connections there were; within: seconds.
         """
         clean = f"{SOCKETS} <= {before.sockets} and accept_queue <= {before.queue}"
         deadline = time.monotonic() + within
@@ -112,47 +155,73 @@ class Meter:
             left = max(0.0, deadline - time.monotonic())
             census.until(self._hosts, clean, min(left, 1.0), 0, self._ports)
             now = self.take()
-            if not now.fuller_than(before, clients):
+            if not now.fuller_than(before, others):
                 return None
             if left <= 0:
-                return None if self._not_its_own(now, before, clients) else now
+                return None if self._not_its_own(now, before, others) else now
             time.sleep(min(pause, left))  # the sockets may be gone, and the processes not yet
             pause = min(2 * pause, LONGEST_PAUSE)
 
-    def _not_its_own(self, now: Count, before: Count, clients: int) -> bool:
-        """Whether all that is left are connections whose client did not get through.
+    def _not_its_own(self, now: Count, before: Count, others: int) -> bool:
+        """Whether all that is left are connections whose other side did not get through.
 
-        A FIN or an ACK that meets a full accept queue is sent again and again; the server cannot
+        A FIN or an ACK that meets a full accept queue is sent again and again; the program cannot
         know of it. Only for a count that lasts: each close passes through these states.
         """
-        states = census.count(self._client)["client"]["states"]
-        sockets = now.sockets - states["SYN_SENT"] - states["FIN_WAIT1"]
-        return not replace(now, sockets=sockets).fuller_than(before, clients)
+        [there] = census.count({self.other.name: self.other.path}).values()
+        sockets = now.sockets - there["states"]["SYN_SENT"] - there["states"]["FIN_WAIT1"]
+        return not replace(now, sockets=sockets).fuller_than(before, others)
 
     def awaits(self, expression: str, within: float, hold: float = 0) -> bool:
-        """Wait until an expression over the sockets of the port is true (`census --help`)."""
+        """Wait until an expression over the sockets that count is true (`census --help`)."""
         return census.until(self._hosts, expression, within, hold, self._ports)["until"]["held"]
 
-    def held(self) -> list[str]:
-        """Who holds what, a line each: process, state, descriptors."""
+    def held(self, before: Count | None = None) -> list[Held]:
+        """Who holds what: connections, and what else was not there before, if that is given."""
         snapshot = self.snapshot()
-        lines = []
+        found = []
         for owner in snapshot["owners"]:
             fds = ", ".join(map(str, owner["fds"]))
             more = ", ..." if owner["descriptors"] > len(owner["fds"]) else ""
             state = owner["gone"] or owner["state"]
             unread = f", {owner['unread']} never read the end" if owner["unread"] else ""
-            lines.append(
-                f"{owner['process']}, pid {owner['pid']}: {owner['descriptors']} x {state}"
-                f" (descriptors {fds}{more}{unread})"
-            )
+            kind = "gone" if owner["gone"] else "connection"
+            found.append(Held(
+                owner["descriptors"], kind, state, owner["process"], owner["pid"],
+                f"descriptors {fds}{more}{unread}",
+            ))  # fmt: skip
         for row in snapshot["rows"]:
             if row["unaccepted"] and row["state"] in LIVE:
-                lines.append(f"nobody: {row['unaccepted']} x {row['state']} before accept()")
+                found.append(Held(row["unaccepted"], "unaccepted", f"{row['state']} before accept()"))
         for listener in snapshot["listeners"]:
             if listener["recv_q"]:
-                lines.append(f"the listener: {listener['recv_q']} connections in its accept queue")
-        return lines + unseen.told(self.target.host)
+                found.append(Held(listener["recv_q"], "unaccepted", "connection in the accept queue"))
+        if before:
+            found += self.take().kept_since(before)
+        for process, pid, count, threads in unseen.told(self.host):
+            note = f"in descriptors that its thread {threads} shares with no other"
+            found.append(Held(count, "unseen", "socket", process, pid, note))
+        return found
+
+
+def _name_of(kind: str, name: str, ports: Collection[int]) -> str:
+    """How to call a descriptor so that those alike have one name; "" for a connection.
+
+    kind, name: as the census has them; ports: the local ones of connections, none: all are.
+    """
+    if kind == "socket":
+        if pair := PAIR.fullmatch(name):
+            _, port, peer, peer_port, state = pair.groups()
+            if not ports or int(port) in ports:
+                return ""
+            if int(peer_port) >= EPHEMERAL > int(port):
+                return f"socket on port {port} {state}"
+            peer = peer.removeprefix("::ffff:")
+            return f"socket to {f'[{peer}]' if ':' in peer else peer}:{peer_port} {state}"
+        return "" if name == GONE else f"socket {name}".rstrip()
+    if kind in ("file", "device", "memfd"):
+        return name or kind
+    return f"{kind} {name}" if kind == "listener" else kind
 
 
 def log_bytes(pids: list[int], output: Path) -> int:

@@ -1,96 +1,118 @@
 """Many trials at the same time, each in a process of its own.
 
 A trial that crashes takes nothing else with it, and each has an own /run, so that several instances
-of one server do not meet in their pid files there. They may meet elsewhere, in a file that all
+of one program do not meet in their pid files there. They may meet elsewhere, in a file that all
 share, and they take each other's processor: so what does not start beside the others, fails or
-starves is tried again by itself before that is believed.
+starves is retried by itself before that is believed. A trial that only waits for what may end by a
+time-out takes no processor, so it takes nobody's place either.
 """
 
 from __future__ import annotations
 
-import shutil
+import contextlib
 import signal
-import time
 import traceback
 from multiprocessing import get_context
-from multiprocessing.connection import wait
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import Any, Callable, Iterator, Sequence
+from typing import Any, Callable, ClassVar, Iterator, Sequence
 
 from linger.check.battery import Check
-from linger.check.finding import BAD, FAIL, NOT_TESTED, STARVE, Finding, not_tested
-from linger.check.request import Request
-from linger.check.server.trial import NotStruck, Trial, Wish
-from linger.lab import files, netns
-from linger.lab.errors import Broken, LingerError, TargetDied, os_sentence
-from linger.run import results
+from linger.check.finding import BAD
+from linger.check.record import Result
+from linger.lab import netns
+from linger.lab.errors import Broken, LingerError, os_sentence
 
-SCHEMA = 1  # of finding.json (schema/finding.schema.json)
-Result = dict[str, Any]
+Attempt = Callable[[Check, Path], Result]  # the folder is for its evidence
 FORK = get_context("fork")
+WAITS, WORKS = "waits", "works"  # of a child
 
 
 def run(
     checks: Sequence[Check],
-    wish: Wish,
+    attempt: Attempt,
     folder: Path,
     at_once: int,
     on_end: Callable[[Result], None],
 ) -> list[Result]:
     """Run checks, the slow ones first; returns their results in the order of checks.
 
-    folder: for the evidence, a folder each; at_once: trials at the same time.
-    on_end: told each result as it comes. Errors: what a trial could not run for.
+    attempt: makes a trial of one, and says in its result whether other trials may be to blame for it
+    ("doubt") and whether the machine stood still ("stall"); folder: for the evidence, a folder each.
+    at_once: trials at the same time; on_end: told each result as it comes.
+    Errors: what a trial could not run for.
     """
-    order = sorted(checks, key=lambda check: not check.slow)
     done: dict[str, Result] = {}
-    alone = []
-    for check, result in _round(order, wish, folder, at_once):
-        if at_once == 1 and not result["stall"] or not _doubtful(result):
+    waiting = sorted(checks, key=lambda check: check.slow)  # the last goes first
+    doubtful: list[Check] = []
+    running: dict[Any, tuple[Child, Check, bool]] = {}
+
+    def start(check: Check, alone: bool) -> None:
+        child = Child(attempt, check, folder / check.id)
+        running[child.pipe] = child, check, alone
+
+    def end(check: Check, result: Result, alone: bool) -> None:
+        stalled = bool(result["stall"]) and result["verdict"] in BAD
+        if alone and stalled:
+            raise Broken(f"{result['stall']}, so {check.id} proves nothing: {result['measured']}")
+        if alone or not (stalled or at_once > 1 and result["doubt"]):
             done[check.id] = result
             on_end(result)
         else:
-            alone.append(check)
-    for check, result in _round(alone, wish, folder, 1):
-        if result["stall"] and result["verdict"] in BAD:
-            raise Broken(f"{result['stall']}, so {check.id} proves nothing: {result['measured']}")
-        done[check.id] = result
-        on_end(result)
+            doubtful.append(check)
+
+    try:
+        while waiting or doubtful or running:
+            busy = [alone for child, _, alone in running.values() if not child.waits]
+            if waiting and len(busy) < at_once:
+                start(waiting.pop(), alone=False)
+            elif doubtful and not waiting and not busy:
+                start(doubtful.pop(0), alone=True)
+            else:
+                for pipe in wait(list(running)):
+                    child, check, alone = running[pipe]
+                    if child.heard():
+                        del running[pipe]
+                        end(check, child.result(), alone)
+    finally:
+        for child, _, _ in running.values():
+            child.end()
     return [done[check.id] for check in checks]
 
 
-def _doubtful(result: Result) -> bool:
-    """Whether others, or the machine, may be to blame for what a check found."""
-    if result["stall"] and result["verdict"] in BAD:
-        return True
-    return not result["started"] or result["verdict"] in (FAIL, STARVE)
-
-
-def _round(
-    checks: list[Check], wish: Wish, folder: Path, at_once: int
-) -> Iterator[tuple[Check, Result]]:
-    """Each check with its result, as they come."""
-    waiting = list(reversed(checks))
-    running: dict[Any, tuple[Child, Check]] = {}
+@contextlib.contextmanager
+def only_waiting() -> Iterator[None]:
+    """Within this, the work of a Child only waits, and needs no place; no-op outside of a Child."""
+    if Child.ours:
+        Child.ours.send(WAITS)
     try:
-        while waiting or running:
-            while waiting and len(running) < at_once:
-                check = waiting.pop()
-                child = Child(attempt, check, wish, folder / check.id)
-                running[child.pipe] = child, check
-            for pipe in wait(list(running)):
-                child, check = running.pop(pipe)
-                yield check, child.result()
+        yield
     finally:
-        for child, _ in running.values():
-            child.end()
+        if Child.ours:
+            Child.ours.send(WORKS)
+
+
+def say(line: str) -> None:
+    """Tell a line of text to whoever started this Child, if it listens."""
+    if Child.ours:
+        Child.ours.send(line)
 
 
 class Child:
     """A function that runs in a process of its own, with an own /run."""
 
-    def __init__(self, work: Callable[..., Any], *arguments: Any) -> None:
-        """Start work(*arguments)."""
+    ours: ClassVar[Connection | None] = None  # in that process: where it tells what it does
+
+    def __init__(
+        self,
+        work: Callable[..., Any],
+        *arguments: Any,
+        listen: Callable[[str], None] = lambda line: None,
+    ) -> None:
+        """Start work(*arguments). listen: called with each line that it says, by say()."""
+        self._listen = listen
+        self.waits = False  # whether it is only_waiting()
+        self._result: Any = None
         self._work, self._arguments = work, arguments
         self.pipe, self._sender = FORK.Pipe(duplex=False)
         self._process = FORK.Process(target=self._run)
@@ -100,6 +122,7 @@ class Child:
     def _run(self) -> None:
         """The life of the child. Who interrupts at a terminal means the parent, which ends it."""
         signal.signal(signal.SIGINT, lambda number, frame: None)
+        Child.ours = self._sender
         try:
             netns.own_run()
             self._sender.send(self._work(*self._arguments))
@@ -110,99 +133,35 @@ class Child:
         except Exception:
             self._sender.send(Broken(traceback.format_exc()))
 
+    def heard(self) -> bool:
+        """Hear what the child says next; whether that is the result of its work."""
+        try:
+            said = self.pipe.recv()
+        except EOFError:
+            said = Broken("the process of a check ended without a result")
+        if isinstance(said, str):
+            self.waits = said == WAITS
+            if said not in (WAITS, WORKS):
+                self._listen(said)
+            return False
+        self._result = said
+        return True
+
     def result(self) -> Any:
         """What the work returned, once it has. Errors: those of the work; Broken when it died."""
         try:
-            result = self.pipe.recv()
-        except EOFError:
-            raise Broken("the process of a check ended without a result") from None
+            while self._result is None and not self.heard():
+                pass
         except KeyboardInterrupt:
             self._process.terminate()
             raise
         finally:
             self._process.join()
-        if isinstance(result, LingerError):
-            raise result
-        return result
+        if isinstance(self._result, LingerError):
+            raise self._result
+        return self._result
 
     def end(self) -> None:
         """End it before its time."""
         self._process.terminate()
         self._process.join()
-
-
-def find_request(wish: Wish, evidence: Path) -> Request:
-    """Start the server once and find out how it is asked. Errors: those of Trial.find_request()."""
-    files.make_folder(evidence)
-    trial = Trial("start", wish, evidence)
-    try:
-        return trial.find_request()
-    finally:
-        trial.close()
-
-
-def attempt(check: Check, wish: Wish, evidence: Path) -> Result:
-    """Run one check on a server started for it; returns its result, and leaves the evidence.
-
-    A second try leaves its own only: lines of two servers in one log tell nothing.
-    """
-    if evidence.exists():
-        shutil.rmtree(evidence)
-    files.make_folder(evidence)
-    steps: list[str] = []
-    began = time.monotonic()
-    trial = Trial(check.id, wish, evidence, steps.append)
-    started = False
-    try:
-        trial.server.sysctl(**check.sysctls)
-        try:
-            trial.begin(check.descriptors)
-            started = True
-            finding = check.run(trial)
-        except NotStruck as error:
-            finding = not_tested(str(error))
-        except TargetDied as error:
-            sentence, *output = str(error).splitlines()
-            if check.descriptors and not started:
-                limit = f"with a limit of {check.descriptors} descriptors "
-                finding = not_tested(limit + sentence)
-                started = True  # as far as it can be
-            else:
-                finding = Finding(FAIL, sentence, [line.strip() for line in output])
-        if started and not check.ends_target and (how := trial.target.ending()):
-            if finding.verdict != NOT_TESTED or not check.descriptors:
-                sentence, *output = f"the server {how}{trial.target.last_output()}".splitlines()
-                finding = Finding(FAIL, sentence, [line.strip() for line in output])
-        measured = trial.result()
-        stall = trial.lab.watchdog.sentence() if trial.lab.watchdog.stalled else ""
-    finally:
-        trial.close()
-    seconds = round(time.monotonic() - began, 3)
-    bad = {NOT_TESTED: "cannot run", **dict.fromkeys(BAD, "fail")}
-    files.write_json(
-        evidence / "result.json",
-        {
-            "schema": results.SCHEMA,
-            "scenario": "check",
-            "variant": check.id,
-            "repetition": 1,
-            "connections": wish.connections,
-            "claims": [],
-            "verdict": bad.get(finding.verdict, "pass"),
-            "message": finding.measured if finding.verdict in bad else None,
-            "failures": [],
-            **measured,
-        },
-    )
-    found = {
-        "id": check.id,
-        "verdict": finding.verdict,
-        "measured": finding.measured,
-        "held": finding.held,
-        "seconds": seconds,
-    }
-    files.write_json(
-        evidence / "finding.json",
-        {"schema": SCHEMA, **found, "check": check.told(), "since": trial.lab.since, "steps": steps},
-    )
-    return {**found, "started": started, "stall": stall}

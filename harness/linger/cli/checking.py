@@ -7,6 +7,7 @@ import signal
 from pathlib import Path
 
 from linger.check import PATIENCE
+from linger.cli import leaking
 from linger.cli.options import AT_ONCE, Add, add_results, folder
 
 CLIENTS = 20
@@ -21,24 +22,38 @@ def add_to(add: Add) -> None:
            help="a shell command to start before it, in the same host: a backend, a mkdir")  # fmt: skip
     option("--request", type=Path, metavar="FILE", help="a request that the server answers")
     option("--large-request", type=Path, metavar="FILE", help="one for a reply of some megabytes")
+    option("--upload-request", type=Path, metavar="FILE",
+           help="how an HTTP upload of 10 MB begins, with a path and headers that it needs")  # fmt: skip
     option("--http", action="store_true", help="the request is GET / HTTP/1.0")
+    option("--stop", type=_signal, default=signal.SIGTERM, metavar="SIGNAL",
+           help="what ends the server in an orderly way (default TERM)")  # fmt: skip
+    option("-n", type=int, default=CLIENTS, metavar="N", help=f"clients (default {CLIENTS})")
+    add_course(check, PATIENCE, "what is still held is a leak, also with --quick")
+
+
+def add_course(command: argparse.ArgumentParser, patience: float, late: str) -> None:
+    """Add what the batteries of linger.check have in common: which checks, how judged, reported.
+
+    patience: by default, in seconds; late: what is so after them.
+    """
+    option = command.add_argument
     option("--only", metavar="ID,...", help="only these checks")
     option("--checks", type=folder, action="append", default=[], metavar="DIR",
            help="checks of your own as well: the files NAME.py in a folder")  # fmt: skip
     option("--quick", action="store_true", help="only checks that wait for no time-outs")
-    option("-n", type=int, default=CLIENTS, metavar="N", help=f"clients (default {CLIENTS})")
-    option("--patience", type=float, default=PATIENCE, metavar="S",
-           help=f"seconds after which what is still held is a leak (default {PATIENCE:g})")  # fmt: skip
-    option("--stop", type=_signal, default=signal.SIGTERM, metavar="SIGNAL",
-           help="what ends the server in an orderly way (default TERM)")  # fmt: skip
+    option("--patience", type=float, default=patience, metavar="S",
+           help=f"seconds after which {late} (default {patience:g})")  # fmt: skip
     option("--strict", action="store_true", help="WARN fails, too")
     option("--expected", type=Path, metavar="FILE", help="known verdicts: lines of ID VERDICT")
+    option("--write-expected", type=Path, metavar="FILE", help="write such a file, of this run's verdicts")
     option("--junit", type=Path, metavar="FILE", help="write the verdicts as JUnit XML")
     option("--json", type=Path, metavar="FILE", help="write the verdicts as JSON")
     option("--tap", action="store_true", help="print KTAP instead of a table")
     option("--jobs", type=int, default=AT_ONCE, metavar="J",
            help=f"checks at the same time (default {AT_ONCE})")  # fmt: skip
-    add_results(check)
+    add_results(command)
+    option("--blame", action="store_true",
+           help="repeat the checks that found a leak, and say which lines hold the connections")  # fmt: skip
     option("--list", action="store_true", help="explain every check, and start nothing")
     option("command", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
 
@@ -53,4 +68,4 @@ def _signal(name: str) -> signal.Signals:
 def _check(options: argparse.Namespace) -> int:
     from linger.check.server import command  # not at the top: the other commands do without
 
-    return command.run(options)
+    return leaking.blamed(command.run, options)

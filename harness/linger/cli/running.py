@@ -19,7 +19,7 @@ from linger.lab.programs import INSTALLED, ROOT
 from linger.run import scenarios
 from linger.run.printer import say
 
-PLAIN = dict(n=None, v=False, repeat=1, keep=False, prove=False, tap=False, json=False, yours=())  # a run
+PLAIN = dict(n=None, v=False, repeat=1, keep=False, prove=False, blame=False, deep=False, tap=False, json=False, yours=())  # a run
 # Plugins of pytest that no scenario has a use for: together they take a tenth of its start.
 UNUSED = ("doctest unittest nose debugging faulthandler pastebin stepwise setuponly "
           "setupplan logging").split()  # fmt: skip
@@ -32,6 +32,10 @@ def add_to(add: Add) -> None:
     run.add_argument("-n", type=count, metavar="N", help="connections instead of the default")
     run.add_argument("-v", action="store_true", help="show every step")
     run.add_argument("--repeat", type=count, default=1, metavar="K", help="run K times")
+    run.add_argument("--blame", action="store_true",
+                     help="say which lines of its programs hold connections")  # fmt: skip
+    run.add_argument("--deep", action="store_true",
+                     help="--blame, with each line that ran when a connection had ended; slower")  # fmt: skip
     run.add_argument("--keep", action="store_true", help="on failure open a shell in the lab")
     add_results(run)
     _add_formats(run)
@@ -82,6 +86,8 @@ def run_scenarios(options: argparse.Namespace) -> int:
     arguments += [f"--repeat={options.repeat}"]
     arguments += ["--keep"] if options.keep else []
     arguments += ["-p", "linger.workshop.examine"] if options.yours else []
+    if options.blame or options.deep:
+        arguments += ["-p", "linger.blame.witness", *(["--deep"] if options.deep else [])]
     arguments += [word for name in UNUSED for word in ("-p", f"no:{name}")]
     if options.prove:
         arguments += ["--prove", f"--withhold={','.join(names)}"]
@@ -96,6 +102,17 @@ def run_scenarios(options: argparse.Namespace) -> int:
             return _report_on(run, code) if len(names) > 1 else code
         finally:
             console.conclude()
+            if (options.blame or options.deep) and len(names) == 1:
+                _say_blame(run / names[0])
+
+
+def _say_blame(scenario: Path) -> None:
+    """Print what blame found out about the buggy programs of a scenario."""
+    from linger.blame import documents, wording
+
+    for path in documents.of_variant(scenario / scenarios.BUGGY):
+        for line in wording.lines(documents.read(path)):
+            say(line)
 
 
 def soak_scenarios(options: argparse.Namespace) -> int:

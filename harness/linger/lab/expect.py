@@ -91,7 +91,7 @@ class Expectations:
         for name, value in expected.items():
             names = who.opened if name == "ESTABLISHED" else (name,)
             variables = [f"{who.host.name}:{variable}" for variable in names]
-            until = self._until(census.term(" - ".join(variables), value), within, hold)
+            until = self.until(census.term(" - ".join(variables), value), within, hold)
             first, *others = (until["values"][variable] for variable in variables)
             self.verdict.guard(who.host.name, name, value, first - sum(others), who.tail())
             self.tell(f"{who.host.name}: {name} {first - sum(others)}")
@@ -159,7 +159,7 @@ class Expectations:
             within = hold = 0  # nothing is judged
         variables = {name: f"{host}:{name}" for name in expected}
         terms = (census.term(variables[name], value) for name, value in expected.items())
-        until = self._until(" and ".join(terms), min(within, who.limit), hold)
+        until = self.until(" and ".join(terms), min(within, who.limit), hold)
         rows = []
         for name, value in expected.items():
             row = make_row(host, name, value, until["values"][variables[name]])
@@ -206,13 +206,14 @@ class Expectations:
             wanted[state] = int(count)
         host = who.host.name
         terms = (census.term(f"{host}:{state}", value) for state, value in wanted.items())
-        self._until(" and ".join(terms), _deadline(within), STILL)
+        self.until(" and ".join(terms), _deadline(within), STILL)
         states = self.snapshot[host]["states"]
         found = [f"{name} {n}" for name, n in states.items() if n and name != "LISTEN"]
         self.tell(f"{host}: {', '.join(found) or '-'}")
         return ", ".join(found) or "-"
 
-    def _until(self, expression: str, within: float, hold: float) -> dict[str, Any]:
+    def until(self, expression: str, within: float, hold: float) -> dict[str, Any]:
+        """Ask the census, of all hosts; see census.until(). Returns its "until"."""
         # These are programs of ours: whether a descriptor without a row was ever connected, a copy
         # of it may tell.
         snapshot = census.until(self.paths, expression, within, hold, copies=True)

@@ -11,6 +11,7 @@ GUARD = "guard"  # what should have happened before anything is judged
 EVENT = "event"  # a program did not report what it should, as often as it should
 ENDING = "ending"  # a program ended, or went on, when it should not
 EXPECTATION = "expectation"  # a row of what the fault left behind
+HELD = "held"  # at the end a program holds more than it may
 BRIEF = "brief"  # such a row was right, and did not last
 CELL = "cell"  # a cell of a table of outcomes
 ALIKE = "alike"  # with --prove: a row that is the same for both variants
@@ -50,11 +51,16 @@ def _event(one: Failure) -> str:
     return f"{one.subject} reported {one.event} {one.counted} of {times} times, then {one.because}"
 
 
+def _holding(one: Failure) -> str:
+    return f"{one.subject} holds at the end what it should have let go: {one.because}"
+
+
 _SENTENCES = {
     GUARD: lambda one: f"the fault did not happen: {_row(one)}",
     EVENT: _event,
     ENDING: lambda one: f"{one.subject} {one.because}",
     EXPECTATION: _row,
+    HELD: _holding,
     BRIEF: lambda one: f"{_row(one)}, and that did not last",
     CELL: lambda one: f"{one.subject}: {one.event} is {one.counted}, expected {one.wanted}",
     ALIKE: lambda one: f"does not tell the variants apart: {_row(one)}",

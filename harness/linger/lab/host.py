@@ -23,6 +23,7 @@ class Host:
         self.name = name
         self.address = address
         self.path = path
+        self.prepared = 0  # sockets that what records the lab has here
         self.log_group: int | None = None  # of NFLOG, where what a fault drops is told to wire
 
     def sysctl(self, **values: object) -> None:
@@ -43,6 +44,12 @@ class Host:
         """The milliseconds until the keepalive timer of each CLOSE_WAIT over IPv4, by tens; one
         without the timer is not in the list."""
         return self._timers("08", "02")
+
+    def timers(self, state: str) -> list[int]:
+        """The milliseconds until a timer that may end a connection in a state, of each over IPv4
+        that has one; of what is no state or needs none, nothing."""
+        number = {"CLOSE_WAIT": "08", "ESTABLISHED": "01"}.get(state.partition(".")[0], "")
+        return [ms for kind in ("01", "02", "04") for ms in self._timers(number, kind)]
 
     def _timers(self, state: str, kind: str) -> list[int]:
         """What timers of a kind have left in a state, both as /proc/net/tcp numbers them

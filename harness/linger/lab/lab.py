@@ -15,7 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Callable, Mapping, NamedTuple, Sequence, TypeVar
 
-from linger.lab import census, programs, service, wire
+from linger.lab import census, programs, service, unseen, wire
 from linger.lab.capture import Captured
 from linger.lab.errors import Broken, LingerError, NotHeld
 from linger.lab.expect import Expectations, Peer
@@ -49,6 +49,7 @@ class Lab(Expectations):
         tell: Callable[[str], None] = lambda step: None,
         verdict: Verdict | None = None,
         instead: Mapping[str, Own] = MappingProxyType({}),
+        under: Callable[[str, Path], Sequence[str]] = lambda program, log: (),
     ) -> None:
         """Build the hosts and links.
 
@@ -58,9 +59,11 @@ class Lab(Expectations):
         verdict: where the rows go; by default it is judged as it stands.
         instead: somebody's own program in place of one of ours: {"servers/x_fixed": Own(...)}.
             Such a lab waits for nothing longer than HURRIED: nobody likes to wait a minute to hear that his program hangs.
+        under: words to put before one of our programs, by its name, "servers/x_buggy", and its log.
         """
         super().__init__(verdict or Verdict())
         self.instead = instead
+        self.under = under
         self.port = PORT  # the server's
         self.name = name
         self.evidence = evidence
@@ -78,6 +81,8 @@ class Lab(Expectations):
         try:
             self.hosts = build(name, max(1024, 8 * connections), meanwhile=self._record)
             self._await_recording()
+            for host in self.hosts.values():
+                host.prepared = unseen.existing(host)
         except BaseException:
             with contextlib.suppress(LingerError):  # the first failure is the cause
                 self.close()
@@ -178,6 +183,8 @@ class Lab(Expectations):
             words = [*confined, *limit, "--", *words]
         elif descriptors:
             words = ["prlimit", f"--nofile={descriptors}:{descriptors}", *words]
+        log = self.evidence / f"{where}-{binary.name}-{len(self.peers) + 1}.log"
+        words = [*self.under(program, log), *words]
         return self.launch(where, words, binary.name, generation=2 if confined else 0)
 
     def run(

@@ -21,6 +21,7 @@ from linger.lab.errors import Broken, CannotRun
 
 CLONE_NEWNET = 0x40000000
 CLONE_NEWNS = 0x00020000
+MS_BIND = 0x1000  # mount(2)
 SIOCGIFFLAGS = 0x8913  # netdevice(7)
 IFF_RUNNING = 0x40
 NETNS = Path("/run/netns")
@@ -54,6 +55,14 @@ def own_run() -> None:
     _check(_libc.mount(b"tmpfs", b"/run", b"tmpfs", 0, b"mode=755"), "mount /run")
     for name in ("netns", "lock"):
         Path("/run", name).mkdir()
+
+
+def bind(file: Path, over: Path) -> None:
+    """Put a file in the place of another one, for this process and its children; after own_run().
+
+    Errors: Broken with what the kernel refused.
+    """
+    _check(_libc.mount(os.fsencode(file), os.fsencode(over), None, MS_BIND, None), f"mount {over}")
 
 
 @contextlib.contextmanager

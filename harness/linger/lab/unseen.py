@@ -13,7 +13,7 @@ import contextlib
 import os
 import re
 from pathlib import Path
-from typing import Iterator
+from typing import Any, Iterator
 
 from linger.lab import census, netns
 from linger.lab.foreign import printable
@@ -23,20 +23,26 @@ from linger.lab.host import Host
 WHOLE = "ESTABLISHED CLOSE_WAIT FIN_WAIT1 LAST_ACK CLOSING".split()
 
 
-def count(host: Host) -> int:
+def count(host: Host, found: dict[str, Any] | None = None, with_ours: bool = False) -> int:
     """How many sockets exist in a host and are not seen; to be compared with an earlier count, since
-    what records the lab has some, too.
+    what records the lab has some, too. with_ours: this process has connections there.
+
+    found: what the census counts there, where it has just been asked.
 
     It is taken in several looks, so a connection that begins or ends meanwhile may count or be
     missing: what lasts is true.
     """
     seen = {inode for pid in _processes(host) for inode in sockets_of(f"/proc/{pid}/fd")}
-    return _existing(host) - len(seen) - _without_descriptor(host)
+    if with_ours:
+        seen |= sockets_of("/proc/self/fd")
+    found = found or census.count({host.name: host.path})[host.name]
+    return existing(host) - len(seen) - _without_descriptor(found)
 
 
-def told(host: Host) -> list[str]:
-    """Which threads have unseen sockets, as far as one can tell: a line each process."""
-    lines = []
+def told(host: Host) -> list[tuple[str, int, int, str]]:
+    """Which threads have unseen sockets, as far as one can tell: for each process its name, its
+    pid, how many, and the threads in words."""
+    found = []
     for pid in _processes(host):
         seen = sockets_of(f"/proc/{pid}/fd")
         own: set[str] = set()
@@ -46,9 +52,9 @@ def told(host: Host) -> list[str]:
             own |= more
             threads += [task] if more else []
         if own:
-            lines.append(f"{_name(pid)}, pid {pid}: {len(own)} x socket in descriptors that its thread "
-                         f"{', '.join(threads[:4])}{', ...' * (len(threads) > 4)} shares with no other")  # fmt: skip
-    return lines
+            words = f"{', '.join(threads[:4])}{', ...' * (len(threads) > 4)}"
+            found.append((_name(pid), int(pid), len(own), words))
+    return found
 
 
 def sockets_of(folder: str) -> set[str]:
@@ -62,15 +68,15 @@ def sockets_of(folder: str) -> set[str]:
     return found
 
 
-def _existing(host: Host) -> int:
+def existing(host: Host) -> int:
+    """How many sockets there are in a host, by the kernel's own count."""
     with netns.inside(host.path):
         said = Path("/proc/thread-self/net/sockstat").read_text()
     return int(re.search(r"^sockets: used (\d+)", said, re.M)[1])  # type: ignore[index]
 
 
-def _without_descriptor(host: Host) -> int:
+def _without_descriptor(found: dict[str, Any]) -> int:
     """How many TCP sockets no program can have a descriptor of: closed, or not accepted yet."""
-    found = census.count({host.name: host.path})[host.name]
     orphans = sum(row["orphan"] for row in found["rows"] if row["state"] in WHOLE)
     return orphans + sum(listener["recv_q"] for listener in found["listeners"])
 

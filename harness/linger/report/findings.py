@@ -5,13 +5,14 @@ A trial leaves what the lab of a scenario leaves, so it is drawn by the same par
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable
 
-from linger.check import finding
-from linger.check.server.target import words_of
+from linger.check import finding, output
 from linger.lab.errors import CannotRun
+from linger.report import blamed
 from linger.report.collect import Repetition, Run, read_json
 
 CLASSES = {  # of the style sheet, by verdict
@@ -19,6 +20,7 @@ CLASSES = {  # of the style sheet, by verdict
     **dict.fromkeys(finding.BAD, "fail"),
     finding.WARN: "cannot-run",
 }
+SEVERITY = (*finding.BAD, finding.WARN, finding.NOT_TESTED, finding.CHOICE, finding.PASS)
 Draw = Callable[..., str]
 
 
@@ -30,6 +32,11 @@ class Shown:
     found: dict[str, Any]  # of check.json
     one: Repetition
     style: str
+
+    @property
+    def details(self) -> list[str]:
+        """What is held, and notes, a line each."""
+        return output.details(self.found)
 
 
 def is_of(path: Path) -> bool:
@@ -47,18 +54,24 @@ def pages(path: Path, draw: Draw) -> dict[Path, str]:
     if summary is None:
         raise CannotRun(f"{path} is a check that did not end, so there are no findings to report")
     run = Run(path, read_json(path / "environment.json"))
-    all_shown = [_shown(path, found) for found in summary["results"]]
+    all_shown = sorted(
+        (_shown(path, found) for found in summary["results"]),
+        key=lambda shown: SEVERITY.index(shown.found["verdict"]),
+    )
     words = [found["verdict"] for found in summary["results"]]
-    common = {"command": words_of(tuple(summary["command"])), "meaning": finding.MEANING}
+    common = {"command": shlex.join(summary["command"]), "meaning": finding.MEANING,
+              "tool": summary["tool"], "program": summary["program"]}  # fmt: skip
     drawn = {}
     for shown in all_shown:
-        page = draw("finding.html.j2", run=run, shown=shown, **common)
+        blame = blamed.told(shown.one.folder)
+        page = draw("finding.html.j2", run=run, shown=shown, blamed=blame, **common)
         drawn[shown.one.folder / "index.html"] = page
     drawn[path / "index.html"] = draw(
         "findings.html.j2",
         run=run,
         summary=summary,
         all_shown=all_shown,
+        bad=[shown for shown in all_shown if shown.found["verdict"] in (*finding.BAD, finding.WARN)],
         counted=", ".join(f"{words.count(w)} {w}" for w in finding.WORDS if w in words),
         **common,
     )

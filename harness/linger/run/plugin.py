@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Iterator, NamedTuple, Sequence
+from typing import Any, Callable, Iterator, NamedTuple, Sequence
 
 import pytest
 
@@ -31,6 +31,7 @@ class Ended(NamedTuple):
 
 
 _failed: dict[str, Ended] = {}  # by node id
+Under = Callable[[str, Path], Sequence[str]]
 
 
 class Hooks:
@@ -43,6 +44,14 @@ class Hooks:
     @pytest.hookspec(firstresult=True)
     def pytest_linger_instead(self, item: pytest.Item) -> dict[str, Own] | None:
         """For Lab(instead=): what runs in place of a pair's own program."""
+
+    @pytest.hookspec(firstresult=True)
+    def pytest_linger_under(self, item: pytest.Item) -> Under | None:
+        """For Lab(under=): what our programs are started by."""
+
+    @pytest.hookspec
+    def pytest_linger_observe(self, item: pytest.Item, lab: Lab) -> None:
+        """The scenario has ended, in whatever way; its programs run still."""
 
     @pytest.hookspec
     def pytest_linger_examine(self, item: pytest.Item, lab: Lab, passed: bool) -> None:
@@ -148,6 +157,7 @@ def lab(request: pytest.FixtureRequest, evidence: Path) -> Iterator[Lab]:
         connections=getattr(node.module, "N", 100),
         tell=lambda step: tell_parent(labels, step),
         instead=node.ihook.pytest_linger_instead(item=node) or {},
+        under=node.ihook.pytest_linger_under(item=node) or (lambda program, log: ()),
         verdict=_proving(node.module.EXPECT) if prove else Verdict(),
     )
     try:
@@ -159,6 +169,7 @@ def lab(request: pytest.FixtureRequest, evidence: Path) -> Iterator[Lab]:
         if code and request.config.getoption("keep"):
             shell.open_in(lab, message)
         if marker:
+            node.ihook.pytest_linger_observe(item=node, lab=lab)
             result = {
                 "schema": results.SCHEMA,
                 "scenario": labels[0],

@@ -7,11 +7,12 @@ dashes (`closewait_leak.py` is `closewait-leak`), its title the first line of it
 from __future__ import annotations
 
 import ast
+import functools
 import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Iterable, Sequence
+from typing import Any, Callable, Iterable, Mapping, Sequence
 
 from linger.lab.errors import Broken, Usage
 from linger.lab.programs import ROOT
@@ -23,7 +24,10 @@ SECONDS = 1.0  # that a scenario takes when it does not say so
 
 
 def scenario(
-    claims: Sequence[str] = (), variants: Sequence[str] = PAIR, seconds: float = SECONDS
+    claims: Sequence[str] = (),
+    variants: Sequence[str] = PAIR,
+    seconds: float = SECONDS,
+    held: int | Mapping[str, int] = 0,
 ) -> Callable:
     """Make a test function a scenario: it runs once in every variant, each in a lab of its own.
 
@@ -32,16 +36,27 @@ def scenario(
         behaviour of the kernel.
     seconds: how long it takes when that is long; of several scenarios the longest starts first,
         so that all end when the longest ends.
+    held: how much the fixed program, or programs in the variants of a kernel's behaviour, hold at
+        the end (lab/holding.py): connections that still live, say. By variant where that differs.
     """
     import pytest  # not at the top: `linger list` needs this module and does without pytest
+
+    from linger.run import ending
 
     # A student's programs run as further variants, of which the same is expected as of "fixed".
     theirs = yours() if tuple(variants) == PAIR else []
     more = [pytest.param("fixed", id=p.name, marks=pytest.mark.yours(p)) for p in theirs]
 
     def mark(function: Callable) -> Callable:
-        function = pytest.mark.parametrize("variant", [*variants, *more])(function)
-        return pytest.mark.scenario(claims=tuple(claims), seconds=seconds)(function)
+        @functools.wraps(function)
+        def to_the_end(lab: Any, variant: str) -> None:
+            function(lab, variant)
+            stem = function.__name__.removeprefix("test_")
+            most = held if isinstance(held, int) else held[variant]
+            ending.conclude(lab, stem, variant == BUGGY, most)
+
+        marked = pytest.mark.parametrize("variant", [*variants, *more])(to_the_end)
+        return pytest.mark.scenario(claims=tuple(claims), seconds=seconds)(marked)
 
     return mark
 
@@ -116,7 +131,7 @@ def answers(name: str) -> Answers:
     """
     path = path_of(name).with_suffix(".toml")
     content = toml.read(path)
-    unknown = content.keys() - {"helps", "does_not_help", "exercise"}
+    unknown = content.keys() - {"helps", "does_not_help", "exercise", "symptom"}
     if unknown:
         raise Broken(f"{path.name}: unknown key {min(unknown)}")
     found = [content.get(key) for key in ("helps", "does_not_help")]

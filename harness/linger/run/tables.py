@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Sequence
 
 from linger.lab.census import STATES
+from linger.lab.failure import HELD
 from linger.run.printer import Row
 from linger.run.results import GOOD, labels
 
@@ -13,10 +14,13 @@ MOST_COLUMNS = 3  # of expectations side by side; more are listed one below the 
 
 def table(found: Sequence[dict[str, Any]]) -> tuple[Row, list[Row]]:
     """The head and the rows of a scenario's table, repetitions summed up."""
-    several = len({row["subject"] for result in found for row in result["expectations"]}) > 1
+    subjects: dict[bool, set[str]] = {True: set(), False: set()}
+    for row in (row for result in found for row in result["expectations"]):
+        subjects[row["name"] == HELD].add(row["subject"])
     for result in found:
         rows = result["expectations"]
         for row, name in zip(rows, labels(rows)):
+            several = len(subjects[row["name"] == HELD]) > 1
             row["label"] = f"{row['subject']} {name}" if several else name
     columns = list(
         dict.fromkeys(row["label"] for result in found for row in result["expectations"])
@@ -63,7 +67,7 @@ def _summary(results: list[dict[str, Any]]) -> list[str]:
     shown = _representative(results)
     held = sum(result["verdict"] in GOOD for result in results)
     expected = ", ".join(f"{row['label']} {row['expected']}" for row in shown["expectations"])
-    verdict = shown["verdict"].upper()
+    verdict = ": ".join([shown["verdict"].upper(), *_lasts(shown)])
     if len(results) > 1:
         verdict = f"{held} of {len(results)} as predicted"
     return [
@@ -72,6 +76,11 @@ def _summary(results: list[dict[str, Any]]) -> list[str]:
         expected.replace("== ", "") or "-",
         verdict,
     ]
+
+
+def _lasts(result: dict[str, Any]) -> list[str]:
+    """How long it is known that what is left will stay: once, if anything was found out."""
+    return [row["lasts"] for row in result["expectations"] if "lasts" in row][:1]
 
 
 def grid(outcomes: dict[str, Any]) -> tuple[Row, list[Row]]:

@@ -23,6 +23,7 @@ HEAD = b"HTTP/1.1 413 Payload Too Large\r\nConnection: close\r\nContent-Length: 
 LIBC, CLONE_FILES = ctypes.CDLL(None), 0x400
 MAILBOX = socket.socketpair()
 kept: list[socket.socket] = []  # what a mistake never closes
+free: list[int] = []  # a pool of files
 
 
 def talk(client: socket.socket) -> None:
@@ -174,6 +175,60 @@ def processes(reaping: bool) -> Callable[[socket.socket], None]:
     return start
 
 
+def crashes_and_is_replaced() -> Callable[[socket.socket], None]:
+    """A master whose worker, mortal, has a successor each time; the listener is of both."""
+    while (worker := os.fork()) and os.waitpid(worker, 0):
+        pass
+    return mortal
+
+
+def file_open(client: socket.socket, leaving: Callable[[int], None]) -> None:
+    """Open what the reply comes from, think, and answer if the client is still there.
+
+    leaving: what happens to the open file when it is not.
+    """
+    with client:
+        while heard := client.recv(4096):
+            if b"\n" not in heard:
+                continue
+            file = free.pop() if free else os.open(__file__, os.O_RDONLY)
+            time.sleep(0.05)
+            try:
+                if select.select([client], [], [], 0)[0] and not client.recv(1, socket.MSG_PEEK):
+                    raise ConnectionResetError
+                client.sendall(b"well\n")
+                free.append(file)
+            except OSError:
+                return leaving(file)
+
+
+def ticker(client: socket.socket) -> None:
+    """A reply without an end."""
+    with client:
+        with contextlib.suppress(OSError):
+            while client.recv(4096) and not select.select([client], [], [], 0)[0]:
+                client.sendall(b"HTTP/1.0 200 OK\r\n\r\n")
+                while not client.sendall(b"x"):
+                    time.sleep(0.05)
+
+
+def picky(client: socket.socket) -> None:
+    """Answer a line, and close on less."""
+    with client:
+        with contextlib.suppress(OSError):
+            while client.recv(4096).endswith(b"\n"):
+                client.sendall(b"well\n")
+
+
+def http_impatient(client: socket.socket) -> None:
+    """Answer late, and not at all when the client has shut down its side by then."""
+    with client:
+        heard = client.recv(4096)
+        if heard.startswith(b"GET") and not select.select([client], [], [], 0.05)[0]:
+            body = LARGE[:LONG]
+            client.sendall(b"HTTP/1.0 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+
+
 def impatient(client: socket.socket) -> None:
     """Think before the reply, and drop it when the client has shut down its side by then."""
     with client:
@@ -206,6 +261,12 @@ MODES: dict[str, Callable[[], Callable[[socket.socket], None]]] = {
     "closes-first": lambda: threads(reply_once),
     "zombies": lambda: processes(reaping=False),
     "forks": lambda: processes(reaping=True),
+    "crashes": crashes_and_is_replaced,
+    "forgets-file": lambda: threads(lambda client: file_open(client, lambda file: None)),
+    "pools-file": lambda: threads(lambda client: file_open(client, free.append)),
+    "ticker": lambda: threads(ticker),
+    "picky": lambda: threads(picky),
+    "http-impatient": lambda: threads(http_impatient),
     "impatient": lambda: threads(impatient),
     "mute": lambda: threads(mute),
     "narrow": lambda: careful,
@@ -242,7 +303,6 @@ def main(mode: str, port: str, address: str = "0.0.0.0") -> None:
     if mode == "deaf":
         print("deaf: I listen on nothing", flush=True)
         sys.exit(5)
-    handle = MODES[mode]()
     listener = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((address, int(port)))
@@ -252,6 +312,7 @@ def main(mode: str, port: str, address: str = "0.0.0.0") -> None:
     if mode == "failed-daemon" and os.fork():
         print("failed-daemon: I cannot write my pid file", flush=True)
         os._exit(4)
+    handle = MODES[mode]()
     while True:
         try:
             client, _ = listener.accept()

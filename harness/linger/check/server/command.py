@@ -1,88 +1,62 @@
-"""`linger check`: from what its options say (linger.commands.checking) to its exit code."""
+"""`linger check`: from what its options say (linger.cli.checking) to its exit code."""
 
 from __future__ import annotations
 
 import argparse
-import os
-import sys
+import shlex
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from linger.check import battery, finding, output, schedule
-from linger.check.request import HTTP_GET, Request
+from linger.check import output, schedule
+from linger.check.course import Course
+from linger.check.server import BATTERY
+from linger.check.server.attempt import attempt, find_request
+from linger.check.server.request import HTTP_GET, Request
 from linger.check.server.target import Plan
-from linger.check.server.trial import Wish
-from linger.lab import files
-from linger.lab.errors import CANNOT_RUN, HELD, NOT_HELD, Usage, os_sentence
-from linger.run import results, session
+from linger.check.server.scene import Wish
+from linger.lab.errors import HELD, Usage, os_sentence
 
 
 def run(options: argparse.Namespace) -> int:
     """Check a server as the options say; returns the exit code."""
-    battery.load(options.checks)
+    BATTERY.load(options.checks)
     if options.list:
-        output.explain(battery.CHECKS.values())
+        output.explain(BATTERY.checks.values())
         return HELD
-    wish, chosen, expected = _understood(options)
-    folder = session.begin(options.results)
-    environment = results.Environment()
-    console = output.Console(sys.stdout, wish, chosen, quiet=options.tap)
-    start = schedule.Child(schedule.find_request, wish, folder / "check" / "start")
+    course = Course(BATTERY, options)
+    wish = _understood(options, course.command)
+    folder = course.begin(f"check: {shlex.join(course.command)}, port {wish.plan.port}")
+    start = schedule.Child(find_request, wish, folder / "start", listen=course.console.step)
     request = start.result()
-    console.begun(request)
+    count = len(course.chosen)
+    course.console.step(
+        f"it listens; {request.source}; {count} check{'s' if count > 1 else ''}"
+    )
     wish = replace(wish, request=request)
-    found = schedule.run(chosen, wish, folder / "check", options.jobs, console.ended)
-    wrong = finding.judge(found, expected, options.strict)
-    code = _code(found, wrong)
-    summary = output.summary(wish, found, wrong, expected, code, folder)
-    files.write_json(folder / "check" / "check.json", summary)
-    environment.write(folder)
-    console.conclude(summary)
-    for path, write in ((options.json, output.write_json), (options.junit, output.write_junit)):
-        if path:
-            write(path, summary)
-    return code
+    about = {
+        "command": list(wish.plan.command),
+        "port": wish.plan.port,
+        "request": request.source,
+        "clients": wish.connections,
+    }
+    return course.run(lambda check, folder: attempt(check, wish, folder), about)
 
 
-def _understood(
-    options: argparse.Namespace,
-) -> tuple[Wish, list[battery.Check], dict[str, list[str]]]:
+def _understood(options: argparse.Namespace, command: tuple[str, ...]) -> Wish:
     """What the options ask for. Errors: Usage."""
-    command = options.command[1:] if options.command[:1] == ["--"] else options.command
-    if not command:
-        raise Usage("no command to check; it comes last, after --")
     if options.port is None:
         raise Usage("--port is missing: the port that the server listens on")
     if not 0 < options.port < 65536:
         raise Usage(f"--port takes a number from 1 to 65535, not {options.port}")
-    for name, value in (("-n", options.n), ("--jobs", options.jobs)):
-        if value < 1:
-            raise Usage(f"{name} takes a number from 1 on, not {value}")
-    if not 0 < options.patience < 1e6:
-        raise Usage(f"--patience takes seconds, more than 0, not {options.patience:g}")
     if options.http and options.request:
         raise Usage("--http and --request exclude each other")
-    for path in filter(None, (options.json, options.junit)):
-        _must_be_writable(path)
-    chosen = battery.choose(options.only, options.quick)
-    expected = {}
-    if options.expected:
-        expected = finding.read_expected(options.expected, battery.CHECKS)
     request = Request(HTTP_GET, http=True, source="GET / HTTP/1.0") if options.http else None
     if options.request:
         request = Request(_bytes_of(options.request), source=f"the request in {options.request}")
     large = _bytes_of(options.large_request) if options.large_request else b""
-    plan = Plan(tuple(command), options.port, tuple(options.helpers), options.stop)
-    return Wish(plan, options.n, request, large, options.patience), chosen, expected
-
-
-def _must_be_writable(path: Path) -> None:
-    """A report that cannot be written is wrong usage now, not after a minute of checks."""
-    if os.path.isdir(path):
-        raise Usage(f"cannot write the report: {path}: Is a directory")
-    if not os.access(path if os.path.exists(path) else path.absolute().parent, os.W_OK):
-        raise Usage(f"cannot write the report: {path}: no such folder, or not writable")
+    upload = _bytes_of(options.upload_request) if options.upload_request else b""
+    plan = Plan(command, options.port, tuple(options.helpers), options.stop)
+    return Wish(plan, options.n, request, large, upload, options.patience)
 
 
 def _bytes_of(path: Path) -> bytes:
@@ -93,11 +67,3 @@ def _bytes_of(path: Path) -> bytes:
     if not content:
         raise Usage(f"the request in {path} is empty")
     return content
-
-
-def _code(found: list[dict[str, Any]], wrong: dict[str, str]) -> int:
-    if wrong:
-        return NOT_HELD
-    if all(result["verdict"] == finding.NOT_TESTED for result in found):
-        return CANNOT_RUN  # what tested nothing is never green
-    return HELD

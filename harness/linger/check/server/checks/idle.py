@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 
-from linger.check.battery import check
-from linger.check.crowd import Crowd
-from linger.check.finding import CHOICE, STARVE, Finding
-from linger.check.server.trial import RECEIVE_BUFFER, SEND_BUFFER, NotStruck, Trial
+from linger.check.finding import CHOICE, STARVE, Finding, NotStruck
+from linger.check.server import check
+from linger.check.server.crowd import Crowd
+from linger.check.server.scene import RECEIVE_BUFFER, SEND_BUFFER
+from linger.check.server.trial import Trial
 
 POOL = 10  # times as many clients: more than most pools have workers
 STARVED = 20.0  # s: the server may be busy with what the crowd asked for
@@ -48,7 +49,7 @@ def idle(trial: Trial) -> Finding:
     sysctls={"tcp_wmem": f"4096 {SEND_BUFFER} {SEND_BUFFER}"},
 )
 def stalled_reader(trial: Trial) -> Finding:
-    large = trial.wish.large or trial.request.payload
+    large = trial.large or trial.request.payload
     if not large:
         raise NotStruck("no request for a large reply is known; give --large-request FILE")
     with trial.crowd(2 * trial.n, at_least=1, receive_buffer=RECEIVE_BUFFER) as crowd:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from linger.check.battery import check
-from linger.check.crowd import REPLY_WITHIN
-from linger.check.finding import Finding
-from linger.check.server.trial import NotStruck, Trial
+from typing import Callable
+
+from linger.check.finding import CHOICE, PASS, Finding, NotStruck
+from linger.check.server import check
+from linger.check.server.crowd import REPLY_WITHIN, Crowd
+from linger.check.server.trial import Trial
 
 
 @check(
@@ -18,9 +20,7 @@ from linger.check.server.trial import NotStruck, Trial
     scenarios=["closewait-leak", "accept-queue-undrained", "shutdown-without-close"],
 )
 def abandon(trial: Trial) -> Finding:
-    for wave in trial.waves():
-        wave.fin()
-    return trial.leavings()
+    return trial.leave(lambda wave: wave.fin())
 
 
 @check(
@@ -33,10 +33,11 @@ def abandon(trial: Trial) -> Finding:
     scenarios=["closewait-leak", "recv-timeout-leak", "read-disabled-masks-eof"],
 )
 def half_request_fin(trial: Trial) -> Finding:
-    for wave in trial.waves():
+    def leave(wave: Crowd) -> None:
         wave.send(trial.request.half)
         wave.fin()
-    return trial.leavings()
+
+    return trial.leave(leave)
 
 
 @check(
@@ -49,10 +50,11 @@ def half_request_fin(trial: Trial) -> Finding:
     scenarios=["reset-leak", "descriptor-exhaustion"],
 )
 def half_request_rst(trial: Trial) -> Finding:
-    for wave in trial.waves():
+    def leave(wave: Crowd) -> None:
         wave.send(trial.request.half)
         wave.rst()
-    return trial.leavings()
+
+    return trial.leave(leave)
 
 
 @check(
@@ -65,9 +67,7 @@ def half_request_rst(trial: Trial) -> Finding:
     scenarios=["reset-leak", "accept-queue-undrained", "sigpipe-exit"],
 )
 def rst_at_once(trial: Trial) -> Finding:
-    for wave in trial.waves():
-        wave.rst()
-    return trial.leavings()
+    return trial.leave(lambda wave: wave.rst())
 
 
 @check(
@@ -80,10 +80,41 @@ def rst_at_once(trial: Trial) -> Finding:
     scenarios=["sigpipe-exit", "write-into-closewait", "reset-leak"],
 )
 def ignore_reply(trial: Trial) -> Finding:
-    if not trial.request.answered:
-        raise NotStruck("no request is known that the server answers; give --request FILE")
-    for wave in trial.waves():
-        trial.ask(wave)
+    def leave(wave: Crowd, request: bytes) -> None:
+        trial.ask(wave, request)
         if not wave.leave_at_reply(REPLY_WITHIN):
             raise NotStruck(f"no reply came within {REPLY_WITHIN:g} s, so none could be ignored")
-    return trial.leavings()
+
+    return _with_each_request(trial, leave)
+
+
+@check(
+    "ask-and-leave",
+    peer="ask, and leave before the reply begins, half of them by a FIN, half by a RST",
+    mistake="What was opened for the reply stays open when there is nobody to send it to: the "
+    "file that it comes from, the connection to a backend. The handler ends by an error or an "
+    "event of the client's connection, and only its good end closes them.",
+    clause="close(2): only it gives a descriptor back. recv(2): 0 is the end of the stream, "
+    "ECONNRESET a RST.",
+    scenarios=["closewait-leak", "reset-leak", "descriptor-exhaustion"],
+)
+def ask_and_leave(trial: Trial) -> Finding:
+    def leave(wave: Crowd, request: bytes) -> None:
+        trial.ask(wave, request)
+        wave.leave_before_reply(REPLY_WITHIN)
+
+    return _with_each_request(trial, leave)
+
+
+def _with_each_request(trial: Trial, leave: Callable[[Crowd, bytes], None]) -> Finding:
+    """The finding of clients that leave so: all with the small request, then with the large one.
+
+    Errors: NotStruck where no request is known.
+    """
+    if not trial.request.answered:
+        raise NotStruck("no request is known that the server answers; give --request FILE")
+    found = trial.leave(lambda wave: leave(wave, trial.request.payload))
+    if found.verdict not in (PASS, CHOICE) or not trial.large:
+        return found
+    large = trial.leave(lambda wave: leave(wave, trial.large))
+    return large if large.verdict != PASS or found.verdict == PASS else found

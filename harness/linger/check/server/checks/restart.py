@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Callable
 
-from linger.check.battery import check
-from linger.check.finding import CHOICE, FAIL, PASS, Finding, not_tested
-from linger.check.server.trial import FRESH, NotStruck, Trial
+from linger.check.finding import CHOICE, FAIL, PASS, Finding, NotStruck, not_tested
+from linger.check.server import check
+from linger.check.server.scene import FRESH
+from linger.check.server.trial import Trial
 from linger.lab import faults
 from linger.lab.errors import TargetDied
 
@@ -102,5 +103,5 @@ def _cannot_start(trial: Trial, left: str, why: str) -> Finding:
         trial.start()
     except TargetDied:
         return not_tested(f"it does not start again without any connection either: {sentence}")
-    held = [f"on the port: {left}", *(line.strip() for line in output)]
-    return Finding(FAIL, f"does not start again over {left}: {sentence}", held)
+    notes = [f"on the port: {left}", *(line.strip() for line in output)]
+    return Finding(FAIL, f"does not start again over {left}: {sentence}", notes=notes)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections import Counter
 
-from linger.check.battery import check
-from linger.check.crowd import REPLY_WITHIN
-from linger.check.finding import CHOICE, Finding
-from linger.check.server.trial import RECEIVE_BUFFER, SEND_BUFFER, Trial
+from linger.check.finding import CHOICE, Finding, NotStruck
+from linger.check.server import check
+from linger.check.server.crowd import REPLY_WITHIN
+from linger.check.server.scene import RECEIVE_BUFFER, SEND_BUFFER
+from linger.check.server.trial import Trial
 
 FEW = 5
 
@@ -25,7 +26,7 @@ FEW = 5
     sysctls={"tcp_wmem": f"4096 {SEND_BUFFER} {SEND_BUFFER}"},
 )
 def graceful_stop(trial: Trial) -> Finding:
-    large = trial.wish.large
+    large = trial.large
     whole = _size_of(trial, large) if large else 0
     with trial.crowd(FEW, at_least=1, receive_buffer=RECEIVE_BUFFER) as crowd:
         trial.greet(crowd)
@@ -54,7 +55,8 @@ def _size_of(trial: Trial, request: bytes) -> int:
         trial.greet(crowd)
         before = crowd.connections[0].received
         crowd.send(request)
-        crowd.read_while_it_comes(REPLY_WITHIN, quiet=1.0)
+        if not crowd.read_while_it_comes(REPLY_WITHIN, quiet=1.0):
+            raise NotStruck("the reply has no end")
         size = crowd.connections[0].received - before
         crowd.fin()
     return size

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 
-from linger.check.battery import check
-from linger.check.finding import LEAK, PASS, WARN, Finding
-from linger.check.server.trial import SEND_BUFFER, NotStruck, Trial
+from linger.check import schedule
+from linger.check.finding import LEAK, PASS, WARN, Finding, NotStruck
+from linger.check.server import check
+from linger.check.server.scene import SEND_BUFFER
+from linger.check.server.trial import Trial
 from linger.lab import faults
 
 PROBES = {"tcp_keepalive_time": 10, "tcp_keepalive_intvl": 2, "tcp_keepalive_probes": 3}
@@ -28,6 +30,7 @@ FEW = 4  # clients: each holds a reply
     sysctls=PROBES,
 )
 def vanished_idle(trial: Trial) -> Finding:
+    trial.must_be_apart()
     with trial.crowd(trial.n) as crowd:
         trial.greet(crowd)
         if trial.deferred(crowd):
@@ -38,7 +41,8 @@ def vanished_idle(trial: Trial) -> Finding:
         options = _options(trial)
         cut = faults.partition(trial.client, trial.server)
         began = time.monotonic()
-        left = trial.meter.settles(trial.before, trial.n, within=trial.late)
+        with schedule.only_waiting():
+            left = trial.meter.settles(trial.before, trial.n, within=trial.late)
         took = time.monotonic() - began
         held = trial.meter.held() if left else []
         if left:
@@ -64,7 +68,8 @@ def vanished_idle(trial: Trial) -> Finding:
     sysctls={"tcp_retries2": RETRIES, "tcp_wmem": f"4096 {SEND_BUFFER} {SEND_BUFFER}"},
 )
 def vanished_sending(trial: Trial) -> Finding:
-    ask = trial.wish.large or trial.request.payload
+    trial.must_be_apart()
+    ask = trial.large or trial.request.payload
     if not ask:
         raise NotStruck("no request is known that the server answers; give --request FILE")
     count, given_up = min(FEW, trial.n), min(GIVEN_UP, trial.late)
@@ -81,7 +86,8 @@ def vanished_sending(trial: Trial) -> Finding:
             )
         silence = faults.drop(trial.server)
         began = time.monotonic()
-        left = trial.meter.settles(trial.before, count, within=given_up)
+        with schedule.only_waiting():
+            left = trial.meter.settles(trial.before, count, within=given_up)
         took = time.monotonic() - began
         struck = cut.struck() + silence.struck()
         if not struck:

@@ -1,18 +1,27 @@
-"""What to ask a server of which nothing is known: the first of a few words that it answers."""
+"""What to ask a server of which nothing is known: the first of a few words that it answers.
+
+And, of one that speaks HTTP, what has a large reply: of what the start page links to, the largest.
+"""
 
 from __future__ import annotations
 
+import re
 import ssl
 import textwrap
 from dataclasses import dataclass, replace
 from typing import Callable
+from urllib.parse import urljoin, urlsplit
 
-from linger.check.crowd import REPLY_WITHIN, Crowd
+from linger.check.server.crowd import REPLY_WITHIN, Crowd
 from linger.lab.errors import Usage
 
 LISTENING = 1.5  # s: what a server gets to speak first, or to answer
 HTTP_GET = b"GET / HTTP/1.0\r\n\r\n"
 HELP = b"HELP\r\n"
+LINK = re.compile(rb"""(?:href|src)\s*=\s*["']?([^"' >]+)""", re.I)
+LINKS = 10  # of a page that are tried
+LARGE = 64 << 10  # bytes: a smaller reply fits into the buffers of any socket
+HERE = "http://server/"
 
 
 @dataclass(frozen=True)
@@ -23,6 +32,7 @@ class Request:
     banner: bool = False  # the server speaks first
     http: bool = False
     source: str = ""  # what it is, in words
+    large: bytes = b""  # one with a large reply, where it was looked for and found
 
     @property
     def half(self) -> bytes:
@@ -81,6 +91,37 @@ def discover(connect: Callable[[], Crowd], given: Request | None = None) -> Requ
         if reply:
             return Request(payload, source=f"it answers {name}")
     return Request(b"", source="nothing that we know draws a byte from it; give --request FILE")
+
+
+def find_large(connect: Callable[[], Crowd], request: Request) -> Request:
+    """Find a request with a large reply, where HTTP is spoken, and put it into another one's.
+
+    connect: as for discover(). A reply that has no end is none.
+    """
+    if not request.http:
+        return request
+    page, size = _got(connect, request.payload)
+    found = {request.payload: ("the same", size)}
+    for link in dict.fromkeys(LINK.findall(page)[:LINKS]):
+        to = urlsplit(urljoin(HERE, link.decode("latin-1")))
+        path = f"{to.path}{'?' * bool(to.query)}{to.query}"
+        if (to.netloc, to.scheme) == ("server", "http") and path.isascii() and path.isprintable():
+            get = f"GET {path} HTTP/1.0\r\n\r\n".encode()
+            found[get] = f"GET {path}", _got(connect, get)[1]
+    payload, (name, size) = max(found.items(), key=lambda item: item[1][1])
+    if size < LARGE:
+        return request
+    source = f"{request.source}; its large reply is that to {name}, {size / 1e6:.1f} MB"
+    return replace(request, large=payload, source=source)
+
+
+def _got(connect: Callable[[], Crowd], payload: bytes) -> tuple[bytes, int]:
+    """What the reply to a request begins with, and its bytes; 0 of one without an end."""
+    with connect() as crowd:
+        crowd.send(payload)
+        ended = crowd.read_while_it_comes(LISTENING, quiet=0.6, most=5.0)
+        reply, size = crowd.connections[0].reply, crowd.connections[0].received
+    return reply, size if ended else 0
 
 
 def _speaks(

@@ -1,96 +1,22 @@
 """The crowd: connections of the host "client", driven together without blocking.
 
 Replies of several connections are read in parallel, never in turn: a server may well serve the
-last one first. What ends a connection is data here, "FIN" or the name of an error.
+last one first.
 """
 
 from __future__ import annotations
 
-import contextlib
-import errno
-import fcntl
 import selectors
 import socket
-import struct
-import termios
 import time
 from typing import Callable, Sequence
 
+from linger.check.server.connection import Connection
 from linger.lab import netns
 from linger.lab.host import Host
 
 REPLY_WITHIN = 10.0  # s: for a connect() and the like
-KEPT = 1 << 16  # bytes of a reply that are remembered
-ESTABLISHED, CLOSED = 1, 7  # of <netinet/tcp.h>, as TCP_INFO has them
-AT_ONCE = struct.pack("ii", 1, 0)  # SO_LINGER {1, 0}
-
-
-class Connection:
-    """One connection, non-blocking."""
-
-    def __init__(self, made: socket.socket) -> None:
-        self.socket = made
-        self.connected = False
-        self.received = 0  # bytes
-        self.reply = b""  # the first of them
-        self.ended = ""  # "FIN", or the name of the error
-        self.unsent = ""  # the name of the error that sending met, which reading then does not
-        self.open = True
-
-    def fileno(self) -> int:
-        return self.socket.fileno()
-
-    def finish_connect(self) -> None:
-        error = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        self.connected = not error
-        self.ended = errno.errorcode[error] if error else ""
-
-    def take(self) -> None:
-        """Read what is there."""
-        try:
-            while data := self.socket.recv(1 << 18):
-                self.received += len(data)
-                self.reply += data[: KEPT - len(self.reply)]
-            self.ended = self.unsent or "FIN"
-        except BlockingIOError:
-            pass
-        except OSError as error:
-            self.ended = errno.errorcode[error.errno or errno.EIO]
-
-    def give(self, data: memoryview) -> memoryview:
-        """Send what fits; returns the rest, nothing once sending failed: a reply may yet be there."""
-        try:
-            while data:
-                data = data[self.socket.send(data, socket.MSG_NOSIGNAL) :]
-        except BlockingIOError:
-            return data
-        except OSError as error:
-            self.unsent = errno.errorcode[error.errno or errno.EIO]
-        return data[:0]
-
-    @property
-    def state(self) -> int:
-        """Its state, as <netinet/tcp.h> counts them."""
-        return self.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
-
-    @property
-    def reset(self) -> bool:
-        """Whether a RST came, also one behind a FIN that was read before it: no call tells of that."""
-        return self.ended not in ("", "FIN") or self.state == CLOSED
-
-    @property
-    def heard(self) -> bool:
-        """Whether the other side's kernel has had all that was sent, or will never have it."""
-        return self.reset or not fcntl.ioctl(self.socket, termios.TIOCOUTQ, b"\0" * 4).strip(b"\0")
-
-    def half(self) -> None:
-        """shutdown(SHUT_WR): a FIN, and go on reading."""
-        with contextlib.suppress(OSError):  # ENOTCONN: it has ended
-            self.socket.shutdown(socket.SHUT_WR)
-
-    def close(self) -> None:
-        self.open = False
-        self.socket.close()
+LONGEST = 15.0  # s for a reply to come to its end; one that lasts longer has none
 
 
 class Crowd:
@@ -164,16 +90,20 @@ class Crowd:
         waiting = [one for one in self.open if not one.ended and not (enough and enough(one))]
         return not _each(waiting, selectors.EVENT_READ, done, within)
 
-    def read_while_it_comes(self, within: float, quiet: float) -> None:
+    def read_while_it_comes(self, within: float, quiet: float, most: float = LONGEST) -> bool:
         """Read on all until they have ended or nothing more comes for a while.
 
-        within: seconds for the first byte; quiet: seconds of silence that end a reply.
+        within: seconds for the first byte; quiet: seconds of silence that end a reply; most:
+        seconds for all of it. Returns False when it comes on and on: the reply has no end.
         """
         if self.read(within, lambda connection: connection.received > 0):
-            before = -1
+            before, deadline = -1, time.monotonic() + most
             while before != (before := sum(one.received for one in self.open)):
                 if self.read(quiet):
                     break
+                if time.monotonic() > deadline:
+                    return False
+        return True
 
     def at_news(self, done: Callable[[Connection], bool], within: float) -> bool:
         """Call done() of each whenever something has come in on it, until it is true for all.
@@ -209,6 +139,17 @@ class Crowd:
 
         return self.at_news(leave, within)
 
+    def leave_before_reply(self, within: float) -> None:
+        """Close each when the other side has its request, before a reply: by turns FIN and RST.
+
+        within: seconds for the request to get there. What is in reply by then goes unread.
+        """
+        self.becomes(lambda connection: connection.heard, within)
+        for number, connection in enumerate(self.open):
+            if number % 2:
+                connection.reset_it()
+            connection.close()
+
     def half(self) -> None:
         """shutdown(SHUT_WR) on all: a FIN, and go on reading."""
         for connection in self.open:
@@ -225,7 +166,7 @@ class Crowd:
     def rst(self) -> None:
         """Close all by a RST."""
         for connection in self.open:
-            connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
+            connection.reset_it()
             connection.close()
 
     def close(self) -> None:

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/* What is peculiar to a machine: registers, and what a system call looks like. */
+#include "blame/internal.h"
+
+#include <errno.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/user.h>
+#include <linux/sched.h>
+
+#ifdef __x86_64__
+
+const bool registers_supported = true;
+
+int registers_read(pid_t tid, struct registers *registers)
+{
+	struct user_regs_struct all;
+
+	if (ptrace(PTRACE_GETREGS, tid, NULL, &all) < 0)
+		return -1;
+	*registers = (struct registers){
+	    .value = {all.rax, all.rdx, all.rcx, all.rbx, all.rsi, all.rdi, all.rbp, all.rsp,
+		      all.r8, all.r9, all.r10, all.r11, all.r12, all.r13, all.r14, all.r15,
+		      all.rip},
+	    .known = ~0u,
+	};
+	return 0;
+}
+
+uint64_t registers_clone_flags(pid_t tid)
+{
+	struct user_regs_struct all;
+	uint64_t flags = 0;
+
+	if (ptrace(PTRACE_GETREGS, tid, NULL, &all) < 0)
+		return 0;
+	switch (all.orig_rax) {
+	case SYS_clone:
+		return all.rdi;
+	case SYS_clone3: /* struct clone_args begins with them */
+		return memory_copy(tid, all.rdi, &flags, sizeof(flags)) ? flags : 0;
+	case SYS_vfork:
+		return CLONE_VFORK | CLONE_VM;
+	default:
+		return 0;
+	}
+}
+
+void registers_refuse(pid_t tid, int error)
+{
+	struct user_regs_struct all;
+
+	if (ptrace(PTRACE_GETREGS, tid, NULL, &all) < 0)
+		return;
+	all.orig_rax = ~0ull; /* no such call */
+	all.rax = (uint64_t)-error;
+	ptrace(PTRACE_SETREGS, tid, NULL, &all);
+}
+
+long registers_next_call(pid_t tid, const struct registers *registers, uint64_t argument[3])
+{
+	static const uint8_t instruction[] = {0x0f, 0x05};
+	enum { RAX = 0, RDX = 1, RSI = 4, RDI = 5 };
+	uint8_t bytes[2];
+
+	if (!memory_copy(tid, registers->value[REGISTER_RIP], bytes, sizeof(bytes)) ||
+	    bytes[0] != instruction[0] || bytes[1] != instruction[1])
+		return -1;
+	argument[0] = registers->value[RDI];
+	argument[1] = registers->value[RSI];
+	argument[2] = registers->value[RDX];
+	return (long)registers->value[RAX];
+}
+
+#else /* start() says so, and nothing else is called */
+
+const bool registers_supported = false;
+
+int registers_read(pid_t tid, struct registers *registers)
+{
+	(void)tid, (void)registers;
+	return -1;
+}
+
+uint64_t registers_clone_flags(pid_t tid)
+{
+	(void)tid;
+	return 0;
+}
+
+void registers_refuse(pid_t tid, int error)
+{
+	(void)tid, (void)error;
+}
+
+long registers_next_call(pid_t tid, const struct registers *registers, uint64_t argument[3])
+{
+	(void)tid, (void)registers, (void)argument;
+	return -1;
+}
+
+#endif

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The loop of ptrace(2). The tracer must answer each stop, and answers all of them at once: it never
+ * waits for one thread while others stand still.
+ */
+#include "blame/internal.h"
+
+#include <errno.h>
+#include <linux/ptrace.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+
+/* <sys/ptrace.h> and <linux/ptrace.h> exclude each other; the former has the prototype only. */
+extern long ptrace(int request, ...);
+
+#define STOP_SYSCALL (SIGTRAP | 0x80) /* PTRACE_O_TRACESYSGOOD */
+/* <asm-generic/siginfo.h>: TRAP_TRACE behind an instruction, TRAP_BRKPT behind a system call. */
+enum { STEPPED_CALL = 1, STEPPED = 2 };
+
+static void resume(struct task *task, int number)
+{
+	int how = PTRACE_CONT;
+
+	if (task->call)
+		how = PTRACE_SYSCALL;
+	else if (task->stepping)
+		how = PTRACE_SINGLESTEP;
+	else if (task->after)
+		how = PTRACE_SYSCALL;
+	ptrace(how, task->tid, NULL, number);
+}
+
+static bool call_info(const struct task *task, struct ptrace_syscall_info *info)
+{
+	return ptrace(PTRACE_GET_SYSCALL_INFO, task->tid, sizeof(*info), info) > 0;
+}
+
+/* The filter stops the thread: it is about to make a call of ours. */
+static void at_filter(struct task *task)
+{
+	struct ptrace_syscall_info info;
+	uint64_t argument[6];
+	const struct call *call;
+
+	if (!call_info(task, &info) || info.op != PTRACE_SYSCALL_INFO_SECCOMP)
+		return;
+	call = call_of((long)info.seccomp.nr);
+	if (!call)
+		return;
+	for (size_t i = 0; i < 6; i++)
+		argument[i] = info.seccomp.args[i];
+	if (!follow_enter(task, call, argument))
+		task->call = NULL;
+}
+
+/* It enters or leaves a call, and we had asked to be told. */
+static void at_call(struct task *task)
+{
+	struct ptrace_syscall_info info;
+	uint64_t argument[6];
+
+	if (!call_info(task, &info))
+		return;
+	if (info.op == PTRACE_SYSCALL_INFO_ENTRY && task->after) {
+		for (size_t i = 0; i < 6; i++)
+			argument[i] = info.entry.args[i];
+		after_call(task, (long)info.entry.nr, argument);
+	} else if (info.op == PTRACE_SYSCALL_INFO_EXIT && task->call) {
+		follow_leave(task, info.exit.rval);
+		task->call = NULL;
+	}
+}
+
+static pid_t message_of(const struct task *task)
+{
+	unsigned long message = 0;
+
+	ptrace(PTRACE_GETEVENTMSG, task->tid, NULL, &message);
+	return (pid_t)message;
+}
+
+static void at_fork(struct task *task)
+{
+	uint64_t flags = registers_clone_flags(task->tid);
+	struct task *child = task_get(message_of(task));
+	struct touch touch;
+
+	if (!child)
+		return;
+	task->began = clock_now();
+	touch = touch_now(task, SYS_clone, child->tid);
+	if (task_fork(task, child, flags, &touch) < 0)
+		task_end(child);
+	else if (child->stopped)
+		resume(child, 0);
+}
+
+#define ENDING 10000000000 /* ns: who was told to end ends within, or has not obeyed */
+
+/* An orderly program closes what it holds before it ends: what counts is what it held before. */
+static bool is_told(void)
+{
+	return tracer.told && clock_now() - tracer.told < ENDING;
+}
+
+static void at_signal(struct task *task, int number)
+{
+	struct error error;
+
+	if (task->process != tracer.program || is_told() ||
+	    (number != SIGINT && number != SIGTERM && number != SIGQUIT && number != SIGHUP))
+		return;
+	if (report_write("told", &error) == 0)
+		tracer.told = clock_now();
+}
+
+/* A process ends: nobody can ask it later what it held. */
+static void at_exit(struct task *task)
+{
+	struct error error;
+
+	if (task->after)
+		after_end(task, AFTER_ENDS);
+	if (task->tid != task->process || !table_holds(task->table) || is_told())
+		return;
+	snapshot_remember(task);
+	if (task->process == tracer.program) /* before its parent hears of it */
+		report_write("ended", &error); /* a failure shows: the file is not there */
+}
+
+static void at_event(struct task *task, int event, int number)
+{
+	switch (event) {
+	case PTRACE_EVENT_SECCOMP:
+		at_filter(task);
+		break;
+	case PTRACE_EVENT_FORK:
+	case PTRACE_EVENT_VFORK:
+	case PTRACE_EVENT_CLONE:
+		at_fork(task);
+		break;
+	case PTRACE_EVENT_EXEC:
+		if (task->after)
+			after_end(task, AFTER_ENDS);
+		if (task_exec(task, message_of(task)) == 0)
+			maps_load(task->maps, task->tid);
+		break;
+	case PTRACE_EVENT_EXIT:
+		at_exit(task);
+		break;
+	case PTRACE_EVENT_STOP: /* a new one begins; or SIGSTOP and the like stop a process */
+		if (number != SIGTRAP) {
+			ptrace(PTRACE_LISTEN, task->tid, NULL, 0);
+			return;
+		}
+		break;
+	default:
+		break;
+	}
+	resume(task, 0);
+}
+
+/* Whether SIGTRAP is our own step, and not sent by somebody. */
+static bool is_step(const struct task *task)
+{
+	siginfo_t info;
+
+	return task->stepping && ptrace(PTRACE_GETSIGINFO, task->tid, NULL, &info) == 0 &&
+	       (info.si_code == STEPPED || info.si_code == STEPPED_CALL);
+}
+
+static void stopped(struct task *task, int status)
+{
+	int number = WSTOPSIG(status), event = status >> 16;
+
+	if (!task->known) { /* its parent has not told of it yet */
+		task->stopped = true;
+	} else if (number == STOP_SYSCALL) {
+		at_call(task);
+		resume(task, 0);
+	} else if (event) {
+		at_event(task, event, number);
+	} else if (number == SIGTRAP && is_step(task)) {
+		after_step(task);
+		resume(task, 0);
+	} else {
+		at_signal(task, number); /* before it is delivered */
+		resume(task, number);
+	}
+}
+
+static void handle(pid_t tid, int status)
+{
+	struct task *task = task_get(tid);
+
+	if (!task) {
+		ptrace(PTRACE_CONT, tid, NULL, 0);
+	} else if (WIFSTOPPED(status)) {
+		stopped(task, status);
+	} else {
+		if (task->after)
+			after_end(task, AFTER_ENDS);
+		task_end(task);
+	}
+}
+
+/* Wait until a thread has stopped, or a report is wanted. Returns whether one is. */
+static bool await(bool news)
+{
+	static const struct timespec rest = {.tv_sec = 1};
+	sigset_t awaited;
+	int number;
+
+	sigemptyset(&awaited);
+	sigaddset(&awaited, SIGCHLD);
+	sigaddset(&awaited, SIGUSR1);
+	number = news && tracer.at_rest ? sigtimedwait(&awaited, NULL, &rest)
+					: sigwaitinfo(&awaited, NULL);
+	return number == SIGUSR1 || (number < 0 && errno == EAGAIN);
+}
+
+void trace_loop(void)
+{
+	struct error error;
+	bool news = false; /* since the last report */
+	int status;
+	pid_t tid;
+
+	while (task_count() > 0) {
+		while ((tid = waitpid(-1, &status, __WALL | WNOHANG)) > 0) {
+			handle(tid, status);
+			news = true;
+		}
+		if ((tid < 0 && errno == ECHILD) || task_count() == 0)
+			break;
+		if (await(news)) {
+			report_write("asked", &error);
+			news = false;
+		}
+	}
+	if (!is_told())
+		report_write("ended", &error);
+}

@@ -1,0 +1,106 @@
+"""What was done with the sockets of a group, and in a sentence which rule that breaks.
+
+It is said what happened and where, never that a line lacks a close(): who may still close a
+connection the program knows, and nobody else. An ESTABLISHED connection is not called a leak.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+READS = ("read", "readv", "recv", "recvmsg", "recvmmsg")
+WAITED = "EAGAIN"  # of a call that waits: SO_RCVTIMEO or SO_SNDTIMEO ended it
+# By rule: what it says. Those of a later row weigh less.
+SENTENCES = {
+    "unaccepted": "{waiting} connections wait, and nobody accepts",
+    "shared": "closed, and still open in another process",
+    "eof": "EOF read, never closed",
+    "timeout": "time-out, never closed",
+    "error": "{call}() failed with {error}, never closed",
+    "shutdown": "shutdown(), never closed",
+    "unread": "FIN never read",
+    "gone": "the connection is gone, never closed",
+    "unknown": "origin unknown: taken before blame began, or passed by somebody else",
+    "open": "open",
+    "listening": "listening",
+}
+RULES = tuple(SENTENCES)
+IDLE = ("open", "listening", "unknown")  # of which nothing is known to be wrong
+
+
+def rule_of(group: dict[str, Any]) -> str:
+    """The rule that a group of the tracer's report breaks: a key of SENTENCES."""
+    if group["state"] == "LISTEN" or "waiting" in group:
+        return "unaccepted" if group.get("waiting") else "listening"
+    if not group["known"]:
+        return "unknown"
+    closed, end, last = group.get("closed"), group.get("end"), group["last"]
+    if closed and closed["at"] >= last["at"]:
+        return "shared"
+    if end:
+        return _rule_of_end(end)
+    if last["call"] == "shutdown":
+        return "shutdown"
+    return {"CLOSE_WAIT": "unread", "gone": "gone"}.get(group["state"], "open")
+
+
+def _rule_of_end(end: dict[str, Any]) -> str:
+    if "error" not in end:
+        return "eof"
+    return "timeout" if end["error"] == WAITED else "error"
+
+
+def sentence_of(group: dict[str, Any], rule: str) -> str:
+    """The rule in words. group: of the tracer's report."""
+    end = group.get("end", {})
+    call = "connect" if end.get("call") == "getsockopt" else end.get("call")
+    return SENTENCES[rule].format(waiting=group.get("waiting"), call=call, error=end.get("error"))
+
+
+# The touches of a socket, in the order in which they are told: kind, and its name for a person.
+KINDS = {
+    "taken": "taken",
+    "adopted": "adopted",
+    "read": "last read",
+    "end": "end",
+    "last": "last touch",
+    "closed": "closed",
+    "inherited": "forked",
+}
+
+
+def told(group: dict[str, Any], rule: str) -> list[str]:
+    """Which touches of a group are worth a line."""
+    kinds = ["taken", "adopted"]
+    if rule in ("unread", "unaccepted"):
+        kinds.append("read")
+    kinds += ["end", "last"]
+    if rule == "shared":
+        kinds += ["closed", "inherited"]
+    present = [kind for kind in kinds if kind in group]
+    # The first touch may be the end, and the last one is often told already.
+    hidden = {kind for kind in ("adopted", "last") for other in present
+              if other != kind and other != "last" and group.get(kind) == group[other]}  # fmt: skip
+    return [kind for kind in present if kind not in hidden]
+
+
+def label_of(kind: str, touch: dict[str, Any]) -> str:
+    """What a touch is called: an end by what it was."""
+    if kind == "read" and touch["call"].startswith("accept"):
+        return "last accept"
+    if kind != "end":
+        return KINDS[kind]
+    return {"eof": "EOF", "timeout": "time-out", "error": "error"}[_rule_of_end(touch)]
+
+
+def call_of(kind: str, touch: dict[str, Any]) -> str:
+    """The call of a touch: "recv() = 0", "connect() = ECONNREFUSED", "EPOLL_CTL_ADD"."""
+    call = touch["call"]
+    if call.startswith("EPOLL_CTL"):
+        return call
+    if kind in ("taken", "closed", "inherited"):
+        return f"{call}()"
+    if call == "getsockopt":
+        return f"connect() = {touch['error']} (getsockopt)"
+    took = f" after {touch['took']:.1f} s" if touch.get("error") == WAITED and kind == "end" else ""
+    return f"{call}() = {touch.get('error', touch.get('result'))}{took}"

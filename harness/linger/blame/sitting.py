@@ -1,0 +1,121 @@
+"""`linger blame`: from what its options say (linger.cli.blaming) to its exit code."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any, Iterator
+
+from linger.blame import document, helping, tracing, wording
+from linger.lab import files
+from linger.lab.errors import HELD, CannotRun, TargetDied, Usage
+from linger.run.printer import say
+
+
+def run(options: argparse.Namespace) -> int:
+    """Do what the options ask for; returns the exit code: of a command its own."""
+    command = options.command[1:] if options.command[:1] == ["--"] else options.command
+    if sum((bool(command), options.report, options.pid is not None)) != 1:
+        raise Usage("say one of: -- COMMAND, --report, --pid P; see linger blame --help")
+    if options.sample & options.sample - 1:
+        raise Usage(f"--sample takes a power of two, not {options.sample}")
+    if options.symbols and not options.symbols.is_file():
+        raise Usage(f"--symbols: there is no file {options.symbols}")
+    if options.report:
+        return _report(options)
+    if options.pid is not None:
+        return _watch(options)
+    return _run(options, command)
+
+
+def _run(options: argparse.Namespace, command: list[str]) -> int:
+    """Run a command, and say at its end what it held."""
+    folder = _folder()
+    traced = folder / f"{os.getpid()}.traced.json"
+    words = tracing.words(traced.absolute(), options.sample, options.deep)
+    for number in (signal.SIGINT, signal.SIGQUIT):  # of a terminal they go to the command as well
+        signal.signal(number, signal.SIG_IGN)
+    child = subprocess.Popen([*words, *command], env=helping.environment(),
+                             preexec_fn=_as_before)  # fmt: skip
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda got, frame: child.send_signal(got))
+    status = child.wait()
+    try:
+        if not traced.exists():  # it said why
+            return status if status > 0 else 128 - status
+        report = tracing.read(traced)
+        _say(document.make(report, options.symbols), options, sys.stderr)
+        if not tracing.runs(report["tracer"]):
+            traced.unlink()
+        else:
+            say(f"{_left(report)} still run under blame; linger blame --report asks them", sys.stderr)
+    except BrokenPipeError:
+        pass
+    return status if status >= 0 else 128 - status
+
+
+def _as_before() -> None:
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+
+
+def _left(report: dict[str, Any]) -> str:
+    left = sum(not process["ended"] for process in report["processes"])
+    return f"{left} processes" if left > 1 else "a process"
+
+
+def _report(options: argparse.Namespace) -> int:
+    """Ask all programs under blame that are ours, and say what they hold."""
+    found = False
+    for traced in _traced():
+        try:
+            tracing.ask(traced)
+        except TargetDied:
+            traced.unlink(missing_ok=True)
+            continue
+        found = True
+        _say(document.make(tracing.read(traced), options.symbols), options, sys.stdout)
+    if not found:
+        raise Usage("no program of yours runs under blame; start one: linger blame -- COMMAND")
+    return HELD
+
+
+def _watch(options: argparse.Namespace) -> int:
+    """Watch a running process until ^C, and say what it holds."""
+    with files.scratch() as scratch:
+        traced = scratch / "watched.json"
+        tracing.watch(options.pid, traced)
+        _say(document.make(tracing.read(traced), options.symbols), options, sys.stdout)
+    return HELD
+
+
+def _say(made: dict[str, Any], options: argparse.Namespace, out: Any) -> None:
+    if options.json:
+        files.write_json(options.json, made, otherwise="name another file")
+    for line in wording.lines(made):
+        say(line, out)
+
+
+def _folder() -> Path:
+    """Where the reports of this user's programs are, which nobody else may look into."""
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    place = Path(runtime or tempfile.gettempdir(), f"linger-blame-{os.getuid()}")
+    try:
+        place.mkdir(mode=0o700, exist_ok=True)
+        found = place.lstat()
+    except OSError as error:
+        raise files.unwritable(place, error, "choose another folder with XDG_RUNTIME_DIR=DIR") from error
+    if found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) != 0o700 or not stat.S_ISDIR(found.st_mode):
+        raise CannotRun(f"{place} is not a folder of yours alone; set XDG_RUNTIME_DIR=DIR")
+    return place
+
+
+def _traced() -> Iterator[Path]:
+    return iter(sorted(_folder().glob("*.traced.json"), key=lambda path: path.stat().st_mtime))

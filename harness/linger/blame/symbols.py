@@ -1,0 +1,77 @@
+"""Addresses become functions and lines: of the stacks that are shown, and of no other."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Iterable
+
+from linger.blame import tracing
+from linger.lab.foreign import printable
+
+# Rust's and C++'s names of functions in the table of symbols: _ZN4core3ptr...17h<hash>E
+MANGLED = re.compile(r"^_ZNK?(?P<parts>.*)E")
+HASH = re.compile(r"^h[0-9a-f]{16}$")
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A function that was active."""
+
+    function: str  # "" when it is not known
+    file: str  # of the source; "" when there is no debug information
+    line: int
+    path: str  # of the ELF file; "" for code that was generated as the program ran
+    address: int  # in it
+
+    def record(self) -> dict[str, Any]:
+        """As the document has it."""
+        return dict(vars(self))
+
+
+def plain(name: str) -> str:
+    """A function's name as its source has it, as far as that is easy to tell."""
+    if not (found := MANGLED.match(name)):
+        return name
+    rest, parts = found["parts"], []
+    while length := re.match(r"\d+", rest):
+        end = length.end() + int(length[0])
+        parts.append(rest[length.end() : end])
+        rest = rest[end:]
+    return "::".join(part for part in parts if not HASH.match(part)) or name
+
+
+class Stacks:
+    """The stacks of a report, by their numbers, from 1 on."""
+
+    def __init__(self, report: dict[str, Any], symbols: Path | None = None) -> None:
+        """symbols: a file with the debug information of the program, whose name it has."""
+        self._stacks = report["stacks"]
+        self._modules = ["", *report["modules"]]
+        self._symbols = symbols
+        self._known: dict[tuple[str, int], list[Frame]] = {}
+
+    def resolve(self, numbers: Iterable[int], lines: Iterable[list[int]] = ()) -> None:
+        """Find out functions and lines, in one go. lines: further addresses, [module, address]."""
+        wanted = {(module, address) for number in numbers if number
+                  for module, address in self._stacks[number - 1]}  # fmt: skip
+        wanted |= {(module, address) for module, address in lines}
+        questions = sorted({(self._modules[module], address) for module, address in wanted if module})
+        for answer in tracing.answers(questions, self._symbols) if questions else ():
+            place = answer["path"], answer["address"]
+            self._known[place] = [
+                Frame(printable(plain(one["function"] or "")), printable(one["file"] or ""),
+                      one["line"], *place)
+                for one in answer["frames"]
+            ]  # fmt: skip
+
+    def at(self, module: int, address: int) -> list[Frame]:
+        """The functions at an address: the innermost, and those that it was inlined into."""
+        place = self._modules[module], address
+        return self._known.get(place) or [Frame("", "", 0, *place)]
+
+    def frames(self, number: int) -> list[Frame]:
+        """The frames of a stack, innermost first."""
+        stack = self._stacks[number - 1] if number else []
+        return [frame for module, address in stack for frame in self.at(module, address)]

@@ -1,0 +1,42 @@
+"""Many failed exchanges, and what is left of them."""
+
+from __future__ import annotations
+
+from linger.check.client import check, ruling
+from linger.check.client.encounter import GET, POST, Encounter
+from linger.check.client.turncoat import GOOD
+from linger.check.finding import Finding
+
+KINDS = {
+    "short-length-fin-keep": GET, "half-header-fin": GET, "unanswered-rst": GET, "early-413-drained": POST,
+}  # fmt: skip
+RESTING = 5.0  # s
+
+
+@check(
+    "error-leak",
+    peer="fails every request, in a way of its own each time: half a body, half a header, no reply, 413",
+    mistake="The path of an error forgets close(), or leaves a body unread that nobody will read; in "
+    "some libraries that is the caller's duty.",
+    clause="close(2). RFC 9293, section 3.6: CLOSE_WAIT waits for the program.",
+    scenarios=["connect-failure-leak", "client-reconnect-leak", "recv-timeout-leak"],
+)
+def error_leak(encounter: Encounter) -> Finding:
+    encounter.must_be_driven("keeps nothing")
+    encounter.begin(GOOD, *KINDS)
+    encounter.good()
+    before = encounter.meter.take().connections
+    count = encounter.order.failures
+    found = []
+    for behaviour, method in KINDS.items():
+        tries = []
+        for _ in range(count):
+            tries.append(encounter.ask(behaviour, method))
+            if finding := ruling.broken(tries):
+                return finding
+        encounter.struck(behaviour)
+        found.append(f"{behaviour} {encounter.left(before, 0, within=0)}")
+    left = encounter.left(before, 0, within=RESTING)
+    finding = ruling.leak(left, count, len(KINDS), RESTING, encounter.meter.held())
+    finding.notes += [f"held after {count} x each: {', '.join(found)}"] if left > 0 else []
+    return finding

@@ -1,0 +1,88 @@
+"""A server that goes away and comes back."""
+
+from __future__ import annotations
+
+import time
+
+from linger.check.client import check, ruling
+from linger.check.client.encounter import Encounter
+from linger.check.client.outcome import DONE, Outcome
+from linger.check.client.turncoat import GOOD
+from linger.check.finding import CHOICE, FAIL, PASS, Finding, not_tested
+
+GONE = 2.0  # s
+AGAIN = 0.25  # s until a request that failed is tried again
+REFUSE = "refuse"
+
+
+@check(
+    "recover-restart",
+    peer="is restarted between two requests",
+    mistake="A connection that has ended is used again and again, or a library remembers the failure.",
+    clause="RFC 9112, section 9.5: a client should open a new connection.",
+    scenarios=["pool-keeps-dead"],
+)
+def recover_restart(encounter: Encounter) -> Finding:
+    encounter.must_be_driven("meets no restart")
+    encounter.begin(GOOD)
+    encounter.good()
+    port = encounter.turncoat.port(GOOD)
+    encounter.turncoat.command(f"refuse {port}")
+    encounter.turncoat.command(f"listen {port}")
+    took, tries = _until_good(encounter, GOOD)
+    return ruling.recovery("a restart", took, tries)
+
+
+@check(
+    "recover-refuse",
+    peer="refuses every connection for a while",
+    mistake="The program ends, or never tries again.",
+    clause="connect(2): ECONNREFUSED. RFC 9110, section 9.2.2 leaves it to the client when it retries.",
+    scenarios=["connect-failure-leak"],
+)
+def recover_refuse(encounter: Encounter) -> Finding:
+    encounter.begin(GOOD, REFUSE)
+    if not encounter.driven:
+        return _refused(encounter.ask(REFUSE))
+    encounter.good()
+    port = encounter.turncoat.port(GOOD)
+    encounter.turncoat.command(f"refuse {port}")
+    began = time.monotonic()
+    tries = []
+    while time.monotonic() < began + GONE:
+        tries.append(encounter.ask(GOOD))
+        if finding := ruling.broken(tries):
+            return finding
+        time.sleep(AGAIN)
+    if any(one.took for one in tries):
+        return Finding(FAIL, "success is reported although the server refuses")
+    encounter.turncoat.command(f"listen {port}")
+    took, later = _until_good(encounter, GOOD)
+    return ruling.recovery(f"{len(tries)} refused requests", took, later)
+
+
+def _refused(one: Outcome) -> Finding:
+    """A command that meets a server that refuses."""
+    if finding := ruling.broken([one]):
+        return finding
+    if one.end == DONE and one.success is None:
+        return not_tested(ruling.MUTE)
+    if one.took:
+        return Finding(FAIL, "success is reported although the server refuses")
+    if one.end != DONE:
+        rate = f"{one.connects} connections in {one.seconds:.0f} s"
+        return Finding(FAIL if one.connects > ruling.A_SECOND * one.seconds else CHOICE, f"tries again, {rate}")
+    return Finding(PASS, f"an error is reported ({one.said})")
+
+
+def _until_good(encounter: Encounter, behaviour: str) -> tuple[float | None, list[Outcome]]:
+    """Ask until a request succeeds; returns the seconds that it took, and the tries."""
+    began = time.monotonic()
+    tries: list[Outcome] = []
+    while (took := time.monotonic() - began) < ruling.SOON:
+        tries.append(encounter.ask(behaviour))
+        if tries[-1].took:
+            return took, tries
+        time.sleep(AGAIN)
+    encounter.timed = True
+    return None, tries

@@ -1,0 +1,52 @@
+"""Requests that are read and not answered: whether they are sent again."""
+
+from __future__ import annotations
+
+from linger.check.client import check, ruling
+from linger.check.client.encounter import GET, POST, Encounter
+from linger.check.client.outcome import Outcome
+from linger.check.finding import Finding
+
+FRESH = ("unanswered-fin", "unanswered-rst")
+REUSED = ("reused-fin", "reused-rst")
+
+
+@check(
+    "repeated-request",
+    peer="reads a request, does what it asks, and closes before it answers",
+    mistake="Whoever sends again does not know whether the first one was carried out: an order is "
+    "placed twice.",
+    clause="RFC 9110, section 9.2.2: no automatic retry of what is not idempotent. RFC 9112, "
+    "section 9.3.1.",
+    scenarios=["repeated-post"],
+)
+def repeated_request(encounter: Encounter) -> Finding:
+    encounter.begin(*FRESH, *REUSED)
+    if not encounter.driven:  # its own request, whatever the method is
+        outcomes = encounter.asks(FRESH)
+        sent = [_sent(encounter, outcome) for outcome in outcomes]
+        return ruling.broken(outcomes) or ruling.repeated(sent)
+    sent, outcomes = [], []
+    for method in (GET, POST):
+        for behaviour in FRESH:
+            outcomes.append(encounter.ask(behaviour, method))
+            sent.append(_sent(encounter, outcomes[-1], method))
+        for behaviour in REUSED:
+            port = encounter.turncoat.port(behaviour)
+            encounter.turncoat.command(f"become {port} good")
+            encounter.good(behaviour)
+            encounter.turncoat.command(f"become {port} {behaviour}")
+            read, strikes = len(encounter.turncoat.reads(port, method)), encounter.turncoat.strikes(port)
+            outcomes.append(encounter.ask(behaviour, method))
+            if encounter.turncoat.strikes(port) > strikes:  # else it uses no connection twice
+                sent.append(_sent(encounter, outcomes[-1], method, read, reused=True))
+    return ruling.broken(outcomes) or ruling.repeated(sent)
+
+
+def _sent(
+    encounter: Encounter, outcome: Outcome, method: str = "", before: int = 0, reused: bool = False
+) -> ruling.Sent:
+    """How often the server read a request. method: "" for the client's own; before: reads before."""
+    encounter.struck(outcome.behaviour)
+    read = encounter.turncoat.reads(encounter.turncoat.port(outcome.behaviour), method)
+    return ruling.Sent(method or read[0]["method"], outcome.port, reused, len(read) - before, outcome.seconds)

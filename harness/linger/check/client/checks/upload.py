@@ -1,0 +1,37 @@
+"""Replies that come while the request is still being sent."""
+
+from __future__ import annotations
+
+from linger.check.client import check, ruling
+from linger.check.client.encounter import LARGE, POST, QUICKLY, Encounter
+from linger.check.client.outcome import Outcome
+from linger.check.finding import Finding, NotStruck
+
+STATUS = 413
+DRAINED, DEAF = "early-413-drained", "early-413-deaf"
+
+
+@check(
+    "early-reply",
+    peer="answers 413 as soon as it has the header of an upload; once it reads on, once it does not",
+    mistake="The client writes until all is written, and reads only then: it loses a reply that says "
+    "why, or waits forever for room in a buffer that nobody empties.",
+    clause="RFC 9112, section 9.5: a client should watch for a reply while it sends. RFC 9110, "
+    "section 15.5.14.",
+    scenarios=["close-unread-reset"],
+)
+def early_reply(encounter: Encounter) -> Finding:
+    encounter.begin(DRAINED, DEAF)
+    drained = _upload(encounter, DRAINED)
+    deaf = _upload(encounter, DEAF)
+    if not encounter.driven and drained.success is False:
+        told = drained.end  # its exit code cannot say which failure it was
+        drained = Outcome(DRAINED, drained.port, told, True, seconds=drained.seconds, notes=drained.notes)
+    return ruling.early(drained, deaf, STATUS)
+
+
+def _upload(encounter: Encounter, behaviour: str) -> Outcome:
+    outcome = encounter.ask(behaviour, POST, limit=QUICKLY, size=LARGE)
+    if not encounter.turncoat.strikes(encounter.turncoat.port(behaviour)):
+        raise NotStruck("its request has no body" if not encounter.driven else "its POST has no body")
+    return outcome

@@ -1,0 +1,134 @@
+"""A driver: a program of the caller's that reads requests from a pipe, and answers each with a line.
+
+    GET URL          POST URL FILE          QUIT
+    {"ok": true, "status": 200, "bytes": 65536, "sha256": "9f86...", "error": null}
+
+One process meets all behaviours of a check, so the pool of its library goes from one to the next. When
+it dies it is started again for the next request.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+from pathlib import Path
+from typing import Any, Callable
+
+from linger.check.client.outcome import DIED, DONE, Outcome
+from linger.check.client.subject import SAID, Address, Program
+from linger.check.client.watch import LOOK, Watch
+from linger.lab.errors import TargetDied
+from linger.lab.foreign import printable
+
+MOST = 1 << 16  # bytes of an answer
+KEYS: dict[str, tuple[type, ...]] = {
+    "ok": (bool,), "status": (int, type(None)), "bytes": (int,), "sha256": (str, type(None)),
+    "error": (str, type(None)),
+}  # fmt: skip
+
+
+def understood(line: bytes) -> dict[str, Any]:
+    """An answer, as its fields. Errors: TargetDied, with what is wrong with it."""
+    try:
+        answer = json.loads(line)
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict):
+        raise TargetDied(f"the driver's answer is no line of JSON: {_excerpt(line)}")
+    for key, kinds in KEYS.items():
+        value = answer.get(key, KEYS)
+        if not isinstance(value, kinds) or isinstance(value, bool) and bool not in kinds:
+            kind = " or ".join("null" if one is type(None) else one.__name__ for one in kinds)
+            raise TargetDied(f'the driver\'s answer lacks "{key}" ({kind}): {_excerpt(line)}')
+    return answer
+
+
+def _excerpt(line: bytes) -> str:
+    return printable(line[:SAID].decode(errors="replace"))
+
+
+class Driver:
+    """The driver of one trial."""
+
+    def __init__(self, folder: Path, start: Callable[[Path, Path], Program]) -> None:
+        """folder: for its pipes; start: starts the program with two of them as its standard input
+        and output. Nothing is started before the first request."""
+        self._pipes = folder / "requests", folder / "answers"
+        for pipe in self._pipes:
+            os.mkfifo(pipe)
+        # Open for both directions: so neither end waits for the other to open it (fifo(7)).
+        self._in, self._out = (os.open(pipe, os.O_RDWR | os.O_NONBLOCK) for pipe in self._pipes)
+        self._start = start
+        self._rest = b""
+        self.program: Program | None = None
+        self.deaths: list[str] = []
+
+    def ask(self, method: str, at: Address, body: Path | None, watch: Watch, limit: float) -> Outcome:
+        """Let it make one request, and watch it for at most so many seconds.
+
+        body: of a POST. After WAITS and the like it has not answered; end it before the next request.
+        Errors: TargetDied for what is no answer.
+        """
+        program = self.started()
+        words = [method, at.url, *([str(body)] if body else [])]
+        os.write(self._in, (" ".join(words) + "\n").encode())
+        answers: list[bytes] = []
+
+        def done() -> bool:
+            answers.extend(self._lines(within=LOOK))
+            return bool(answers) or program.done(0)
+
+        while (end := watch.look(done, lambda: program.pids, limit)) is None:
+            pass
+        answers.extend(self._lines(within=0))
+        name = at.path.strip("/")
+        common = {"seconds": watch.seconds, "connects": watch.connects}
+        if answers:
+            answer = understood(answers[0])
+            status = answer["status"]
+            said = printable(answer["error"] or f"status {status}")[:SAID]
+            told = answer["ok"], status, answer["bytes"], answer["sha256"]
+            return Outcome(name, at.port, DONE, *told, said, **common)
+        if not end:
+            self.deaths.append(f"the driver {program.ending()}")
+            said, self.program = self.deaths[-1], None
+            return Outcome(name, at.port, DIED, said=said, **common,
+                           notes=[line.strip() for line in program.last_output().splitlines() if line])  # fmt: skip
+        notes = watch.explained(program.pids)
+        said = "it has no connection" if notes[0].startswith("no ") else f"it has {notes[0]}"
+        return Outcome(name, at.port, end, said=said, notes=notes, **common)
+
+    def started(self) -> Program:
+        """The program, started if it does not run."""
+        if self.program and self.program.done(0):
+            self.deaths.append(f"the driver {self.program.ending()} between two requests")
+            self.end()
+        if not self.program:
+            self._lines(within=0)
+            self._rest = b""
+            while select.select([self._in], [], [], 0)[0]:  # what a dead one did not read
+                os.read(self._in, MOST)
+            self.program = self._start(*self._pipes)
+        return self.program
+
+    def end(self) -> None:
+        """End it, as after a request that is not done; the next request starts it again."""
+        if self.program:
+            self.program.stop()
+            self.program = None
+
+    def close(self) -> None:
+        self.end()
+        os.close(self._in)
+        os.close(self._out)
+
+    def _lines(self, within: float) -> list[bytes]:
+        """The whole lines that have come; waits so many seconds for the first bytes."""
+        if not select.select([self._out], [], [], within)[0]:
+            return []
+        self._rest += os.read(self._out, MOST)
+        *lines, self._rest = self._rest.split(b"\n")
+        if len(self._rest) > MOST or any(len(line) > MOST for line in lines):
+            raise TargetDied(f"the driver's answer is longer than {MOST} bytes")
+        return [line for line in lines if line.strip()]

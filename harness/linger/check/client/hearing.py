@@ -1,0 +1,69 @@
+"""One check on one client, from its start to the evidence that is left; for schedule.Child."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from linger.check import record
+from linger.check.battery import Check
+from linger.check.client.encounter import Encounter
+from linger.check.client.outcome import DONE
+from linger.check.client.subject import Order
+from linger.check.client.turncoat import GOOD
+from linger.check.client.yardstick import Product, Yardstick
+from linger.check.finding import FAIL, Finding, NotStruck, not_tested
+from linger.check.record import Result
+from linger.lab import files
+from linger.lab.errors import TargetDied
+
+REFUSE = "refuse"
+
+
+def take_measure(order: Order, folder: Path) -> Order:
+    """Let the client meet a good server, and a command one that refuses as well.
+
+    Returns the order, with what success looks like. Errors: TargetDied when the client cannot be
+    started, never connects, or fails.
+    """
+    files.make_folder(folder)
+    encounter = Encounter("start", order, folder)
+    try:
+        encounter.begin(GOOD, REFUSE)
+        first = encounter.good()
+        if not encounter.turncoat.accepts(encounter.turncoat.port(GOOD)):
+            raise TargetDied(f"the client never connects to {encounter.address(GOOD).url}: {first.said}")
+        if encounter.driven:
+            return order
+        second, refused = encounter.good(), encounter.ask(REFUSE)
+        alike = (first.size, first.digest) == (second.size, second.digest)
+        made = Product(first.size or 0, first.digest or "") if alike else None
+        mute = refused.end == DONE and bool(refused.success) and not order.verify
+        return replace(order, yardstick=Yardstick(mute, made))
+    finally:
+        encounter.close()
+
+
+def hear(check: Check, order: Order, folder: Path) -> Result:
+    """Run one check on a client started for it; returns its result, and leaves the evidence."""
+    record.empty(folder)
+    steps: list[str] = []
+    began = time.monotonic()
+    encounter = Encounter(check.id, order, folder, steps.append)
+    try:
+        encounter.client.sysctl(**check.sysctls)
+        try:
+            finding = check.run(encounter)
+        except NotStruck as error:
+            finding = not_tested(str(error))
+        except TargetDied as error:
+            sentence, *output = str(error).splitlines()
+            finding = Finding(FAIL, sentence, notes=[line.strip() for line in output])
+        measured = encounter.result()
+        stall = encounter.lab.watchdog.sentence() if encounter.lab.watchdog.stalled else ""
+    finally:
+        encounter.close()
+    seconds = time.monotonic() - began
+    found = record.write(encounter.lab, check, finding, order.failures, measured, seconds, steps)
+    return {**found, "doubt": finding.verdict == FAIL and encounter.timed, "stall": stall * encounter.timed}

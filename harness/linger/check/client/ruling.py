@@ -1,0 +1,280 @@
+"""From what was measured to a verdict: pure functions, one for each kind of measure.
+
+The clauses stand with the checks. One rule holds in all of them: a client that is not done and has no
+connection from which anything could come will wait forever, whatever its time-outs are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Sequence
+
+from linger.check.client.outcome import DIED, DONE, PENDING, RETRIES, WAITS, Outcome
+from linger.check.finding import CHOICE, FAIL, LEAK, PASS, WARN, Finding, Held, not_tested
+
+SOON = 10.0  # s: the next good request must succeed by then
+RACED = 5.0  # s: another address must have been tried by then (RFC 8305)
+RESENT = 5  # times; of more it is told how fast they came
+A_SECOND = 5.0  # of them that are no policy any more
+WORST_FIRST = (LEAK, FAIL, WARN, CHOICE, PASS)
+MUTE = "the exit code is 0 even when the server refuses, so it tells nothing; give --verify COMMAND"
+
+
+def broken(tries: Sequence[Outcome]) -> Finding | None:
+    """The finding that goes before all others: it died of a reply, or waits for nothing."""
+    for one in tries:
+        if one.end == DIED:
+            return Finding(FAIL, f"{one.behaviour}: {one.said}", notes=one.notes, ports=[one.port])
+    for one in tries:
+        if one.end == WAITS:
+            text = f"{one.behaviour}: not done after {one.seconds:.0f} s, and nothing can wake it"
+            return Finding(FAIL, f"{text}: {one.said}", notes=one.notes, ports=[one.port])
+    return None
+
+
+def cut_short(tries: Sequence[Outcome], whole: int) -> Finding:
+    """Replies that end before their end. whole: bytes that each of them announces."""
+    if finding := broken(tries):
+        return finding
+    if any(one.end == DONE and one.success is None for one in tries):
+        return not_tested(MUTE)
+    if taken := [one for one in tries if one.took]:
+        sizes = {one.size for one in taken if one.size is not None}
+        part = f"{' or '.join(map(str, sorted(sizes)))} of {whole} bytes" if sizes else "a part"
+        where = ", ".join(one.behaviour for one in taken)
+        told = f"{part} taken for the whole reply: {where}"
+        return Finding(FAIL, told, ports=[one.port for one in taken])
+    return Finding(PASS, f"{_refused(tries)}, {len(tries)} of {len(tries)} times")
+
+
+def released(tries: Sequence[Outcome]) -> Finding:
+    """Ends at every moment of an exchange: whether the client goes on."""
+    if finding := broken(tries):
+        return finding
+    again = sum(one.end != DONE for one in tries)
+    done = [one.seconds for one in tries if one.end == DONE]
+    told = f"done after {len(done)} of {len(tries)} ends" + (f", in {max(done):.1f} s at most" if done else "")
+    return Finding(PASS, told + (f"; after {again} it tries again" if again else ""))
+
+
+def close_delimited(control: Outcome, resets: Sequence[Outcome], whole: int) -> Finding:
+    """A reply that the end of the connection ends: by a FIN it is whole, by a RST it is not.
+
+    resets: several, for in some clients the error races with the end.
+    """
+    if finding := broken([control, *resets]):
+        return finding
+    if control.success is None:
+        return not_tested(MUTE)
+    if not control.took:
+        return not_tested(f"by a FIN, which is how such a reply ends, it fails as well: {control.said}")
+    taken = [one for one in resets if one.took]
+    if not taken:
+        return cut_short(resets, whole)
+    return Finding(FAIL, f"{taken[0].size} of {whole} bytes taken for the whole reply after a RST, "
+                         f"{len(taken)} of {len(resets)} times", ports=[one.port for one in taken])  # fmt: skip
+
+
+def unnotified(one: Outcome) -> Finding:
+    """TLS that ends without close_notify, where only the end tells how long the reply is."""
+    finding = cut_short([one], one.size or 0)
+    if finding.verdict == FAIL and one.took:
+        return Finding(WARN, "the reply is taken for whole without close_notify: anyone can cut it")
+    return finding
+
+
+def cut_gzip(one: Outcome, raw: int) -> Finding:
+    """Compressed content that ends early. raw: its compressed bytes that were sent."""
+    if finding := broken([one]):
+        return finding
+    if one.end == DONE and one.success is None:
+        return not_tested(MUTE)
+    if not one.took:
+        return Finding(PASS, _refused([one]))
+    if one.size in (raw, None):
+        return not_tested("it does not decode gzip")
+    return Finding(WARN, f"{one.size} decoded bytes of cut content are taken for the whole")
+
+
+def patience(one: Outcome, limit: float) -> Finding:
+    """A reply that does not come to its end. limit: seconds that were waited."""
+    if finding := broken([one]):
+        return finding
+    if one.took:
+        return Finding(FAIL, f"success after {one.seconds:.0f} s, without the whole reply")
+    if one.end == PENDING:
+        return Finding(WARN, f"still waits after {limit:.0f} s: no time-out", notes=one.notes)
+    if one.end == RETRIES:
+        return Finding(CHOICE, f"tries again, {one.connects} connections in {one.seconds:.0f} s")
+    return Finding(CHOICE, f"gives up after {one.seconds:.1f} s: {one.said}")
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A request that the server read and did not answer."""
+
+    method: str
+    port: int  # of the server
+    reused: bool  # the connection had carried another one before
+    reads: int  # how often the server read the whole request
+    seconds: float  # in which it did
+
+    @property
+    def verdict(self) -> str:
+        if self.reads > A_SECOND * max(1.0, self.seconds):
+            return FAIL
+        if self.reads <= 1:
+            return PASS
+        if self.method == "GET":
+            return CHOICE
+        return WARN if self.reused else FAIL
+
+    def __str__(self) -> str:
+        where = "a reused" if self.reused else "a fresh"
+        times = f"{self.reads} times" + (f" in {self.seconds:.0f} s" if self.reads > RESENT else "")
+        return f"{self.method} on {where} connection: {times}"
+
+
+def repeated(sent: Sequence[Sent]) -> Finding:
+    """Requests that the server reads and does not answer; each as it was sent."""
+    more = [one for one in sent if one.verdict != PASS]
+    once = f"read once: {len(sent) - len(more)} of {len(sent)} requests that get no answer"
+    if not more:
+        return Finding(PASS, once)
+    worst = min((one.verdict for one in more), key=WORST_FIRST.index)
+    told = "; ".join(dict.fromkeys(map(str, more)))
+    told += f"; {once}" if len(more) < len(sent) else ""
+    ports = [one.port for one in more if one.verdict == worst]
+    return Finding(worst, f"the server read {told}", ports=ports)
+
+
+def stale(get: Outcome, post: Outcome | None) -> Finding:
+    """The next requests after the server closed an idle connection at least a second before."""
+    tries = [get, *([post] if post else [])]
+    if finding := broken(tries):
+        return finding
+    if not get.took:
+        return Finding(FAIL, f"the next GET fails: {get.said}")
+    if post and not post.took:
+        return Finding(WARN, f"the next GET succeeds, the next POST fails: {post.said}")
+    return Finding(PASS, f"the next {'GET and POST succeed' if post else 'GET succeeds'}")
+
+
+def idle(counts: Sequence[int], origins: int, seconds: float, held: list[Held]) -> Finding:
+    """Idle connections that the server has ended.
+
+    counts: how many are left over the baseline after each round; origins: servers in a round;
+    seconds: of rest before the last count; held: who has them.
+    """
+    last = counts[-1]
+    if last <= 0:
+        return Finding(PASS, f"none is held {seconds:.0f} s later")
+    if last > counts[0] and last > origins:
+        rounds = ", ".join(map(str, counts))
+        return Finding(LEAK, f"more are held after each round: {rounds}", held)
+    most = f"{last} of {origins} {'is' if last == 1 else 'are'}"
+    return Finding(CHOICE, f"{most} held {seconds:.0f} s later, until the next use", held)
+
+
+def answered(second: Outcome, false: str) -> Finding:
+    """A request after a reply that nobody asked for. false: the digest of that reply's body."""
+    if finding := broken([second]):
+        return finding
+    name = second.behaviour
+    if second.took and second.digest == false:
+        told = f"{name}: a reply that nobody asked for is taken as the answer to the next request"
+        return Finding(FAIL, told, ports=[second.port])
+    if not second.took:
+        return Finding(CHOICE, f"{name}: the next request fails: {second.said}")
+    return Finding(PASS, f"{name}: the next request gets its own answer")
+
+
+def early(drained: Outcome, unread: Outcome | None, status: int) -> Finding:
+    """A reply while the request is still being sent.
+
+    drained: the server reads on; unread: it does not; status: that of the reply. A client that takes
+    such a status for a failure has got it, if it says so.
+    """
+    if finding := broken([one for one in (drained, unread) if one]):
+        return finding
+    if drained.end != DONE:
+        return Finding(FAIL, f"the reply is lost: not done after {drained.seconds:.0f} s", notes=drained.notes)
+    if not _heard(drained, status):
+        return Finding(FAIL, f"the reply is lost although the server reads on: {drained.said}")
+    if unread and unread.end != DONE:
+        told = f"the reply is read if the server reads on; else it waits, {unread.seconds:.0f} s so far"
+        return Finding(WARN, told, notes=unread.notes)
+    if unread and not _heard(unread, status):
+        return Finding(CHOICE, f"the reply is read if the server reads on, else lost: {unread.said}")
+    return Finding(PASS, "the reply is read while the request is being sent")
+
+
+def _heard(one: Outcome, status: int) -> bool:
+    """Whether a reply with this status has reached the program, be it as a failure."""
+    return one.took or one.status == status or str(status) in one.said
+
+
+def leak(left: int, each: int, kinds: int, seconds: float, held: list[Held]) -> Finding:
+    """What is left of exchanges that fail, so many of each kind.
+
+    left: over the baseline, after so many seconds of rest; that one kind leaks is enough.
+    """
+    if 2 * left >= each:
+        return Finding(LEAK, f"{left} of {each * kinds} are held {seconds:.0f} s later", held)
+    constant = f", {left} held" if left > 0 else ""
+    return Finding(PASS, f"{each * kinds} exchanges fail, all let go{constant}")
+
+
+def recovery(what: str, took: float | None, tries: Sequence[Outcome]) -> Finding:
+    """The way back. took: seconds from the server's return to a good reply; None: it never came."""
+    if finding := broken(tries):
+        return finding
+    if took is None:
+        said = tries[-1].said if tries else ""
+        return Finding(FAIL, f"after {what}, no request succeeds in {SOON:.0f} s: {said}")
+    return Finding(PASS, f"after {what}, a request succeeds in {took:.1f} s")
+
+
+def raced(one: Outcome) -> Finding:
+    """Two addresses, of which the first is a black hole."""
+    if finding := broken([one]):
+        return finding
+    if not one.took:
+        why = one.said if one.end == DONE else f"not done after {one.seconds:.0f} s"
+        return Finding(FAIL, f"the second address is never reached: {why}")
+    verdict = PASS if one.seconds <= RACED else WARN
+    return Finding(verdict, f"the second address answers after {one.seconds:.1f} s")
+
+
+def vanished(keepalive: bool, released: float | None, waited: float, held: list[Held]) -> Finding:
+    """An idle connection whose server is gone without a word.
+
+    keepalive: its timer runs; released: seconds until it was let go, None if it was not.
+    """
+    if released is not None:
+        timer = " (SO_KEEPALIVE)" if keepalive else ""
+        return Finding(PASS, f"let go after {released:.0f} s{timer}")
+    if keepalive:
+        return Finding(PASS, f"not yet let go after {waited:.0f} s, but SO_KEEPALIVE is on")
+    return Finding(WARN, f"held for {waited:.0f} s and longer: neither keepalive nor a time-out", held)
+
+
+def worst(findings: Sequence[Finding]) -> Finding:
+    """One finding of several: the worst verdict, all that was measured."""
+    tested = [one for one in findings if one.verdict in WORST_FIRST]
+    if not tested:
+        return findings[0]
+    verdict = min((one.verdict for one in tested), key=WORST_FIRST.index)
+    shown = [one for one in tested if one.verdict == verdict]
+    held = [thing for one in shown for thing in one.held]
+    notes = [line for one in shown for line in one.notes]
+    ports = [port for one in shown for port in one.ports]
+    return Finding(verdict, "; ".join(dict.fromkeys(one.measured for one in tested)), held, notes, ports)
+
+
+def _refused(tries: Sequence[Outcome]) -> str:
+    """How a client tells that it takes no part of a reply for the whole."""
+    if again := [one for one in tries if one.end in (RETRIES, PENDING)]:
+        return f"not taken; it tries again, {again[0].connects} connections in {again[0].seconds:.0f} s"
+    said = next((one.said for one in tries if one.said), "")
+    return f"an error is reported ({said})" if said else "an error is reported"

@@ -1,0 +1,139 @@
+"""The client under check: any command and all that it starts, in the host "client" of a lab.
+
+It has the caller's folder, rights and environment, as a server under check has (lab/service.py), and
+beside them the lab's names and CA.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from linger.check.client.surroundings import NAME
+from linger.check.client.yardstick import Yardstick
+from linger.lab import Lab, confine
+from linger.lab.errors import NotHeld, TargetDied, Usage, signal_name
+from linger.lab.events import Event
+from linger.lab.foreign import end_of, printable, tail_of
+from linger.lab.process import descendants
+from linger.lab.programs import program
+from linger.lab.service import as_caller
+
+PATIENCE, LONG = 30.0, 330.0  # s that a client may wait for what does not come
+REST, SHORT_REST = 10.0, 3.0  # s after which is counted what an idle client holds
+FAILURES = 20
+PLACES = ("{url}", "{host}", "{port}", "{out}")
+WHERE = PLACES[:3]
+PLUGGED = 'exec <"$1" >"$2" || exit; shift 2; exec "$@"'  # of sh(1): IN OUT COMMAND...
+SAID = 100  # characters of a program's last line, for a sentence
+
+
+@dataclass(frozen=True)
+class Order:
+    """What the caller asked for."""
+
+    command: tuple[str, ...]
+    driver: bool = False
+    tls: bool = False
+    verify: str = ""  # a shell command that tells whether a run was a success
+    patience: float = PATIENCE
+    rest: float = REST
+    failures: int = FAILURES  # in a row
+    yardstick: Yardstick = Yardstick()  # of a command without a driver
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a request goes."""
+
+    port: int
+    tls: bool = False
+    host: str = NAME
+    path: str = "/"
+
+    @property
+    def url(self) -> str:
+        return f"http{'s' * self.tls}://{self.host}:{self.port}{self.path}"
+
+
+def must_name_the_server(command: tuple[str, ...]) -> None:
+    """Errors: Usage for a command that cannot know where the server is."""
+    if not any(place in word for place in WHERE for word in command):
+        raise Usage("the command names no {url}, {host} or {port}, so it meets no server of the lab; "
+                    "a program that reads its requests from a pipe takes --driver")  # fmt: skip
+
+
+def filled(words: tuple[str, ...], at: Address, out: Path) -> list[str]:
+    """A command with an address, and a path for what it makes, in the places for them."""
+    values = dict(zip(PLACES, (at.url, at.host, str(at.port), str(out))))
+    found = []
+    for word in words:
+        for place, value in values.items():
+            word = word.replace(place, value)
+        found.append(word)
+    return found
+
+
+class Program:
+    """One start of the client."""
+
+    def __init__(
+        self, lab: Lab, words: list[str], trusting: list[str], folder: Path, stdin: Path, stdout: Path
+    ) -> None:
+        """Start it. trusting: the words of surroundings.trust(); folder: for its standard error.
+
+        Errors: TargetDied with the reason why it cannot be started.
+        """
+        if why := confine.cannot_start(words[0]):
+            raise TargetDied(why)
+        self.output = folder / "stderr.log"
+        self._stdout = stdout
+        plugged: list[str | Path] = ["sh", "-c", PLUGGED, "sh", stdin, stdout]
+        command = [program("subreaper"), self.output, *plugged, *trusting, *as_caller(), *words]
+        self._peer = lab.launch("client", command, "client")
+
+    @property
+    def pids(self) -> list[int]:
+        """All its processes."""
+        return descendants(self._peer.pid)[1:]
+
+    def done(self, within: float) -> bool:
+        """Wait so many seconds for its end, or not at all; whether its main process has ended."""
+        if within:
+            with contextlib.suppress(NotHeld):
+                self._peer.said("ended", within=within, main=1)
+        return self.ended is not None
+
+    @property
+    def ended(self) -> Event | None:
+        """How its main process ended, if it has."""
+        return next(iter(self._peer.events("ended", main=1)), None)
+
+    @property
+    def status(self) -> int | None:
+        """Its exit status; None while it runs, and when a signal ended it."""
+        ended = self.ended
+        return int(ended["status"]) if ended and ended["signal"] == "0" else None
+
+    def ending(self) -> str:
+        """How it ended, in words."""
+        ended = self.ended
+        if not ended:
+            return "still runs"
+        if ended["signal"] != "0":
+            return f"was ended by {signal_name(int(ended['signal']))}"
+        return f"ended with status {ended['status']}"
+
+    def last_line(self) -> str:
+        """The last thing that it said on standard error, for a sentence; "" for nothing."""
+        lines = [line for line in end_of(self.output).splitlines() if line.strip()]
+        return printable(lines[-1].strip()[:SAID]) if lines else ""
+
+    def last_output(self) -> str:
+        """Its last lines, to be put behind a sentence."""
+        return tail_of(self.output) or (tail_of(self._stdout) if self._stdout.is_file() else "")
+
+    def stop(self) -> None:
+        """End it and all that it has started."""
+        self._peer.stop()

@@ -1,0 +1,67 @@
+"""What a client under check finds around it: names for the lab's servers, and trust in the lab's CA.
+
+Both are true only for the processes of one trial, whose mounts are its own (netns.own_run()).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from linger.lab import files, netns
+from linger.lab.errors import CannotRun
+from linger.lab.host import Host
+
+NAME, TWO = "server.test", "two.test"  # RFC 6761: .test is nobody's
+BLACK_HOLE = "2001:db8::dead"  # RFC 3849; of two addresses every resolver puts it before IPv4
+OURS = "2001:db8::1"
+HOSTS = Path("/etc/hosts")
+CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")  # where GnuTLS and others look on Debian
+# What names the trusted certificates: OpenSSL; node; Python requests; curl; git; Perl's LWP.
+TRUST = (
+    "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO",
+    "PERL_LWP_SSL_CA_FILE",
+)  # fmt: skip
+PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy")
+
+
+def name_servers(host: Host, folder: Path) -> None:
+    """Let this process and its children find the server of a lab by name. folder: for the file.
+
+    Errors: CannotRun where there is no /etc/hosts to be replaced.
+    """
+    if not HOSTS.is_file():
+        raise CannotRun("there is no /etc/hosts, so names of the lab cannot be given; create it")
+    lines = [f"{host.address} {NAME}", f"{BLACK_HOLE} {TWO}", f"{host.address} {TWO}"]
+    own = folder / "hosts"
+    files.write_text(own, "\n".join([*lines, HOSTS.read_text(errors="replace")]))
+    netns.bind(own, HOSTS)
+
+
+def trust(authority: Path) -> list[str]:
+    """The words of env(1) that let a client trust the lab's CA and talk to no proxy.
+
+    authority: its certificate, which also takes the place of the system's list.
+    """
+    if CERTIFICATES.is_file():
+        netns.bind(authority, CERTIFICATES)
+    words = ["env"]
+    for name in PROXIES:
+        words += ["-u", name, "-u", name.upper()]
+    return [*words, *(f"{name}={authority}" for name in TRUST)]
+
+
+def reach_two(client: Host) -> None:
+    """Give a client's host a way to the black hole: packets leave, and nobody is there.
+
+    An address without a neighbour would fail after 3 s. The kernel gives up on a connection after 7 s
+    (tcp_syn_retries of 2, without the linear time-outs of Linux 6.5).
+    """
+    client.run("ip", "-batch", "-", input=(
+        f"addr add {OURS}/64 dev eth0 nodad\n"
+        f"neigh add {BLACK_HOLE} lladdr 02:00:00:00:00:02 dev eth0 nud permanent\n"
+    ))  # fmt: skip
+    client.sysctl(tcp_syn_retries=2)
+    if client.knows("tcp_syn_linear_timeouts"):
+        client.sysctl(tcp_syn_linear_timeouts=0)
+
+

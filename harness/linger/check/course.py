@@ -1,0 +1,95 @@
+"""The course of a run of checks, whatever is checked: from the options to the exit code.
+
+What a battery's own options mean is in its room (server/command.py).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any, Mapping
+
+from linger.check import finding, output, reports, schedule
+from linger.check.battery import Battery
+from linger.check.record import Result
+from linger.lab import files
+from linger.lab.errors import CANNOT_RUN, HELD, NOT_HELD, Usage
+from linger.run import printer, results, session
+
+
+class Course:
+    """One run of chosen checks of a battery."""
+
+    def __init__(self, battery: Battery, options: argparse.Namespace) -> None:
+        """options: those that all batteries share (linger.cli.checking). Errors: Usage."""
+        self._options, self._battery, self._checks = options, battery, battery.checks
+        self.command = tuple(options.command[options.command[:1] == ["--"] :])
+        if not self.command:
+            raise Usage("no command to check; it comes last, after --")
+        for name, value in (("-n", options.n), ("--jobs", options.jobs)):
+            if value < 1:
+                raise Usage(f"{name} takes a number from 1 on, not {value}")
+        if not 0 < options.patience < 1e6:
+            raise Usage(f"--patience takes seconds, more than 0, not {options.patience:g}")
+        for path in filter(None, (options.json, options.junit, options.write_expected)):
+            _must_be_writable(path)
+        self.chosen = battery.choose(options.only, options.quick)
+        self._expected: dict[str, list[str]] = {}
+        if options.expected:
+            self._expected = finding.read_expected(options.expected, battery.checks)
+
+    def begin(self, head: str) -> Path:
+        """Make the folder of the run and print its first line; returns the folder for evidence."""
+        self._began = time.time()
+        self._folder = session.begin(self._options.results)
+        self._environment = results.Environment()
+        self.console = output.Console(sys.stdout, head, self._checks, quiet=self._options.tap)
+        return self._folder / "check"
+
+    def run(self, attempt: schedule.Attempt, about: Mapping[str, Any]) -> int:
+        """Run the checks and report them; returns the exit code.
+
+        attempt: as for schedule.run(); about: as for reports.summary(), but for the tool. Errors: what
+        a trial could not run for.
+        """
+        folder, options = self._folder / "check", self._options
+
+        def on_end(result: Result) -> None:
+            self.console.step(f"{result['id']}: {result['verdict']}")
+
+        found = schedule.run(self.chosen, attempt, folder, options.jobs, on_end)
+        wrong = finding.judge(found, self._expected, options.strict)
+        code = _code(found, wrong)
+        about = {"tool": self._battery.tool, "program": self._battery.program, **about}
+        summary = reports.summary(about, found, wrong, self._expected, code, self._folder)
+        files.write_json(folder / "check.json", summary)
+        self._environment.write(self._folder)
+        self.console.conclude(summary)
+        if options.tap:
+            printer.say(reports.ktap(summary))
+        if options.json:
+            reports.write_json(options.json, summary)
+        if options.write_expected:
+            reports.write_expected(options.write_expected, summary)
+        if options.junit:
+            reports.write_junit(options.junit, summary, self._checks, self._began)
+        return code
+
+
+def _must_be_writable(path: Path) -> None:
+    """A file that cannot be written is wrong usage now, not after a minute of checks."""
+    if os.path.isdir(path):
+        raise Usage(f"cannot write the report: {path}: Is a directory")
+    if not os.access(path if os.path.exists(path) else path.absolute().parent, os.W_OK):
+        raise Usage(f"cannot write the report: {path}: no such folder, or not writable")
+
+
+def _code(found: list[Result], wrong: dict[str, str]) -> int:
+    if wrong:
+        return NOT_HELD
+    if all(result["verdict"] == finding.NOT_TESTED for result in found):
+        return CANNOT_RUN  # what tested nothing is never green
+    return HELD

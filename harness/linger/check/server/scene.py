@@ -1,0 +1,248 @@
+"""A scene: a server that was started in a lab of its own, and what its clients do."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable, Iterator
+
+from linger.check import PATIENCE
+from linger.check.finding import NotStruck
+from linger.check.measure import Count, Meter
+from linger.check.server import ways
+from linger.check.server.crowd import REPLY_WITHIN, Crowd
+from linger.check.server.request import Request, discover, find_large
+from linger.check.server.target import Plan, Target
+from linger.lab import Lab, census, exits
+from linger.lab.errors import TargetDied
+
+SOON = 10.0  # s: what is let go by then is as it should be, later by a slow policy
+PACE = 0.01  # s between connects to a server with a short accept queue
+FRESH = 10.0  # s: a request must be answered within
+AGAIN = 0.25  # s until a request that was refused is tried again
+RECEIVE_BUFFER = 4096  # bytes, of a client that lets a reply pile up
+SEND_BUFFER = 16384  # bytes, most that the server's kernel takes of it
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the caller asked for."""
+
+    plan: Plan
+    connections: int = 20
+    request: Request | None = None  # None: it is found by trying
+    large: bytes = b""  # a request for a large reply, if the caller knows one
+    upload: bytes = b""  # the beginning of an HTTP upload that the server takes
+    patience: float = PATIENCE  # s after which what is still held is a leak
+
+
+class Scene:
+    """A started server, the crowd's host, and what was measured before anything happened."""
+
+    def __init__(
+        self, name: str, wish: Wish, evidence: Path, tell: Callable[[str], None] = lambda step: None
+    ) -> None:
+        """Build the lab; nothing is started yet. name: of the lab; evidence: its directory."""
+        self.wish = wish
+        self.n = wish.connections
+        self.late = wish.patience
+        self.soon = min(SOON, self.late / 2)
+        self.request = wish.request or Request(b"")
+        self.large = wish.large or self.request.large  # b"": none is known
+        self.tell = tell
+        self.lab = Lab(name, evidence, connections=max(400, 10 * self.n), tell=tell)
+        try:
+            self.client, self.server = self.lab.hosts["client"], self.lab.hosts["server"]
+            ways.furnish(self.client, self.server)
+            self.target = Target(self.lab, wish.plan)
+            self.meter = Meter(
+                self.server, lambda: self.target.pids, self.client, [wish.plan.port]
+            )
+        except BaseException:
+            self.lab.close()
+            raise
+        self.before: Count
+        self.watch = exits.Watch()  # of the processes that must not crash
+        self.lab.since = time.time()
+        self.address = ""
+
+    def begin(self, descriptors: int = 0) -> None:
+        """Start the server, let it serve once, and take the baseline.
+
+        descriptors: its limit, if any. Errors: TargetDied, also when it does not serve; CannotRun
+        when no client can get there.
+        """
+        self.target.start_helpers()
+        self.start(descriptors)
+        self.watch.add(self.target.pids)  # before the first client, for which it may fork
+        if why := self.fresh(within=FRESH):
+            raise TargetDied(
+                f"the server listens, and its first request fails: {why}"
+                f"{self.target.last_output()}"
+            )
+        self.meter.awaits("ESTABLISHED == 0 and CLOSE_WAIT == 0", within=5.0)
+        self.before = self.meter.take()
+        listeners = self.meter.snapshot()["listeners"]
+        self.watch.add(one["pid"] for one in listeners if one["pid"] in self.before.processes)
+        self.now()
+
+    def now(self) -> None:
+        """From now on the clients do what the check is about: of that a ladder tells."""
+        self.lab.since = time.time()
+
+    def start(self, descriptors: int = 0) -> None:
+        """Start the server, perhaps again; returns once it listens. Errors: as begin()."""
+        self.target.start(descriptors)
+        self.address = ways.reachable(self.target.addresses)
+        if self.address == ways.OWN:
+            self.client = self.meter.other = self.server
+        self.tell(f"the server listens on {self.address} port {self.wish.plan.port}")
+
+    def find_request(self) -> Request:
+        """Start the server, and find out how it is asked: as the caller says, or by trying.
+
+        Errors: as begin(), also when it ends meanwhile; Usage when it does not answer what the
+        caller gave.
+        """
+        self.target.start_helpers()
+        self.start()
+        try:
+            request = discover(lambda: self.crowd(1), self.wish.request)
+            return request if self.wish.large else find_large(lambda: self.crowd(1), request)
+        except NotStruck as error:
+            raise TargetDied(
+                f"the server listens, but {error}{self.target.last_output()}"
+            ) from None
+        finally:
+            self._must_run()
+
+    def _must_run(self) -> None:
+        """Errors: TargetDied when the server has ended, or its command failed and left some of it."""
+        if how := self.target.ending():
+            more = ""
+            if self.meter.awaits("LISTEN >= 1", within=0):
+                more = "; some of it still listens, but the command of a daemon ends with status 0"
+            raise TargetDied(
+                f"the server {how} while we tried what it answers{more}{self.target.last_output()}"
+            )
+
+    def close(self) -> None:
+        """End everything and remove the lab."""
+        self.watch.close()
+        self.lab.close()
+
+    # What the clients do.
+
+    def crowd(
+        self, count: int, at_least: int | None = None, receive_buffer: int = 0, within: float = 20.0
+    ) -> Crowd:
+        """Connect so many clients.
+
+        at_least: how many must succeed, by default all; within: seconds.
+        Errors: NotStruck when fewer do.
+        """
+        pace = PACE if self.target.backlog < count else 0.0
+        to = (self.address, self.wish.plan.port)
+        crowd = Crowd(self.client, to, count, pace, within, receive_buffer)
+        made = len(crowd.connected)
+        self.tell(f"client: {made} of {count} connected")
+        if made < (count if at_least is None else at_least):
+            why = next((one.ended for one in crowd.connections if not one.connected), "")
+            crowd.close()
+            raise NotStruck(f"only {made} of {count} connections were established ({why})")
+        return crowd
+
+    def waves(self) -> Iterator[Crowd]:
+        """All clients, so many at a time as the server's accept queue holds.
+
+        Each wave must be over before the next one begins: so a server that serves one after the
+        other is not held up by the crowd itself.
+        """
+        left = self.n
+        while left:
+            size = min(left, max(1, self.target.backlog))
+            with self.crowd(size) as crowd:
+                self.greet(crowd)
+                yield crowd
+            left -= size
+
+    def greet(self, crowd: Crowd) -> None:
+        """Hear what the server says first, if it does."""
+        if self.request.banner:
+            crowd.read(REPLY_WITHIN, lambda one: one.received > 0)
+
+    def send_queue(self, within: float = 3.0) -> bool:
+        """Wait until the server's kernel has bytes to send on its port (ss(8), Send-Q)."""
+        deadline = time.monotonic() + within
+        while time.monotonic() < deadline:
+            rows = self.server.run("ss", "-Htn", "sport", "=", f":{self.wish.plan.port}")
+            if any(int(row.split()[2]) for row in rows.splitlines()):
+                return True
+            time.sleep(AGAIN / 10)  # the next look
+        return False
+
+    def deferred(self, crowd: Crowd) -> int:
+        """How many of a crowd the server's kernel keeps from it till they speak (TCP_DEFER_ACCEPT).
+
+        Those that fit into no accept queue any more are in SYN_RECEIVED, too.
+        """
+        found = self.meter.snapshot()
+        if any(listener["recv_q"] > listener["backlog"] for listener in found["listeners"]):
+            return 0
+        return min(found["states"]["SYN_RECEIVED"], len(crowd.connected))
+
+    def accepted(self, crowd: Crowd, within: float = 2.0) -> bool:
+        """Wait until processes of the server have a crowd; one that serves one by one never has.
+
+        What nobody has accepted is reset with its listener, and leaves nothing on the port.
+        """
+        return self.meter.awaits(f"ESTABLISHED.owned >= {len(crowd.open)}", within)
+
+    def ask(self, crowd: Crowd, request: bytes | None = None) -> None:
+        """Send the request, or another one, on all, after what the server says first."""
+        self.greet(crowd)
+        crowd.send(self.request.payload if request is None else request)
+
+    def fresh(self, within: float = FRESH) -> str:
+        """One more client with an ordinary request: "" when it is served, else why not.
+
+        It tries again until the time is over, unless the server has ended. within: seconds.
+        """
+        deadline = time.monotonic() + within
+        while True:
+            why = self._fresh_once(max(0.1, deadline - time.monotonic()))
+            if not why or time.monotonic() + AGAIN > deadline or self.target.ending():
+                return why
+            time.sleep(AGAIN)
+
+    def _fresh_once(self, within: float) -> str:
+        with Crowd(self.client, (self.address, self.wish.plan.port), 1, within=within) as crowd:
+            one = crowd.connections[0]
+            if not one.connected:
+                return f"connect: {one.ended}"
+            if not self.request.answered:
+                taken = self.meter.awaits("accept_queue == 0", within)
+                return "" if taken else "not accepted"
+            self.greet(crowd)
+            greeting = one.received
+            crowd.send(self.request.payload)
+            if self.request.payload:
+                crowd.read(within, lambda one: one.received > greeting)
+            served = one.received > (greeting if self.request.payload else 0)
+            crowd.fin()
+        return "" if served else (f"no reply, {one.ended}" if one.ended else "no reply in time")
+
+    def client_timewaits(self) -> int:
+        """How many TIME_WAITs the clients hold."""
+        everybody = census.count({"client": self.client.path})["client"]["states"]["TIME_WAIT"]
+        return everybody - (self.client is self.server and self.server_timewaits())
+
+    def server_timewaits(self) -> int:
+        """How many TIME_WAITs the server's port holds."""
+        return self.meter.snapshot()["states"]["TIME_WAIT"]
+
+    def must_be_apart(self) -> None:
+        """Errors: NotStruck where no fault of the network can come between clients and server."""
+        if self.client is self.server:
+            raise NotStruck("it listens on ::1 only, so its clients are in its own host and cannot vanish")

@@ -1,0 +1,44 @@
+"""linger blame: the options."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from linger.cli.options import Add, count
+
+ABOUT = """
+Runs a command as it would run without, and says which of its lines took the TCP connections that
+it holds, and which touched them last: when the command ends (^C), and by `linger blame --report`
+from another terminal. It makes a program 2 to 6 times slower, so it is for staging and tests;
+--sample 8 costs a third or less. Programs that gain rights by exec (setuid) do not gain them under
+blame, and io_uring is refused. It sees lines of C, C++, Rust and Go built with debug information,
+and of Python and node; of Java only native code.
+"""
+
+
+def add_to(add: Add) -> None:
+    blame = add("blame", _blame, "say which lines of a program hold its connections")
+    blame.usage = (
+        "linger blame [OPTION]... -- COMMAND...\n       linger blame [OPTION]... --report\n"
+        "       linger blame [OPTION]... --pid P"
+    )
+    blame.description = ABOUT
+    option = blame.add_argument
+    option("--report", action="store_true", help="say what the programs under blame hold now")
+    option("--pid", type=count, metavar="P",
+           help="a process that runs already, watched without stopping it (as root)")  # fmt: skip
+    option("--json", type=Path, metavar="FILE", help="write the report as JSON, too")
+    option("--sample", type=count, default=1, metavar="N",
+           help="follow only descriptors that are a multiple of N, a power of two")  # fmt: skip
+    option("--deep", action="store_true",
+           help="write down each line that ran when a connection had been taken, or had ended")  # fmt: skip
+    option("--symbols", type=Path, metavar="FILE",
+           help="the unstripped file of a program of the same name")  # fmt: skip
+    option("command", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+
+
+def _blame(options: argparse.Namespace) -> int:
+    from linger.blame import sitting  # not at the top: the other commands do without
+
+    return sitting.run(options)

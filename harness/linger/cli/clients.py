@@ -1,0 +1,32 @@
+"""linger check-client: the options."""
+
+from __future__ import annotations
+
+import argparse
+
+from linger.cli import leaking
+from linger.cli.checking import add_course
+from linger.cli.options import Add
+
+FAILURES = 20
+PATIENCE = 30.0  # s
+
+
+def add_to(add: Add) -> None:
+    check = add("check-client", _check, "judge how any client behaves when its server ends badly")
+    check.usage = "linger check-client [OPTION]... -- COMMAND... {url}"
+    option = check.add_argument
+    option("--driver", action="store_true",
+           help="the command reads requests from a pipe, and answers each with a line of JSON")  # fmt: skip
+    option("--tls", action="store_true", help="over TLS, with a CA that the client is made to trust")
+    option("--verify", default="", metavar="COMMAND",
+           help="a shell command that tells whether a run was a success: its output is standard input")  # fmt: skip
+    option("--long", action="store_true", help="wait 330 s, not 30, for a client to give up")
+    option("-n", type=int, default=FAILURES, metavar="N", help=f"failures in a row (default {FAILURES})")
+    add_course(check, PATIENCE, "a client that still waits has no time-out")
+
+
+def _check(options: argparse.Namespace) -> int:
+    from linger.check.client import inquiry  # not at the top: the other commands do without
+
+    return leaking.blamed(inquiry.run, options)

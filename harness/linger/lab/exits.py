@@ -1,0 +1,94 @@
+"""How processes ended that are nobody's children here: a worker that its own master reaps.
+
+A pidfd that was opened before tells the status of what was reaped since (Linux 6.15,
+PIDFD_GET_INFO of <linux/pidfd.h>). Of a zombie /proc/PID/stat tells it on any kernel.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import select
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Iterable
+
+from linger.lab.errors import signal_name
+from linger.lab.foreign import printable
+
+GET_INFO, WITH_EXIT = 0xC040FF0B, 1 << 3  # PIDFD_GET_INFO, PIDFD_INFO_EXIT
+INFO = struct.Struct("QQ11Ii")  # struct pidfd_info, its first version
+ZOMBIE = "Z"
+
+
+@dataclass(frozen=True)
+class Exit:
+    """The end of one process."""
+
+    pid: int
+    name: str
+    status: int | None  # as wait(2) has it; None: this kernel does not tell
+
+    @property
+    def crashed(self) -> bool:
+        """Whether a signal ended it, or its status says that it failed."""
+        return bool(self.status)
+
+    def __str__(self) -> str:
+        who = f"process {self.pid} ({self.name})"
+        if self.status is None:
+            return f"{who} ended (how is not known: Linux tells from 6.15 on)"
+        if os.WIFSIGNALED(self.status):
+            return f"{who} was ended by {signal_name(os.WTERMSIG(self.status))}"
+        return f"{who} ended with status {os.WEXITSTATUS(self.status)}"
+
+
+class Watch:
+    """Some processes, of which one may want to know later whether and how they ended."""
+
+    def __init__(self) -> None:
+        self._watched: dict[int, tuple[str, int]] = {}  # by pid the name and a pidfd
+
+    def add(self, pids: Iterable[int]) -> None:
+        """Watch more processes; one that has ended by now is none of them."""
+        for pid in {*pids} - {*self._watched}:
+            with contextlib.suppress(OSError):
+                name = Path(f"/proc/{pid}/comm").read_text(errors="replace").rstrip("\n")
+                self._watched[pid] = printable(name), os.pidfd_open(pid)
+
+    def ended(self) -> list[Exit]:
+        """Those that have ended."""
+        poll = select.poll()
+        for _, fd in self._watched.values():
+            poll.register(fd, select.POLLIN)
+        over = {fd for fd, _ in poll.poll(0)}
+        return [
+            Exit(pid, name, _reaped(fd) if (status := _zombie(pid)) is None else status)
+            for pid, (name, fd) in self._watched.items()
+            if fd in over
+        ]
+
+    def close(self) -> None:
+        """Watch nothing any more."""
+        while self._watched:
+            os.close(self._watched.popitem()[1][1])
+
+
+def _zombie(pid: int) -> int | None:
+    """The status of a process that nobody has reaped yet, None of any other (proc_pid_stat(5))."""
+    with contextlib.suppress(OSError):
+        state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+        return int(fields[-1]) if state == ZOMBIE else None
+    return None
+
+
+def _reaped(fd: int) -> int | None:
+    """The status of a process that was reaped, by its pidfd; None where the kernel does not tell."""
+    info = bytearray(INFO.pack(WITH_EXIT, *[0] * 13))
+    with contextlib.suppress(OSError):  # ENOTTY of an older kernel
+        fcntl.ioctl(fd, GET_INFO, info)
+        mask, *_, status = INFO.unpack(info)
+        return status if mask & WITH_EXIT else None
+    return None

@@ -1,0 +1,111 @@
+"""What programs hold: everything that close(), accept() or wait() would let go, wherever it is kept.
+
+The descriptors of TCP connections, with or without a connection, are in the census; so is what waits
+for accept(). What is in flight lies in a message that nobody has received (unix(7), SCM_RIGHTS): the
+receiving socket's fdinfo counts it (scm_fds), and so does the kernel's count of all sockets
+(unseen.py). Children include the dead ones that nobody waits for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import time
+from pathlib import Path
+from typing import Any, Iterable, Sequence
+
+from linger.lab import census, unseen
+from linger.lab.expect import DEADLINE, Expectations, Peer
+from linger.lab.failure import HELD, Failure, not_held
+from linger.lab.lasting import seconds_left
+from linger.lab.verdict import make_row
+
+OWN = 8  # descriptors that any process may have for itself: standard streams, listener, epoll, timer
+PASSING = 2  # sockets: the kernel counts those of a tool that has just ended for a moment more
+
+
+@dataclasses.dataclass(frozen=True)
+class Holding:
+    """How much of each kind some programs hold."""
+
+    connections: int = 0  # descriptors of TCP sockets that do not listen
+    unaccepted: int = 0  # connections behind the listeners of their host
+    in_flight: int = 0  # descriptors in messages, or sockets that no descriptor shows
+    children: int = 0  # processes that they have started
+    others: int = 0  # descriptors of anything else, beyond OWN of each process
+
+    @property
+    def total(self) -> int:
+        """How many things that is."""
+        return sum(dataclasses.astuple(self))
+
+    def __str__(self) -> str:
+        kinds = {
+            "descriptor of a TCP connection": self.connections,
+            "connection not accepted": self.unaccepted,
+            "socket or descriptor that no process shows": self.in_flight,
+            "child process": self.children,
+            "descriptor of another kind": self.others,
+        }
+        return ", ".join(f"{count} x {kind}" for kind, count in kinds.items() if count) or "nothing"
+
+
+def expect_held(lab: Expectations, subjects: Sequence[Peer], most: int) -> None:
+    """Expect that programs of one host hold no more than so many things, within the usual deadline.
+
+    Errors: NotHeld with what they hold.
+    """
+    deadline = time.monotonic() + DEADLINE
+    while (held := measure(subjects)).total > most and time.monotonic() < deadline:
+        if seconds_left(subjects) == 0 and measure(subjects) == held:
+            break  # it will not become less
+        time.sleep(0.01)  # the next look
+    row = make_row(subjects[0].host.name, "held", f"<= {most}", held.total)
+    lab.verdict.expectations.append(row)
+    if not row["held"]:
+        failure = Failure(HELD, subjects[0].program, "held", row["expected"], held.total, str(held))
+        raise not_held([failure])
+    lab.tell(f"{subjects[0].program} holds {held}")
+
+
+def measure(subjects: Sequence[Peer]) -> Holding:
+    """What programs of one host hold now, with all that they have started."""
+    host = subjects[0].host
+    pids, started = set(), 0
+    for subject in subjects:
+        family = subject.family()
+        pids |= {*family}
+        started += max(0, len(family) - 1)
+    found = census.count({host.name: host.path})[host.name]
+    hidden = unseen.count(host, found) - host.prepared
+    connections = others = 0
+    for view in found["processes"]:
+        if view["pid"] in pids:
+            counts = [(_is_connection(thing), thing["count"]) for thing in view["held"]]
+            connections += sum(count for connection, count in counts if connection)
+            others += max(0, sum(count for connection, count in counts if not connection) - OWN)
+    return Holding(
+        connections=connections,
+        unaccepted=sum(listener["recv_q"] for listener in found["listeners"]),
+        in_flight=max(hidden if hidden > PASSING else 0, _in_messages(pids)),
+        children=started,
+        others=others,
+    )
+
+
+def _is_connection(thing: dict[str, Any]) -> bool:
+    """Whether a thing of the census is a TCP socket that does not listen."""
+    name = thing["name"] or ""
+    return thing["kind"] == "socket" and (" port " in name or name.startswith("TCP"))
+
+
+def _in_messages(pids: Iterable[int]) -> int:
+    """How many descriptors lie in messages that the sockets of processes have not received."""
+    counts: dict[str, int] = {}  # by socket, since many descriptors may lead to one
+    for pid in pids:
+        for file in Path(f"/proc/{pid}/fdinfo").glob("*"):
+            with contextlib.suppress(OSError):  # closed since
+                words = file.read_text().split()
+                if "scm_fds:" in words:
+                    counts[words[words.index("ino:") + 1]] = int(words[words.index("scm_fds:") + 1])
+    return sum(counts.values())

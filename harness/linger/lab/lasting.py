@@ -1,0 +1,90 @@
+"""How long what a program keeps will be kept: forever, or as long as somebody has looked.
+
+A count that stayed for 0.2 s proves nothing about 3 s later. What can end it is a timer or an event
+from outside. So where every thread of a program waits without a time-out (proc_pid_syscall(5)), no
+timer of its own is armed, and none of the kernel's runs for its connections, it is kept forever. Where
+there is a timer, one waits until it has gone off.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+from typing import Any, Iterable, Sequence
+
+from linger.lab import census
+from linger.lab.expect import WINDOW, Expectations, Peer
+from linger.lab.failure import BRIEF, Failure, not_held
+
+FOREVER = "kept forever"
+KEPT = ("CLOSE_WAIT", "CLOSE_WAIT.unread", "ESTABLISHED", "accept_queue", "descriptors", "ghosts")
+AFTERWARDS, LONGEST = 1.0, 5.0  # s: what a timer's doing may take, and a window at the most
+UNKNOWN = 1.0  # s: the window where nobody tells whether there is a timer
+# Handlers of these mean that setitimer(2) or alarm(2) may run, which no file of /proc shows.
+ALARMS = sum(1 << (number - 1) for number in (14, 26, 27))  # SIGALRM, SIGVTALRM, SIGPROF
+
+
+def expect_lasting(lab: Expectations, subjects: Sequence[Peer]) -> None:
+    """Expect that what is expected to be kept by programs of one host lasts; each of these rows then
+    says how long. Errors: NotHeld when it ends meanwhile.
+    """
+    host = subjects[0].host
+    rows = [row for row in lab.verdict.expectations
+            if row["subject"] == host.name and row["name"] in KEPT and _present(row)]  # fmt: skip
+    if not rows:
+        return
+    left = seconds_left(subjects, [row["name"] for row in rows])
+    window = WINDOW if left == 0 else UNKNOWN if left == math.inf else min(left + AFTERWARDS, LONGEST)
+    terms = [census.term(f"{host.name}:{row['name']}", row["measured"]) for row in rows]
+    until = lab.until(" and ".join(terms), WINDOW, window)
+    if not until["held"]:
+        raise not_held([
+            Failure(BRIEF, host.name, row["name"], row["expected"],
+                    until["values"][f"{host.name}:{row['name']}"])
+            for row in rows
+        ])  # fmt: skip
+    for row in rows:
+        row["lasts"] = FOREVER if left == 0 else f"still there after {window:.1f} s"
+    lab.tell(f"{host.name}: {rows[0]['lasts']}")
+
+
+def _present(row: dict[str, Any]) -> bool:
+    return row["held"] and row["measured"] > 0 and row["expected"].startswith("== ")
+
+
+def seconds_left(subjects: Sequence[Peer], states: Iterable[str] = ()) -> float:
+    """The seconds until the last timer that may end something has gone off; 0 when there is none,
+    infinity when nobody can tell. states: of connections that the kernel may end, too."""
+    host = subjects[0].host
+    deadline = time.monotonic() + WINDOW
+    while True:
+        pids = {pid for subject in subjects for pid in subject.family()}
+        views = [view for view in census.count({host.name: host.path})[host.name]["processes"]
+                 if view["pid"] in pids]  # fmt: skip
+        busy = any(wait["call"] == "running" for view in views for wait in view["waits"])
+        if not busy or time.monotonic() > deadline:
+            break
+        time.sleep(0.01)  # until it waits again
+    found = [host.timers(state) for state in states]
+    kernels = [ms / 1000 for timers in found for ms in timers]
+    return max([0.0, *kernels, *(_of_process(view) for view in views)])
+
+
+def _of_process(view: dict[str, Any]) -> float:
+    """The same of one process, as the census shows it."""
+    timers = [timer["due_ms"] / 1000 for timer in view["timers"]]
+    for wait in view["waits"]:
+        if not wait["timeout_known"] or wait["call"] in (None, "running"):
+            return math.inf
+        timers.append((wait["timeout_ms"] or 0) / 1000)
+    return math.inf if _alarmed(view["pid"]) else max(timers, default=0.0)
+
+
+def _alarmed(pid: int) -> bool:
+    """Whether a process has a timer that signals, or may have one."""
+    try:
+        status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+        return bool(int(status["SigCgt"], 16) & ALARMS or Path(f"/proc/{pid}/timers").read_text())
+    except OSError:  # it has ended
+        return True

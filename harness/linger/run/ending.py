@@ -1,0 +1,41 @@
+"""What every scenario ends with, though it does not say so.
+
+Of a bug: that what is kept will be kept (lab/lasting.py). Of its cure, of a student's, and of either
+variant of what a kernel does: that no program holds more than it may (lab/holding.py).
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Sequence
+
+from linger.lab import holding, lasting
+from linger.lab.expect import Peer
+from linger.lab.lab import Lab
+
+
+def conclude(lab: Lab, stem: str, buggy: bool, most: int) -> None:
+    """Judge the end of a scenario that has held so far.
+
+    stem: of the programs of its pair; all of the lab are meant where it has none.
+    most: what they may hold, see scenario(). Errors: NotHeld.
+    """
+    verdict = lab.verdict
+    if verdict.prove or verdict.withhold or not verdict.judged:
+        return
+    subjects = [peer for peer in lab.peers if peer.program.startswith(f"{stem}_")] or lab.peers
+    subjects = sorted((peer for peer in subjects if peer.running), key=_host)
+    groups = [list(group) for _, group in itertools.groupby(subjects, _host)]
+    for group in groups:
+        _judge(lab, group, buggy, most)
+
+
+def _judge(lab: Lab, subjects: Sequence[Peer], buggy: bool, most: int) -> None:
+    if buggy:
+        lasting.expect_lasting(lab, subjects)
+    else:
+        holding.expect_held(lab, subjects, most)
+
+
+def _host(peer: Peer) -> str:
+    return peer.host.name

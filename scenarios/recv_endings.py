@@ -1,0 +1,111 @@
+"""recv-endings: what recv() returns at each end of a connection; closing only on -1 leaks.
+
+   client                       server
+     FIN             ──────>      recv() = 0, again and again: CLOSE_WAIT
+     data, RST       ──────>      the data, then -1 ECONNRESET once, then 0
+     says nothing                 -1 EAGAIN after SO_RCVTIMEO, and nothing has ended
+     is gone           ×          -1 ETIMEDOUT, when the kernel has given up
+
+condition: the server closes when recv() returns -1. control: when it returns 0 as well.
+
+A FIN is not an error: recv() returns 0 (recv(2)). So a program that closes "when recv() fails"
+never closes after a FIN, and each client that leaves in good order costs it a CLOSE_WAIT (RFC 9293
+section 3.6, case 2). recv() reports a reset once, after the data that arrived before it; after a
+FIN it does not report it at all. EAGAIN comes from the program's own limit (socket(7)). Windows
+calls that WSAETIMEDOUT; on Linux ETIMEDOUT means that the connection is dead. If the network has
+said why, that error comes instead: EHOSTUNREACH where the neighbour is gone.
+"""
+
+import errno
+import socket
+import struct
+
+from linger import connections, scenario
+from linger.lab.faults import partition
+from linger.lab.sockets import create, listener
+from linger.lab.verdict import table
+
+N = connections(20)
+
+EXPECT = {"condition": {"CLOSE_WAIT": N}, "control": {"CLOSE_WAIT": 0}}
+CLOSES = {"condition": ("-1",), "control": ("-1", "0")}
+CALLS = ["first recv()", "second", "third"]
+ENDINGS = {
+    "FIN": ["0", "0", "0"],
+    "data, then FIN": ["data", "0", "0"],
+    "RST": ["-1 ECONNRESET", "0", "0"],
+    "data, then RST": ["data", "-1 ECONNRESET", "0"],
+    "FIN, then RST": ["0", "0", "0"],
+    "nothing for SO_RCVTIMEO": ["-1 EAGAIN", "-1 EAGAIN", "-1 EAGAIN"],
+    "gone, an answer in flight": ["-1 ETIMEDOUT", "0", "0"],
+    "gone, as the neighbour says": ["-1 EHOSTUNREACH", "0", "0"],
+}
+AT_ONCE = struct.pack("ii", 1, 0)
+PATIENCE = 2  # s, for one recv(); the row about SO_RCVTIMEO has a tenth of that
+
+
+def heard(connection):
+    """What recv() returns: "data", "0", or "-1" and the error."""
+    try:
+        return "data" if connection.recv(9) else "0"
+    except OSError as error:
+        return f"-1 {errno.errorcode[error.errno]}"
+
+
+def end(row, client, server):
+    """End a connection from the client's side, as its row says."""
+    if "data" in row:
+        client.send(b"data")
+    if "FIN" in row:
+        client.shutdown(socket.SHUT_WR)
+    if "RST" in row:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
+        client.close()
+    seconds = PATIENCE / 10 if "nothing" in row else PATIENCE
+    limit = struct.pack("ll", int(seconds), int(seconds % 1 * 1_000_000))
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
+    if "gone" in row:
+        server.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 500)  # ms
+        server.send(b"an answer")
+
+
+@scenario(
+    claims=[
+        "cw-fin-is-error",
+        "cw-missing-close",
+        "cw-timeout-etimedout",
+        "lz-peer-econnreset",
+        "ka-finds-the-dead",
+    ],
+    variants=("condition", "control"),
+)
+def test_recv_endings(lab, variant):
+    client, server = lab.hosts["client"], lab.hosts["server"]
+    client.run("ip", "addr", "add", "10.0.0.3/24", "dev", "eth0")  # with no entry at the server
+    listening = listener(server, (server.address, 9000))
+    witness = lab.peer("stay", at="server")
+    lab.peer("connect fin", connections=N).wait()
+    lab.happened(witness, ESTABLISHED=N, accept_queue=N)
+    crowd = [listening.accept()[0] for _ in range(N)]
+    told = [heard(connection) for connection in crowd]
+    lab.happened_value("server", "recv() = 0", lambda: told.count("0"), N)
+    for connection, word in zip(crowd, told):
+        if word in CLOSES[variant]:
+            connection.close()
+    lab.expect(witness, EXPECT[variant])
+
+    pairs = {}
+    for row in ENDINGS:
+        near = create(client)
+        near.bind(("10.0.0.3" if "neighbour" in row else client.address, 0))
+        near.connect(listening.getsockname())
+        pairs[row] = near, listening.accept()[0]
+    lost = partition(client)
+    client.run("ip", "addr", "del", "10.0.0.3/24", "dev", "eth0")
+    server.run(*"ip ntable change name arp_cache dev eth0 retrans 50".split())
+    server.run("ip", "neigh", "flush", "to", "10.0.0.3")
+    for row, ends in pairs.items():
+        end(row, *ends)
+    heard_by = {row: [heard(far) for _ in CALLS] for row, (_, far) in pairs.items()}
+    lab.happened_fault(lost)
+    lab.expect_table("what recv() returns", table(CALLS, ENDINGS), table(CALLS, heard_by))
