@@ -93,7 +93,7 @@ struct census {
 	enum census_ends ends;
 	struct scope scope;
 	enum census_ask ask;
-	struct kernel {
+	struct lister {
 		bool asked, running;	   /* for this sample; ... at work in the thread */
 		bool refused;		   /* it cannot be asked */
 		struct bpf_owners *owners; /* NULL: not loaded */

@@ -82,7 +82,7 @@ static int meet(struct kernel_scan *scan, const struct record *record)
 int kernel_scan(struct visit *visit, struct error *error)
 {
 	struct kernel_scan scan = {.visit = visit, .own = getpid()};
-	struct kernel *kernel = &visit->census->kernel;
+	struct lister *kernel = &visit->census->kernel;
 	int result = 0;
 
 	if (kernel->failure)
@@ -102,7 +102,7 @@ void census_ask_for_owners(struct census *census, enum census_ask ask)
 
 static bool is_asked(const struct census *census)
 {
-	const struct kernel *kernel = &census->kernel;
+	const struct lister *kernel = &census->kernel;
 	int64_t sockets = 0;
 
 	if (census->ask == CENSUS_ASK_KERNEL)
@@ -117,7 +117,7 @@ static bool is_asked(const struct census *census)
 /* In a thread of its own, while the tables of sockets are dumped. */
 static void *list(void *data)
 {
-	struct kernel *kernel = data;
+	struct lister *kernel = data;
 
 	if (!kernel->owners)
 		kernel->owners = bpf_owners_new();
@@ -129,7 +129,7 @@ static void *list(void *data)
 
 void kernel_begin(struct census *census)
 {
-	struct kernel *kernel = &census->kernel;
+	struct lister *kernel = &census->kernel;
 
 	kernel->asked = is_asked(census);
 	if (!kernel->asked)
