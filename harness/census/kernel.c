@@ -92,6 +92,7 @@ int kernel_scan(struct visit *visit, struct error *error)
 	for (size_t i = 0; i < kernel->records.count && result == 0; i++)
 		result = meet(&scan, &kernel->records.record[i]);
 	free(scan.apart);
+	visit->certain = false;
 	return result < 0 ? error_no_memory(error) : 0;
 }
 
@@ -139,8 +140,10 @@ void kernel_begin(struct census *census)
 		list(kernel);
 }
 
-int kernel_has_told(struct census *census, struct error *error)
+int kernel_has_told(struct census *census, bool second, struct error *error)
 {
+	if (second && census->kernel.asked && !census->kernel.refused)
+		list(&census->kernel);
 	kernel_end(census);
 	if (!census->kernel.asked || !census->kernel.refused)
 		return census->kernel.asked;
