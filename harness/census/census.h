@@ -134,7 +134,8 @@ void census_table_views(FILE *out, const struct census_snapshot *snapshot);
 int census_openmetrics(FILE *out, const struct census *census,
 		       const struct census_snapshot *snapshots, const struct census_others *others);
 
-#define COLUMNS 80 /* of a terminal */
+#define CENSUS_OWNER_LINES 20 /* of a table; the others are in the JSON */
+#define COLUMNS 80	      /* of a terminal */
 
 /* Write @snapshot as a table. What is prose in it may be longer than a line. */
 void census_table(FILE *out, const char *host, const struct census_snapshot *snapshot);

@@ -95,6 +95,13 @@ static void add_up_listeners(struct walk *walk)
 	snapshot->listener_count = kept;
 }
 
+static void add_units(struct census_snapshot *snapshot, size_t count)
+{
+	for (size_t i = 0; i < snapshot->owner_count && i < count; i++)
+		process_unit(snapshot->owners[i].pid, snapshot->owners[i].unit,
+			     sizeof(snapshot->owners[i].unit));
+}
+
 /* What the caller asked, and what that implies. */
 static struct census_needs implied(const struct census *census, const struct census_needs *needs)
 {
@@ -171,6 +178,7 @@ int census_take(struct census *census, const struct census_needs *asked,
 			return error_no_memory(error);
 		add_up_listeners(&walk);
 		snapshot_sort(&snapshots[i]);
+		add_units(&snapshots[i], needs.units);
 	}
 	return needs.processes ? census_views(census, &needs, snapshots, error) : 0;
 }

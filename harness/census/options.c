@@ -285,6 +285,7 @@ struct census_needs census_options_needs(const struct census_options *options)
 	    .processes = !options->no_owners && options->states == ALL_STATES &&
 			 (options->json || options->verbose),
 	    .times = options->age,
+	    .units = options->json || options->openmetrics ? SIZE_MAX : CENSUS_OWNER_LINES,
 	    .counters = options->json,
 	    .rows = true,
 	};

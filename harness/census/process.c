@@ -41,8 +41,12 @@ int proc_numbers(const char *path, int (*each)(void *data, int number), void *da
 int process_threads(pid_t pid, int (*each)(void *data, pid_t thread), void *data)
 {
 	char path[64];
+	struct stat task;
 
 	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	/* A directory has two links and one for each directory in it: the threads (proc(5)). */
+	if (lstat(path, &task) == 0 && task.st_nlink == 3)
+		return each(data, pid);
 	return proc_numbers(path, each, data);
 }
 
@@ -186,6 +190,5 @@ bool process_may_hold(pid_t pid)
 
 	process_read(pid, "stat", stat, sizeof(stat));
 	snprintf(path, sizeof(path), "/proc/%d/task", pid);
-	/* A directory has two links and one for each directory in it: the threads (proc(5)). */
 	return stat[0] && process_stat_may_hold(stat, !lstat(path, &task) && task.st_nlink > 3);
 }

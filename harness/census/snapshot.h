@@ -136,6 +136,7 @@ struct census_needs {
 	bool processes;	  /* list what processes hold and wait for; implies descriptors */
 	bool times;	  /* how long sockets have been silent: a longer reply of the kernel */
 	bool counters;	  /* read /proc/net/snmp and netstat */
+	size_t units;	  /* so many owners, the first, tell their unit or container */
 	bool rows;	  /* fill rows and owners, not only the sums */
 };
 

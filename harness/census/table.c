@@ -9,8 +9,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define OWNER_LINES 20 /* of each kind, the rest is in the JSON */
-#define LISTENER_LINES 20
+#define LISTENER_LINES 20 /* the rest is in the JSON */
 
 /* A process can call itself anything, also something that a terminal obeys. */
 const char *census_printable(const char *name, char *text, size_t size)
@@ -96,7 +95,7 @@ static void owners(FILE *out, const struct census_snapshot *snapshot)
 	char name[64];
 	size_t i;
 
-	for (i = 0; i < snapshot->owner_count && i < OWNER_LINES; i++) {
+	for (i = 0; i < snapshot->owner_count && i < CENSUS_OWNER_LINES; i++) {
 		const struct census_owner *owner = &snapshot->owners[i];
 
 		fprintf(out, "  %s pid %d", census_printable(owner->process, name, sizeof(name)),

@@ -154,7 +154,6 @@ int tally_descriptor(struct census_host *host, struct census_snapshot *snapshot,
 		    .hold = holding->hold,
 		};
 		snprintf(owner->process, sizeof(owner->process), "%s", holding->name);
-		process_unit(owner->pid, owner->unit, sizeof(owner->unit));
 	}
 	if (owner->descriptors < CENSUS_FDS)
 		owner->fds[owner->descriptors] = holding->fd;

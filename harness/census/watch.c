@@ -128,6 +128,7 @@ static int look(const struct census_options *options, struct census *census,
 	pid_t ended;
 
 	needs.processes = false;
+	needs.units = 0;
 	if (census_take(census, &needs, snapshots, error) < 0)
 		return -1;
 	ended = census_ended(census);
