@@ -52,11 +52,9 @@ class Observation:
     unseen: tuple[str, ...]
 
 
-def later(pid: int, port: int | None, seconds: float) -> tuple[Observation, float]:
-    """An observation after so many seconds, and how many percent of a processor the program wanted
-    until then. Errors: as once()."""
-    percent = processor.busy(_members(pid)[:MOST_MEMBERS], seconds)
-    return once(pid, port), percent
+def wanted(pid: int, seconds: float) -> float:
+    """Watch a program for so many seconds; returns how many percent of a processor it wanted."""
+    return processor.busy(_members(pid)[:MOST_MEMBERS], seconds)
 
 
 def once(pid: int, port: int | None) -> Observation:

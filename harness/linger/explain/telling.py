@@ -26,7 +26,7 @@ def document(
         "schema": SCHEMA,
         "pid": observation.pid,
         "process": process["process"],
-        "seconds": seconds,
+        "seconds": round(seconds, 1),
         "values": dict(values),
         "waits": [*_waits(observation)],
         "unseen": [*observation.unseen],
