@@ -36,7 +36,7 @@ def document(
 
 def _waits(observation: Observation) -> Iterator[dict[str, Any]]:
     """How many threads wait in the same call, for as long."""
-    known = [wait for wait in observation.waits if wait["call"]]
+    known = [wait for wait in observation.waits or () if wait["call"]]
     alike = Counter((wait["call"], wait["timeout_ms"], wait["timeout_known"]) for wait in known)
     for (call, ms, is_known), threads in alike.most_common():
         yield {"call": call, "timeout_ms": ms, "timeout_known": is_known, "threads": threads}
