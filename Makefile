@@ -65,7 +65,7 @@ lab-score: all ## what you have solved (REGRADE=1 runs it, WATCH=1 serves a page
 
 # Shells have a RESET of their own, for colours: only one that was typed here counts. A program that
 # is not repaired yet (1) is no error of make's, which would have the last word.
-lab-%: all ## start or go on with an exercise (HINT=1..3, PREDICT=a, SHOW=1 again, RESET=1 begins again)
+lab-%: all ## start or go on with an exercise (HINT=1..3 or blame, PREDICT=a, SHOW=1 again, RESET=1 begins again)
 	@$(BUILD)/linger lab $* $(if $(HINT),--hint $(HINT)) $(if $(PREDICT),--predict $(PREDICT)) \
 		$(if $(SHOW),--show) $(if $(filter command,$(origin RESET)),$(if $(RESET),--reset)); \
 		code=$$?; [ $$code = 1 ] || exit $$code
@@ -89,6 +89,8 @@ test-real: all ## check real servers of Debian, three times each (RUNS=1 CHECK=-
 
 test-clients: all ## check real clients of Debian, three times each (RUNS=1 CHECK=--quick; takes minutes)
 	@harness/tests/real/fetch $(abspath $(BUILD))/real clients
+	@$(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -o $(BUILD)/real/client \
+		harness/tests/planted/clients/client.c -lssl -lcrypto
 	@javac -d $(BUILD)/real harness/tests/real/clients/Java.java
 	@$(CC) -o $(BUILD)/real/libcurl harness/linger/check/client/drivers/libcurl.c \
 		-I$(BUILD)/real/root/usr/include/$(shell uname -m)-linux-gnu -I$(BUILD)/real/root/usr/include \

@@ -356,6 +356,7 @@ struct tracer {
 	const char *file; /* where the report goes */
 	unsigned int sample;
 	bool deep;
+	bool at_rest; /* write the report whenever nothing has happened for a while */
 	int64_t began; /* CLOCK_MONOTONIC ns */
 	pid_t program;
 	bool watching; /* no thread is ever stopped: what follows is of the sample at hand */

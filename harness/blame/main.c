@@ -14,7 +14,7 @@ struct options {
 	const char *file, *symbols;
 	uint32_t sample;
 	pid_t pid;
-	bool deep;
+	bool deep, rest;
 };
 
 #define AT(member) OPTION_AT(struct options, member)
@@ -29,6 +29,9 @@ static const struct option_row trace_rows[] = {
     {"deep", .kind = OPTION_FLAG, AT(deep),
      .help = "after a socket was taken, and after one came to its end, write down each line that "
 	     "ran, once for each stack"},
+    {"at-rest", .kind = OPTION_FLAG, AT(rest),
+     .help = "write the report also whenever nothing has happened for a second: a program that "
+	     "is killed cannot be asked"},
     {0},
 };
 
@@ -122,6 +125,7 @@ static int trace(const struct options *options, char **words, struct error *erro
 				 options->sample);
 	tracer.sample = options->sample;
 	tracer.deep = options->deep;
+	tracer.at_rest = options->rest;
 	return place_of(options->file, getpid(), error) < 0 ? -1 : start(words, error);
 }
 

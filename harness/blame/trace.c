@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 
 /* <sys/ptrace.h> and <linux/ptrace.h> exclude each other; the former has the prototype only. */
 extern long ptrace(int request, ...);
@@ -206,26 +207,39 @@ static void handle(pid_t tid, int status)
 	}
 }
 
-void trace_loop(void)
+/* Wait until a thread has stopped, or a report is wanted. Returns whether one is. */
+static bool await(bool news)
 {
-	struct error error;
+	static const struct timespec rest = {.tv_sec = 1};
 	sigset_t awaited;
-	int status, number;
-	pid_t tid;
+	int number;
 
 	sigemptyset(&awaited);
 	sigaddset(&awaited, SIGCHLD);
 	sigaddset(&awaited, SIGUSR1);
+	number = news && tracer.at_rest ? sigtimedwait(&awaited, NULL, &rest)
+					: sigwaitinfo(&awaited, NULL);
+	return number == SIGUSR1 || (number < 0 && errno == EAGAIN);
+}
+
+void trace_loop(void)
+{
+	struct error error;
+	bool news = false; /* since the last report */
+	int status;
+	pid_t tid;
+
 	while (task_count() > 0) {
-		while ((tid = waitpid(-1, &status, __WALL | WNOHANG)) > 0)
+		while ((tid = waitpid(-1, &status, __WALL | WNOHANG)) > 0) {
 			handle(tid, status);
-		if (tid < 0 && errno == ECHILD)
+			news = true;
+		}
+		if ((tid < 0 && errno == ECHILD) || task_count() == 0)
 			break;
-		if (task_count() == 0)
-			break;
-		number = sigwaitinfo(&awaited, NULL);
-		if (number == SIGUSR1)
+		if (await(news)) {
 			report_write("asked", &error);
+			news = false;
+		}
 	}
 	if (!is_told())
 		report_write("ended", &error);

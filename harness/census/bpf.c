@@ -36,27 +36,6 @@ static int quiet(enum libbpf_print_level level, const char *format, va_list argu
 	return 0;
 }
 
-/* How many pid namespaces lie around ours: "NSpid:  4711 12 1" is two. */
-static uint32_t own_level(void)
-{
-	char status[4096], *at;
-	uint32_t numbers = 0;
-
-	process_read(getpid(), "status", status, sizeof(status));
-	at = strstr(status, "\nNSpid:");
-	for (at = at ? at + 7 : NULL; at && *at == '\t'; at += 1 + strspn(at + 1, "0123456789"))
-		numbers++;
-	return numbers ? numbers - 1 : 0;
-}
-
-static int set_level(struct bpf_object *object)
-{
-	struct bpf_map *constants = bpf_object__find_map_by_name(object, ".rodata");
-	uint32_t level = own_level();
-
-	return constants ? bpf_map__set_initial_value(constants, &level, sizeof(level)) : -1;
-}
-
 /* /proc may be that of another pid namespace than ours: then its numbers are not the iterator's. */
 static bool proc_is_ours(void)
 {
@@ -78,8 +57,7 @@ struct bpf_owners *bpf_owners_new(void)
 		goto failed;
 	owners->object =
 	    bpf_object__open_mem(owners_bpf, (size_t)(owners_bpf_end - owners_bpf), NULL);
-	if (!owners->object || set_level(owners->object) < 0 ||
-	    bpf_object__load(owners->object) < 0)
+	if (!owners->object || bpf_object__load(owners->object) < 0)
 		goto failed;
 	program = bpf_object__find_program_by_name(owners->object, "list_owners");
 	owners->link = program ? bpf_program__attach_iter(program, NULL) : NULL;

@@ -109,10 +109,13 @@ def test_the_rules_of_all_scenarios_can_be_told() -> None:
 
 def snapshot(port: int, rows: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
     """One host as the census has it: a listener, and rows."""
-    full = [{"port": port, "unread": 0, "keepalive": 0, "unaccepted": 0, **row} for row in rows]
+    full = [
+        {"port": port, "unread": 0, "keepalive": 0, "unaccepted": 0, "silent_ms": None, **row}
+        for row in rows
+    ]
     states = {state: sum(r["count"] for r in full if r["state"] == state) for state in STATES}
     return {
-        "states": states, "rows": full, "owners": [], "unread": sum(r["unread"] for r in full),
+        "states": states, "rows": full, "owners": [], "remotes": [], "unread": sum(r["unread"] for r in full),
         "gone": 0, "descriptors": sum(states.values()), "processes": [
             {"pid": 7, "process": "srv", "unreadable": None, "waits": []}
         ],
@@ -184,7 +187,7 @@ def test_only_what_lasts_counts_and_what_was_not_seen_has_no_number() -> None:
     )
     values = sums.lasting(sums.measured(SEEN), sums.measured(later))
     assert (values["CLOSE_WAIT.in"], values["unread"]) == (1, 0)
-    assert not {"CLOSE_WAIT.unaccepted", "TIME_WAIT.in", "free", "silent"} & values.keys()
+    assert not {"CLOSE_WAIT.unaccepted", "TIME_WAIT.in", "free"} & values.keys()
 
 
 def test_numbers_of_the_other_ends() -> None:
@@ -192,7 +195,7 @@ def test_numbers_of_the_other_ends() -> None:
         {"state": "CLOSE_WAIT", "port": 5432, "count": 300},
         {"state": "CLOSE_WAIT", "port": None, "count": 999},
     ]
-    rows = [{"state": "ESTABLISHED", "count": 1, "silent": 700.5}]
+    rows = [{"state": "ESTABLISHED", "count": 1, "silent_ms": 700500}]
     values = sums.measured(
         dataclasses.replace(SEEN, members=(snapshot(80, rows, remotes=remotes),))
     )

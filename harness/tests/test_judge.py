@@ -66,7 +66,7 @@ def test_what_is_kept_without_a_timer_is_kept_forever(lab: Lab) -> None:
 def test_what_a_timer_ends_is_not_kept(lab: Lab) -> None:
     server = keep(lab, KEEPER, "0.6")
     lab.expect(server, CLOSE_WAIT=1, descriptors=1)
-    with pytest.raises(NotHeld, match="CLOSE_WAIT 0, expected == 1, and that did not last"):
+    with pytest.raises(NotHeld, match="descriptors 0, expected == 1, and that did not last"):
         lasting.expect_lasting(lab, [server])
 
 

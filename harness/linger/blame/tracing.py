@@ -14,14 +14,18 @@ from linger.lab.programs import program
 ERRORS: dict[int, type[LingerError]] = {2: Usage, 3: TargetDied, 77: CannotRun}
 
 
-def words(report: Path, sample: int = 1, deep: bool = False) -> list[str]:
+def words(
+    report: Path, sample: int = 1, deep: bool = False, at_rest: bool = False
+) -> list[str]:
     """What to put before the words of a command, so that blame follows it.
 
     report: where the tracer writes; sample: only descriptors that are a multiple of it, a power of
-    two; deep: with the lines that run after a socket was taken, and after one came to its end.
+    two; deep: with the lines that run after a socket was taken, and after one came to its end;
+    at_rest: also whenever nothing has happened for a second, for what will be killed.
     """
     options = [f"--sample={sample}"] if sample > 1 else []
     options += ["--deep"] if deep else []
+    options += ["--at-rest"] if at_rest else []
     return [str(program("blame")), "trace", f"--output={report}", *options, "--"]
 
 

@@ -109,7 +109,7 @@ class Meter:
         self.host = host
         self._pids = pids
         self._hosts = {host.name: host.path}
-        self._other = {other.name: other.path}
+        self.other = other
         self._ports = list(ports)
 
     def take(self) -> Count:
@@ -128,7 +128,7 @@ class Meter:
             },
             things={one["pid"]: self._things(one["held"]) for one in shown},
             processes=names,
-            unseen=unseen.count(self.host),
+            unseen=unseen.count(self.host, with_ours=self.other is self.host),
         )
 
     def snapshot(self) -> dict[str, Any]:
@@ -168,8 +168,8 @@ class Meter:
         A FIN or an ACK that meets a full accept queue is sent again and again; the program cannot
         know of it. Only for a count that lasts: each close passes through these states.
         """
-        [other] = census.count(self._other).values()
-        sockets = now.sockets - other["states"]["SYN_SENT"] - other["states"]["FIN_WAIT1"]
+        [there] = census.count({self.other.name: self.other.path}).values()
+        sockets = now.sockets - there["states"]["SYN_SENT"] - there["states"]["FIN_WAIT1"]
         return not replace(now, sockets=sockets).fuller_than(before, others)
 
     def awaits(self, expression: str, within: float, hold: float = 0) -> bool:

@@ -127,7 +127,7 @@ def _tasks(pid: int) -> list[str]:
 def _ask_of(one: int, pid: int, port: int | None) -> Snapshot | None:
     """What a member holds; None if it has ended, unless it is the process named."""
     try:
-        return ask("--pid", one, *(["--port", port] if port else []))
+        return ask("--pid", one, "--age", *(["--port", port] if port else []))
     except LingerError:
         if Path(f"/proc/{one}").exists():
             raise

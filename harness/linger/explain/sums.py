@@ -142,16 +142,15 @@ def _of_host(observation: Observation, listened: set[int]) -> Values:
 
 
 def _of_others(observation: Observation) -> Values:
-    """What the census tells of the other ends, if it does."""
-    values: Values = {}
-    for snapshot in observation.members:
-        if "remotes" in snapshot:
-            values["one_remote"] = max([values.get("one_remote", 0), *_to_services(snapshot)])
-        silent = [row["silent"] for row in snapshot["rows"]
-                  if row["state"] == "ESTABLISHED" and row.get("silent") is not None]  # fmt: skip
-        if silent:
-            values["silent"] = max(values.get("silent", 0), *map(int, silent))
-    return values
+    """What the census tells of the other ends."""
+    silent = [
+        row["silent_ms"] // 1000
+        for snapshot in observation.members
+        for row in snapshot["rows"]
+        if row["state"] == "ESTABLISHED" and row["silent_ms"] is not None
+    ]
+    services = [count for snapshot in observation.members for count in _to_services(snapshot)]
+    return {"one_remote": max(services, default=0), "silent": max(silent, default=0)}
 
 
 def _to_services(snapshot: Snapshot) -> list[int]:

@@ -183,7 +183,8 @@ class Lab(Expectations):
             words = [*confined, *limit, "--", *words]
         elif descriptors:
             words = ["prlimit", f"--nofile={descriptors}:{descriptors}", *words]
-        words = [*self.under(program, self._next_log(where, binary.name)), *words]
+        log = self.evidence / f"{where}-{binary.name}-{len(self.peers) + 1}.log"
+        words = [*self.under(program, log), *words]
         return self.launch(where, words, binary.name, generation=2 if confined else 0)
 
     def run(
@@ -226,16 +227,13 @@ class Lab(Expectations):
         kind: what it becomes.
         """
         opened = ("PassiveOpens",) if where == "server" else ("ActiveOpens", "AttemptFails")
-        log = self._next_log(where, name)
+        log = self.evidence / f"{where}-{name}-{len(self.peers) + 1}.log"
         peer = kind(self.hosts[where], words, log, opened, generation)
         peer.program = name
         if self.instead:
             peer.limit = HURRIED
         self.peers.append(peer)
         return peer
-
-    def _next_log(self, where: str, name: str) -> Path:
-        return self.evidence / f"{where}-{name}-{len(self.peers) + 1}.log"
 
     def capture(self, where: str, words: str, connections: int = 1) -> Captured:
         """Keep the first segment that passes a host and matches, of each connection; returns once

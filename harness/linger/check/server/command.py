@@ -26,7 +26,8 @@ def run(options: argparse.Namespace) -> int:
     course = Course(BATTERY, options)
     wish = _understood(options, course.command)
     folder = course.begin(f"check: {shlex.join(course.command)}, port {wish.plan.port}")
-    request = schedule.Child(find_request, wish, folder / "start").result()
+    start = schedule.Child(find_request, wish, folder / "start", listen=course.console.step)
+    request = start.result()
     count = len(course.chosen)
     course.console.step(
         f"it listens; {request.source}; {count} check{'s' if count > 1 else ''}"

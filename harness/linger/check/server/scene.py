@@ -95,6 +95,8 @@ class Scene:
         """Start the server, perhaps again; returns once it listens. Errors: as begin()."""
         self.target.start(descriptors)
         self.address = ways.reachable(self.target.addresses)
+        if self.address == ways.OWN:
+            self.client = self.meter.other = self.server
         self.tell(f"the server listens on {self.address} port {self.wish.plan.port}")
 
     def find_request(self) -> Request:
@@ -232,5 +234,15 @@ class Scene:
         return "" if served else (f"no reply, {one.ended}" if one.ended else "no reply in time")
 
     def client_timewaits(self) -> int:
-        """How many TIME_WAITs the client's host holds."""
-        return census.count({"client": self.client.path})["client"]["states"]["TIME_WAIT"]
+        """How many TIME_WAITs the clients hold."""
+        everybody = census.count({"client": self.client.path})["client"]["states"]["TIME_WAIT"]
+        return everybody - (self.client is self.server and self.server_timewaits())
+
+    def server_timewaits(self) -> int:
+        """How many TIME_WAITs the server's port holds."""
+        return self.meter.snapshot()["states"]["TIME_WAIT"]
+
+    def must_be_apart(self) -> None:
+        """Errors: NotStruck where no fault of the network can come between clients and server."""
+        if self.client is self.server:
+            raise NotStruck("it listens on ::1 only, so its clients are in its own host and cannot vanish")

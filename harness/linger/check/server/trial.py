@@ -30,6 +30,10 @@ class Trial(Scene):
             died = f"{ends[0]}{' and was replaced' if new else '; the others go on'}"
         return died and died + self.target.last_output()
 
+    def unclear(self) -> str:
+        """Which process that had served from the beginning has ended, nobody knows how; "" if none."""
+        return "; ".join(str(end) for end in self.watch.ended() if end.status is None)
+
     def still_held(self, within: float) -> bool:
         """Whether the server itself still holds connections after so many seconds.
 
