@@ -221,7 +221,10 @@ def _name_of(kind: str, name: str, ports: Collection[int]) -> str:
         return "" if name == GONE else f"socket {name}".rstrip()
     if kind in ("file", "device", "memfd"):
         return name or kind
-    return f"{kind} {name}" if kind == "listener" else kind
+    if kind == "listener":
+        address, _, port = name.rpartition(" port ")
+        return f"listener {address if int(port) >= EPHEMERAL else name}"
+    return kind
 
 
 def log_bytes(pids: list[int], output: Path) -> int:

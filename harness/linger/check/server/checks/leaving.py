@@ -20,7 +20,7 @@ from linger.check.server.trial import Trial
     scenarios=["closewait-leak", "accept-queue-undrained", "shutdown-without-close"],
 )
 def abandon(trial: Trial) -> Finding:
-    return trial.leave(lambda wave: wave.fin())
+    return trial.leave(lambda wave: wave.fin(), bare=True)
 
 
 @check(
@@ -67,7 +67,7 @@ def half_request_rst(trial: Trial) -> Finding:
     scenarios=["reset-leak", "accept-queue-undrained", "sigpipe-exit"],
 )
 def rst_at_once(trial: Trial) -> Finding:
-    return trial.leave(lambda wave: wave.rst())
+    return trial.leave(lambda wave: wave.rst(), bare=True)
 
 
 @check(
