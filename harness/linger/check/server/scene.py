@@ -86,7 +86,7 @@ class Scene:
                 f"{self.target.last_output()}"
             )
         self.meter.awaits("ESTABLISHED == 0 and CLOSE_WAIT == 0", within=5.0)
-        self.before = self.meter.take()
+        self.before = self.meter.steady()
         listeners = self.meter.snapshot()["listeners"]
         self.watch.add(one["pid"] for one in listeners if one["pid"] in self.before.processes)
         self.now()

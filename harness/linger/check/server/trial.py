@@ -75,7 +75,7 @@ class Trial(Scene):
             why = self.fresh()
             return self._unserved(why) if why else Finding(PASS, self._gone(took))
         more, held = ", ".join(left.fuller_than(before, self.n)), self.meter.held(before)
-        kept = left.connections > before.connections
+        kept = left.connections_since(before)
         if died := self.died():
             return Finding(FAIL, died)
         if why := self.fresh():

@@ -116,5 +116,8 @@ def _with_each_request(trial: Trial, leave: Callable[[Crowd, bytes], None]) -> F
     found = trial.leave(lambda wave: leave(wave, trial.request.payload))
     if found.verdict not in (PASS, CHOICE) or not trial.large:
         return found
-    large = trial.leave(lambda wave: leave(wave, trial.large))
+    try:
+        large = trial.leave(lambda wave: leave(wave, trial.large))
+    except NotStruck:
+        return found
     return large if large.verdict != PASS or found.verdict == PASS else found
