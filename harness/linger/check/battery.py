@@ -27,6 +27,7 @@ class Check:
     """One check."""
 
     id: str  # stable: files of known verdicts name it
+    program: str  # what is judged, "server" or "client"
     happens: str  # what the other side does, a sentence
     mistake: str  # what kind of mistake does this, one or two sentences
     clause: str  # of an RFC or a man page, that it rests on
@@ -116,7 +117,7 @@ class Battery:
             if id in self.checks:
                 raise Usage(f"there are two checks {id!r}; a check of your own needs another name")
             self.checks[id] = Check(
-                id, f"{self._peer} {peer}.", mistake, clause, tuple(scenarios), slow, ends_target,
+                id, self.program, f"{self._peer} {peer}.", mistake, clause, tuple(scenarios), slow, ends_target,
                 descriptors, sysctls, tls, run,
             )  # fmt: skip
             return run

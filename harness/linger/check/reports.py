@@ -73,7 +73,7 @@ def write_expected(path: Path, summary: dict[str, Any]) -> None:
     """Write the verdicts as a file for --expected. Errors: as write_json()."""
     lines = [f"# {shlex.join(summary['command'])}"]
     lines += [f"{one['id']:22} {one['verdict']:6} # {one['measured']}" for one in summary["results"]]
-    _write(path, printable_lines("\n".join(lines)) + "\n")
+    _write(path, "\n".join(map(printable, lines)) + "\n")
 
 
 def write_junit(

@@ -133,7 +133,8 @@ class Encounter:
                              + "".join(f"\n    | {line}" for line in outcome.notes))  # fmt: skip
         return outcome
 
-    def address(self, behaviour: str, host: str) -> Address:
+    def address(self, behaviour: str, host: str = surroundings.NAME) -> Address:
+        """Where a behaviour is met."""
         return Address(self.turncoat.port(behaviour), self.turncoat.tls, host, f"/{behaviour}")
 
     def _opened(self, behaviour: str) -> int:

@@ -40,17 +40,17 @@ class Run:
         if end:
             notes = watch.explained(self.program.pids)
             said = "it has no connection" if notes[0].startswith("no ") else f"it has {notes[0]}"
-            return Outcome(name, end, said=said, notes=notes, **common)
+            return Outcome(name, self._at.port, end, said=said, notes=notes, **common)
         status, made = self.program.status, product(self._stdout, self._out)
         if status is None:
             notes = [line.strip() for line in self.program.last_output().splitlines() if line]
-            return Outcome(name, DIED, said=f"it {self.program.ending()}", notes=notes, **common)
+            return Outcome(name, self._at.port, DIED, said=f"it {self.program.ending()}", notes=notes, **common)
         success = yardstick.success(status, made)
         if self._order.verify:
             success = self._verified(host, status)
         line = self.program.last_line()
         said = f"status {status}" + (f", {line}" if line else "")
-        return Outcome(name, DONE, success, None, made.size, made.digest, said, **common)
+        return Outcome(name, self._at.port, DONE, success, None, made.size, made.digest, said, **common)
 
     def _verified(self, host: Host, status: int) -> bool:
         """What the caller's command says: it has the run's output as standard input, its status as $1."""
