@@ -31,7 +31,8 @@ class Run:
         files.make_folder(folder)
         self._order, self._at = order, at
         self._stdout, self._out = folder / "stdout", folder / "out"
-        self.program = start(filled(order.command, at, self._out), folder, Path("/dev/null"), self._stdout)
+        words = filled(order.command, at, self._out)
+        self.program = start(words, folder, Path("/dev/null"), self._stdout)
 
     def outcome(self, end: str, watch: Watch, host: Host, yardstick: Yardstick) -> Outcome:
         """What became of it. end: "" when it has ended, else as Watch tells."""
