@@ -30,14 +30,14 @@ common := $(BUILD)/libcommon.a
 LDLIBS := -Wl,--as-needed -lssl -lcrypto -levent_core -lpcap -lmnl -ldw -lelf -lm
 # SHARE=1: other users may read what runs leave.
 export LINGER_SHARE := $(SHARE)
-RUN := $(if $(N),-n $(N)) $(if $(VERBOSE),-v) $(if $(KEEP),--keep) $(if $(REPEAT),--repeat $(REPEAT))
+RUN := $(if $(N),-n $(N)) $(if $(BLAME),--blame) $(if $(DEEP),--deep) $(if $(VERBOSE),-v) $(if $(KEEP),--keep) $(if $(REPEAT),--repeat $(REPEAT))
 
 # Shows what a measurement says, and keeps it in results/figures.
 keep := harness/bench/keep
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps scenarios prove soak kill-test test test-real test-clients check-server check-client report pairs lab lab-score bench-wire documents clean help
+.PHONY: all deps scenarios prove soak kill-test test test-real test-clients test-explain check-server check-client report pairs lab lab-score bench-wire documents clean help
 # `make -j deps test` must not build before everything is installed.
 $(if $(filter deps,$(MAKECMDGOALS)),.NOTPARALLEL:)
 
@@ -46,7 +46,7 @@ all: $(PROGRAMS) $(PEERS) ## build everything
 deps: ## install the Debian packages that are missing (asks sudo if need be)
 	@harness/deps
 
-scenario-%: all ## run one scenario, both variants (N=1000 VERBOSE=1 KEEP=1 REPEAT=10)
+scenario-%: all ## run one scenario, both variants (N=1000 VERBOSE=1 BLAME=1 KEEP=1 REPEAT=10)
 	@$(BUILD)/linger run $* $(RUN)
 
 scenarios: all ## run every scenario
@@ -59,15 +59,15 @@ lab: $(BUILD)/linger ## list the exercises in teaching order, and what is done
 	@$(BUILD)/linger lab
 
 # Names of other people's folders do not go through make and a shell, where a name can be a command.
-lab-score: all ## what you have solved (REGRADE=1 runs it); others: build/linger lab-score ./*/labs
+lab-score: all ## what you have solved (REGRADE=1 runs it, WATCH=1 serves a page); others: build/linger lab-score ./*/labs
 	$(if $(filter undefined,$(origin DIRS)),,$(error DIRS= is gone: call build/linger lab-score DIR...))
-	@$(BUILD)/linger lab-score $(if $(REGRADE),--regrade)
+	@$(BUILD)/linger lab-score $(if $(REGRADE),--regrade) $(if $(WATCH),--watch)
 
 # Shells have a RESET of their own, for colours: only one that was typed here counts. A program that
 # is not repaired yet (1) is no error of make's, which would have the last word.
-lab-%: all ## start or go on with an exercise (HINT=1..3, PREDICT=a, RESET=1 begins again)
+lab-%: all ## start or go on with an exercise (HINT=1..3 or blame, PREDICT=a, SHOW=1 again, RESET=1 begins again)
 	@$(BUILD)/linger lab $* $(if $(HINT),--hint $(HINT)) $(if $(PREDICT),--predict $(PREDICT)) \
-		$(if $(filter command,$(origin RESET)),$(if $(RESET),--reset)); \
+		$(if $(SHOW),--show) $(if $(filter command,$(origin RESET)),$(if $(RESET),--reset)); \
 		code=$$?; [ $$code = 1 ] || exit $$code
 
 test: all $(UNIT_TESTS) ## run all tests, in parallel (SAN=1 under ASan and UBSan, ARGS='-k name')
@@ -96,6 +96,10 @@ test-clients: all ## check real clients of Debian, three times each (RUNS=1 CHEC
 		-I$(BUILD)/real/root/usr/include/$(shell uname -m)-linux-gnu -I$(BUILD)/real/root/usr/include \
 		-L$(BUILD)/real/root/usr/lib/$(shell uname -m)-linux-gnu -lcurl -lcrypto
 	@RUNS=$(or $(RUNS),3) CHECK='$(CHECK)' $(BUILD)/linger test -- harness/tests/real/clients.py $(ARGS)
+
+test-explain: all ## explain every program that leaks, every repair, and real servers (takes minutes)
+	@harness/tests/real/fetch $(abspath $(BUILD))/real servers
+	@$(BUILD)/linger test -- harness/tests/real/explained.py $(ARGS)
 
 check-server: all ## judge a server of yours (CMD='python3 -m http.server 8000' PORT=8000 CHECK=--quick)
 	@$(BUILD)/linger check --port '$(PORT)' $(CHECK) -- $(CMD)
@@ -145,11 +149,15 @@ $(BUILD)/tests/%: $(BUILD)/obj/harness/$$(subst _test_,/test_,$$*).o \
 		$(BUILD)/lib$$(firstword $$(subst _test_, ,$$*)).a $(common)
 	$(link) -lcmocka
 
-# How a student's file is compiled and linked: as ours, but a warning is only a warning, and what
-# misuses a call says so (common/misuse.c).
+# The calls of a student's program that are watched (common/watched.c), and of the fixed ones, which are
+# the measure of it.
+WATCHED := close send setsockopt malloc calloc free event_new event_free bufferevent_socket_new bufferevent_free
+$(filter %_fixed,$(PEERS)): LDFLAGS += $(WATCHED:%=-Wl,--wrap=%)
+
+# How a student's file is compiled and linked: as ours, but a warning is only a warning.
 $(BUILD)/compile: Makefile $(common)
 	@echo '$(CC) $(filter-out -Werror -MMD -MP -DVERSION%,$(ALL_CFLAGS)) $(LDFLAGS)' \
-		'-Wl,--wrap=close,--wrap=send {source} $(common) -levent_core -lm' >$@
+		'$(WATCHED:%=-Wl,--wrap=%) {source} $(common) -levent_core -lm' >$@
 
 $(BUILD)/sandbox: harness/sandbox/sandbox
 	$(Q)install -D $< $@

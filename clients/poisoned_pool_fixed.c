@@ -75,6 +75,7 @@ int main(int argc, char **argv)
 	options_parse(&o, argc, argv, "Puts -n requests over a connection that it keeps.");
 	for (unsigned number = 1; number <= o.connections; number++)
 		ask(number);
-	close(kept);
+	say("idle");
+	pause();
 	return EXIT_SUCCESS;
 }

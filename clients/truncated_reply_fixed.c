@@ -62,5 +62,7 @@ int main(int argc, char **argv)
 	options_parse(&o, argc, argv, "Fetches a file -n times, and deletes what it has.");
 	for (unsigned number = 1; number <= o.connections; number++)
 		fetch(number);
+	say("idle");
+	pause();
 	return EXIT_SUCCESS;
 }

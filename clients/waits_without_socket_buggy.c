@@ -80,5 +80,7 @@ int main(int argc, char **argv)
 	}
 	free(bytes);
 	free(jobs);
+	say("idle");
+	pause();
 	return EXIT_SUCCESS;
 }

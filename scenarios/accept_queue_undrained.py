@@ -1,9 +1,9 @@
-"""accept-queue-undrained: a server that stopped accepting collects CLOSE_WAITs that nobody owns.
+"""accept-queue-undrained: a server that stops accepting collects CLOSE_WAITs that nobody owns.
 
    clients ──> kernel of the server: handshake, FIN, ACK ──> accept queue ──X  accept()
 
 A busy server disables its listener at its limit of clients, and forgets to enable it when they have
-gone. The kernel goes on: it completes handshakes and acknowledges FINs without the program
+left. The kernel carries on: it completes handshakes and acknowledges FINs without the program
 (listen(2)). Clients that give up leave a CLOSE_WAIT (RFC 9293 section 3.6, case 2) with inode 0: no
 process, no descriptor, "-" in the owner column of netstat. The listener's Recv-Q in `ss -lt` counts
 them, as in uwsgi#2472 (101 of 100, and about a hundred CLOSE_WAITs). When the queue is full, SYNs
@@ -34,7 +34,7 @@ def test_accept_queue_undrained(lab, variant):
     server = lab.server("accept_queue_undrained", variant, "-n", str(LIMIT))
     first = lab.peer("connect hello await fin", connections=LIMIT)
     lab.happened_event(server, "full")
-    lab.happened_event(first, "await")  # they are served, and all that it takes
+    lab.happened_event(first, "await")  # they are served, and fill it
     lab.peer("connect fin", connections=N).wait()
     lab.happened(server, ESTABLISHED=LIMIT + N, accept_queue=N)
     first.go()  # now there is room

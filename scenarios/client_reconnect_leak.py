@@ -5,10 +5,10 @@
      | :40002 ------- SYN ---------> |
      | :40002 <------- FIN, idle --- |   client: CLOSE_WAIT on :40002, and so on
 
-The server closes idle connections, the client notices (recv() is 0) and opens a new one. It owes
-the old one a close() (RFC 9293 section 3.6, case 2). Without it each round leaves a CLOSE_WAIT, a
+The server closes idle connections; the client notices (recv() is 0) and opens a new one. It still
+has to close the old one (RFC 9293 section 3.6, case 2). Otherwise each round leaves a CLOSE_WAIT, a
 descriptor and a local port in the client. The server shows FIN_WAIT2 for tcp_fin_timeout, then
-nothing; it never gets the TIME_WAIT that a finished close leaves. Look on the other side too.
+nothing; it never gets the TIME_WAIT that a finished close leaves. Look at the other side too.
 """
 
 from linger import connections, scenario

@@ -4,11 +4,11 @@
      4000 bytes ───> recv() takes 512
          lost × ──── 413, send() succeeds
             <── RST  close(): 3488 bytes are unread
-     the rest   ×    nobody is there
+     the rest   ×    nothing is there
 
-close() with unread input sends a RST, because the peer's data was lost (RFC 9293 section 3.6.1).
-A RST takes with it what the server had sent and the peer had not received: one lost packet, or a
-peer slower than the server, and nobody will send it again. Web servers meet this with every 413;
+close() with unread input sends a RST, because the peer's data was lost (RFC 9293 section 3.6.1). A
+RST also discards what the server had sent and the peer had not received: after one lost packet, or
+with a peer slower than the server, nothing sends it again. Web servers meet this with every 413;
 nginx calls the remedy lingering_close: FIN, read until the peer closes, close (RFC 9112, 9.6).
 
 One sees ECONNRESET instead of the answer, and TCPAbortOnClose counting up.

@@ -9,9 +9,9 @@ condition: the server goes on sending after the client's FIN. control: it takes 
 abort and closes at once, so the client gets nothing.
 
 The end that receives the first FIN may send until it closes (RFC 9293 section 3.6, case 2): the
-FIN ends one direction. So CLOSE_WAITs that come and go are a healthy server with half-closing
-clients; the leak is the CLOSE_WAIT that stays. An alarm on a count that is merely above zero, or
-a cron job with `ss -K`, cuts off people who still wait for their answer: ask for persistence
+FIN ends one direction. So CLOSE_WAITs that come and go mean a healthy server with half-closing
+clients; a CLOSE_WAIT that stays is the leak. An alarm on any count above zero is wrong, and a cron
+job with `ss -K` cuts off clients that still wait for their answers: ask for persistence
 (`census --until 'CLOSE_WAIT > 100' --hold 10s`).
 """
 

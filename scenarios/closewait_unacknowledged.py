@@ -26,7 +26,7 @@ EXPECT = {
 RETRIES = {"condition": 1, "control": 15}
 
 
-@scenario(claims=["cw-retransmission-ends"], variants=("condition", "control"))
+@scenario(claims=["cw-retransmission-ends"], variants=("condition", "control"), held=2 * N)
 def test_closewait_unacknowledged(lab, variant):
     lab.hosts["server"].sysctl(tcp_retries2=RETRIES[variant])
     talk = "listen accept recv:6 send:hello drain await"

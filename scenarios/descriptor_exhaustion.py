@@ -3,10 +3,11 @@
    59 rogues ── rubbish, FIN ──> server, RLIMIT_NOFILE 64: 59 leaked, 5 of its own
    1 guest   ── hello ─────────> accept queue ──X accept() -1 EMFILE
 
-Each bad request is refused by a path that forgets close(). The rogue leaves, the server is left in
-CLOSE_WAIT (RFC 9293 section 3.6, case 2), a descriptor poorer. That costs the attacker nothing: one
+The path that refuses a bad request forgets close(). The rogue leaves, and the server keeps a
+CLOSE_WAIT (RFC 9293 section 3.6, case 2) and a descriptor. It costs the attacker nothing: one
 connection at a time, at any pace, will do. At the limit accept() fails with EMFILE (accept(2)), and
-the next guest, connected by the kernel, waits in the queue for an answer that never comes.
+the next guest, connected by the kernel, waits in the queue for an answer that never comes. The
+limit is the process's own: a neighbour on the same host still serves.
 """
 
 from linger import connections, scenario

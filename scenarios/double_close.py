@@ -1,15 +1,15 @@
-"""double-close: a server closes a descriptor twice, and the second time it is somebody else's.
+"""double-close: a server closes a descriptor twice; the second time it is another client's.
 
    server                 descriptor 8
    close(8)               belonged to a client that has left
-   accept() = 8           now belongs to the next one, who is served
+   accept() = 8           now belongs to the next one, which is served
    close(8), once more    its connection ends in the middle, and nothing has failed
 
-close(2) frees the number, and whoever opens something next gets the lowest free one. When the
-path that ends a session and the one that frees it both close, the second close() hits nothing
-(EBADF) on a quiet day and an innocent connection on a busy one; it could be a database file as
-well. The victim's log shows a client that left; the culprit's shows nothing. The cure: one
-owner of each descriptor, and -1 in its place once it is closed (libevent#189 is this bug).
+close(2) frees the number, and the next call that opens something gets the lowest free one. When
+the path that ends a session and the one that frees it both close, the second close() hits nothing
+(EBADF) on a quiet day and an innocent connection on a busy one; it could as well be a database
+file. The victim's log shows a client that left; the culprit's shows nothing. The cure: one owner
+for each descriptor, and -1 in its place once it is closed (libevent#189 is this bug).
 """
 
 from linger import connections, scenario

@@ -3,11 +3,11 @@
    clients ─────> listener's queue ──accept()──X  EMFILE, RLIMIT_NOFILE is 64
                         ^──── still readable ──┘
 
-accept(2) fails with EMFILE and leaves the connection in the queue. The listener stays readable,
-a level-triggered poll says so at once (epoll(7)), and the process spins on a whole
-CPU without serving anybody more. The cure is to leave the listener alone for a while: disable
-it in the error callback and enable it by a timer, or when a connection has closed. libevent has
-the calls and leaves the decision to the program (libevent#71; libuv#690 is the same scenario).
+accept(2) fails with EMFILE and leaves the connection in the queue. The listener stays readable, a
+level-triggered poll says so at once (epoll(7)), and the process spins on a whole CPU without
+serving a single client more. The cure is to leave the listener alone for a while: disable it in
+the error callback and enable it by a timer, or when a connection has closed. libevent has the
+calls and leaves the decision to the program (libevent#71; libuv#690 is the same scenario).
 """
 
 from linger import connections, scenario
@@ -29,7 +29,7 @@ def test_emfile_spin(lab, variant):
     crowd = lab.peer("connect await fin", connections=LIMIT + N)
     lab.happened_event(server, "accept", err="EMFILE", errors=1)  # the limit was met
     lab.happened(server, ESTABLISHED=LIMIT + N + 1, accept_queue=f">= {N}")  # N and a few wait
-    guest.go()  # who was accepted before is served all the time
+    guest.go()  # a client accepted before is served all the time
     guest.wait()
     busy = server.busy()
     errors = int(server.events("accept")[-1]["errors"])

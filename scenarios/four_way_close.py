@@ -7,13 +7,13 @@
    TIME_WAIT  ─────────ACK────────>  CLOSED
 
 Each direction is closed by a FIN of its own, and each FIN is acknowledged (RFC 9293 section 3.6,
-figure 12). A state lasts while a packet is on its way or, CLOSE_WAIT and FIN_WAIT2, until the
-server's program closes. Here the packets of both hosts are kept back and let go in turn, so that
+figure 12). A state lasts while a packet is on its way; CLOSE_WAIT and FIN_WAIT2 last until the
+server's program closes. Here the packets of both hosts are held back and released in turn, so that
 each state stands still and is counted once. No packet is lost, and none is sent twice.
 
 Four packets become three when the server's program closes at once: the ACK of the client's FIN
-waits some 40 ms for something to go with (RFC 9293 section 3.8.6.3), and the server's FIN takes it
-along. The client then goes from FIN_WAIT1 to TIME_WAIT without FIN_WAIT2. With quickack on the
+waits some 40 ms for something to go with (RFC 9293 section 3.8.6.3), and the server's FIN carries
+it. The client then goes from FIN_WAIT1 to TIME_WAIT without FIN_WAIT2. With quickack on the
 route the ACK does not wait, and there are four packets again.
 """
 

@@ -5,9 +5,9 @@
    client: recv() = 0                   an empty reply, and no error
 
 bufferevent_write() only queues: sending begins when the event loop runs again. Freeing in the same
-callback loses everything, a ten-byte reply just as well (libevent#126; event2/bufferevent.h says
-that pending data "probably won't be flushed"). TCP did nothing wrong, so both ends log success:
-without a length in the protocol the client takes nothing for the whole answer.
+callback loses everything, even a ten-byte reply (libevent#126; event2/bufferevent.h says that
+pending data "probably won't be flushed"). TCP did nothing wrong, so both ends log success: without
+a length in the protocol the client takes an empty answer for the whole one.
 """
 
 from linger import connections, scenario

@@ -1,4 +1,4 @@
-"""half-close-dropped: a server takes the client's FIN for a good-bye and drops the reply.
+"""half-close-dropped: a server takes the client's FIN for a goodbye and drops the reply.
 
    client                              server
      request, shutdown(SHUT_WR)  ───>  begins the reply

@@ -5,11 +5,11 @@
                      shutdown(SHUT_WR)  ── FIN ──>  CLOSE_WAIT
    FIN_WAIT2         FIN_WAIT2          <── ACK ──  ... and nothing more
 
-A FIN ends one direction only (RFC 9293 section 3.6), so the relay does well to pass it on and to
-leave the other direction open. But then each of its connections hangs on somebody else's bug:
-a socket in CLOSE_WAIT and one in FIN_WAIT2, two descriptors, and no timer in the kernel for
-either of them. kube-proxy held 14,000 such FIN_WAIT2 on one node (kubernetes#18354). The cure is a
-limit that begins with the first FIN: on silence, so that a long answer may still come.
+A FIN ends one direction only (RFC 9293 section 3.6), so the relay rightly passes it on and leaves
+the other direction open. But then each of its connections depends on somebody else's bug: a socket
+in CLOSE_WAIT and one in FIN_WAIT2, two descriptors, and no timer in the kernel for either of them.
+kube-proxy held 14,000 such FIN_WAIT2 on one node (kubernetes#18354). The cure is a limit that
+begins with the first FIN. It applies to silence, so that a long answer may still come.
 """
 
 from linger import connections, scenario

@@ -5,8 +5,8 @@
       N with an answer       ESTABLISHED: repeated for 924 s and more (tcp_retries2, ip-sysctl.rst)
         in flight
 
-Power, cable, NAT: they take a peer away and send nothing (a half-open connection, RFC 9293
-section 3.5.1). Two questions are needed. SO_KEEPALIVE asks on an idle connection, after
+Power, cable, NAT: any of them can take a peer away, and nothing is sent (a half-open connection,
+RFC 9293 section 3.5.1). Two questions are needed. SO_KEEPALIVE asks on an idle connection, after
 tcp_keepalive_time (1 s here; 2 hours by default, so set TCP_KEEPIDLE too). It is not asked while
 data is in flight; there TCP_USER_TIMEOUT is the limit. Both end in ETIMEDOUT (or in the error that
 the network has reported, such as EHOSTUNREACH: recv-endings), and the ordinary error path closes.

@@ -7,11 +7,11 @@
                 <──── probe ────   ...
 
 Keepalive asks a kernel whether it still knows the connection (RFC 9293 section 3.8.4), and the
-kernel answers for a program that hangs, waits or means harm. It removes the dead, never the
-idle. A server that has no limit of its own keeps each of them, a descriptor apiece, until accept()
-fails: that is all that a Slowloris attack needs. The cure is a time limit in the application,
-in libevent bufferevent_set_timeouts(); where a request has a deadline, one for the whole of it.
-The limit is on silence: a client that goes on talking stays.
+kernel answers for a program that hangs, waits or is hostile. It removes the dead, never the idle. A
+server without its own limit keeps each of them, a descriptor apiece, until accept() fails: a
+Slowloris attack needs no more. The cure is a time limit in the application, in libevent
+bufferevent_set_timeouts(); where a request has a deadline, one for the whole request. The limit is
+on silence: a client that keeps talking stays.
 """
 
 from linger import connections, scenario
@@ -20,7 +20,7 @@ N = connections(100)
 
 EXPECT = {
     "buggy": {"ESTABLISHED": N + 1, "descriptors": N + 1},
-    "fixed": {"ESTABLISHED": 1, "descriptors": 1},  # who has something to say
+    "fixed": {"ESTABLISHED": 1, "descriptors": 1},  # the one that talks
 }
 
 

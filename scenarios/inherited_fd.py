@@ -7,10 +7,10 @@
                               close()                 holds the last reference
      waits for the server's FIN for as long as the helper lives
 
-close() sends the FIN only when the last descriptor of the connection goes (close(2)); fork(2)
-copies them all and execve(2) keeps them, but for those marked close-on-exec. So the server did
-everything right, it holds nothing, and CLOSE_WAIT belongs to a program that knows no socket.
-Seen in OctoPrint#2035 (a restart found its port taken) and cured by accept4(SOCK_CLOEXEC), in
+close() sends the FIN only when the last descriptor of the connection is closed (close(2)); fork(2)
+copies them all and execve(2) keeps them, except those marked close-on-exec. So the server closes
+everything and holds nothing, and the CLOSE_WAITs belong to a program that knows nothing of sockets.
+Seen in OctoPrint#2035 (a restart found its port taken); the cure is accept4(SOCK_CLOEXEC), in
 libevent LEV_OPT_CLOSE_ON_EXEC.
 """
 

@@ -16,7 +16,7 @@ connections accepted before: a timer that runs keeps the time it was set to. Onl
 """
 
 from linger import connections, scenario
-from linger.lab.faults import forget
+from linger.lab.faults import forget, watch
 
 N = connections(100)
 
@@ -24,6 +24,7 @@ EXPECT = {
     "condition": {"CLOSE_WAIT": 0, "ghosts": N},
     "control": {"CLOSE_WAIT": N, "ghosts": 0},
 }
+RESETS = {"condition": N, "control": 0}
 OPTION = {"condition": "keepalive", "control": ""}
 
 
@@ -40,6 +41,8 @@ def test_keepalive_hides_leak(lab, variant):
     lab.happened(server, CLOSE_WAIT=N, descriptors=N)
     lab.happened(client, FIN_WAIT2=N)
     forget(client.host, "dport = 9000")  # 60 s of tcp_fin_timeout, in no time
+    resets = watch(server.host, "tcp flags & rst == rst")
     lab.happened(client, FIN_WAIT2=0, hold=1.5)  # for longer than it takes to send a probe
+    lab.happened_fault(resets, RESETS[variant])  # the answer to each probe, and to nothing else
     lab.expect(server, EXPECT[variant])
     lab.happened(server, descriptors=N)  # either way

@@ -4,8 +4,8 @@
    server 10.0.0.2: reply, close() ─ RST
 
 The reply is longer than the peer's receive buffer, so most of it waits in the server's kernel when
-close() comes. A graceful close delivers it first (RFC 9293 section 3.6). With a linger time of
-zero close() aborts instead (section 3.10.5): send() had taken every byte, and they are thrown away.
+close() is called. A graceful close delivers it first (RFC 9293 section 3.6). With a linger time of
+zero close() aborts instead (section 3.10.5): send() took every byte, and they are thrown away.
 
 One sees no TIME_WAIT at the server, TCPAbortOnData counting up, and ECONNRESET at the client.
 """

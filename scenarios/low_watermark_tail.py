@@ -5,9 +5,9 @@
                                      event callback: EOF; 188 bytes lie in the input buffer
 
 bufferevent_setwatermark(EV_READ, 512, 0) asks not to be called for less than a record. At the end
-of the stream the read callback is not called either: only the event callback is, with
-BEV_EVENT_EOF, and bufferevent_free() there takes the rest along. TCP delivered everything, the
-close is graceful on both sides, and files whose length is a multiple of 512 arrive whole.
+of the stream only the event callback is called, with BEV_EVENT_EOF, and bufferevent_free() there
+discards the rest. TCP delivered everything, the close is graceful on both sides, and files whose
+length is a multiple of 512 arrive whole.
 """
 
 from linger import connections, scenario

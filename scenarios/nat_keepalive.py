@@ -48,7 +48,7 @@ def behind(router, name):
     return inside
 
 
-@scenario(claims=["ka-nat-1800"], variants=("condition", "control"))
+@scenario(claims=["ka-nat-1800"], variants=("condition", "control"), held=N)
 def test_nat_keepalive(lab, variant):
     router = lab.hosts["client"]
     inside = behind(router, f"{lab.name}.inside")

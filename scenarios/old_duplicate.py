@@ -5,10 +5,10 @@
    new connection  ... same ports, up to the same numbers ...      └──> [ old ]  read
                                                   [ new ] ──>  discarded as a duplicate
 
-Addresses, ports and sequence numbers are all that tells a segment. A connection of more than
-15.6 MB/s outruns the clock from which Linux takes initial sequence numbers; its successor on the
-same ports passes the same numbers again, and there a late segment fits. The server reads the old
-record; the new one has the same numbers, so it is acknowledged and discarded.
+Addresses, ports and sequence numbers are all that identifies a segment. A connection of more than
+15.6 MB/s outruns the clock from which Linux takes initial sequence numbers (initial-sequence); its
+successor on the same ports passes the same numbers again, and there a late segment fits. The server
+reads the old record; the new one has the same numbers, so it is acknowledged and discarded.
 TIME_WAIT keeps the ports shut while old segments may live (RFC 9293, section 3.6.1); time stamps
 tell old from new (PAWS, RFC 7323, section 5): tcp_timestamps is 0, and 1 as the control.
 

@@ -6,10 +6,10 @@
           40099 ──> 9000             close(): TIME_WAIT
           ?????                      connect() = -1 EADDRNOTAVAIL
 
-A connection is known by two addresses and two ports; towards one server only the client's port
+A connection is identified by two addresses and two ports; towards one server only the client's port
 can differ, and connect() takes it from ip_local_port_range (ip(7)). A client that closes first
 leaves each port in TIME_WAIT (RFC 9293 section 3.6.1). Here 100 ports are gone after 100 requests;
-the usual 28,232 are gone at 470 requests a second, for good. The cure is to keep the connection
+the usual 28,232 allow 470 requests a second in the long run. The cure is to keep the connection
 for the next request (HTTP/1.1 does, RFC 9112 section 9.3): then a single TIME_WAIT is left.
 """
 

@@ -1,4 +1,4 @@
-"""port-exhaustion-remedies: every local port is in TIME_WAIT, and what makes room for one more.
+"""port-exhaustion-remedies: every local port is in TIME_WAIT; what makes room for one more?
 
    client 10.0.0.1, 10.0.0.128/25 ──veth── 10.0.0.2 server, ports 9000 to 9003
 

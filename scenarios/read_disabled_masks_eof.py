@@ -2,14 +2,14 @@
 
    client                      server
      | -- a job -------------> |  bufferevent_disable(EV_READ), the job begins
-     | -- FIN ---------------> |  CLOSE_WAIT, Recv-Q 1: not reading, so not told
+     | -- FIN ---------------> |  CLOSE_WAIT, Recv-Q 1: it does not read, so it does not know
                                |  ... until the job ends, if it does
 
-A libevent program hears of FIN and RST by reading, and of nothing while EV_READ is disabled
+A libevent program hears of FIN and RST by reading, and hears nothing while EV_READ is disabled
 (libevent#78, libevent#666). The socket is in CLOSE_WAIT (RFC 9293 section 3.6, case 2), and the
-program works for nobody. The cure: go on reading into a bounded buffer, and let the further lines
-wait there. A client that has filled the buffer is still masked: only a time limit on the job frees
-it of that one.
+program works for nobody. The cure: keep reading into a bounded buffer, and let further lines wait
+there. The end of a client that has filled the buffer still goes unnoticed: there only a time limit
+on the job helps.
 
 Beware of an EV_CLOSED event beside the disabled bufferevent: it hears the FIN, but with libevent
 2.1.12 on epoll a RST then makes the loop spin on a whole CPU, because EPOLLERR is passed on as
@@ -28,6 +28,9 @@ EXPECT = {
 
 @scenario(claims=["cw-cause-missing-close", "cw-read-disabled"], held=1)
 def test_read_disabled_masks_eof(lab, variant):
+    lab.server("read_disabled_masks_eof", variant, "-t", "0.02", "-p", "9001")
+    brief = lab.peer("connect hello send:work recv:5 send:work recv:5 fin", port=9001)
+    lab.happened_event(brief, "done", 2, action="recv", count=1)  # a job that ends is answered
     server = lab.server("read_disabled_masks_eof", variant, "-t", "60")
     lab.peer("connect hello send:work recv:5 fin")  # stays until its job is done
     client = lab.peer("connect hello send:work await fin", connections=N)

@@ -10,12 +10,12 @@ condition: the client comes back from the same port. control: from another one.
 
 A SYN inside an existing connection is answered by an ACK (RFC 9293 section 3.10.7.4, RFC 5961
 section 4); the client, which knows of no connection, answers that by a RST, and its next SYN
-finds the port pair free. So the row goes and the leak remains, as a ghost. Clients choose their
-ports from 28,000: it happens too seldom to help and often enough to confuse who counts rows.
+finds the port pair free. So the row goes and the leak remains, as a ghost. Clients choose among
+28,000 ports: it happens too seldom to help, and often enough to confuse anybody who counts rows.
 """
 
 from linger import connections, scenario
-from linger.lab.faults import forget
+from linger.lab.faults import forget, watch
 
 N = connections(10)
 
@@ -23,6 +23,7 @@ EXPECT = {
     "condition": {"CLOSE_WAIT": 0, "ghosts": N},
     "control": {"CLOSE_WAIT": N, "ghosts": 0},
 }
+RESETS = {"condition": N, "control": 0}
 PORT = {"condition": 40000, "control": 50000}  # and those after it
 
 
@@ -35,8 +36,11 @@ def test_reconnect_evicts_closewait(lab, variant):
     lab.happened(client, FIN_WAIT2=N)
     forget(client.host, "dport = 9000")  # as if it had been restarted
     lab.happened(client, FIN_WAIT2=0)
+    resets = watch(server.host, "tcp flags & rst == rst")
     again = lab.peer(f"rebind:{PORT[variant]} connect stay", connections=N)
     lab.happened_event(again, "stay")
     lab.happened(server, ESTABLISHED=2 * N)  # it is connected again
+    lab.happened_fault(resets, RESETS[variant])  # the answer to as many challenge ACKs
+    lab.happened(server, TCPChallengeACK=RESETS[variant])
     lab.expect(server, EXPECT[variant])
     lab.happened(server, descriptors=N)  # leaked in either case

@@ -9,7 +9,7 @@ When the client leaves at last, its FIN moves the socket to CLOSE_WAIT (RFC 9293
 lies in the receive queue: `ss` shows Recv-Q 1, as this program never read the end of the stream.
 In closewait-leak it did, and Recv-Q is 0: that tells these two apart (but 0 alone proves nothing: a
 FIN behind unread data is taken together with it). A client that never leaves stays ESTABLISHED,
-given up by a server that has not told it.
+although the server has given it up.
 """
 
 from linger import connections, scenario

@@ -4,11 +4,11 @@
            its host still has 100 x TIME_WAIT on port 9000
    server  bind() port 9000 = -1 EADDRINUSE
 
-The port belongs to every socket that has it, bound, accepted or connected, TIME_WAIT included. Linux
-lets a new socket share it if and only if both sides have SO_REUSEADDR (socket(7)), or both have
-SO_REUSEPORT; accepted sockets inherit it from the listener. So it is the server *before* the
-restart that must have set it, and the first deploy of the cure still fails once. The whole table
-is in restart-matrix.
+The port belongs to every socket that has it, bound, accepted or connected, TIME_WAIT included.
+Linux lets a new socket share it if and only if both sides have SO_REUSEADDR (socket(7)), or both
+have SO_REUSEPORT; accepted sockets inherit it from the listener. So the server *before* the restart
+must have set it, and the first deploy of the cure still fails once. The whole table is in
+restart-matrix.
 """
 
 from linger import connections, scenario

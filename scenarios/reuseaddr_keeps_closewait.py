@@ -8,12 +8,13 @@
 condition: old and new sockets have SO_REUSEADDR. control: neither has.
 
 A reconnecting client that leaks takes a new port each time; "reuse the port, and the old socket
-goes" is a tale. Without the option bind() fails with EADDRINUSE (ip(7)). With it bind() succeeds,
+goes" is a myth. Without the option bind() fails with EADDRINUSE (ip(7)). With it bind() succeeds,
 but two connections cannot be one: connect() to the same remote fails with EADDRNOTAVAIL, and to
-another remote it works, beside the leak. The CLOSE_WAIT stays in every case, until close().
+another remote it works, beside the leak. The CLOSE_WAIT stays in every case, until close(). And
+without bind() the option changes nothing: connect() takes a new port each time.
 
-The one thing that does evict it is the other end, connecting from the same port again
-(reconnect-evicts-closewait); and the descriptor is leaked even then.
+Only the other end can evict it, by connecting from the same port again
+(reconnect-evicts-closewait); even then the descriptor is leaked.
 """
 
 from linger import connections, scenario

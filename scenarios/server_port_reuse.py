@@ -6,10 +6,9 @@
 
 A TIME_WAIT may be reopened by a new SYN from the same port whose sequence number or timestamp is
 beyond the old connection's (RFC 9293 section 3.6.1, RFC 6191), and Linux does so: the server's
-listener takes the SYN, the old TIME_WAIT goes, TcpExtTW counts the one that follows. A client
+listener takes the SYN, the old TIME_WAIT goes, and TcpExtTW counts the one that follows. A client
 cannot: connect() avoids the ports of its own TIME_WAITs, unless tcp_tw_reuse says otherwise. So
-thousands of TIME_WAITs on a busy server are harmless, and never a reason for EADDRINUSE between
-its clients.
+thousands of TIME_WAITs on a busy server are harmless, and turn no client away.
 """
 
 from linger import connections, scenario

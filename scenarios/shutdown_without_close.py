@@ -5,11 +5,11 @@
    FIN_WAIT2                    <─── FIN ────    closes: TIME_WAIT, and a descriptor of nothing
    FIN_WAIT2, forever                           or stays: no timer runs while we hold on
 
-shutdown(2) is about the stream, close(2) is about the descriptor. On the wire all is well, so
-no client complains. The server collects ghosts: descriptors whose connection is gone, which
-neither ss nor /proc/net/tcp shows; lsof says "protocol: TCP", older ones "can't identify
-protocol". Where the client does not close, FIN_WAIT2 outlives tcp_fin_timeout, which is for
-sockets that no program holds.
+shutdown(2) is about the stream, close(2) is about the descriptor. On the wire all is well, so no
+client complains. The server collects ghosts: descriptors whose connection is gone, which neither ss
+nor /proc/net/tcp shows; lsof says "protocol: TCP", older versions "can't identify protocol". Where
+the client does not close, FIN_WAIT2 outlives tcp_fin_timeout, which applies only to sockets that no
+program holds.
 """
 
 from linger import connections, scenario

@@ -2,13 +2,13 @@
 
    client                            server (busy)
      request, close()  ───> FIN        CLOSE_WAIT, waiting to be accepted
-                       <─── download   send() ok: there is no telling yet
+                       <─── download   send() ok: the kernel cannot know yet
      RST               ───>            send() = -1 EPIPE ... and SIGPIPE
 
-With EPIPE comes SIGPIPE (send(2)), and what SIGPIPE does by default is to end the process
-(signal(7)): no core, no line in its log, and every other client is cut off because one pressed
-Stop. Give MSG_NOSIGNAL with every send(). write(), writev() and sendfile() have no such flag: for
-their sake a program ignores SIGPIPE once, at its start; a library cannot rely on that.
+With EPIPE comes SIGPIPE (send(2)), which by default ends the process (signal(7)): no core, no line
+in its log, and every other client is cut off because one pressed Stop. Pass MSG_NOSIGNAL to every
+send(). write(), writev() and sendfile() have no such flag; for them a program ignores SIGPIPE once,
+at its start; a library cannot rely on that.
 """
 
 from linger import connections, scenario

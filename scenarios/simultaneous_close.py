@@ -11,8 +11,8 @@ FIN while its own is not yet acknowledged goes to CLOSING instead of TIME_WAIT, 
 there. Nobody was first, so both ends keep a TIME_WAIT for 60 s. When one FIN arrives before the
 other end closes, that end goes through CLOSE_WAIT and LAST_ACK and keeps nothing.
 
-CLOSING lasts one way of the wire, so a tool that samples hardly ever shows it. Here the packets of
-both hosts are kept back and let go in turn: no packet is lost, and none is sent twice.
+CLOSING lasts for one trip of a packet, so a tool that samples hardly ever shows it. Here the
+packets of both hosts are held back and released in turn: no packet is lost, and none is sent twice.
 """
 
 from linger import connections, scenario

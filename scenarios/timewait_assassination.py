@@ -7,11 +7,11 @@
      gone
 
 RFC 1337 calls it the assassination of TIME_WAIT: an old duplicate is answered with an ACK, as it
-should be, and the answer to that is a RST which TIME_WAIT believes. Afterwards the ports are free
-for a new connection while more old duplicates may be on their way (see old-duplicate). The remedy
-of section 3 there is to ignore a RST in TIME_WAIT: tcp_rfc1337=1. Linux's default is 0.
+should be, and that draws a RST which TIME_WAIT believes. Afterwards the ports are free for a new
+connection while more old duplicates may be on their way (see old-duplicate). The remedy in section
+3 there is to ignore a RST in TIME_WAIT: tcp_rfc1337=1. Linux's default is 0.
 
-A count of TIME_WAIT that is too low by a few in a hundred is the same thing: a late ACK is enough.
+The same thing makes a count of TIME_WAIT too low by a few in a hundred: a late ACK is enough.
 """
 
 from linger import connections, scenario
@@ -26,6 +26,14 @@ AGAIN = {
     "old data": ("from bytes:6", ""),
     "old ACK": ("from flags:fin", "flags:ack"),
     "RST beside the window": ("from flags:fin", "flags:rst empty"),
+}
+FLAGS = "tcp flags & (fin|syn|rst|ack) =="
+ARRIVES = {
+    "RST": f"{FLAGS} rst",
+    "old FIN": f"{FLAGS} fin|ack",
+    "old data": f"{FLAGS} ack ip length > 52",  # 20 for IP, 32 for TCP with a time stamp
+    "old ACK": f"{FLAGS} ack ip length 52",
+    "RST beside the window": f"{FLAGS} rst",
 }
 ANSWER = {(what, "TIME_WAIT answers"): "-" if "RST" in what else "ACK" for what in AGAIN}
 HARMFUL = [what for what in AGAIN if what != "RST beside the window"]
@@ -52,8 +60,11 @@ def test_timewait_assassination(lab, variant):
     resets = watch(client, "tcp flags & rst == rst")
     answers = {}
     for what, (_, altered) in AGAIN.items():
-        answers[what] = watch(server, f"{PURE_ACK} tcp sport {{ {', '.join(ports[what])} }}")
+        these = f"{{ {', '.join(ports[what])} }}"
+        answers[what] = watch(server, f"{PURE_ACK} tcp sport {these}")
+        again = watch(client, f"{ARRIVES[what]} tcp dport {these}")
         kept[what].replay(altered)
+        lab.happened_fault(again, N)  # each met what its name says
     # Each TIME_WAIT met a RST, sent here or drawn by its answer.
     lab.happened_fault(resets, len(AGAIN) * N)
     outcome = {0: "-", N: "ACK"}

@@ -1,4 +1,4 @@
-"""timewait-owner: the side that closes first keeps the TIME_WAIT, and that need not be the server.
+"""timewait-owner: the side that closes first keeps the TIME_WAIT; it need not be the server.
 
    client                       server
      hello      ───────>          answers

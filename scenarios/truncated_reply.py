@@ -7,12 +7,12 @@
      | ------ DELETE /file ---------> |   and now the file is nowhere
 
 A FIN ends the bytes, not the message: a server that crashes, is redeployed or runs out of time
-sends the same one as a server that has finished, and recv() returns 0 for both (recv(2)). Whether
-the message is whole, only the message tells: by its Content-Length, or by its last chunk (RFC 9112
-section 8). Of 31 HTTP clients about every third reports such a reply as a success.
+sends the same FIN as a server that has finished, and recv() returns 0 for both (recv(2)). Only the
+message tells whether it is whole: by its Content-Length, or by its last chunk (RFC 9112 section
+8). About a third of 31 HTTP clients reported such a reply as a success.
 
-Count what came, and compare. A body that neither length nor chunks frame ends with the
-connection, and then nobody can tell.
+Count the bytes, and compare. A body with neither a length nor chunks ends with the connection, and
+then nobody can tell.
 """
 
 from linger import connections, scenario
@@ -32,14 +32,15 @@ def test_truncated_reply(lab, variant):
     behaviours = ("-b", "short-length-fin-close", "-b", "good", "--body", str(SIZE))
     server = lab.start("server", "turncoat", *behaviours)
     server.said("ready", 2)
-    lab.client("truncated_reply", variant, "-p", str(WHOLE), connections=N).wait()
+    lab.client("truncated_reply", variant, "-p", str(WHOLE), connections=N).said("idle")
     lab.happened_event(server, "request", N, method="DELETE", whole=1)  # of whole files
-    client = lab.client("truncated_reply", variant, connections=N).wait()
+    client = lab.client("truncated_reply", variant, connections=N)
+    client.said("idle")
     server.hear("sync 9000")
     server.said("done")
     cut = len(server.events("sent", body=SIZE // 2, whole=0))
     lab.happened_value("server", "replies cut off", lambda: cut, f">= {N}")
     deleted, saved = EXPECT[variant]
     found = len(server.events("request", method="DELETE", whole=1)) - N
-    lab.expect_values(deleted, {"deleted": found}, by="server")
     lab.expect_values(saved, {"saved": len(client.events("saved"))})
+    lab.expect_values(deleted, {"deleted": found}, by="server")

@@ -3,13 +3,13 @@
    log shipper              collector
      line 1         ───>      close() while the connection is idle
      CLOSE_WAIT     <─── FIN
-     line 2: send() ok ──>    nobody is there
+     line 2: send() ok ──>    nothing is there
                     <─── RST
      line 3: send() = -1 EPIPE; reconnects, sends line 3 again
 
 CLOSE_WAIT allows sending (RFC 9293 section 3.6, case 2), and send(2) promises that the kernel took
-the bytes, not that they arrived. A program that only writes never reads the FIN, so one line is
-lost at every restart of the collector, and no error ever names it (rsyslog#4257).
+the bytes, not that they arrived. A program that only writes never reads the FIN, so each restart of
+the collector loses one line, and no error ever mentions it (rsyslog#4257).
 
 Look for the end of the stream before each write: poll(2) for POLLIN or POLLRDHUP, or recv() with
 MSG_PEEK. A FIN on its way is still missed: only an acknowledgement by the application closes that

@@ -19,7 +19,7 @@ void after_begin(struct task *task, const struct touch *touch, const struct sock
 {
 	struct after *after;
 
-	if (task->after || !touch->stack || seen[touch->stack] || count == AFTER_MOST)
+	if (tracer.watching || task->after || !touch->stack || seen[touch->stack] || count == AFTER_MOST)
 		return;
 	after = calloc(1, sizeof(*after));
 	if (!after)

@@ -28,6 +28,8 @@ int64_t clock_now(void)
 {
 	struct timespec now;
 
+	if (tracer.watching)
+		return tracer.now;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return now.tv_sec * 1000000000 + now.tv_nsec;
 }
@@ -37,9 +39,12 @@ uint32_t stack_of(struct task *task)
 	struct frame frames[DEPTH];
 	struct registers registers;
 
+	if (tracer.watching)
+		return stack_number(frames, unwind(task->maps, task->tid, &tracer.registers,
+						   &tracer.dump, frames));
 	if (registers_read(task->tid, &registers) < 0)
 		return 0;
-	return stack_number(frames, unwind(task->maps, task->tid, &registers, frames));
+	return stack_number(frames, unwind(task->maps, task->tid, &registers, NULL, frames));
 }
 
 struct touch touch_now(struct task *task, long call, int32_t result)
@@ -63,7 +68,7 @@ static bool is_sampled(int64_t fd)
 }
 
 /* A socket whose maker we did not see: what the kernel calls its protocol. */
-static bool is_tcp(pid_t tid, int fd)
+bool follow_is_tcp(pid_t tid, int fd)
 {
 	char path[64], protocol[32];
 	ssize_t length;
@@ -148,8 +153,9 @@ static bool enter(struct task *task, struct socket *socket)
 			told_by(task, task->argument[1], task->argument[2]);
 		return socket;
 	case CALL_URING: /* what goes through a ring no filter sees */
-		task->refused = true;
-		registers_refuse(task->tid, ENOSYS);
+		task->refused = !tracer.watching;
+		if (task->refused)
+			registers_refuse(task->tid, ENOSYS);
 		return false;
 	default:
 		return socket;
@@ -188,7 +194,7 @@ static void take(struct task *task, int fd, const struct touch *touch)
 static void leave_accept(struct task *task, int32_t result)
 {
 	struct socket *listener = table_get(task->table, (int)task->argument[0]);
-	bool ours = result >= 0 && is_sampled(result) && (listener || is_tcp(task->tid, result));
+	bool ours = result >= 0 && is_sampled(result) && (listener || follow_is_tcp(task->tid, result));
 	struct touch touch;
 
 	if (!ours && !listener)
@@ -252,7 +258,8 @@ static void leave_use(struct task *task, struct socket *socket, int32_t result)
 	if (kind == CALL_GETSOCKOPT && !pending_error(task, &result))
 		return;
 	socket->last = touch_now(task, task->call->number, result);
-	if (!socket->adopted.happened && call_of(socket->taken.call)->kind == CALL_ACCEPT)
+	if (!socket->adopted.happened && socket->taken.happened &&
+	    call_of(socket->taken.call)->kind == CALL_ACCEPT)
 		socket->adopted = socket->last;
 	if (kind == CALL_READ || kind == CALL_RECVMSG)
 		socket->read = socket->last;

@@ -191,9 +191,16 @@ struct frame {
 /* A window into the memory of a process, which is read in larger pieces. */
 struct memory {
 	pid_t pid;
+	bool frozen; /* nothing beyond it may be read: it is of another moment */
 	uint64_t base;
 	size_t length;
 	uint8_t bytes[16384];
+};
+
+/* A copy of the stack of a thread, from rsp on, as it was when the registers were so. */
+struct dump {
+	const uint8_t *bytes;
+	size_t length;
 };
 
 /* The word at @address. Returns false when it cannot be read. */
@@ -202,9 +209,10 @@ bool memory_word(struct memory *memory, uint64_t address, uint64_t *word);
 /* @length bytes at @address; false when not all can be read. */
 bool memory_copy(pid_t pid, uint64_t address, void *bytes, size_t length);
 
-/* The frames of a thread with these registers, innermost first. Returns how many. */
+/* The frames of a thread with these registers, innermost first. @dump: of its stack; NULL: read it
+ * now. Returns how many. */
 size_t unwind(struct maps *maps, pid_t tid, const struct registers *registers,
-	      struct frame frames[DEPTH]);
+	      const struct dump *dump, struct frame frames[DEPTH]);
 
 /* ---- guess.c --------------------------------------------------------------------------------- */
 
@@ -321,6 +329,9 @@ struct task {
 
 struct task *task_find(pid_t tid);
 struct task *task_get(pid_t tid);
+
+/* The thread @tid of a process that is only watched, with what it shares with its first thread. */
+struct task *task_learn(pid_t process, pid_t tid);
 size_t task_count(void);
 
 /* Call @each for every thread. */
@@ -345,8 +356,15 @@ struct tracer {
 	const char *file; /* where the report goes */
 	unsigned int sample;
 	bool deep;
+	bool at_rest; /* write the report whenever nothing has happened for a while */
 	int64_t began; /* CLOCK_MONOTONIC ns */
 	pid_t program;
+	bool watching; /* no thread is ever stopped: what follows is of the sample at hand */
+	int64_t now;
+	struct registers registers;
+	struct dump dump;
+	int64_t told;  /* ns: when it was told to end; 0: it was not */
+	uint64_t lost; /* samples that came too fast */
 };
 extern struct tracer tracer;
 
@@ -357,6 +375,9 @@ uint32_t stack_of(struct task *task);
 
 /* What @task does just now, with the result of its call. */
 struct touch touch_now(struct task *task, long call, int32_t result);
+
+/* Whether a socket whose maker we did not see is one of TCP. */
+bool follow_is_tcp(pid_t tid, int fd);
 
 /* It is at the entry of a call. Returns whether the call's exit matters. */
 bool follow_enter(struct task *task, const struct call *call, const uint64_t argument[6]);
@@ -538,7 +559,47 @@ void trace_loop(void);
  */
 int start(char **words, struct error *error);
 
-/* ---- ask.c, lines.c, watch.c ----------------------------------------------------------------- */
+/* ---- samples.c, watch.c ---------------------------------------------------------------------- */
+
+/* What perf_event_open(2) tells of a system call. */
+struct sample {
+	pid_t pid, tid;
+	int64_t time; /* CLOCK_MONOTONIC ns */
+	long number;
+	bool leaves; /* the call; else it is entered, with */
+	uint64_t argument[6];
+	int64_t result; /* when it leaves, with registers and stack */
+	struct registers registers;
+	struct dump dump;
+};
+
+enum { DUMP_BYTES = 8192 };
+#define SAMPLE_REGISTERS 0xf001c2ull /* of enum perf_event_x86_regs: what samples.c expects */
+
+/*
+ * Pure: a PERF_RECORD_SAMPLE of @size bytes, whose header comes first. @leave: the number of the
+ * tracepoint raw_syscalls:sys_exit. The stack points into the record. Returns false when it is
+ * damaged.
+ */
+bool sample_parse(const uint8_t *record, size_t size, unsigned int leave, struct sample *sample);
+
+/* Pure: the number in a tracepoint's file "id"; 0: it is none. */
+unsigned int sample_tracepoint(const char *text);
+
+/* Watch the process @pid until SIGINT or SIGTERM, then write the report. Returns 0, or -1 with
+ * @error. */
+int watch(pid_t pid, struct error *error);
+
+/* A ring of samples for each processor (rings.c). */
+struct rings;
+struct rings *rings_open(pid_t pid, unsigned int enter, unsigned int leave, struct error *error);
+void rings_close(struct rings *rings);
+
+/* Wait until there are samples or @fd is readable; call @each for them in the order of their time.
+ */
+int rings_read(struct rings *rings, int fd, void (*each)(const struct sample *sample));
+
+/* ---- ask.c, lines.c ----------------------------------------------------------------- */
 
 /* Have the tracer of this report write it anew, and wait until it has. Returns 0, or -1. */
 int ask(const char *file, struct error *error);

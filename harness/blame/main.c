@@ -13,13 +13,15 @@
 struct options {
 	const char *file, *symbols;
 	uint32_t sample;
-	bool deep;
+	pid_t pid;
+	bool deep, rest;
 };
 
 #define AT(member) OPTION_AT(struct options, member)
 
 static const struct option_row trace_rows[] = {
-    {"output", 'o', OPTION_TEXT, AT(file), .value = "FILE", .help = "where the report goes"},
+    {"output", 'o', OPTION_TEXT, AT(file), .value = "FILE",
+     .help = "where the report goes; %p in its name becomes the pid"},
     {"sample", .kind = OPTION_NUMBER, AT(sample), .least = 1, .most = 1 << 16, .shown = true,
      .value = "N",
      .help = "follow only descriptors that are a multiple of N, a power of two: the program is "
@@ -27,6 +29,16 @@ static const struct option_row trace_rows[] = {
     {"deep", .kind = OPTION_FLAG, AT(deep),
      .help = "after a socket was taken, and after one came to its end, write down each line that "
 	     "ran, once for each stack"},
+    {"at-rest", .kind = OPTION_FLAG, AT(rest),
+     .help = "write the report also whenever nothing has happened for a second: a program that "
+	     "is killed cannot be asked"},
+    {0},
+};
+
+static const struct option_row watch_rows[] = {
+    {"output", 'o', OPTION_TEXT, AT(file), .value = "FILE", .help = "where the report goes"},
+    {"pid", .kind = OPTION_NUMBER, AT(pid), .least = 1, .most = INT32_MAX, .value = "P",
+     .help = "the process"},
     {0},
 };
 
@@ -43,6 +55,14 @@ static const struct command trace_command = {
 	       "it holds where it was taken, and what happened to it. The report is written when "
 	       "the command ends, and by blame ask.",
     .rows = trace_rows,
+};
+
+static const struct command watch_command = {
+    .name = "blame watch",
+    .usage = "-o FILE --pid P",
+    .summary = "Writes down what happens to the TCP sockets of a process that runs already, until "
+	       "SIGINT or SIGTERM, without stopping it. Only root of the machine may.",
+    .rows = watch_rows,
 };
 
 static const struct command ask_command = {
@@ -63,7 +83,7 @@ static const struct command blame_command = {
     .name = "blame",
     .summary = "Tells which lines of a program took the sockets that it holds, and which touched "
 	       "them last. `linger blame` turns that into words.",
-    .modes = (const struct command *const[]){&trace_command, &ask_command, &lines_command, NULL},
+    .modes = (const struct command *const[]){&trace_command, &watch_command, &ask_command, &lines_command, NULL},
     .details = "A program under blame is 2 to 6 times slower: it is for staging and tests.\n"
 	       "\n"
 	       "Exit status: that of the command; or\n"
@@ -73,19 +93,25 @@ static const struct command blame_command = {
 	       "  77  not possible here\n",
 };
 
-/* The tracer does not stay in this folder. */
-static int absolute(const char *file, struct error *error)
+/* Where the report goes, with the pid for %p; the tracer does not stay in this folder. */
+static int place_of(const char *file, pid_t pid, struct error *error)
 {
 	static char path[PATH_MAX];
-	char folder[PATH_MAX - 1];
+	char folder[PATH_MAX] = "";
+	const char *mark = file ? strstr(file, "%p") : NULL;
+	int length;
 
 	if (!file)
-		return error_set(error, EXIT_USAGE, "blame trace needs -o FILE");
-	if (file[0] == '/')
-		snprintf(path, sizeof(path), "%s", file);
-	else if (!getcwd(folder, sizeof(folder)) ||
-		 snprintf(path, sizeof(path), "%s/%s", folder, file) >= (int)sizeof(path))
+		return error_set(error, EXIT_USAGE, "blame needs -o FILE");
+	if (file[0] != '/' && !getcwd(folder, sizeof(folder)))
 		return error_set(error, EXIT_USAGE, "%s: its folder cannot be found", file);
+	if (mark)
+		length = snprintf(path, sizeof(path), "%s%s%.*s%d%s", folder, folder[0] ? "/" : "",
+				  (int)(mark - file), file, pid, mark + 2);
+	else
+		length = snprintf(path, sizeof(path), "%s%s%s", folder, folder[0] ? "/" : "", file);
+	if (length >= (int)sizeof(path))
+		return error_set(error, EXIT_USAGE, "%s: the name is too long", file);
 	tracer.file = path;
 	return 0;
 }
@@ -99,7 +125,15 @@ static int trace(const struct options *options, char **words, struct error *erro
 				 options->sample);
 	tracer.sample = options->sample;
 	tracer.deep = options->deep;
-	return absolute(options->file, error) < 0 ? -1 : start(words, error);
+	tracer.at_rest = options->rest;
+	return place_of(options->file, getpid(), error) < 0 ? -1 : start(words, error);
+}
+
+static int watch_process(const struct options *options, struct error *error)
+{
+	if (!options->pid)
+		return error_set(error, EXIT_USAGE, "blame watch needs --pid P");
+	return place_of(options->file, options->pid, error) < 0 ? -1 : watch(options->pid, error);
 }
 
 int main(int argc, char **argv)
@@ -115,6 +149,8 @@ int main(int argc, char **argv)
 		return command_ended(first, &error);
 	if (!strcmp(argv[1], "trace"))
 		result = trace(&options, argv + first, &error);
+	else if (!strcmp(argv[1], "watch"))
+		result = watch_process(&options, &error);
 	else if (!strcmp(argv[1], "lines"))
 		result = first < argc ? error_set(&error, EXIT_USAGE, "unexpected argument %s",
 						  argv[first])

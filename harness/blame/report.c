@@ -180,6 +180,8 @@ static void write_all(FILE *out, const char *why, const struct snapshot *snapsho
 	json_seconds(&json, "seconds", clock_now() - tracer.began, 3);
 	json_unsigned(&json, "sample", tracer.sample);
 	json_bool(&json, "deep", tracer.deep);
+	json_bool(&json, "watched", tracer.watching);
+	json_unsigned(&json, "lost", tracer.lost);
 	json_array(&json, "processes");
 	write_each(&json, snapshot, write_processes);
 	json_array(&json, "groups");

@@ -160,7 +160,7 @@ const struct snapshot *snapshot_next_ended(const struct snapshot *last)
 	uint32_t now = (uint32_t)((clock_now() - tracer.began) / 1000000);
 
 	for (size_t i = last ? (size_t)(last - ended) + 1 : 0; i < ENDED; i++)
-		if (ended[i].processes && ended[i].groups.count &&
+		if (ended[i].processes && !task_find(ended[i].process[0].pid) &&
 		    (now - ended[i].process[0].ms < LATELY ||
 		     ended[i].process[0].pid == tracer.program))
 			return &ended[i];

@@ -47,12 +47,14 @@ static int seize(pid_t program, struct error *error)
 
 	if (!task || task_begin(task) < 0)
 		return error_no_memory(error);
+	if (report_write("started", error) < 0) /* so it can be written later */
+		return -1;
 	if (ptrace(PTRACE_SEIZE, program, NULL, options) < 0)
 		return error_set(error, EXIT_CANNOT,
 				 "may not trace a program (ptrace): %s; in a container, add "
 				 "--cap-add SYS_PTRACE",
 				 strerror(errno));
-	return report_write("started", error);
+	return 0;
 }
 
 __attribute__((noreturn)) static void be_tracer(pid_t program, int ready)

@@ -83,6 +83,30 @@ int task_begin(struct task *task)
 	return task->table && task->maps ? 0 : -1;
 }
 
+struct task *task_learn(pid_t process, pid_t tid)
+{
+	struct task *task = task_find(tid), *first;
+
+	if (task)
+		return task;
+	first = tid == process ? NULL : task_learn(process, process);
+	task = tid == process || first ? task_get(tid) : NULL;
+	if (!task)
+		return NULL;
+	task->known = true;
+	task->process = process;
+	if (first) {
+		task->table = first->table;
+		task->maps = first->maps;
+		task->table->users++;
+		task->maps->users++;
+	} else if (task_begin(task) < 0) {
+		task_end(task);
+		return NULL;
+	}
+	return task;
+}
+
 /* What a child has from its parent it may keep open when the parent has closed it. */
 static void note_inherited(const struct table *table, pid_t child, const struct touch *touch)
 {

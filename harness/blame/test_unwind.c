@@ -110,7 +110,7 @@ static void check_stopped(void (*body)(void), const char *outermost)
 		assert_int_equal(WSTOPSIG(status), SIGSTOP);
 	}
 	assert_int_equal(registers_read(child, &registers), 0);
-	count = unwind(&maps, child, &registers, frames);
+	count = unwind(&maps, child, &registers, NULL, frames);
 	assert_true(passes(frames, count, "innermost"));
 	assert_true(passes(frames, count, "middle"));
 	assert_true(passes(frames, count, outermost));
@@ -144,7 +144,7 @@ static void a_stack_from_what_proc_tells(void **state)
 	assert_int_equal(registers_read(child, &registers), 0);
 	registers.known = 1u << REGISTER_RSP | 1u << REGISTER_RIP;
 	registers.value[REGISTER_RBP] = registers.value[REGISTER_RBX] = 0xbad;
-	count = unwind(&maps, child, &registers, frames);
+	count = unwind(&maps, child, &registers, NULL, frames);
 	assert_true(passes(frames, count, "middle"));
 	assert_true(passes(frames, count, "main"));
 	free(maps.mapping);
@@ -159,10 +159,10 @@ static void what_cannot_be_read_ends_the_stack(void **state)
 
 	(void)state;
 	registers.value[REGISTER_RIP] = 0x10;
-	assert_int_equal(unwind(&maps, getpid(), &registers, frames), 0);
+	assert_int_equal(unwind(&maps, getpid(), &registers, NULL, frames), 0);
 	registers.value[REGISTER_RIP] = (uint64_t)(uintptr_t)&innermost;
 	registers.value[REGISTER_RSP] = 0x10;
-	assert_int_equal(unwind(&maps, getpid(), &registers, frames), 1);
+	assert_int_equal(unwind(&maps, getpid(), &registers, NULL, frames), 1);
 	free(maps.mapping);
 }
 

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 
 /* <sys/ptrace.h> and <linux/ptrace.h> exclude each other; the former has the prototype only. */
 extern long ptrace(int request, ...);
@@ -97,6 +98,25 @@ static void at_fork(struct task *task)
 		resume(child, 0);
 }
 
+#define ENDING 10000000000 /* ns: who was told to end ends within, or has not obeyed */
+
+/* An orderly program closes what it holds before it ends: what counts is what it held before. */
+static bool is_told(void)
+{
+	return tracer.told && clock_now() - tracer.told < ENDING;
+}
+
+static void at_signal(struct task *task, int number)
+{
+	struct error error;
+
+	if (task->process != tracer.program || is_told() ||
+	    (number != SIGINT && number != SIGTERM && number != SIGQUIT && number != SIGHUP))
+		return;
+	if (report_write("told", &error) == 0)
+		tracer.told = clock_now();
+}
+
 /* A process ends: nobody can ask it later what it held. */
 static void at_exit(struct task *task)
 {
@@ -104,7 +124,7 @@ static void at_exit(struct task *task)
 
 	if (task->after)
 		after_end(task, AFTER_ENDS);
-	if (task->tid != task->process || !table_holds(task->table))
+	if (task->tid != task->process || !table_holds(task->table) || is_told())
 		return;
 	snapshot_remember(task);
 	if (task->process == tracer.program) /* before its parent hears of it */
@@ -167,7 +187,8 @@ static void stopped(struct task *task, int status)
 		after_step(task);
 		resume(task, 0);
 	} else {
-		resume(task, number); /* a signal of its own */
+		at_signal(task, number); /* before it is delivered */
+		resume(task, number);
 	}
 }
 
@@ -186,26 +207,40 @@ static void handle(pid_t tid, int status)
 	}
 }
 
-void trace_loop(void)
+/* Wait until a thread has stopped, or a report is wanted. Returns whether one is. */
+static bool await(bool news)
 {
-	struct error error;
+	static const struct timespec rest = {.tv_sec = 1};
 	sigset_t awaited;
-	int status, number;
-	pid_t tid;
+	int number;
 
 	sigemptyset(&awaited);
 	sigaddset(&awaited, SIGCHLD);
 	sigaddset(&awaited, SIGUSR1);
+	number = news && tracer.at_rest ? sigtimedwait(&awaited, NULL, &rest)
+					: sigwaitinfo(&awaited, NULL);
+	return number == SIGUSR1 || (number < 0 && errno == EAGAIN);
+}
+
+void trace_loop(void)
+{
+	struct error error;
+	bool news = false; /* since the last report */
+	int status;
+	pid_t tid;
+
 	while (task_count() > 0) {
-		while ((tid = waitpid(-1, &status, __WALL | WNOHANG)) > 0)
+		while ((tid = waitpid(-1, &status, __WALL | WNOHANG)) > 0) {
 			handle(tid, status);
-		if (tid < 0 && errno == ECHILD)
+			news = true;
+		}
+		if ((tid < 0 && errno == ECHILD) || task_count() == 0)
 			break;
-		if (task_count() == 0)
-			break;
-		number = sigwaitinfo(&awaited, NULL);
-		if (number == SIGUSR1)
+		if (await(news)) {
 			report_write("asked", &error);
+			news = false;
+		}
 	}
-	report_write("ended", &error);
+	if (!is_told())
+		report_write("ended", &error);
 }

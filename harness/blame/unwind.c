@@ -38,7 +38,7 @@ bool memory_word(struct memory *memory, uint64_t address, uint64_t *word)
 {
 	if (address - memory->base > memory->length || memory->length < 8 ||
 	    address - memory->base > memory->length - 8)
-		if (!refill(memory, address))
+		if (memory->frozen || !refill(memory, address))
 			return false;
 	memcpy(word, memory->bytes + (address - memory->base), sizeof(*word));
 	return true;
@@ -135,7 +135,7 @@ static bool to_caller(struct maps *maps, struct memory *memory, const struct fra
 }
 
 size_t unwind(struct maps *maps, pid_t tid, const struct registers *registers,
-	      struct frame frames[DEPTH])
+	      const struct dump *dump, struct frame frames[DEPTH])
 {
 	static struct memory memory;
 	struct registers at = *registers;
@@ -143,6 +143,13 @@ size_t unwind(struct maps *maps, pid_t tid, const struct registers *registers,
 
 	memory.pid = tid;
 	memory.length = 0;
+	memory.frozen = dump;
+	if (dump) {
+		memory.base = registers->value[REGISTER_RSP];
+		memory.length = dump->length < sizeof(memory.bytes) ? dump->length
+								     : sizeof(memory.bytes);
+		memcpy(memory.bytes, dump->bytes, memory.length);
+	}
 	while (count < DEPTH) {
 		/* A return address is behind the call, maybe in another line or even function. */
 		uint64_t pc = at.value[REGISTER_RIP] - (count > 0);

@@ -56,11 +56,22 @@ int census_add_host(struct census *census, const char *name, const char *netns,
  */
 int census_add_all(struct census *census, struct error *error);
 
+/* Forget the hosts, so that we keep none of their namespaces alive; others may then be added. */
+void census_drop_hosts(struct census *census);
+
 /* Network namespaces that are no hosts of @census. */
 struct census_others {
 	size_t readable, unreadable; /* may be entered by us, or not */
 };
 int census_others(struct census *census, struct census_others *others, struct error *error);
+
+/* Where owners are looked for. */
+enum census_ask {
+	CENSUS_ASK_BEST,   /* the kernel, where it tells and that is faster; else /proc */
+	CENSUS_ASK_KERNEL, /* by BPF */
+	CENSUS_ASK_PROC,
+};
+void census_ask_for_owners(struct census *census, enum census_ask ask);
 
 /* Count only what process @pid holds; may be repeated. Before census_add_host(). */
 int census_add_process(struct census *census, pid_t pid, struct error *error);
@@ -118,6 +129,10 @@ void census_json_snapshot(struct json *json, const char *host,
 
 /* Write what processes hold and wait for, a line for each kind, thread and timer. */
 void census_table_views(FILE *out, const struct census_snapshot *snapshot);
+
+/* Write @snapshots of all hosts as OpenMetrics. Returns 0, or -1: no memory. */
+int census_openmetrics(FILE *out, const struct census *census,
+		       const struct census_snapshot *snapshots, const struct census_others *others);
 
 #define COLUMNS 80 /* of a terminal */
 

@@ -1,12 +1,31 @@
 # The census beside programs that it must not disturb, and beside others that count.
 HARMLESS := $(addprefix $(BUILD)/harmless/,server server-asan load)
 
-.PHONY: bench-census test-harmless
+# Owners by BPF, where clang and libbpf are there to build that with.
+HAS_BPF := $(shell command -v clang >/dev/null && \
+	echo '\#include <bpf/libbpf.h>' | $(CC) -E -x c - >/dev/null 2>&1 && echo yes)
+OWNERS_BPF := $(BUILD)/obj/harness/census/bpf/owners.o
+ifdef HAS_BPF
+$(BUILD)/obj/harness/census/bpf.o: ALL_CFLAGS += -DOWNERS_BPF='"$(OWNERS_BPF)"'
+$(BUILD)/obj/harness/census/bpf.o: $(OWNERS_BPF)
+LDLIBS += -lbpf
+endif
+$(OWNERS_BPF): harness/census/bpf/owners.c harness/census/bpf/record.h
+	@mkdir -p $(@D)
+	$(Q)clang -O2 -g -fdebug-prefix-map=$(CURDIR)=. -target bpf -Wall -Wextra -Werror \
+		-I/usr/include/$(shell $(CC) -print-multiarch) -c -o $@ $<
+
+.PHONY: bench-census test-harmless test-openmetrics
 bench-census: all ## time the census against ss, netstat and /proc/net/tcp
 	@$(keep) bench-census $(BUILD)/sandbox $(BUILD)/python harness/census/bench.py --census $(BUILD)/census
 
 test-harmless: all $(HARMLESS) ## count a server at full load, in every way; it must never notice (SECONDS=60)
 	@$(keep) harmless $(in_sandbox) harness/tests/beside.py $(BUILD) $(or $(SECONDS),60)
+
+test-openmetrics: all ## check census --openmetrics, and the alert of its README, with Prometheus' promtool
+	@harness/tests/real/fetch $(abspath $(BUILD))/prometheus promtool
+	@PATH="$$PATH:$(abspath $(BUILD))/prometheus/root/usr/bin" \
+		$(BUILD)/linger test -- harness/tests/promtool.py $(ARGS)
 
 # `make test` has a second of the same.
 test: $(filter-out %-asan,$(HARMLESS))

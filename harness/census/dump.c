@@ -60,7 +60,7 @@ static void put_tcp(struct nlmsghdr *message, uint32_t states)
 	message->nlmsg_type = TCPDIAG_GETSOCK;
 	wanted->idiag_states = states & ALL_STATES;
 	/* Who they belong to is told along with tcp_info only (tcp_diag_get_aux(), 6.18). */
-	if (states & CENSUS_SUBFLOWS)
+	if (states & (CENSUS_SUBFLOWS | CENSUS_TIMES))
 		wanted->idiag_ext = 1 << (INET_DIAG_INFO - 1);
 }
 

@@ -10,6 +10,8 @@ enum census_var_kind {
 	CENSUS_VAR_STATE,	 /* CLOSE_WAIT */
 	CENSUS_VAR_STATE_CLASS,	 /* CLOSE_WAIT.owned */
 	CENSUS_VAR_STATE_UNREAD, /* CLOSE_WAIT.unread */
+	CENSUS_VAR_STATE_SILENT, /* CLOSE_WAIT.silent: ms, as the next */
+	CENSUS_VAR_STATE_IDLE,	 /* CLOSE_WAIT.idle */
 	CENSUS_VAR_CLASS,	 /* orphan */
 	CENSUS_VAR_DESCRIPTORS,
 	CENSUS_VAR_GONE,
@@ -27,6 +29,12 @@ struct census_var {
 	uint16_t counter; /* index in struct census_counters */
 	char text[96];	  /* as written: "server:CLOSE_WAIT" */
 };
+
+/* Is @var a time, and no number? */
+static inline bool census_var_is_time(const struct census_var *var)
+{
+	return var->kind == CENSUS_VAR_STATE_SILENT || var->kind == CENSUS_VAR_STATE_IDLE;
+}
 
 #define CENSUS_VARS 32	/* different variables in one expression */
 #define CENSUS_CODE 128 /* operators, numbers and variables in one expression */

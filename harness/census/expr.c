@@ -7,11 +7,11 @@
  *	not     := "not" not | compare
  *	compare := sum [("==" | "!=" | "<" | "<=" | ">" | ">=") sum]
  *	sum     := atom (("+" | "-") atom)*
- *	atom    := NUMBER | "-" atom | VARIABLE | "(" or ")"
+ *	atom    := NUMBER | TIME | "-" atom | VARIABLE | "(" or ")"
  *
- * Numbers and truths are different types, checked while parsing: `CLOSE_WAIT and ghosts` or a bare
- * `CLOSE_WAIT` would be true by accident. The result is code for the stack machine of eval.c. Names
- * are looked up in names.c.
+ * Numbers, times (5min) and truths are different types, checked while parsing: `CLOSE_WAIT and
+ *ghosts` or a bare `CLOSE_WAIT` would be true by accident. The result is code for the stack machine
+ *of eval.c. Names are looked up in names.c.
  */
 #include "census/internal.h"
 
@@ -19,7 +19,11 @@
 #include <stdarg.h>
 #include <string.h>
 
-enum type { NUMBER, TRUTH, BROKEN = -1 };
+#include "common/duration.h"
+
+#define MS 1000000 /* ns */
+
+enum type { NUMBER, TIME, TRUTH, BROKEN = -1 };
 
 #define NESTING 40 /* parentheses and "not"s; keeps hostile input off our stack */
 
@@ -90,6 +94,37 @@ static enum type need(struct parser *parser, const char *where, enum type is, en
 				       "comparisons with 'and', 'or'");
 }
 
+/* A number or a time, as @like, which is BROKEN when there is nothing to be like. */
+static enum type measure(struct parser *parser, const char *where, enum type is, enum type like)
+{
+	if (is == TRUTH)
+		return need(parser, where, is, NUMBER);
+	if (is == BROKEN || like == BROKEN || is == like)
+		return is;
+	return like == TIME
+		   ? WRONG(parser, where, "a time is expected here, with its unit: 300ms, 5s, 5min")
+		   : WRONG(parser, where, "a number is expected here, not a time");
+}
+
+/* "5min", "300ms". */
+static enum type time_literal(struct parser *parser, const char *start)
+{
+	char text[32];
+	size_t length = 0;
+	int64_t ns;
+
+	while (census_name_byte(start[length]) || start[length] == '.')
+		length++;
+	snprintf(text, sizeof(text), "%.*s", (int)length, start);
+	ns = length < sizeof(text) ? duration_read(text) : -1;
+	if (ns < 0)
+		return WRONG(parser, start, "neither a whole number nor a time: 300ms, 1.5s, 5min");
+	if (ns % MS)
+		return WRONG(parser, start, "times are told in whole milliseconds");
+	parser->at = start + length;
+	return emit(parser, PUSH, ns / MS, TIME);
+}
+
 static enum type number(struct parser *parser)
 {
 	const char *start = parser->at;
@@ -100,7 +135,7 @@ static enum type number(struct parser *parser)
 		    __builtin_add_overflow(value, *parser->at - '0', &value))
 			return WRONG(parser, start, "the number is too large");
 	if (census_name_byte(*parser->at) || *parser->at == '.')
-		return WRONG(parser, start, "only whole numbers are counted");
+		return time_literal(parser, start);
 	return emit(parser, PUSH, value, NUMBER);
 }
 
@@ -123,7 +158,7 @@ static enum type variable(struct parser *parser)
 		return WRONG(parser, start, "more than %d different variables", CENSUS_VARS);
 	if (n == expr->var_count)
 		expr->var[expr->var_count++] = var;
-	return emit(parser, LOAD, (int64_t)n, NUMBER);
+	return emit(parser, LOAD, (int64_t)n, census_var_is_time(&var) ? TIME : NUMBER);
 }
 
 static enum type atom_level(struct parser *parser)
@@ -141,9 +176,9 @@ static enum type atom_level(struct parser *parser)
 	if (take(parser, "-")) {
 		if (++parser->depth > NESTING)
 			return WRONG(parser, start, "nested too deeply");
-		type = need(parser, start, atom_level(parser), NUMBER);
+		type = measure(parser, start, atom_level(parser), BROKEN);
 		parser->depth--;
-		return type == BROKEN ? BROKEN : emit(parser, NEGATE, 0, NUMBER);
+		return type == BROKEN ? BROKEN : emit(parser, NEGATE, 0, type);
 	}
 	if (isdigit((unsigned char)*start))
 		return number(parser);
@@ -165,12 +200,12 @@ static enum type sum_level(struct parser *parser)
 
 		if (op == PUSH)
 			break;
-		type = need(parser, start, type, NUMBER);
+		type = measure(parser, start, type, BROKEN);
 		start = skip_space(parser);
 		if (type != BROKEN)
-			type = need(parser, start, atom_level(parser), NUMBER);
+			type = measure(parser, start, atom_level(parser), type);
 		if (type != BROKEN)
-			type = emit(parser, op, 0, NUMBER);
+			type = emit(parser, op, 0, type);
 	}
 	return type;
 }
@@ -187,10 +222,10 @@ static enum type compare_level(struct parser *parser)
 	for (size_t i = 0; type != BROKEN && i < sizeof(compares) / sizeof(compares[0]); i++) {
 		if (!take(parser, compares[i].token))
 			continue;
-		type = need(parser, start, type, NUMBER);
+		type = measure(parser, start, type, BROKEN);
 		start = skip_space(parser);
 		if (type != BROKEN)
-			type = need(parser, start, sum_level(parser), NUMBER);
+			type = measure(parser, start, sum_level(parser), type);
 		return type == BROKEN
 			   ? BROKEN
 			   : emit(parser, compares[i].op, whole - parser->text + 1, TRUTH);

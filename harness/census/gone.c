@@ -37,7 +37,9 @@ static int settle_elsewhere(struct settling *settling, struct error *error)
 	struct census *census = settling->census;
 	int result = 0;
 
-	if (elsewhere_walk(census, settling->needs->states, &census->elsewhere, error) < 0)
+	if (elsewhere_walk(census,
+			   settling->needs->states | (settling->needs->times ? CENSUS_TIMES : 0),
+			   &census->elsewhere, error) < 0)
 		return -1;
 	for (size_t i = 0; i < census->candidate_count && result == 0; i++) {
 		struct candidate *candidate = &census->candidates[i];
@@ -74,7 +76,7 @@ static int ask_copies(struct settling *settling, struct error *error)
 		if (gone == CENSUS_GONE)
 			continue;
 		entry.port = port;
-		entry.keepalive = UINT32_MAX;
+		entry.keepalive = entry.silent = entry.idle = UINT32_MAX;
 		entry.flags = scope_has_port(&census->scope, port) ? 0 : INODE_SKIP;
 		if (gone == CENSUS_LISTED)
 			result = count_asked(settling, candidate, &entry);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A session and its hosts: what is opened once in each namespace, and read again for each count. */
+#include "census/bpf.h"
 #include "census/internal.h"
 
 #include <errno.h>
@@ -120,12 +121,19 @@ static void host_free(struct census_host *host)
 	free(host);
 }
 
+void census_drop_hosts(struct census *census)
+{
+	for (size_t i = 0; i < census->host_count; i++)
+		host_free(census->hosts[i]);
+	census->host_count = 0;
+}
+
 void census_free(struct census *census)
 {
 	if (!census)
 		return;
-	for (size_t i = 0; i < census->host_count; i++)
-		host_free(census->hosts[i]);
+	census_drop_hosts(census);
+	bpf_owners_free(census->kernel);
 	for (size_t i = 0; i < census->process_count; i++)
 		close(census->processes[i].pidfd);
 	inodes_free(&census->elsewhere);

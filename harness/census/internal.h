@@ -89,6 +89,9 @@ struct census {
 	bool copies;
 	enum census_ends ends;
 	struct scope scope;
+	enum census_ask ask;
+	struct bpf_owners *kernel; /* NULL: not loaded */
+	bool kernel_refused;
 	bool whole; /* the last sample counted descriptors */
 	struct census_window *window;
 
@@ -263,24 +266,6 @@ bool source_has_mptcp(const char *protocols);
 /* All of a small open /proc file as a string. Returns its length, or -1 and errno. */
 ssize_t read_again(int fd, char *text, size_t size);
 
-/* ---- table.c --------------------------------------------------------------------------------- */
-
-/* @name as far as a terminal shall see it, "?" when that is nothing. Returns @text. */
-const char *census_printable(const char *name, char *text, size_t size);
-
-static inline const char *plural(uint64_t n)
-{
-	return n == 1 ? "" : "s";
-}
-
-/* "  ... and 7 more owners (--json lists all)", when there are. */
-void census_and_more(FILE *out, size_t count, const char *what);
-
-/* ---- notes.c --------------------------------------------------------------------------------- */
-
-/* The lines below the table: what it means, and what could not be seen. */
-void census_table_notes(FILE *out, const struct census_snapshot *snapshot);
-
 /* ---- host.c ---------------------------------------------------------------------------------- */
 
 /* The range from which the kernel picks local ports (net.ipv4.ip_local_port_range). */
@@ -302,14 +287,10 @@ bool scope_has(const struct scope *scope, const struct census_socket *socket);
 /* The address of the other end in @address, and its family. */
 uint8_t socket_peer(const struct census_socket *socket, uint32_t address[4]);
 void remotes_clear(struct remote_index *index); /* a new walk begins */
-/* What inode_entry.remote is to be for @socket, shown on @port. -1: no memory. */
+/* What inode_entry.number is to be for @socket, shown on @port. -1: no memory. */
 int64_t remote_number(struct census_host *host, struct census_snapshot *snapshot,
 		      enum census_ends ends, const struct census_socket *socket, uint16_t port);
 void remotes_sort(struct census_snapshot *snapshot);
-/* Pure: @remote in words: "10.0.0.9:443", "[fd00::1]", "port 443". Returns @text. */
-#define REMOTE_TEXT 64
-const char *remote_text(const struct census_remote *remote, char text[REMOTE_TEXT]);
-
 /* ---- snapshot.c ------------------------------------------------------------------------------ */
 
 /* Empty @snapshot but keep the memory of its arrays. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What was counted, for programs: one object a host. */
-#include "census/census.h"
+#include "census/table.h"
 
 static void classes(struct json *json, const uint64_t *by_class)
 {
@@ -36,14 +36,19 @@ static void unknown(struct json *json, const struct census_snapshot *snapshot)
 	json_end(json);
 }
 
-static void row(struct json *json, const struct census_row *row)
+static void row(struct json *json, const struct census_snapshot *snapshot,
+		const struct census_row *row)
 {
+	bool ages = row_has_ages(snapshot, row);
+
 	json_object(json, NULL);
 	json_string(json, "state", state_name(row->state));
 	json_unsigned(json, "port", row->port);
 	json_unsigned(json, "count", row->count);
 	classes(json, row->by_class);
 	json_unsigned(json, "unread", row->unread);
+	number(json, "silent_ms", ages, (uint64_t)row->ages.silent);
+	number(json, "idle_ms", ages, (uint64_t)row->ages.idle);
 	json_unsigned(json, "keepalive", row->keepalive);
 	number(json, "keepalive_ms", row->keepalive, (uint64_t)row->keepalive_ms);
 	json_end(json);
@@ -191,7 +196,7 @@ void census_json_snapshot(struct json *json, const char *host,
 	json_bool(json, "interrupted", snapshot->interrupted);
 	json_array(json, "rows");
 	for (size_t i = 0; i < snapshot->row_count; i++)
-		row(json, &snapshot->rows[i]);
+		row(json, snapshot, &snapshot->rows[i]);
 	json_end(json);
 	json_array(json, "owners");
 	for (size_t i = 0; i < snapshot->owner_count; i++)

@@ -22,6 +22,7 @@ static int open_session(const struct census_options *options, struct census *cen
 		if (census_add_remote_port(census, options->remote_port[i], error) < 0)
 			return -1;
 	census_tell_ends(census, options->ends);
+	census_ask_for_owners(census, options->ask);
 	for (size_t i = 0; i < options->pid_count; i++)
 		if (census_add_process(census, options->pid[i], error) < 0)
 			return -1;
@@ -46,6 +47,8 @@ static int run(const struct census_options *options, struct census *census, stru
 		return error_no_memory(error), error->code;
 	if (open_session(options, census, error) < 0)
 		return error->code;
+	if (options->watch)
+		return run_watch(options, census, error);
 	snapshots = calloc(census_host_count(census), sizeof(*snapshots));
 	if (!snapshots)
 		return error_no_memory(error), error->code;

@@ -3,8 +3,8 @@
  * The variables of an expectation: what they are called, what must be counted to know them, and
  * their values in a snapshot.
  *
- *	[HOST:] STATE | STATE.CLASS | CLOSE_WAIT.unread | CLASS | descriptors | gone | ghosts
- *	      | unconnected | accept_queue | COUNTER
+ *	[HOST:] STATE | STATE.CLASS | CLOSE_WAIT.unread | STATE.silent | STATE.idle | CLASS |
+ *descriptors | gone | ghosts | unconnected | accept_queue | COUNTER
  */
 #include "census/internal.h"
 
@@ -88,13 +88,27 @@ static const char *nearest(const char *word, size_t length, const struct census_
 	return best;
 }
 
-/* STATE.CLASS and CLOSE_WAIT.unread: @word is what stands behind the point. */
+/* STATE.CLASS, CLOSE_WAIT.unread, STATE.silent, STATE.idle: @word is what stands behind the point.
+ */
 static bool of_state(const char *word, size_t length, struct census_var *var)
 {
 	int class = census_class_by_name(word, length);
 
-	if (length == 6 && !memcmp(word, "unread", 6) && var->state == STATE_CLOSE_WAIT) {
-		var->kind = CENSUS_VAR_STATE_UNREAD;
+	static const struct {
+		const char *name;
+		enum census_var_kind kind;
+		uint32_t states;
+	} others[] = {
+	    {"unread", CENSUS_VAR_STATE_UNREAD, STATE_BIT(STATE_CLOSE_WAIT)},
+	    {"silent", CENSUS_VAR_STATE_SILENT, STATES_OF_TWO},
+	    {"idle", CENSUS_VAR_STATE_IDLE, STATES_OF_TWO},
+	};
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		if (strlen(others[i].name) != length || memcmp(word, others[i].name, length) ||
+		    !(others[i].states & STATE_BIT(var->state)))
+			continue;
+		var->kind = others[i].kind;
 		return true;
 	}
 	var->kind = CENSUS_VAR_STATE_CLASS;
@@ -135,9 +149,10 @@ const char *census_name_resolve(const char *text, const struct census_names *nam
 		if (!of_state(word, (size_t)(end - word), var)) {
 			snprintf(problem, size,
 				 "'%.*s' is no class of %s: owned, unaccepted, orphan, timewait, "
-				 "unknown%s",
+				 "unknown%s%s",
 				 (int)(end - word), word, state_name(var->state),
-				 var->state == STATE_CLOSE_WAIT ? ", unread" : "");
+				 var->state == STATE_CLOSE_WAIT ? ", unread" : "",
+				 STATE_BIT(var->state) & STATES_OF_TWO ? ", silent, idle" : "");
 			return NULL;
 		}
 	}
@@ -158,6 +173,11 @@ struct census_needs census_expr_needs(const struct census_expr *expr)
 		bool by_owner = var->class == CENSUS_OWNED || var->class == CENSUS_UNKNOWN;
 
 		switch (var->kind) {
+		case CENSUS_VAR_STATE_SILENT:
+		case CENSUS_VAR_STATE_IDLE:
+			needs.times = true;
+			needs.states |= STATE_BIT(var->state);
+			break;
 		case CENSUS_VAR_STATE_CLASS:
 			needs.owners |= by_owner;
 			__attribute__((fallthrough));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What a table of sockets does not say by itself: whose turn it is, and what could not be seen. */
-#include "census/internal.h"
+#include "census/table.h"
 
 #include <inttypes.h>
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/command.h"
+#include "common/duration.h"
 
 static int take_host(void *data, char *text, struct error *error)
 {
@@ -68,6 +69,16 @@ static int take_by(void *data, char *text, struct error *error)
 			 text);
 }
 
+static int take_owners(void *data, char *text, struct error *error)
+{
+	struct census_options *options = data;
+
+	options->ask = !strcmp(text, "bpf") ? CENSUS_ASK_KERNEL : CENSUS_ASK_PROC;
+	return options->ask == CENSUS_ASK_KERNEL || !strcmp(text, "proc")
+		   ? 0
+		   : error_set(error, EXIT_USAGE, "--owners %s: it is bpf or proc", text);
+}
+
 #define AT(member) OPTION_AT(struct census_options, member)
 
 static const struct option_row rows[] = {
@@ -91,13 +102,21 @@ static const struct option_row rows[] = {
      .help = "add the other ends up: by remote, remote-address or remote-port"},
     {"state", .kind = OPTION_OTHER, .take = take_state, .value = "STATE",
      .help = "only sockets in this state"},
+    {"age", .kind = OPTION_FLAG, AT(age),
+     .help = "add how long sockets have been silent (nothing came) and idle (no data came): the "
+	     "longest of each row"},
     {"no-owners", .kind = OPTION_FLAG, AT(no_owners),
      .help = "do not look for the processes: no privilege needed, less work"},
+    {"owners", .kind = OPTION_OTHER, .take = take_owners, .value = "bpf|proc",
+     .help = "look for the processes by BPF, as root, or in /proc; without it by BPF from some "
+	     "thousand sockets on"},
     {"copy", .kind = OPTION_FLAG, AT(copy),
      .help =
 	 "copy descriptors that no table lists, to ask them whether they were ever connected: it "
 	 "disturbs the program, so never do that to a server in use"},
     {"json", .kind = OPTION_FLAG, AT(json), .help = "one JSON object on one line"},
+    {"openmetrics", .kind = OPTION_FLAG, AT(openmetrics),
+     .help = "for Prometheus, by way of the textfile collector of node_exporter"},
     {"until", .kind = OPTION_TEXT, AT(until), .value = "EXPR",
      .help = "wait until EXPR is true: exit 0, or 1 if it does not become so in time"},
     {"within", .kind = OPTION_DURATION, AT(within), .value = "TIME",
@@ -107,7 +126,10 @@ static const struct option_row rows[] = {
     {"stream", .kind = OPTION_FLAG, AT(stream),
      .help = "a JSON line for each host whenever its states change"},
     {"every", .kind = OPTION_DURATION, AT(every), .value = "TIME",
-     .help = "... looking this often (5ms), less often when that is costly"},
+     .help = "... and of --watch: looking this often (5ms), less often when that is costly"},
+    {"watch", .kind = OPTION_FLAG, AT(watch),
+     .help = "show again and again what grew, the fastest first; a number behind it is the seconds "
+	     "between (2); lines when that is no terminal"},
     {"repeat", .kind = OPTION_NUMBER, AT(repeat), .least = 1, .most = 1000000, .value = "N",
      .help = "count N times and print the microseconds of each count"},
     {"verbose", 'v', OPTION_FLAG, AT(verbose),
@@ -117,13 +139,17 @@ static const struct option_row rows[] = {
 
 static const char details[] =
     "STATE is ESTABLISHED SYN_SENT SYN_RECEIVED FIN_WAIT1 FIN_WAIT2 TIME_WAIT CLOSED\n"
-    "CLOSE_WAIT LAST_ACK LISTEN or CLOSING. EXPR compares integers and variables:\n"
+    "CLOSE_WAIT LAST_ACK LISTEN or CLOSING. EXPR compares numbers, times and variables:\n"
     "\n"
     "  CLOSE_WAIT              sockets in that state\n"
     "  CLOSE_WAIT.owned        of them, those that are: owned (by a process), unaccepted\n"
     "                          (behind a listener), orphan (the kernel closes them),\n"
     "                          timewait, unknown (no owner was found), unread (CLOSE_WAIT\n"
     "                          whose end of stream was certainly not read: Recv-Q >= 1)\n"
+    "  CLOSE_WAIT.silent       the longest time since anything came from the other end:\n"
+    "                          data, or an acknowledgement. The answers to keepalive are\n"
+    "                          such, and reset it. Also of ESTABLISHED, FIN_WAIT1 ...\n"
+    "  CLOSE_WAIT.idle         the longest time since data came\n"
     "  owned, orphan, ...      sockets of that class in any state\n"
     "  descriptors             descriptors of TCP sockets that do not listen\n"
     "  gone                    of these, those that no table of the kernel's lists: the\n"
@@ -136,7 +162,8 @@ static const char details[] =
     "  PassiveOpens, ...       any counter of /proc/net/snmp Tcp and netstat TcpExt\n"
     "\n"
     "with + - == != < <= > >= and or not ( ). Without a host ('server:CLOSE_WAIT') a\n"
-    "variable is the sum over all hosts. TIME is 5us, 300ms, 1.5s, 1min.\n"
+    "variable is the sum over all hosts, or the longest time. TIME is 5us, 300ms, 1.5s,\n"
+    "1min; silent and idle are compared with such a time: 'CLOSE_WAIT.silent > 5min'.\n"
     "What depends on something that could not be seen is not true; if EXPR still does\n"
     "at the end, the exit status is 77. What is always true or false is refused.\n"
     "\n"
@@ -164,13 +191,19 @@ static const struct command command = {
 
 static int check(const struct census_options *options, struct error *error)
 {
-	if (!!options->until + options->stream + !!options->repeat > 1)
+	if (!!options->until + options->stream + options->watch + !!options->repeat > 1)
 		return error_set(error, EXIT_USAGE,
-				 "--until, --stream and --repeat exclude each other");
+				 "--until, --stream, --watch and --repeat exclude each other");
+	if (options->openmetrics && (options->until || options->stream || options->watch ||
+				     options->repeat || options->json))
+		return error_set(error, EXIT_USAGE,
+				 "--openmetrics is one count, in a format of its own");
 	if (!options->until && (options->within >= 0 || options->hold >= 0))
 		return error_set(error, EXIT_USAGE, "--within and --hold belong to --until");
-	if (!options->stream && options->every >= 0)
-		return error_set(error, EXIT_USAGE, "--every belongs to --stream");
+	if (!options->stream && !options->watch && options->every >= 0)
+		return error_set(error, EXIT_USAGE, "--every belongs to --stream and --watch");
+	if (options->watch && options->json)
+		return error_set(error, EXIT_USAGE, "--watch is for people: --stream writes JSON");
 	if (options->every == 0)
 		return error_set(error, EXIT_USAGE, "--every must be longer than 0");
 	if (options->all && (options->host_count || options->pid_count))
@@ -189,9 +222,29 @@ static int check(const struct census_options *options, struct error *error)
 		return error_set(
 		    error, EXIT_USAGE,
 		    "a copy does not tell the other end: leave out --copy, or --remote");
+	if (options->ask == CENSUS_ASK_KERNEL && (options->no_owners || options->pid_count))
+		return error_set(error, EXIT_USAGE,
+				 "--owners bpf is for all processes: leave out --pid and "
+				 "--no-owners");
 	if (options->no_owners && options->pid_count)
 		return error_set(error, EXIT_USAGE, "--pid and --no-owners exclude each other");
 	return 0;
+}
+
+/* "--watch 5": the number is behind the option, and others may follow. */
+static int take_seconds(struct census_options *options, int argc, char **argv, int at,
+			struct error *error)
+{
+	char text[32];
+	int more;
+
+	snprintf(text, sizeof(text), "%.28ss", argv[at]);
+	options->every = duration_read(text);
+	if (options->every < 0)
+		return error_set(error, EXIT_USAGE, "--watch %s: not a number of seconds",
+				 argv[at]);
+	more = command_parse(&command, argc - at, argv + at, options, error);
+	return more > 0 ? at + more : more;
 }
 
 int census_options_parse(struct census_options *options, int argc, char **argv, struct error *error)
@@ -200,6 +253,8 @@ int census_options_parse(struct census_options *options, int argc, char **argv, 
 
 	*options = (struct census_options){.every = -1, .within = -1, .hold = -1};
 	first = command_parse(&command, argc, argv, options, error);
+	if (first > 0 && first < argc && !strcmp(argv[first - 1], "--watch"))
+		first = take_seconds(options, argc, argv, first, error);
 	if (first <= 0)
 		return first;
 	if (first < argc)
@@ -209,7 +264,8 @@ int census_options_parse(struct census_options *options, int argc, char **argv, 
 		return -1;
 	if (!options->states)
 		options->states = ALL_STATES;
-	options->every = options->every < 0 ? 5000000 : options->every;
+	if (options->every < 0)
+		options->every = options->watch ? 2000000000 : 5000000;
 	options->within = options->within < 0 ? 2000000000 : options->within;
 	options->hold = options->hold < 0 ? 0 : options->hold;
 	return first;
@@ -224,6 +280,7 @@ struct census_needs census_options_needs(const struct census_options *options)
 	    .descriptors = !options->no_owners && options->states == ALL_STATES,
 	    .processes = !options->no_owners && options->states == ALL_STATES &&
 			 (options->json || options->verbose),
+	    .times = options->age,
 	    .counters = options->json,
 	    .rows = true,
 	};

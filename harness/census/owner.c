@@ -24,12 +24,16 @@ static const char *visit_name(struct visit *visit)
 	return visit->name;
 }
 
-static void name_listener(struct visit *visit, struct census_snapshot *snapshot, uint32_t inode)
+static void name_listeners(struct visit *visit, const struct inodes *inodes,
+			   struct census_snapshot *snapshot, const struct inode_entry *entry)
 {
-	for (size_t i = 0; i < snapshot->listener_count; i++) {
-		struct census_listener *listener = &snapshot->listeners[i];
+	for (; entry; entry = inodes_next(inodes, entry)) {
+		struct census_listener *listener;
 
-		if (listener->inode != inode || listener->pid)
+		if (entry->state != STATE_LISTEN || !entry->number)
+			continue;
+		listener = &snapshot->listeners[entry->number - 1];
+		if (listener->pid)
 			continue;
 		listener->pid = visit->pid;
 		snprintf(listener->process, sizeof(listener->process), "%s", visit_name(visit));
@@ -71,7 +75,7 @@ static int listed(struct visit *visit, size_t number, enum census_hold hold, int
 		return 0;
 	if (entry->state == STATE_LISTEN) {
 		if (visit->needs->rows)
-			name_listener(visit, snapshot, entry->inode);
+			name_listeners(visit, &host->inodes, snapshot, first);
 		return 0;
 	}
 	snapshot->descriptors++;
@@ -99,8 +103,9 @@ static int unlisted(struct visit *visit, enum census_hold hold, int fd, uint32_t
 	if (visit->home < 0 || visit->second ||
 	    (!visit->needs->descriptors && !visit->census->process_count))
 		return 0;
-	switch (hold == CENSUS_BY_DESCRIPTOR ? descriptor_protocol(visit->pid, visit->task, fd)
-					     : PROTOCOL_TCP) {
+	switch (hold == CENSUS_BY_DESCRIPTOR && !visit->certain
+		    ? descriptor_protocol(visit->pid, visit->task, fd)
+		    : PROTOCOL_TCP) {
 	case PROTOCOL_TCP:
 		return gone_note(visit->census, &candidate);
 	case PROTOCOL_REFUSED:
@@ -125,7 +130,7 @@ int visit_meet(struct visit *visit, enum census_hold hold, int fd, uint32_t inod
 	return unlisted(visit, hold, fd, inode);
 }
 
-static int visit_descriptor(struct visit *visit, int fd, const char *target)
+int visit_descriptor(struct visit *visit, int fd, const char *target)
 {
 	unsigned int inode;
 	char path[64];
@@ -247,8 +252,13 @@ int census_scan(struct census *census, const struct census_needs *needs,
 	    .deep = second || census->process_count,
 	};
 
-	if (!census->process_count)
+	if (!census->process_count) {
+		int asked = second ? 0 : kernel_is_asked(census, error);
+
+		if (asked)
+			return asked < 0 ? -1 : kernel_scan(&visit, error);
 		return scan_all(&visit, error);
+	}
 	for (size_t i = 0; i < census->process_count; i++) {
 		const struct census_process *process = &census->processes[i];
 

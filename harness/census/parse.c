@@ -6,8 +6,8 @@
  *	message  := nlmsghdr payload padding     man 7 netlink
  *	payload  := inet_diag_msg attribute*     man 7 sock_diag, for a socket
  *
- * Of the attributes only one matters, which marks a subflow of MPTCP; the others (shutdown mask,
- * cgroup, socket options) are passed over.
+ * Of the attributes two matter: what marks a subflow of MPTCP, and the clocks in tcp_info. The
+ * others (shutdown mask, cgroup, socket options) are passed over.
  */
 #include "census/census.h"
 
@@ -15,6 +15,7 @@
 #include <libmnl/libmnl.h>
 #include <linux/inet_diag.h>
 #include <linux/sock_diag.h>
+#include <linux/tcp.h>
 #include <string.h>
 
 /* include/net/tcp_states.h; not in the user-space headers. */
@@ -53,6 +54,8 @@ static bool socket_from(const struct inet_diag_msg *msg, struct census_socket *s
 	    .send_queue = msg->idiag_wqueue,
 	    .inode = msg->idiag_inode,
 	    .keepalive = keepalive_of(msg),
+	    .silent = -1,
+	    .idle = -1,
 	};
 	/* An IPv4 address is one word; the others need not mean anything. */
 	size_t length = msg->idiag_family == AF_INET ? 4 : 16;
@@ -62,23 +65,46 @@ static bool socket_from(const struct inet_diag_msg *msg, struct census_socket *s
 	return true;
 }
 
-/* Is there INET_DIAG_ULP_INFO with the name "mptcp" behind the header? */
-static bool is_subflow(const struct nlmsghdr *message)
+/* Does INET_DIAG_ULP_INFO have the name "mptcp"? */
+static bool is_subflow(const struct nlattr *ulp)
 {
-	const struct nlattr *attribute, *name;
+	const struct nlattr *name;
+
+	mnl_attr_for_each_nested(
+	    name, ulp) if (mnl_attr_get_type(name) == INET_ULP_INFO_NAME &&
+			   mnl_attr_get_payload_len(name) ==
+			       sizeof("mptcp")) return !memcmp(mnl_attr_get_payload(name), "mptcp",
+							       sizeof("mptcp"));
+	return false;
+}
+
+/* In other states the clocks of tcp_info stand for nothing, or have never been started. */
+static void times_from(const struct nlattr *attribute, struct census_socket *socket)
+{
+	struct tcp_info info;
+	size_t needed = offsetof(struct tcp_info, tcpi_last_ack_recv) + sizeof(uint32_t);
+
+	if (!(STATE_BIT(socket->state) & STATES_OF_TWO) ||
+	    mnl_attr_get_payload_len(attribute) < needed)
+		return;
+	memcpy(&info, mnl_attr_get_payload(attribute), needed);
+	socket->idle = info.tcpi_last_data_recv;
+	socket->silent = info.tcpi_last_ack_recv < info.tcpi_last_data_recv
+			     ? info.tcpi_last_ack_recv
+			     : info.tcpi_last_data_recv;
+}
+
+static void attributes_from(const struct nlmsghdr *message, struct census_socket *socket)
+{
+	const struct nlattr *attribute;
 
 	mnl_attr_for_each(attribute, message, sizeof(struct inet_diag_msg))
 	{
-		if (mnl_attr_get_type(attribute) != INET_DIAG_ULP_INFO)
-			continue;
-		mnl_attr_for_each_nested(
-		    name,
-		    attribute) if (mnl_attr_get_type(name) == INET_ULP_INFO_NAME &&
-				   mnl_attr_get_payload_len(name) ==
-				       sizeof("mptcp")) return !memcmp(mnl_attr_get_payload(name),
-								       "mptcp", sizeof("mptcp"));
+		if (mnl_attr_get_type(attribute) == INET_DIAG_ULP_INFO)
+			socket->mptcp |= is_subflow(attribute);
+		else if (mnl_attr_get_type(attribute) == INET_DIAG_INFO)
+			times_from(attribute, socket);
 	}
-	return false;
 }
 
 /* The end of a dump carries 0 or a negative errno since Linux 4.14; before, nothing. */
@@ -150,7 +176,7 @@ enum census_parse census_parse(const void *bytes, size_t length, uint32_t sequen
 				return CENSUS_MALFORMED;
 			if (!socket_from(mnl_nlmsg_get_payload(message), &socket))
 				break;
-			socket.mptcp = is_subflow(message);
+			attributes_from(message, &socket);
 			each(&socket, data);
 			break;
 		default:

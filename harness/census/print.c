@@ -98,7 +98,11 @@ void print_snapshots(FILE *out, const struct census_options *options, struct cen
 	if (!options->host_count && !options->pid_count)
 		census_others(census, &others, &error);
 	if (!options->json) {
-		if (print_table(out, options, census, snapshots, &others) < 0)
+		int result = options->openmetrics
+				 ? census_openmetrics(out, census, snapshots, &others)
+				 : print_table(out, options, census, snapshots, &others);
+
+		if (result < 0)
 			fputs("census: out of memory\n", stderr);
 		return;
 	}

@@ -61,5 +61,6 @@ bool census_procfs_parse(const char *line, struct census_socket *socket)
 				? (int64_t)ticks * 1000 / USER_HZ
 				: -1;
 	socket->cookie = inode;
+	socket->silent = socket->idle = -1;
 	return true;
 }

@@ -3,6 +3,8 @@
 #ifndef CENSUS_PROGRAM_H
 #define CENSUS_PROGRAM_H
 
+#include <signal.h>
+
 #include "census/census.h"
 
 #define MAX_HOSTS 64
@@ -23,8 +25,9 @@ struct census_options {
 	uint16_t remote_port[MAX_LIST];
 	size_t remote_port_count;
 	enum census_ends ends;
+	enum census_ask ask;
 	uint32_t states;
-	bool all, no_owners, copy, json, stream, verbose;
+	bool age, all, no_owners, copy, json, openmetrics, stream, verbose, watch;
 	const char *until;
 	int64_t every, within, hold; /* nanoseconds */
 	unsigned int repeat;
@@ -50,6 +53,15 @@ void print_snapshots(FILE *out, const struct census_options *options, struct cen
 		     const struct census_snapshot *snapshots,
 		     void (*members)(struct json *json, const void *data), const void *data);
 
+/*
+ * From now on a signal only ends rest(): so none is lost between a test and a sleep. @while_asleep
+ * is for rest().
+ */
+void catch_signals(sigset_t *while_asleep);
+/* Returns false when it is time to end: a signal came, or nobody reads us any more. */
+bool rest(int64_t ns, const sigset_t *while_asleep);
+bool was_stopped(void); /* by a signal */
+
 /* The modes. Each returns the exit code; for all but 0 and 1 @error says why. */
 int run_once(const struct census_options *options, struct census *census,
 	     struct census_snapshot *snapshots, struct error *error);
@@ -57,6 +69,7 @@ int run_repeat(const struct census_options *options, struct census *census,
 	       struct census_snapshot *snapshots, struct error *error);
 int run_until(const struct census_options *options, struct census *census,
 	      struct census_snapshot *snapshots, struct error *error);
+int run_watch(const struct census_options *options, struct census *census, struct error *error);
 int run_stream(const struct census_options *options, struct census *census,
 	       struct census_snapshot *snapshots, struct error *error);
 

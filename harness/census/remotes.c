@@ -4,7 +4,7 @@
  * upstream are seen at a glance. The port of a client tells nothing, so where ours is that of a
  * service the other end is told by its address alone.
  */
-#include "census/internal.h"
+#include "census/table.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>

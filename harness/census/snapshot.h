@@ -5,6 +5,13 @@
 
 #include "census/socket.h"
 
+/* How long sockets have been left alone: the longest of them, in ms. */
+struct census_ages {
+	int64_t silent;	 /* since anything came: data, or an acknowledgement */
+	int64_t idle;	 /* since data came */
+	uint64_t untold; /* sockets of which that is not known */
+};
+
 /* One line of the table: the sockets of one state on one local port. */
 struct census_row {
 	uint8_t state;
@@ -12,7 +19,8 @@ struct census_row {
 	uint64_t count;
 	uint64_t by_class[CENSUS_CLASSES];
 	uint64_t unread;
-	uint64_t keepalive;   /* sockets whose keepalive timer runs (SO_KEEPALIVE) */
+	uint64_t keepalive; /* sockets whose keepalive timer runs (SO_KEEPALIVE) */
+	struct census_ages ages;
 	int64_t keepalive_ms; /* of these, the latest to fire; -1: there are none */
 };
 
@@ -126,6 +134,7 @@ struct census_needs {
 	bool owners;	  /* look for the processes that hold the sockets */
 	bool descriptors; /* count descriptors, also those gone; implies owners, all states */
 	bool processes;	  /* list what processes hold and wait for; implies descriptors */
+	bool times;	  /* how long sockets have been silent: a longer reply of the kernel */
 	bool counters;	  /* read /proc/net/snmp and netstat */
 	bool rows;	  /* fill rows and owners, not only the sums */
 };
@@ -137,6 +146,7 @@ struct census_snapshot {
 	uint64_t states[STATES];
 	uint64_t by_class[STATES][CENSUS_CLASSES];
 	uint64_t classes[CENSUS_CLASSES];
+	struct census_ages ages[STATES];
 	uint64_t unread;
 	uint64_t accept_queue; /* sum of the listeners' Recv-Q */
 	bool interrupted;      /* the kernel interrupted every attempt: counts may be off */

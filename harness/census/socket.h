@@ -61,6 +61,8 @@ struct census_socket {
 	uint32_t send_queue; /* bytes not yet acknowledged; of a listener: its backlog */
 	uint32_t inode;	     /* 0: no descriptor leads to it */
 	int64_t keepalive;   /* ms until the keepalive timer fires, -1: it does not run */
+	int64_t silent;	     /* ms since anything came; -1: not told (CENSUS_TIMES) */
+	int64_t idle;	     /* ms since data came; as above */
 	bool mptcp;	     /* a subflow: its inode is that of the MPTCP socket, if that lives */
 };
 
@@ -109,6 +111,13 @@ struct census_sink {
 };
 
 #define CENSUS_SUBFLOWS (1u << 31) /* among the states: tell which are subflows; a longer reply */
+
+#define CENSUS_TIMES (1u << 30) /* ... and tell silent and idle; longer, too */
+
+/* The states in which a socket has another end that can be silent. */
+#define STATES_OF_TWO                                                                              \
+	(STATE_BIT(STATE_ESTABLISHED) | STATE_BIT(STATE_FIN_WAIT1) | STATE_BIT(STATE_FIN_WAIT2) |  \
+	 STATE_BIT(STATE_CLOSE_WAIT) | STATE_BIT(STATE_LAST_ACK) | STATE_BIT(STATE_CLOSING))
 
 /*
  * List the sockets in @states (bits 1 << enum state), IPv4 and IPv6, in one walk of the

@@ -20,10 +20,7 @@
 #include "census/program.h"
 
 #include <errno.h>
-#include <poll.h>
-#include <signal.h>
 #include <string.h>
-#include <unistd.h>
 
 #define AT_LEAST_EVERY 100000000 /* ns between walks */
 #define IDLE_SHARE 9		 /* sleep at least so many times as long as we worked */
@@ -33,42 +30,6 @@ struct watched {
 	uint64_t states[STATES];
 	bool printed;
 };
-
-static volatile sig_atomic_t stopped;
-
-static void stop(int signal)
-{
-	(void)signal;
-	stopped = 1;
-}
-
-/* Signals arrive only while we sleep, so none is lost between the test and the sleep. */
-static void catch_signals(sigset_t *while_asleep)
-{
-	struct sigaction action = {.sa_handler = stop};
-	sigset_t blocked;
-
-	sigemptyset(&blocked);
-	sigaddset(&blocked, SIGINT);
-	sigaddset(&blocked, SIGTERM);
-	sigprocmask(SIG_BLOCK, &blocked, while_asleep);
-	sigdelset(while_asleep, SIGINT);
-	sigdelset(while_asleep, SIGTERM);
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-}
-
-/* Returns false when it is time to end: a signal came, or nobody reads us any more. */
-static bool rest(int64_t ns, const sigset_t *while_asleep)
-{
-	struct pollfd output = {.fd = STDOUT_FILENO};
-	struct timespec time = {ns / 1000000000, ns % 1000000000};
-
-	/* With no events asked only the end of the reader is reported. */
-	if (ppoll(&output, 1, &time, while_asleep) > 0)
-		return false;
-	return !stopped;
-}
 
 /* Print the line of a host if it differs from the last. Returns false when it cannot be written. */
 static bool print_change(const char *host, const struct census_snapshot *snapshot,
@@ -122,7 +83,7 @@ int run_stream(const struct census_options *options, struct census *census,
 	while (go_on) {
 		int64_t start = now_ns(), pause;
 
-		last = stopped;
+		last = was_stopped();
 		if (!pulse_changed(census, watched, &changed, error))
 			return error->code;
 		if (changed || again || last || start - walked >= AT_LEAST_EVERY) {
@@ -138,8 +99,8 @@ int run_stream(const struct census_options *options, struct census *census,
 		if (last)
 			break;
 		pause = (now_ns() - start) * IDLE_SHARE;
-		go_on =
-		    rest(pause > options->every ? pause : options->every, &while_asleep) || stopped;
+		go_on = rest(pause > options->every ? pause : options->every, &while_asleep) ||
+			was_stopped();
 	}
 	return EXIT_OK;
 }

@@ -56,7 +56,22 @@ struct inode_entry inode_entry_of(const struct census_socket *socket, uint16_t p
 	    .flags = (uint8_t)((census_unread(socket) ? INODE_UNREAD : 0) |
 			       (socket->mptcp ? INODE_MPTCP : 0)),
 	    .keepalive = runs ? (uint32_t)socket->keepalive : UINT32_MAX,
+	    .silent = socket->silent < 0 ? UINT32_MAX : (uint32_t)socket->silent,
+	    .idle = socket->idle < 0 ? UINT32_MAX : (uint32_t)socket->idle,
 	};
+}
+
+/* The oldest: of those that told. */
+static void age(struct census_ages *ages, const struct inode_entry *entry)
+{
+	if (entry->silent == UINT32_MAX) {
+		ages->untold++;
+		return;
+	}
+	if (entry->silent > ages->silent)
+		ages->silent = entry->silent;
+	if (entry->idle > ages->idle)
+		ages->idle = entry->idle;
 }
 
 int tally_socket(struct census_host *host, struct census_snapshot *snapshot,
@@ -71,8 +86,10 @@ int tally_socket(struct census_host *host, struct census_snapshot *snapshot,
 	snapshot->by_class[state][class]++;
 	snapshot->classes[class]++;
 	snapshot->unread += unread;
-	if (entry->remote)
-		snapshot->remotes[entry->remote - 1].count++;
+	if (snapshot->asked.times && STATE_BIT(state) & STATES_OF_TWO)
+		age(&snapshot->ages[state], entry);
+	if (entry->number && state != STATE_LISTEN)
+		snapshot->remotes[entry->number - 1].count++;
 	if (!snapshot->asked.rows)
 		return 0;
 
@@ -93,6 +110,8 @@ int tally_socket(struct census_host *host, struct census_snapshot *snapshot,
 	row->count++;
 	row->by_class[class]++;
 	row->unread += unread;
+	if (snapshot->asked.times && STATE_BIT(state) & STATES_OF_TWO)
+		age(&row->ages, entry);
 	if (entry->keepalive == UINT32_MAX)
 		return 0;
 	row->keepalive++;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Other ends: told apart, added up, chosen. */
+#include "census/table.h"
 #include "census/test_replay.h"
 
 /* A CLOSE_WAIT of ours on @port, whose other end is @peer. */

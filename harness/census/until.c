@@ -71,17 +71,28 @@ static void until_members(struct json *json, const void *data)
 	json_end(json);
 }
 
+static const char *value_text(const struct census_var *var, int64_t value, char text[DURATION_TEXT])
+{
+	if (!census_var_is_time(var) || value > INT64_MAX / 1000000)
+		snprintf(text, DURATION_TEXT, "%" PRId64, value);
+	else
+		duration_text(value * 1000000, text);
+	return text;
+}
+
 /* "CLOSE_WAIT is 100, ghosts is 3 to 5, descriptors is at least 7" */
 static void say_values(FILE *out, const struct wait *wait)
 {
 	for (size_t i = 0; i < wait->expr.var_count; i++) {
 		const struct census_bounds *value = &wait->value[i];
+		const struct census_var *var = &wait->expr.var[i];
 		bool open = value->most == INT64_MAX && value->least != INT64_MAX;
+		char text[DURATION_TEXT];
 
-		fprintf(out, "%s%s is %s%" PRId64, i ? ", " : "", wait->expr.var[i].text,
-			open ? "at least " : "", value->least);
+		fprintf(out, "%s%s is %s%s", i ? ", " : "", var->text, open ? "at least " : "",
+			value_text(var, value->least, text));
 		if (!open && value->least != value->most)
-			fprintf(out, " to %" PRId64, value->most);
+			fprintf(out, " to %s", value_text(var, value->most, text));
 	}
 }
 
@@ -138,7 +149,8 @@ static int sample(struct wait *wait, const struct census_needs *needs, struct er
 		const struct census_var *var = &wait->expr.var[i];
 		struct census_bounds value = census_value(var, wait->snapshots, hosts);
 
-		if (wait->options->verbose && value.least != wait->value[i].least)
+		if (wait->options->verbose && !census_var_is_time(var) &&
+		    value.least != wait->value[i].least)
 			fprintf(stderr, "census: %.3f s: %s is %" PRId64 "\n",
 				(double)(now_ns() - wait->start) / 1e9, var->text, value.least);
 		wait->value[i] = value;
@@ -164,7 +176,7 @@ static int cannot_tell(const struct wait *wait, struct error *error)
 	return error_set(error, EXIT_CANNOT, "cannot tell %s: %s", wait->expr.var[i].text, reason);
 }
 
-static void rest(int64_t ns)
+static void wait_for(int64_t ns)
 {
 	struct timespec time = {ns / 1000000000, ns % 1000000000};
 
@@ -182,6 +194,7 @@ static struct census_needs full_needs(const struct wait *wait)
 	full.owners |= narrow.owners;
 	full.descriptors |= narrow.descriptors;
 	full.counters |= narrow.counters;
+	full.times |= narrow.times;
 	full.processes &= wait->options->pid_count || wait->options->verbose;
 	return full;
 }
@@ -237,7 +250,7 @@ static int poll_until(struct wait *wait, struct error *error)
 		since = holds ? wait->begun : wait->start;
 		left = since + (holds ? options->hold : options->within) - now_ns();
 		pause = rest_for(cost, now - since);
-		rest(left < pause ? left : pause);
+		wait_for(left < pause ? left : pause);
 	}
 }
 

@@ -57,6 +57,17 @@ static struct census_bounds sockets(uint64_t value, const struct census_snapshot
 	    snapshot);
 }
 
+/* The oldest of those that told; one that did not may be older. */
+static struct census_bounds oldest(int64_t ms, const struct census_ages *ages,
+				   const struct census_snapshot *snapshot)
+{
+	struct census_bounds bounds = {ms, ages->untold ? UNBOUNDED : ms};
+
+	if (snapshot->by_process && snapshot->gone > snapshot->ghosts + snapshot->unconnected)
+		bounds.most = UNBOUNDED;
+	return snapshot->by_process ? or_more(bounds, snapshot) : bounds;
+}
+
 static struct census_bounds class_bounds(const struct census_var *var, const uint64_t *by_class,
 					 const struct census_snapshot *snapshot)
 {
@@ -83,6 +94,12 @@ static struct census_bounds value_of(const struct census_var *var,
 		return class_bounds(var, snapshot->classes, snapshot);
 	case CENSUS_VAR_STATE_UNREAD:
 		return sockets(snapshot->unread, snapshot);
+	case CENSUS_VAR_STATE_SILENT:
+		return oldest(snapshot->ages[var->state].silent, &snapshot->ages[var->state],
+			      snapshot);
+	case CENSUS_VAR_STATE_IDLE:
+		return oldest(snapshot->ages[var->state].idle, &snapshot->ages[var->state],
+			      snapshot);
 	case CENSUS_VAR_DESCRIPTORS:
 		return or_more(exactly(snapshot->descriptors), snapshot);
 	case CENSUS_VAR_GONE:
@@ -119,6 +136,11 @@ struct census_bounds census_value(const struct census_var *var,
 		if (!concerns(var, i))
 			continue;
 		more = value_of(var, &snapshots[i]);
+		if (census_var_is_time(var)) { /* the oldest of all hosts */
+			sum.least = more.least > sum.least ? more.least : sum.least;
+			sum.most = more.most > sum.most ? more.most : sum.most;
+			continue;
+		}
 		sum.least += more.least;
 		if (__builtin_add_overflow(sum.most, more.most, &sum.most))
 			sum.most = UNBOUNDED;
@@ -129,7 +151,7 @@ struct census_bounds census_value(const struct census_var *var,
 void census_value_reason(const struct census_var *var, const struct census_snapshot *snapshots,
 			 size_t hosts, char *text, size_t size)
 {
-	uint64_t unreadable = 0, unplaced = 0, open = 0, unknown = 0;
+	uint64_t unreadable = 0, unplaced = 0, open = 0, unknown = 0, untold = 0;
 	const char *why = "";
 
 	for (size_t i = 0; i < hosts; i++) {
@@ -144,8 +166,15 @@ void census_value_reason(const struct census_var *var, const struct census_snaps
 		unplaced += snapshot->unplaced;
 		open += snapshot->gone - snapshot->ghosts - snapshot->unconnected;
 		unknown += snapshot->classes[CENSUS_UNKNOWN];
+		untold += snapshot->ages[var->state].untold;
 	}
-	if (unreadable)
+	if (untold && census_var_is_time(var))
+		snprintf(text, size,
+			 "since when %" PRIu64
+			 " socket%s silent, the kernel does not tell: it does "
+			 "over sock_diag alone, and not of MPTCP",
+			 untold, untold == 1 ? " is" : "s are");
+	else if (unreadable)
 		snprintf(text, size,
 			 "there are processes whose descriptors may not be read (%" PRIu64
 			 "): %s; or "

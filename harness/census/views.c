@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What processes hold and wait for, for people: census -v. */
-#include "census/internal.h"
+#include "census/table.h"
 
 #include <inttypes.h>
 #include <string.h>

@@ -10,12 +10,16 @@ struct visit {
 	const struct census_needs *needs;
 	struct census_snapshot *snapshots;
 	pid_t pid, task;
-	int home;    /* the host it lives in, -1: none */
-	bool deep;   /* look into rings and mappings, too */
-	bool second; /* the second time: only for what nobody was found to hold */
+	int home;     /* the host it lives in, -1: none */
+	bool deep;    /* look into rings and mappings, too */
+	bool second;  /* the second time: only for what nobody was found to hold */
+	bool certain; /* a socket it meets is known to be one of TCP */
 	bool refused;
 	char name[64]; /* empty: not read yet */
 };
+
+/* The process of @visit has a descriptor that leads to @target. */
+int visit_descriptor(struct visit *visit, int fd, const char *target);
 
 /* The process of @visit holds the socket @inode, by descriptor @fd if @hold says so. */
 int visit_meet(struct visit *visit, enum census_hold hold, int fd, uint32_t inode);
@@ -35,5 +39,16 @@ int visit_ring(struct visit *visit, int fd);
 int visit_mappings(struct visit *visit);
 /* Remember when the UNIX socket @fd carries descriptors. */
 void visit_unix(struct visit *visit, int fd);
+
+/* ---- kernel.c: owners by BPF ----------------------------------------------------------------- */
+
+/*
+ * Is the kernel to be asked, rather than /proc? Loads what that needs. Returns 1 or 0, or -1 with
+ * @error where it must be and cannot.
+ */
+int kernel_is_asked(struct census *census, struct error *error);
+
+/* As census_scan(), of all processes. */
+int kernel_scan(struct visit *visit, struct error *error);
 
 #endif

@@ -39,7 +39,10 @@ static void check_holdings(const char *text)
 	struct census_timer timer;
 	struct census_held held;
 	struct call call;
+	char unit[16];
 
+	cgroup_unit(text, unit, sizeof(unit));
+	MUST(memchr(unit, '\0', sizeof(unit)));
 	held_from_target(text, &held);
 	MUST(memchr(held.kind, '\0', sizeof(held.kind)));
 	MUST(memchr(held.name, '\0', sizeof(held.name)));

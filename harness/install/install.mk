@@ -3,11 +3,11 @@ PREFIX = /usr/local
 # Programs for people: a stranger enters their rooms, so there is a README. The others serve these.
 TOOLS := $(patsubst harness/%/README.md,%,$(wildcard $(COMPONENTS:%=harness/%/README.md)))
 # What looks at programs of others, on machines where nothing may be installed.
-PORTABLE := $(filter-out turncoat,$(TOOLS))
+PORTABLE := $(filter-out turncoat blame,$(TOOLS))
 MANUALS := $(BUILD)/man
 
 .PHONY: install uninstall portable deb
-install: all $(MANUALS) ## install linger, census, wire, turncoat and their manual pages (PREFIX=/usr/local DESTDIR=)
+install: all $(MANUALS) ## install linger, census, wire, turncoat, blame and their manual pages (PREFIX=/usr/local DESTDIR=)
 	@TOOLS='$(TOOLS)' MANUALS=$(MANUALS) harness/install/install '$(DESTDIR)$(PREFIX)' $(BUILD) $(PROGRAMS) $(PEERS)
 
 uninstall: ## take away what was installed (PREFIX=/usr/local)

@@ -61,3 +61,18 @@ def test_what_the_user_may_not_enter_is_said(run: Run, named: None) -> None:
 @pytest.mark.parametrize("words", [["--until", "LISTEN == 0"], ["--pid", "1"], ["--host", "a=b"]])
 def test_all_is_one_count(run: Run, words: list[str]) -> None:
     assert run("census", "--all", *words).returncode == 2
+
+
+def test_what_grew_is_watched(run: Run) -> None:
+    """Lines where there is no terminal; on one a screen, sorted by growth."""
+    with holding("ends_later") as holder:
+        words = [str(program("census")), "--watch", "0.05", "--pid", str(holder.pid)]
+        with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as watch:
+            assert watch.stdout and holder.stdin
+            assert "from now on" in watch.stdout.readline()
+            holder.stdin.write("\n")
+            holder.stdin.flush()
+            grew = f" +3 (3) python3 pid {holder.pid}: descriptors of connections that are gone"
+            assert any(grew in line for line in watch.stdout)
+            watch.terminate()
+            assert watch.wait() == 0

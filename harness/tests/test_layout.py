@@ -13,7 +13,13 @@ from linger.lab.programs import ROOT
 
 LINGER = ROOT / "harness" / "linger"
 # From the ground up; rooms of one floor do not know each other.
-FLOORS = [{"lab"}, {"run"}, {"claims", "check", "workshop"}, {"report"}, {"cli"}]
+FLOORS = [
+    {"lab"},
+    {"run"},
+    {"claims", "check", "workshop", "blame", "explain"},
+    {"report"},
+    {"cli"},
+]
 FACE = {"linger", "linger.__main__", "linger.pytest"}  # what others see of the whole
 MOST_LINES = 310
 FACES = {"__init__", "__main__"}

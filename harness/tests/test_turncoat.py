@@ -121,7 +121,8 @@ def turncoat(
 ) -> Iterator[Turncoat]:
     turncoat = Turncoat(tmp_path_factory.mktemp("turncoat") / "log", request.param == "tls")
     yield turncoat
-    turncoat.process.stop()
+    turncoat.process.hear("quit")
+    turncoat.process.wait(WITHIN)  # with 0, which LeakSanitizer would change
 
 
 def receive(client: socket.socket, count: int) -> bytes:
@@ -219,6 +220,34 @@ def assert_counts(sent: list[Event], last: bytes) -> None:
     if sent and (body := int(sent[-1]["body"])):
         raw = last.partition(b"\r\n\r\n")[2]
         assert body == (len(body_of(last)) if b"chunked" in last else len(raw))
+
+
+CHUNKS = b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
+# What a client sends, the statuses and the bytes of all bodies that it gets, and the end.
+MANNERS = {
+    "close": (b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n", "200", SIZE, "fin"),
+    "old": (b"GET / HTTP/1.0\r\n\r\n", "200", SIZE, "fin"),
+    "old-kept": (b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", "200", SIZE, ""),
+    "head": (b"HEAD / HTTP/1.1\r\n\r\n", "200", 0, ""),
+    "expect": (EXPECTING, "100 200", SIZE, ""),
+    "chunks": (b"POST / HTTP/1.1\r\n" + CHUNKS, "200", SIZE, ""),
+    "pipeline": (GET * 100, " ".join(["200"] * 100), 100 * SIZE, ""),
+    "no-http": (b"EHLO client\r\n", "400", 0, "fin"),
+}
+
+
+@pytest.mark.parametrize("manner", MANNERS)
+def test_good_is_good(turncoat: Turncoat, manner: str) -> None:
+    text, statuses, bodies, end = MANNERS[manner]
+    with turncoat.connection("good") as (client, number):
+        client.sendall(text)
+        turncoat.process.said("sent", len(statuses.split()), WITHIN, conn=number)
+        sent = turncoat.process.events("sent", conn=number)
+        got = receive(client, sum(int(event["bytes"]) for event in sent))
+        assert re.findall(rb"HTTP/1.1 (\d+)", got) == statuses.encode().split()
+        assert got.count(GOOD) * SIZE == bodies == sum(int(event["body"]) for event in sent)
+        assert end_of(client) == end if end else is_quiet(client)
+        assert (b"\r\nConnection: keep-alive\r\n" in got) == (manner == "old-kept")
 
 
 def test_bodies_are_told(turncoat: Turncoat) -> None:

@@ -23,7 +23,7 @@ from linger.lab.programs import program
 from linger.run import scenarios
 from linger.workshop import build, diagnose, endings, exercise, grade, remarks, score, texts
 from linger.workshop.evidence import Evidence
-from linger.workshop.workplace import Workplace, same_code
+from linger.workshop.workplace import Workplace, bare, same_code
 
 LEAK = "closewait-leak"
 CURE = "\t\tclose(fd);\n\t\treturn;"
@@ -79,6 +79,32 @@ def test_from_the_first_call_to_the_cure(student: Student) -> None:
     assert re.search(r"^ +\d+  done   closewait-leak", student.lab().stdout, re.M)
 
 
+def test_the_situation_is_shown_again_and_solved_stays_solved(student: Student) -> None:
+    student.lab(LEAK)
+    student.place.keep(texts.load(LEAK))
+    student.place.note(LEAK, solved=1.0)
+    shown = student.lab(LEAK, "--show")
+    assert shown.returncode == 0
+    assert "three weeks" in shown.stdout and "Your task" in shown.stdout and "variant" not in shown.stdout
+    again = student.lab(LEAK)
+    assert again.returncode == 1 and "solved this before" in again.stdout
+    assert student.noted["solved"] == 1.0
+
+
+def test_a_copy_does_not_tell_the_answer(tmp_path: Path) -> None:
+    for text in texts.course():
+        if text.buggy:
+            source = text.buggy.read_text()
+            copy = bare(source)
+            assert "LESSON" in source and "LESSON" not in copy
+            assert same_code(copy, source) and copy.index(" */") < 250, text.name
+    place = Workplace(tmp_path / "labs")
+    place.start(texts.load(LEAK))
+    flags = (place.folder / "compile_flags.txt").read_text().split()
+    words = ["gcc", "-fsyntax-only", *flags, str(place.file(texts.load(LEAK)))]
+    assert subprocess.run(words, cwd="/").returncode == 0, "an editor finds the headers"
+
+
 def test_hints_come_one_by_one(student: Student) -> None:
     for number in (1, 3):
         done = student.lab(LEAK, "--hint", str(number))
@@ -97,7 +123,7 @@ def test_a_started_file_is_never_overwritten(student: Student) -> None:
         done = student.lab(LEAK, "--reset")
         assert done.returncode == 0 and "closewait_leak." in done.stdout
     text = texts.load(LEAK)
-    assert text.buggy and student.file.read_text() == text.buggy.read_text()
+    assert text.buggy and student.file.read_text() == bare(text.buggy.read_text())
     backups = {path.read_text() for path in student.place.folder.glob("closewait_leak.*.c")}
     assert backups == {"mine", "mine too"}
 
@@ -311,14 +337,22 @@ def test_a_full_disk_leaves_no_half_of_a_program(tmp_path: Path) -> None:
     assert not place.file(text).exists()
 
 
-def test_the_score_no_longer_counts_a_file_that_was_changed(tmp_path: Path) -> None:
+def test_what_was_solved_counts_whatever_becomes_of_the_file(tmp_path: Path) -> None:
+    """But not what is only said to be solved: then the program that was kept is another one."""
     text, place = texts.load(LEAK), Workplace(tmp_path / "anna" / "labs")
+
+    def solved() -> float | None:
+        return score.collect([place.folder], [text], False, tmp_path)[0]["labs"][LEAK]["solved"]
+
     place.start(text)
+    place.keep(text)
     place.note(LEAK, solved=1.0, digest=place.digest(text))
-    solved = [score.collect([place.folder], [text], False, tmp_path)[0]["labs"][LEAK]["solved"]]
     place.file(text).write_text("int main;")
-    solved += [score.collect([place.folder], [text], False, tmp_path)[0]["labs"][LEAK]["solved"]]
-    assert solved == [1.0, None]
+    assert solved() == 1.0
+    place.judged(text).write_text("int main;")
+    assert solved() is None
+    place.reset(text)
+    assert place.judged(text) == place.file(text)
 
 
 GOOD = texts.table(LEAK)
@@ -368,5 +402,4 @@ def test_comments_and_spaces_are_no_change() -> None:
 def test_remarks_are_about_the_code_alone() -> None:
     text = texts.load(LEAK)
     assert not remarks.remarks(text, "/* SO_LINGER */ int x;")
-    assert "lost data" in remarks.remarks(text, "setsockopt(fd, SOL_SOCKET, SO_LINGER")[0]
     assert "sysctl" in remarks.remarks(text, 'open("/proc/sys/net", 0)')[0]

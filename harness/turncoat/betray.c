@@ -91,10 +91,12 @@ static void reply_badly(struct connection *c)
 	reply.last |= b->last;
 	if (b->part != NOTHING)
 		connection_queue(c, &reply, STRIKE_NONE);
-	c->then = b->strike;
-	if (b->strike != STRIKE_TRICKLE || reply.head)
+	if (b->strike != STRIKE_TRICKLE) {
+		c->then = b->strike;
 		return;
-	c->then = STRIKE_NONE;
+	}
+	if (reply.head)
+		return;
 	c->allowed = evbuffer_get_length(c->out) - reply.body->length;
 	tell_strike(c, STRIKE_TRICKLE, 0);
 	connection_after(c, b->time);

@@ -38,14 +38,12 @@ static int obey(struct server *server, const char *verb, const char *where, cons
 		return error_set(error, EXIT_USAGE, "no port '%s'", where);
 	if (syncs)
 		return 0;
-	if (becomes) {
-		if (behaviour_read(what, &behaviour, error) < 0)
-			return -1;
-		return server_become(port, &behaviour, error);
-	}
-	/* `refuse` leaves the behaviour as it is, for `listen`. */
 	behaviour = port->behaviour;
-	behaviour.refuses = refuses;
+	behaviour.refuses = refuses; /* it stays as it is otherwise, for `listen` */
+	if (becomes && behaviour_read(what, &behaviour, error) < 0)
+		return -1;
+	if (behaviour.tls && !server->context)
+		return error_set(error, EXIT_USAGE, "%s needs --tls", behaviour.name);
 	return server_become(port, &behaviour, error);
 }
 

@@ -3,6 +3,7 @@
 #include "turncoat/turncoat.h"
 
 #include <arpa/inet.h>
+#include <err.h>
 #include <errno.h>
 #include <event2/event.h>
 #include <limits.h>
@@ -14,7 +15,6 @@
 #include <unistd.h>
 
 #include "common/endpoint.h"
-#include "common/events.h"
 
 static const char other[] = "Nobody asked for this.\n";
 
@@ -45,8 +45,12 @@ static void arrival_cb(evutil_socket_t listener, short what, void *argument)
 		int fd = accept4(listener, (struct sockaddr *)&from, &length,
 				 SOCK_NONBLOCK | SOCK_CLOEXEC);
 
+		if (fd < 0 && errno == ECONNABORTED) /* it was reset while it waited */
+			continue;
+		if (fd < 0 && errno != EAGAIN)
+			err(EXIT_BROKEN, "accept");
 		if (fd < 0)
-			break;
+			return;
 		if (from.ss_family == AF_INET)
 			inet_ntop(AF_INET, &v4->sin_addr, peer, sizeof(peer));
 		else
@@ -54,8 +58,6 @@ static void arrival_cb(evutil_socket_t listener, short what, void *argument)
 		connection_begin(port, fd, peer,
 				 ntohs(from.ss_family == AF_INET ? v4->sin_port : v6->sin6_port));
 	}
-	if (errno != EAGAIN)
-		tell("error", "port=%u call=accept err=%s", port->number, error_of(-1));
 }
 
 static void stop_listening(struct port *port)

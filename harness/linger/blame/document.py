@@ -30,10 +30,11 @@ def make(report: dict[str, Any], symbols: Path | None = None) -> dict[str, Any]:
         _group(group, rule, kinds, stacks, after, programs.get(group["pid"], ""))
         for group, rule, kinds in shown
     ]
+    groups = _merged(groups)
     groups.sort(key=lambda group: (reasons.RULES.index(group["rule"]), -group["count"]))
     return {
         "schema": SCHEMA,
-        **{name: report[name] for name in ("why", "seconds", "sample", "deep")},
+        **{name: report[name] for name in ("why", "seconds", "sample", "deep", "watched", "lost")},
         "processes": report["processes"],
         "groups": groups,
     }
@@ -55,7 +56,8 @@ def _afters(group: dict[str, Any], after: dict[int, Any]) -> Iterator[dict[str, 
     """What ran after a socket came to its end, and after it was taken. Where nobody accepts: what
     ran after others came to their end, since that is when a program may go on to accept."""
     for kind in ("end", "taken"):
-        if kind in group and (found := after.get(group[kind]["stack"])):
+        found = after.get(group[kind]["stack"]) if kind in group else None
+        if found and found["after"] == kind:
             yield found
     if group.get("waiting"):
         yield from (one for one in after.values() if one["after"] == "end")
@@ -70,19 +72,19 @@ def _group(
     program: str,
 ) -> dict[str, Any]:
     touches = [_touch(kind, group[kind], stacks, program) for kind in kinds]
-    for touch in touches:  # a language's own line says more than the native one below it
-        if told := helping.where(printable(group["told"].get(touch["kind"], ""))):
-            touch["where"] = told
+    told = {kind: helping.where(printable(text)) for kind, text in group["told"].items()}
+    if told:  # a language's own lines say more than the native ones of its interpreter
+        touches = [{**touch, "where": told[touch["kind"]]} for touch in touches if touch["kind"] in told]
     made = {
         **{name: group[name] for name in ("pid", "state", "count", "unread", "ended")},
         "program": printable(program),
         "rule": rule,
         "sentence": reasons.sentence_of(group, rule),
         "touches": touches,
-        "next": [_next(one, stacks, program) for one in _afters(group, after)],
+        "next": [] if told else [_next(one, stacks, program) for one in _afters(group, after)],
         "descriptors": group["descriptors"],
     }
-    if group.get("now", {}).get("stack"):
+    if group.get("now", {}).get("stack") and not told:
         now = group["now"]
         made["now"] = {"call": now["call"], **_where(stacks.frames(now["stack"]), program)}
     last = next((touch for touch in reversed(touches) if touch["kind"] in ("last", "end", "read",
@@ -90,6 +92,21 @@ def _group(
     if last and (source := _source(last["where"])):
         made["source"] = source
     return made
+
+
+def _merged(groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Groups of which the same is told as one: their stacks differ further out."""
+    merged: dict[str, dict[str, Any]] = {}
+    for group in groups:
+        touches = [(touch["kind"], touch["where"], touch.get("error")) for touch in group["touches"]]
+        same = [group[name] for name in ("pid", "state", "rule", "sentence", "ended")]
+        first = merged.setdefault(repr((same, touches)), group)
+        if first is not group:
+            first["count"] += group["count"]
+            first["unread"] += group["unread"]
+            first["descriptors"] = sorted(first["descriptors"] + group["descriptors"])
+            first["next"] = first["next"] or group["next"]
+    return list(merged.values())
 
 
 def _touch(kind: str, touch: dict[str, Any], stacks: Stacks, program: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any, Iterator
 
-from linger.blame import document, tracing
+from linger.blame import document, reasons, tracing
 from linger.lab import files
 from linger.lab.errors import TargetDied, Usage
 
@@ -26,6 +26,25 @@ def make_in(folder: Path) -> None:
             tracing.ask(traced)
         made = document.make(tracing.read(traced))
         files.write_json(traced.with_name(traced.name.removesuffix(TRACED) + MADE), made)
+
+
+def conclude(folder: Path, place: Path) -> dict[str, Any] | None:
+    """Of the tracers' last reports in a folder the one with the most connections that are held.
+
+    place: where its document is written, beside the other evidence. Returns it; None: all is well.
+    """
+    made = {traced: document.make(tracing.read(traced)) for traced in sorted(folder.glob(f"*{TRACED}"))}
+    counts = {traced: _held(one) for traced, one in made.items()}
+    worst = max(counts, key=lambda traced: counts[traced], default=None)
+    if not worst or not counts[worst]:
+        return None
+    files.write_json(place / (worst.name.removesuffix(TRACED) + MADE), made[worst])
+    return made[worst]
+
+
+def _held(made: dict[str, Any]) -> int:
+    """How many connections of a document something is known to be wrong with."""
+    return sum(group["count"] for group in made["groups"] if group["rule"] not in reasons.IDLE)
 
 
 def read(path: Path) -> dict[str, Any]:

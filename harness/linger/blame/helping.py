@@ -7,11 +7,13 @@ and tell the tracer of each touch by a write to a descriptor that nobody has (ha
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
 from linger.lab.environment import outside
 
+TOLD = re.compile(r"(?P<file>/.*?):(?P<line>\d+) (?P<function>.*)$")
 FOLDER = Path(__file__).with_name("helpers")
 
 
@@ -33,8 +35,7 @@ def environment() -> dict[str, str]:
 
 def where(told: str) -> dict[str, Any] | None:
     """A place that a helper told, "/srv/app.py:33 handle", as the document has places."""
-    place, _, function = told.partition(" ")
-    file, _, line = place.rpartition(":")
-    if not file or not line.isdecimal():
+    if not (found := TOLD.match(told)):
         return None
-    return {"function": function, "file": file, "line": int(line), "path": "", "address": 0}
+    return {"function": found["function"], "file": found["file"], "line": int(found["line"]),
+            "path": "", "address": 0}  # fmt: skip

@@ -16,14 +16,16 @@ LIBRARIES = re.compile(r"^(/usr)?/lib(64|exec)?/|^/snap/|^/nix/store/")
 SOURCES = re.compile(
     r"^/usr/(include|lib|src)/|/sysdeps/|^\.\./|^/build/glibc|/x86_64-linux-gnu/"
     r"|^/rustc/|/\.?cargo/registry/|/rustlib/src/"
-    r"|/go[-.\d]*/(src|pkg/mod)/|/libuv[-.\d]*/|/libevent[-.\d]*/"
+    r"|/go[-.\d]*/(src|pkg/mod)/|/libuv[-.\d]*/|/deps/(uv|v8)/|/libevent[-.\d]*/"
 )
+# Of functions whose source is not known. A program has an event_cb of its own.
 FUNCTIONS = re.compile(
-    r"^(event|evconnlistener|bufferevent|evbuffer|evutil|evhttp|evmap|evsig|epoll|uv_)_"
-    r"|^uv__|^(__libc_|_start$|start_thread$|clone3?$|__clone3?$)"
+    r"^(evconnlistener|bufferevent|evbuffer|evutil|evhttp|evmap|evsig|uv_)_|^uv__"
+    r"|^event_(base|add|del|new|free|assign|active|process|persist)"
+    r"|^(__libc_|_start$|start_thread$|clone3?$|__clone3?$)"
     r"|^(runtime|internal/\w+|net|syscall|os|bufio|io|sync|net/http)\.[(A-Za-z]"
     r"|^<?(std|core|alloc|tokio|mio|hyper)::"
-    r"|^(node|v8|uv|Builtins_)(::|\w)|^_?Py|^_PyEval|^builtin_"
+    r"|^(node|v8|Builtins_)(::|\w)|^_?Py|^builtin_"
 )
 
 
@@ -50,14 +52,14 @@ def own(frames: Sequence[Frame], program: str) -> Frame | None:
 def is_own_line(frame: Frame, program: str) -> bool:
     """Whether a frame is at a line of the program's own source."""
     ours = frame.path == program or not LIBRARIES.search(frame.path)
-    return bool(ours and frame.line and frame.path and not SOURCES.search(frame.file)
-                and not FUNCTIONS.search(frame.function))  # fmt: skip
+    return bool(ours and frame.line and frame.path and not SOURCES.search(frame.file))
 
 
 def is_own_name(frame: Frame) -> bool:
     """Whether a function is neither unknown nor one of a library that is bound in."""
-    return bool(frame.function and frame.path and not FUNCTIONS.search(frame.function)
-                and not SOURCES.search(frame.file))  # fmt: skip
+    known = SOURCES if frame.line else FUNCTIONS
+    return bool(frame.function and frame.path
+                and not known.search(frame.file if frame.line else frame.function))  # fmt: skip
 
 
 def named(frame: Frame) -> str:

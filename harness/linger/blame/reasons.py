@@ -77,18 +77,17 @@ def told(group: dict[str, Any], rule: str) -> list[str]:
     kinds += ["end", "last"]
     if rule == "shared":
         kinds += ["closed", "inherited"]
-    found: list[str] = []
-    seen: list[Any] = []
-    for kind in kinds:
-        touch = group.get(kind)
-        if touch and touch not in seen:  # the last touch is often one that was told already
-            seen.append(touch)
-            found.append(kind)
-    return found
+    present = [kind for kind in kinds if kind in group]
+    # The first touch may be the end, and the last one is often told already.
+    hidden = {kind for kind in ("adopted", "last") for other in present
+              if other != kind and other != "last" and group.get(kind) == group[other]}  # fmt: skip
+    return [kind for kind in present if kind not in hidden]
 
 
 def label_of(kind: str, touch: dict[str, Any]) -> str:
     """What a touch is called: an end by what it was."""
+    if kind == "read" and touch["call"].startswith("accept"):
+        return "last accept"
     if kind != "end":
         return KINDS[kind]
     return {"eof": "EOF", "timeout": "time-out", "error": "error"}[_rule_of_end(touch)]

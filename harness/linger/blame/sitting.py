@@ -51,7 +51,7 @@ def _run(options: argparse.Namespace, command: list[str]) -> int:
             return status if status > 0 else 128 - status
         report = tracing.read(traced)
         _say(document.make(report, options.symbols), options, sys.stderr)
-        if report["why"] == "ended" and not tracing.runs(report["tracer"]):
+        if not tracing.runs(report["tracer"]):
             traced.unlink()
         else:
             say(f"{_left(report)} still run under blame; linger blame --report asks them", sys.stderr)

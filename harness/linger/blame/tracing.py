@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 from pathlib import Path
 from typing import Any, Sequence
@@ -13,14 +14,18 @@ from linger.lab.programs import program
 ERRORS: dict[int, type[LingerError]] = {2: Usage, 3: TargetDied, 77: CannotRun}
 
 
-def words(report: Path, sample: int = 1, deep: bool = False) -> list[str]:
+def words(
+    report: Path, sample: int = 1, deep: bool = False, at_rest: bool = False
+) -> list[str]:
     """What to put before the words of a command, so that blame follows it.
 
     report: where the tracer writes; sample: only descriptors that are a multiple of it, a power of
-    two; deep: with the lines that run after a socket was taken, and after one came to its end.
+    two; deep: with the lines that run after a socket was taken, and after one came to its end;
+    at_rest: also whenever nothing has happened for a second, for what will be killed.
     """
     options = [f"--sample={sample}"] if sample > 1 else []
     options += ["--deep"] if deep else []
+    options += ["--at-rest"] if at_rest else []
     return [str(program("blame")), "trace", f"--output={report}", *options, "--"]
 
 
@@ -32,6 +37,25 @@ def ask(report: Path) -> None:
     asked = subprocess.run([program("blame"), "ask", report], stderr=subprocess.PIPE, text=True)
     if asked.returncode:
         raise ERRORS.get(asked.returncode, Broken)(last_sentence(asked.stderr))
+
+
+def watch(pid: int, report: Path) -> None:
+    """Watch a process that runs until ^C, without stopping it; then its report is there.
+
+    Errors: CannotRun where the kernel or our rights do not allow it, Usage, TargetDied.
+    """
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # the watcher ends by it, we go on
+    try:
+        words = [program("blame"), "watch", f"--output={report}", f"--pid={pid}"]
+        done = subprocess.run(words, stderr=subprocess.PIPE, text=True, preexec_fn=_unblocked)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if done.returncode:
+        raise ERRORS.get(done.returncode, Broken)(last_sentence(done.stderr))
+
+
+def _unblocked() -> None:
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
 
 
 def read(report: Path) -> dict[str, Any]:

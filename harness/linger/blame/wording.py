@@ -8,7 +8,7 @@ from typing import Any, Iterator
 from linger.blame import places, reasons
 from linger.blame.symbols import Frame
 
-WIDTH = 10  # of what stands before the places
+WIDTH = 11  # of what stands before the places
 MOST_NEXT = 3  # functions of which it is told which lines ran next
 
 
@@ -89,6 +89,8 @@ def notes(document: dict[str, Any]) -> Iterator[str]:
     """What the report cannot tell."""
     if document["sample"] > 1:
         yield f"sampled: only descriptors that are a multiple of {document['sample']} were followed"
+    if document["lost"]:
+        yield f"{document['lost']} calls came too fast to be seen"
     for process in document["processes"]:
         if process["io_uring_refused"]:
             yield (f"pid {process['pid']} was refused io_uring, which blame cannot see into; without "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import re
 from dataclasses import dataclass
 from typing import Any, Iterable, Mapping, Sequence
@@ -11,13 +10,12 @@ from linger.claims import ledger
 from linger.claims.ledger import Case, Cell, Claim, Row
 from linger.lab import census
 from linger.lab.verdict import ABSENT
+from linger.run.predicate import is_number, number
 from linger.run.results import labels
 
 HOLDS, FAILS = "holds", "fails"
 JUDGEABLE = ("reproduced", "pass", "fail")  # verdicts of a result whose rows were measured as the scenario tells
 Results = Sequence[Mapping[str, Any]]
-_SUM = re.compile(r"(?:\d+|N)(?: [-+*/] (?:\d+|N))*")
-_COUNT = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.floordiv}
 
 
 class Unmeasured(Exception):
@@ -141,17 +139,9 @@ def _because(result: Mapping[str, Any]) -> str:
 
 
 def _compare(measured: int | str, predicate: Row, connections: int) -> bool:
-    if _SUM.fullmatch(predicate.value) and isinstance(measured, int):
-        return census.holds(measured, f"{predicate.sign} {_number(predicate.value, connections)}")
+    names = {"N": connections}
+    if isinstance(measured, int) and is_number(predicate.value, names):
+        return census.holds(measured, f"{predicate.sign} {number(predicate.value, names)}")
     if predicate.sign not in ("==", "!="):
         raise Unmeasured(f"{predicate.name} is the word {measured!r}, which has no order")
     return (str(measured) == predicate.value) == (predicate.sign == "==")
-
-
-def _number(text: str, connections: int) -> int:
-    """A number counted from N, from left to right: "3 * N / 4 + 10"."""
-    first, *rest = (str(connections) if word == "N" else word for word in text.split())
-    value = int(first)
-    for sign, word in zip(rest[::2], rest[1::2]):
-        value = _COUNT[sign](value, int(word))
-    return value

@@ -27,11 +27,11 @@ from pathlib import Path
 from typing import Any, Mapping
 
 from linger.lab.errors import Broken
-from linger.run import scenarios, toml
+from linger.run import predicate, scenarios, toml
 
 ARTICLES = ("close-wait", "TIME_WAIT & CLOSE_WAIT", "linger")  # the last one: our own findings
 FILE = "claims.toml"
-_PREDICATE = re.compile(r"(\S+) (\S+) (.+?) (==|!=|<=|>=|<|>) (.+)")
+_PREDICATE = re.compile(rf"(\S+) (\S+) (.+?) ({predicate.SIGNS}) (.+)")
 _KEYS = {
     "claim": {"id", "article", "sentence", "note", "case"},
     "case": {"scenario", "when", "measured", "struck", "tables"},

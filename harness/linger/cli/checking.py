@@ -7,6 +7,7 @@ import signal
 from pathlib import Path
 
 from linger.check import PATIENCE
+from linger.cli import leaking
 from linger.cli.options import AT_ONCE, Add, add_results, folder
 
 CLIENTS = 20
@@ -51,6 +52,8 @@ def add_course(command: argparse.ArgumentParser, patience: float, late: str) -> 
     option("--jobs", type=int, default=AT_ONCE, metavar="J",
            help=f"checks at the same time (default {AT_ONCE})")  # fmt: skip
     add_results(command)
+    option("--blame", action="store_true",
+           help="repeat the checks that found a leak, and say which lines hold the connections")  # fmt: skip
     option("--list", action="store_true", help="explain every check, and start nothing")
     option("command", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
 
@@ -65,4 +68,4 @@ def _signal(name: str) -> signal.Signals:
 def _check(options: argparse.Namespace) -> int:
     from linger.check.server import command  # not at the top: the other commands do without
 
-    return command.run(options)
+    return leaking.blamed(command.run, options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from linger.cli import leaking
 from linger.cli.checking import add_course
 from linger.cli.options import Add
 
@@ -29,4 +30,4 @@ def add_to(add: Add) -> None:
 def _check(options: argparse.Namespace) -> int:
     from linger.check.client import inquiry  # not at the top: the other commands do without
 
-    return inquiry.run(options)
+    return leaking.blamed(inquiry.run, options)

@@ -3,28 +3,61 @@
 from __future__ import annotations
 
 import argparse
+import subprocess
 
 from linger.cli.options import Add, add_results
+from linger.lab import files
+from linger.lab.programs import program
+from linger.run.printer import say
+
+LAST_HINT = "blame"
 
 
 def add_to(add: Add) -> None:
     lab = add("lab", _lab, "list the exercises, or work on one")
     lab.add_argument("name", nargs="?", metavar="NAME", help="an exercise; none: list them all")
-    lab.add_argument("--hint", type=int, choices=(1, 2, 3), default=0, metavar="K",
-                     help="show the hints up to this one, 1 to 3")  # fmt: skip
+    lab.add_argument("--hint", choices=("0", "1", "2", "3", LAST_HINT), default="0", metavar="K",
+                     help="show the hints up to this one, 1 to 3; blame: and the lines of the buggy "
+                     "program that hold its connections")  # fmt: skip
     lab.add_argument("--predict", default="", metavar="LETTER", help="your prediction")
+    lab.add_argument("--show", action="store_true", help="the situation and the task again; no run")
     lab.add_argument("--reset", action="store_true", help="begin again; yours is kept as a backup")
     add_results(lab)
     score = add("lab-score", _score, "show who has solved what")
     score.add_argument("folders", nargs="*", metavar="DIR", help="the labs/ of a checkout; yours")
     score.add_argument("--regrade", action="store_true", help="run every program once more")
+    score.add_argument("--watch", action="store_true", help="serve a page for the projector")
+    score.add_argument("--port", type=int, default=8080, metavar="PORT",
+                       help="of that page, on the loopback interface (default 8080; 0: a free one)")  # fmt: skip
     add_results(score, "where to")
 
 
 def _lab(options: argparse.Namespace) -> int:
     from linger.workshop import exercise  # not at the top: the other commands do without
 
-    return exercise.lab(options)
+    last = options.hint == LAST_HINT
+    options.hint = 3 if last else int(options.hint)
+    code = exercise.lab(options)
+    if last and options.name:
+        _blame(options.name)
+    return code
+
+
+def _blame(name: str) -> None:
+    """The last hint: what blame says of the program that the exercise began with."""
+    from linger.blame import documents, wording
+    from linger.run import scenarios
+
+    (name,) = scenarios.choose([name])
+    with files.scratch() as scratch:
+        words = [program("linger"), "run", name, "--deep", "--results", scratch]
+        subprocess.run(words, stdout=subprocess.DEVNULL, check=False)
+        found = [*documents.of_variant(scratch / "latest" / name / scenarios.BUGGY)]
+        say("\nWhich lines of the buggy program hold its connections:")
+        for line in (line for path in found for line in wording.lines(documents.read(path))):
+            say(f"  {line}")
+        if not found:
+            say("  blame could not follow it; linger run NAME --blame says why")
 
 
 def _score(options: argparse.Namespace) -> int:

@@ -13,7 +13,7 @@ import traceback
 from types import FrameType
 from typing import Any, Callable, Sequence
 
-from linger.cli import blaming, checking, clients, labs, modules, reading, running
+from linger.cli import blaming, checking, clients, explaining, labs, modules, reading, running
 from linger.lab.errors import BROKEN, LingerError, complain, os_sentence
 from linger.lab.programs import ROOT
 
@@ -112,6 +112,6 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(action=action, called=name)
         return sub
 
-    for module in (running, checking, clients, blaming, labs, reading):
+    for module in (running, checking, clients, blaming, explaining, labs, reading):
         module.add_to(command)
     return parser

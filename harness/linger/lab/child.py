@@ -18,9 +18,8 @@ class Child(subprocess.Popen):
         try:
             ended = select.poll()
             ended.register(fd, select.POLLIN)
-            ended.poll(max(0.0, timeout) * 1e3)
+            if not ended.poll(max(0.0, timeout) * 1e3):
+                raise subprocess.TimeoutExpired(self.args, timeout)
         finally:
             os.close(fd)
-        if self.poll() is None:
-            raise subprocess.TimeoutExpired(self.args, timeout)
-        return self.returncode
+        return super().wait()  # at once; when it is traced, its tracer is told first

@@ -59,8 +59,7 @@ class Lab(Expectations):
         verdict: where the rows go; by default it is judged as it stands.
         instead: somebody's own program in place of one of ours: {"servers/x_fixed": Own(...)}.
             Such a lab waits for nothing longer than HURRIED: nobody likes to wait a minute to hear that his program hangs.
-        under: words to put before those that start one of our programs, so that another one follows
-            it; called with its name, "servers/x_buggy", and the file of its log.
+        under: words to put before one of our programs, by its name, "servers/x_buggy", and its log.
         """
         super().__init__(verdict or Verdict())
         self.instead = instead
@@ -184,7 +183,8 @@ class Lab(Expectations):
             words = [*confined, *limit, "--", *words]
         elif descriptors:
             words = ["prlimit", f"--nofile={descriptors}:{descriptors}", *words]
-        words = [*self.under(program, self._log_of(where, binary.name)), *words]
+        log = self.evidence / f"{where}-{binary.name}-{len(self.peers) + 1}.log"
+        words = [*self.under(program, log), *words]
         return self.launch(where, words, binary.name, generation=2 if confined else 0)
 
     def run(
@@ -227,17 +227,13 @@ class Lab(Expectations):
         kind: what it becomes.
         """
         opened = ("PassiveOpens",) if where == "server" else ("ActiveOpens", "AttemptFails")
-        log = self._log_of(where, name)
+        log = self.evidence / f"{where}-{name}-{len(self.peers) + 1}.log"
         peer = kind(self.hosts[where], words, log, opened, generation)
         peer.program = name
         if self.instead:
             peer.limit = HURRIED
         self.peers.append(peer)
         return peer
-
-    def _log_of(self, where: str, name: str) -> Path:
-        """The log of the program that is started next."""
-        return self.evidence / f"{where}-{name}-{len(self.peers) + 1}.log"
 
     def capture(self, where: str, words: str, connections: int = 1) -> Captured:
         """Keep the first segment that passes a host and matches, of each connection; returns once

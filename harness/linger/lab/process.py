@@ -53,6 +53,7 @@ class Process:
         self.log = log
         self._events: list[Event] = []
         self._spoke = False
+        self.lines = 0  # of output, so far
         self.prose = ""  # the last line that was no event, for a person
         self._news = threading.Condition()
         self._ended = False
@@ -87,6 +88,7 @@ class Process:
         assert self._popen.stdout
         room = MOST_LOG
         for line in iter(lambda: self._popen.stdout.readline(MOST_LINE), b""):
+            self.lines += 1
             room -= len(line)
             if room < 0:  # it babbles; that it is read on keeps it from blocking
                 continue
@@ -197,24 +199,25 @@ class Process:
         except BrokenPipeError:
             raise self.ended_badly(f"{self.ending(1.0)}, it cannot go on", "none") from None
 
-    def _signal(self, number: signal.Signals) -> None:
+    def signal(self, number: int) -> None:
+        """Send the program a signal, if it runs."""
         if self.running:
             with contextlib.suppress(ProcessLookupError):  # it has just ended
                 os.kill(self.pid, number)
 
     def terminate(self) -> None:
         """Tell the program to end (SIGTERM), and go on."""
-        self._signal(signal.SIGTERM)
+        self.signal(signal.SIGTERM)
 
     @fault
     def freeze(self) -> None:
         """Stop the program where it is (SIGSTOP); thaw() lets it go on."""
         if not withheld():
-            self._signal(signal.SIGSTOP)
+            self.signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
         """Let a frozen program go on (SIGCONT)."""
-        self._signal(signal.SIGCONT)
+        self.signal(signal.SIGCONT)
 
     @fault
     def kill(self, tree: bool = False) -> None:
@@ -226,7 +229,7 @@ class Process:
             return
         family = descendants(self.pid)[1:] if tree else []
         self.killed = True
-        self._signal(signal.SIGKILL)
+        self.signal(signal.SIGKILL)
         for pid in family:  # after it, or it would see them die
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)

@@ -109,7 +109,7 @@ class Service(Peer):
 
     def stop(self, grace: float = 1.0) -> None:
         """As Process.stop(); SIGTERM goes to the command, and SIGKILL to all that then remains."""
-        self._signal(signal.SIGTERM)
+        self.signal(signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._popen.wait(grace)
         super().stop(grace)

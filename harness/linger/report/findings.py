@@ -12,6 +12,7 @@ from typing import Any, Callable
 
 from linger.check import finding, output
 from linger.lab.errors import CannotRun
+from linger.report import blamed
 from linger.report.collect import Repetition, Run, read_json
 
 CLASSES = {  # of the style sheet, by verdict
@@ -62,7 +63,8 @@ def pages(path: Path, draw: Draw) -> dict[Path, str]:
               "tool": summary["tool"], "program": summary["program"]}  # fmt: skip
     drawn = {}
     for shown in all_shown:
-        page = draw("finding.html.j2", run=run, shown=shown, **common)
+        blame = blamed.told(shown.one.folder)
+        page = draw("finding.html.j2", run=run, shown=shown, blamed=blame, **common)
         drawn[shown.one.folder / "index.html"] = page
     drawn[path / "index.html"] = draw(
         "findings.html.j2",

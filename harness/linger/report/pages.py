@@ -15,7 +15,7 @@ from linger.lab import files
 from linger.lab.errors import Broken, CannotRun, LingerError, os_sentence
 from linger.lab.foreign import printable_lines
 from linger.lab.programs import typed
-from linger.report import findings, ladder, palette, plot, scale, words
+from linger.report import blamed, findings, ladder, palette, plot, scale, words
 from linger.report.collect import Run, Scenario, collect
 from linger.run import results, scenarios
 
@@ -117,6 +117,7 @@ class Book:
             prose=words.tell(scenario.name),
             answers=_answers(scenario.name),
             cure=words.cure(scenario.name),
+            blamed=blamed.told(self.run.path / scenario.name / scenarios.BUGGY),
             proving=any(one.verdict == "told apart" for one in scenario.labs),
             judged=[claim for claim in self.judged if scenario.name in claim.scenarios],
             before=names[number],

@@ -131,7 +131,7 @@ def answers(name: str) -> Answers:
     """
     path = path_of(name).with_suffix(".toml")
     content = toml.read(path)
-    unknown = content.keys() - {"helps", "does_not_help", "exercise"}
+    unknown = content.keys() - {"helps", "does_not_help", "exercise", "symptom"}
     if unknown:
         raise Broken(f"{path.name}: unknown key {min(unknown)}")
     found = [content.get(key) for key in ("helps", "does_not_help")]

@@ -11,10 +11,22 @@ import re
 from typing import Any
 
 from linger.lab import census, failure
-from linger.workshop.endings import ended, never_listens, signalled, spins, waiting
+from linger.workshop.endings import (
+    babbles,
+    children,
+    ended,
+    never_listens,
+    signalled,
+    spins,
+    waiting,
+)
 from linger.workshop.evidence import REPAIRED, Diagnosis, Evidence, Found
 from linger.workshop.texts import Text
 from linger.workshop.workplace import strip_comments
+
+
+SEVERAL = 3  # of what was made and not freed: one or two may be in use
+LIVING = ("ESTABLISHED", "descriptors")  # rows that count connections which clients still want
 
 
 def diagnose(
@@ -23,11 +35,13 @@ def diagnose(
     """The diagnosis of a run. source: the student's code; untouched: it is the buggy one still."""
     if not yours.result or not yours.trial or not fixed.trial or not buggy.result:
         return Diagnosis("no-verdict", "The run ended before there was a verdict.",
-                         "Does your program signal other processes, or start very many of its "
-                         "own? Only what the task asks for is allowed here.")  # fmt: skip
+                         "Does your program signal other processes, start very many of its own, or "
+                         "print without end? Only what the task asks for is allowed here.")  # fmt: skip
     looks = (
         _untouched(untouched, yours),
         ended(text, yours.trial, fixed.trial),
+        babbles(yours.trial, fixed.trial),
+        children(yours.trial, fixed.trial),
         _like_the_bug(yours.result, buggy.result),
         signalled(yours.trial),
         spins(yours.trial),
@@ -38,6 +52,7 @@ def diagnose(
         _aborts(text, yours.trial, fixed.trial),
         _conduct(yours),
         _holds(yours),
+        _cut_off(yours),
         _expectations(yours),
         _service(yours.trial, fixed.trial),
         _afterwards(yours.trial, fixed.trial),
@@ -182,6 +197,23 @@ def _conduct(yours: Evidence) -> Found:
                         "The task says what must stay as it is.")  # fmt: skip
 
 
+def _cut_off(yours: Evidence) -> Found:
+    """There is less than the fixed program has: it ended what still lived."""
+    assert yours.result
+    less = [row for row in yours.result["expectations"]
+            if row["name"] in LIVING and not row["held"] and _number(row["expected"]) > row["measured"]]  # fmt: skip
+    if less:
+        yield Diagnosis("closes-early", "Your program ended connections that nobody had ended: "
+                        f"{rows(less)}.",
+                        "A client that is quiet has done nothing wrong. What tells it from one that "
+                        "has left?")  # fmt: skip
+
+
+def _number(expected: str) -> int:
+    """The number that is expected exactly; 0 when it is a comparison or a word."""
+    return int(expected[3:]) if re.fullmatch(r"== \d+", expected) else 0
+
+
 def _expectations(yours: Evidence) -> Found:
     """Whatever else the scenario does not accept."""
     if not yours.failed:
@@ -233,11 +265,26 @@ def _service(trial: dict[str, Any], fixed: dict[str, Any]) -> Found:
 
 
 def _afterwards(trial: dict[str, Any], fixed: dict[str, Any]) -> Found:
-    """What a fresh client leaves behind, of which the fixed program has no trace."""
+    """What other clients met afterwards, and left behind, of which the fixed program has no trace."""
+    for mine, model in zip(trial["guests"], fixed["guests"]):
+        if (mine["done"], mine["errors"]) != (model["done"], model["errors"]):
+            yield Diagnosis("treats-otherwise", f"A client did \"{mine['words']}\", and your program did "
+                            f"not treat it as the fixed one does: {_met(mine)} instead of {_met(model)}.",
+                            "It is as much a client as those of the scenario.")  # fmt: skip
     if trial["held"] and trial["held"] > max(fixed["held"] or 0, 0):
-        yield Diagnosis("still-holds", "Not repaired: what the scenario counts is right, and yet a "
-                        "fresh client has left, and your program still holds something of it.",
+        yield Diagnosis("still-holds", "Not repaired: what the scenario counts is right, and yet other "
+                        "clients have left, and your program still holds something of them.",
                         "Every way out of a connection needs its close().")  # fmt: skip
+    for what, count in (trial["kept"] or {}).items():
+        if fixed["kept"] and count >= fixed["kept"][what] + SEVERAL:
+            yield Diagnosis("keeps-memory", f"Not repaired: no descriptor is held, but {count} {what} "
+                            f"were never freed, where the fixed program has {fixed['kept'][what]}.",
+                            "What was made for a connection ends with it: free(), event_free(), "
+                            "bufferevent_free().")  # fmt: skip
+
+
+def _met(guest: dict[str, Any]) -> str:
+    return ", ".join([*guest["errors"], *guest["done"][-1:]]) or "nothing"
 
 
 def _witness(text: Text, trial: dict[str, Any], fixed: dict[str, Any]) -> Found:

@@ -23,7 +23,11 @@ PLACES = {  # in the kernel: what a program waits for there
     "futex": "a lock",
     "do_wait": "a child process",
     "pause": "a signal (pause)",
+    "sigsuspend": "a signal",
+    "zombie": "its parent to call waitpid()",
 }
+SEVERAL = 3  # children: one or two may be about to end
+MANY_LINES = 1000
 SPIN_ADVICE = (
     "Something spins: is there a loop that goes on after an error, or an event that stays ready?"
 )
@@ -71,6 +75,35 @@ def ended(text: Text, trial: dict[str, Any], fixed: dict[str, Any]) -> Found:
                             "program that runs for months cannot wait for that.")  # fmt: skip
 
 
+def babbles(trial: dict[str, Any], fixed: dict[str, Any]) -> Found:
+    """It prints and prints."""
+    usual = sum(subject["lines"] for subject in fixed["subjects"])
+    said = sum(subject["lines"] for subject in trial["subjects"])
+    if said > MANY_LINES + 10 * usual:
+        yield Diagnosis("babbles", f"Your program prints without end: {said} lines so far, where the "
+                        f"fixed one prints {usual}.",
+                        "Which loop does it print in, and what ends that?")  # fmt: skip
+
+
+def children(trial: dict[str, Any], fixed: dict[str, Any]) -> Found:
+    """It has more processes than it should, which go on starting others, wait, or are dead."""
+    usual = sum(sum(subject["children"].values()) for subject in fixed["subjects"])
+    for subject in trial["subjects"]:
+        places = subject["children"]
+        count = sum(places.values())
+        if count < usual + SEVERAL:
+            continue
+        place = max(places, key=lambda place: places[place])
+        if places.get("", 0) >= SEVERAL:
+            yield Diagnosis("forks", f"Your program has started {count} processes, and they are busy.",
+                            "Something calls fork() again and again: a child goes on where its parent "
+                            "is, in the same loop, unless it ends (_exit).")  # fmt: skip
+        else:
+            yield Diagnosis("children-stay", f"{count} child processes of your program have not gone.",
+                            "A child has all the descriptors that its parent had. Most of them wait for "
+                            f"{_place(place) or place}.")  # fmt: skip
+
+
 def signalled(trial: dict[str, Any]) -> Found:
     """By a signal that is no crash; where that is the bug itself, the rows have said so."""
     for _, name, subject in _ends(trial):
@@ -109,8 +142,15 @@ def spins(trial: dict[str, Any]) -> Found:
 
 
 def waiting(subject: dict[str, Any]) -> str:
-    where = subject["waits"] or ""
-    for part, what in PLACES.items():
-        if part in where:
-            return f"It waits for {what}."
-    return ""
+    """Where a program waits, in a sentence; of one with children where most of those do."""
+    own = _place(subject["waits"] or "")
+    children = subject["children"]
+    theirs = _place(max(children, key=lambda place: children[place])) if children else ""
+    sentences = [f"It waits for {own}." if own else "",
+                 f"Its child waits for {theirs}." if theirs else ""]  # fmt: skip
+    return " ".join(filter(None, sentences))
+
+
+def _place(where: str) -> str:
+    """What a function of the kernel waits for, in words; "" for one that is not known."""
+    return next((what for part, what in PLACES.items() if part in where), "")

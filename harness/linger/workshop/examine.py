@@ -2,14 +2,15 @@
 
 The scenario itself says what its expectations measured. What it does not ask is asked here, after it
 and in the same lab: how each program ended, what the other programs met, whether a fresh client is
-still served, and what is held after it. The answers, for the student's program and for the fixed one,
-which is the measure of it, go to trial.json.
+still served, and what is held and kept after it. The answers, for the student's program and for the
+fixed one, which is the measure of it, go to trial.json.
 """
 
 from __future__ import annotations
 
 import collections
 import contextlib
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -29,8 +30,10 @@ LIMITS = {"as": 512 << 20, "memory": 512 << 20, "cpu": 5, "nproc": 64, "core": 0
 SANITIZED = {"memory": 1 << 30}  # AddressSanitizer keeps what was freed, to recognize it
 SPINNING = 0.1  # s of CPU time, after the scenario
 SPIN_WATCH = 6  # s
+TELLING = 1.0  # s
 SETTLING = 2.0  # s, that a server may take to let go of a client that has left
-NOTHING = {"service": None, "held": None}  # was asked
+NOTHING = {"guests": [], "service": None, "held": None}  # was asked
+GUESTS = ("connect rst", "connect half drain fin")  # without a word: a reset, and an end
 ABORTS = ("TCPAbortOnData", "TCPAbortOnClose")  # close() that became a reset (tcp(7), nstat(8))
 
 
@@ -86,14 +89,17 @@ def examine(lab: Lab, scenario: str, passed: bool) -> dict[str, Any]:
     others = [peer for peer in lab.peers if peer not in subjects]
     host = subjects[0].host.name if subjects else "server"
     counted = _counts(lab, host)
+    served = passed and subjects
+    asked = _afterwards(lab, scenario, subjects[-1]) if served else NOTHING
     if subjects and not counted["LISTEN"]:
         subjects[-1].ending(0.5)  # one that is about to end has closed its sockets already
     return {
-        "subjects": [_subject(peer) for peer in subjects],
+        "subjects": [_subject(peer) for peer in subjects],  # before that which may end them
         "others": [_other(peer) for peer in others],
         "listening": counted["LISTEN"],
         "aborts": sum(counted[name] for name in ABORTS),
-        **(_afterwards(lab, scenario, subjects[-1]) if passed and subjects else NOTHING),
+        **asked,
+        "kept": _kept(subjects[-1]) if served else None,
     }
 
 
@@ -109,10 +115,13 @@ def _subject(peer: Peer) -> dict[str, Any]:
         "program": peer.program,
         "killed": peer.killed,
         "status": peer.status,
-        "waits": _waits(peer) if peer.running else None,
+        "waits": _waits(peer.pid) if peer.running else None,
         "spins": _spins(peer),
         "events": _tally(peer),
         "misuse": _misuse(peer),
+        "lingers": sorted({event.get("seconds", "") for event in peer.events("linger", on=1)}),
+        "lines": peer.lines,
+        "children": _children(peer),
         "tail": peer.tail(),
     }
 
@@ -138,7 +147,7 @@ def _tally(peer: Peer) -> dict[str, int]:
 
 
 def _misuse(peer: Peer) -> dict[str, int]:
-    """What it did that harms another time, by the call (common/misuse.c)."""
+    """What it did that harms another time, by the call (common/watched.c)."""
     return dict(collections.Counter(event.get("call", "") for event in peer.events("misuse")))
 
 
@@ -155,14 +164,32 @@ def _spins(peer: Peer) -> bool:
     return False
 
 
-def _waits(peer: Peer) -> str:
-    """The kernel function in which a program waits (proc(5), wchan); "" when it does not tell."""
-    where = peer.proc("wchan")
+def _children(peer: Peer) -> dict[str, int]:
+    """The processes that a program has started and that have not ended, by where they wait; a dead one
+    waits for its parent."""
+    found: collections.Counter[str] = collections.Counter()
+    for pid in peer.family()[1:]:
+        dead = _proc(pid, "stat").rpartition(") ")[2].startswith("Z")
+        found["zombie" if dead else _waits(pid)] += 1
+    return dict(found)
+
+
+def _waits(pid: int) -> str:
+    """The kernel function in which a process waits (proc(5), wchan); "" when it does not tell."""
+    where = _proc(pid, "wchan")
     return "" if where == "0" else where
 
 
+def _proc(pid: int, name: str) -> str:
+    try:
+        return Path(f"/proc/{pid}/{name}").read_text()
+    except OSError:  # it has ended
+        return ""
+
+
 def _afterwards(lab: Lab, scenario: str, subject: Peer) -> dict[str, Any]:
-    """What a server does for a fresh client, where all faults are over, and holds when that has left."""
+    """What a server does where all faults are over: for clients that leave in other ways than those of
+    the scenario, and for a fresh one; and what it holds when they have left."""
     words = texts.table(scenario).get("service")
     if not words or not subject.running:
         return NOTHING
@@ -171,11 +198,32 @@ def _afterwards(lab: Lab, scenario: str, subject: Peer) -> dict[str, Any]:
     for peer in lab.peers:
         if peer.running:
             peer.thaw()  # in case the scenario has frozen it
+    guests = [_guest(lab, leaving) for leaving in (*GUESTS, f"{words.removesuffix('fin')}rst")]
+    service = _guest(lab, words)
+    before = lab.verdict.expectations[-1]["measured"]  # by the last row of every scenario
+    held = _held(subject, before) - before
+    return {"guests": guests, "service": service, "held": held}
+
+
+def _guest(lab: Lab, words: str) -> dict[str, Any]:
+    """One more client, and how far it got."""
     client = lab.peer(words)
     with contextlib.suppress(NotHeld):
-        client.wait(HURRIED)  # the events tell how far it got
-    before = lab.verdict.expectations[-1]["measured"]  # by the last row of every scenario
-    return {"service": _other(client) | {"words": words}, "held": _held(subject, before) - before}
+        client.wait(HURRIED)
+    return _other(client) | {"words": words}
+
+
+def _kept(subject: Peer) -> dict[str, int] | None:
+    """What a server has taken of memory and not given back, if it tells (common/watched.c).
+
+    That ends its wait, and perhaps the program: it comes last.
+    """
+    subject.signal(signal.SIGRTMAX)
+    try:
+        told = subject.said("kept", within=TELLING)
+    except NotHeld:  # it has ended, or takes no signals
+        return None
+    return {name: int(count) for name, count in told.items() if name != "ev"}
 
 
 def _held(subject: Peer, before: int) -> int:

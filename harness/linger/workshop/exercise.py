@@ -13,7 +13,7 @@ from linger.run import scenarios
 from linger.run.printer import say, wrapped
 from linger.run.results import shortest
 from linger.workshop import grade, screen, texts
-from linger.workshop.remarks import conduct, remarks
+from linger.workshop.remarks import conduct, own_time, remarks
 from linger.workshop.texts import LETTERS, Text
 from linger.workshop.workplace import Workplace, read_source
 
@@ -28,6 +28,10 @@ def lab(options: argparse.Namespace) -> int:
     if options.predict and options.predict not in LETTERS[: len(text.choices)]:
         raise Usage(f"a prediction is one of {', '.join(LETTERS[: len(text.choices)])}, "
                     f"not {options.predict!r}")  # fmt: skip
+    if options.show:
+        screen.opening(text)
+        screen.section("Your task:", text.task)
+        return HELD
     if options.reset:
         backup = place.reset(text)
         place.note(text.name, solved=None)
@@ -84,16 +88,20 @@ def repair(text: Text, place: Workplace, options: argparse.Namespace) -> int:
         screen.ladder(given.run, "yours")
     screen.verdict(found)
     trial = given.run.evidence("yours").trial if given.run else None
-    for remark in remarks(text, read_source(file).decode(errors="replace")) + conduct(trial):
+    source = read_source(file).decode(errors="replace")
+    told = [*remarks(text, source), *conduct(text, trial)]
+    for remark in told + own_time(text, source) * found.repaired:
         screen.section("About your approach:", remark)
     if given.run and not place.progress()[text.name].get("answered"):
         screen.answered(text, predicted)
         place.note(text.name, answered=True)
     if found.repaired:
+        place.keep(text)
         place.note(text.name, solved=time.time(), digest=place.digest(text))
         screen.closing(text)
         return HELD
-    place.note(text.name, solved=None)
+    if place.progress()[text.name].get("solved"):
+        say("You have solved this before, and that counts: go on trying what you like.")
     advance(text, place, options.hint, first)
     return NOT_HELD
 
@@ -107,6 +115,7 @@ def advance(text: Text, place: Workplace, hint: int, first: bool) -> None:
     used = max(hint, place.progress()[text.name]["hints"])
     place.note(text.name, hints=used)
     say(f"Not repaired yet. Edit {shortest(place.file(text))}, then:\n    make lab-{text.name}")
+    say(f"    make lab-{text.name} SHOW=1    # the situation and the task again")
     if used < len(text.hints):
         say(f"    make lab-{text.name} HINT={used + 1}    # with a hint")
 
@@ -126,13 +135,17 @@ def predict(text: Text, place: Workplace, options: argparse.Namespace) -> int:
 
 def score(options: argparse.Namespace) -> int:
     """Who has solved what."""
-    from linger.workshop import score
+    from linger.workshop import score, watch
 
     folders = [Path(name) for name in options.folders] or [Workplace().folder]
     for folder in folders:
         if not os.path.lexists(folder):
             raise Usage(f"there is no {folder}; give the labs/ folders of the checkouts")
     course = texts.course()
+    if options.watch:
+        if options.regrade:
+            raise Usage("--watch shows what students have noted; run --regrade beside it")
+        return watch.serve(folders, course, options.port)
     scores = score.collect(folders, course, options.regrade, options.results)
     score.show(scores, course, options.regrade)
     page, data = score.write(scores, course, options.results)

@@ -17,9 +17,10 @@ from linger.lab.environment import outside
 from linger.lab.errors import Broken, CannotRun, last_sentence
 from linger.lab.foreign import LONGEST, end_of, printable
 from linger.lab.process import MOST_LOG
-from linger.lab.programs import program
+from linger.lab.programs import ROOT, program
 from linger.lab.stall import STALL
 from linger.run import summary
+from linger.run.pairs import pair_of
 from linger.run.results import GOOD
 from linger.workshop import build, examine
 from linger.workshop.diagnose import diagnose
@@ -97,12 +98,27 @@ def trust(run: Run, name: str) -> None:
     for variant in ("buggy", "fixed"):
         result = run.evidence(variant).result
         if result and result["verdict"] not in GOOD:
-            raise Broken(f"{name}/{variant}, which is ours, did not do as expected, so yours "
-                         f"cannot be judged: {result['message']}")  # fmt: skip
+            raise Broken(f"{name}/{variant}, which is ours, did not do as expected, so yours cannot be "
+                         f"judged: {result['message']}{_edited(name)}")  # fmt: skip
     service = (run.evidence("fixed").trial or {}).get("service")
     if service and (service["errors"] or service["status"] != 0):
         raise Broken(f"{name}: our fixed program does not give the service "
                      f"\"{service['words']}\": {service['done']}, {service['errors']}")  # fmt: skip
+
+
+def _edited(name: str) -> str:
+    """What to do when somebody has edited the pair instead of the copy, as far as git knows."""
+    pair = pair_of(name)
+    words = ["git", "-C", str(ROOT), "diff", "--name-only", "HEAD", "--", *map(str, pair or ())]
+    try:
+        found = subprocess.run(words, capture_output=True, text=True).stdout.split() if pair else []
+    except OSError:  # no git
+        found = []
+    if not found:
+        return ""
+    folder = found[0].partition("/")[0]
+    return (f"\n{' and '.join(found)} was edited, and is the lesson itself; the program to repair is its "
+            f"copy in labs/. Copy your change there, then: git checkout {folder} && make")  # fmt: skip
 
 
 def grade(text: Text, source: Path, results: Path) -> Grade:

@@ -11,16 +11,11 @@ from linger.workshop.workplace import strip_comments
 
 # Of any exercise: pattern and text.
 MEANS = (
-    (r"\bSO_LINGER\b",
-     "SO_LINGER {1, 0} changes what close() does: it throws away what was not delivered and sends a "
-     "reset. It closes nothing by itself, and it trades a leak for lost data."),
     (r"/proc/sys|\bsysctl\b",
      "No sysctl repairs a program: what one holds open, the kernel keeps, whatever its settings. "
      "(Here a program may not change them, either.)"),
 )  # fmt: skip
-
-
-# Of what a program did, by the call (common/misuse.c).
+# Of what a program did, by the call (common/watched.c).
 MISUSE = {
     "close": "close() failed with EBADF, {times} x: your program closes what it has closed already. Here "
     "nothing came of it. With threads or callbacks the number may by then be another connection's, and "
@@ -28,22 +23,55 @@ MISUSE = {
     "send": "send() without MSG_NOSIGNAL, {times} x. Here nothing came of it. When the other side has reset "
     "the connection, SIGPIPE ends your program there (see sigpipe-exit).",
 }
+AT_ONCE = (
+    "SO_LINGER {1, 0} changes what close() does: it throws away what was not delivered and sends a reset. "
+    "It closes nothing by itself, and it trades a leak for lost data."
+)
+PATIENT = (
+    "SO_LINGER {{1, {seconds}}} changes what close() does: it waits until the other side has acknowledged "
+    "all, at most {seconds} s, on a non-blocking socket too. Meanwhile a program with one thread serves "
+    "nobody. It closes nothing by itself."
+)
+TIMES = ("o.seconds", "patience")  # the option -t, as programs have it
+OWN_TIME = (
+    "Your program does not use the time that the task gives (-t): with another one it would still wait as "
+    "long as now."
+)
 
 
-def conduct(trial: dict[str, Any] | None) -> list[str]:
+def conduct(text: Text, trial: dict[str, Any] | None) -> list[str]:
     """What is to be said about what a program did, by its trial, though no harm came of it here."""
-    found: collections.Counter[str] = collections.Counter()
+    misuse: collections.Counter[str] = collections.Counter()
+    lingers: set[str] = set()
     for subject in (trial or {}).get("subjects", ()):
-        found.update({call: times for call, times in subject["misuse"].items() if call in MISUSE})
-    return [MISUSE[call].format(times=times) for call, times in found.items()]
+        misuse.update({call: times for call, times in subject["misuse"].items() if call in MISUSE})
+        lingers |= {*subject["lingers"]}
+    known = any("SO_LINGER" in code for code in _codes(text))
+    return [
+        *(MISUSE[call].format(times=times) for call, times in misuse.items()),
+        *(AT_ONCE for seconds in lingers if seconds == "0" and not known),
+        *(PATIENT.format(seconds=seconds) for seconds in sorted(lingers) if seconds != "0"),
+    ]
 
 
 def remarks(text: Text, source: str) -> list[str]:
     """What is to be said about the means in a student's code that the pair does without."""
-    assert text.buggy
-    fixed = text.buggy.with_name(f"{text.stem}_fixed.c")
-    known = strip_comments(text.buggy.read_text() + fixed.read_text())
-    written = strip_comments(source)
+    known, written = "".join(_codes(text)), strip_comments(source)
     entries = [(entry["pattern"], entry["text"]) for entry in text.discuss]
     return [words for pattern, words in (*entries, *MEANS)
-            if re.search(pattern, written) and not re.search(pattern, known)]  # fmt: skip
+             if re.search(pattern, written) and not re.search(pattern, known)]  # fmt: skip
+
+
+def own_time(text: Text, source: str) -> list[str]:
+    """What is to be said of a cure that waits for a time of its own where the task gives one: the fixed
+    program uses that more often than the buggy one, the cure does not."""
+    (buggy, fixed), written = _codes(text), strip_comments(source)
+    ignored = any(fixed.count(time) > buggy.count(time) >= written.count(time) for time in TIMES)
+    return [OWN_TIME] if ignored and re.search(r"-t\b", text.task) else []
+
+
+def _codes(text: Text) -> tuple[str, str]:
+    """The code of the pair, the buggy one first."""
+    assert text.buggy
+    fixed = text.buggy.with_name(f"{text.stem}_fixed.c")
+    return strip_comments(text.buggy.read_text()), strip_comments(fixed.read_text())

@@ -53,7 +53,7 @@ def _jobs(
                 continue
             lab = score["labs"][text.name]
             sources, _, labs = jobs.setdefault((text.name, lab["digest"]), ([], text, []))
-            sources.append(place.file(text))
+            sources.append(place.judged(text))
             labs.append(lab)
     return list(jobs.values())
 
@@ -97,7 +97,7 @@ def _of(place: Workplace, course: Sequence[Text], same_as: str) -> Score:
     except (LingerError, OSError) as error:
         return score | {"error": _sentence(error)}
     for text in course:
-        started = os.path.lexists(place.file(text)) if text.buggy else text.name in progress
+        started = os.path.lexists(place.judged(text)) if text.buggy else text.name in progress
         if not started:
             continue
         noted = progress.get(text.name, {})

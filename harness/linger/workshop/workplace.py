@@ -1,4 +1,5 @@
-"""The student's files: labs/NAME.c, its backups, and labs/.progress.json, what is done."""
+"""The student's files: labs/NAME.c, its backups, what was solved (labs/.NAME.solved.c), and
+labs/.progress.json, what is done."""
 
 from __future__ import annotations
 
@@ -13,10 +14,11 @@ from typing import Any
 from linger.lab import files
 from linger.lab.errors import Broken, Usage
 from linger.lab.files import read_regular
-from linger.lab.programs import WRITABLE
+from linger.lab.programs import ROOT, WRITABLE
 from linger.workshop.texts import LETTERS, Text
 
 PROGRESS = ".progress.json"
+FLAGS = "compile_flags.txt"  # by which editors find the headers (clangd)
 ELSEWHERE = "choose other folders with LABS=DIR and RESULTS=DIR"
 # What may be noted of an exercise: a student can write anything into the file.
 FACTS = {
@@ -28,6 +30,7 @@ FACTS = {
     "solved": lambda value: value is None or _is_time(value),
     "digest": lambda value: isinstance(value, str),
 }
+EDITORS = ("-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra", f"-I{ROOT / 'harness'}")
 LATEST = 253402300799  # s since 1970: the year 9999
 MOST_SOURCE, MOST_NOTED = 1 << 20, 1 << 20  # bytes of a student's file, of the notes
 
@@ -60,6 +63,13 @@ def strip_comments(source: str) -> str:
     return re.sub(r"//[^\n]*|/\*.*?\*/", " ", source, flags=re.DOTALL)
 
 
+def bare(source: str) -> str:
+    """A program for somebody to repair: without what tells the answer, which is every LESSON and all of
+    the head but its first paragraph."""
+    source = re.sub(r"^[ \t]*/\* LESSON:.*?\*/\n", "", source, flags=re.DOTALL | re.MULTILINE)
+    return re.sub(r"^ \*\n.*?^ \*/\n", " */\n", source, count=1, flags=re.DOTALL | re.MULTILINE)
+
+
 def same_code(one: str, other: str) -> bool:
     """Whether two C files differ in comments and white space only."""
     return strip_comments(one).split() == strip_comments(other).split()
@@ -81,10 +91,26 @@ class Workplace:
         assert text.buggy
         file = self.file(text)
         files.make_folder(self.folder, ELSEWHERE)
+        flags = self.folder / FLAGS
+        if not os.path.lexists(flags):
+            files.write_text(flags, "".join(f"{word}\n" for word in EDITORS), ELSEWHERE)
         if file.exists():
             return False
-        files.write_text(file, text.buggy.read_text(), ELSEWHERE)
+        files.write_text(file, bare(text.buggy.read_text()), ELSEWHERE)
         return True
+
+    def keep(self, text: Text) -> None:
+        """Keep the program that is solved now: it counts, whatever becomes of the file."""
+        kept = read_source(self.file(text)).decode(errors="replace")
+        files.write_text(self._kept(text), kept, ELSEWHERE)
+
+    def judged(self, text: Text) -> Path:
+        """The program that counts: the one that was kept, else the file itself."""
+        kept = self._kept(text)
+        return kept if os.path.lexists(kept) else self.file(text)
+
+    def _kept(self, text: Text) -> Path:
+        return self.folder / f".{text.stem}.solved.c"
 
     def reset(self, text: Text) -> Path:
         """Put the buggy program back; returns the backup of what the student had.
@@ -102,12 +128,13 @@ class Workplace:
         )
         with files.writing(backup, ELSEWHERE):
             file.rename(backup)
+            self._kept(text).unlink(missing_ok=True)
         self.start(text)
         return backup
 
     def digest(self, text: Text) -> str:
-        """What tells one version of the student's file from another. Errors: as read_source()."""
-        return hashlib.sha256(read_source(self.file(text))).hexdigest() if text.buggy else ""
+        """What tells one version of the program that counts from another. Errors: as read_source()."""
+        return hashlib.sha256(read_source(self.judged(text))).hexdigest() if text.buggy else ""
 
     def progress(self) -> dict[str, dict[str, Any]]:
         """What is noted of each exercise: the FACTS.

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who holds which socket, told by the kernel in one pass (bpf/owners.c) instead of by a link for
+ * each descriptor. It needs root and a kernel with BTF, and pays from some thousand descriptors on;
+ * loaded once, it is used again by each count of a census that goes on.
+ */
+#include "census/bpf.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#ifdef OWNERS_BPF
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+/* The program, as clang compiled it. */
+extern const char owners_bpf[], owners_bpf_end[];
+__asm__(".pushsection .rodata\n"
+	".balign 8\n"
+	"owners_bpf: .incbin \"" OWNERS_BPF "\"\n"
+	"owners_bpf_end: .byte 0\n"
+	".popsection\n");
+
+struct bpf_owners {
+	struct bpf_object *object;
+	struct bpf_link *link;
+};
+
+static int quiet(enum libbpf_print_level level, const char *format, va_list arguments)
+{
+	(void)level;
+	(void)format;
+	(void)arguments;
+	return 0;
+}
+
+/* /proc may be that of another pid namespace than ours: then its numbers are not the iterator's. */
+static bool proc_is_ours(void)
+{
+	char own[32], link[32];
+	ssize_t length = readlink("/proc/self", link, sizeof(link) - 1);
+
+	snprintf(own, sizeof(own), "%d", getpid());
+	link[length > 0 ? length : 0] = '\0';
+	return !strcmp(own, link);
+}
+
+struct bpf_owners *bpf_owners_new(void)
+{
+	struct bpf_owners *owners = calloc(1, sizeof(*owners));
+	struct bpf_program *program;
+
+	libbpf_set_print(quiet);
+	if (!owners || !proc_is_ours())
+		goto failed;
+	owners->object =
+	    bpf_object__open_mem(owners_bpf, (size_t)(owners_bpf_end - owners_bpf), NULL);
+	if (!owners->object || bpf_object__load(owners->object) < 0)
+		goto failed;
+	program = bpf_object__find_program_by_name(owners->object, "list_owners");
+	owners->link = program ? bpf_program__attach_iter(program, NULL) : NULL;
+	if (owners->link)
+		return owners;
+failed:
+	bpf_owners_free(owners);
+	return NULL;
+}
+
+void bpf_owners_free(struct bpf_owners *owners)
+{
+	if (!owners)
+		return;
+	bpf_link__destroy(owners->link);
+	bpf_object__close(owners->object);
+	free(owners);
+}
+
+int bpf_owners_walk(struct bpf_owners *owners, int (*each)(void *data, const struct record *record),
+		    void *data)
+{
+	static struct record records[1024];
+	int result = 0, fd = bpf_iter_create(bpf_link__fd(owners->link));
+	ssize_t length = 1;
+
+	if (fd < 0)
+		return -1;
+	while (result == 0 && length > 0) {
+		/* A read() ends at any record, but never within one. */
+		length = read(fd, records, sizeof(records));
+		if (length < 0 && (errno == EAGAIN || errno == EINTR))
+			length = 1;
+		for (size_t i = 0; result == 0 && i < (size_t)length / sizeof(*records); i++)
+			result = each(data, &records[i]);
+	}
+	close(fd);
+	return result == 0 && length < 0 ? -1 : result;
+}
+#else /* built without clang or libbpf */
+struct bpf_owners *bpf_owners_new(void)
+{
+	return NULL;
+}
+
+void bpf_owners_free(struct bpf_owners *owners)
+{
+	(void)owners;
+}
+
+int bpf_owners_walk(struct bpf_owners *owners, int (*each)(void *data, const struct record *record),
+		    void *data)
+{
+	(void)owners;
+	(void)each;
+	(void)data;
+	return -1;
+}
+#endif

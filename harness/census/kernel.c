@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owners as the kernel tells them (bpf.c), for all processes at once. What that cannot tell, fixed
+ * files of an io_uring and mappings, /proc does at the second look.
+ */
+#include "census/bpf.h"
+#include "census/visit.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Sockets from which on it is the faster way: to load the program, and once that is done. */
+#define PAYS 5000
+#define PAYS_LOADED 500
+
+/* A thread whose process has no leader any more, or that has a table of its own. */
+struct apart {
+	uint32_t pid, thread;
+	uint64_t table;
+};
+
+struct kernel_scan {
+	struct visit *visit;
+	struct apart *apart;
+	size_t count, room;
+	uint32_t last_thread;
+	bool last_again;
+};
+
+/* Are these descriptors of a thread those of another that was met before? -1: no memory. */
+static int met_again(struct kernel_scan *scan, const struct record *record)
+{
+	struct apart *apart;
+
+	if (record->thread == record->pid)
+		return 0;
+	if (record->thread == scan->last_thread)
+		return scan->last_again;
+	scan->last_thread = record->thread;
+	scan->last_again = false;
+	for (size_t i = 0; i < scan->count; i++)
+		if (scan->apart[i].pid == record->pid && scan->apart[i].table == record->table)
+			return scan->last_again = scan->apart[i].thread != record->thread;
+	apart = census_grow(scan->apart, scan->count, &scan->room, sizeof(*apart));
+	if (!apart)
+		return -1;
+	scan->apart = apart;
+	apart[scan->count++] = (struct apart){record->pid, record->thread, record->table};
+	return 0;
+}
+
+static int host_of(const struct census *census, uint32_t netns)
+{
+	for (size_t i = 0; i < census->host_count; i++)
+		if (census->hosts[i]->netns.inode == netns)
+			return (int)i;
+	return -1;
+}
+
+/* process_whole_name() needs no /proc unless the name may be cut off. */
+static void begin_process(struct visit *visit, const struct record *record)
+{
+	visit->pid = (pid_t)record->pid;
+	visit->name[0] = '\0';
+	if (strnlen(record->comm, sizeof(record->comm)) < sizeof(record->comm) - 1)
+		process_whole_name(record->comm, "", visit->name, sizeof(visit->name));
+}
+
+static int meet(void *data, const struct record *record)
+{
+	struct kernel_scan *scan = data;
+	struct visit *visit = scan->visit;
+	int again = record->pid ? met_again(scan, record) : 1; /* 0: not of our pid namespace */
+	char target[64];
+
+	if (again || (pid_t)record->pid == getpid())
+		return again < 0 ? -1 : 0;
+	if (visit->pid != (pid_t)record->pid)
+		begin_process(visit, record);
+	visit->task = (pid_t)record->thread;
+	visit->home = host_of(visit->census, record->netns);
+	if (record->kind == RECORD_TCP)
+		return visit_meet(visit, CENSUS_BY_DESCRIPTOR, (int)record->fd, record->inode);
+	if (process_link(visit->pid, visit->task, (int)record->fd, target, sizeof(target)) < 0)
+		return 0;
+	return visit_descriptor(visit, (int)record->fd, target);
+}
+
+int kernel_scan(struct visit *visit, struct error *error)
+{
+	struct kernel_scan scan = {.visit = visit};
+	int result;
+
+	visit->certain = true;
+	result = bpf_owners_walk(visit->census->kernel, meet, &scan);
+	free(scan.apart);
+	if (result == 0)
+		return 0;
+	return errno == ENOMEM
+		   ? error_no_memory(error)
+		   : error_set(error, EXIT_BROKEN, "the BPF iterator failed: %s", strerror(errno));
+}
+
+void census_ask_for_owners(struct census *census, enum census_ask ask)
+{
+	census->ask = ask;
+}
+
+int kernel_is_asked(struct census *census, struct error *error)
+{
+	size_t sockets = 0;
+
+	for (size_t i = 0; i < census->host_count; i++)
+		sockets += census->hosts[i]->inodes.used;
+	if (census->ask == CENSUS_ASK_PROC ||
+	    (census->ask == CENSUS_ASK_BEST && sockets < (census->kernel ? PAYS_LOADED : PAYS)))
+		return 0;
+	if (!census->kernel && !census->kernel_refused) {
+		census->kernel = bpf_owners_new();
+		census->kernel_refused = !census->kernel;
+	}
+	if (census->kernel)
+		return 1;
+	return census->ask != CENSUS_ASK_KERNEL
+		   ? 0
+		   : error_set(
+			 error, EXIT_CANNOT,
+			 "owners by BPF need root (CAP_BPF and CAP_PERFMON), Linux 5.11 with "
+			 "CONFIG_DEBUG_INFO_BTF, and a census built with libbpf and clang: use "
+			 "--owners proc");
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* Between two counts of a census that goes on: sleep until it is time, or told to end. */
+#include "census/program.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <unistd.h>
+
+static volatile sig_atomic_t stopped;
+
+static void stop(int signal)
+{
+	(void)signal;
+	stopped = 1;
+}
+
+void catch_signals(sigset_t *while_asleep)
+{
+	struct sigaction action = {.sa_handler = stop};
+	sigset_t blocked;
+
+	sigemptyset(&blocked);
+	sigaddset(&blocked, SIGINT);
+	sigaddset(&blocked, SIGTERM);
+	sigprocmask(SIG_BLOCK, &blocked, while_asleep);
+	sigdelset(while_asleep, SIGINT);
+	sigdelset(while_asleep, SIGTERM);
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+}
+
+bool rest(int64_t ns, const sigset_t *while_asleep)
+{
+	struct pollfd output = {.fd = STDOUT_FILENO};
+	struct timespec time = {ns / 1000000000, ns % 1000000000};
+
+	/* With no events asked only the end of the reader is reported. */
+	if (ppoll(&output, 1, &time, while_asleep) > 0)
+		return false;
+	return !stopped;
+}
+
+bool was_stopped(void)
+{
+	return stopped;
+}

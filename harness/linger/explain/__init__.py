@@ -1,0 +1,9 @@
+"""From a symptom to the scenarios that fit it; each module stands on those before it.
+
+    observe    a process that runs, twice: what the census and /proc tell, and nothing is changed
+    sums       these, a capture's summary and a report of blame as numbers with names
+    symptoms   the rules beside the scenarios: [symptom] in their TOML
+    fitting    which of them fit, best first, and the facts for and against each
+    telling    that in words, and as JSON
+    asking     linger explain
+"""

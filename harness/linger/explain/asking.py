@@ -1,0 +1,75 @@
+"""linger explain, from its options to what it prints."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from linger.explain import fitting, observe, sums, symptoms, telling
+from linger.explain.symptoms import Symptom
+from linger.lab.errors import HELD, Broken, Usage, complain, os_sentence
+from linger.lab.foreign import printable_all
+from linger.lab.programs import program
+from linger.run.printer import say
+
+LOOK = 1.0  # s between looks at what has to last longer than was asked for
+
+
+def run(options: argparse.Namespace) -> int:
+    """Explain a process. Errors: TargetDied, CannotRun, Usage, Broken."""
+    rules = symptoms.load()
+    more = sums.of_capture(_ladders(options.capture, options.port)) if options.capture else {}
+    if options.blame:
+        more |= _blamed(options.blame, options.pid)
+    last, values, seconds = _watched(options, rules, more)
+    made = telling.document(last, seconds, values, fitting.fits(rules, values, seconds))
+    if options.json:
+        print(json.dumps(made, indent=1, ensure_ascii=False))
+    else:
+        say("\n".join(telling.lines(made)))
+    return HELD
+
+
+def _watched(
+    options: argparse.Namespace, rules: list[Symptom], more: sums.Values
+) -> tuple[observe.Observation, sums.Values, float]:
+    """Look at a process until it is clear what lasts; returns the last observation, the numbers
+    that held all the time, and for how many seconds."""
+    values = sums.measured(observe.once(options.pid, options.port)) | more | {"cpu": 100}
+    seconds, next = 0.0, options.seconds
+    while next:
+        last, percent = observe.later(options.pid, options.port, next)
+        now = sums.measured(last) | more | {"cpu": min(100, round(percent))}
+        values = sums.lasting(values, now)
+        seconds += next
+        longest = fitting.undecided(rules, values, seconds)
+        if longest and seconds == options.seconds:
+            complain(f"linger: this may pass; looking for {longest:g} s in all")
+        next = LOOK if longest else 0.0
+    return last, values, seconds
+
+
+def _ladders(capture: Path, port: int | None) -> dict[str, Any]:
+    """What wire says of a capture. Errors: Usage when it cannot be read."""
+    words = [program("wire"), "ladder", "--json", "--groups", "1"]
+    words += ["--port", str(port), capture] if port else [capture]
+    done = subprocess.run(words, capture_output=True, text=True, errors="replace")
+    if done.returncode not in (0, 1):
+        kinds = {Usage.code: Usage}
+        raise kinds.get(done.returncode, Broken)(done.stderr.strip().removeprefix("wire: "))
+    if done.returncode:  # it ends early: what comes before counts
+        complain(f"linger: {done.stderr.strip().removeprefix('wire: ')}")
+    return json.loads(done.stdout)
+
+
+def _blamed(report: Path, pid: int) -> sums.Values:
+    """What blame says. Errors: Usage when the file is none of its reports."""
+    try:
+        return sums.of_blame(printable_all(json.loads(report.read_text(errors="replace"))), pid)
+    except OSError as error:
+        raise Usage(os_sentence(error)) from None
+    except (ValueError, KeyError, TypeError):
+        raise Usage(f"{report} is no report of linger blame --json") from None

@@ -1,0 +1,187 @@
+"""A process at one moment, as the census and /proc tell it.
+
+Nothing is changed, stopped or copied: the census is asked without --copy. What may not be looked at
+is None, and `unseen` says why.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import resource
+import subprocess
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Callable, Iterator, TypeVar
+
+from linger.lab import processor
+from linger.lab.errors import Broken, CannotRun, LingerError, TargetDied, Usage
+from linger.lab.foreign import printable_all
+from linger.lab.process import descendants
+from linger.lab.programs import program
+
+Snapshot = dict  # of one host, as harness/linger/schema/census.schema.json has it
+MOST_MEMBERS = 64  # processes of one program that are looked at
+Looked = TypeVar("Looked")
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What a program holds, and what it does.
+
+    members: the census of each process of the program, which are the one named and those below it
+    that run the same file; below: the pids of all below it; host: the census of all in its network
+    namespace; shared: descriptors that are gone and were so before the program forked, for several
+    members have them; threads: of the members; waits: what the census says of those that wait, "socket" telling whether it is for
+    one; open, limit: descriptors of the process named, and how many it may have.
+    """
+
+    pid: int
+    members: tuple[Snapshot, ...]
+    below: frozenset[int]
+    host: Snapshot | None
+    shared: int
+    threads: int
+    waits: tuple[dict[str, Any], ...]
+    open: int | None
+    limit: int | None
+    libevent: bool | None
+    ports: int | None
+    unseen: tuple[str, ...]
+
+
+def later(pid: int, port: int | None, seconds: float) -> tuple[Observation, float]:
+    """An observation after so many seconds, and how many percent of a processor the program wanted
+    until then. Errors: as once()."""
+    percent = processor.busy(_members(pid)[:MOST_MEMBERS], seconds)
+    return once(pid, port), percent
+
+
+def once(pid: int, port: int | None) -> Observation:
+    """One observation.
+
+    port: only sockets with this local port. Errors: TargetDied when there is no such process;
+    CannotRun when its descriptors may not be read.
+    """
+    place = Path("/proc", str(pid))
+    if not place.exists():
+        raise TargetDied(f"there is no process {pid}")
+    unseen: list[str] = []
+    pids = _members(pid)[:MOST_MEMBERS]
+    members = [snapshot for one in pids if (snapshot := _ask_of(one, pid, port))]
+    for snapshot in members:
+        for process in snapshot["processes"]:
+            if process["unreadable"]:
+                raise CannotRun(
+                    f"what process {process['pid']} holds may not be read ({process['unreadable']}): "
+                    "run it as root, or as the user of that process"
+                )
+    host = _look(unseen, "its network namespace", lambda: _host(pid))
+    limits = _look(unseen, "its limits", lambda: resource.prlimit(pid, resource.RLIMIT_NOFILE))
+    held = _look(unseen, "its descriptors", lambda: len(os.listdir(place / "fd")))
+    maps = _look(unseen, "what it is linked with", (place / "maps").read_text)
+    return Observation(
+        pid,
+        tuple(members),
+        frozenset(descendants(pid)[1:]),
+        host,
+        _shared(members),
+        sum(len(_tasks(one)) for one in pids),
+        tuple(_waits(members)),
+        held,
+        limits[0] if limits else None,
+        "libevent" in maps if maps is not None else None,
+        _look(unseen, "its range of ports", _ports),
+        tuple(unseen),
+    )
+
+
+def _look(unseen: list[str], what: str, look: Callable[[], Looked]) -> Looked | None:
+    try:
+        return look()
+    except (OSError, CannotRun, Broken, Usage) as error:
+        unseen.append(f"{what}: {getattr(error, 'strerror', None) or error}")
+        return None
+
+
+def _members(pid: int) -> list[int]:
+    """The process, and those below it that run the same file, as workers do."""
+
+    def file(one: int) -> str:
+        with contextlib.suppress(OSError):
+            return os.readlink(f"/proc/{one}/exe")
+        return ""
+
+    own = file(pid)
+    return [one for one in descendants(pid) if one == pid or (own and file(one) == own)]
+
+
+def _tasks(pid: int) -> list[str]:
+    with contextlib.suppress(OSError):
+        return os.listdir(f"/proc/{pid}/task")
+    return []
+
+
+def _ask_of(one: int, pid: int, port: int | None) -> Snapshot | None:
+    """What a member holds; None if it has ended, unless it is the process named."""
+    try:
+        return ask("--pid", one, "--age", *(["--port", port] if port else []))
+    except LingerError:
+        if Path(f"/proc/{one}").exists():
+            raise
+        if one == pid:
+            raise TargetDied(f"process {pid} has ended") from None
+        return None
+
+
+def _host(pid: int) -> Snapshot:
+    """All that is in the namespace of a process."""
+    theirs, ours = (os.stat(f"/proc/{one}/ns/net") for one in (pid, "self"))
+    if os.path.samestat(theirs, ours):
+        return ask()
+    return ask("--host", f"its={f'/proc/{pid}/ns/net'}")
+
+
+def _ports() -> int:
+    first, last = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()
+    return int(last) - int(first) + 1
+
+
+def _shared(members: list[Snapshot]) -> int:
+    """Of the descriptors that are gone, those of sockets that several members have."""
+    found = Counter(
+        _target(owner["pid"], descriptor)
+        for snapshot in members
+        for owner in snapshot["owners"]
+        for descriptor in owner["fds"]
+        if owner["gone"]
+    )
+    return sum(times for target, times in found.items() if target and times > 1)
+
+
+def _target(pid: int, descriptor: int | None) -> str:
+    """What a descriptor leads to, "socket:[7]"; "" when it is closed by now."""
+    with contextlib.suppress(OSError):
+        return os.readlink(f"/proc/{pid}/fd/{descriptor}")
+    return ""
+
+
+def _waits(members: list[Snapshot]) -> Iterator[dict[str, Any]]:
+    for snapshot in members:
+        for process in snapshot["processes"]:
+            for wait in process["waits"]:
+                target = _target(process["pid"], wait["descriptor"])
+                yield {**wait, "socket": target.startswith("socket:")}
+
+
+def ask(*options: object) -> Snapshot:
+    """One host as the census counts it. Errors: the census's own sentence."""
+    words = [str(program("census")), "--json", *map(str, options)]
+    done = subprocess.run(words, capture_output=True, text=True, errors="replace")
+    if done.returncode == 0:
+        return printable_all(json.loads(done.stdout))["hosts"][0]
+    sentence = done.stderr.strip() or f"census ended with status {done.returncode}"
+    kinds = {kind.code: kind for kind in (Usage, TargetDied, CannotRun)}
+    raise kinds.get(done.returncode, Broken)(sentence)

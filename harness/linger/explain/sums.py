@@ -1,0 +1,184 @@
+"""Observations, a capture's summary and a report of blame as numbers with names.
+
+A name that is not in the numbers was not measured: a rule that needs it does not fit.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Mapping
+
+from linger.explain.observe import Observation, Snapshot
+from linger.lab.census import STATES
+
+Values = dict  # numbers by their names
+EVENTS = {"epoll_wait", "epoll_pwait", "epoll_pwait2", "accept", "accept4"}
+POLLS = {"poll", "ppoll", "select", "pselect6"}
+ON_SOCKET = {*"read readv recvfrom recvmsg write writev sendto sendmsg connect".split()}
+RULES = "unaccepted shared eof timeout error shutdown unread gone".split()  # of blame
+HOWS = "orderly open unknown half-closed unanswered refused reset".split()  # of wire
+ENDS = ("client", "server")
+# Names, and what they are numbers of. Those of states come three times: "CLOSE_WAIT" all that the
+# program holds, "CLOSE_WAIT.in" on ports that it listens on, "CLOSE_WAIT.out" elsewhere.
+MEANINGS = {
+    "unread": "CLOSE_WAITs whose end of stream was certainly not read (.in, .out)",
+    "keepalive": "ESTABLISHED with SO_KEEPALIVE on ports that it listens on",
+    "gone": "descriptors of TCP sockets that no table lists, but for those of before it forked",
+    "descriptors": "descriptors of TCP sockets that do not listen",
+    "open": "descriptors of the process, of all kinds",
+    "free": "descriptors that it may still open",
+    "listeners": "listening sockets",
+    "accept_queue": "connections that wait for accept()",
+    "CLOSE_WAIT.unaccepted": "of them, those whose client has closed",
+    "CLOSE_WAIT.inherited": "CLOSE_WAITs on its ports that another program holds",
+    "TIME_WAIT.in": "TIME_WAITs on ports that it listens on",
+    "TIME_WAIT.out": "TIME_WAITs on other ports of its network namespace",
+    "ports": "ports that connect() chooses from",
+    "one_remote": "CLOSE_WAIT.out that lead to one and the same service",
+    "silent": "seconds since anything came from the ESTABLISHED that is silent longest",
+    "threads": "threads of the program",
+    "waits.events": "threads that wait for events or connections (epoll_wait, accept)",
+    "waits.elsewhere": "threads that wait in poll() without a time-out, or for one socket",
+    "cpu": "percent of a processor that it wanted",
+    "libevent": "1 if it is linked with libevent",
+    **{f"blame.{rule}": f"connections of which blame says so: {rule}" for rule in RULES},
+    "capture.connections": "connections in the capture",
+    **{f"capture.{how}": f"connections in the capture that went so: {how}" for how in HOWS},
+    **{f"capture.first.{end}": f"connections that the {end} closed first" for end in ENDS},
+    **{f"capture.resets.{end}": f"connections that the {end} reset after data" for end in ENDS},
+}
+HELD = [state for state in STATES if state not in ("LISTEN", "TIME_WAIT", "CLOSED")]
+NAMES = {*MEANINGS, "unread.in", "unread.out"} | {
+    f"{state}{where}" for state in HELD for where in ("", ".in", ".out")
+}
+
+
+def lasting(before: Values, later: Values) -> Values:
+    """The numbers that hold at both times, and so between them: of each the smaller."""
+    return {name: min(before[name], later[name]) for name in before if name in later}
+
+
+def measured(observation: Observation) -> Values:
+    """The numbers of one observation."""
+    listened = {each["port"] for one in observation.members for each in one["listeners"]}
+    values: Values = dict.fromkeys((f"{state}.in" for state in HELD), 0)
+    values |= dict.fromkeys(("unread", "unread.in", "keepalive", "gone", "descriptors"), 0)
+    values |= {state: sum(one["states"][state] for one in observation.members) for state in HELD}
+    for snapshot in observation.members:
+        for name in ("unread", "gone", "descriptors"):
+            values[name] += snapshot[name] or 0
+        for row in snapshot["rows"]:
+            if row["port"] in listened and row["state"] in HELD:
+                values[f"{row['state']}.in"] += row["count"]
+                values["unread.in"] += row["unread"]
+                values["keepalive"] += row["keepalive"] if row["state"] == "ESTABLISHED" else 0
+    values["gone"] -= min(values["gone"], observation.shared)
+    values |= {f"{state}.out": values[state] - values[f"{state}.in"] for state in HELD}
+    values["unread.out"] = values["unread"] - values["unread.in"]
+    queues = {  # workers share a listener
+        (each["address"], each["port"]): each["recv_q"]
+        for one in observation.members
+        for each in one["listeners"]
+    }
+    values |= {"listeners": len(queues), "accept_queue": sum(queues.values())}
+    return (
+        values
+        | _of_process(observation)
+        | _of_host(observation, listened)
+        | _of_others(observation)
+    )
+
+
+def _of_process(observation: Observation) -> Values:
+    """What its threads do, and how many descriptors it has."""
+    calls = [wait["call"] for wait in observation.waits]
+    elsewhere = [
+        wait
+        for wait in observation.waits
+        if wait["call"] in POLLS
+        and wait["timeout_known"]
+        and wait["timeout_ms"] is None
+        or wait["call"] in ON_SOCKET
+        and wait["socket"]
+    ]
+    values = {
+        "threads": observation.threads,
+        "waits.events": sum(call in EVENTS for call in calls),
+        "waits.elsewhere": len(elsewhere),
+    }
+    for name in ("open", "libevent", "ports"):
+        if (value := getattr(observation, name)) is not None:
+            values[name] = int(value)
+    if observation.limit is not None and observation.open is not None and observation.limit >= 0:
+        values["free"] = max(0, observation.limit - observation.open)
+    return values
+
+
+def _of_host(observation: Observation, listened: set[int]) -> Values:
+    """What is on its ports, whoever has it."""
+    if observation.host is None:
+        return {}
+    rows = observation.host["rows"]
+    own = {process["pid"] for one in observation.members for process in one["processes"]}
+    on_ports = [row for row in rows if row["port"] in listened]
+    others = {  # who listens on the same port, at another address, has connections of its own
+        each["pid"] for each in observation.host["listeners"] if each["port"] in listened
+    } - observation.below
+    waiting = observation.host["states"]["TIME_WAIT"]
+    inside = sum(row["count"] for row in on_ports if row["state"] == "TIME_WAIT")
+    return {
+        "CLOSE_WAIT.unaccepted": sum(
+            row["unaccepted"] for row in on_ports if row["state"] == "CLOSE_WAIT"
+        ),
+        "CLOSE_WAIT.inherited": sum(
+            owner["sockets"]
+            for owner in observation.host["owners"]
+            if owner["state"] == "CLOSE_WAIT"
+            and owner["port"] in listened
+            and owner["pid"] not in own | others
+        ),
+        "TIME_WAIT.in": inside,
+        "TIME_WAIT.out": waiting - inside,
+    }
+
+
+def _of_others(observation: Observation) -> Values:
+    """What the census tells of the other ends."""
+    silent = [
+        row["silent_ms"] // 1000
+        for snapshot in observation.members
+        for row in snapshot["rows"]
+        if row["state"] == "ESTABLISHED" and row["silent_ms"] is not None
+    ]
+    services = [count for snapshot in observation.members for count in _to_services(snapshot)]
+    return {"one_remote": max(services, default=0), "silent": max(silent, default=0)}
+
+
+def _to_services(snapshot: Snapshot) -> list[int]:
+    return [
+        remote["count"]
+        for remote in snapshot["remotes"]
+        if remote["state"] == "CLOSE_WAIT" and remote["port"] is not None
+    ]
+
+
+def of_capture(ladders: Mapping[str, Any]) -> Values:
+    """The numbers of what `wire ladder --json` says."""
+    summary = ladders["summary"]
+    values = {f"capture.{how}": summary["how"][how] for how in HOWS}
+    values |= {f"capture.first.{end}": summary["first_closer"][end] for end in ENDS}
+    values |= dict.fromkeys((f"capture.resets.{end}" for end in ENDS), 0)
+    for reset in summary["resets"]:
+        if "handshake" not in reset["when"] and reset["by"] in ENDS:
+            values[f"capture.resets.{reset['by']}"] += reset["connections"]
+    return values | {"capture.connections": summary["connections"]}
+
+
+def of_blame(report: Mapping[str, Any], pid: int) -> Values:
+    """The numbers of a report of blame: of the process, or of all if it is of another run."""
+    groups = report["groups"]
+    groups = [group for group in groups if group["pid"] == pid] or groups
+    values = dict.fromkeys((f"blame.{rule}" for rule in RULES), 0)
+    for group in groups:
+        if group["rule"] in RULES:
+            values[f"blame.{group['rule']}"] += group["count"]
+    return values

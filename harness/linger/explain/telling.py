@@ -1,0 +1,112 @@
+"""What fits, in words for a person and as a JSON document (schema/explain.schema.json)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, Iterator, Mapping, Sequence
+
+from linger.explain.fitting import Fit
+from linger.explain.observe import Observation
+from linger.lab.census import STATES
+from linger.run import scenarios
+from linger.run.printer import wrapped
+
+SCHEMA = 1
+INDENT = 14 * " "  # of what is behind a label
+MOST = 4  # scenarios that a person is told of
+MOST_CALLS = 4  # in which its threads wait
+
+
+def document(
+    observation: Observation, seconds: float, values: Mapping[str, int], fits: Sequence[Fit]
+) -> dict[str, Any]:
+    """All of it. observation: the last one; seconds: for which the numbers held."""
+    [process, *_] = observation.members[0]["processes"]
+    return {
+        "schema": SCHEMA,
+        "pid": observation.pid,
+        "process": process["process"],
+        "seconds": seconds,
+        "values": dict(values),
+        "waits": [*_waits(observation)],
+        "unseen": [*observation.unseen],
+        "scenarios": [_scenario(fit) for fit in fits],
+    }
+
+
+def _waits(observation: Observation) -> Iterator[dict[str, Any]]:
+    """How many threads wait in the same call, for as long."""
+    known = [wait for wait in observation.waits if wait["call"]]
+    alike = Counter((wait["call"], wait["timeout_ms"], wait["timeout_known"]) for wait in known)
+    for (call, ms, is_known), threads in alike.most_common():
+        yield {"call": call, "timeout_ms": ms, "timeout_known": is_known, "threads": threads}
+
+
+def _scenario(fit: Fit) -> dict[str, Any]:
+    name = fit.symptom.scenario
+    answers = scenarios.answers(name)
+    return {
+        "scenario": name,
+        "title": scenarios.title(name),
+        "weight": fit.weight,
+        "for": [*fit.supports],
+        "against": [*fit.opposes],
+        "look": fit.symptom.look,
+        "helps": [*answers.helps],
+        "does_not_help": [*answers.does_not_help],
+    }
+
+
+def lines(made: Mapping[str, Any]) -> Iterator[str]:
+    """A document as lines of text."""
+    yield f"process {made['pid']} ({made['process']}), for {made['seconds']:g} s:"
+    yield wrapped(", ".join((*_numbers(made["values"]), *_calls(made["waits"]))))
+    for what in made["unseen"]:
+        yield wrapped(f"not seen: {what}")
+    found = made["scenarios"]
+    yield ""
+    if not found:
+        yield "no scenario fits"
+        return
+    number = f"{len(found)} scenarios fit" if len(found) > 1 else "1 scenario fits"
+    yield number + (f", of which the best {MOST} are:" if len(found) > MOST else ":")
+    for rank, one in enumerate(found[:MOST], start=1):
+        yield ""
+        yield wrapped(f"{one['scenario']}: {one['title']}", f"{rank}. ", "   ")
+        for label, texts in (
+            ("for", one["for"]),
+            ("against", one["against"]),
+            ("look", [one["look"]]),
+            ("helps", one["helps"]),
+            ("helps not", one["does_not_help"]),
+        ):
+            for text in texts:
+                yield wrapped(text, f"   {label:10} ", INDENT)
+                label = ""
+
+
+def _numbers(values: Mapping[str, int]) -> Iterator[str]:
+    """The numbers that say most, in words."""
+    for state in STATES:
+        if values.get(state):
+            unread = f" ({values['unread']} unread)" if state == "CLOSE_WAIT" else ""
+            yield f"{values[state]} {state}{unread}"
+    if values["gone"]:
+        yield f"{values['gone']} descriptors of TCP sockets that are gone or never connected"
+    yield f"{values['accept_queue']} waiting for accept()"
+    if "open" in values:
+        limit = f" of {values['open'] + values['free']}" if "free" in values else ""
+        yield f"{values['open']}{limit} descriptors"
+    if "capture.connections" in values:
+        yield f"{values['capture.connections']} connections in the capture"
+    yield f"{values['cpu']} % of a processor"
+
+
+def _calls(waits: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Where its threads wait, in words."""
+    for wait in waits[:MOST_CALLS]:
+        limit = f" for {wait['timeout_ms']} ms" if wait["timeout_ms"] is not None else ""
+        if wait["timeout_known"] and not limit:
+            limit = " without a time-out"
+        threads = "1 thread" if wait["threads"] == 1 else f"{wait['threads']} threads"
+        yield f"{threads} in {wait['call']}(){limit}"

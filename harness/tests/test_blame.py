@@ -1,0 +1,190 @@
+"""What blame says, of reports that are written here: rules, places, words. Nothing is run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lessons import spots
+
+from linger.blame import document, helping, places, reasons, tracing, wording
+from linger.blame.symbols import Frame, plain
+from linger.run import pairs
+
+SERVER = "/srv/server"
+
+
+def touch(call: str, at: float = 1.0, stack: int = 1, **more: Any) -> dict[str, Any]:
+    return {"at": at, "took": 0.0, "call": call, "thread": 7, "stack": stack, **more}
+
+
+def group(state: str = "CLOSE_WAIT", **more: Any) -> dict[str, Any]:
+    given = {"pid": 7, "state": state, "count": 3, "unread": 0, "ended": False, "known": True,
+             "taken": touch("accept4", 1.0, result=5), "last": touch("recv", 2.0, result=6),
+             "told": {}, "descriptors": [5, 6, 7]}  # fmt: skip
+    return {**given, **more}
+
+
+EOF = touch("recv", 3.0, result=0)
+RULES = {
+    "eof": group(end=EOF, last=EOF),
+    "timeout": group(end=touch("recv", error="EAGAIN")),
+    "error": group("gone", end=touch("recv", error="ECONNRESET")),
+    "shutdown": group("FIN_WAIT2", last=touch("shutdown", result=0)),
+    "unread": group(),
+    "gone": group("gone"),
+    "open": group("ESTABLISHED"),
+    "unknown": group("ESTABLISHED", known=False),
+    "shared": group(end=EOF, last=EOF, closed=touch("close", 4.0, result=0)),
+    "unaccepted": group("LISTEN", waiting=4),
+    "listening": group("LISTEN", waiting=0),
+}
+
+
+@pytest.mark.parametrize("rule", reasons.RULES)
+def test_the_rule_that_is_broken(rule: str) -> None:
+    assert reasons.rule_of(RULES[rule]) == rule
+
+
+def test_a_close_before_the_last_touch_is_none_of_another_process() -> None:
+    """dup(2): the program itself went on with the other descriptor."""
+    used = group(end=EOF, last=touch("send", 5.0, result=1), closed=touch("close", 4.0, result=0))
+    assert reasons.rule_of(used) == "eof"
+
+
+@pytest.mark.parametrize("rule", reasons.RULES)
+def test_the_words_are_honest(rule: str) -> None:
+    """Nobody but the program knows whether it will close, and an open connection is no leak."""
+    sentence = reasons.sentence_of(RULES[rule], rule)
+    assert "missing" not in sentence and "leak" not in sentence and "{" not in sentence
+
+
+def test_sentences_name_the_call_and_its_error() -> None:
+    assert reasons.sentence_of(RULES["error"], "error") == "recv() failed with ECONNRESET, never closed"
+    told = group("gone", end=touch("getsockopt", error="ECONNREFUSED"))
+    assert reasons.sentence_of(told, "error").startswith("connect() failed with ECONNREFUSED")
+
+
+def test_what_was_told_is_not_told_again() -> None:
+    assert reasons.told(RULES["eof"], "eof") == ["taken", "end"]
+    first = group(adopted=EOF, read=EOF, end=EOF, last=EOF)
+    assert reasons.told(first, "eof") == ["taken", "end"]
+    assert reasons.told(group(read=touch("recv", 1.5, result=6)), "unread") == ["taken", "read", "last"]
+
+
+def frame(function: str, file: str = "", line: int = 0, path: str = SERVER) -> Frame:
+    return Frame(function, file, line, path, 0x1234)
+
+
+LIBC = frame("recv", "../sysdeps/recv.c", 28, "/usr/lib/x86_64-linux-gnu/libc.so.6")
+LOOP = frame("event_base_loop", path="/usr/lib/x86_64-linux-gnu/libevent-2.1.so.7")
+STATIC = frame("event_base_loop")
+MAIN = frame("main", "/home/me/server.c", 61)
+EVENT_CB = frame("event_cb", "/home/me/server.c", 33)
+RUST = frame("poll", "/rustc/9fc6b4/library/std/src/net.rs", 5)
+GO = frame("net.(*netFD).Read", "/usr/share/go-1.19/src/net/fd_posix.go", 55)
+STRIPPED, START = frame(""), frame("_start")
+
+
+@pytest.mark.parametrize(
+    "frames, own",
+    [
+        ([LIBC, LOOP, MAIN], MAIN),
+        ([LIBC, EVENT_CB, LOOP, MAIN], EVENT_CB),  # a program may call its functions as it likes
+        ([LIBC, RUST, MAIN], MAIN),
+        ([GO, MAIN], MAIN),
+        ([LIBC, STATIC, frame("serve"), START], frame("serve")),
+        ([LIBC, STRIPPED], STRIPPED),
+        ([LIBC], LIBC),
+        ([], None),
+    ],
+)
+def test_the_frame_that_is_the_programs_own(frames: list[Frame], own: Frame | None) -> None:
+    assert places.own(frames, SERVER) == own
+
+
+def test_a_place_in_words() -> None:
+    assert places.named(MAIN) == "server.c:61 main()"
+    assert places.named(frame("serve")) == "serve() in server+0x1234"
+    assert places.named(STRIPPED) == "server+0x1234"
+    assert places.named(frame("", path="")) == "generated code"
+
+
+def test_names_of_functions_as_the_source_has_them() -> None:
+    assert plain("_ZN6server6handle17h0123456789abcdefE") == "server::handle"
+    assert plain("_ZNK3foo3barEv") == "foo::bar"
+    assert plain("main") == "main" and plain("_ZTV3foo") == "_ZTV3foo"
+
+
+@pytest.mark.parametrize("numbers, text", [({3, 1, 2, 7}, "1-3, 7"), ({4}, "4"), ({1, 3}, "1, 3")])
+def test_ranges(numbers: set[int], text: str) -> None:
+    assert wording.ranges(numbers) == text
+
+
+def test_what_a_helper_tells() -> None:
+    place = helping.where("/srv/a b.py:33 Server.handle")
+    assert place and (place["file"], place["line"]) == ("/srv/a b.py", 33)
+    assert place["function"] == "Server.handle"
+    assert helping.where("") is None and helping.where("nonsense") is None
+
+
+def report(*groups: dict[str, Any], **more: Any) -> dict[str, Any]:
+    process = {"pid": 7, "program": SERVER, "threads": 1, "ended": False, "io_uring_refused": False}
+    return {"why": "asked", "seconds": 9.0, "sample": 1, "deep": False, "watched": False, "lost": 0,
+            "processes": [process], "groups": list(groups), "after": [], "stacks": [[[1, 16], [1, 32]]],
+            "modules": [SERVER], **more}  # fmt: skip
+
+
+@pytest.fixture
+def resolved(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Every address is in serve(), at the line of its number; the source has so many lines."""
+    source = tmp_path / "server.c"
+    source.write_text("".join(f"line {n}\n" for n in range(1, 40)))
+
+    def answers(questions: Any, symbols: Any) -> list[dict[str, Any]]:
+        return [{"path": path, "address": address, "frames": [
+            {"function": "serve", "file": str(source), "line": address}]} for path, address in questions]  # fmt: skip
+
+    monkeypatch.setattr(tracing, "answers", answers)
+    return source
+
+
+def test_a_report_in_words(resolved: Path) -> None:
+    after = {"stack": 1, "after": "end", "then": "waits", "steps": 0, "calls": [], "lines": [[1, 17], [1, 18]]}
+    made = document.make(report(RULES["eof"], RULES["listening"], after=[after]))
+    assert list(wording.lines(made)) == [
+        "3 × CLOSE_WAIT in server (pid 7): EOF read, never closed",
+        "    taken       accept4() at server.c:16 serve()",
+        "    EOF         recv() = 0 at server.c:16 serve()",
+        "    ran next    after that: serve() server.c:17-18; then it waits",
+        "                    15  line 15",
+        "                >   16  line 16",
+        "                    17  line 17",
+    ]
+
+
+def test_what_is_wrong_comes_first_and_alike_is_one(resolved: Path) -> None:
+    made = document.make(report(RULES["open"], group(), group(descriptors=[8], count=1)))
+    assert [(one["rule"], one["count"]) for one in made["groups"]] == [("unread", 4), ("open", 3)]
+
+
+def test_what_it_cannot_tell_is_said(resolved: Path) -> None:
+    made = document.make(report(sample=8, watched=True, lost=5))
+    said = list(wording.lines(made))
+    assert said[0] == "no TCP connection is held"
+    assert any("multiple of 8" in line for line in said)
+    assert any("5 calls" in line for line in said)
+    assert document.make(report())["groups"] == []
+
+
+def test_a_name_of_theirs_steers_no_terminal(resolved: Path) -> None:
+    process = {**report()["processes"][0], "program": "/srv/\x1b[31mred"}
+    made = document.make(report(group(), processes=[process]))
+    assert "\x1b" not in wording.head(made["groups"][0])
+
+
+def test_every_pair_has_a_lesson_in_a_function() -> None:
+    for buggy, fixed in pairs.pairs():
+        found = spots(buggy, fixed)
+        assert found and all(spot.function for spot in found), buggy.name

@@ -1,0 +1,208 @@
+"""blame beside programs that run: what it follows, and that they run as without it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, Callable, Iterator
+
+import jsonschema
+import pytest
+from conftest import Run
+from lessons import score, spots
+
+import linger
+from linger.blame import document, documents, tracing
+from linger.lab.environment import outside
+from linger.lab.programs import program
+from linger.run import pairs
+
+BLAMED = Path(__file__).with_name("blamed.py")
+Started = Callable[..., "subprocess.Popen[str]"]
+
+
+def valid(name: str, content: dict[str, Any]) -> dict[str, Any]:
+    """What a document holds, when it is as its schema says."""
+    schema = Path(linger.__file__).parent / "schema" / f"{name}.schema.json"
+    jsonschema.validate(content, json.loads(schema.read_text()))
+    return content
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Started]:
+    """Start a command under blame; its report goes to report.json."""
+    children = []
+
+    def starting(*words: object, **options: Any) -> subprocess.Popen[str]:
+        command = [*tracing.words(tmp_path / "report.json", **options), *map(str, words)]
+        child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                 stderr=subprocess.PIPE, text=True, env=outside())  # fmt: skip
+        children.append(child)
+        return child
+
+    yield starting
+    for child in children:
+        child.kill()
+        child.communicate()
+
+
+def held(tmp_path: Path) -> list[dict[str, Any]]:
+    """What is held now, but for listeners."""
+    tracing.ask(tmp_path / "report.json")
+    report = valid("traced", tracing.read(tmp_path / "report.json"))
+    valid("blame", document.make(report))
+    return [group for group in report["groups"] if group["state"] != "LISTEN"]
+
+
+@pytest.mark.parametrize("way", ["thread", "dup", "fork", "message"])
+def test_descriptors_are_followed(start: Started, tmp_path: Path, way: str) -> None:
+    child = start(sys.executable, "-S", BLAMED, way)
+    pid = int(child.stdout.readline().split()[1])
+    assert pid == child.pid, "the program keeps the process"
+    (group,) = held(tmp_path)
+    assert (group["state"], group["count"], group["known"]) == ("CLOSE_WAIT", 1, True)
+    assert group["taken"]["call"] == "accept4" and group["taken"]["stack"]
+    assert (group["pid"] != pid) == (way in ("fork", "message"))
+    assert ("inherited" in group) == (way == "fork")
+    assert ("closed" in group) == (way != "thread")
+
+
+def test_a_program_runs_as_without(start: Started) -> None:
+    """Its children, its exit code, its signals, its descriptors, and the end of its output."""
+    code = (
+        "import os, sys\n"
+        "try: os.wait()\n"
+        "except ChildProcessError: print('no child')\n"
+        "print(sorted(os.listdir('/proc/self/fd')) == ['0', '1', '2', '3'])\n"
+        "sys.exit(7)"
+    )
+    child = start(sys.executable, "-c", code)
+    out, complaint = child.communicate(timeout=20)
+    assert (child.returncode, out, complaint) == (7, "no child\nTrue\n", "")
+    child = start("sh", "-c", "kill -USR1 $$")
+    child.communicate(timeout=20)
+    assert child.returncode == -signal.SIGUSR1
+
+
+def test_a_wait_is_not_interrupted(start: Started, tmp_path: Path) -> None:
+    """A stop would end epoll_wait(2) with EINTR, handler or not (signal(7)); Python would hide it."""
+    source = tmp_path / "waits.c"
+    source.write_text(
+        "#include <stdio.h>\n#include <sys/epoll.h>\n#include <unistd.h>\n"
+        "int main(void) { struct epoll_event e = {.events = EPOLLIN}; int fd = epoll_create1(0);\n"
+        "epoll_ctl(fd, EPOLL_CTL_ADD, 0, &e); puts(\"ready\"); fflush(stdout);\n"
+        "printf(\"%d\\n\", epoll_wait(fd, &e, 1, -1)); return 0; }\n"
+    )
+    subprocess.run(["cc", "-o", tmp_path / "waits", source], check=True)
+    child = start(tmp_path / "waits")
+    child.stdout.readline()
+    for _ in range(3):
+        held(tmp_path)
+    out, _ = child.communicate("x", timeout=20)
+    assert out == "1\n"
+
+
+def test_a_daemon_is_followed(start: Started, tmp_path: Path) -> None:
+    code = (
+        "import os, socket, time\n"
+        "if os.fork(): os._exit(0)\n"
+        "os.setsid()\n"
+        "s = socket.create_server(('127.0.0.1', 0)); c = socket.create_connection(s.getsockname())\n"
+        "a, _ = s.accept(); c.close(); open('{}', 'w').write('x'); time.sleep(60)"
+    )
+    child = start(sys.executable, "-S", "-c", code.format(tmp_path / "there"))
+    assert child.wait(20) == 0
+    deadline = time.monotonic() + 20
+    while not (tmp_path / "there").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)  # the next look
+    (group,) = held(tmp_path)
+    assert group["state"] == "CLOSE_WAIT" and group["pid"] != child.pid
+    os.kill(group["pid"], signal.SIGKILL)
+
+
+def test_what_was_held_before_the_program_was_told_to_end(start: Started, tmp_path: Path) -> None:
+    child = start(sys.executable, "-S", BLAMED, "thread")
+    child.stdout.readline()
+    child.terminate()
+    child.wait(20)
+    report = tracing.read(tmp_path / "report.json")
+    assert report["why"] == "told"
+    assert [group["state"] for group in report["groups"]] == ["LISTEN", "CLOSE_WAIT"]
+
+
+def test_a_sample(start: Started, tmp_path: Path) -> None:
+    """Descriptors are dealt from the lowest on: of 16 a quarter is a multiple of 4."""
+    code = (
+        "import socket, sys\n"
+        "s = socket.create_server(('127.0.0.1', 0)); kept = []\n"
+        "for _ in range(16): c = socket.create_connection(s.getsockname()); kept += [s.accept()[0], c]\n"
+        "print('ready', flush=True); sys.stdin.read()"
+    )
+    child = start(sys.executable, "-S", "-c", code, sample=4)
+    child.stdout.readline()
+    known = [fd for group in held(tmp_path) if group["known"] for fd in group["descriptors"]]
+    assert known and all(fd % 4 == 0 for fd in known) and len(known) == 8
+
+
+@pytest.mark.parametrize(
+    "words, code, said",
+    [
+        (["trace", "--", "true"], 2, "blame needs -o FILE"),
+        (["trace", "-o", "{}/x.json"], 2, "blame trace needs a COMMAND"),
+        (["trace", "-o", "{}/x.json", "--sample=3", "--", "true"], 2, "power of two, not '3'"),
+        (["trace", "-o", "{}/x.json", "--", "no-such"], 2, "no-such: No such file or directory"),
+        (["trace", "-o", "{}/none/x.json", "--", "true"], 70, "No such file or directory"),
+        (["watch", "-o", "{}/x.json"], 2, "blame watch needs --pid P"),
+        (["watch", "-o", "{}/x.json", "--pid", "4194999"], 2, "process 4194999"),
+        (["ask", "{}/x.json"], 2, "No such file or directory"),
+        (["lines", "more"], 2, "unexpected argument more"),
+    ],
+)
+def test_bad_input_is_one_sentence(tmp_path: Path, words: list[str], code: int, said: str) -> None:
+    command = [program("blame"), *(word.format(tmp_path) for word in words)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=20, stdin=subprocess.DEVNULL)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert said in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_linger_blame_says_what_a_command_held(tmp_path: Path) -> None:
+    """In lines of Python, by the helper within it; the command's code is that of linger."""
+    words = [program("linger"), "blame", "--json", tmp_path / "x.json", "--", sys.executable, BLAMED]
+    child = subprocess.Popen([*words, "thread"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                             stderr=subprocess.PIPE, env=outside(XDG_RUNTIME_DIR=str(tmp_path)))  # fmt: skip
+    assert child.stdout.readline().startswith("ready "), "its output is its own"
+    child.terminate()
+    _, said = child.communicate(timeout=60)
+    assert child.returncode == 128 + signal.SIGTERM
+    assert "1 × CLOSE_WAIT" in said and " blamed.py:19 accepted()" in said
+    valid("blame", json.loads((tmp_path / "x.json").read_text()))
+    assert not [*tmp_path.glob("linger-blame-*/*")], "nothing is left"
+
+
+@pytest.mark.parametrize("words", [[], ["--report", "--", "true"], ["--sample", "3", "--", "true"],
+                                   ["--report"], ["--symbols", "/none", "--", "true"]])  # fmt: skip
+def test_linger_blame_is_used_wrongly(tmp_path: Path, words: list[str]) -> None:
+    env = outside(XDG_RUNTIME_DIR=str(tmp_path))
+    done = subprocess.run([program("linger"), "blame", *words], capture_output=True, text=True,
+                          env=env, timeout=60)  # fmt: skip
+    assert done.returncode == 2 and done.stderr.startswith("linger: ") and done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("name, options", [("closewait-leak", ["--blame"]), ("reset-leak", ["--deep"])])
+def test_a_scenario_under_blame_names_the_line(tmp_path: Path, run: Run, name: str, options: list[str]) -> None:
+    """Of all pairs: make blame-figures."""
+    words = [str(program("linger")), "run", name, "-n", "5", *options, "--results", str(tmp_path)]
+    done = subprocess.run(words, capture_output=True, text=True, env=outside(), timeout=100)
+    assert done.returncode == 0, done.stdout + done.stderr
+    buggy, fixed = pairs.pair_of(name)
+    (made,) = documents.of_variant(tmp_path / "latest" / name / "buggy")
+    found = valid("blame", documents.read(made))
+    assert score(found, buggy, spots(buggy, fixed)).right
+    assert found["groups"][0]["count"] == 5 and "5 × " in done.stdout
+    (made,) = documents.of_variant(tmp_path / "latest" / name / "fixed")
+    assert documents.read(made)["groups"] == []

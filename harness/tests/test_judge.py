@@ -1,0 +1,208 @@
+"""What the judge makes of a program's end: what it holds, how long that lasts, what it did."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from typing import Any
+
+import pytest
+
+from linger.lab import Lab, holding, lasting
+from linger.lab.errors import NotHeld, Usage
+from linger.lab.failure import HELD, Failure
+from linger.lab.holding import Holding
+from linger.workshop import diagnose, endings, remarks, score, texts, watch
+from linger.workshop.evidence import Evidence
+
+LEAK = texts.load("closewait-leak")
+PORT = 7000
+# It takes one connection, and with an argument lets it go after so many seconds.
+KEEPER = """
+import select, socket, sys, time
+listener = socket.create_server(("0.0.0.0", 7000))
+listener.listen()
+kept, _ = listener.accept()
+if len(sys.argv) > 1:
+    time.sleep(float(sys.argv[1]))
+    kept.close()
+select.select([listener], [], [])
+"""
+# It sends the connection away in a message that nobody receives, and has a child that ends.
+PARKER = """
+import os, socket, time
+listener = socket.create_server(("0.0.0.0", 7000))
+here, there = socket.socketpair()
+kept, _ = listener.accept()
+socket.send_fds(here, [b"x"], [kept.fileno()])
+kept.close()
+if os.fork() == 0:
+    os._exit(0)
+time.sleep(1000)
+"""
+
+
+def keep(lab: Lab, code: str, *words: str) -> Any:
+    """A server of one connection, whose client has left."""
+    server = lab.run([sys.executable, "-c", code, *words], port=PORT, name="keeper")
+    lab.peer("connect fin").wait()
+    lab.happened(server, ESTABLISHED=1)
+    return server
+
+
+def test_what_is_kept_without_a_timer_is_kept_forever(lab: Lab) -> None:
+    server = keep(lab, KEEPER)
+    lab.expect(server, CLOSE_WAIT=1, descriptors=1)
+    lasting.expect_lasting(lab, [server])
+    assert [row["lasts"] for row in lab.verdict.expectations] == [lasting.FOREVER] * 2
+    with pytest.raises(NotHeld, match="1 x descriptor of a TCP connection"):
+        holding.expect_held(lab, [server], 0)
+    holding.expect_held(lab, [server], 1)
+
+
+def test_what_a_timer_ends_is_not_kept(lab: Lab) -> None:
+    server = keep(lab, KEEPER, "0.6")
+    lab.expect(server, CLOSE_WAIT=1, descriptors=1)
+    with pytest.raises(NotHeld, match="descriptors 0, expected == 1, and that did not last"):
+        lasting.expect_lasting(lab, [server])
+
+
+def test_what_is_in_flight_or_dead_is_held_too(lab: Lab) -> None:
+    server = keep(lab, PARKER)
+    lab.expect(server, descriptors=0)
+    with pytest.raises(NotHeld, match="1 x socket or descriptor that no process shows, 1 x child process"):
+        holding.expect_held(lab, [server], 0)
+
+
+@pytest.mark.parametrize(
+    "waits, timers, seconds",
+    [
+        ([("epoll_wait", None, True)], [], 0),
+        ([("epoll_wait", 3000, True), ("futex", 1000, True)], [], 3),
+        ([("epoll_wait", None, True)], [{"due_ms": 2500}], 2.5),
+        ([("recvfrom", None, False)], [], float("inf")),  # SO_RCVTIMEO, perhaps
+        ([("running", None, True)], [], float("inf")),
+        ([(None, None, False)], [], float("inf")),
+    ],
+)
+def test_how_long_a_process_may_wait(
+    monkeypatch: pytest.MonkeyPatch, waits: list[Any], timers: list[Any], seconds: float
+) -> None:
+    keys = ("call", "timeout_ms", "timeout_known")
+    view = {"pid": 1, "timers": timers, "waits": [dict(zip(keys, wait)) for wait in waits]}
+    monkeypatch.setattr(lasting, "_alarmed", lambda pid: False)
+    assert lasting._of_process(view) == seconds
+    monkeypatch.setattr(lasting, "_alarmed", lambda pid: True)
+    assert lasting._of_process(view) == float("inf")
+
+
+def subject(**facts: Any) -> dict[str, Any]:
+    """A program under trial that did nothing worth telling, but for these facts."""
+    return {"lines": 10, "children": {}, "misuse": {}, "lingers": [], "waits": "", **facts}
+
+
+def word(found: Any) -> str:
+    return next((diagnosis.word for diagnosis in found), "")
+
+
+@pytest.mark.parametrize(
+    "facts, named",
+    [
+        ({}, ""),
+        ({"lines": 5000}, "babbles"),
+        ({"children": {"": 40, "zombie": 20}}, "forks"),
+        ({"children": {"anon_pipe_read": 60}}, "children-stay"),
+        ({"children": {"zombie": 60}}, "children-stay"),
+        ({"children": {"zombie": 2}}, ""),
+    ],
+)
+def test_what_floods_is_named(facts: dict[str, Any], named: str) -> None:
+    trial, fixed = {"subjects": [subject(**facts)]}, {"subjects": [subject()]}
+    assert (word(endings.babbles(trial, fixed)) or word(endings.children(trial, fixed))) == named
+
+
+def test_a_child_that_blocks_is_told() -> None:
+    told = endings.waiting(subject(waits="do_wait", children={"wait_woken": 3}))
+    assert told == "It waits for a child process. Its child waits for data from the other side (recv), or room to send."
+
+
+def row(name: str, expected: str, measured: int, held: bool) -> dict[str, Any]:
+    return {"subject": "server", "name": name, "expected": expected, "measured": measured, "held": held}
+
+
+def test_whoever_cuts_off_the_quiet_is_told_so() -> None:
+    result = {"expectations": [row("descriptors", "== 2", 0, False)]}
+    [found] = diagnose._cut_off(Evidence(result, {}))
+    assert found.word == "closes-early" and "descriptors is 0 and should be 2" in found.sentence
+    leaks = {"expectations": [row("descriptors", "== 2", 5, False)]}
+    assert not [*diagnose._cut_off(Evidence(leaks, {}))]
+
+
+def test_what_is_held_is_a_diagnosis() -> None:
+    failure = Failure(HELD, "x", "held", "<= 0", 3, str(Holding(connections=2, children=1)))
+    [found] = diagnose._holds(Evidence({"failures": [failure.record()]}, {}))
+    assert found.word == "still-holds"
+    assert "2 x descriptor of a TCP connection, 1 x child process" in found.sentence
+
+
+GUEST = {"words": "connect rst", "done": ["rst 1 (0 bytes)"], "errors": {}}
+AFTER = {"guests": [GUEST], "held": 0, "kept": {"blocks": 0, "events": 0, "bufferevents": 0}}
+
+
+@pytest.mark.parametrize(
+    "facts, named",
+    [
+        ({}, ""),
+        ({"held": 1}, "still-holds"),
+        ({"kept": {"blocks": 0, "events": 100, "bufferevents": 0}}, "keeps-memory"),
+        ({"kept": None}, ""),  # it did not tell
+        ({"guests": [{**GUEST, "errors": {"drain ECONNRESET": 1}}]}, "treats-otherwise"),
+    ],
+)
+def test_what_other_clients_leave(facts: dict[str, Any], named: str) -> None:
+    assert word(diagnose._afterwards({**AFTER, **facts}, AFTER)) == named
+
+
+@pytest.mark.parametrize(
+    "facts, told",
+    [
+        ({}, []),
+        ({"misuse": {"close": 7}}, ["EBADF, 7 x"]),
+        ({"misuse": {"send": 1, "rubbish": 1}}, ["MSG_NOSIGNAL, 1 x"]),
+        ({"lingers": ["0"]}, ["lost data"]),
+        ({"lingers": ["5"]}, ["at most 5 s"]),
+    ],
+)
+def test_remarks_about_what_it_did(facts: dict[str, Any], told: list[str]) -> None:
+    found = remarks.conduct(LEAK, {"subjects": [subject(**facts)]})
+    assert len(found) == len(told) and all(words in one for words, one in zip(told, found))
+
+
+def test_a_cure_with_a_time_of_its_own() -> None:
+    text = texts.load("worker-blocked")
+    assert text.buggy
+    fixed = text.buggy.with_name("worker_blocked_fixed.c").read_text()
+    assert not remarks.own_time(text, fixed)
+    assert remarks.own_time(text, fixed.replace("o.seconds * 1000", "200"))
+
+
+def test_the_page_for_the_projector(tmp_path: Any) -> None:
+    labs = {"closewait-leak": {"solved": 1.0}}
+    scores = [{"who": "anna <b>", "labs": labs}, {"who": "bert", "labs": {"closewait-leak": {"solved": None}}}]
+    told = watch.page(scores, [LEAK, texts.load("reset-leak")], time.time())
+    assert "1 of 2" in told and "anna &lt;b&gt; 1" in told and "bert 0" in told
+    assert "reset-leak" not in told, "what nobody has begun takes no room"
+    assert f'content="{watch.REFRESH}"' in told
+    made = iter(["one", "two"])
+    with watch.Server(0, lambda: next(made)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        assert [urllib.request.urlopen(server.address).read() for _ in range(2)] == [b"one", b"two"]
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            urllib.request.urlopen(f"{server.address}x")
+        with pytest.raises(Usage, match="choose another one with --port"):
+            watch.Server(server.server_address[1], str)
+        server.shutdown()
+    assert score.collect([tmp_path], [LEAK], False, tmp_path)[0]["labs"] == {}
