@@ -17,7 +17,7 @@ from typing import Any, Callable
 
 from linger.check.client.outcome import DIED, DONE, Outcome
 from linger.check.client.subject import SAID, Address, Program
-from linger.check.client.watch import LOOK, Watch
+from linger.check.client.vigil import LOOK, Watch
 from linger.lab.errors import TargetDied
 from linger.lab.foreign import printable
 

@@ -13,7 +13,7 @@ from linger.check.client.driver import Driver
 from linger.check.client.outcome import DIED, DONE, Outcome
 from linger.check.client.subject import Address, Order, Program
 from linger.check.client.turncoat import AUTHORITY, GOOD, Turncoat
-from linger.check.client.watch import LOOK, Watch, opens
+from linger.check.client.vigil import LOOK, Watch, opens
 from linger.check.finding import NotStruck
 from linger.check.measure import Meter
 from linger.lab import Lab, files

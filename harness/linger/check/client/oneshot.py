@@ -14,7 +14,7 @@ from typing import Callable, Sequence
 
 from linger.check.client.outcome import DIED, DONE, Outcome
 from linger.check.client.subject import Address, Order, Program, filled
-from linger.check.client.watch import LOOK, Watch
+from linger.check.client.vigil import LOOK, Watch
 from linger.check.client.yardstick import Yardstick, product
 from linger.lab import files, netns
 from linger.lab.host import Host
