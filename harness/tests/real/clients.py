@@ -133,11 +133,11 @@ CLIENTS: dict[str, Client] = {
         "node {examples}/node_fetch.js", WAITS | CHUNKED | RESET | CUT_TLS | CUT_GZIP, True
     ),
     "HttpURLConnection": Client(
-        "java -XX:TieredStopAtLevel=1 -cp {build} Java url",
+        "java -XX:-UsePerfData -XX:TieredStopAtLevel=1 -cp {build} Java url",
         WAITS | LENGTH | HEADER | FALSE | WRITES_FIRST | {"repeated-request": FAIL}, True,
     ),
     "java HttpClient": Client(
-        "java -XX:TieredStopAtLevel=1 -cp {build} Java client", POOLED | WRITES_FIRST, True
+        "java -XX:-UsePerfData -XX:TieredStopAtLevel=1 -cp {build} Java client", POOLED | WRITES_FIRST, True
     ),
 }
 
