@@ -190,7 +190,7 @@ void betray_timer(struct connection *c)
 		strike_idle(c);
 		break;
 	case REPLYING: /* STRIKE_TRICKLE */
-		c->allowed = 1;
+		c->allowed++;
 		connection_after(c, c->behaviour.time);
 		break;
 	case HANDSHAKE:
