@@ -64,6 +64,7 @@ CASES = {
     "early-413-drained": Case("413", "", "413 200", sends=(POST, GET)),
     "early-413-reset": Case("413 rst", "rst", "413", b"", (POST,)),
     "early-413-deaf": Case("413", "", "413", b"", (POST,)),
+    "not-found": Case("404 404", "", "404 404", sends=(GET, POST)),
     "silence": Case("silence", "", "", b""),
     "stalled-body": Case("stall", "", body=HALF),
     "no-continue": Case("no-continue", "", sends=(EXPECTING,)),

@@ -134,7 +134,9 @@ CLIENTS: dict[str, Client] = {
     ),
     "HttpURLConnection": Client(
         "java -XX:-UsePerfData -XX:TieredStopAtLevel=1 -cp {build} Java url",
-        WAITS | LENGTH | HEADER | FALSE | WRITES_FIRST | {"repeated-request": FAIL}, True,
+        # Nobody reads or closes the stream of a 404.
+        WAITS | LENGTH | HEADER | FALSE | WRITES_FIRST
+        | {"repeated-request": FAIL, "error-leak": LEAK}, True,
     ),
     "java HttpClient": Client(
         "java -XX:-UsePerfData -XX:TieredStopAtLevel=1 -cp {build} Java client", POOLED | WRITES_FIRST, True
