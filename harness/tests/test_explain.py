@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -182,12 +183,12 @@ def test_what_was_gone_before_the_fork_is_no_leak() -> None:
 
 
 def test_only_what_lasts_counts_and_what_was_not_seen_has_no_number() -> None:
-    later = dataclasses.replace(
-        SEEN, members=(snapshot(80, [{"state": "CLOSE_WAIT", "count": 1}]),), host=None, limit=None
-    )
+    members = (snapshot(80, [{"state": "CLOSE_WAIT", "count": 1}]),)
+    later = dataclasses.replace(SEEN, members=members, host=None, limit=None, waits=None)
     values = sums.lasting(sums.measured(SEEN), sums.measured(later))
     assert (values["CLOSE_WAIT.in"], values["unread"]) == (1, 0)
-    assert not {"CLOSE_WAIT.unaccepted", "TIME_WAIT.in", "free"} & values.keys()
+    unseen = {"CLOSE_WAIT.unaccepted", "TIME_WAIT.in", "free", "waits.events", "waits.elsewhere"}
+    assert not unseen & values.keys()
 
 
 def test_numbers_of_the_other_ends() -> None:
@@ -253,6 +254,14 @@ def test_a_capture_and_a_report_of_blame_are_facts(run: Run, tmp_path: Path) -> 
     assert any(fact.startswith("blame: ") for fact in first["for"])
     assert {"linger-zero", "close-unread-reset"} <= {one["scenario"] for one in made["scenarios"]}
     assert "1. closewait-leak: " in text and "helps not" in text
+
+
+def test_a_process_that_nobody_has_collected_has_ended(run: Run) -> None:
+    with subprocess.Popen(["true"]) as ended:
+        os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+        done = run("linger", "explain", "--pid", ended.pid)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr == f"linger: process {ended.pid} has ended\n"
 
 
 @pytest.mark.parametrize(

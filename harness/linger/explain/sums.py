@@ -90,21 +90,21 @@ def measured(observation: Observation) -> Values:
 
 def _of_process(observation: Observation) -> Values:
     """What its threads do, and how many descriptors it has."""
-    calls = [wait["call"] for wait in observation.waits]
+    values: Values = {"threads": observation.threads}
+    waits = observation.waits or ()
+    calls = [wait["call"] for wait in waits]
     elsewhere = [
         wait
-        for wait in observation.waits
+        for wait in waits
         if wait["call"] in POLLS
         and wait["timeout_known"]
         and wait["timeout_ms"] is None
         or wait["call"] in ON_SOCKET
         and wait["socket"]
     ]
-    values = {
-        "threads": observation.threads,
-        "waits.events": sum(call in EVENTS for call in calls),
-        "waits.elsewhere": len(elsewhere),
-    }
+    if observation.waits is not None:
+        values["waits.events"] = sum(call in EVENTS for call in calls)
+        values["waits.elsewhere"] = len(elsewhere)
     for name in ("open", "libevent", "ports"):
         if (value := getattr(observation, name)) is not None:
             values[name] = int(value)
