@@ -23,7 +23,7 @@ FUNCTIONS = re.compile(
     r"^(evconnlistener|bufferevent|evbuffer|evutil|evhttp|evmap|evsig|uv_)_|^uv__"
     r"|^event_(base|add|del|new|free|assign|active|process|persist)"
     r"|^(__libc_|_start$|start_thread$|clone3?$|__clone3?$)"
-    r"|^(runtime|internal/\w+|net|syscall|os|bufio|io|sync|net/http)\.[(A-Za-z]"
+    r"|^(runtime|internal|net|syscall|os|bufio|io|sync)(/[\w/]+)?\.[(A-Za-z]"
     r"|^<?(std|core|alloc|tokio|mio|hyper)::"
     r"|^(node|v8|Builtins_)(::|\w)|^_?Py|^builtin_"
 )
