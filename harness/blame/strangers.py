@@ -124,7 +124,7 @@ def judge(stranger: Stranger, source: Path, folder: Path, build: Path) -> str:
         (folder / name).write_text(text.format(**values))
     report = folder / f"{stranger.package}.traced.json"
     report.unlink(missing_ok=True)
-    words = [*tracing.words(report), "sh", "-c", "exec " + stranger.run.format(**values)]
+    words = [*tracing.words(report, deep=True), "sh", "-c", "exec " + stranger.run.format(**values)]
     relay = subprocess.Popen([build / "servers/echo", "-p", "9001"], stdout=subprocess.DEVNULL)
     server = subprocess.Popen(words, cwd=source, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                               stderr=subprocess.DEVNULL)  # fmt: skip
