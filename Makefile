@@ -89,6 +89,8 @@ test-real: all ## check real servers of Debian, three times each (RUNS=1 CHECK=-
 
 test-clients: all ## check real clients of Debian, three times each (RUNS=1 CHECK=--quick; takes minutes)
 	@harness/tests/real/fetch $(abspath $(BUILD))/real clients
+	@$(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -o $(BUILD)/real/client \
+		harness/tests/planted/clients/client.c -lssl -lcrypto
 	@javac -d $(BUILD)/real harness/tests/real/clients/Java.java
 	@$(CC) -o $(BUILD)/real/libcurl harness/linger/check/client/drivers/libcurl.c \
 		-I$(BUILD)/real/root/usr/include/$(shell uname -m)-linux-gnu -I$(BUILD)/real/root/usr/include \

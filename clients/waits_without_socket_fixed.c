@@ -55,7 +55,7 @@ static void work_off(struct pollfd *jobs, size_t *bytes)
 			}
 			close(jobs[i].fd);
 			jobs[i].fd = -1;
-			/* LESSON: who waits for a connection hears of its end, whatever came. */
+			/* LESSON: a job ends with its connection, whatever came. */
 			say("%s bytes=%zu", bytes[i] ? "answer" : "failed", bytes[i]);
 			unsettled--;
 		}

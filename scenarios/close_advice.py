@@ -1,18 +1,18 @@
-"""close-advice: close() does not block, needs no shutdown() before it, and takes its option early.
+"""close-advice: close() does not block, and a shutdown() before it only hides its reset.
 
    client                                    server
      option? connect(), 1 MB, close()  ──>     reads late: all of it, or a part and ECONNRESET
      <── a request that it does not read       hears FIN, or RST
          shutdown()?, close()
 
-condition: input is unread, shutdown(SHUT_RDWR) comes before close(). control: close() alone.
+condition: with input unread, shutdown(SHUT_RDWR) comes before close(). control: close() alone.
 
-Three things are said of close(). That it locks the program while data is unsent: by default it
-returns at once and the kernel delivers (socket(7)); only SO_LINGER with a time waits. That
-SO_LINGER belongs behind a successful connect(): it is a note for close(), set at any time before.
-That shutdown(SHUT_RDWR) makes the end orderly: with unread input close() resets (RFC 9293 section
-3.6.1), and after shutdown() it still does; but the FIN went first, so the peer reads the end of the
-stream and no error. It then takes a part of the dialogue for the whole of it: the reset said so.
+People say three things of close(). It locks the program while data is unsent: no, by default it
+returns at once and the kernel delivers (socket(7)); only SO_LINGER with a time above zero waits.
+SO_LINGER must be set once connect() has succeeded: no, close() looks at it, so any time before that
+will do. shutdown(SHUT_RDWR) makes the end orderly: with unread input close() resets (RFC 9293
+section 3.6.1), and after shutdown() it still does. But the FIN went first, so the peer reads the
+end of the stream and no error. It never learns that its last words went unread.
 """
 
 import socket

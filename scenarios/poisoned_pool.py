@@ -8,13 +8,13 @@
        answer to 2: 23 bytes     |
      | <--- 200, 1000 bytes ---- |   the answer to 2, taken for that to 3
 
-HTTP/1.1 has no number by which a reply names its request: only the order tells (RFC 9112 section
-9.2). A connection on which something has come that nobody asked for is spoilt: a 408 that crossed the
-request, the rest of a reply whose reader gave up, a bug of the server. It must go; a pool that
-looks only for the end of a connection hands it to the next user, with another user's data.
+In HTTP/1.1 a reply does not name its request: only the order tells (RFC 9112 section 9.2). So a
+connection that has received something unasked is spoilt: a 408 that crossed the request, the rest
+of a reply whose reader gave up, a bug in the server. It must be closed. A pool that checks only
+whether a connection has ended hands it to the next user, with another user's data.
 
-Before a connection is used again, nothing may have come on it: neither in the kernel, nor among the
-bytes that the program has read already.
+Before a connection is used again, it must have nothing to read: neither in the kernel, nor among
+the bytes that the program has already read.
 """
 
 from linger import connections, scenario

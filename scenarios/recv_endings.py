@@ -1,4 +1,4 @@
-"""recv-endings: how a connection can end, and what recv() returns; to close on -1 is not enough.
+"""recv-endings: what recv() returns at each end of a connection; closing only on -1 leaks.
 
    client                       server
      FIN             ──────>      recv() = 0, again and again: CLOSE_WAIT
@@ -8,12 +8,12 @@
 
 condition: the server closes when recv() returns -1. control: when it returns 0 as well.
 
-A FIN is no error: recv() returns 0 (recv(2)). A program that closes "when recv() fails" therefore
-never closes after a FIN, and each client that leaves in good order leaves it a CLOSE_WAIT (RFC 9293
-section 3.6, case 2). A reset is told once, after what had arrived before it, and after a FIN it is
-not told at all. EAGAIN comes from the program's own limit (socket(7)); Windows calls that
-WSAETIMEDOUT, and Linux keeps ETIMEDOUT for a connection that is dead. If the network has said
-why, that error comes instead: EHOSTUNREACH where the neighbour is gone.
+A FIN is not an error: recv() returns 0 (recv(2)). So a program that closes "when recv() fails"
+never closes after a FIN, and each client that leaves in good order costs it a CLOSE_WAIT (RFC 9293
+section 3.6, case 2). recv() reports a reset once, after the data that arrived before it; after a
+FIN it does not report it at all. EAGAIN comes from the program's own limit (socket(7)). Windows
+calls that WSAETIMEDOUT; on Linux ETIMEDOUT means that the connection is dead. If the network has
+said why, that error comes instead: EHOSTUNREACH where the neighbour is gone.
 """
 
 import errno

@@ -7,12 +7,12 @@
      | ------ DELETE /file ---------> |   and now the file is nowhere
 
 A FIN ends the bytes, not the message: a server that crashes, is redeployed or runs out of time
-sends the same one as a server that has finished, and recv() returns 0 for both (recv(2)). Whether
-the message is whole, only the message tells: by its Content-Length, or by its last chunk (RFC 9112
-section 8). Of 31 HTTP clients about every third reports such a reply as a success.
+sends the same FIN as a server that has finished, and recv() returns 0 for both (recv(2)). Only the
+message tells whether it is whole: by its Content-Length, or by its last chunk (RFC 9112 section
+8). About a third of 31 HTTP clients reported such a reply as a success.
 
-Count what came, and compare. A body that neither length nor chunks frame ends with the
-connection, and then nobody can tell.
+Count the bytes, and compare. A body with neither a length nor chunks ends with the connection, and
+then nobody can tell.
 """
 
 from linger import connections, scenario

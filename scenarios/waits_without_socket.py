@@ -6,13 +6,13 @@
      | close()                    |
      poll() of nothing, forever
 
-The connection's end is noticed, and the descriptor is closed: no CLOSE_WAIT, no leak. What is
-forgotten is the request that waited for the connection. It is neither answered nor failed, and
-since no socket is left, no packet can ever wake the program; keepalive and the kernel's time-outs
-are about sockets. In a language with promises it is one that never settles.
+The client notices the end and closes the descriptor: no CLOSE_WAIT, no leak. It forgets the
+request that waited for the connection, which is now neither answered nor failed. No socket is left,
+so no packet can ever wake the program; keepalive and the kernel's time-outs act on sockets. In a
+language with promises, this is a promise that never settles.
 
-Whoever closes a connection settles everything that waits for it. A time limit on the whole request
-helps against what was forgotten all the same.
+Code that closes a connection must settle every request that waits for it. A time limit on the whole
+request ends what was forgotten all the same.
 """
 
 from linger import connections, scenario

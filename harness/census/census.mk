@@ -10,6 +10,7 @@ $(BUILD)/obj/harness/census/bpf.o: ALL_CFLAGS += -DOWNERS_BPF='"$(OWNERS_BPF)"'
 $(BUILD)/obj/harness/census/bpf.o: $(OWNERS_BPF)
 LDLIBS += -lbpf
 endif
+LDLIBS += -pthread
 $(OWNERS_BPF): harness/census/bpf/owners.c harness/census/bpf/record.h
 	@mkdir -p $(@D)
 	$(Q)clang -O2 -g -fdebug-prefix-map=$(CURDIR)=. -target bpf -Wall -Wextra -Werror \

@@ -253,10 +253,10 @@ int census_scan(struct census *census, const struct census_needs *needs,
 	};
 
 	if (!census->process_count) {
-		int asked = second ? 0 : kernel_is_asked(census, error);
+		int told = second ? 0 : kernel_has_told(census, error);
 
-		if (asked)
-			return asked < 0 ? -1 : kernel_scan(&visit, error);
+		if (told)
+			return told < 0 ? -1 : kernel_scan(&visit, error);
 		return scan_all(&visit, error);
 	}
 	for (size_t i = 0; i < census->process_count; i++) {

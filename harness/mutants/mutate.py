@@ -5,8 +5,9 @@ late or at once; an end or an error is taken for something else. Each mutant dif
 and compiles. This is no compiler: it knows comments, strings and brackets, which is all that programs
 of one style need.
 
-What follows event_base_dispatch() in main() is left alone: it returns when no event is left, and the
-listener is one (event2/event.h), so no line there ever runs.
+What can make no difference is left alone. What follows event_base_dispatch() in main() never runs: it
+returns when no event is left, and the listener is one (event2/event.h); so LEV_OPT_CLOSE_ON_FREE, which
+is for the freeing there, is no flag here. Close-on-exec is one only where a program is executed.
 """
 
 from __future__ import annotations
@@ -58,17 +59,18 @@ NO_TWICE = (
 )  # fmt: skip
 # Flags, each of which can be missing.
 FLAGS = (
-    "MSG_NOSIGNAL", "MSG_DONTWAIT", "MSG_PEEK", "SOCK_NONBLOCK", "SOCK_CLOEXEC", "EPOLL_CLOEXEC",
-    "BEV_OPT_CLOSE_ON_FREE", "LEV_OPT_CLOSE_ON_FREE", "LEV_OPT_CLOSE_ON_EXEC", "EPOLLONESHOT",
-    "EV_PERSIST", "EV_TIMEOUT", "O_CLOEXEC", "SHUT_WR", "EV_READ", "EV_WRITE", "EV_CLOSED",
+    "MSG_NOSIGNAL", "MSG_DONTWAIT", "MSG_PEEK", "SOCK_NONBLOCK", "BEV_OPT_CLOSE_ON_FREE",
+    "EPOLLONESHOT", "EV_PERSIST", "EV_TIMEOUT", "SHUT_WR", "EV_READ", "EV_WRITE", "EV_CLOSED",
     "POLLIN", "POLLOUT", "EPOLLRDHUP",
 )  # fmt: skip
+ON_EXEC = ("SOCK_CLOEXEC", "EPOLL_CLOEXEC", "O_CLOEXEC", "LEV_OPT_CLOSE_ON_EXEC")
+EXECUTES = re.compile(r"\b(?:popen|system|exec[lv]\w*|posix_spawnp?)\(")
 
 
 # What else can be wrong: of a result its comparison with 0, of a time-out its length.
-OTHER = {"==": ["<"], "<=": ["<", "=="], "<": ["<="], ">": [">="], "!=": [">"]}
+OTHER = {"==": ["<"], "<=": ["<", "=="], ">": [">="], "!=": [">"]}
 TIME = r"(?<=\.tv_sec = )[^,;}]+(?=[;}])|(?<=\.tv_usec = )\d+(?=\})|\bo\.seconds \* 1000(?=\))"
-WORD = re.compile(rf"\b(?:{'|'.join((*CALLS, *FLAGS))})\b|(?P<result>\bn (?:==|<=|<|>|!=) 0\b)|(?P<time>{TIME})")
+WORD = re.compile(rf"\b(?:{'|'.join((*CALLS, *FLAGS, *ON_EXEC))})\b|(?P<result>\bn (?:==|<=|>|!=) 0\b)|(?P<time>{TIME})")
 
 
 class Mutant(NamedTuple):
@@ -102,7 +104,7 @@ def mutants(source: str) -> list[Mutant]:
     code, found = blank(source), []
     for site in sites(code):
         for doing, start, end, text in (
-            *_of_call(code, source, site), *_of_flag(site), *_of_value(code, site)
+            *_of_call(code, source, site), *_of_flag(code, site), *_of_value(code, site)
         ):  # fmt: skip
             changed = source[:start] + text + source[end:]
             name = f"{site.function} {site.word}#{site.number} {doing}"
@@ -161,8 +163,8 @@ def _of_value(code: str, site: Site) -> Iterator[tuple[str, int, int, str]]:
         yield "at once", site.start, site.end, "0"
 
 
-def _of_flag(site: Site) -> Iterator[tuple[str, int, int, str]]:
-    if site.word not in FLAGS:
+def _of_flag(code: str, site: Site) -> Iterator[tuple[str, int, int, str]]:
+    if site.word not in FLAGS and not (site.word in ON_EXEC and EXECUTES.search(code)):
         return
     other = {"SHUT_WR": "SHUT_RDWR"}.get(site.word, "0")
     yield "missing" if other == "0" else f"as {other}", site.start, site.end, other

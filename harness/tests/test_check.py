@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 from conftest import Run
-from test_formats import documents, validator
+from test_formats import documents, misplaced, validator
 
 from linger.check import finding, output
 from linger.check.measure import Count
@@ -69,10 +69,71 @@ def test_a_daemon_whose_command_fails_ends_with_3(run: Run, tmp_path: Path) -> N
     assert done.stderr.endswith("\n    | failed-daemon: I cannot write my pid file\n")
 
 
-def test_where_no_client_gets_to_is_one_sentence_and_77(run: Run, tmp_path: Path) -> None:
-    done = check(run, tmp_path, "threads", address="::1")
-    assert done.returncode == 77
-    assert "listens on ::1 only" in done.stderr and "listen on 127.0.0.1," in done.stderr
+def test_the_clients_of_a_server_on_its_own_loopback_are_in_its_host(run: Run, tmp_path: Path) -> None:
+    only = ("--only", "abandon,half-close,vanished-idle,timewait-holder")
+    done = check(run, tmp_path, "closes-first", *only, address="::1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "its clients are in its own host" in done.stdout
+    assert "the server closes first; TIME_WAIT: server 21, client 0" in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("2 PASS, 1 CHOICE, 1 N/A in ")
+
+
+def test_what_an_instance_writes_into_its_folder_no_other_sees(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the evidence, in the same folder, stays where it belongs."""
+    monkeypatch.chdir(tmp_path)
+    server = f"mkdir lock && exec {sys.executable} {PLANTED} threads 9000"
+    words = ["--port", 9000, "--only", "abandon,rst-at-once", "--results", "results"]
+    done = run("linger", "check", *words, "--", "sh", "-c", server)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["results"]
+    assert (tmp_path / "results/latest/check/abandon/finding.json").exists()
+
+
+APART = """
+import sys
+from pathlib import Path
+from linger.lab import apart, netns
+
+netns.own_run()
+if sys.argv[1] != "overlay":
+    apart._overlay = lambda folder: apart.PLACE.mkdir() or "refused"
+    apart.MOST_COPIED = int(sys.argv[1])
+print(apart.keep_apart(Path("kept")))
+Path("seen").write_text(Path("before").read_text())
+Path("kept/evidence").write_text("x")
+"""
+
+
+@pytest.mark.parametrize("how, shared", [("overlay", ""), ("9", ""), ("2", "refused, and it is larger")])
+def test_a_folder_of_ones_own_is_an_overlay_or_a_copy(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str, shared: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "before").write_text("small")
+    env = outside(PYTHONPATH=str(PLANTED.parents[2]))
+    done = run("sandbox", sys.executable, "-c", APART, how, env=env)
+    assert done.returncode == 0 and done.stdout.startswith(shared or "\n"), done.stdout + done.stderr
+    assert (tmp_path / "seen").exists() == bool(shared)
+    assert (tmp_path / "kept/evidence").exists()
+
+
+def test_another_port_is_told_at_once(run: Run, tmp_path: Path) -> None:
+    server = [sys.executable, PLANTED, "threads", 9001]
+    began = time.monotonic()
+    done = run("linger", "check", "--port", 9000, "--results", tmp_path, "--", *server)
+    assert done.returncode == 3 and time.monotonic() - began < 20
+    assert "nothing listens on port 9000 after 2 s, but on port 9001" in done.stderr
+
+
+def test_a_slow_start_is_named(run: Run, tmp_path: Path) -> None:
+    server = f"sleep 5.3; exec {sys.executable} {PLANTED} threads 9000"
+    words = ["--port", 9000, "--only", "early-reply", "--results", tmp_path]
+    done = run("linger", "check", *words, "--", "sh", "-c", server)
+    assert "nothing listens yet after 5 s; it has 30 s" in done.stdout
+    assert re.search(r"it listens after [5-9] s: a slow start", done.stdout), done.stdout
 
 
 def test_an_address_that_the_lab_lacks_gets_a_hint(run: Run, tmp_path: Path) -> None:
@@ -142,9 +203,10 @@ def test_json_junit_and_expected_verdicts(run: Run, tmp_path: Path) -> None:
     ], "the known leak is no surprise; that the other known defect is gone is"
     assert [one["verdict"] for one in summary["results"]] == ["PASS", "LEAK", "N/A"]
     suite = ElementTree.parse(junit).getroot().find("testsuite")
-    assert suite is not None
+    assert suite is not None and not misplaced(ElementTree.parse(junit).getroot())
+    assert float(suite.get("time", "0")) > 1 and suite.get("timestamp", "").endswith("+00:00")
     assert [suite.get(name) for name in ("tests", "failures", "skipped")] == ["3", "1", "1"]
-    known.write_text("half-request-rst LEAK\n")
+    assert check(run, tmp_path, "hoard", "--only", only, "--write-expected", known).returncode == 1
     assert check(run, tmp_path, "hoard", "--only", only, "--expected", known).returncode == 0
 
 
@@ -205,18 +267,21 @@ def test_keepalive_is_told_by_its_timer(
 
 
 def test_a_pool_that_shrinks_is_no_policy_towards_clients() -> None:
-    before = Count(0, 0, 0, {7: 5}, {7: Counter()}, {7: "x"}, 0)
+    before = Count(0, {7: 1}, 0, {7: 5}, {7: Counter()}, {7: "x"}, 0)
     pool = replace(before, descriptors={7: 45}, things={7: Counter({("pipe", "pipe"): 40})})
     assert pool.connections == before.connections
     assert pool.fuller_than(before, 20) == ["40 × pipe"]
     assert replace(before, sockets=1).connections > before.connections
+    more = replace(before, gone={7: 1, 8: 1})
+    assert more.connections_since(before) == {}, "a new worker has what it inherits"
+    assert replace(more, gone={7: 1, 8: 3}).fuller_than(before, 20) == ["2 descriptors of connections that are gone"]
 
 
 def test_the_ladder_shows_what_was_found(run: Run, tmp_path: Path) -> None:
     """Not one of those with which it was prepared: there, the reply comes before the FIN."""
     done = check(run, tmp_path, "impatient", "--only", "half-close")
     shown = done.stdout.partition("half-close: FAIL")[2].partition("What does this")[0]
-    assert "19 further connections like this" in shown
+    assert "20 further connections like this" in shown
     assert " FIN ACK seq 3 ack 1 " in shown and " len 5 " not in shown
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -109,10 +110,13 @@ def test_the_rules_of_all_scenarios_can_be_told() -> None:
 
 def snapshot(port: int, rows: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
     """One host as the census has it: a listener, and rows."""
-    full = [{"port": port, "unread": 0, "keepalive": 0, "unaccepted": 0, **row} for row in rows]
+    full = [
+        {"port": port, "unread": 0, "keepalive": 0, "unaccepted": 0, "silent_ms": None, **row}
+        for row in rows
+    ]
     states = {state: sum(r["count"] for r in full if r["state"] == state) for state in STATES}
     return {
-        "states": states, "rows": full, "owners": [], "unread": sum(r["unread"] for r in full),
+        "states": states, "rows": full, "owners": [], "remotes": [], "unread": sum(r["unread"] for r in full),
         "gone": 0, "descriptors": sum(states.values()), "processes": [
             {"pid": 7, "process": "srv", "unreadable": None, "waits": []}
         ],
@@ -179,12 +183,12 @@ def test_what_was_gone_before_the_fork_is_no_leak() -> None:
 
 
 def test_only_what_lasts_counts_and_what_was_not_seen_has_no_number() -> None:
-    later = dataclasses.replace(
-        SEEN, members=(snapshot(80, [{"state": "CLOSE_WAIT", "count": 1}]),), host=None, limit=None
-    )
+    members = (snapshot(80, [{"state": "CLOSE_WAIT", "count": 1}]),)
+    later = dataclasses.replace(SEEN, members=members, host=None, limit=None, waits=None)
     values = sums.lasting(sums.measured(SEEN), sums.measured(later))
     assert (values["CLOSE_WAIT.in"], values["unread"]) == (1, 0)
-    assert not {"CLOSE_WAIT.unaccepted", "TIME_WAIT.in", "free", "silent"} & values.keys()
+    unseen = {"CLOSE_WAIT.unaccepted", "TIME_WAIT.in", "free", "waits.events", "waits.elsewhere"}
+    assert not unseen & values.keys()
 
 
 def test_numbers_of_the_other_ends() -> None:
@@ -192,7 +196,7 @@ def test_numbers_of_the_other_ends() -> None:
         {"state": "CLOSE_WAIT", "port": 5432, "count": 300},
         {"state": "CLOSE_WAIT", "port": None, "count": 999},
     ]
-    rows = [{"state": "ESTABLISHED", "count": 1, "silent": 700.5}]
+    rows = [{"state": "ESTABLISHED", "count": 1, "silent_ms": 700500}]
     values = sums.measured(
         dataclasses.replace(SEEN, members=(snapshot(80, rows, remotes=remotes),))
     )
@@ -250,6 +254,14 @@ def test_a_capture_and_a_report_of_blame_are_facts(run: Run, tmp_path: Path) -> 
     assert any(fact.startswith("blame: ") for fact in first["for"])
     assert {"linger-zero", "close-unread-reset"} <= {one["scenario"] for one in made["scenarios"]}
     assert "1. closewait-leak: " in text and "helps not" in text
+
+
+def test_a_process_that_nobody_has_collected_has_ended(run: Run) -> None:
+    with subprocess.Popen(["true"]) as ended:
+        os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+        done = run("linger", "explain", "--pid", ended.pid)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr == f"linger: process {ended.pid} has ended\n"
 
 
 @pytest.mark.parametrize(

@@ -176,6 +176,7 @@ ATTRIBUTES = {
     },
     "testcase": {"name", "time", "classname", "group"},
     "property": {"name", "value"},
+    "skipped": {"type", "message"},
     "failure": {"type", "message"},
     "error": {"type", "message"},
 }

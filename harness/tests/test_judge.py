@@ -15,7 +15,7 @@ from linger.lab import Lab, holding, lasting
 from linger.lab.errors import NotHeld, Usage
 from linger.lab.failure import HELD, Failure
 from linger.lab.holding import Holding
-from linger.workshop import diagnose, endings, remarks, score, texts, watch
+from linger.workshop import diagnose, endings, projector, remarks, score, texts
 from linger.workshop.evidence import Evidence
 
 LEAK = texts.load("closewait-leak")
@@ -66,7 +66,7 @@ def test_what_is_kept_without_a_timer_is_kept_forever(lab: Lab) -> None:
 def test_what_a_timer_ends_is_not_kept(lab: Lab) -> None:
     server = keep(lab, KEEPER, "0.6")
     lab.expect(server, CLOSE_WAIT=1, descriptors=1)
-    with pytest.raises(NotHeld, match="CLOSE_WAIT 0, expected == 1, and that did not last"):
+    with pytest.raises(NotHeld, match="descriptors 0, expected == 1, and that did not last"):
         lasting.expect_lasting(lab, [server])
 
 
@@ -192,17 +192,17 @@ def test_a_cure_with_a_time_of_its_own() -> None:
 def test_the_page_for_the_projector(tmp_path: Any) -> None:
     labs = {"closewait-leak": {"solved": 1.0}}
     scores = [{"who": "anna <b>", "labs": labs}, {"who": "bert", "labs": {"closewait-leak": {"solved": None}}}]
-    told = watch.page(scores, [LEAK, texts.load("reset-leak")], time.time())
+    told = projector.page(scores, [LEAK, texts.load("reset-leak")], time.time())
     assert "1 of 2" in told and "anna &lt;b&gt; 1" in told and "bert 0" in told
     assert "reset-leak" not in told, "what nobody has begun takes no room"
-    assert f'content="{watch.REFRESH}"' in told
+    assert f'content="{projector.REFRESH}"' in told
     made = iter(["one", "two"])
-    with watch.Server(0, lambda: next(made)) as server:
+    with projector.Server(0, lambda: next(made)) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         assert [urllib.request.urlopen(server.address).read() for _ in range(2)] == [b"one", b"two"]
         with pytest.raises(urllib.error.HTTPError, match="404"):
             urllib.request.urlopen(f"{server.address}x")
         with pytest.raises(Usage, match="choose another one with --port"):
-            watch.Server(server.server_address[1], str)
+            projector.Server(server.server_address[1], str)
         server.shutdown()
     assert score.collect([tmp_path], [LEAK], False, tmp_path)[0]["labs"] == {}

@@ -98,6 +98,8 @@ def assert_reads_aloud(page: Page) -> None:
     assert all("scope" in attributes for attributes in page.all("th"))
     levels = [int(tag[1]) for tag in tags if re.fullmatch("h[1-6]", tag)]
     assert levels[0] == 1 and all(b <= a + 1 for a, b in zip(levels, levels[1:]))
+    regions = [one["aria-label"] for _, one in page.tags if one.get("role") == "region"]
+    assert len(regions) == len(set(regions)), "two regions that sound alike"
     for attributes in page.all("input"):
         assert attributes["id"] in [label["for"] for label in page.all("label")]
 
@@ -228,6 +230,8 @@ def test_a_run_of_check_has_its_findings_and_a_page_for_each(run: Run, tmp_path:
     found = read(path)
     assert set(found) == {"index.html", *(f"check/{id}/index.html" for id in IDS)}
     text = found["index.html"].text
+    order = [text.index(said) for said in ("What does this: The path that", "could not be tested")]
+    assert order == sorted(order) and "its repair, by make scenario-closewait-leak" in text
     assert "1 LEAK, 1 N/A" in text and "abandon is LEAK" in text and "'X=<b>&'" in text
     page = found["check/abandon/index.html"]
     assert "connections went this way" in page.text and "× CLOSE_WAIT" in page.text

@@ -15,14 +15,14 @@ from linger.check.finding import CHOICE, FAIL, LEAK, NOT_TESTED, PASS, WARN, Fin
 from linger.lab.errors import TargetDied, Usage
 
 WHOLE = 100
-GOT = Outcome("b", DONE, True, 200, WHOLE, "all", "status 200", 0.1)
+GOT = Outcome("b", 9000, DONE, True, 200, WHOLE, "all", "status 200", 0.1)
 HALF = replace(GOT, size=50, digest="half")
-ERROR = Outcome("b", DONE, False, None, 0, None, "ConnectionResetError", 0.1)
+ERROR = Outcome("b", 9000, DONE, False, None, 0, None, "ConnectionResetError", 0.1)
 MUTE = replace(ERROR, success=None)
-HANGS = Outcome("b", WAITS, said="it has no connection", seconds=5.2, notes=["node, pid 7: epoll_wait"])
-KILLED = Outcome("b", DIED, said="the driver was ended by SIGPIPE")
-SLOW = Outcome("b", PENDING, seconds=30.0)
-AGAIN = Outcome("b", RETRIES, seconds=8.0, connects=4)
+HANGS = Outcome("b", 9000, WAITS, said="it has no connection", seconds=5.2, notes=["node, pid 7: epoll_wait"])
+KILLED = Outcome("b", 9000, DIED, said="the driver was ended by SIGPIPE")
+SLOW = Outcome("b", 9000, PENDING, seconds=30.0)
+AGAIN = Outcome("b", 9000, RETRIES, seconds=8.0, connects=4)
 
 
 def verdicts(*findings: Finding) -> list[str]:
@@ -44,6 +44,7 @@ def test_to_hang_without_a_socket_or_to_die_fails_whatever_else_is_asked(bad: Ou
 def test_a_part_taken_for_the_whole() -> None:
     fails = ruling.cut_short([ERROR, HALF], WHOLE)
     assert (fails.verdict, fails.measured) == (FAIL, "50 of 100 bytes taken for the whole reply: b")
+    assert fails.ports == [9000]
     assert verdicts(
         ruling.cut_short([ERROR, ERROR], WHOLE), ruling.cut_short([AGAIN], WHOLE),
         ruling.cut_short([MUTE, ERROR], WHOLE),
@@ -90,8 +91,8 @@ def test_patience() -> None:
     ],
 )  # fmt: skip
 def test_repeats(method: str, reused: bool, reads: int, seconds: float, verdict: str) -> None:
-    once = ruling.Sent("GET", False, 1, 0.1)
-    finding = ruling.repeated([ruling.Sent(method, reused, reads, seconds), once])
+    once = ruling.Sent("GET", 9001, False, 1, 0.1)
+    finding = ruling.repeated([ruling.Sent(method, 9000, reused, reads, seconds), once])
     assert finding.verdict == verdict
     assert ("read once: 2 of 2" in finding.measured) == (reads == 1)
 

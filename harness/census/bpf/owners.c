@@ -46,6 +46,7 @@ struct upid {
 } OF_THE_KERNEL;
 
 struct pid {
+	unsigned int level;
 	struct upid numbers[1];
 } OF_THE_KERNEL;
 
@@ -56,7 +57,6 @@ struct task_struct {
 	struct pid *thread_pid;
 	struct files_struct *files;
 	struct nsproxy *nsproxy;
-	char comm[16];
 } OF_THE_KERNEL;
 
 struct super_block {
@@ -93,17 +93,19 @@ struct bpf_iter__task_file {
 	struct file *file;
 } OF_THE_KERNEL;
 
-/* How deep our pid namespace lies, and the size of a struct upid: set before this is loaded. */
-const volatile __u32 level;
-
-/* The number of a process or thread in our pid namespace. */
+/*
+ * The number of a process or thread in our pid namespace. We are the one who reads; how deep our
+ * namespace lies, our own pid tells.
+ */
 static __u32 number_of(const struct pid *pid)
 {
+	const struct task_struct *reader = bpf_get_current_task_btf();
 	const char *numbers = (const char *)pid + bpf_core_field_offset(struct pid, numbers);
 	int number = 0;
 
 	bpf_probe_read_kernel(&number, sizeof(number),
-			      numbers + level * bpf_core_type_size(struct upid) +
+			      numbers +
+				  reader->thread_pid->level * bpf_core_type_size(struct upid) +
 				  bpf_core_field_offset(struct upid, nr));
 	return (__u32)number;
 }
@@ -143,7 +145,6 @@ int list_owners(struct bpf_iter__task_file *context)
 	record.inode = (__u32)file->f_inode->i_ino;
 	if (task->nsproxy)
 		record.netns = task->nsproxy->net_ns->ns.inum;
-	bpf_probe_read_kernel_str(record.comm, sizeof(record.comm), task->group_leader->comm);
 	bpf_seq_write(context->meta->seq, &record, sizeof(record));
 	return 0;
 }

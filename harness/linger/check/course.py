@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any, Mapping
 
@@ -35,13 +36,14 @@ class Course:
             raise Usage(f"--patience takes seconds, more than 0, not {options.patience:g}")
         for path in filter(None, (options.json, options.junit, options.write_expected)):
             _must_be_writable(path)
-        self.chosen = battery.choose(options.only, options.quick)
+        self.chosen = battery.choose(options.only, options.quick, options.tls)
         self._expected: dict[str, list[str]] = {}
         if options.expected:
             self._expected = finding.read_expected(options.expected, battery.checks)
 
     def begin(self, head: str) -> Path:
         """Make the folder of the run and print its first line; returns the folder for evidence."""
+        self._began = time.time()
         self._folder = session.begin(self._options.results)
         self._environment = results.Environment()
         self.console = output.Console(sys.stdout, head, self._checks, quiet=self._options.tap)
@@ -73,12 +75,12 @@ class Course:
         if options.write_expected:
             reports.write_expected(options.write_expected, summary)
         if options.junit:
-            reports.write_junit(options.junit, summary, self._checks)
+            reports.write_junit(options.junit, summary, self._checks, self._began)
         return code
 
 
 def _must_be_writable(path: Path) -> None:
-    """A report that cannot be written is wrong usage now, not after a minute of checks."""
+    """A file that cannot be written is wrong usage now, not after a minute of checks."""
     if os.path.isdir(path):
         raise Usage(f"cannot write the report: {path}: Is a directory")
     if not os.access(path if os.path.exists(path) else path.absolute().parent, os.W_OK):

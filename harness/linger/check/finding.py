@@ -65,6 +65,7 @@ class Finding:
     measured: str  # one line
     held: list[Held] = field(default_factory=list)  # what the program still held
     notes: list[str] = field(default_factory=list)  # its last output, or what came to the clients
+    ports: list[int] = field(default_factory=list)  # of the server, whose connections show it; none: all
 
 
 def not_tested(why: str) -> Finding:

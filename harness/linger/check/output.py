@@ -12,7 +12,7 @@ from linger.check.battery import Check
 from linger.check.finding import LEAK, STARVE, Held
 from linger.run import printer, results
 
-LADDER = 20  # lines of a ladder
+LADDER, ENDING = 20, 8  # lines of a ladder, and of these at its end
 HEAD = ["check", "verdict", "measured", "seconds"]
 
 
@@ -84,7 +84,7 @@ def explained(check: Check, result: dict[str, Any], evidence: Path) -> str:
             f"{check.happens} {result['measured'][:1].upper()}{result['measured'][1:]}."
         ),
         *(f"    {line}" for line in details(result)),
-        *_ladder(evidence / check.id, result["verdict"]),
+        *_ladder(evidence / check.id, result["verdict"], check.program),
         printer.wrapped(f"What does this: {check.mistake}"),
         printer.wrapped(f"It rests on {check.clause}"),
         printer.wrapped(f"Shown, with its repair, by {shown}."),
@@ -98,28 +98,33 @@ def details(result: dict[str, Any]) -> list[str]:
     return [*(str(Held.of(one)) for one in result["held"]), *result["notes"]]
 
 
-def _ladder(folder: Path, verdict: str) -> list[str]:
-    """One connection, segment by segment, that shows what was found: of its kind most went so."""
+def _ladder(folder: Path, verdict: str, program: str) -> list[str]:
+    """One connection, segment by segment, that shows what was found: of its kind most went so.
+
+    program: the host of what is judged.
+    """
     try:
         groups = json.loads((folder / "ladder.json").read_text())["groups"]
+        ports = json.loads((folder / "finding.json").read_text())["ports"]
     except FileNotFoundError:
         return []
+    groups = [one for one in groups if not ports or one["ladder"]["server"]["port"] in ports]
     groups.sort(key=lambda group: -group["connections"])
-    shown = _telling([group["ladder"] for group in groups], verdict)
+    shown = _telling([group["ladder"] for group in groups], verdict, program)
     if not shown:
         return []
     lines = list(shown["text"])
     left_out = len(lines) - LADDER
-    if left_out > 1:
-        lines[LADDER - 1 : -1] = [f"  ... {left_out} segments more ..."]
+    if left_out > 1:  # what ends it is at its end
+        lines[LADDER - ENDING - 1 : -ENDING] = [f"  ... {left_out + 1} lines more ..."]
     same = next(group["connections"] for group in groups if group["ladder"] is shown) - 1
     return [*lines, *([f"  {same} further connection{'s' * (same > 1)} like this"] if same else [])]
 
 
-def _telling(ladders: list[dict[str, Any]], verdict: str) -> dict[str, Any] | None:
+def _telling(ladders: list[dict[str, Any]], verdict: str, program: str) -> dict[str, Any] | None:
     """The ladder that shows best what was found, of clients that got through, None if none did.
 
-    Those that go the same way most often come first. What is held the server has not ended.
+    Those that go the same way most often come first. What is held the program has not ended.
     """
     ours = [
         ladder
@@ -127,14 +132,14 @@ def _telling(ladders: list[dict[str, Any]], verdict: str) -> dict[str, Any] | No
         if ladder["client"]["host"] == "client"
         and any(segment["server"] == "ESTABLISHED" for segment in ladder["segments"])
     ]
-    held = [ladder for ladder in ours if not _ended_by_server(ladder)]
+    held = [ladder for ladder in ours if not _ended_by(program, ladder)]
     return next(iter((verdict in (LEAK, STARVE) and held) or ours), None)
 
 
-def _ended_by_server(ladder: dict[str, Any]) -> bool:
-    """Whether the server's end sent a FIN or a RST before the verdict."""
+def _ended_by(host: str, ladder: dict[str, Any]) -> bool:
+    """Whether a host's end sent a FIN or a RST before the verdict."""
     return any(
-        segment["from"] == "server"
+        segment["from"] == host
         and {"FIN", "RST"} & {*segment["flags"]}
         and segment["sent"] is not None
         and segment["sent"] <= ladder["verdict"]

@@ -62,6 +62,9 @@ def write(
     }
     files.write_json(
         lab.evidence / "finding.json",
-        {"schema": SCHEMA, **found, "check": check.told(), "since": lab.since, "steps": steps},
+        {
+            "schema": SCHEMA, **found, "ports": finding.ports, "check": check.told(),
+            "since": lab.since, "steps": steps,
+        },  # fmt: skip
     )
     return found

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import shlex
+import socket
+import time
 import xml.etree.ElementTree as ElementTree
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Mapping
 
@@ -70,13 +73,15 @@ def write_expected(path: Path, summary: dict[str, Any]) -> None:
     """Write the verdicts as a file for --expected. Errors: as write_json()."""
     lines = [f"# {shlex.join(summary['command'])}"]
     lines += [f"{one['id']:22} {one['verdict']:6} # {one['measured']}" for one in summary["results"]]
-    _write(path, printable_lines("\n".join(lines)) + "\n")
+    _write(path, "\n".join(map(printable, lines)) + "\n")
 
 
-def write_junit(path: Path, summary: dict[str, Any], checks: Mapping[str, Check]) -> None:
+def write_junit(
+    path: Path, summary: dict[str, Any], checks: Mapping[str, Check], began: float
+) -> None:
     """Write the summary as JUnit XML: what is wrong is a failure, N/A is skipped.
 
-    checks: by id. Errors: as write_json().
+    checks: by id; began: when the run did, in seconds since 1970. Errors: as write_json().
     """
     cases = []
     for one in summary["results"]:
@@ -98,6 +103,9 @@ def write_junit(path: Path, summary: dict[str, Any], checks: Mapping[str, Check]
         failures=str(sum(case.find("failure") is not None for case in cases)),
         errors="0",
         skipped=str(sum(case.find("skipped") is not None for case in cases)),
+        time=f"{time.time() - began:.3f}",
+        timestamp=datetime.fromtimestamp(began, timezone.utc).isoformat(timespec="seconds"),
+        hostname=socket.gethostname(),
     )
     suite.extend(cases)
     root = ElementTree.Element("testsuites")

@@ -92,13 +92,25 @@ def only_waiting() -> Iterator[None]:
             Child.ours.send(WORKS)
 
 
+def say(line: str) -> None:
+    """Tell a line of text to whoever started this Child, if it listens."""
+    if Child.ours:
+        Child.ours.send(line)
+
+
 class Child:
     """A function that runs in a process of its own, with an own /run."""
 
     ours: ClassVar[Connection | None] = None  # in that process: where it tells what it does
 
-    def __init__(self, work: Callable[..., Any], *arguments: Any) -> None:
-        """Start work(*arguments)."""
+    def __init__(
+        self,
+        work: Callable[..., Any],
+        *arguments: Any,
+        listen: Callable[[str], None] = lambda line: None,
+    ) -> None:
+        """Start work(*arguments). listen: called with each line that it says, by say()."""
+        self._listen = listen
         self.waits = False  # whether it is only_waiting()
         self._result: Any = None
         self._work, self._arguments = work, arguments
@@ -127,8 +139,10 @@ class Child:
             said = self.pipe.recv()
         except EOFError:
             said = Broken("the process of a check ended without a result")
-        if said in (WAITS, WORKS):
+        if isinstance(said, str):
             self.waits = said == WAITS
+            if said not in (WAITS, WORKS):
+                self._listen(said)
             return False
         self._result = said
         return True

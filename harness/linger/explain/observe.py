@@ -44,7 +44,7 @@ class Observation:
     host: Snapshot | None
     shared: int
     threads: int
-    waits: tuple[dict[str, Any], ...]
+    waits: tuple[dict[str, Any], ...] | None
     open: int | None
     limit: int | None
     libevent: bool | None
@@ -52,11 +52,9 @@ class Observation:
     unseen: tuple[str, ...]
 
 
-def later(pid: int, port: int | None, seconds: float) -> tuple[Observation, float]:
-    """An observation after so many seconds, and how many percent of a processor the program wanted
-    until then. Errors: as once()."""
-    percent = processor.busy(_members(pid)[:MOST_MEMBERS], seconds)
-    return once(pid, port), percent
+def wanted(pid: int, seconds: float) -> float:
+    """Watch a program for so many seconds; returns how many percent of a processor it wanted."""
+    return processor.busy(_members(pid)[:MOST_MEMBERS], seconds)
 
 
 def once(pid: int, port: int | None) -> Observation:
@@ -68,16 +66,18 @@ def once(pid: int, port: int | None) -> Observation:
     place = Path("/proc", str(pid))
     if not place.exists():
         raise TargetDied(f"there is no process {pid}")
+    if _has_ended(pid):
+        raise TargetDied(f"process {pid} has ended")
     unseen: list[str] = []
     pids = _members(pid)[:MOST_MEMBERS]
     members = [snapshot for one in pids if (snapshot := _ask_of(one, pid, port))]
-    for snapshot in members:
-        for process in snapshot["processes"]:
-            if process["unreadable"]:
-                raise CannotRun(
-                    f"what process {process['pid']} holds may not be read ({process['unreadable']}): "
-                    "run it as root, or as the user of that process"
-                )
+    hidden = [
+        f"process {process['pid']}: {process['unreadable']}"
+        for snapshot in members
+        for process in snapshot["processes"]
+        if process["unreadable"]
+    ]
+    unseen += hidden
     host = _look(unseen, "its network namespace", lambda: _host(pid))
     limits = _look(unseen, "its limits", lambda: resource.prlimit(pid, resource.RLIMIT_NOFILE))
     held = _look(unseen, "its descriptors", lambda: len(os.listdir(place / "fd")))
@@ -89,7 +89,7 @@ def once(pid: int, port: int | None) -> Observation:
         host,
         _shared(members),
         sum(len(_tasks(one)) for one in pids),
-        tuple(_waits(members)),
+        None if hidden else tuple(_waits(members)),
         held,
         limits[0] if limits else None,
         "libevent" in maps if maps is not None else None,
@@ -104,6 +104,13 @@ def _look(unseen: list[str], what: str, look: Callable[[], Looked]) -> Looked | 
     except (OSError, CannotRun, Broken, Usage) as error:
         unseen.append(f"{what}: {getattr(error, 'strerror', None) or error}")
         return None
+
+
+def _has_ended(pid: int) -> bool:
+    """Whether a process is gone, or only waits for its parent to collect it (proc(5), stat)."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][:1] in "ZX"
+    return True
 
 
 def _members(pid: int) -> list[int]:
@@ -127,9 +134,9 @@ def _tasks(pid: int) -> list[str]:
 def _ask_of(one: int, pid: int, port: int | None) -> Snapshot | None:
     """What a member holds; None if it has ended, unless it is the process named."""
     try:
-        return ask("--pid", one, *(["--port", port] if port else []))
+        return ask("--pid", one, "--age", *(["--port", port] if port else []))
     except LingerError:
-        if Path(f"/proc/{one}").exists():
+        if not _has_ended(one):
             raise
         if one == pid:
             raise TargetDied(f"process {pid} has ended") from None

@@ -90,21 +90,21 @@ def measured(observation: Observation) -> Values:
 
 def _of_process(observation: Observation) -> Values:
     """What its threads do, and how many descriptors it has."""
-    calls = [wait["call"] for wait in observation.waits]
+    values: Values = {"threads": observation.threads}
+    waits = observation.waits or ()
+    calls = [wait["call"] for wait in waits]
     elsewhere = [
         wait
-        for wait in observation.waits
+        for wait in waits
         if wait["call"] in POLLS
         and wait["timeout_known"]
         and wait["timeout_ms"] is None
         or wait["call"] in ON_SOCKET
         and wait["socket"]
     ]
-    values = {
-        "threads": observation.threads,
-        "waits.events": sum(call in EVENTS for call in calls),
-        "waits.elsewhere": len(elsewhere),
-    }
+    if observation.waits is not None:
+        values["waits.events"] = sum(call in EVENTS for call in calls)
+        values["waits.elsewhere"] = len(elsewhere)
     for name in ("open", "libevent", "ports"):
         if (value := getattr(observation, name)) is not None:
             values[name] = int(value)
@@ -142,16 +142,15 @@ def _of_host(observation: Observation, listened: set[int]) -> Values:
 
 
 def _of_others(observation: Observation) -> Values:
-    """What the census tells of the other ends, if it does."""
-    values: Values = {}
-    for snapshot in observation.members:
-        if "remotes" in snapshot:
-            values["one_remote"] = max([values.get("one_remote", 0), *_to_services(snapshot)])
-        silent = [row["silent"] for row in snapshot["rows"]
-                  if row["state"] == "ESTABLISHED" and row.get("silent") is not None]  # fmt: skip
-        if silent:
-            values["silent"] = max(values.get("silent", 0), *map(int, silent))
-    return values
+    """What the census tells of the other ends."""
+    silent = [
+        row["silent_ms"] // 1000
+        for snapshot in observation.members
+        for row in snapshot["rows"]
+        if row["state"] == "ESTABLISHED" and row["silent_ms"] is not None
+    ]
+    services = [count for snapshot in observation.members for count in _to_services(snapshot)]
+    return {"one_remote": max(services, default=0), "silent": max(silent, default=0)}
 
 
 def _to_services(snapshot: Snapshot) -> list[int]:

@@ -23,9 +23,9 @@ from linger.lab.host import Host
 WHOLE = "ESTABLISHED CLOSE_WAIT FIN_WAIT1 LAST_ACK CLOSING".split()
 
 
-def count(host: Host, found: dict[str, Any] | None = None) -> int:
+def count(host: Host, found: dict[str, Any] | None = None, with_ours: bool = False) -> int:
     """How many sockets exist in a host and are not seen; to be compared with an earlier count, since
-    what records the lab has some, too.
+    what records the lab has some, too. with_ours: this process has connections there.
 
     found: what the census counts there, where it has just been asked.
 
@@ -33,6 +33,8 @@ def count(host: Host, found: dict[str, Any] | None = None) -> int:
     missing: what lasts is true.
     """
     seen = {inode for pid in _processes(host) for inode in sockets_of(f"/proc/{pid}/fd")}
+    if with_ours:
+        seen |= sockets_of("/proc/self/fd")
     found = found or census.count({host.name: host.path})[host.name]
     return existing(host) - len(seen) - _without_descriptor(found)
 

@@ -20,6 +20,7 @@ CLASSES = {  # of the style sheet, by verdict
     **dict.fromkeys(finding.BAD, "fail"),
     finding.WARN: "cannot-run",
 }
+SEVERITY = (*finding.BAD, finding.WARN, finding.NOT_TESTED, finding.CHOICE, finding.PASS)
 Draw = Callable[..., str]
 
 
@@ -53,7 +54,10 @@ def pages(path: Path, draw: Draw) -> dict[Path, str]:
     if summary is None:
         raise CannotRun(f"{path} is a check that did not end, so there are no findings to report")
     run = Run(path, read_json(path / "environment.json"))
-    all_shown = [_shown(path, found) for found in summary["results"]]
+    all_shown = sorted(
+        (_shown(path, found) for found in summary["results"]),
+        key=lambda shown: SEVERITY.index(shown.found["verdict"]),
+    )
     words = [found["verdict"] for found in summary["results"]]
     common = {"command": shlex.join(summary["command"]), "meaning": finding.MEANING,
               "tool": summary["tool"], "program": summary["program"]}  # fmt: skip
@@ -67,6 +71,7 @@ def pages(path: Path, draw: Draw) -> dict[Path, str]:
         run=run,
         summary=summary,
         all_shown=all_shown,
+        bad=[shown for shown in all_shown if shown.found["verdict"] in (*finding.BAD, finding.WARN)],
         counted=", ".join(f"{words.count(w)} {w}" for w in finding.WORDS if w in words),
         **common,
     )

@@ -135,7 +135,7 @@ def predict(text: Text, place: Workplace, options: argparse.Namespace) -> int:
 
 def score(options: argparse.Namespace) -> int:
     """Who has solved what."""
-    from linger.workshop import score, watch
+    from linger.workshop import projector, score
 
     folders = [Path(name) for name in options.folders] or [Workplace().folder]
     for folder in folders:
@@ -145,7 +145,7 @@ def score(options: argparse.Namespace) -> int:
     if options.watch:
         if options.regrade:
             raise Usage("--watch shows what students have noted; run --regrade beside it")
-        return watch.serve(folders, course, options.port)
+        return projector.serve(folders, course, options.port)
     scores = score.collect(folders, course, options.regrade, options.results)
     score.show(scores, course, options.regrade)
     page, data = score.write(scores, course, options.results)

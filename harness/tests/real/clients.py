@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 from conftest import Run
 
-from linger.check.finding import BAD, FAIL, WARN
+from linger.check.client import BATTERY
+from linger.check.finding import BAD, CHOICE, FAIL, LEAK, PASS, WARN
 from linger.lab.environment import outside
 from linger.lab.programs import ROOT, program
 
@@ -58,7 +59,7 @@ CLIENTS: dict[str, Client] = {
         "wget2 -q {{url}} -O {{out}}",
         WAITS | LENGTH | CHUNKED | RESET | CUT_TLS | CUT_GZIP | {"black-hole": FAIL},
     ),
-    "aria2": Client("aria2c -q -d {{out}} -o file {{url}}", {}),
+    "aria2": Client("aria2c -q -d {{out}} -o file {{url}}", WAITS),  # 60 s
     "axel": Client(
         "axel -q -o {{out}} {{url}}",
         WAITS | LENGTH | CHUNKED | CUT_TLS | ADDRESSES
@@ -104,7 +105,7 @@ CLIENTS: dict[str, Client] = {
     ),
     "pycurl": Client("{python} {here}/python.py pycurl", POOLED | HEADER | FALSE, True),
     "aiohttp": Client(
-        "{python} {here}/python.py aiohttp", POOLED | RESET | CUT_TLS | CUT_GZIP | FALSE | ADDRESSES, True
+        "{python} {here}/python.py aiohttp", WAITS | RESET | CUT_TLS | CUT_GZIP | FALSE | ADDRESSES, True
     ),
     "tornado": Client("{python} {here}/python.py tornado", RESET | CUT_TLS | CUT_GZIP, True),
     "libcurl": Client(
@@ -115,9 +116,9 @@ CLIENTS: dict[str, Client] = {
         "perl {here}/perl.pl LWP",
         POOLED | LENGTH | CHUNKED | HEADER | RESET | CUT_TLS | ADDRESSES, True,
     ),
-    "HTTP::Tiny": Client("perl {here}/perl.pl Tiny", VANISHED | CUT_TLS | ADDRESSES | WRITES_FIRST, True),
+    "HTTP::Tiny": Client("perl {here}/perl.pl Tiny", WAITS | CUT_TLS | ADDRESSES | WRITES_FIRST, True),
     "net/http": Client(
-        "ruby {here}/ruby.rb", POOLED | LENGTH | HEADER | CUT_TLS | FALSE | ADDRESSES | WRITES_FIRST, True
+        "ruby {here}/ruby.rb", POOLED | LENGTH | HEADER | FALSE | ADDRESSES | WRITES_FIRST, True
     ),
     "php streams": Client(
         "php8.2 {here}/php.php streams",
@@ -127,17 +128,48 @@ CLIENTS: dict[str, Client] = {
         "php8.2 -d extension={root}/usr/lib/php/20220829/curl.so {here}/php.php curl",
         POOLED | HEADER | CUT_TLS | FALSE | {"repeated-request": WARN}, True,
     ),
-    "node http": Client("node {examples}/node_http.js", POOLED | RESET | CUT_TLS, True),
+    "node http": Client("node {examples}/node_http.js", WAITS | RESET | CUT_TLS, True),
     "node fetch": Client(
-        "node {examples}/node_fetch.js", POOLED | CHUNKED | RESET | CUT_TLS | CUT_GZIP, True
+        "node {examples}/node_fetch.js", WAITS | CHUNKED | RESET | CUT_TLS | CUT_GZIP, True
     ),
     "HttpURLConnection": Client(
-        "java -XX:TieredStopAtLevel=1 -cp {build} Java url",
-        POOLED | LENGTH | HEADER | FALSE | WRITES_FIRST | {"repeated-request": FAIL}, True,
+        "java -XX:-UsePerfData -XX:TieredStopAtLevel=1 -cp {build} Java url",
+        WAITS | LENGTH | HEADER | FALSE | WRITES_FIRST | {"repeated-request": FAIL}, True,
     ),
     "java HttpClient": Client(
-        "java -XX:TieredStopAtLevel=1 -cp {build} Java client", POOLED | WRITES_FIRST, True
+        "java -XX:-UsePerfData -XX:TieredStopAtLevel=1 -cp {build} Java client", POOLED | WRITES_FIRST, True
     ),
+}
+
+
+PLANTED = ROOT / "harness" / "tests" / "planted" / "clients"
+RIGHT = {  # they do everything right, so each check is PASS or CHOICE
+    "Python": f"{PYTHON} {PLANTED}/client.py",
+    "node": f"node {PLANTED}/client.js",
+    "C": "{build}/client",
+}
+MISTAKES = {  # of planted/clients/client.py, and what each must be called
+    "takes-length": {"truncated-length": FAIL},
+    "takes-chunked": {"truncated-chunked": FAIL},
+    "takes-header": {"truncated-header": FAIL},
+    "takes-reset": {"truncated-close": FAIL},
+    "no-notify": {"truncated-tls": WARN},
+    "takes-gzip": {"truncated-gzip": WARN},
+    "forgets": {"waits-without-socket": FAIL},
+    "patient": WAITS,
+    "resends": {"repeated-request": FAIL},
+    "resends-reused": {"repeated-request": WARN},
+    "blind": {"stale-pool": FAIL},
+    "keeps": {"idle-close": CHOICE, "idle-reset": CHOICE},
+    "hoards": {"idle-close": LEAK, "idle-reset": LEAK},
+    "believes blind": {"unsolicited-reply": FAIL},
+    "deaf": {"early-reply": WARN},
+    "leaks": {"error-leak": LEAK},
+    "never-again": {"recover-refuse": FAIL},
+    "one-address": {"black-hole": FAIL},
+    "slow-address": {"black-hole": WARN},
+    "no-keepalive": {"vanished-idle": WARN},
+    "dies": {"truncated-length": FAIL},
 }
 
 
@@ -173,3 +205,27 @@ def test_a_real_client(run: Run, tmp_path: Path, name: str) -> None:
     for one in runs:
         assert {id: verdict for id, verdict in one.items() if verdict in (*BAD, WARN)} == known
         assert one == runs[0]
+
+
+def verdicts(run: Run, tmp_path: Path, command: str, *options: object) -> dict[str, str]:
+    """Check a driver; returns the verdicts by id."""
+    words = ["--driver", "--json", tmp_path / "out.json", "--results", tmp_path / "results", *options]
+    done = run("linger", "check-client", *words, "--", *command.split(), timeout=600)
+    assert done.returncode in (0, 1), done.stdout + done.stderr
+    print(done.stdout)
+    return {one["id"]: one["verdict"] for one in json.loads((tmp_path / "out.json").read_text())["results"]}
+
+
+@pytest.mark.parametrize("language", RIGHT)
+def test_what_does_everything_right(run: Run, tmp_path: Path, language: str) -> None:
+    BATTERY.load()
+    found = verdicts(run, tmp_path, RIGHT[language].format(**PLACES))
+    assert {*found} == {*BATTERY.checks} and {*found.values()} <= {PASS, CHOICE}, found
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_called_what_it_is(run: Run, tmp_path: Path, mistake: str) -> None:
+    wanted = MISTAKES[mistake]
+    only = ("--patience", 3, "--only", ",".join(wanted))
+    assert verdicts(run, tmp_path, f"{RIGHT['Python']} {mistake}", *only) == wanted
+    assert {*verdicts(run, tmp_path, RIGHT["Python"], *only).values()} <= {PASS, CHOICE}

@@ -17,7 +17,7 @@ from typing import Any, Callable
 
 from linger.check.client.outcome import DIED, DONE, Outcome
 from linger.check.client.subject import SAID, Address, Program
-from linger.check.client.watch import LOOK, Watch
+from linger.check.client.vigil import LOOK, Watch
 from linger.lab.errors import TargetDied
 from linger.lab.foreign import printable
 
@@ -82,21 +82,22 @@ class Driver:
         while (end := watch.look(done, lambda: program.pids, limit)) is None:
             pass
         answers.extend(self._lines(within=0))
+        name = at.path.strip("/")
         common = {"seconds": watch.seconds, "connects": watch.connects}
         if answers:
             answer = understood(answers[0])
             status = answer["status"]
             said = printable(answer["error"] or f"status {status}")[:SAID]
             told = answer["ok"], status, answer["bytes"], answer["sha256"]
-            return Outcome(at.path.strip("/"), DONE, *told, said, **common)
+            return Outcome(name, at.port, DONE, *told, said, **common)
         if not end:
             self.deaths.append(f"the driver {program.ending()}")
             said, self.program = self.deaths[-1], None
-            return Outcome(at.path.strip("/"), DIED, said=said, **common,
-                           notes=[line.strip() for line in program.last_output().splitlines() if line])  # fmt: skip
+            notes = [line.strip() for line in program.last_output().splitlines() if line]
+            return Outcome(name, at.port, DIED, said=said, notes=notes, **common)
         notes = watch.explained(program.pids)
         said = "it has no connection" if notes[0].startswith("no ") else f"it has {notes[0]}"
-        return Outcome(at.path.strip("/"), end, said=said, notes=notes, **common)
+        return Outcome(name, at.port, end, said=said, notes=notes, **common)
 
     def started(self) -> Program:
         """The program, started if it does not run."""

@@ -14,7 +14,7 @@ from typing import Callable, Sequence
 
 from linger.check.client.outcome import DIED, DONE, Outcome
 from linger.check.client.subject import Address, Order, Program, filled
-from linger.check.client.watch import LOOK, Watch
+from linger.check.client.vigil import LOOK, Watch
 from linger.check.client.yardstick import Yardstick, product
 from linger.lab import files, netns
 from linger.lab.host import Host
@@ -31,7 +31,8 @@ class Run:
         files.make_folder(folder)
         self._order, self._at = order, at
         self._stdout, self._out = folder / "stdout", folder / "out"
-        self.program = start(filled(order.command, at, self._out), folder, Path("/dev/null"), self._stdout)
+        words = filled(order.command, at, self._out)
+        self.program = start(words, folder, Path("/dev/null"), self._stdout)
 
     def outcome(self, end: str, watch: Watch, host: Host, yardstick: Yardstick) -> Outcome:
         """What became of it. end: "" when it has ended, else as Watch tells."""
@@ -40,17 +41,17 @@ class Run:
         if end:
             notes = watch.explained(self.program.pids)
             said = "it has no connection" if notes[0].startswith("no ") else f"it has {notes[0]}"
-            return Outcome(name, end, said=said, notes=notes, **common)
+            return Outcome(name, self._at.port, end, said=said, notes=notes, **common)
         status, made = self.program.status, product(self._stdout, self._out)
         if status is None:
             notes = [line.strip() for line in self.program.last_output().splitlines() if line]
-            return Outcome(name, DIED, said=f"it {self.program.ending()}", notes=notes, **common)
+            return Outcome(name, self._at.port, DIED, said=f"it {self.program.ending()}", notes=notes, **common)
         success = yardstick.success(status, made)
         if self._order.verify:
             success = self._verified(host, status)
         line = self.program.last_line()
         said = f"status {status}" + (f", {line}" if line else "")
-        return Outcome(name, DONE, success, None, made.size, made.digest, said, **common)
+        return Outcome(name, self._at.port, DONE, success, None, made.size, made.digest, said, **common)
 
     def _verified(self, host: Host, status: int) -> bool:
         """What the caller's command says: it has the run's output as standard input, its status as $1."""

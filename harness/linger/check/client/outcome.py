@@ -16,6 +16,7 @@ class Outcome:
     """One request."""
 
     behaviour: str  # of the server, by its name in turncoat
+    port: int  # of the server, for this behaviour alone
     end: str  # one of the words above
     success: bool | None = None  # what the client takes it for; None: nothing tells
     status: int | None = None  # of HTTP, where the client tells it

@@ -24,11 +24,11 @@ def broken(tries: Sequence[Outcome]) -> Finding | None:
     """The finding that goes before all others: it died of a reply, or waits for nothing."""
     for one in tries:
         if one.end == DIED:
-            return Finding(FAIL, f"{one.behaviour}: {one.said}", notes=one.notes)
+            return Finding(FAIL, f"{one.behaviour}: {one.said}", notes=one.notes, ports=[one.port])
     for one in tries:
         if one.end == WAITS:
             text = f"{one.behaviour}: not done after {one.seconds:.0f} s, and nothing can wake it"
-            return Finding(FAIL, f"{text}: {one.said}", notes=one.notes)
+            return Finding(FAIL, f"{text}: {one.said}", notes=one.notes, ports=[one.port])
     return None
 
 
@@ -42,7 +42,8 @@ def cut_short(tries: Sequence[Outcome], whole: int) -> Finding:
         sizes = {one.size for one in taken if one.size is not None}
         part = f"{' or '.join(map(str, sorted(sizes)))} of {whole} bytes" if sizes else "a part"
         where = ", ".join(one.behaviour for one in taken)
-        return Finding(FAIL, f"{part} taken for the whole reply: {where}")
+        told = f"{part} taken for the whole reply: {where}"
+        return Finding(FAIL, told, ports=[one.port for one in taken])
     return Finding(PASS, f"{_refused(tries)}, {len(tries)} of {len(tries)} times")
 
 
@@ -52,7 +53,8 @@ def released(tries: Sequence[Outcome]) -> Finding:
         return finding
     again = sum(one.end != DONE for one in tries)
     done = [one.seconds for one in tries if one.end == DONE]
-    told = f"done after {len(done)} of {len(tries)} ends" + (f", in {max(done):.1f} s at most" if done else "")
+    told = f"done after {len(done)} of {len(tries)} ends"
+    told += f", in {max(done):.1f} s at most" if done else ""
     return Finding(PASS, told + (f"; after {again} it tries again" if again else ""))
 
 
@@ -66,12 +68,12 @@ def close_delimited(control: Outcome, resets: Sequence[Outcome], whole: int) -> 
     if control.success is None:
         return not_tested(MUTE)
     if not control.took:
-        return not_tested(f"by a FIN, which is how such a reply ends, it fails as well: {control.said}")
+        return not_tested(f"by a FIN, as such a reply ends, it fails as well: {control.said}")
     taken = [one for one in resets if one.took]
     if not taken:
         return cut_short(resets, whole)
     return Finding(FAIL, f"{taken[0].size} of {whole} bytes taken for the whole reply after a RST, "
-                         f"{len(taken)} of {len(resets)} times")  # fmt: skip
+                         f"{len(taken)} of {len(resets)} times", ports=[one.port for one in taken])  # fmt: skip
 
 
 def unnotified(one: Outcome) -> Finding:
@@ -113,6 +115,7 @@ class Sent:
     """A request that the server read and did not answer."""
 
     method: str
+    port: int  # of the server
     reused: bool  # the connection had carried another one before
     reads: int  # how often the server read the whole request
     seconds: float  # in which it did
@@ -141,7 +144,9 @@ def repeated(sent: Sequence[Sent]) -> Finding:
         return Finding(PASS, once)
     worst = min((one.verdict for one in more), key=WORST_FIRST.index)
     told = "; ".join(dict.fromkeys(map(str, more)))
-    return Finding(worst, f"the server read {told}" + (f"; {once}" if len(more) < len(sent) else ""))
+    told += f"; {once}" if len(more) < len(sent) else ""
+    ports = [one.port for one in more if one.verdict == worst]
+    return Finding(worst, f"the server read {told}", ports=ports)
 
 
 def stale(get: Outcome, post: Outcome | None) -> Finding:
@@ -178,7 +183,8 @@ def answered(second: Outcome, false: str) -> Finding:
         return finding
     name = second.behaviour
     if second.took and second.digest == false:
-        return Finding(FAIL, f"{name}: a reply that nobody asked for is taken as the answer to the next request")
+        told = f"{name}: a reply that nobody asked for is taken as the answer to the next request"
+        return Finding(FAIL, told, ports=[second.port])
     if not second.took:
         return Finding(CHOICE, f"{name}: the next request fails: {second.said}")
     return Finding(PASS, f"{name}: the next request gets its own answer")
@@ -193,7 +199,8 @@ def early(drained: Outcome, unread: Outcome | None, status: int) -> Finding:
     if finding := broken([one for one in (drained, unread) if one]):
         return finding
     if drained.end != DONE:
-        return Finding(FAIL, f"the reply is lost: not done after {drained.seconds:.0f} s", notes=drained.notes)
+        told = f"the reply is lost: not done after {drained.seconds:.0f} s"
+        return Finding(FAIL, told, notes=drained.notes)
     if not _heard(drained, status):
         return Finding(FAIL, f"the reply is lost although the server reads on: {drained.said}")
     if unread and unread.end != DONE:
@@ -263,7 +270,8 @@ def worst(findings: Sequence[Finding]) -> Finding:
     shown = [one for one in tested if one.verdict == verdict]
     held = [thing for one in shown for thing in one.held]
     notes = [line for one in shown for line in one.notes]
-    return Finding(verdict, "; ".join(dict.fromkeys(one.measured for one in tested)), held, notes)
+    ports = [port for one in shown for port in one.ports]
+    return Finding(verdict, "; ".join(dict.fromkeys(one.measured for one in tested)), held, notes, ports)
 
 
 def _refused(tries: Sequence[Outcome]) -> str:

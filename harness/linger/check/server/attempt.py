@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
-from linger.check import record
+from linger.check import record, schedule
 from linger.check.battery import Check
-from linger.check.finding import FAIL, NOT_TESTED, STARVE, Finding, NotStruck, not_tested
+from linger.check.finding import FAIL, NOT_TESTED, PASS, STARVE, WARN, Finding, NotStruck, not_tested
 from linger.check.record import Result
 from linger.check.server.request import Request
 from linger.check.server.scene import Wish
 from linger.check.server.trial import Trial
-from linger.lab import files
+from linger.lab import apart, files
 from linger.lab.errors import TargetDied
 
 
 def find_request(wish: Wish, folder: Path) -> Request:
     """Start the server once and find out how it is asked. Errors: those of Trial.find_request()."""
     files.make_folder(folder)
+    if why := apart.keep_apart(folder):
+        schedule.say(f"its instances share the working folder, for {why}")
     trial = Trial("start", wish, folder)
+    trial.target.warn = schedule.say
     try:
         return trial.find_request()
     finally:
@@ -29,6 +33,7 @@ def find_request(wish: Wish, folder: Path) -> Request:
 def attempt(check: Check, wish: Wish, folder: Path) -> Result:
     """Run one check on a server started for it; returns its result, and leaves the evidence."""
     record.empty(folder)
+    apart.keep_apart(folder)
     steps: list[str] = []
     began = time.monotonic()
     trial = Trial(check.id, wish, folder, steps.append)
@@ -51,6 +56,8 @@ def attempt(check: Check, wish: Wish, folder: Path) -> Result:
         if started and not check.ends_target and (died := trial.died()):
             if finding.verdict != NOT_TESTED or not check.descriptors:
                 finding = _died(died)
+        elif finding.verdict == PASS and not check.ends_target and (end := trial.unclear()):
+            finding = replace(finding, verdict=WARN, measured=f"{finding.measured}; but {end}")
         measured = trial.result()
         stall = trial.lab.watchdog.sentence() if trial.lab.watchdog.stalled else ""
     finally:

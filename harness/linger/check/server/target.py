@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from linger.lab import Lab, census, confine, files
+from linger.lab import Lab, census, confine, files, service
 from linger.lab.errors import TargetDied, signal_name
 from linger.lab.events import Event
 from linger.lab.expect import Peer
@@ -24,6 +24,8 @@ from linger.lab.process import descendants
 from linger.lab.programs import program
 from linger.lab.service import STARTING, address_hint, as_caller, elsewhere
 
+SLOW = 5.0  # s: a server that listens by then starts as servers do
+NEXT_PORT = 2.0  # s from one port that a server listens on to the next
 HELPING = 3.0  # s: what a helper gets to listen, or to end
 ENDING = 10.0  # s: after the stop signal
 ABOUT_TO_END = 2.0  # s: after its sockets were closed
@@ -54,6 +56,7 @@ class Target:
         self._supervisor: Peer | None = None
         self._listeners: list[dict[str, Any]] = []
         self._told: set[int] = set()  # to end
+        self.warn = lab.tell  # called with what is remarkable of a start
 
     def _start(self, words: list[str | Path], output: Path, name: str) -> Peer:
         return self.lab.launch("server", [program("subreaper"), output, *words], name)
@@ -71,6 +74,8 @@ class Target:
             while helper.running and time.monotonic() < deadline:
                 if self._listening(more_than=listening) > listening:
                     break
+            if not helper.running:
+                helper.said("ended", main=1)  # it may not have been read yet
             ended = helper.events("ended", main=1)
             if ended and ended[0]["status"] != "0":
                 raise TargetDied(f"the helper {command!r} {_ending(ended[0])}{tail_of(output)}")
@@ -93,10 +98,11 @@ class Target:
         if why := confine.cannot_start(self.plan.command[0]):
             raise TargetDied(why)
         words = [*as_caller(descriptors), *self.plan.command]
+        helpers = {listener["port"] for listener in service.listeners(self.host)}
         self._supervisor = self._start(words, self.output, "target")
         self._told = set()
-        began = time.monotonic()
-        while time.monotonic() < began + STARTING:
+        began, elsewhere_since, slow = time.monotonic(), 0.0, False
+        while (now := time.monotonic()) < began + STARTING:
             if self._supervisor.events("over"):
                 hint = address_hint(self.output)
                 raise TargetDied(f"the server {self.ending()}{hint}{self.last_output()}")
@@ -104,9 +110,18 @@ class Target:
                 # One that was seen may have been the last of a server that was killed.
                 if listeners := self._listeners_now():
                     self._listeners = listeners
+                    if slow:
+                        self.warn(f"it listens after {now - began:.0f} s: a slow start")
                     return
+            others = {one["port"] for one in service.listeners(self.host)} - helpers
+            elsewhere_since = (elsewhere_since or now) if others else 0.0
+            if elsewhere_since and now > elsewhere_since + NEXT_PORT:
+                break
+            if now > began + SLOW and not slow:
+                slow = True
+                self.warn(f"nothing listens yet after {SLOW:g} s; it has {STARTING:g} s")
         raise TargetDied(
-            f"nothing listens on port {self.plan.port} after {STARTING:g} s"
+            f"nothing listens on port {self.plan.port} after {now - began:.0f} s"
             f"{elsewhere(self.host)}{self.last_output()}"
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from linger.lab.errors import CannotRun
 from linger.lab.host import Host
 
+OWN = "::1"  # reachable from within a host alone
 LINK = {"client": ("fd00::1", "fd00::2", 2), "server": ("fd00::2", "fd00::1", 1)}
 
 
@@ -29,10 +30,14 @@ def furnish(client: Host, server: Host) -> None:
 
 
 def reachable(addresses: list[str]) -> str:
-    """Where the client connects to, of the addresses that are listened on. Errors: CannotRun."""
+    """Where a client connects to, of the addresses that are listened on. Errors: CannotRun.
+
+    ::1 comes last: only a client in the server's own host gets there, and there no fault of the
+    network strikes.
+    """
     known = {"0.0.0.0": "10.0.0.2", "10.0.0.2": "10.0.0.2"}
     known.update({address: address for address in addresses if address.startswith("127.")})
-    known.update({"::": "fd00::2", "fd00::2": "fd00::2"})
+    known.update({"::": "fd00::2", "fd00::2": "fd00::2", OWN: OWN})
     for address, to in known.items():
         if address in addresses:
             return to

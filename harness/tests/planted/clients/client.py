@@ -40,6 +40,8 @@ class Connection:
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, int("no-keepalive" not in MISTAKES))
         if tls:
             context = ssl.create_default_context()
+            if "no-notify" not in MISTAKES:
+                context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF  # Python's default hides it
             ragged = "no-notify" in MISTAKES
             self.socket = context.wrap_socket(self.socket, server_hostname=host, suppress_ragged_eofs=ragged)
 
@@ -244,6 +246,8 @@ while (line := next_line(WAITING)) != "QUIT":
         FAILED = True
         if "dies" in MISTAKES:
             os.kill(os.getpid(), signal.SIGSEGV)
-        status = getattr(error, "status", None)
-        answer = {"ok": False, "status": status, "bytes": 0, "sha256": None, "error": f"{type(error).__name__}: {error}"}
+        answer = {
+            "ok": False, "status": getattr(error, "status", None), "bytes": 0, "sha256": None,
+            "error": f"{type(error).__name__}: {error}",
+        }  # fmt: skip
     print(json.dumps(answer), flush=True)

@@ -18,7 +18,7 @@ RESTING = 5.0  # s
     peer="fails every request, in a way of its own each time: half a body, half a header, no reply, 413",
     mistake="The path of an error forgets close(), or leaves a body unread that nobody will read; in "
     "some libraries that is the caller's duty.",
-    clause="close(2). RFC 9293, section 3.6: only the program ends CLOSE_WAIT.",
+    clause="close(2). RFC 9293, section 3.6: CLOSE_WAIT waits for the program.",
     scenarios=["connect-failure-leak", "client-reconnect-leak", "recv-timeout-leak"],
 )
 def error_leak(encounter: Encounter) -> Finding:

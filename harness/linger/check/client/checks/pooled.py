@@ -44,7 +44,7 @@ def _after_strike(encounter: Encounter, times: int, method: str) -> Outcome:
     peer="closes idle connections by a FIN, of several servers, again and again",
     mistake="Nobody watches an idle connection, so it stays in CLOSE_WAIT until its next use, which "
     "may never come.",
-    clause="RFC 9293, section 3.6: only the program ends CLOSE_WAIT.",
+    clause="RFC 9293, section 3.6: CLOSE_WAIT waits for the program.",
     scenarios=["pool-keeps-dead", "client-reconnect-leak"],
 )
 def idle_close(encounter: Encounter) -> Finding:

@@ -49,4 +49,4 @@ def _sent(
     """How often the server read a request. method: "" for the client's own; before: reads before."""
     encounter.struck(outcome.behaviour)
     read = encounter.turncoat.reads(encounter.turncoat.port(outcome.behaviour), method)
-    return ruling.Sent(method or read[0]["method"], reused, len(read) - before, outcome.seconds)
+    return ruling.Sent(method or read[0]["method"], outcome.port, reused, len(read) - before, outcome.seconds)

@@ -14,6 +14,7 @@ from linger.lab import faults
 TRYING = 20.0  # s: the kernel gives up on an address after 7 s
 PROBES = {"tcp_keepalive_time": 10, "tcp_keepalive_intvl": 2, "tcp_keepalive_probes": 3}
 LOOK = 0.5  # s
+STRIKES = 4.0  # s: then the server closes, and that FIN is lost at least
 
 
 @check(
@@ -46,19 +47,19 @@ def black_hole(encounter: Encounter) -> Finding:
 )
 def vanished_idle(encounter: Encounter) -> Finding:
     encounter.must_be_driven("keeps no connection")
-    encounter.begin("idle-close=2s")
+    encounter.begin(f"idle-close={STRIKES:g}s")
     before = encounter.meter.take().connections
     encounter.good("idle-close")
     if encounter.left(before, 0, within=LOOK) <= 0:
         raise NotStruck("it keeps no connection for another request")
     lost = faults.partition(encounter.client, encounter.server)
     released, keepalive, began, waited = False, False, time.monotonic(), 0.0
-    while not released and waited < encounter.order.patience:
+    while not released and waited < max(encounter.order.patience, STRIKES + 1):
         rows = encounter.meter.snapshot()["rows"]
         keepalive |= any(row["keepalive"] for row in rows if row["state"] == "ESTABLISHED")
         released = encounter.left(before, 0, within=LOOK) <= 0
         waited = time.monotonic() - began
-    if not lost.struck():  # the server's own FIN, at least, was
+    if not lost.struck():
         raise NotStruck("no packet was lost")
     held = encounter.meter.held()
     return ruling.vanished(keepalive, waited if released else None, waited, held)

@@ -26,7 +26,7 @@ def early_reply(encounter: Encounter) -> Finding:
     deaf = _upload(encounter, DEAF)
     if not encounter.driven and drained.success is False:
         told = drained.end  # its exit code cannot say which failure it was
-        drained = Outcome(DRAINED, told, True, seconds=drained.seconds, notes=drained.notes)
+        drained = Outcome(DRAINED, drained.port, told, True, seconds=drained.seconds, notes=drained.notes)
     return ruling.early(drained, deaf, STATUS)
 
 

@@ -127,7 +127,7 @@ def timewait_holder(trial: Trial) -> Finding:
         first += sum(bool(one.ended) for one in wave.connections)
         wave.fin()
     trial.meter.settles(trial.before, trial.n, within=5.0)
-    server = trial.meter.snapshot()["states"]["TIME_WAIT"]
+    server = trial.server_timewaits()
     client = trial.client_timewaits()
     who = "the server" if first > trial.n / 2 else "the client"
     return Finding(CHOICE, f"{who} closes first; TIME_WAIT: server {server}, client {client}")

@@ -30,6 +30,7 @@ FEW = 4  # clients: each holds a reply
     sysctls=PROBES,
 )
 def vanished_idle(trial: Trial) -> Finding:
+    trial.must_be_apart()
     with trial.crowd(trial.n) as crowd:
         trial.greet(crowd)
         if trial.deferred(crowd):
@@ -67,6 +68,7 @@ def vanished_idle(trial: Trial) -> Finding:
     sysctls={"tcp_retries2": RETRIES, "tcp_wmem": f"4096 {SEND_BUFFER} {SEND_BUFFER}"},
 )
 def vanished_sending(trial: Trial) -> Finding:
+    trial.must_be_apart()
     ask = trial.large or trial.request.payload
     if not ask:
         raise NotStruck("no request is known that the server answers; give --request FILE")

@@ -35,7 +35,7 @@ EQUIVALENT = Path(__file__).with_name("equivalent.toml")
 SURVIVED = "survived"
 IN_A_RUN = 12  # mutants of one program in one sandbox; what ends it costs no more
 RUNS = 2  # at a time: most of a run is waiting
-QUICK = ("closewait-leak", ["serve close#1 left out", "serve close#1 as shutdown", "serve close#1 twice"])
+QUICK = ("linger-zero", ["serve close#1 twice", "serve close#1 as shutdown"])
 JUDGE = ("harness/linger/lab", "harness/linger/workshop")  # with whose text a verdict is out of date
 
 

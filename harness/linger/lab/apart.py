@@ -1,0 +1,95 @@
+"""A working folder of one's own: several instances of a program write into it, and never meet.
+
+What this process and all that it starts change in the folder goes to an overlay in memory, which
+nobody else sees and which is gone with them (overlayfs; in a user namespace since Linux 5.11).
+Where the kernel refuses that, they get a copy of a small folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import subprocess
+from pathlib import Path
+
+from linger.lab.foreign import printable
+
+MOST_COPIED = 64 << 20  # bytes
+PLACE = Path("/run/folder")  # netns.own_run() came before
+MS_BIND, MS_REC = 0x1000, 0x4000
+OPTIONS = ("userxattr", "")  # what a user namespace needs, and an older kernel does not know
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def keep_apart(evidence: Path) -> str:
+    """Put an own layer over the working folder, but for a folder of evidence in it.
+
+    Call it within netns.own_run(), before anything is started. Returns "", or in a clause why the
+    folder is shared all the same.
+    """
+    folder = Path.cwd()
+    if why := _unsuitable(folder):
+        return why
+    kept = os.open(evidence, os.O_PATH)
+    try:
+        if refused := _overlay(folder):
+            if _larger_than(MOST_COPIED, folder):
+                return f"{refused}, and it is larger than {MOST_COPIED >> 20} MiB"
+            copied = subprocess.run(["cp", "-a", folder, PLACE / "copy"], capture_output=True)
+            if copied.returncode or _mount(str(PLACE / "copy"), folder, MS_BIND):
+                return f"{refused}, and it cannot be copied"
+        os.chdir(folder)
+        if evidence.absolute().is_relative_to(folder):
+            _mount(f"/proc/self/fd/{kept}", evidence.absolute(), MS_BIND | MS_REC)
+    finally:
+        os.close(kept)
+    return ""
+
+
+def _unsuitable(folder: Path) -> str:
+    """Why a layer over a folder would hide something, "" if it does not."""
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        mounted = Path(line.split()[4].encode().decode("unicode_escape"))
+        if mounted != folder and mounted.is_relative_to(folder):
+            return f"{printable(str(mounted))} is mounted in it"
+    return ""
+
+
+def _overlay(folder: Path) -> str:
+    """Mount an overlay over a folder; returns why it was refused, or ""."""
+    upper, work = PLACE / "upper", PLACE / "work"
+    for made in (upper, work):
+        made.mkdir(parents=True)
+    seen = folder.stat()
+    upper.chmod(seen.st_mode & 0o7777)
+    with contextlib.suppress(OSError):  # of a user that is not mapped here
+        os.chown(upper, seen.st_uid, seen.st_gid)
+    lower = "".join(f"\\{c}" if c in "\\:," else c for c in str(folder))
+    refused = ""
+    for more in OPTIONS:
+        options = f"lowerdir={lower},upperdir={upper},workdir={work},{more}".rstrip(",")
+        refused = _mount("overlay", folder, 0, "overlay", options)
+        if not refused:
+            return ""
+    return refused
+
+
+def _mount(source: str, target: Path, flags: int, kind: str = "none", options: str = "") -> str:
+    """mount(2); returns what it was refused for, or ""."""
+    words = (os.fsencode(text) for text in (source, str(target), kind))
+    if _libc.mount(*words, flags, os.fsencode(options)) == 0:
+        return ""
+    return f"mount {kind}: {os.strerror(ctypes.get_errno())}"
+
+
+def _larger_than(most: int, folder: Path) -> bool:
+    """Whether the files of a folder have more bytes than that."""
+    size = 0
+    for path, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                size += os.lstat(os.path.join(path, name)).st_size
+            if size > most:
+                return True
+    return False

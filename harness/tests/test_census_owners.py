@@ -1,0 +1,75 @@
+"""Owners by BPF and by /proc: the same answer, whatever way sockets are held."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_census_truth import VALID, census, holding
+
+from linger.lab.programs import program
+
+WAYS = """leader table away alone ring mapping flight doubled mptcp subflows gone fin_with_data
+    unreadable""".split()
+# What time changes, and processes that only one of both may look into.
+PASSING = ("counters", "processes", "unreadable_processes", "unreadable")
+
+
+@pytest.fixture(scope="module")
+def bpf() -> None:
+    done = census("--owners", "bpf")
+    if done.returncode == 77:
+        pytest.skip(done.stderr)
+    assert done.returncode == 0, done.stderr
+
+
+def counted(by: str, *words: object) -> dict[str, Any]:
+    done = census("--json", "--owners", by, *words)
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    VALID.validate(document)
+    return {key: value for key, value in document["hosts"][0].items() if key not in PASSING}
+
+
+def there(pid: int) -> list[str]:
+    """The namespace in which a process lives, if only in other threads than its leader."""
+    tasks = Path(f"/proc/{pid}/task")
+    path = next(path for task in tasks.iterdir() if os.path.exists(path := task / "ns/net"))
+    return ["--host", f"local={path}"]
+
+
+@pytest.mark.parametrize("how", WAYS)
+def test_both_say_the_same(bpf: None, how: str) -> None:
+    with holding(how) as holder:
+        words = there(holder.pid)
+        settled = ["--until", "FIN_WAIT1 == 0"]  # the clients' FINs are acknowledged
+        assert census(*words, *settled).returncode == 0
+        by_bpf, by_proc = (counted(by, *words) for by in ("bpf", "proc"))
+        for host in (by_bpf, by_proc):  # why nobody was found depends on who may be looked into
+            host["unknown"] = sum(host["unknown"].values())
+        assert by_bpf == by_proc
+        assert sum(by_bpf["states"].values()) or how == "away" or how == "alone"
+
+
+def test_in_a_pid_namespace_of_its_own(bpf: None) -> None:
+    """There processes have other numbers, and the kernel's own are not those."""
+    script = f"""import socket, subprocess
+subprocess.run(["ip", "link", "set", "lo", "up"])
+listener = socket.create_server(("127.0.0.1", 9000))
+subprocess.run(["{program('census')}", "--json", "--owners", "bpf"])"""
+    words = ["unshare", "--net", "--pid", "--fork", "--mount-proc", "python3", "-c", script]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    (listener,) = json.loads(done.stdout)["hosts"][0]["listeners"]
+    assert (listener["pid"], listener["process"]) == (1, "python3")
+
+
+def test_where_it_cannot_be_it_says_so() -> None:
+    words = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--ambient-caps=-all"]
+    done = subprocess.run(
+        [*words, "--no-new-privs", program("census"), "--owners", "bpf"], capture_output=True, text=True
+    )
+    assert done.returncode == 77 and "use --owners proc" in done.stderr

@@ -1,0 +1,149 @@
+"""The parts of `linger check` that need no server: how ends are told, things named, time used."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import time
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Iterator
+
+import pytest
+
+from linger.check import measure, schedule
+from linger.check.finding import Held
+from linger.check.measure import Count
+from linger.check.server import request
+from linger.check.server.request import Request
+from linger.lab import exits, waiting
+
+TELLS = tuple(map(int, platform.release().split(".")[:2])) >= (6, 15)  # of what others reaped
+
+
+@pytest.fixture
+def asleep() -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen(["sleep", "60"]) as process:
+        yield process
+        process.kill()
+
+
+def test_the_end_of_somebody_elses_child_is_known() -> None:
+    """One that its parent reaps, and one that is a zombie, which any kernel tells of."""
+    script = "exec 3<&0; sh -c 'read go <&3; exit 7' & echo $!; wait; echo over; read go"
+    watch = exits.Watch()
+    with subprocess.Popen(["sh", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          text=True) as parent:  # fmt: skip
+        assert parent.stdin and parent.stdout
+        child = int(parent.stdout.readline())
+        watch.add([child, parent.pid, 0])
+        assert watch.ended() == []
+        parent.stdin.write("\n")
+        parent.stdin.flush()
+        assert parent.stdout.readline() == "over\n"
+        [end] = watch.ended()
+        assert (end.pid, end.status, end.crashed) == ((child, 7 << 8, True) if TELLS else (child, None, False))
+        assert str(end).startswith(f"process {child} (sh) ended " + ("with status 7" if TELLS else "(how"))
+        parent.kill()
+        while len(watch.ended()) < 2:
+            time.sleep(0.005)
+        ends = {end.pid: str(end) for end in watch.ended()}
+        assert ends[parent.pid] == f"process {parent.pid} (sh) was ended by SIGKILL"
+    watch.close()
+    assert watch.ended() == []
+
+
+@pytest.mark.parametrize(
+    "thread, timers, calls",
+    [
+        ({}, [], "epoll_wait"),
+        ({"timeout_ms": 5000}, [], ""),
+        ({"timeout_known": False}, [], ""),
+        ({"call": "running"}, [], ""),
+        ({"call": None}, [], ""),
+        ({}, [{"descriptor": 3, "due_ms": 1, "every_ms": 0}], ""),
+    ],
+)
+def test_what_can_never_wake_again(
+    asleep: subprocess.Popen[bytes], thread: dict[str, Any], timers: list[Any], calls: str
+) -> None:
+    waits = [{"call": "epoll_wait", "timeout_ms": None, "timeout_known": True, **thread}]
+    process = {"pid": asleep.pid, "unreadable": None, "timers": timers, "waits": waits}
+    assert waiting.forever([process], [asleep.pid]) == calls
+    assert waiting.forever([process], [asleep.pid, 1 << 30]) == "", "one that has just ended"
+    assert waiting.forever([{**process, "unreadable": "why"}], [asleep.pid]) == ""
+
+
+@pytest.mark.parametrize("arm", ["signal.alarm(60)", "ctypes.CDLL(None).timer_create(0, None, ctypes.byref(ctypes.c_int()))"])
+def test_a_timer_may_wake_it(arm: str) -> None:
+    script = f"import ctypes, signal; signal.signal(signal.SIGALRM, print); {arm}; print(1, flush=True); input()"
+    words = ["python3", "-c", script]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout and process.stdout.readline()
+        assert waiting._timed(process.pid)
+        process.kill()
+
+
+@pytest.mark.parametrize(
+    "kind, name, called",
+    [
+        ("socket", "10.0.0.2 port 9000 to 10.0.0.1 port 40000 CLOSE_WAIT", ""),
+        ("socket", measure.GONE, ""),
+        ("socket", "127.0.0.1 port 40000 to 127.0.0.1 port 9091 ESTABLISHED", "socket to 127.0.0.1:9091 ESTABLISHED"),
+        ("socket", "::1 port 40000 to ::1 port 91 ESTABLISHED", "socket to [::1]:91 ESTABLISHED"),
+        ("socket", "10.0.0.2 port 9001 to 10.0.0.1 port 40000 CLOSE_WAIT", "socket on port 9001 CLOSE_WAIT"),
+        ("socket", "UNIX-STREAM", "socket UNIX-STREAM"),
+        ("file", "/srv/www/large", "/srv/www/large"),
+        ("pipe", "pipe:[77]", "pipe"),
+        ("listener", "0.0.0.0 port 9000", "listener 0.0.0.0 port 9000"),
+    ],
+)
+def test_things_alike_have_one_name(kind: str, name: str, called: str) -> None:
+    assert measure._name_of(kind, name, [9000]) == called
+
+
+def test_what_is_held_is_named() -> None:
+    before = Count(0, {}, 0, {7: 5}, {7: Counter({("file", "/log"): 1})}, {7: "srv"}, 0)
+    things = Counter({("file", "/log"): 1, ("file", "/large"): 20, ("pipe", "pipe"): 9})
+    now = replace(before, things={7: things, 8: Counter({("file", "/new"): 50})})
+    assert now.fuller_than(before, 20) == ["20 × /large"], "and few pipes, or a new process, are no leak"
+    first, second = now.kept_since(before)
+    assert str(first) == "20 × /large, srv pid 7" and second.count == 9
+    assert Held.of(first.told()) == first and first.told()["note"] is None
+
+
+def test_the_large_reply_is_looked_for_among_the_links(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = b'<a href="small">x</a> <img src=/big.png?v=1> <a href="http://elsewhere/huge">'
+    replies = {b"GET /small": 9_000, b"GET /big.png?v=1": 300_000, b"GET /": 90}
+
+    def got(connect: object, payload: bytes) -> tuple[bytes, int]:
+        return page, replies[payload.rpartition(b" HTTP")[0]]
+
+    monkeypatch.setattr(request, "_got", got)
+    http = Request(request.HTTP_GET, http=True, source="it speaks HTTP")
+    found = request.find_large(None, http)  # type: ignore[arg-type]
+    assert found.large == b"GET /big.png?v=1 HTTP/1.0\r\n\r\n"
+    assert found.source == "it speaks HTTP; its large reply is that to GET /big.png?v=1, 0.3 MB"
+    replies[b"GET /big.png?v=1"] = 60_000
+    assert request.find_large(None, http) == http, "none is large"  # type: ignore[arg-type]
+    assert request.find_large(None, Request(b"x")) == Request(b"x")  # type: ignore[arg-type]
+
+
+def test_a_trial_that_only_waits_takes_no_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One place, and the first waits for what the second does."""
+    one, two = (SimpleNamespace(id=id, slow=id == "one") for id in ("one", "two"))
+
+    def attempt(check: Any, folder: Path) -> dict[str, Any]:
+        if check.id == "two":
+            (tmp_path / "done").touch()
+        deadline = time.monotonic() + 20
+        with schedule.only_waiting():
+            while not (there := (tmp_path / "done").exists()) and time.monotonic() < deadline:
+                time.sleep(0.01)
+        return {"id": check.id, "verdict": "PASS", "measured": str(there), "doubt": False, "stall": ""}
+
+    monkeypatch.setattr(schedule.netns, "own_run", lambda: None)  # it needs the sandbox
+    results = schedule.run([one, two], attempt, tmp_path, 1, lambda result: None)  # type: ignore[list-item]
+    assert [result["measured"] for result in results] == ["True", "True"]
