@@ -29,6 +29,8 @@ def test_read_disabled_masks_eof(lab, variant):
     lab.server("read_disabled_masks_eof", variant, "-t", "0.02", "-p", "9001")
     brief = lab.peer("connect hello send:work send:work recv:10 fin", port=9001)
     lab.happened_event(brief, "done", action="recv", count=1)  # jobs that end are answered, in turn
+    greedy = lab.peer("connect fill:4096 drain", port=9001)
+    lab.happened_event(greedy, "done", action="drain", count=1)  # a line without end is refused
     server = lab.server("read_disabled_masks_eof", variant, "-t", "60")
     lab.peer("connect hello send:work recv:5 fin")  # stays until its job is done
     client = lab.peer("connect hello send:work await fin", connections=N)
