@@ -134,11 +134,11 @@ def judge(stranger: Stranger, source: Path, folder: Path, build: Path) -> str:
         subprocess.run([build / "clients/peer", "-p", str(PORT), "-n", str(CLIENTS), *stranger.fault.split()],
                        stdout=subprocess.DEVNULL, check=False, timeout=60)  # fmt: skip
         await_rest(report)
+        made = document.make(tracing.read(report))
     finally:
         for one in (server, relay):
             one.kill()
             one.wait()
-    made = document.make(tracing.read(report))
     (folder / f"{stranger.package}.txt").write_text("\n".join(wording.lines(made)) + "\n")
     worst = [group for group in made["groups"] if group["rule"] not in ("open", "unknown")]
     if not worst:
