@@ -26,7 +26,9 @@ bool owners_missing(const struct census *census)
 
 		for (size_t n = 0; n < inodes->size && inodes->used; n++)
 			if (counts(census, &inodes->slot[n]) &&
-			    !(inodes->slot[n].flags & INODE_HELD))
+			    !(inodes->slot[n].flags & INODE_HELD) &&
+			    !(census->looked_again &&
+			      !inodes_find(&census->second, inodes->slot[n].inode)))
 				return true;
 	}
 	return false;

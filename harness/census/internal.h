@@ -93,7 +93,7 @@ struct census {
 	enum census_ends ends;
 	struct scope scope;
 	enum census_ask ask;
-	struct kernel {
+	struct lister {
 		bool asked, running;	   /* for this sample; ... at work in the thread */
 		bool refused;		   /* it cannot be asked */
 		struct bpf_owners *owners; /* NULL: not loaded */
@@ -255,7 +255,8 @@ int gone_settle(struct census *census, const struct census_needs *needs,
 
 /* ---- count.c --------------------------------------------------------------------------------- */
 
-/* Are there sockets to be counted of which nobody was found to hold them? Not with processes. */
+/* Are there sockets to be counted, not known to be closed, which nobody was found to hold? Not with
+ * processes. */
 bool owners_missing(const struct census *census);
 
 /* ---- source.c -------------------------------------------------------------------------------- */

@@ -82,7 +82,7 @@ static int meet(struct kernel_scan *scan, const struct record *record)
 int kernel_scan(struct visit *visit, struct error *error)
 {
 	struct kernel_scan scan = {.visit = visit, .own = getpid()};
-	struct kernel *kernel = &visit->census->kernel;
+	struct lister *kernel = &visit->census->kernel;
 	int result = 0;
 
 	if (kernel->failure)
@@ -92,6 +92,7 @@ int kernel_scan(struct visit *visit, struct error *error)
 	for (size_t i = 0; i < kernel->records.count && result == 0; i++)
 		result = meet(&scan, &kernel->records.record[i]);
 	free(scan.apart);
+	visit->certain = false;
 	return result < 0 ? error_no_memory(error) : 0;
 }
 
@@ -102,7 +103,7 @@ void census_ask_for_owners(struct census *census, enum census_ask ask)
 
 static bool is_asked(const struct census *census)
 {
-	const struct kernel *kernel = &census->kernel;
+	const struct lister *kernel = &census->kernel;
 	int64_t sockets = 0;
 
 	if (census->ask == CENSUS_ASK_KERNEL)
@@ -117,7 +118,7 @@ static bool is_asked(const struct census *census)
 /* In a thread of its own, while the tables of sockets are dumped. */
 static void *list(void *data)
 {
-	struct kernel *kernel = data;
+	struct lister *kernel = data;
 
 	if (!kernel->owners)
 		kernel->owners = bpf_owners_new();
@@ -129,7 +130,7 @@ static void *list(void *data)
 
 void kernel_begin(struct census *census)
 {
-	struct kernel *kernel = &census->kernel;
+	struct lister *kernel = &census->kernel;
 
 	kernel->asked = is_asked(census);
 	if (!kernel->asked)
@@ -139,8 +140,10 @@ void kernel_begin(struct census *census)
 		list(kernel);
 }
 
-int kernel_has_told(struct census *census, struct error *error)
+int kernel_has_told(struct census *census, bool second, struct error *error)
 {
+	if (second && census->kernel.asked && !census->kernel.refused)
+		list(&census->kernel);
 	kernel_end(census);
 	if (!census->kernel.asked || !census->kernel.refused)
 		return census->kernel.asked;

@@ -42,8 +42,9 @@ void visit_unix(struct visit *visit, int fd);
 
 /* ---- kernel.c: owners by BPF ----------------------------------------------------------------- */
 
-/* Has the kernel listed the owners? Returns 1 or 0, or -1 with @error when it must and cannot. */
-int kernel_has_told(struct census *census, struct error *error);
+/* Has the kernel listed the owners, @second: once more? Returns 1 or 0, or -1 with @error when it
+ * must and cannot. */
+int kernel_has_told(struct census *census, bool second, struct error *error);
 
 /* As census_scan(), of all processes, by what it has told. */
 int kernel_scan(struct visit *visit, struct error *error);

@@ -13,7 +13,7 @@ from linger.check.client.driver import Driver
 from linger.check.client.outcome import DIED, DONE, Outcome
 from linger.check.client.subject import Address, Order, Program
 from linger.check.client.turncoat import AUTHORITY, GOOD, Turncoat
-from linger.check.client.vigil import LOOK, Watch, opens
+from linger.check.client.vigil import LOOK, Watch, connections, opens
 from linger.check.finding import NotStruck
 from linger.check.measure import Meter
 from linger.lab import Lab, files
@@ -207,6 +207,11 @@ class Encounter:
                 time.sleep(2 * LOOK)  # the next look
         self.timed |= more > most
         return more
+
+    def connected(self, behaviour: str) -> int:
+        """How many connections the client's programs have to a port of the server."""
+        states = connections(self.client, self.turncoat.port(behaviour))
+        return sum(count for state, count in states.items() if state != "unread")
 
     def result(self) -> dict[str, Any]:
         """What was measured, in the shape of a scenario's result.json."""
