@@ -152,7 +152,7 @@ def accept_queue_undrained(ward: Ward, variant: str) -> Process:
 
 def half_close_relay(ward: Ward, variant: str) -> Process:
     backend, behind = ward.server("closewait_leak", "buggy")
-    relay, port = ward.server("half_close_relay", variant, "-t", 1, HERE, behind)
+    relay, port = ward.server("half_close_relay", variant, "-t", 5, HERE, behind)
     ward.healthy(port)
     backend.freeze()
     crowd = ward.peer(port, "connect send:hello half recv:6 stay")
