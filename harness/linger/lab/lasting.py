@@ -30,8 +30,8 @@ def expect_lasting(lab: Expectations, subjects: Sequence[Peer]) -> None:
     says how long. Errors: NotHeld when it ends meanwhile.
     """
     host = subjects[0].host
-    rows = [row for row in lab.verdict.expectations
-            if row["subject"] == host.name and row["name"] in KEPT and _present(row)]  # fmt: skip
+    last = {row["name"]: row for row in lab.verdict.expectations if row["subject"] == host.name}
+    rows = [row for name, row in last.items() if name in KEPT and _present(row)]
     if not rows:
         return
     left = seconds_left(subjects, [row["name"] for row in rows])
