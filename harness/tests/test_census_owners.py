@@ -36,7 +36,8 @@ def counted(by: str, *words: object) -> dict[str, Any]:
 
 def there(pid: int) -> list[str]:
     """The namespace in which a process lives, by its last thread: the first may have ended."""
-    task = max(Path(f"/proc/{pid}/task").iterdir(), key=lambda task: int(task.name))
+    alive = [task for task in Path(f"/proc/{pid}/task").iterdir() if (task / "ns/net").exists()]
+    task = max(alive, key=lambda task: int(task.name))
     return ["--host", f"local={task}/ns/net"]
 
 

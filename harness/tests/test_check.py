@@ -267,11 +267,14 @@ def test_keepalive_is_told_by_its_timer(
 
 
 def test_a_pool_that_shrinks_is_no_policy_towards_clients() -> None:
-    before = Count(0, 0, 0, {7: 5}, {7: Counter()}, {7: "x"}, 0)
+    before = Count(0, {7: 1}, 0, {7: 5}, {7: Counter()}, {7: "x"}, 0)
     pool = replace(before, descriptors={7: 45}, things={7: Counter({("pipe", "pipe"): 40})})
     assert pool.connections == before.connections
     assert pool.fuller_than(before, 20) == ["40 × pipe"]
     assert replace(before, sockets=1).connections > before.connections
+    more = replace(before, gone={7: 1, 8: 1})
+    assert more.connections_since(before) == {}, "a new worker has what it inherits"
+    assert replace(more, gone={7: 1, 8: 3}).fuller_than(before, 20) == ["2 descriptors of connections that are gone"]
 
 
 def test_the_ladder_shows_what_was_found(run: Run, tmp_path: Path) -> None:
@@ -292,9 +295,9 @@ def test_of_a_leak_the_ladder_shows_what_is_held() -> None:
         return {"client": {"host": host, "port": port}, "verdict": 1.5, "segments": seen}
 
     most = [ladder(1, "server"), ladder(2, "client", "FIN"), ladder(3, "client", "ACK", "RST")]
-    shown = [output._telling(most, word) for word in ("LEAK", "STARVE", "FAIL")]
+    shown = [output._telling(most, word, "server") for word in ("LEAK", "STARVE", "FAIL")]
     assert [one["client"]["port"] for one in shown if one] == [3, 3, 2]
-    assert output._telling(most[:1], "LEAK") is None
+    assert output._telling(most[:1], "LEAK", "server") is None
 
 
 def test_the_output_of_a_server_is_harmless(tmp_path: Path) -> None:

@@ -25,6 +25,10 @@ def planted(mode: str, *address: str) -> list[str]:
     return [sys.executable, str(PLANTED), mode, PORT, *address]
 
 
+def inside(mode: str, version: str = "TLSv1_3") -> list[str]:
+    return [sys.executable, str(PLANTED.with_name("tls.py")), mode, PORT, version]
+
+
 LEFT, GHOSTS = ("PASS", "all let go"), ("LEAK", "descriptors of connections that are gone")
 # Of each server, those that take longest first: its command, and of some checks
 # the verdict that it must get, with a part of what that says.
@@ -82,6 +86,14 @@ SERVERS: dict[str, tuple[list[str], dict[str, tuple[str, str]]]] = {
     }),
     "picky": (planted("picky"), {"descriptor-limit": ("PASS", "silent clients: 6")}),
     "http-impatient": (planted("http-impatient"), {"half-close": ("WARN", "0 of 40")}),
+    "tls-right": (inside("right"), {
+        "close-notify": ("PASS", "20 × close_notify, then FIN"), "tls-cut": LEFT,
+        "half-close": ("PASS", "20 of 20"), "descriptor-limit": ("PASS", "silent clients: 6"),
+    }),
+    "tls-rude": (inside("rude"), {
+        "close-notify": ("WARN", "20 × no close_notify, then FIN"), "tls-cut": GHOSTS, "abandon": LEFT,
+    }),
+    "tls-older": (inside("impatient", "TLSv1_2"), {"half-close": ("CHOICE", "RFC 5246, section 7.2.1")}),
     # Its next clients, in the second wave, are refused: that it could not be tested is no excuse.
     "mortal-narrow": (planted("mortal-narrow"), {
         "half-request-rst": ("FAIL", "ended by SIGSEGV"),
@@ -120,6 +132,8 @@ def test_a_server_gets_the_verdicts_that_it_must(run: Run, tmp_path: Path, name:
     options: list[object] = ["--patience", VANISHED if name.startswith("vanish") else 4]
     if name == "deferred":
         options += ["-n", 10]  # its queue holds 128; idle opens ten times as many
+    if name.startswith("tls"):
+        options.append("--tls")
     if PLANTED in map(Path, command):
         options += ["--large-request", large]
     done = run(

@@ -105,7 +105,7 @@ def test_things_alike_have_one_name(kind: str, name: str, called: str) -> None:
 
 
 def test_what_is_held_is_named() -> None:
-    before = Count(0, 0, 0, {7: 5}, {7: Counter({("file", "/log"): 1})}, {7: "srv"}, 0)
+    before = Count(0, {}, 0, {7: 5}, {7: Counter({("file", "/log"): 1})}, {7: "srv"}, 0)
     things = Counter({("file", "/log"): 1, ("file", "/large"): 20, ("pipe", "pipe"): 9})
     now = replace(before, things={7: things, 8: Counter({("file", "/new"): 50})})
     assert now.fuller_than(before, 20) == ["20 × /large"], "and few pipes, or a new process, are no leak"

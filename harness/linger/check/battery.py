@@ -36,6 +36,7 @@ class Check:
     ends_target: bool  # it ends the program itself
     descriptors: int  # the program's limit, 0 for the caller's
     sysctls: Mapping[str, int | str]  # net.ipv4 of the program's host, set before it starts
+    tls: bool  # it is about TLS itself, and chosen with --tls
     run: Run
 
     def told(self) -> dict[str, Any]:
@@ -105,6 +106,7 @@ class Battery:
         ends_target: bool = False,
         descriptors: int = 0,
         sysctls: Mapping[str, int | str] = MappingProxyType({}),
+        tls: bool = False,
     ) -> Callable[[Run], Run]:
         """Register a function as a check; the parameters are the fields of Check.
 
@@ -115,17 +117,17 @@ class Battery:
             if id in self.checks:
                 raise Usage(f"there are two checks {id!r}; a check of your own needs another name")
             self.checks[id] = Check(
-                id, self.program, f"{self._peer} {peer}.", mistake, clause, tuple(scenarios), slow, ends_target,
-                descriptors, sysctls, run,
+                id, self.program, f"{self._peer} {peer}.", mistake, clause, tuple(scenarios), slow,
+                ends_target, descriptors, sysctls, tls, run,
             )  # fmt: skip
             return run
 
         return register
 
-    def choose(self, only: str | None, quick: bool) -> list[Check]:
+    def choose(self, only: str | None, quick: bool, tls: bool = False) -> list[Check]:
         """The checks to run: those named in "ID,ID", else all; quick: none that waits for time-outs.
 
-        Errors: Usage for an unknown id, with what was meant, or when none is left.
+        tls: also those that are about TLS itself. Errors: Usage for an unknown id, with what was meant, or when none is left.
         """
         chosen = list(self.checks.values())
         if only is not None:
@@ -134,6 +136,8 @@ class Battery:
                 if id not in self.checks:
                     raise near.unknown("check", id, self.checks, f"{self.tool} --list")
             chosen = [check for check in chosen if check.id in ids]
+        else:
+            chosen = [check for check in chosen if tls or not check.tls]
         chosen = [check for check in chosen if not (quick and check.slow)]
         if not chosen:
             raise Usage("no check is left to run")

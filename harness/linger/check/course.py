@@ -36,7 +36,7 @@ class Course:
             raise Usage(f"--patience takes seconds, more than 0, not {options.patience:g}")
         for path in filter(None, (options.json, options.junit, options.write_expected)):
             _must_be_writable(path)
-        self.chosen = battery.choose(options.only, options.quick)
+        self.chosen = battery.choose(options.only, options.quick, options.tls)
         self._expected: dict[str, list[str]] = {}
         if options.expected:
             self._expected = finding.read_expected(options.expected, battery.checks)

@@ -42,7 +42,7 @@ class Count:
     """What the program holds at one moment."""
 
     sockets: int  # on its ports, of a process or waiting for accept()
-    gone: int  # descriptors whose connection is gone, or that never had one
+    gone: dict[int, int]  # descriptors whose connection is gone, or that never had one, by process
     queue: int  # Recv-Q of the listeners
     descriptors: dict[int, int]  # of any kind, by process
     things: dict[int, Counter[Thing]]  # those that are no connection on its ports, by process
@@ -52,7 +52,24 @@ class Count:
     @property
     def connections(self) -> int:
         """All that is left of the other side, whoever has it."""
-        return self.sockets + self.gone + self.queue
+        return self.sockets + sum(self.gone.values()) + self.queue
+
+    def connections_since(self, before: Count) -> dict[str, int]:
+        """What is left of the other side that was not there before, by a name for it.
+
+        A process that is new has from its parent what the old ones have: a socket that was never
+        connected, say, by which they found out what the machine can do.
+        """
+        inherited = max(before.gone.values(), default=0)
+        usual = {pid: before.gone.get(pid, 0 if pid in before.processes else inherited) for pid in self.gone}
+        grown = {
+            "sockets": self.sockets - before.sockets,
+            "descriptors of connections that are gone": sum(
+                max(0, number - usual[pid]) for pid, number in self.gone.items()
+            ),
+            "connections in the accept queue": self.queue - before.queue,
+        }
+        return {name: number for name, number in grown.items() if number > 0}
 
     def fuller_than(self, before: Count, others: int) -> list[str]:
         """In what it holds more than before, in words; none: it is clean.
@@ -60,12 +77,8 @@ class Count:
         others: how many connections there were. Pools of processes and caches of descriptors grow
         by a few, so these count from half as many on.
         """
-        grown = {
-            "sockets": self.sockets - before.sockets,
-            "descriptors of connections that are gone": self.gone - before.gone,
-            "connections in the accept queue": self.queue - before.queue,
-        }
-        more = [f"{number} {name}" for name, number in grown.items() if number > 0]
+        grown = self.connections_since(before)
+        more = [f"{number} {name}" for name, number in grown.items()]
         several = max(2, others // 2)
         kept = [held for held in self.kept_since(before) if held.count >= several]
         more += [f"{held.count} × {held.name}" for held in kept[:NAMED]]
@@ -118,10 +131,14 @@ class Meter:
         rows = snapshot["rows"]
         pids = {*self._pids()}
         shown = [process for process in snapshot["processes"] if process["pid"] in pids]
+        gone: Counter[int] = Counter()
+        for owner in snapshot["owners"]:
+            if owner["gone"]:
+                gone[owner["pid"]] += owner["descriptors"]
         names = {pid: "" for pid in pids} | {one["pid"]: one["process"] for one in shown}
         return Count(
             sockets=sum(row["count"] - row["orphan"] for row in rows if row["state"] in LIVE),
-            gone=snapshot["gone"],
+            gone=gone,
             queue=sum(listener["recv_q"] for listener in snapshot["listeners"]),
             descriptors={
                 one["pid"]: sum(held["count"] for held in one["held"]) for one in shown
@@ -130,6 +147,17 @@ class Meter:
             processes=names,
             unseen=unseen.count(self.host, with_ours=self.other is self.host),
         )
+
+    def steady(self, within: float = 2.0) -> Count:
+        """Count when two looks say the same: what ends in the middle of one would be missing later.
+
+        within: seconds; then the last look counts.
+        """
+        deadline = time.monotonic() + within
+        now = self.take()
+        while now != (now := self.take()) and time.monotonic() < deadline:
+            time.sleep(LOOK)  # the next two
+        return now
 
     def snapshot(self) -> dict[str, Any]:
         """The census of the program's host, only its ports."""
@@ -221,7 +249,10 @@ def _name_of(kind: str, name: str, ports: Collection[int]) -> str:
         return "" if name == GONE else f"socket {name}".rstrip()
     if kind in ("file", "device", "memfd"):
         return name or kind
-    return f"{kind} {name}" if kind == "listener" else kind
+    if kind == "listener":
+        address, _, port = name.rpartition(" port ")
+        return f"listener {address if int(port) >= EPHEMERAL else name}"
+    return kind
 
 
 def log_bytes(pids: list[int], output: Path) -> int:

@@ -24,6 +24,10 @@ def add_to(add: Add) -> None:
     option("--large-request", type=Path, metavar="FILE", help="one for a reply of some megabytes")
     option("--upload-request", type=Path, metavar="FILE",
            help="how an HTTP upload of 10 MB begins, with a path and headers that it needs")  # fmt: skip
+    option("--dialogue", type=Path, metavar="FILE",
+           help="what is said before anything can be asked: lines of `> text` and `< regex`")  # fmt: skip
+    option("--tls", action="store_true", help="ask inside TLS; no certificate is verified")
+    option("--tls-name", default="", metavar="NAME", help="the name that the clients ask for (SNI)")
     option("--http", action="store_true", help="the request is GET / HTTP/1.0")
     option("--stop", type=_signal, default=signal.SIGTERM, metavar="SIGNAL",
            help="what ends the server in an orderly way (default TERM)")  # fmt: skip

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from linger.check import output, schedule
 from linger.check.course import Course
-from linger.check.server import BATTERY
+from linger.check.server import BATTERY, dialogue
 from linger.check.server.attempt import attempt, find_request
 from linger.check.server.request import HTTP_GET, Request
 from linger.check.server.target import Plan
+from linger.check.server.tls import Tls
 from linger.check.server.scene import Wish
 from linger.lab.errors import HELD, Usage, os_sentence
 
@@ -29,8 +30,9 @@ def run(options: argparse.Namespace) -> int:
     start = schedule.Child(find_request, wish, folder / "start", listen=course.console.step)
     request = start.result()
     count = len(course.chosen)
+    inside = "inside TLS " if wish.tls else ""
     course.console.step(
-        f"it listens; {request.source}; {count} check{'s' if count > 1 else ''}"
+        f"it listens; {inside}{request.source}; {count} check{'s' if count > 1 else ''}"
     )
     wish = replace(wish, request=request)
     about = {
@@ -56,7 +58,18 @@ def _understood(options: argparse.Namespace, command: tuple[str, ...]) -> Wish:
     large = _bytes_of(options.large_request) if options.large_request else b""
     upload = _bytes_of(options.upload_request) if options.upload_request else b""
     plan = Plan(command, options.port, tuple(options.helpers), options.stop)
-    return Wish(plan, options.n, request, large, upload, options.patience)
+    if options.tls_name and not options.tls:
+        raise Usage("--tls-name is of use with --tls only")
+    return Wish(
+        plan,
+        options.n,
+        request,
+        large,
+        upload,
+        dialogue.read(options.dialogue) if options.dialogue else (),
+        Tls(options.tls_name) if options.tls else None,
+        options.patience,
+    )
 
 
 def _bytes_of(path: Path) -> bytes:

@@ -18,6 +18,9 @@ AT_ONCE = struct.pack("ii", 1, 0)  # SO_LINGER {1, 0}
 class Connection:
     """One connection, non-blocking."""
 
+    version = ""  # of TLS
+    notified = False  # whether TLS was ended in order, by close_notify
+
     def __init__(self, made: socket.socket) -> None:
         self.socket = made
         self.connected = False
@@ -47,7 +50,7 @@ class Connection:
         except BlockingIOError:
             pass
         except OSError as error:
-            self.ended = errno.errorcode[error.errno or errno.EIO]
+            self.ended = name_of(error)
 
     def give(self, data: memoryview) -> memoryview:
         """Send what fits; returns the rest, nothing once sending failed: a reply may yet be there."""
@@ -57,7 +60,7 @@ class Connection:
         except BlockingIOError:
             return data
         except OSError as error:
-            self.unsent = errno.errorcode[error.errno or errno.EIO]
+            self.unsent = name_of(error)
         return data[:0]
 
     @property
@@ -80,6 +83,10 @@ class Connection:
         with contextlib.suppress(OSError):  # ENOTCONN: it has ended
             self.socket.shutdown(socket.SHUT_WR)
 
+    def cut(self) -> None:
+        """half(), and where TLS is spoken without its good-bye."""
+        self.half()
+
     def reset_it(self) -> None:
         """Let close() send a RST."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
@@ -87,3 +94,8 @@ class Connection:
     def close(self) -> None:
         self.open = False
         self.socket.close()
+
+
+def name_of(error: OSError) -> str:
+    """The name of an error, as ECONNRESET."""
+    return errno.errorcode[error.errno or errno.EIO]

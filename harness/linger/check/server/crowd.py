@@ -12,10 +12,12 @@ import time
 from typing import Callable, Sequence
 
 from linger.check.server.connection import Connection
+from linger.check.server.tls import Tls, TlsConnection
 from linger.lab import netns
 from linger.lab.host import Host
 
 REPLY_WITHIN = 10.0  # s: for a connect() and the like
+TICKETS = 0.05  # s: for what follows a handshake (RFC 8446, section 4.6.1)
 LONGEST = 15.0  # s for a reply to come to its end; one that lasts longer has none
 
 
@@ -30,22 +32,37 @@ class Crowd:
         pace: float = 0.0,
         within: float = REPLY_WITHIN,
         receive_buffer: int = 0,
+        tls: Tls | None = None,
     ) -> None:
         """Connect from a host; those that fail within so many seconds are not `connected`.
 
         pace: seconds from one connect() to the next, for servers with a short accept queue.
         receive_buffer: bytes of SO_RCVBUF, 0 for the system's choice.
+        tls: how to speak TLS, from the handshake on, which is part of connecting then.
         """
         self.connections: list[Connection] = []
         pending: list[Connection] = []
         began = time.monotonic()
         for number in range(count):
             self._wait(pending, number * pace - (time.monotonic() - began))
-            pending.append(Connection(_start(host, to, receive_buffer)))
+            made = _start(host, to, receive_buffer)
+            pending.append(TlsConnection(made, tls) if tls else Connection(made))
             self.connections.append(pending[-1])
         self._wait(pending, within, till_all=True)
         for left in pending:
             left.ended = "ETIMEDOUT"
+        if tls:
+            self._shake_hands(within)
+
+    def _shake_hands(self, within: float) -> None:
+        """Let the handshakes end, and the tickets that a server sends behind them be taken: what
+        comes from then on is a reply."""
+        waiting = [one for one in self.connected if isinstance(one, TlsConnection)]
+        left = _each([one for one in waiting if not one.shake()], selectors.EVENT_READ,
+                     lambda one: one.shake(), within)  # fmt: skip
+        for one in waiting:
+            one.connected = one not in left and not one.ended
+        self.read(TICKETS)
 
     @staticmethod
     def _wait(pending: list[Connection], seconds: float, till_all: bool = False) -> None:

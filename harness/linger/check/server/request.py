@@ -18,6 +18,7 @@ from linger.lab.errors import Usage
 LISTENING = 1.5  # s: what a server gets to speak first, or to answer
 HTTP_GET = b"GET / HTTP/1.0\r\n\r\n"
 HELP = b"HELP\r\n"
+TLS = "a TLS ClientHello"
 LINK = re.compile(rb"""(?:href|src)\s*=\s*["']?([^"' >]+)""", re.I)
 LINKS = 10  # of a page that are tried
 LARGE = 64 << 10  # bytes: a smaller reply fits into the buffers of any socket
@@ -59,10 +60,13 @@ def client_hello() -> bytes:
     return outgoing.read()
 
 
-def discover(connect: Callable[[], Crowd], given: Request | None = None) -> Request:
+def discover(
+    connect: Callable[[], Crowd], given: Request | None = None, inside_tls: bool = False
+) -> Request:
     """Find a request by trying, each on a connection of its own.
 
-    connect: opens one connection; given: the caller's request, then only this is tried.
+    connect: opens one connection; given: the caller's request, then only this is tried;
+    inside_tls: the connection speaks TLS already.
     Returns a Request without a payload if nothing draws a byte. Errors: Usage when the given one
     does not.
     """
@@ -82,14 +86,17 @@ def discover(connect: Callable[[], Crowd], given: Request | None = None) -> Requ
         "an empty line": b"\r\n",
         "GET / HTTP/1.0": HTTP_GET,
         "HELP": HELP,
-        "a TLS ClientHello": client_hello(),
+        TLS: client_hello(),
     }
+    if inside_tls:
+        del candidates[TLS]
     for name, payload in candidates.items():
         reply, _ = _speaks(connect, payload)
         if reply.startswith(b"HTTP/"):
             return Request(HTTP_GET, http=True, source="it speaks HTTP")
         if reply:
-            return Request(payload, source=f"it answers {name}")
+            more = "; --tls checks what is inside" if name == TLS else ""
+            return Request(payload, source=f"it answers {name}{more}")
     return Request(b"", source="nothing that we know draws a byte from it; give --request FILE")
 
 

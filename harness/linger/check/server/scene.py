@@ -10,10 +10,12 @@ from typing import Callable, Iterator
 from linger.check import PATIENCE
 from linger.check.finding import NotStruck
 from linger.check.measure import Count, Meter
-from linger.check.server import ways
+from linger.check.server import dialogue, ways
 from linger.check.server.crowd import REPLY_WITHIN, Crowd
+from linger.check.server.dialogue import Dialogue
 from linger.check.server.request import Request, discover, find_large
 from linger.check.server.target import Plan, Target
+from linger.check.server.tls import Tls
 from linger.lab import Lab, census, exits
 from linger.lab.errors import TargetDied
 
@@ -34,6 +36,8 @@ class Wish:
     request: Request | None = None  # None: it is found by trying
     large: bytes = b""  # a request for a large reply, if the caller knows one
     upload: bytes = b""  # the beginning of an HTTP upload that the server takes
+    dialogue: Dialogue = ()  # held before anything is asked
+    tls: Tls | None = None  # None: what is asked is asked as it is
     patience: float = PATIENCE  # s after which what is still held is a leak
 
 
@@ -82,7 +86,7 @@ class Scene:
                 f"{self.target.last_output()}"
             )
         self.meter.awaits("ESTABLISHED == 0 and CLOSE_WAIT == 0", within=5.0)
-        self.before = self.meter.take()
+        self.before = self.meter.steady()
         listeners = self.meter.snapshot()["listeners"]
         self.watch.add(one["pid"] for one in listeners if one["pid"] in self.before.processes)
         self.now()
@@ -108,14 +112,21 @@ class Scene:
         self.target.start_helpers()
         self.start()
         try:
-            request = discover(lambda: self.crowd(1), self.wish.request)
-            return request if self.wish.large else find_large(lambda: self.crowd(1), request)
+            tls = self.wish.tls is not None
+            request = discover(self._greeted, self.wish.request, inside_tls=tls)
+            return request if self.wish.large else find_large(self._greeted, request)
         except NotStruck as error:
             raise TargetDied(
                 f"the server listens, but {error}{self.target.last_output()}"
             ) from None
         finally:
             self._must_run()
+
+    def _greeted(self) -> Crowd:
+        """One client that may ask. Errors: NotStruck."""
+        crowd = self.crowd(1)
+        self.greet(crowd)
+        return crowd
 
     def _must_run(self) -> None:
         """Errors: TargetDied when the server has ended, or its command failed and left some of it."""
@@ -135,16 +146,23 @@ class Scene:
     # What the clients do.
 
     def crowd(
-        self, count: int, at_least: int | None = None, receive_buffer: int = 0, within: float = 20.0
+        self,
+        count: int,
+        at_least: int | None = None,
+        receive_buffer: int = 0,
+        within: float = 20.0,
+        bare: bool = False,
     ) -> Crowd:
         """Connect so many clients.
 
-        at_least: how many must succeed, by default all; within: seconds.
+        at_least: how many must succeed, by default all; within: seconds; bare: without TLS, even
+        where that is spoken.
         Errors: NotStruck when fewer do.
         """
         pace = PACE if self.target.backlog < count else 0.0
         to = (self.address, self.wish.plan.port)
-        crowd = Crowd(self.client, to, count, pace, within, receive_buffer)
+        tls = None if bare else self.wish.tls
+        crowd = Crowd(self.client, to, count, pace, within, receive_buffer, tls)
         made = len(crowd.connected)
         self.tell(f"client: {made} of {count} connected")
         if made < (count if at_least is None else at_least):
@@ -153,8 +171,8 @@ class Scene:
             raise NotStruck(f"only {made} of {count} connections were established ({why})")
         return crowd
 
-    def waves(self) -> Iterator[Crowd]:
-        """All clients, so many at a time as the server's accept queue holds.
+    def waves(self, bare: bool = False) -> Iterator[Crowd]:
+        """All clients, so many at a time as the server's accept queue holds. bare: as for crowd().
 
         Each wave must be over before the next one begins: so a server that serves one after the
         other is not held up by the crowd itself.
@@ -162,13 +180,19 @@ class Scene:
         left = self.n
         while left:
             size = min(left, max(1, self.target.backlog))
-            with self.crowd(size) as crowd:
-                self.greet(crowd)
+            with self.crowd(size, bare=bare) as crowd:
+                if not (bare and (self.wish.tls or self.wish.dialogue)):
+                    self.greet(crowd)
                 yield crowd
             left -= size
 
     def greet(self, crowd: Crowd) -> None:
-        """Hear what the server says first, if it does."""
+        """Hear what the server says first, if it does, or hold the dialogue.
+
+        Errors: NotStruck when that fails.
+        """
+        if self.wish.dialogue and (why := dialogue.hold(self.wish.dialogue, crowd)):
+            raise NotStruck(why)
         if self.request.banner:
             crowd.read(REPLY_WITHIN, lambda one: one.received > 0)
 
@@ -217,14 +241,18 @@ class Scene:
             time.sleep(AGAIN)
 
     def _fresh_once(self, within: float) -> str:
-        with Crowd(self.client, (self.address, self.wish.plan.port), 1, within=within) as crowd:
+        to = (self.address, self.wish.plan.port)
+        with Crowd(self.client, to, 1, within=within, tls=self.wish.tls) as crowd:
             one = crowd.connections[0]
             if not one.connected:
                 return f"connect: {one.ended}"
             if not self.request.answered:
                 taken = self.meter.awaits("accept_queue == 0", within)
                 return "" if taken else "not accepted"
-            self.greet(crowd)
+            try:
+                self.greet(crowd)
+            except NotStruck as error:
+                return str(error)
             greeting = one.received
             crowd.send(self.request.payload)
             if self.request.payload:

@@ -41,14 +41,14 @@ class Trial(Scene):
         """
         return self.meter.settles(self.before, self.n, within) is not None
 
-    def leave(self, act: Callable[[Crowd], object]) -> Finding:
+    def leave(self, act: Callable[[Crowd], object], bare: bool = False) -> Finding:
         """Let all clients leave in one way, wave by wave, and find what the server let go of.
 
-        act: what a wave does. Errors: NotStruck.
+        act: what a wave does; bare: as for crowd(). Errors: NotStruck.
         """
 
         def all_leave() -> None:
-            for wave in self.waves():
+            for wave in self.waves(bare):
                 act(wave)
 
         all_leave()
@@ -75,7 +75,7 @@ class Trial(Scene):
             why = self.fresh()
             return self._unserved(why) if why else Finding(PASS, self._gone(took))
         more, held = ", ".join(left.fuller_than(before, self.n)), self.meter.held(before)
-        kept = left.connections > before.connections
+        kept = left.connections_since(before)
         if died := self.died():
             return Finding(FAIL, died)
         if why := self.fresh():

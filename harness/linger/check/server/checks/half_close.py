@@ -14,6 +14,7 @@ FEW = 5  # of them at a time: more, and a server may turn some away (sshd, MaxSt
 CONTROLS = 3  # replies without the shutdown, to compare with
 QUIET = 1.0  # s without a byte that end a reply on a connection that stays open
 WHOLE = 0.9  # of the shortest control: a date or a counter may be a few bytes shorter
+BEFORE = ("TLSv1", "TLSv1.1", "TLSv1.2")  # close_notify ended both directions
 REPAIR = "where node is the server, this repairs it: server.httpAllowHalfOpen = true"
 
 
@@ -24,7 +25,7 @@ REPAIR = "where node is the server, this repairs it: server.httpAllowHalfOpen = 
     "it never closes after it. Of HTTP clients few do this, so there it is a risk, not a defect.",
     clause="RFC 9293, section 3.6.1: the side that has not closed may go on sending. shutdown(2): "
     "SHUT_WR. RFC 9112, section 9.6, with its note on half-closed connections: HTTP relies on them "
-    "nowhere.",
+    "nowhere. Inside TLS: RFC 8446, section 6.1.",
     scenarios=["half-close-dropped", "closewait-half-close", "half-close-relay"],
 )
 def half_close(trial: Trial) -> Finding:
@@ -50,18 +51,24 @@ def _halved(trial: Trial, control: int) -> Finding:
             crowd.read_while_it_comes(FRESH, QUIET)
             closed = crowd.read(trial.soon)
             replies += [one.received for one in crowd.connections]
+            older = next((one.version for one in crowd.connections if one.version in BEFORE), "")
             if not closed:
-                return _held_open(trial, crowd, _lost(trial, replies, control))
-    lost = _lost(trial, replies, control)
+                return _held_open(trial, crowd, _lost(trial, replies, control, older))
+    lost = _lost(trial, replies, control, older)
     return lost or Finding(PASS, f"{tries} of {tries} replies whole ({control} bytes), then a FIN")
 
 
-def _lost(trial: Trial, replies: list[int], control: int) -> Finding | None:
-    """The finding when replies were shorter than the control's, in bytes."""
+def _lost(trial: Trial, replies: list[int], control: int, older: str) -> Finding | None:
+    """The finding when replies were shorter than the control's, in bytes.
+
+    older: the version of TLS, if it has no half-closed connections.
+    """
     lost = [received for received in replies if received < WHOLE * control]
     if not lost:
         return None
     said = f"{len(lost)} of {len(replies)} replies lost: {min(lost)} of {control} bytes"
+    if older:
+        return Finding(CHOICE, f"{said} ({older}: RFC 5246, section 7.2.1, has it so)")
     if trial.request.http:
         return Finding(WARN, f"{said} (RFC 9112, section 9.6)", notes=[REPAIR])
     return Finding(FAIL, said, trial.meter.held())

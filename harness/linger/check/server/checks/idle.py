@@ -28,7 +28,7 @@ STALLED = 0.5  # s for which the server must be busy with its replies
 )
 def idle(trial: Trial) -> Finding:
     count = POOL * trial.n
-    with trial.crowd(count, at_least=1) as crowd:
+    with trial.crowd(count, at_least=1, bare=True) as crowd:
         who = f"{len(crowd.connected)} silent clients"
         if deferred := trial.deferred(crowd):  # the rest came when its queue was full
             who += f", {deferred} of which the kernel keeps from it (TCP_DEFER_ACCEPT)"

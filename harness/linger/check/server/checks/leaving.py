@@ -20,7 +20,7 @@ from linger.check.server.trial import Trial
     scenarios=["closewait-leak", "accept-queue-undrained", "shutdown-without-close"],
 )
 def abandon(trial: Trial) -> Finding:
-    return trial.leave(lambda wave: wave.fin())
+    return trial.leave(lambda wave: wave.fin(), bare=True)
 
 
 @check(
@@ -67,7 +67,7 @@ def half_request_rst(trial: Trial) -> Finding:
     scenarios=["reset-leak", "accept-queue-undrained", "sigpipe-exit"],
 )
 def rst_at_once(trial: Trial) -> Finding:
-    return trial.leave(lambda wave: wave.rst())
+    return trial.leave(lambda wave: wave.rst(), bare=True)
 
 
 @check(
@@ -116,5 +116,8 @@ def _with_each_request(trial: Trial, leave: Callable[[Crowd, bytes], None]) -> F
     found = trial.leave(lambda wave: leave(wave, trial.request.payload))
     if found.verdict not in (PASS, CHOICE) or not trial.large:
         return found
-    large = trial.leave(lambda wave: leave(wave, trial.large))
+    try:
+        large = trial.leave(lambda wave: leave(wave, trial.large))
+    except NotStruck:
+        return found
     return large if large.verdict != PASS or found.verdict == PASS else found

@@ -1,0 +1,122 @@
+"""A connection of a crowd with TLS inside. Nothing is verified: it is the server that is judged.
+
+What is read and sent is what is inside; states, resets and the end of the stream are TCP's. A reply
+that ends with a FIN and no close_notify (RFC 8446, section 6.1) has ended all the same: that it was
+`notified` is known beside it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+from dataclasses import dataclass
+
+from linger.check.server.connection import GULP, GULPS, KEPT, Connection, name_of
+
+RECORD = 1 << 14  # bytes: the most that one record takes
+ALPN = "http/1.1"
+
+
+@dataclass(frozen=True)
+class Tls:
+    """How the clients speak TLS."""
+
+    name: str = ""  # of the server, as they ask for it (RFC 6066, section 3); none: they ask for none
+
+
+class TlsConnection(Connection):
+    """One connection, non-blocking, whose handshake is to be driven by shake()."""
+
+    def __init__(self, made: socket.socket, tls: Tls) -> None:
+        super().__init__(made)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        context.set_ciphers("DEFAULT:@SECLEVEL=0")  # what an old server has to offer is its affair
+        context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF  # or it would pass for close_notify
+        context.set_alpn_protocols([ALPN])
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(
+            self._incoming, self._outgoing, server_hostname=tls.name or None
+        )
+        self._pending = b""  # records that did not fit into the socket yet
+
+    def shake(self) -> bool:
+        """Take the handshake as far as it goes now; whether it has ended. Then `ended` says why it
+        failed, if it did."""
+        while True:
+            try:
+                self._tls.do_handshake()
+                self.version = self._tls.version() or ""  # as "TLSv1.3"
+            except ssl.SSLWantReadError:
+                self._flush()
+                if self._pull():
+                    continue
+                return bool(self.ended)
+            except ssl.SSLError as error:
+                self.ended = f"TLS: {error.reason or error}"
+            self._flush()
+            return True
+
+    def take(self) -> None:
+        """Read what is there, of a flood a part."""
+        for _ in range(GULPS):
+            more = self._pull()
+            try:
+                while data := self._tls.read(RECORD):
+                    self.received += len(data)
+                    self.reply += data[: KEPT - len(self.reply)]
+                self.notified = True
+            except ssl.SSLWantReadError:
+                pass
+            except ssl.SSLZeroReturnError:
+                self.notified = True
+            except ssl.SSLError as error:
+                if not self.ended and not isinstance(error, ssl.SSLEOFError):
+                    self.ended = f"TLS: {error.reason or error}"
+            if not more or self.ended:
+                return
+
+    def give(self, data: memoryview) -> memoryview:
+        """Send what fits; returns the rest, nothing once sending failed: a reply may yet be there."""
+        while self._flush() and data:
+            try:
+                data = data[self._tls.write(data[:RECORD]) :]
+            except ssl.SSLError as error:
+                self.unsent = f"TLS: {error.reason or error}"
+        return data[:0] if self.unsent else data
+
+    def half(self) -> None:
+        """close_notify, a FIN, and go on reading."""
+        with contextlib.suppress(ssl.SSLError, ValueError):  # it wants to read, or has ended
+            self._tls.unwrap()
+        self._flush()
+        super().half()
+
+    def cut(self) -> None:
+        """A FIN without close_notify: the end of a client that crashed, or of a truncation attack."""
+        super().half()
+
+    def _pull(self) -> bool:
+        """Read a gulp of records; whether there may be more. An end or an error is noted."""
+        try:
+            data = self.socket.recv(GULP)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            self.ended = name_of(error)
+            self._incoming.write_eof()
+            return False
+        if data:
+            self._incoming.write(data)
+            return True
+        self.ended = self.unsent or "FIN"
+        self._incoming.write_eof()
+        return False
+
+    def _flush(self) -> bool:
+        """Send the records that wait; whether none does any more."""
+        self._pending += self._outgoing.read()
+        rest = super().give(memoryview(self._pending))
+        self._pending = bytes(rest)
+        return not self._pending and not self.unsent
