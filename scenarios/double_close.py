@@ -40,3 +40,5 @@ def test_double_close(lab, variant):
     bystanders.said("stay")
     count = bystanders.events("done")[-1]["count"]
     lab.expect_values(served, {"served": int(count)})
+    server.go()
+    lab.happened_event(server, "accounts", 2)  # once more: nothing is left that could be closed

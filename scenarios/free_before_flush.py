@@ -30,4 +30,8 @@ def test_free_before_flush(lab, variant):
     lab.happened_event(server, "end", N)
     unsent = sum(int(end["unsent"]) for end in server.events("end"))
     bytes = int(peer.events("done")[2]["bytes"])
+    twice = lab.peer("connect send:request recv:1 send:again drain")
+    twice.wait()
+    answered = int(twice.events("done")[-1]["bytes"])
+    lab.happened_value("client", "bytes for two requests", lambda: answered, f"< {REPLY}")
     lab.expect_values(EXPECT[variant], {"bytes": bytes, "unsent": unsent})

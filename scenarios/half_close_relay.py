@@ -36,6 +36,6 @@ def test_half_close_relay(lab, variant):
     lab.happened_event(relay, "half", N)
     lab.happened(backend, accept_queue=N)  # and it has not begun to answer
     backend.thaw()
-    lab.happened_event(client, "done", action="recv", count=N)  # and each answer comes all the same
+    lab.happened_event(client, "done", action="recv", count=N)  # and each answer still comes
     lab.happened(backend, CLOSE_WAIT=N)  # the FIN came through, and it does not close
     lab.expect(relay, EXPECT[variant], within=6, hold=1.3)  # longer than both

@@ -41,7 +41,7 @@ def test_self_connect(lab, variant):
     lab.hosts["client"].sysctl(ip_local_port_range="9000 9099")  # connect() prefers the even ones
     client = lab.client("self_connect", variant, *here, connections=N)
     first = client.said("done")["with"]
-    lab.happened(client, ESTABLISHED=">= 1")  # with itself, for nobody listens
+    lab.happened(client, ESTABLISHED=">= 1")  # with itself, because nobody listens
     tries = lab.snapshot["client"]["counters"]["ActiveOpens"]  # it does not give up
     server = lab.start("client", "servers/restart_eaddrinuse_fixed", *here)
     restart = server.said("listen")["err"]

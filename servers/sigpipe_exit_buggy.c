@@ -1,9 +1,9 @@
 /*
  * sigpipe_exit: answers each request with a long download, one client after the other.
  *
- * After a FIN and a RST of the peer send() fails with EPIPE, and raises SIGPIPE as well unless
- * MSG_NOSIGNAL is given; what SIGPIPE does by default is to end the process (send(2), signal(7)).
- * After a RST alone the first send() fails with ECONNRESET and no signal, the second with EPIPE.
+ * When the peer has closed and then reset, send() fails with EPIPE, and raises SIGPIPE as well
+ * unless MSG_NOSIGNAL is given; what SIGPIPE does by default is to end the process (send(2),
+ * signal(7)).
  */
 #include <stdlib.h>
 #include <sys/socket.h>

@@ -9,6 +9,10 @@
 
 #include "common/states.h"
 
+/* A file of a large table comes in pieces, between which sockets that others close shift the rest:
+ * some are left out. So it is read until nothing new is found. */
+enum { LARGE = 1000, PASSES = 6 };
+
 /* "  0: 0100007F:2328 00000000:0000 0A 00000000:00000000 00:00000000 00000000  0  0 8445729 ..." */
 bool inet_line(const char *line, uint32_t *inode, int *state, uint32_t *unread)
 {
@@ -61,15 +65,34 @@ static int by_inode(const void *one, const void *other)
 	return (a > b) - (a < b);
 }
 
-int inet_read(struct inet *inet, pid_t pid)
+/* Sort, and keep each inode once. */
+static void tidy(struct inet *inet)
 {
-	*inet = (struct inet){0};
-	if (read_file(inet, pid, "tcp") < 0 || read_file(inet, pid, "tcp6") < 0) {
-		inet_free(inet);
-		return -1;
-	}
+	size_t kept = 0;
+
 	if (inet->count)
 		qsort(inet->entry, inet->count, sizeof(*inet->entry), by_inode);
+	for (size_t i = 0; i < inet->count; i++)
+		if (!kept || inet->entry[kept - 1].inode != inet->entry[i].inode)
+			inet->entry[kept++] = inet->entry[i];
+	inet->count = kept;
+}
+
+int inet_read(struct inet *inet, pid_t pid)
+{
+	size_t before;
+
+	*inet = (struct inet){0};
+	for (int pass = 0; pass < PASSES; pass++) {
+		before = inet->count;
+		if (read_file(inet, pid, "tcp") < 0 || read_file(inet, pid, "tcp6") < 0) {
+			inet_free(inet);
+			return -1;
+		}
+		tidy(inet);
+		if (inet->count == before || inet->count < LARGE)
+			break;
+	}
 	return 0;
 }
 

@@ -75,13 +75,20 @@ static struct opened *open_file(const char *path, const char *symbols)
 	return file;
 }
 
-static void write_frame(struct json *json, const char *function, const char *source, int line)
+/* @folder: where the compiler ran, to which the name of the source may be relative. */
+static void write_frame(struct json *json, const char *function, const char *folder,
+			const char *source, int line)
 {
+	char *whole = NULL;
+
+	if (source && source[0] != '/' && folder && asprintf(&whole, "%s/%s", folder, source) < 0)
+		whole = NULL;
 	json_object(json, NULL);
 	json_string(json, "function", function);
-	json_string(json, "file", source);
+	json_string(json, "file", whole ? whole : source);
 	json_signed(json, "line", line);
 	json_end(json);
+	free(whole);
 }
 
 /* The symbol that @address lies in: not one that ends before it. */
@@ -95,39 +102,102 @@ static const char *symbol_at(const struct opened *file, GElf_Addr address)
 	return name && (offset == 0 || offset < symbol.st_size) ? name : NULL;
 }
 
+static bool is_function(int tag)
+{
+	return tag == DW_TAG_subprogram || tag == DW_TAG_inlined_subroutine;
+}
+
+/* Whether something within may be code at @pc: of a namespace or a type it is not said. */
+static bool may_hold(Dwarf_Die *die, Dwarf_Addr pc)
+{
+	switch (dwarf_tag(die)) {
+	case DW_TAG_namespace:
+	case DW_TAG_module:
+	case DW_TAG_structure_type:
+	case DW_TAG_class_type:
+	case DW_TAG_enumeration_type:
+		return true;
+	case DW_TAG_subprogram:
+	case DW_TAG_inlined_subroutine:
+	case DW_TAG_lexical_block:
+	case DW_TAG_try_block:
+	case DW_TAG_catch_block:
+		return dwarf_haspc(die, pc) > 0;
+	default:
+		return false;
+	}
+}
+
+/*
+ * The functions at @pc below @die, outermost first, after the @count that were found. (Rust nests
+ * them in namespaces, where dwarf_getscopes() of elfutils 0.188 does not look.) Returns how many.
+ */
+static int find_functions(Dwarf_Die *die, Dwarf_Addr pc, Dwarf_Die functions[INLINES], int count)
+{
+	Dwarf_Die child;
+
+	if (dwarf_child(die, &child) != 0)
+		return count;
+	do {
+		int found = count;
+
+		if (!may_hold(&child, pc))
+			continue;
+		if (is_function(dwarf_tag(&child)) && count < INLINES)
+			functions[found++] = child;
+		found = find_functions(&child, pc, functions, found);
+		if (found > count)
+			return found;
+	} while (dwarf_siblingof(&child, &child) == 0);
+	return count;
+}
+
+/* The compilation unit with code at @address; *@bias: of the addresses in it. Clang and Go write no
+ * .debug_aranges, without which libdwfl finds none. */
+static Dwarf_Die *unit_at(const struct opened *file, GElf_Addr address, Dwarf_Addr *bias)
+{
+	Dwarf_Die *unit = dwfl_module_addrdie(file->module, address, bias);
+
+	if (unit)
+		return unit;
+	while ((unit = dwfl_module_nextcu(file->module, unit, bias)))
+		if (dwarf_haspc(unit, address - *bias) > 0)
+			return unit;
+	return NULL;
+}
+
 /* The innermost function, and those that it was inlined into. */
 static void write_functions(struct json *json, const struct opened *file, GElf_Addr address)
 {
-	Dwfl_Line *row = dwfl_module_getsrc(file->module, address);
+	const char *source = NULL, *folder = NULL;
+	Dwarf_Die functions[INLINES];
 	Dwarf_Addr bias = 0;
-	Dwarf_Die *unit = dwfl_module_addrdie(file->module, address, &bias), *scopes = NULL;
-	int count = unit ? dwarf_getscopes(unit, address - bias, &scopes) : 0, line = 0;
-	const char *source = row ? dwfl_lineinfo(row, NULL, &line, NULL, NULL, NULL) : NULL;
+	Dwarf_Die *unit = unit_at(file, address, &bias);
+	int count = unit ? find_functions(unit, address - bias, functions, 0) : 0, line = 0;
+	Dwarf_Line *row = unit ? dwarf_getsrc_die(unit, address - bias) : NULL;
 	Dwarf_Files *table = NULL;
-	bool written = false;
+	Dwarf_Attribute attribute;
 
-	if (unit)
+	if (row && dwarf_lineno(row, &line) == 0)
+		source = dwarf_linesrc(row, NULL, NULL);
+	if (unit) {
 		dwarf_getsrcfiles(unit, &table, NULL);
-	for (int i = 0; i < count; i++) {
-		int tag = dwarf_tag(&scopes[i]);
-		Dwarf_Attribute attribute;
+		folder = dwarf_formstring(dwarf_attr(unit, DW_AT_comp_dir, &attribute));
+	}
+	for (int i = count - 1; i >= 0; i--) {
 		Dwarf_Word number;
 
-		if (tag != DW_TAG_subprogram && tag != DW_TAG_inlined_subroutine)
-			continue;
-		write_frame(json, dwarf_diename(&scopes[i]), source, line);
-		written = true;
-		if (tag == DW_TAG_subprogram)
-			break;
+		write_frame(json, dwarf_diename(&functions[i]), folder, source, line);
 		/* The next one is where it was called from. */
-		if (dwarf_formudata(dwarf_attr(&scopes[i], DW_AT_call_file, &attribute), &number) == 0)
+		if (dwarf_formudata(dwarf_attr(&functions[i], DW_AT_call_file, &attribute),
+				    &number) == 0)
 			source = dwarf_filesrc(table, number, NULL, NULL);
-		if (dwarf_formudata(dwarf_attr(&scopes[i], DW_AT_call_line, &attribute), &number) == 0)
+		if (dwarf_formudata(dwarf_attr(&functions[i], DW_AT_call_line, &attribute),
+				    &number) == 0)
 			line = (int)number;
 	}
-	if (!written)
-		write_frame(json, symbol_at(file, address), source, line);
-	free(scopes);
+	if (count == 0)
+		write_frame(json, symbol_at(file, address), folder, source, line);
 }
 
 static void answer(struct json *json, const char *path, uint64_t address, const char *symbols)

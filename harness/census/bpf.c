@@ -4,7 +4,7 @@
  * each descriptor. It needs root and a kernel with BTF, and pays from some thousand descriptors on;
  * loaded once, it is used again by each count of a census that goes on.
  */
-#include "census/bpf.h"
+#include "census/internal.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -22,6 +22,8 @@ __asm__(".pushsection .rodata\n"
 	"owners_bpf: .incbin \"" OWNERS_BPF "\"\n"
 	"owners_bpf_end: .byte 0\n"
 	".popsection\n");
+
+#define AT_ONCE 1024 /* records of a read() */
 
 struct bpf_owners {
 	struct bpf_object *object;
@@ -77,25 +79,35 @@ void bpf_owners_free(struct bpf_owners *owners)
 	free(owners);
 }
 
-int bpf_owners_walk(struct bpf_owners *owners, int (*each)(void *data, const struct record *record),
-		    void *data)
+/* The kernel fills 32 KiB at most, and never breaks a record off. */
+int bpf_owners_list(struct bpf_owners *owners, struct records *records)
 {
-	static struct record records[1024];
-	int result = 0, fd = bpf_iter_create(bpf_link__fd(owners->link));
+	int fd = bpf_iter_create(bpf_link__fd(owners->link)), result = fd < 0 ? errno : 0;
 	ssize_t length = 1;
 
-	if (fd < 0)
-		return -1;
+	records->count = 0;
 	while (result == 0 && length > 0) {
-		/* A read() ends at any record, but never within one. */
-		length = read(fd, records, sizeof(records));
+		if (records->room - records->count < AT_ONCE) {
+			size_t room = records->room ? records->room * 2 : 16 * AT_ONCE;
+			struct record *moved = reallocarray(records->record, room, sizeof(*moved));
+
+			result = moved ? 0 : ENOMEM;
+			records->record = moved ? moved : records->record;
+			records->room = moved ? room : records->room;
+			continue;
+		}
+		length =
+		    read(fd, records->record + records->count, AT_ONCE * sizeof(*records->record));
 		if (length < 0 && (errno == EAGAIN || errno == EINTR))
-			length = 1;
-		for (size_t i = 0; result == 0 && i < (size_t)length / sizeof(*records); i++)
-			result = each(data, &records[i]);
+			length = sizeof(*records->record); /* again: nothing was written */
+		else if (length < 0)
+			result = errno;
+		else
+			records->count += (size_t)length / sizeof(*records->record);
 	}
-	close(fd);
-	return result == 0 && length < 0 ? -1 : result;
+	if (fd >= 0)
+		close(fd);
+	return result;
 }
 #else /* built without clang or libbpf */
 struct bpf_owners *bpf_owners_new(void)
@@ -108,12 +120,10 @@ void bpf_owners_free(struct bpf_owners *owners)
 	(void)owners;
 }
 
-int bpf_owners_walk(struct bpf_owners *owners, int (*each)(void *data, const struct record *record),
-		    void *data)
+int bpf_owners_list(struct bpf_owners *owners, struct records *records)
 {
 	(void)owners;
-	(void)each;
-	(void)data;
-	return -1;
+	(void)records;
+	return ENOSYS;
 }
 #endif

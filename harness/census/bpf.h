@@ -3,8 +3,9 @@
 #ifndef CENSUS_BPF_H
 #define CENSUS_BPF_H
 
+#include <stddef.h>
+
 #include "census/bpf/record.h"
-#include "census/internal.h"
 
 struct bpf_owners;
 
@@ -12,11 +13,15 @@ struct bpf_owners;
 struct bpf_owners *bpf_owners_new(void);
 void bpf_owners_free(struct bpf_owners *owners);
 
+struct records {
+	struct record *record;
+	size_t count, room;
+};
+
 /*
- * Call @each for every descriptor that matters, of all processes of our pid namespace. Stops when
- * @each returns another number than 0, and returns that; -1 also when the kernel fails.
+ * All descriptors that matter, of all processes of our pid namespace. Returns 0, or an errno.
+ * Nothing else may use @owners or @records meanwhile.
  */
-int bpf_owners_walk(struct bpf_owners *owners, int (*each)(void *data, const struct record *record),
-		    void *data);
+int bpf_owners_list(struct bpf_owners *owners, struct records *records);
 
 #endif

@@ -10,14 +10,16 @@ $(BUILD)/obj/harness/census/bpf.o: ALL_CFLAGS += -DOWNERS_BPF='"$(OWNERS_BPF)"'
 $(BUILD)/obj/harness/census/bpf.o: $(OWNERS_BPF)
 LDLIBS += -lbpf
 endif
+LDLIBS += -pthread
 $(OWNERS_BPF): harness/census/bpf/owners.c harness/census/bpf/record.h
 	@mkdir -p $(@D)
 	$(Q)clang -O2 -g -fdebug-prefix-map=$(CURDIR)=. -target bpf -Wall -Wextra -Werror \
 		-I/usr/include/$(shell $(CC) -print-multiarch) -c -o $@ $<
 
 .PHONY: bench-census test-harmless test-openmetrics
-bench-census: all ## time the census against ss, netstat and /proc/net/tcp
-	@$(keep) bench-census $(BUILD)/sandbox $(BUILD)/python harness/census/bench.py --census $(BUILD)/census
+bench-census: all ## time the census against ss, netstat, lsof and /proc/net/tcp, with owners and without
+	@$(keep) bench-census $(BUILD)/sandbox sh -c '$(BUILD)/python harness/census/bench.py \
+		--census $(BUILD)/census && $(BUILD)/python harness/census/bench_owners.py --census $(BUILD)/census'
 
 test-harmless: all $(HARMLESS) ## count a server at full load, in every way; it must never notice (SECONDS=60)
 	@$(keep) harmless $(in_sandbox) harness/tests/beside.py $(BUILD) $(or $(SECONDS),60)

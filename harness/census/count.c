@@ -26,7 +26,9 @@ bool owners_missing(const struct census *census)
 
 		for (size_t n = 0; n < inodes->size && inodes->used; n++)
 			if (counts(census, &inodes->slot[n]) &&
-			    !(inodes->slot[n].flags & INODE_HELD))
+			    !(inodes->slot[n].flags & INODE_HELD) &&
+			    !(census->looked_again &&
+			      !inodes_find(&census->second, inodes->slot[n].inode)))
 				return true;
 	}
 	return false;
@@ -123,6 +125,26 @@ static int begin(struct census *census, const struct census_needs *needs, struct
 	census->whole = needs->descriptors;
 	census->candidate_count = census->place_count = census->unseen = 0;
 	census->looked_again = false;
+	census->kernel.asked = false;
+	if (needs->owners && !census->process_count)
+		kernel_begin(census);
+	return 0;
+}
+
+static int walk_hosts(struct census *census, const struct census_needs *needs,
+		      struct census_snapshot *snapshots, struct error *error)
+{
+	for (size_t i = 0; i < census->host_count; i++) {
+		struct walk walk = {census, needs, census->hosts[i], &snapshots[i], false};
+
+		if (walk_host(&walk, error) < 0)
+			return -1;
+		if (i == 0)
+			census->walked = monotonic();
+		if (needs->counters &&
+		    host_read_counters(walk.host, &snapshots[i].counters, error) < 0)
+			return -1;
+	}
 	return 0;
 }
 
@@ -130,20 +152,14 @@ int census_take(struct census *census, const struct census_needs *asked,
 		struct census_snapshot *snapshots, struct error *error)
 {
 	const struct census_needs needs = implied(census, asked);
+	int result;
 
 	if (begin(census, &needs, error) < 0)
 		return -1;
-	for (size_t i = 0; i < census->host_count; i++) {
-		struct walk walk = {census, &needs, census->hosts[i], &snapshots[i], false};
-
-		if (walk_host(&walk, error) < 0)
-			return -1;
-		if (i == 0)
-			census->walked = monotonic();
-		if (needs.counters &&
-		    host_read_counters(walk.host, &snapshots[i].counters, error) < 0)
-			return -1;
-	}
+	result = walk_hosts(census, &needs, snapshots, error);
+	kernel_end(census);
+	if (result < 0)
+		return -1;
 	if (needs.owners && (census_scan(census, &needs, snapshots, false, error) < 0 ||
 			     gone_settle(census, &needs, snapshots, error) < 0))
 		return -1;

@@ -113,10 +113,9 @@ static bool must_look_again(const struct settling *settling)
 	return settling->needs->rows && owners_missing(census);
 }
 
-static int look_again(struct settling *settling, struct error *error)
+static int look_again(struct census *census, struct error *error)
 {
 	const uint32_t states = ALL_STATES & ~STATE_BIT(STATE_TIME_WAIT);
-	struct census *census = settling->census;
 	const int64_t when = census->walked + APART;
 	const struct timespec until = {when / 1000000000, when % 1000000000};
 
@@ -126,7 +125,7 @@ static int look_again(struct settling *settling, struct error *error)
 		if (source_collect(&census->hosts[i]->source, &census->scope, states, (uint32_t)i,
 				   &census->second, error) < 0)
 			return -1;
-	settling->looked_again = true;
+	census->looked_again = true;
 	return census->candidate_count ? elsewhere_walk(census, states, &census->second, error) : 0;
 }
 
@@ -165,24 +164,24 @@ static int decide(struct settling *settling, struct candidate *candidate)
 int gone_settle(struct census *census, const struct census_needs *needs,
 		struct census_snapshot *snapshots, struct error *error)
 {
-	struct settling settling = {census, needs, snapshots, {0}, false};
+	struct settling settling = {census, needs, snapshots, {0}};
 	int result = 0;
 
 	inodes_clear(&census->elsewhere);
 	inodes_clear(&census->second);
-	if (owners_missing(census) && census_scan(census, needs, snapshots, true, error) < 0)
-		return -1;
 	if (census->candidate_count && settle_elsewhere(&settling, error) < 0)
 		return -1;
 	if (census->copies && needs->descriptors && ask_copies(&settling, error) < 0)
 		goto failed;
-	if (must_look_again(&settling) && look_again(&settling, error) < 0)
+	if (must_look_again(&settling) && look_again(census, error) < 0)
+		goto failed;
+	/* What was closed meanwhile, nobody has to be looked for. */
+	if (owners_missing(census) && census_scan(census, needs, snapshots, true, error) < 0)
 		goto failed;
 	for (size_t i = 0; i < census->candidate_count && needs->descriptors && result == 0; i++)
 		if (!census->candidates[i].settled)
 			result = decide(&settling, &census->candidates[i]);
 	inodes_free(&settling.met);
-	census->looked_again = settling.looked_again;
 	return result < 0 ? error_no_memory(error) : 0;
 failed:
 	inodes_free(&settling.met);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* A session and its hosts: what is opened once in each namespace, and read again for each count. */
-#include "census/bpf.h"
 #include "census/internal.h"
 
 #include <errno.h>
@@ -61,6 +60,18 @@ static int64_t number_after(const char *text, const char *line, const char *word
 
 	at = at ? strstr(at, word) : NULL;
 	return at ? atoll(at + strlen(word)) : 0;
+}
+
+int64_t host_sockets(const struct census_host *host)
+{
+	char text[8192];
+	int64_t sockets = 0;
+
+	if (read_again(host->sockstat, text, sizeof(text)) > 0)
+		sockets += number_after(text, "TCP:", " inuse ");
+	if (read_again(host->sockstat6, text, sizeof(text)) > 0)
+		sockets += number_after(text, "TCP6:", " inuse ");
+	return sockets;
 }
 
 int census_pulse(const struct census *census, size_t index, struct census_pulse *pulse,
@@ -133,7 +144,7 @@ void census_free(struct census *census)
 	if (!census)
 		return;
 	census_drop_hosts(census);
-	bpf_owners_free(census->kernel);
+	kernel_free(census);
 	for (size_t i = 0; i < census->process_count; i++)
 		close(census->processes[i].pidfd);
 	inodes_free(&census->elsewhere);

@@ -27,9 +27,9 @@ static struct inode_entry *free_slot(const struct inodes *inodes, uint32_t inode
 	return probe(inodes, home(inodes, inode), 0);
 }
 
-static int grow(struct inodes *inodes)
+static int resize(struct inodes *inodes, size_t size)
 {
-	struct inodes larger = {.size = inodes->size ? inodes->size * 2 : 64};
+	struct inodes larger = {.size = size};
 
 	larger.slot = calloc(larger.size, sizeof(*larger.slot));
 	if (!larger.slot)
@@ -43,9 +43,18 @@ static int grow(struct inodes *inodes)
 	return 0;
 }
 
+int inodes_reserve(struct inodes *inodes, size_t entries)
+{
+	size_t size = inodes->size ? inodes->size : 64;
+
+	while (size < entries * 2)
+		size *= 2;
+	return size == inodes->size ? 0 : resize(inodes, size);
+}
+
 int inodes_add(struct inodes *inodes, const struct inode_entry *entry)
 {
-	if (inodes->used * 2 >= inodes->size && grow(inodes) < 0)
+	if (inodes->used * 2 >= inodes->size && inodes_reserve(inodes, inodes->used + 1) < 0)
 		return -1;
 
 	*free_slot(inodes, entry->inode) = *entry;

@@ -3,6 +3,9 @@
 #ifndef CENSUS_INTERNAL_H
 #define CENSUS_INTERNAL_H
 
+#include <pthread.h>
+
+#include "census/bpf.h"
 #include "census/census.h"
 #include "census/inodes.h"
 #include "census/process.h"
@@ -90,8 +93,14 @@ struct census {
 	enum census_ends ends;
 	struct scope scope;
 	enum census_ask ask;
-	struct bpf_owners *kernel; /* NULL: not loaded */
-	bool kernel_refused;
+	struct lister {
+		bool asked, running;	   /* for this sample; ... at work in the thread */
+		bool refused;		   /* it cannot be asked */
+		struct bpf_owners *owners; /* NULL: not loaded */
+		struct records records;
+		pthread_t thread;
+		int failure; /* errno */
+	} kernel;
 	bool whole; /* the last sample counted descriptors */
 	struct census_window *window;
 
@@ -180,6 +189,12 @@ enum census_gone copy_examine(const struct candidate *candidate, uint8_t *state,
 int census_scan(struct census *census, const struct census_needs *needs,
 		struct census_snapshot *snapshots, bool second, struct error *error);
 
+/* ---- kernel.c -------------------------------------------------------------------------------- */
+
+void kernel_begin(struct census *census); /* before the walk, if the kernel is to be asked */
+void kernel_end(struct census *census);	  /* wait until it has */
+void kernel_free(struct census *census);
+
 /* ---- hold.c, waits.c --------------------------------------------------------------------------
  */
 
@@ -240,7 +255,8 @@ int gone_settle(struct census *census, const struct census_needs *needs,
 
 /* ---- count.c --------------------------------------------------------------------------------- */
 
-/* Are there sockets to be counted of which nobody was found to hold them? Not with processes. */
+/* Are there sockets to be counted, not known to be closed, which nobody was found to hold? Not with
+ * processes. */
 bool owners_missing(const struct census *census);
 
 /* ---- source.c -------------------------------------------------------------------------------- */
@@ -270,6 +286,9 @@ ssize_t read_again(int fd, char *text, size_t size);
 
 /* The range from which the kernel picks local ports (net.ipv4.ip_local_port_range). */
 void host_read_ephemeral(struct census_host *host);
+
+/* How many TCP sockets there are, about, without TIME_WAIT; 0 when that is not told. */
+int64_t host_sockets(const struct census_host *host);
 
 /* All counters of Tcp and TcpExt. Returns 0, or -1 with @error. */
 int host_read_counters(const struct census_host *host, struct census_counters *counters,

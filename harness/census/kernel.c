@@ -3,7 +3,6 @@
  * Owners as the kernel tells them (bpf.c), for all processes at once. What that cannot tell, fixed
  * files of an io_uring and mappings, /proc does at the second look.
  */
-#include "census/bpf.h"
 #include "census/visit.h"
 
 #include <errno.h>
@@ -23,6 +22,7 @@ struct apart {
 
 struct kernel_scan {
 	struct visit *visit;
+	pid_t own;
 	struct apart *apart;
 	size_t count, room;
 	uint32_t last_thread;
@@ -59,26 +59,17 @@ static int host_of(const struct census *census, uint32_t netns)
 	return -1;
 }
 
-/* process_whole_name() needs no /proc unless the name may be cut off. */
-static void begin_process(struct visit *visit, const struct record *record)
+static int meet(struct kernel_scan *scan, const struct record *record)
 {
-	visit->pid = (pid_t)record->pid;
-	visit->name[0] = '\0';
-	if (strnlen(record->comm, sizeof(record->comm)) < sizeof(record->comm) - 1)
-		process_whole_name(record->comm, "", visit->name, sizeof(visit->name));
-}
-
-static int meet(void *data, const struct record *record)
-{
-	struct kernel_scan *scan = data;
 	struct visit *visit = scan->visit;
 	int again = record->pid ? met_again(scan, record) : 1; /* 0: not of our pid namespace */
 	char target[64];
 
-	if (again || (pid_t)record->pid == getpid())
+	if (again || (pid_t)record->pid == scan->own)
 		return again < 0 ? -1 : 0;
 	if (visit->pid != (pid_t)record->pid)
-		begin_process(visit, record);
+		visit->name[0] = '\0';
+	visit->pid = (pid_t)record->pid;
 	visit->task = (pid_t)record->thread;
 	visit->home = host_of(visit->census, record->netns);
 	if (record->kind == RECORD_TCP)
@@ -90,17 +81,19 @@ static int meet(void *data, const struct record *record)
 
 int kernel_scan(struct visit *visit, struct error *error)
 {
-	struct kernel_scan scan = {.visit = visit};
-	int result;
+	struct kernel_scan scan = {.visit = visit, .own = getpid()};
+	struct lister *kernel = &visit->census->kernel;
+	int result = 0;
 
+	if (kernel->failure)
+		return error_set(error, EXIT_BROKEN, "the BPF iterator failed: %s",
+				 strerror(kernel->failure));
 	visit->certain = true;
-	result = bpf_owners_walk(visit->census->kernel, meet, &scan);
+	for (size_t i = 0; i < kernel->records.count && result == 0; i++)
+		result = meet(&scan, &kernel->records.record[i]);
 	free(scan.apart);
-	if (result == 0)
-		return 0;
-	return errno == ENOMEM
-		   ? error_no_memory(error)
-		   : error_set(error, EXIT_BROKEN, "the BPF iterator failed: %s", strerror(errno));
+	visit->certain = false;
+	return result < 0 ? error_no_memory(error) : 0;
 }
 
 void census_ask_for_owners(struct census *census, enum census_ask ask)
@@ -108,21 +101,52 @@ void census_ask_for_owners(struct census *census, enum census_ask ask)
 	census->ask = ask;
 }
 
-int kernel_is_asked(struct census *census, struct error *error)
+static bool is_asked(const struct census *census)
 {
-	size_t sockets = 0;
+	const struct lister *kernel = &census->kernel;
+	int64_t sockets = 0;
 
+	if (census->ask == CENSUS_ASK_KERNEL)
+		return true;
+	if (census->ask == CENSUS_ASK_PROC || kernel->refused)
+		return false;
 	for (size_t i = 0; i < census->host_count; i++)
-		sockets += census->hosts[i]->inodes.used;
-	if (census->ask == CENSUS_ASK_PROC ||
-	    (census->ask == CENSUS_ASK_BEST && sockets < (census->kernel ? PAYS_LOADED : PAYS)))
-		return 0;
-	if (!census->kernel && !census->kernel_refused) {
-		census->kernel = bpf_owners_new();
-		census->kernel_refused = !census->kernel;
-	}
-	if (census->kernel)
-		return 1;
+		sockets += host_sockets(census->hosts[i]);
+	return sockets >= (kernel->owners ? PAYS_LOADED : PAYS);
+}
+
+/* In a thread of its own, while the tables of sockets are dumped. */
+static void *list(void *data)
+{
+	struct lister *kernel = data;
+
+	if (!kernel->owners)
+		kernel->owners = bpf_owners_new();
+	kernel->refused = !kernel->owners;
+	if (kernel->owners)
+		kernel->failure = bpf_owners_list(kernel->owners, &kernel->records);
+	return NULL;
+}
+
+void kernel_begin(struct census *census)
+{
+	struct lister *kernel = &census->kernel;
+
+	kernel->asked = is_asked(census);
+	if (!kernel->asked)
+		return;
+	kernel->running = pthread_create(&kernel->thread, NULL, list, kernel) == 0;
+	if (!kernel->running)
+		list(kernel);
+}
+
+int kernel_has_told(struct census *census, bool second, struct error *error)
+{
+	if (second && census->kernel.asked && !census->kernel.refused)
+		list(&census->kernel);
+	kernel_end(census);
+	if (!census->kernel.asked || !census->kernel.refused)
+		return census->kernel.asked;
 	return census->ask != CENSUS_ASK_KERNEL
 		   ? 0
 		   : error_set(
@@ -130,4 +154,17 @@ int kernel_is_asked(struct census *census, struct error *error)
 			 "owners by BPF need root (CAP_BPF and CAP_PERFMON), Linux 5.11 with "
 			 "CONFIG_DEBUG_INFO_BTF, and a census built with libbpf and clang: use "
 			 "--owners proc");
+}
+
+void kernel_end(struct census *census)
+{
+	if (census->kernel.running)
+		pthread_join(census->kernel.thread, NULL);
+	census->kernel.running = false;
+}
+
+void kernel_free(struct census *census)
+{
+	bpf_owners_free(census->kernel.owners);
+	free(census->kernel.records.record);
 }

@@ -253,11 +253,12 @@ int census_scan(struct census *census, const struct census_needs *needs,
 	};
 
 	if (!census->process_count) {
-		int asked = second ? 0 : kernel_is_asked(census, error);
+		int told = kernel_has_told(census, second, error);
 
-		if (asked)
-			return asked < 0 ? -1 : kernel_scan(&visit, error);
-		return scan_all(&visit, error);
+		if (told < 0 || (told && kernel_scan(&visit, error) < 0))
+			return -1;
+		/* At the second look /proc is asked as well, but only for what is still missing. */
+		return told && !(second && owners_missing(census)) ? 0 : scan_all(&visit, error);
 	}
 	for (size_t i = 0; i < census->process_count; i++) {
 		const struct census_process *process = &census->processes[i];

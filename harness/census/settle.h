@@ -10,7 +10,6 @@ struct settling {
 	const struct census_needs *needs;
 	struct census_snapshot *snapshots;
 	struct inodes met; /* gone sockets by the process that was counted for them */
-	bool looked_again;
 };
 
 /* It is connected: in the state of @entry. Each returns 0, or -1 when memory is short. */

@@ -145,10 +145,9 @@ void census_table(FILE *out, const char *host, const struct census_snapshot *sna
 	fprintf(out, "%s: %" PRIu64 " TCP socket%s", census_printable(host, name, sizeof(name)),
 		sockets, plural(sockets));
 	if (snapshot->asked.descriptors)
-		fprintf(out, ", %" PRIu64 " descriptor%s of connections, %" PRIu64 " %s",
-			snapshot->descriptors - snapshot->gone,
-			plural(snapshot->descriptors - snapshot->gone), snapshot->gone,
-			"gone or never connected");
+		fprintf(out,
+			"; descriptors: %" PRIu64 " connected, %" PRIu64 " gone or never connected",
+			snapshot->descriptors - snapshot->gone, snapshot->gone);
 	if (snapshot->ghosts || snapshot->unconnected)
 		fprintf(out, " (%" PRIu64 " ghost%s, %" PRIu64 " never connected)",
 			snapshot->ghosts, plural(snapshot->ghosts), snapshot->unconnected);

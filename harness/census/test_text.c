@@ -209,10 +209,10 @@ static void json_of_what_was_asked(void **state)
 	for (int i = 1; i < STATES; i++)
 		assert_non_null(strstr(json, state_name(i)));
 	assert_non_null(strstr(json, "\"descriptors\":2,\"gone\":0,\"ghosts\":0"));
-	assert_non_null(strstr(json,
-			       "{\"pid\":12,\"process\":\"a\\\"b\",\"state\":\"CLOSE_WAIT\","
-			       "\"port\":9000,\"gone\":null,\"by\":\"descriptor\","
-			       "\"sockets\":2,\"descriptors\":2,\"fds\":[7,8],\"unread\":0}"));
+	assert_non_null(strstr(
+	    json, "{\"pid\":12,\"process\":\"a\\\"b\",\"unit\":null,\"state\":\"CLOSE_WAIT\","
+		  "\"port\":9000,\"gone\":null,\"by\":\"descriptor\","
+		  "\"sockets\":2,\"descriptors\":2,\"fds\":[7,8],\"unread\":0}"));
 	free(json);
 }
 

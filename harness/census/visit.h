@@ -42,13 +42,11 @@ void visit_unix(struct visit *visit, int fd);
 
 /* ---- kernel.c: owners by BPF ----------------------------------------------------------------- */
 
-/*
- * Is the kernel to be asked, rather than /proc? Loads what that needs. Returns 1 or 0, or -1 with
- * @error where it must be and cannot.
- */
-int kernel_is_asked(struct census *census, struct error *error);
+/* Has the kernel listed the owners, @second: once more? Returns 1 or 0, or -1 with @error when it
+ * must and cannot. */
+int kernel_has_told(struct census *census, bool second, struct error *error);
 
-/* As census_scan(), of all processes. */
+/* As census_scan(), of all processes, by what it has told. */
 int kernel_scan(struct visit *visit, struct error *error);
 
 #endif

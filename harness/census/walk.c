@@ -5,6 +5,8 @@
 #include <string.h>
 #include <time.h>
 
+#define MOST_EXPECTED 131072 /* sockets for which there is room from the beginning: 8 MiB */
+
 static void walk_begin(void *data)
 {
 	struct walk *walk = data;
@@ -128,6 +130,11 @@ static void walk_nothing(void *data)
 	(void)data;
 }
 
+static int64_t expected(int64_t sockets)
+{
+	return sockets < 0 ? 0 : sockets > MOST_EXPECTED ? MOST_EXPECTED : sockets;
+}
+
 int walk_host(struct walk *walk, struct error *error)
 {
 	const struct census_sink sink = {walk_begin, walk_socket, walk};
@@ -147,6 +154,10 @@ int walk_host(struct walk *walk, struct error *error)
 		walk_begin(walk);
 		return 0;
 	}
+	/* What is expected is no more than that: it may be too few, or far too many. */
+	if (walk->needs->owners &&
+	    inodes_reserve(&walk->host->inodes, (size_t)expected(host_sockets(walk->host))) < 0)
+		return error_no_memory(error);
 	if (source_dump(source, states, &sink, &interrupted, &walk->host->mptcp, error) < 0)
 		return -1;
 	if (walk->host->mptcp &&

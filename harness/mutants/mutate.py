@@ -1,13 +1,14 @@
 """Mutants of a C program: of each call that ends something or limits it, one little thing is wrong.
 
 A call is left out, made twice, or replaced by its neighbour; a flag is missing; a time-out comes an hour
-late or at once; an end or an error is taken for something else. Each mutant differs from the program in one place,
+late or at once; an end is overlooked. Each mutant differs from the program in one place,
 and compiles. This is no compiler: it knows comments, strings and brackets, which is all that programs
 of one style need.
 
 What can make no difference is left alone. What follows event_base_dispatch() in main() never runs: it
 returns when no event is left, and the listener is one (event2/event.h); so LEV_OPT_CLOSE_ON_FREE, which
-is for the freeing there, is no flag here. Close-on-exec is one only where a program is executed.
+is for the freeing there, is no flag here. Close-on-exec is one only where a program is executed. What
+main() closes and frees just before it returns, the kernel closes and frees as well (_exit(2)).
 """
 
 from __future__ import annotations
@@ -49,13 +50,13 @@ CALLS = {
 }
 VOID = ("free", "event_free", "bufferevent_free", "bufferevent_setwatermark", "arm", "watch", "signal",
         "client_free", "discard", "_exit", "bufferevent_set_timeouts")  # fmt: skip
-# To set what is set, to enable what is enabled, or to schedule what is scheduled for the same time
-# changes nothing by the words of the manual: twice is once. Nor does one wait twice for one event.
+# To set what is set, to enable what is enabled, to schedule what is scheduled for the same time, or to
+# watch what is watched changes nothing by the words of the manual, or is refused: twice is once. Nor does one wait twice for one event.
 NO_TWICE = (
     "setsockopt", "fcntl", "prctl", "signal", "shutdown", "event_add", "bufferevent_enable",
     "bufferevent_disable", "bufferevent_set_timeouts", "bufferevent_setwatermark",
     "bufferevent_setfd", "evconnlistener_enable", "evconnlistener_disable", "poll", "waitpid",
-    "_exit",
+    "_exit", "arm", "watch", "epoll_ctl",
 )  # fmt: skip
 # Flags, each of which can be missing.
 FLAGS = (
@@ -67,10 +68,12 @@ ON_EXEC = ("SOCK_CLOEXEC", "EPOLL_CLOEXEC", "O_CLOEXEC", "LEV_OPT_CLOSE_ON_EXEC"
 EXECUTES = re.compile(r"\b(?:popen|system|exec[lv]\w*|posix_spawnp?)\(")
 
 
-# What else can be wrong: of a result its comparison with 0, of a time-out its length.
-OTHER = {"==": ["<"], "<=": ["<", "=="], ">": [">="], "!=": [">"]}
+# Where what is said above begins, in main().
+LAST = re.compile(r"""event_base_dispatch | (?:\s+ (?:(?:for|if)\ \([^{}\n]*\)\s+)* (?:close|free|discard)\([^;]*\);)+
+                      \s+return\ EXIT_SUCCESS;""", re.X)  # fmt: skip
+# What else can be wrong: an end that is taken for none, the length of a time-out.
 TIME = r"(?<=\.tv_sec = )[^,;}]+(?=[;}])|(?<=\.tv_usec = )\d+(?=\})|\bo\.seconds \* 1000(?=\))"
-WORD = re.compile(rf"\b(?:{'|'.join((*CALLS, *FLAGS, *ON_EXEC))})\b|(?P<result>\bn (?:==|<=|>|!=) 0\b)|(?P<time>{TIME})")
+WORD = re.compile(rf"\b(?:{'|'.join((*CALLS, *FLAGS, *ON_EXEC))})\b|(?P<end>\bn <= 0\b)|(?P<time>{TIME})")
 
 
 class Mutant(NamedTuple):
@@ -82,7 +85,7 @@ class Mutant(NamedTuple):
 
 
 class Site(NamedTuple):
-    """A place in the code: the name of a call or of a flag, or a "result" or "time"."""
+    """A place in the code: the name of a call or of a flag, or "time"."""
 
     word: str
     start: int
@@ -116,8 +119,8 @@ def sites(code: str) -> Iterator[Site]:
     """Where something can be wrong, in the bodies of functions. code: as of blank()."""
     for name, begin, end in functions(code):
         counts: dict[str, int] = {}
-        if name == "main" and "event_base_dispatch" in code[begin:end]:
-            end = code.index("event_base_dispatch", begin)
+        if name == "main" and (last := LAST.search(code, begin, end)):
+            end = last.start()
         for match in WORD.finditer(code, begin, end):
             kind = match.lastgroup or match[0]
             counts[kind] = counts.get(kind, 0) + 1
@@ -153,14 +156,13 @@ def _tail(text: str, word: str) -> str:
 
 
 def _of_value(code: str, site: Site) -> Iterator[tuple[str, int, int, str]]:
-    written = code[site.start : site.end]
-    if site.word == "result":
-        _, sign, _ = written.split()
-        for other in OTHER[sign]:
-            yield f"{sign} as {other}", site.start, site.end, f"n {other} 0"
-    elif site.word == "time":
+    if site.word == "end":
+        yield "overlooked", site.start, site.end, "n < 0"
+    if site.word == "time":
+        written = code[site.start : site.end]
         yield "an hour late", site.start, site.end, f"3600 * 1000 + {written}"
-        yield "at once", site.start, site.end, "0"
+        if written != "o.seconds":  # of which the rest goes into tv_usec
+            yield "at once", site.start, site.end, "0"
 
 
 def _of_flag(code: str, site: Site) -> Iterator[tuple[str, int, int, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from typing import Any, Iterator
 
@@ -12,7 +13,7 @@ from test_census_truth import VALID, holding, namespace_of
 
 from linger.lab.programs import program
 
-NAMES = [f"node-{number}" for number in range(66)]  # more than --host takes
+NAMES = [f"node-{os.getpid()}-{number}" for number in range(66)]  # more than --host takes
 
 
 @pytest.fixture

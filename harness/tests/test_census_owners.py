@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -36,10 +35,10 @@ def counted(by: str, *words: object) -> dict[str, Any]:
 
 
 def there(pid: int) -> list[str]:
-    """The namespace in which a process lives, if only in other threads than its leader."""
-    tasks = Path(f"/proc/{pid}/task")
-    path = next(path for task in tasks.iterdir() if os.path.exists(path := task / "ns/net"))
-    return ["--host", f"local={path}"]
+    """The namespace in which a process lives, by its last thread: the first may have ended."""
+    alive = [task for task in Path(f"/proc/{pid}/task").iterdir() if (task / "ns/net").exists()]
+    task = max(alive, key=lambda task: int(task.name))
+    return ["--host", f"local={task}/ns/net"]
 
 
 @pytest.mark.parametrize("how", WAYS)

@@ -295,9 +295,9 @@ def test_of_a_leak_the_ladder_shows_what_is_held() -> None:
         return {"client": {"host": host, "port": port}, "verdict": 1.5, "segments": seen}
 
     most = [ladder(1, "server"), ladder(2, "client", "FIN"), ladder(3, "client", "ACK", "RST")]
-    shown = [output._telling(most, word) for word in ("LEAK", "STARVE", "FAIL")]
+    shown = [output._telling(most, word, "server") for word in ("LEAK", "STARVE", "FAIL")]
     assert [one["client"]["port"] for one in shown if one] == [3, 3, 2]
-    assert output._telling(most[:1], "LEAK") is None
+    assert output._telling(most[:1], "LEAK", "server") is None
 
 
 def test_the_output_of_a_server_is_harmless(tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ int main(void)
 	signal(SIGCHLD, SIG_IGN);
 	event_base_dispatch(base);
 	close(fd);
+	poll(0, 0, 1);
 }
 """
 
@@ -40,8 +41,7 @@ def test_a_program_is_changed_in_one_place_and_only_in_its_code() -> None:
     found = mutate.mutants(SAMPLE)
     assert [(mutant.name, mutant.line) for mutant in found] == [
         ("serve MSG_DONTWAIT#1 missing", 4),
-        ("serve result#1 <= as <", 6),
-        ("serve result#1 <= as ==", 6),
+        ("serve end#1 overlooked", 6),
         ("serve close#1 left out", 7),
         ("serve close#1 twice", 7),
         ("serve close#1 as shutdown", 7),
@@ -53,13 +53,13 @@ def test_a_program_is_changed_in_one_place_and_only_in_its_code() -> None:
     ]
     changed = {mutant.name: mutant.source for mutant in found}
     assert "\t\tshutdown(fd, SHUT_RDWR);\n" in changed["serve close#1 as shutdown"]
-    assert "bufferevent_setfd(part(of, (fd)), -1);" in changed[found[9].name]
+    assert "bufferevent_setfd(part(of, (fd)), -1);" in changed[found[8].name]
     assert all(mutant.source.count("\n") == SAMPLE.count("\n") != mutant.source for mutant in found)
 
 
 def test_every_mutant_has_a_name_of_its_own() -> None:
     names = [case.name for case in mutants.cases()]
-    assert len(names) == len({*names}) > 450
+    assert len(names) == len({*names}) > 400
     with pytest.raises(Usage, match="closewait-leek is no exercise"):
         mutants.cases(["closewait-leek"])
 

@@ -64,6 +64,7 @@ CASES = {
     "early-413-drained": Case("413", "", "413 200", sends=(POST, GET)),
     "early-413-reset": Case("413 rst", "rst", "413", b"", (POST,)),
     "early-413-deaf": Case("413", "", "413", b"", (POST,)),
+    "not-found": Case("404 404", "", "404 404", sends=(GET, POST)),
     "silence": Case("silence", "", "", b""),
     "stalled-body": Case("stall", "", body=HALF),
     "no-continue": Case("no-continue", "", sends=(EXPECTING,)),
@@ -188,7 +189,7 @@ def test_what_it_does_is_what_it_tells(turncoat: Turncoat, behaviour: str) -> No
         if case.end:
             process.said("closed", conn=number, within=WITHIN)
         elif case.strikes:
-            process.said("strike", conn=number, within=WITHIN)
+            process.said("strike", times=len(case.strikes.split()), conn=number, within=WITHIN)
         if case.replies and not case.end:
             process.said("sent", times=len(case.replies.split()), conn=number, within=WITHIN)
         sent = process.events("sent", conn=number)
@@ -318,7 +319,7 @@ def test_refuse_and_the_commands(turncoat: Turncoat) -> None:
         ("-b good --tls", "--tls, --cert and --key belong together"),
         ("-b good --cert x --key y", "--tls, --cert and --key belong together"),
         ("-b good --tls --cert /dev/null --key /dev/null", "/dev/null is no certificate"),
-        ("--all -p 65530", "no 38 ports from 65530 on"),
+        ("--all -p 65530", "no 39 ports from 65530 on"),
         ("-b good -l nowhere", "-l takes a numeric IPv4 or IPv6 address, not 'nowhere'"),
         ("-b good --body 15", "--body takes a whole number from 16"),
     ],

@@ -56,6 +56,8 @@ static const struct behaviour behaviours[] = {
      .strike = STRIKE_413, .after = CLOSE_UNREAD},
     {"early-413-deaf", "413 before the upload, which is never read", .moment = AT_HEADER,
      .strike = STRIKE_413, .after = READ_NO_MORE},
+    {"not-found", "404 with the good body", .moment = AT_REQUEST, .strike = STRIKE_404,
+     .part = WHOLE},
     {"silence", "Reads requests and never answers", .moment = AT_REQUEST, .strike = STRIKE_SILENCE},
     {"stalled-body", "Half of a body with Content-Length, and no more", .moment = AT_REQUEST,
      .strike = STRIKE_STALL, .part = HALF_BODY},

@@ -82,8 +82,12 @@ static void reply_badly(struct connection *c)
 {
 	const struct server *server = c->port->server;
 	const struct behaviour *b = &c->behaviour;
-	struct reply reply = reply_with(c, 200, &server->good);
+	struct reply reply = reply_with(c, b->strike == STRIKE_404 ? 404 : 200, &server->good);
 
+	if (b->strike == STRIKE_404) {
+		connection_queue(c, &reply, STRIKE_404);
+		return;
+	}
 	if (b->framing == BY_EOF_GZIP)
 		reply.body = &server->packed;
 	reply.framing = b->framing;
@@ -190,7 +194,7 @@ void betray_timer(struct connection *c)
 		strike_idle(c);
 		break;
 	case REPLYING: /* STRIKE_TRICKLE */
-		c->allowed = 1;
+		c->allowed++;
 		connection_after(c, c->behaviour.time);
 		break;
 	case HANDSHAKE:

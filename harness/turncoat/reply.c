@@ -16,6 +16,8 @@ static const char *reason_of(int status)
 		return "OK";
 	case 400:
 		return "Bad Request";
+	case 404:
+		return "Not Found";
 	case 408:
 		return "Request Timeout";
 	default: /* 413 */

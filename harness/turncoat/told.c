@@ -43,6 +43,7 @@ void tell_strike(const struct connection *c, enum strike strike, size_t unread)
 	    [STRIKE_STALL] = "stall",
 	    [STRIKE_TRICKLE] = "trickle",
 	    [STRIKE_UNSOLICITED] = "unsolicited",
+	    [STRIKE_404] = "404",
 	    [STRIKE_408] = "408",
 	    [STRIKE_413] = "413",
 	    [STRIKE_NO_CONTINUE] = "no-continue",

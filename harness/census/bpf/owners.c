@@ -57,7 +57,6 @@ struct task_struct {
 	struct pid *thread_pid;
 	struct files_struct *files;
 	struct nsproxy *nsproxy;
-	char comm[16];
 } OF_THE_KERNEL;
 
 struct super_block {
@@ -146,7 +145,6 @@ int list_owners(struct bpf_iter__task_file *context)
 	record.inode = (__u32)file->f_inode->i_ino;
 	if (task->nsproxy)
 		record.netns = task->nsproxy->net_ns->ns.inum;
-	bpf_probe_read_kernel_str(record.comm, sizeof(record.comm), task->group_leader->comm);
 	bpf_seq_write(context->meta->seq, &record, sizeof(record));
 	return 0;
 }

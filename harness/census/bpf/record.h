@@ -14,7 +14,6 @@ struct record {
 	__u32 inode;
 	__u32 netns; /* the inode of the network namespace that the thread lives in; 0: none */
 	__u32 kind;
-	char comm[16];
 };
 
 #endif

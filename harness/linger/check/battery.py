@@ -117,8 +117,8 @@ class Battery:
             if id in self.checks:
                 raise Usage(f"there are two checks {id!r}; a check of your own needs another name")
             self.checks[id] = Check(
-                id, self.program, f"{self._peer} {peer}.", mistake, clause, tuple(scenarios), slow, ends_target,
-                descriptors, sysctls, tls, run,
+                id, self.program, f"{self._peer} {peer}.", mistake, clause, tuple(scenarios), slow,
+                ends_target, descriptors, sysctls, tls, run,
             )  # fmt: skip
             return run
 

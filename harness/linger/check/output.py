@@ -12,7 +12,7 @@ from linger.check.battery import Check
 from linger.check.finding import LEAK, STARVE, Held
 from linger.run import printer, results
 
-LADDER = 20  # lines of a ladder
+LADDER, ENDING = 20, 8  # lines of a ladder, and of these at its end
 HEAD = ["check", "verdict", "measured", "seconds"]
 
 
@@ -115,8 +115,8 @@ def _ladder(folder: Path, verdict: str, program: str) -> list[str]:
         return []
     lines = list(shown["text"])
     left_out = len(lines) - LADDER
-    if left_out > 1:
-        lines[LADDER - 1 : -1] = [f"  ... {left_out} segments more ..."]
+    if left_out > 1:  # what ends it is at its end
+        lines[LADDER - ENDING - 1 : -ENDING] = [f"  ... {left_out + 1} lines more ..."]
     same = next(group["connections"] for group in groups if group["ladder"] is shown) - 1
     return [*lines, *([f"  {same} further connection{'s' * (same > 1)} like this"] if same else [])]
 

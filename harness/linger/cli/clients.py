@@ -20,9 +20,10 @@ def add_to(add: Add) -> None:
            help="the command reads requests from a pipe, and answers each with a line of JSON")  # fmt: skip
     option("--tls", action="store_true", help="over TLS, with a CA that the client is made to trust")
     option("--verify", default="", metavar="COMMAND",
-           help="a shell command that tells whether a run was a success: its output is standard input")  # fmt: skip
+           help="a shell command that tells whether a run, whose output it reads, was a success")  # fmt: skip
     option("--long", action="store_true", help="wait 330 s, not 30, for a client to give up")
-    option("-n", type=int, default=FAILURES, metavar="N", help=f"failures in a row (default {FAILURES})")
+    option("-n", type=int, default=FAILURES, metavar="N",
+           help=f"failures in a row (default {FAILURES})")  # fmt: skip
     add_course(check, PATIENCE, "a client that still waits has no time-out")
 
 

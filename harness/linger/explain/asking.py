@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from linger.lab.foreign import printable_all
 from linger.lab.programs import program
 from linger.run.printer import say
 
-LOOK = 1.0  # s between looks at what has to last longer than was asked for
+LOOK = 5.0  # s between looks at what has to last longer than was asked for
+MOMENT = 0.1  # s at least
 
 
 def run(options: argparse.Namespace) -> int:
@@ -39,16 +41,17 @@ def _watched(
     """Look at a process until it is clear what lasts; returns the last observation, the numbers
     that held all the time, and for how many seconds."""
     values = sums.measured(observe.once(options.pid, options.port)) | more | {"cpu": 100}
-    seconds, next = 0.0, options.seconds
+    began, next, longest = time.monotonic(), options.seconds, 0.0
     while next:
-        last, percent = observe.later(options.pid, options.port, next)
+        percent = observe.wanted(options.pid, next)
+        seconds = time.monotonic() - began
+        last = observe.once(options.pid, options.port)
         now = sums.measured(last) | more | {"cpu": min(100, round(percent))}
         values = sums.lasting(values, now)
-        seconds += next
-        longest = fitting.undecided(rules, values, seconds)
-        if longest and seconds == options.seconds:
+        before, longest = longest, fitting.undecided(rules, values, seconds)
+        if longest and not before:
             complain(f"linger: this may pass; looking for {longest:g} s in all")
-        next = LOOK if longest else 0.0
+        next = max(MOMENT, min(LOOK, longest - seconds)) if longest else 0.0
     return last, values, seconds
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Iterator, TypeVar
 
+from linger.explain import watching
 from linger.lab import processor
 from linger.lab.errors import Broken, CannotRun, LingerError, TargetDied, Usage
 from linger.lab.foreign import printable_all
@@ -34,7 +35,7 @@ class Observation:
     members: the census of each process of the program, which are the one named and those below it
     that run the same file; below: the pids of all below it; host: the census of all in its network
     namespace; shared: descriptors that are gone and were so before the program forked, for several
-    members have them; threads: of the members; waits: what the census says of those that wait, "socket" telling whether it is for
+    members have them; left: as watching.left() has it; threads: of the members; waits: what the census says of those that wait, "socket" telling whether it is for
     one; open, limit: descriptors of the process named, and how many it may have.
     """
 
@@ -43,8 +44,9 @@ class Observation:
     below: frozenset[int]
     host: Snapshot | None
     shared: int
+    left: tuple[int, int] | None
     threads: int
-    waits: tuple[dict[str, Any], ...]
+    waits: tuple[dict[str, Any], ...] | None
     open: int | None
     limit: int | None
     libevent: bool | None
@@ -52,11 +54,9 @@ class Observation:
     unseen: tuple[str, ...]
 
 
-def later(pid: int, port: int | None, seconds: float) -> tuple[Observation, float]:
-    """An observation after so many seconds, and how many percent of a processor the program wanted
-    until then. Errors: as once()."""
-    percent = processor.busy(_members(pid)[:MOST_MEMBERS], seconds)
-    return once(pid, port), percent
+def wanted(pid: int, seconds: float) -> float:
+    """Watch a program for so many seconds; returns how many percent of a processor it wanted."""
+    return processor.busy(_members(pid)[:MOST_MEMBERS], seconds)
 
 
 def once(pid: int, port: int | None) -> Observation:
@@ -68,16 +68,18 @@ def once(pid: int, port: int | None) -> Observation:
     place = Path("/proc", str(pid))
     if not place.exists():
         raise TargetDied(f"there is no process {pid}")
+    if _has_ended(pid):
+        raise TargetDied(f"process {pid} has ended")
     unseen: list[str] = []
     pids = _members(pid)[:MOST_MEMBERS]
     members = [snapshot for one in pids if (snapshot := _ask_of(one, pid, port))]
-    for snapshot in members:
-        for process in snapshot["processes"]:
-            if process["unreadable"]:
-                raise CannotRun(
-                    f"what process {process['pid']} holds may not be read ({process['unreadable']}): "
-                    "run it as root, or as the user of that process"
-                )
+    hidden = [
+        f"process {process['pid']}: {process['unreadable']}"
+        for snapshot in members
+        for process in snapshot["processes"]
+        if process["unreadable"]
+    ]
+    unseen += hidden
     host = _look(unseen, "its network namespace", lambda: _host(pid))
     limits = _look(unseen, "its limits", lambda: resource.prlimit(pid, resource.RLIMIT_NOFILE))
     held = _look(unseen, "its descriptors", lambda: len(os.listdir(place / "fd")))
@@ -88,8 +90,9 @@ def once(pid: int, port: int | None) -> Observation:
         frozenset(descendants(pid)[1:]),
         host,
         _shared(members),
+        watching.left(members),
         sum(len(_tasks(one)) for one in pids),
-        tuple(_waits(members)),
+        None if hidden else tuple(_waits(members)),
         held,
         limits[0] if limits else None,
         "libevent" in maps if maps is not None else None,
@@ -104,6 +107,13 @@ def _look(unseen: list[str], what: str, look: Callable[[], Looked]) -> Looked | 
     except (OSError, CannotRun, Broken, Usage) as error:
         unseen.append(f"{what}: {getattr(error, 'strerror', None) or error}")
         return None
+
+
+def _has_ended(pid: int) -> bool:
+    """Whether a process is gone, or only waits for its parent to collect it (proc(5), stat)."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][:1] in "ZX"
+    return True
 
 
 def _members(pid: int) -> list[int]:
@@ -129,7 +139,7 @@ def _ask_of(one: int, pid: int, port: int | None) -> Snapshot | None:
     try:
         return ask("--pid", one, "--age", *(["--port", port] if port else []))
     except LingerError:
-        if Path(f"/proc/{one}").exists():
+        if not _has_ended(one):
             raise
         if one == pid:
             raise TargetDied(f"process {pid} has ended") from None

@@ -26,7 +26,7 @@ def document(
         "schema": SCHEMA,
         "pid": observation.pid,
         "process": process["process"],
-        "seconds": seconds,
+        "seconds": round(seconds, 1),
         "values": dict(values),
         "waits": [*_waits(observation)],
         "unseen": [*observation.unseen],
@@ -36,7 +36,7 @@ def document(
 
 def _waits(observation: Observation) -> Iterator[dict[str, Any]]:
     """How many threads wait in the same call, for as long."""
-    known = [wait for wait in observation.waits if wait["call"]]
+    known = [wait for wait in observation.waits or () if wait["call"]]
     alike = Counter((wait["call"], wait["timeout_ms"], wait["timeout_known"]) for wait in known)
     for (call, ms, is_known), threads in alike.most_common():
         yield {"call": call, "timeout_ms": ms, "timeout_known": is_known, "threads": threads}
@@ -60,7 +60,11 @@ def _scenario(fit: Fit) -> dict[str, Any]:
 def lines(made: Mapping[str, Any]) -> Iterator[str]:
     """A document as lines of text."""
     yield f"process {made['pid']} ({made['process']}), for {made['seconds']:g} s:"
-    yield wrapped(", ".join((*_numbers(made["values"]), *_calls(made["waits"]))))
+    values = made["values"]
+    work = (f"{values['cpu']} % of a processor", *_calls(made["waits"]))
+    for said in (_sockets(values), _descriptors(values), work):
+        if text := ", ".join(said):
+            yield wrapped(text)
     for what in made["unseen"]:
         yield wrapped(f"not seen: {what}")
     found = made["scenarios"]
@@ -85,21 +89,23 @@ def lines(made: Mapping[str, Any]) -> Iterator[str]:
                 label = ""
 
 
-def _numbers(values: Mapping[str, int]) -> Iterator[str]:
-    """The numbers that say most, in words."""
+def _sockets(values: Mapping[str, int]) -> Iterator[str]:
+    """What it has of connections, in words."""
     for state in STATES:
         if values.get(state):
             unread = f" ({values['unread']} unread)" if state == "CLOSE_WAIT" else ""
             yield f"{values[state]} {state}{unread}"
-    if values["gone"]:
-        yield f"{values['gone']} descriptors of TCP sockets that are gone or never connected"
     yield f"{values['accept_queue']} waiting for accept()"
+    if "capture.connections" in values:
+        yield f"{values['capture.connections']} in the capture"
+
+
+def _descriptors(values: Mapping[str, int]) -> Iterator[str]:
     if "open" in values:
         limit = f" of {values['open'] + values['free']}" if "free" in values else ""
         yield f"{values['open']}{limit} descriptors"
-    if "capture.connections" in values:
-        yield f"{values['capture.connections']} connections in the capture"
-    yield f"{values['cpu']} % of a processor"
+    if values["gone"]:
+        yield f"{values['gone']} of TCP sockets that are gone or never connected"
 
 
 def _calls(waits: Sequence[Mapping[str, Any]]) -> Iterator[str]:

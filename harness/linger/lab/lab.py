@@ -277,9 +277,6 @@ class Lab(Expectations):
         assert self._recorder
         return self._recorder.ladder()
 
-    def _conclude_recording(self) -> None:
-        self._recorder.conclude(self._judged, self.since)
-
     def close(self) -> None:
         """End every process, youngest first, write the ladder, and remove the hosts.
 
@@ -294,7 +291,7 @@ class Lab(Expectations):
             ending.callback(self._must_be_in_place)
             ending.callback(remove, self.hosts)
             if self._recorder:
-                ending.callback(self._conclude_recording)
+                ending.callback(lambda: self._recorder.conclude(self._judged, self.since))
             for process in (self._timeline, *self.peers):
                 if process:
                     ending.callback(process.stop)

@@ -11,6 +11,6 @@
     grade.py      compile, run, diagnose
     screen.py     the terminal
     score.py      who has solved what
-    watch.py      the same as a page for the projector
+    projector.py  the same as a page for the projector
     exercise.py   `linger lab`, `linger lab-score`
 """

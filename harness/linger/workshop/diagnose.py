@@ -15,6 +15,7 @@ from linger.workshop.endings import (
     babbles,
     children,
     ended,
+    forks,
     never_listens,
     signalled,
     spins,
@@ -40,11 +41,11 @@ def diagnose(
     looks = (
         _untouched(untouched, yours),
         ended(text, yours.trial, fixed.trial),
-        babbles(yours.trial, fixed.trial),
-        children(yours.trial, fixed.trial),
+        forks(yours.trial),
         _like_the_bug(yours.result, buggy.result),
         signalled(yours.trial),
         spins(yours.trial),
+        babbles(yours.trial, fixed.trial),
         never_listens(text, yours.trial),
         _clients(yours.trial, fixed.trial),
         _silenced(text, source, yours),
@@ -53,6 +54,7 @@ def diagnose(
         _conduct(yours),
         _holds(yours),
         _cut_off(yours),
+        children(yours.trial, fixed.trial),
         _expectations(yours),
         _service(yours.trial, fixed.trial),
         _afterwards(yours.trial, fixed.trial),
@@ -73,8 +75,9 @@ def _untouched(untouched: bool, yours: Evidence) -> Found:
 def _like_the_bug(result: dict[str, Any], buggy: dict[str, Any]) -> Found:
     """Every row that failed is what the buggy program leaves."""
     failed = [row for row in result["expectations"] if not row["held"]]
-    bug = {(row["subject"], row["name"]): row["expected"] for row in buggy["expectations"]}
-    if failed and all(_fits(row, bug.get((row["subject"], row["name"]), "")) for row in failed):
+    bug = {(row["subject"], row["name"], row["expected"]) for row in buggy["expectations"]}
+    if failed and all(any(_fits(row, expected) for *place, expected in bug
+                          if place == [row["subject"], row["name"]]) for row in failed):  # fmt: skip
         whole = len(failed) == len(result["expectations"])
         yield Diagnosis(
             "not-repaired" if whole else "half-repaired",

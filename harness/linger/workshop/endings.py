@@ -27,6 +27,7 @@ PLACES = {  # in the kernel: what a program waits for there
     "zombie": "its parent to call waitpid()",
 }
 SEVERAL = 3  # children: one or two may be about to end
+SWARM = 32  # processes: half of what it may have
 MANY_LINES = 1000
 SPIN_ADVICE = (
     "Something spins: is there a loop that goes on after an error, or an event that stays ready?"
@@ -76,32 +77,38 @@ def ended(text: Text, trial: dict[str, Any], fixed: dict[str, Any]) -> Found:
 
 
 def babbles(trial: dict[str, Any], fixed: dict[str, Any]) -> Found:
-    """It prints and prints."""
+    """It prints and prints: there are very many lines, or many and it is about to write more."""
     usual = sum(subject["lines"] for subject in fixed["subjects"])
     said = sum(subject["lines"] for subject in trial["subjects"])
-    if said > MANY_LINES + 10 * usual:
+    writes = any("pipe_write" in (subject["waits"] or "") for subject in trial["subjects"])
+    if said > 10 * usual + (MANY_LINES if writes else 10 * MANY_LINES):
         yield Diagnosis("babbles", f"Your program prints without end: {said} lines so far, where the "
                         f"fixed one prints {usual}.",
                         "Which loop does it print in, and what ends that?")  # fmt: skip
 
 
+def forks(trial: dict[str, Any]) -> Found:
+    """It has started very many processes, and they are busy."""
+    for subject in trial["subjects"]:
+        count = sum(subject["children"].values())
+        if count >= SWARM and subject["children"].get("", 0) >= SEVERAL:
+            yield Diagnosis("forks", f"Your program has started {count} processes, and they are busy.",
+                            "Something calls fork() again and again: a child goes on where its parent "
+                            "is, in the same loop, unless it ends (_exit).")  # fmt: skip
+
+
 def children(trial: dict[str, Any], fixed: dict[str, Any]) -> Found:
-    """It has more processes than it should, which go on starting others, wait, or are dead."""
+    """It has more processes than it should, which wait, or are dead."""
     usual = sum(sum(subject["children"].values()) for subject in fixed["subjects"])
     for subject in trial["subjects"]:
         places = subject["children"]
         count = sum(places.values())
-        if count < usual + SEVERAL:
-            continue
-        place = max(places, key=lambda place: places[place])
-        if places.get("", 0) >= SEVERAL:
-            yield Diagnosis("forks", f"Your program has started {count} processes, and they are busy.",
-                            "Something calls fork() again and again: a child goes on where its parent "
-                            "is, in the same loop, unless it ends (_exit).")  # fmt: skip
-        else:
+        if count >= usual + SEVERAL:
+            place = max(places, key=lambda place: places[place])
+            what = _place(place) or place
+            waits = f" Most of them wait for {what}." if what else ""
             yield Diagnosis("children-stay", f"{count} child processes of your program have not gone.",
-                            "A child has all the descriptors that its parent had. Most of them wait for "
-                            f"{_place(place) or place}.")  # fmt: skip
+                            f"A child has all the descriptors that its parent had.{waits}")  # fmt: skip
 
 
 def signalled(trial: dict[str, Any]) -> Found:

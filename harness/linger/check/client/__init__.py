@@ -4,7 +4,7 @@
     hearing   a trial, from start to evidence        turncoat    the server that misbehaves
     subject   the client and all that it started     surroundings  names, and the lab's CA
     oneshot   a run for each behaviour               driver      one process, a line for each request
-    watch     a client that is not done              outcome     what became of a request
+    vigil     a client that is not done              outcome     what became of a request
     ruling    from measures to verdicts              checks/     one file for those that belong together
 """
 

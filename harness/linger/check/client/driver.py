@@ -17,7 +17,7 @@ from typing import Any, Callable
 
 from linger.check.client.outcome import DIED, DONE, Outcome
 from linger.check.client.subject import SAID, Address, Program
-from linger.check.client.watch import LOOK, Watch
+from linger.check.client.vigil import LOOK, Watch
 from linger.lab.errors import TargetDied
 from linger.lab.foreign import printable
 
@@ -93,8 +93,8 @@ class Driver:
         if not end:
             self.deaths.append(f"the driver {program.ending()}")
             said, self.program = self.deaths[-1], None
-            return Outcome(name, at.port, DIED, said=said, **common,
-                           notes=[line.strip() for line in program.last_output().splitlines() if line])  # fmt: skip
+            notes = [line.strip() for line in program.last_output().splitlines() if line]
+            return Outcome(name, at.port, DIED, said=said, notes=notes, **common)
         notes = watch.explained(program.pids)
         said = "it has no connection" if notes[0].startswith("no ") else f"it has {notes[0]}"
         return Outcome(name, at.port, end, said=said, notes=notes, **common)

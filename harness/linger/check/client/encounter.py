@@ -13,11 +13,12 @@ from linger.check.client.driver import Driver
 from linger.check.client.outcome import DIED, DONE, Outcome
 from linger.check.client.subject import Address, Order, Program
 from linger.check.client.turncoat import AUTHORITY, GOOD, Turncoat
-from linger.check.client.watch import LOOK, Watch, opens
+from linger.check.client.vigil import LOOK, Watch, connections, opens
 from linger.check.finding import NotStruck
 from linger.check.measure import Meter
 from linger.lab import Lab, files
 from linger.lab.errors import TargetDied
+from linger.lab.service import STARTING
 
 QUICKLY = 8.0  # s: for what does not wait for a time-out
 SMALL, LARGE = 1000, 16 << 20  # bytes of a POST; more than the buffers of both hosts hold
@@ -87,8 +88,8 @@ class Encounter:
             return self.asks([behaviour], limit, host)[0]
         at = self.address(behaviour, host)
         body = self._body(size) if method == POST else None
-        program = self._driver.started()  # what starting takes is none of its waiting
-        watch = Watch(self.client, at.port, lambda: self._opened(behaviour))
+        before, program = self._driver.program, self._driver.started()
+        watch = Watch(self.client, at.port, lambda: self._opened(behaviour), program is not before)
         with schedule.only_waiting() if limit > QUICKLY else contextlib.nullcontext():
             outcome = self._driver.ask(method, at, body, watch, limit)
         self.turncoat.sync()
@@ -127,7 +128,7 @@ class Encounter:
 
     def good(self, behaviour: str = GOOD, method: str = GET) -> Outcome:
         """A request that must succeed before anything else counts. Errors: TargetDied."""
-        outcome = self.ask(behaviour, method)
+        outcome = self.ask(behaviour, method, limit=STARTING)
         if not outcome.took and not (outcome.end == DONE and outcome.success is None):
             raise TargetDied(f"the client fails against the good server: {outcome.said}"
                              + "".join(f"\n    | {line}" for line in outcome.notes))  # fmt: skip
@@ -206,6 +207,11 @@ class Encounter:
                 time.sleep(2 * LOOK)  # the next look
         self.timed |= more > most
         return more
+
+    def connected(self, behaviour: str) -> int:
+        """How many connections the client's programs have to a port of the server."""
+        states = connections(self.client, self.turncoat.port(behaviour))
+        return sum(count for state, count in states.items() if state != "unread")
 
     def result(self) -> dict[str, Any]:
         """What was measured, in the shape of a scenario's result.json."""

@@ -14,7 +14,7 @@ from typing import Callable, Sequence
 
 from linger.check.client.outcome import DIED, DONE, Outcome
 from linger.check.client.subject import Address, Order, Program, filled
-from linger.check.client.watch import LOOK, Watch
+from linger.check.client.vigil import LOOK, Watch
 from linger.check.client.yardstick import Yardstick, product
 from linger.lab import files, netns
 from linger.lab.host import Host
@@ -31,7 +31,8 @@ class Run:
         files.make_folder(folder)
         self._order, self._at = order, at
         self._stdout, self._out = folder / "stdout", folder / "out"
-        self.program = start(filled(order.command, at, self._out), folder, Path("/dev/null"), self._stdout)
+        words = filled(order.command, at, self._out)
+        self.program = start(words, folder, Path("/dev/null"), self._stdout)
 
     def outcome(self, end: str, watch: Watch, host: Host, yardstick: Yardstick) -> Outcome:
         """What became of it. end: "" when it has ended, else as Watch tells."""

@@ -53,7 +53,8 @@ def released(tries: Sequence[Outcome]) -> Finding:
         return finding
     again = sum(one.end != DONE for one in tries)
     done = [one.seconds for one in tries if one.end == DONE]
-    told = f"done after {len(done)} of {len(tries)} ends" + (f", in {max(done):.1f} s at most" if done else "")
+    told = f"done after {len(done)} of {len(tries)} ends"
+    told += f", in {max(done):.1f} s at most" if done else ""
     return Finding(PASS, told + (f"; after {again} it tries again" if again else ""))
 
 
@@ -67,7 +68,7 @@ def close_delimited(control: Outcome, resets: Sequence[Outcome], whole: int) -> 
     if control.success is None:
         return not_tested(MUTE)
     if not control.took:
-        return not_tested(f"by a FIN, which is how such a reply ends, it fails as well: {control.said}")
+        return not_tested(f"by a FIN, as such a reply ends, it fails as well: {control.said}")
     taken = [one for one in resets if one.took]
     if not taken:
         return cut_short(resets, whole)
@@ -198,7 +199,8 @@ def early(drained: Outcome, unread: Outcome | None, status: int) -> Finding:
     if finding := broken([one for one in (drained, unread) if one]):
         return finding
     if drained.end != DONE:
-        return Finding(FAIL, f"the reply is lost: not done after {drained.seconds:.0f} s", notes=drained.notes)
+        told = f"the reply is lost: not done after {drained.seconds:.0f} s"
+        return Finding(FAIL, told, notes=drained.notes)
     if not _heard(drained, status):
         return Finding(FAIL, f"the reply is lost although the server reads on: {drained.said}")
     if unread and unread.end != DONE:

@@ -10,6 +10,7 @@ from linger.lab.events import Event
 from linger.lab.programs import program
 
 PORT = 9000  # of the first behaviour
+# Of a CA that is good for names in .test only, and whose own key nobody has kept.
 KEYS = Path(__file__).with_name("keys")
 AUTHORITY = KEYS / "authority.pem"
 GOOD = "good"

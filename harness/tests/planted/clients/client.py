@@ -246,6 +246,8 @@ while (line := next_line(WAITING)) != "QUIT":
         FAILED = True
         if "dies" in MISTAKES:
             os.kill(os.getpid(), signal.SIGSEGV)
-        status = getattr(error, "status", None)
-        answer = {"ok": False, "status": status, "bytes": 0, "sha256": None, "error": f"{type(error).__name__}: {error}"}
+        answer = {
+            "ok": False, "status": getattr(error, "status", None), "bytes": 0, "sha256": None,
+            "error": f"{type(error).__name__}: {error}",
+        }  # fmt: skip
     print(json.dumps(answer), flush=True)

@@ -8,14 +8,15 @@ from linger.check.client.turncoat import GOOD
 from linger.check.finding import Finding
 
 KINDS = {
-    "short-length-fin-keep": GET, "half-header-fin": GET, "unanswered-rst": GET, "early-413-drained": POST,
+    "short-length-fin-keep": GET, "half-header-fin": GET, "unanswered-rst": GET, "not-found": GET,
+    "early-413-drained": POST,
 }  # fmt: skip
 RESTING = 5.0  # s
 
 
 @check(
     "error-leak",
-    peer="fails every request, in a way of its own each time: half a body, half a header, no reply, 413",
+    peer="fails every request, in one way after the other: half a body, half a header, no reply, 404, 413",
     mistake="The path of an error forgets close(), or leaves a body unread that nobody will read; in "
     "some libraries that is the caller's duty.",
     clause="close(2). RFC 9293, section 3.6: CLOSE_WAIT waits for the program.",
@@ -27,7 +28,6 @@ def error_leak(encounter: Encounter) -> Finding:
     encounter.good()
     before = encounter.meter.take().connections
     count = encounter.order.failures
-    found = []
     for behaviour, method in KINDS.items():
         tries = []
         for _ in range(count):
@@ -35,8 +35,10 @@ def error_leak(encounter: Encounter) -> Finding:
             if finding := ruling.broken(tries):
                 return finding
         encounter.struck(behaviour)
-        found.append(f"{behaviour} {encounter.left(before, 0, within=0)}")
     left = encounter.left(before, 0, within=RESTING)
     finding = ruling.leak(left, count, len(KINDS), RESTING, encounter.meter.held())
-    finding.notes += [f"held after {count} x each: {', '.join(found)}"] if left > 0 else []
+    held = {behaviour: encounter.connected(behaviour) for behaviour in KINDS}
+    finding.notes += [f"{number} from {behaviour}" for behaviour, number in held.items() if number]
+    leaky = [behaviour for behaviour, number in held.items() if 2 * number >= count]
+    finding.ports += map(encounter.turncoat.port, leaky)
     return finding

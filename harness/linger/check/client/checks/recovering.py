@@ -70,8 +70,9 @@ def _refused(one: Outcome) -> Finding:
     if one.took:
         return Finding(FAIL, "success is reported although the server refuses")
     if one.end != DONE:
-        rate = f"{one.connects} connections in {one.seconds:.0f} s"
-        return Finding(FAIL if one.connects > ruling.A_SECOND * one.seconds else CHOICE, f"tries again, {rate}")
+        hectic = one.connects > ruling.A_SECOND * one.seconds
+        told = f"tries again, {one.connects} connections in {one.seconds:.0f} s"
+        return Finding(FAIL if hectic else CHOICE, told)
     return Finding(PASS, f"an error is reported ({one.said})")
 
 

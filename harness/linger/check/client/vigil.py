@@ -57,9 +57,12 @@ def opens(host: Host) -> int:
 class Watch:
     """Looks at a client from the moment it is given something to do."""
 
-    def __init__(self, host: Host, port: int, opened: Callable[[], int]) -> None:
-        """host: the client's; port: the server's; opened: how many connections it has begun."""
-        self._host, self._port, self._opened = host, port, opened
+    def __init__(self, host: Host, port: int, opened: Callable[[], int], fresh: bool = True) -> None:
+        """host: the client's; port: the server's; opened: how many connections it has begun.
+
+        fresh: it has just been started, so it may take its time before the first of them.
+        """
+        self._host, self._port, self._opened, self._fresh = host, port, opened, fresh
         self.began = time.monotonic()
         self._first = self._seen = opened()
         self._last_open = self._last_live = self.began
@@ -81,6 +84,8 @@ class Watch:
         states = connections(self._host, self._port)
         if states["unread"] or any(states[state] for state in OPEN):
             self._last_live = now
+        if self._fresh and not self.connects:
+            return False
         pause = NOTHING if self.connects <= 1 else BETWEEN
         return now - self._last_live >= NOTHING and now - self._last_open >= pause
 

@@ -1,0 +1,16 @@
+# What blame costs, and how often it names the right line.
+.PHONY: bench-blame blame-figures blame-strangers
+bench-blame: all ## what blame costs: redis beside plain and strace, memory for 100,000 sockets
+	@harness/tests/real/fetch $(abspath $(BUILD))/blamed blame
+	@PATH="$$PATH:$(abspath $(BUILD))/blamed/root/usr/bin" $(keep) bench-blame \
+		$(BUILD)/sandbox $(BUILD)/python harness/blame/bench.py --build $(BUILD)
+
+blame-figures: all ## how near blame comes to the line that the repair changes, for every pair, Go and Rust
+	@harness/tests/real/fetch $(abspath $(BUILD))/blamed blame
+	@ROOT=$(abspath $(BUILD))/blamed/root PYTHONPATH=harness:harness/tests $(keep) blame-figures \
+		$(BUILD)/python harness/blame/figures.py --build $(abspath $(BUILD))
+
+# APT: an apt-get that finds sources (deb-src), with its options.
+blame-strangers: all ## take one close() out of servers of Debian: does blame name the function? (APT=)
+	@PYTHONPATH=harness:harness/tests $(keep) blame-strangers $(BUILD)/sandbox $(BUILD)/python \
+		harness/blame/strangers.py --build $(abspath $(BUILD)) --apt '$(or $(APT),apt-get)'
