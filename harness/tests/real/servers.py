@@ -172,7 +172,7 @@ def test_a_healthy_server(run: Run, tmp_path: Path, name: str) -> None:
     for number in range(RUNS):
         results = Path(os.environ["LINGER_RUN"]) / "real" / name / str(number + 1)
         done = run("linger", "check", *options, "--results", results, "--", *command,
-                   env=environment(unpacked), timeout=300)  # fmt: skip
+                   env=environment(unpacked), timeout=600)  # fmt: skip
         assert done.returncode in (0, 1), done.stdout + done.stderr
         print(done.stdout)
         found = json.loads((tmp_path / "out.json").read_text())["results"]

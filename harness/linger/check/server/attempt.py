@@ -8,13 +8,15 @@ from pathlib import Path
 
 from linger.check import record, schedule
 from linger.check.battery import Check
-from linger.check.finding import FAIL, NOT_TESTED, PASS, STARVE, WARN, Finding, NotStruck, not_tested
+from linger.check.finding import FAIL, LEAK, NOT_TESTED, PASS, STARVE, WARN, Finding, NotStruck, not_tested
 from linger.check.record import Result
 from linger.check.server.request import Request
 from linger.check.server.scene import Wish
 from linger.check.server.trial import Trial
 from linger.lab import apart, files
 from linger.lab.errors import TargetDied
+
+STANDSTILL = 10  # part of the patience that the machine may stand still before a leak is doubted
 
 
 def find_request(wish: Wish, folder: Path) -> Request:
@@ -59,7 +61,9 @@ def attempt(check: Check, wish: Wish, folder: Path) -> Result:
         elif finding.verdict == PASS and not check.ends_target and (end := trial.unclear()):
             finding = replace(finding, verdict=WARN, measured=f"{finding.measured}; but {end}")
         measured = trial.result()
-        stall = trial.lab.watchdog.sentence() if trial.lab.watchdog.stalled else ""
+        dog = trial.lab.watchdog
+        tolerated = trial.late / STANDSTILL if finding.verdict == LEAK else 0.0  # it had all the rest
+        stall = dog.sentence() if dog.stalled and dog.seconds > tolerated else ""
     finally:
         trial.close()
     seconds = time.monotonic() - began
