@@ -81,10 +81,10 @@ def of_kind(kind: str, folder: Path) -> str:
         subprocess.run([folder.parent / "census", "--until", "CLOSE_WAIT == 10", "--within", "20s"],
                        stdout=subprocess.DEVNULL, check=False)  # fmt: skip
         tracing.ask(report)
+        made = document.make(tracing.read(report))
     finally:
         server.kill()
         server.wait()
-    made = document.make(tracing.read(report))
     names = {place["function"] for group in made["groups"] for touch in group["touches"]
              for place in touch["frames"]}  # fmt: skip
     found = best([made], source, [Spot(function, marked, marked)])

@@ -363,6 +363,7 @@ struct tracer {
 	int64_t now;
 	struct registers registers;
 	struct dump dump;
+	bool killed;   /* a process ended by SIGKILL, and could not be looked at */
 	int64_t told;  /* ns: when it was told to end; 0: it was not */
 	uint64_t lost; /* samples that came too fast */
 };

@@ -102,12 +102,13 @@ def source_of(stranger: Stranger, folder: Path, apt: list[str]) -> Path | None:
 
 
 def await_rest(report: Path) -> None:
-    """Wait until nothing changes any more: two reports in a row that say the same."""
-    before = None
-    for _ in range(30):
+    """Wait until nothing changes any more: several reports in a row that say the same."""
+    before, same = None, 0
+    for _ in range(40):
         tracing.ask(report)
         now = tracing.read(report)["groups"]
-        if now == before:
+        same = same + 1 if now == before else 0
+        if same == 3:
             return
         before = now
         time.sleep(1)  # the next look
@@ -134,11 +135,11 @@ def judge(stranger: Stranger, source: Path, folder: Path, build: Path) -> str:
         subprocess.run([build / "clients/peer", "-p", str(PORT), "-n", str(CLIENTS), *stranger.fault.split()],
                        stdout=subprocess.DEVNULL, check=False, timeout=60)  # fmt: skip
         await_rest(report)
+        made = document.make(tracing.read(report))
     finally:
         for one in (server, relay):
             one.kill()
             one.wait()
-    made = document.make(tracing.read(report))
     (folder / f"{stranger.package}.txt").write_text("\n".join(wording.lines(made)) + "\n")
     worst = [group for group in made["groups"] if group["rule"] not in ("open", "unknown")]
     if not worst:

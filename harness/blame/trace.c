@@ -203,6 +203,7 @@ static void handle(pid_t tid, int status)
 	} else {
 		if (task->after)
 			after_end(task, AFTER_ENDS);
+		tracer.killed |= WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
 		task_end(task);
 	}
 }
@@ -241,6 +242,6 @@ void trace_loop(void)
 			news = false;
 		}
 	}
-	if (!is_told())
+	if (!is_told() && !tracer.killed) /* the last report knows more */
 		report_write("ended", &error);
 }

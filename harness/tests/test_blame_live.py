@@ -206,3 +206,37 @@ def test_a_scenario_under_blame_names_the_line(tmp_path: Path, run: Run, name: s
     assert found["groups"][0]["count"] == 5 and "5 × " in done.stdout
     (made,) = documents.of_variant(tmp_path / "latest" / name / "fixed")
     assert documents.read(made)["groups"] == []
+
+
+def test_a_running_process_is_watched_or_it_is_said_why_not(tmp_path: Path) -> None:
+    """Root of the machine may; in a user namespace, or without tracepoints, nobody may."""
+    code = (
+        "import socket, sys\n"
+        "s = socket.create_server(('127.0.0.1', 0)); print('ready', flush=True); sys.stdin.readline()\n"
+        "c = socket.create_connection(s.getsockname()); a, _ = s.accept(); c.close(); a.recv(9)\n"
+        "print('done', flush=True); sys.stdin.readline()"
+    )
+    child = subprocess.Popen([sys.executable, "-S", "-c", code], stdin=subprocess.PIPE, text=True,
+                             stdout=subprocess.PIPE)  # fmt: skip
+    child.stdout.readline()
+    report = tmp_path / "report.json"
+    words = [program("blame"), "watch", "-o", report, "--pid", str(child.pid)]
+    watcher = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
+    try:
+        while watcher.poll() is None and not report.exists():
+            time.sleep(0.02)  # the next look
+        if watcher.poll() is not None:
+            assert watcher.returncode == 77 and "root of the machine" in watcher.stderr.read()
+            return
+        child.stdin.write("\n")
+        child.stdin.flush()
+        child.stdout.readline()
+        tracing.ask(report)
+        found = valid("traced", tracing.read(report))
+        (group,) = (group for group in found["groups"] if group["state"] == "CLOSE_WAIT")
+        assert (group["taken"]["call"], group["end"]["result"]) == ("accept4", 0)
+        assert group["taken"]["stack"] and found["watched"]
+    finally:
+        for one in (watcher, child):
+            one.kill()
+            one.communicate()

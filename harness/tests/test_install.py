@@ -23,7 +23,7 @@ from linger.lab.programs import ROOT, program, typed
 
 INSTALL = ROOT / "harness/install"
 CAPTURE = ROOT / "harness/tests/captures/closewait-leak.pcap"
-TOOLS = ("census", "linger", "turncoat", "wire")
+TOOLS = ("blame", "census", "linger", "turncoat", "wire")
 SEEN = Path("/mnt")  # where the folder of a test, closed to others, is seen by an ordinary user
 MOST = 8_000_000  # bytes of the tar
 Done = subprocess.CompletedProcess[str]
