@@ -26,21 +26,34 @@ def repeated_request(encounter: Encounter) -> Finding:
         outcomes = encounter.asks(FRESH)
         sent = [_sent(encounter, outcome) for outcome in outcomes]
         return ruling.broken(outcomes) or ruling.repeated(sent)
-    sent, outcomes = [], []
+    sent = []
     for method in (GET, POST):
-        for behaviour in FRESH:
-            outcomes.append(encounter.ask(behaviour, method))
-            sent.append(_sent(encounter, outcomes[-1], method))
-        for behaviour in REUSED:
-            port = encounter.turncoat.port(behaviour)
-            encounter.turncoat.command(f"become {port} good")
-            encounter.good(behaviour)
-            encounter.turncoat.command(f"become {port} {behaviour}")
-            read, strikes = len(encounter.turncoat.reads(port, method)), encounter.turncoat.strikes(port)
-            outcomes.append(encounter.ask(behaviour, method))
-            if encounter.turncoat.strikes(port) > strikes:  # else it uses no connection twice
-                sent.append(_sent(encounter, outcomes[-1], method, read, reused=True))
-    return ruling.broken(outcomes) or ruling.repeated(sent)
+        for behaviour in (*FRESH, *REUSED):
+            reused = behaviour in REUSED
+            outcome, read = _met(encounter, behaviour, method, reused)
+            if finding := ruling.broken([outcome]):
+                return finding
+            if read is not None:
+                sent.append(_sent(encounter, outcome, method, read, reused))
+    return ruling.repeated(sent)
+
+
+def _met(
+    encounter: Encounter, behaviour: str, method: str, reused: bool
+) -> tuple[Outcome, int | None]:
+    """Let the client make a request, on a connection that has carried another one if it is to be reused.
+
+    Returns what became of it, and how many the server had read before; None: it reused none.
+    """
+    if not reused:
+        return encounter.ask(behaviour, method), 0
+    port = encounter.turncoat.port(behaviour)
+    encounter.turncoat.command(f"become {port} good")
+    encounter.good(behaviour)
+    encounter.turncoat.command(f"become {port} {behaviour}")
+    read, strikes = len(encounter.turncoat.reads(port, method)), encounter.turncoat.strikes(port)
+    outcome = encounter.ask(behaviour, method)
+    return outcome, read if encounter.turncoat.strikes(port) > strikes else None
 
 
 def _sent(
