@@ -101,6 +101,10 @@ test-explain: all ## explain every program that leaks, every repair, and real se
 	@harness/tests/real/fetch $(abspath $(BUILD))/real servers
 	@$(BUILD)/linger test -- harness/tests/real/explained.py $(ARGS)
 
+test-reported: all ## find publicly reported closing bugs in released servers of npm (takes minutes)
+	@harness/tests/reported/fetch $(abspath $(BUILD))/reported
+	@$(BUILD)/linger test -- harness/tests/reported/bugs.py $(ARGS)
+
 check-server: all ## judge a server of yours (CMD='python3 -m http.server 8000' PORT=8000 CHECK=--quick)
 	@$(BUILD)/linger check --port '$(PORT)' $(CHECK) -- $(CMD)
 

@@ -24,18 +24,15 @@ EXPECT = {
     "buggy": {"CLOSE_WAIT": N, "CLOSE_WAIT.unread": N, "descriptors": N + 1},  # for 60 s
     "fixed": {"CLOSE_WAIT": 0, "CLOSE_WAIT.unread": 0, "descriptors": 1},
 }
-ROOM = 4096  # bytes of input that the server keeps for a client
-
-
 @scenario(claims=["cw-cause-missing-close", "cw-read-disabled"], held=1)
 def test_read_disabled_masks_eof(lab, variant):
     lab.server("read_disabled_masks_eof", variant, "-t", "0.02", "-p", "9001")
     brief = lab.peer("connect hello send:work send:work recv:10 fin", port=9001)
     lab.happened_event(brief, "done", action="recv", count=1)  # jobs that end are answered, in turn
-    greedy = lab.peer(f"connect fill:{ROOM} drain", port=9001)
+    greedy = lab.peer("connect fill:4096 drain", port=9001)
     lab.happened_event(greedy, "done", action="drain", count=1)  # a line without end is refused
     server = lab.server("read_disabled_masks_eof", variant, "-t", "60")
-    lab.peer(f"connect hello send:work fill:{ROOM} recv:5 fin")  # stays until its job is done
+    lab.peer("connect hello send:work recv:5 fin")  # stays until its job is done
     client = lab.peer("connect hello send:work await fin", connections=N)
     lab.happened_event(server, "job", N + 1)  # each job runs, and its client is still there
     client.go()

@@ -128,8 +128,9 @@ static const struct option_row rows[] = {
     {"every", .kind = OPTION_DURATION, AT(every), .value = "TIME",
      .help = "... and of --watch: looking this often (5ms), less often when that is costly"},
     {"watch", .kind = OPTION_FLAG, AT(watch),
-     .help = "show again and again what grew, the fastest first; a number behind it is the seconds "
-	     "between (2); lines when that is no terminal"},
+     .help =
+	 "show every 2 s, or as many seconds as the number behind it, what grew since the start, "
+	 "the most first; lines when that is no terminal"},
     {"repeat", .kind = OPTION_NUMBER, AT(repeat), .least = 1, .most = 1000000, .value = "N",
      .help = "count N times and print the microseconds of each count"},
     {"verbose", 'v', OPTION_FLAG, AT(verbose),
@@ -139,33 +140,36 @@ static const struct option_row rows[] = {
 
 static const char details[] =
     "STATE is ESTABLISHED SYN_SENT SYN_RECEIVED FIN_WAIT1 FIN_WAIT2 TIME_WAIT CLOSED\n"
-    "CLOSE_WAIT LAST_ACK LISTEN or CLOSING. EXPR compares numbers, times and variables:\n"
+    "CLOSE_WAIT LAST_ACK LISTEN or CLOSING. EXPR compares numbers and times:\n"
     "\n"
     "  CLOSE_WAIT              sockets in that state\n"
-    "  CLOSE_WAIT.owned        of them, those that are: owned (by a process), unaccepted\n"
-    "                          (behind a listener), orphan (the kernel closes them),\n"
-    "                          timewait, unknown (no owner was found), unread (CLOSE_WAIT\n"
-    "                          whose end of stream was certainly not read: Recv-Q >= 1)\n"
-    "  CLOSE_WAIT.silent       the longest time since anything came from the other end:\n"
-    "                          data, or an acknowledgement. The answers to keepalive are\n"
-    "                          such, and reset it. Also of ESTABLISHED, FIN_WAIT1 ...\n"
+    "  CLOSE_WAIT.owned        of them, those that are: owned (by a process),\n"
+    "                          unaccepted (behind a listener), orphan (the kernel\n"
+    "                          closes them), timewait, unknown (no owner was found),\n"
+    "                          unread (CLOSE_WAIT whose end of stream was certainly\n"
+    "                          not read: Recv-Q >= 1)\n"
+    "  CLOSE_WAIT.silent       the longest time since anything came from the other\n"
+    "                          end: data, or an acknowledgement. The answers to\n"
+    "                          keepalive are such, and reset it. Also of\n"
+    "                          ESTABLISHED, FIN_WAIT1 ...\n"
     "  CLOSE_WAIT.idle         the longest time since data came\n"
     "  owned, orphan, ...      sockets of that class in any state\n"
     "  descriptors             descriptors of TCP sockets that do not listen\n"
-    "  gone                    of these, those that no table of the kernel's lists: the\n"
-    "                          connection is gone, or there never was one. Such a socket\n"
-    "                          is in CLOSED, of which the kernel lists none\n"
-    "  ghosts                  of those gone, those that certainly had a connection: seen\n"
-    "                          in an earlier sample of this --until, or with --copy\n"
+    "  gone                    of these, those that no table of the kernel lists:\n"
+    "                          the connection is gone, or there never was one. Such\n"
+    "                          a socket is in CLOSED, of which the kernel lists none\n"
+    "  ghosts                  of those gone, those that certainly had a connection:\n"
+    "                          seen in an earlier sample of this --until, or with\n"
+    "                          --copy\n"
     "  unconnected             of those gone, those that certainly had none (--copy)\n"
     "  accept_queue            connections waiting for accept()\n"
     "  PassiveOpens, ...       any counter of /proc/net/snmp Tcp and netstat TcpExt\n"
     "\n"
     "with + - == != < <= > >= and or not ( ). Without a host ('server:CLOSE_WAIT') a\n"
-    "variable is the sum over all hosts, or the longest time. TIME is 5us, 300ms, 1.5s,\n"
-    "1min; silent and idle are compared with such a time: 'CLOSE_WAIT.silent > 5min'.\n"
-    "What depends on something that could not be seen is not true; if EXPR still does\n"
-    "at the end, the exit status is 77. What is always true or false is refused.\n"
+    "variable is the sum over all hosts, or the longest time. TIME is 5us, 300ms,\n"
+    "1.5s, 1min; silent and idle are compared with one: 'CLOSE_WAIT.silent > 5min'.\n"
+    "What depends on something that could not be seen is not true; if EXPR still\n"
+    "does at the end, the exit status is 77. What is always true or false is refused.\n"
     "\n"
     "Exit status:\n"
     "  0   all is well; EXPR was true in time, and stayed so\n"
@@ -183,7 +187,7 @@ static const char details[] =
 
 static const struct command command = {
     .name = "census",
-    .usage = "[OPTION]... [--until EXPR | --stream]",
+    .usage = "[OPTION]... [--until EXPR | --stream | --watch [SECONDS]]",
     .summary = "Counts TCP sockets, IPv4 and IPv6, by state and by owner.",
     .rows = rows,
     .details = details,

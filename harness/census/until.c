@@ -17,9 +17,9 @@
 
 #include "common/duration.h"
 
-#define STEP 1000000	/* 1 ms between counts, more when a count costs more */
-#define BORED 20000000	/* up to 20 ms when it has waited long: a 32nd of that time */
-#define MOST 250000000	/* but 250 ms at most: it may have been kept waiting, on a busy machine */
+#define STEP 1000000   /* 1 ms between counts, more when a count costs more */
+#define BORED 20000000 /* up to 20 ms when it has waited long: a 32nd of that time */
+#define MOST 250000000 /* but 250 ms at most: it may have been kept waiting, on a busy machine */
 
 struct wait {
 	const struct census_options *options;

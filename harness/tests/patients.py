@@ -104,9 +104,9 @@ close_on_free_missing = _simple(
 reset_leak = _simple("reset_leak", "connect hello rst", "gone == {N}", NONE)
 
 
-def descriptor_exhaustion(ward: Ward, variant: str) -> Process:
+def descriptor_exhaustion(ward: Ward, variant: str, limited: bool = True) -> Process:
     # Three streams, the listener, epoll: what the program has of its own.
-    limit = ward.n + HEALTHY + 5
+    limit = ward.n + HEALTHY + 5 if limited else 20000
     server = ward.run(
         "prlimit", f"--nofile={limit}", program(f"servers/descriptor_exhaustion_{variant}"),
         "-l", HERE, "-p", 0,
@@ -115,11 +115,15 @@ def descriptor_exhaustion(ward: Ward, variant: str) -> Process:
     ward.healthy(port)
     ward.peer(port, "connect hello send:rubbish recv:6 fin").wait(LATE)
     ward.left(server, f"CLOSE_WAIT == {ward.n if variant == 'buggy' else 0}")
-    guest = ward.peer(port, "connect stay", 1)
-    guest.said("stay", within=LATE)
-    if variant == "buggy":
-        ward.left(server, "accept_queue >= 1")
+    if limited:
+        ward.peer(port, "connect stay", 1).said("stay", within=LATE)
+        ward.left(server, f"accept_queue == {1 if variant == 'buggy' else 0}")
     return server
+
+
+def unlimited_descriptors(ward: Ward, variant: str) -> Process:
+    """The same before the limit is met."""
+    return descriptor_exhaustion(ward, variant, limited=False)
 
 
 def emfile_spin(ward: Ward, variant: str) -> Process:
@@ -148,7 +152,7 @@ def accept_queue_undrained(ward: Ward, variant: str) -> Process:
 
 def half_close_relay(ward: Ward, variant: str) -> Process:
     backend, behind = ward.server("closewait_leak", "buggy")
-    relay, port = ward.server("half_close_relay", variant, "-t", 1, HERE, behind)
+    relay, port = ward.server("half_close_relay", variant, "-t", 5, HERE, behind)
     ward.healthy(port)
     backend.freeze()
     crowd = ward.peer(port, "connect send:hello half recv:6 stay")
@@ -256,6 +260,7 @@ PATIENTS: dict[str, Callable[[Ward, str], Process]] = {
     "close-on-free-missing": close_on_free_missing,
     "reset-leak": reset_leak,
     "descriptor-exhaustion": descriptor_exhaustion,
+    "descriptor-exhaustion, unlimited": unlimited_descriptors,
     "emfile-spin": emfile_spin,
     "accept-queue-undrained": accept_queue_undrained,
     "half-close-relay": half_close_relay,

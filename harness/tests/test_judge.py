@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from linger.lab import Lab, holding, lasting
+from linger.lab import Lab, holding, lasting, waiting
 from linger.lab.errors import NotHeld, Usage
 from linger.lab.failure import HELD, Failure
 from linger.lab.holding import Holding
@@ -93,9 +93,10 @@ def test_how_long_a_process_may_wait(
 ) -> None:
     keys = ("call", "timeout_ms", "timeout_known")
     view = {"pid": 1, "timers": timers, "waits": [dict(zip(keys, wait)) for wait in waits]}
-    monkeypatch.setattr(lasting, "_alarmed", lambda pid: False)
+    view["unreadable"] = None
+    monkeypatch.setattr(waiting, "timed", lambda pid: False)
     assert lasting._of_process(view) == seconds
-    monkeypatch.setattr(lasting, "_alarmed", lambda pid: True)
+    monkeypatch.setattr(waiting, "timed", lambda pid: True)
     assert lasting._of_process(view) == float("inf")
 
 

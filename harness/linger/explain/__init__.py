@@ -1,5 +1,6 @@
 """From a symptom to the scenarios that fit it; each module stands on those before it.
 
+    watching   what a program asks epoll of the connections that it has not closed
     observe    a process that runs, twice: what the census and /proc tell, and nothing is changed
     sums       these, a capture's summary and a report of blame as numbers with names
     symptoms   the rules beside the scenarios: [symptom] in their TOML

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Iterator, TypeVar
 
+from linger.explain import watching
 from linger.lab import processor
 from linger.lab.errors import Broken, CannotRun, LingerError, TargetDied, Usage
 from linger.lab.foreign import printable_all
@@ -34,7 +35,7 @@ class Observation:
     members: the census of each process of the program, which are the one named and those below it
     that run the same file; below: the pids of all below it; host: the census of all in its network
     namespace; shared: descriptors that are gone and were so before the program forked, for several
-    members have them; threads: of the members; waits: what the census says of those that wait, "socket" telling whether it is for
+    members have them; left: as watching.left() has it; threads: of the members; waits: what the census says of those that wait, "socket" telling whether it is for
     one; open, limit: descriptors of the process named, and how many it may have.
     """
 
@@ -43,6 +44,7 @@ class Observation:
     below: frozenset[int]
     host: Snapshot | None
     shared: int
+    left: tuple[int, int] | None
     threads: int
     waits: tuple[dict[str, Any], ...] | None
     open: int | None
@@ -88,6 +90,7 @@ def once(pid: int, port: int | None) -> Observation:
         frozenset(descendants(pid)[1:]),
         host,
         _shared(members),
+        watching.left(members),
         sum(len(_tasks(one)) for one in pids),
         None if hidden else tuple(_waits(members)),
         held,

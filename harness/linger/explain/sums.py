@@ -21,6 +21,8 @@ ENDS = ("client", "server")
 # program holds, "CLOSE_WAIT.in" on ports that it listens on, "CLOSE_WAIT.out" elsewhere.
 MEANINGS = {
     "unread": "CLOSE_WAITs whose end of stream was certainly not read (.in, .out)",
+    "muted": "of the first CLOSE_WAITs those that epoll watches, but not for anything to read",
+    "unwatched": "of the first CLOSE_WAITs those that epoll does not watch",
     "keepalive": "ESTABLISHED with SO_KEEPALIVE on ports that it listens on",
     "gone": "descriptors of TCP sockets that no table lists, but for those of before it forked",
     "descriptors": "descriptors of TCP sockets that do not listen",
@@ -105,6 +107,8 @@ def _of_process(observation: Observation) -> Values:
     if observation.waits is not None:
         values["waits.events"] = sum(call in EVENTS for call in calls)
         values["waits.elsewhere"] = len(elsewhere)
+    if observation.left is not None:
+        values["muted"], values["unwatched"] = observation.left
     for name in ("open", "libevent", "ports"):
         if (value := getattr(observation, name)) is not None:
             values[name] = int(value)

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import math
 import time
-from pathlib import Path
 from typing import Any, Iterable, Sequence
 
-from linger.lab import census
+from linger.lab import census, waiting
 from linger.lab.expect import WINDOW, Expectations, Peer
 from linger.lab.failure import BRIEF, Failure, not_held
 
@@ -21,8 +20,6 @@ FOREVER = "kept forever"
 KEPT = ("CLOSE_WAIT", "CLOSE_WAIT.unread", "ESTABLISHED", "accept_queue", "descriptors", "ghosts")
 AFTERWARDS, LONGEST = 1.0, 5.0  # s: what a timer's doing may take, and a window at the most
 UNKNOWN = 1.0  # s: the window where nobody tells whether there is a timer
-# Handlers of these mean that setitimer(2) or alarm(2) may run, which no file of /proc shows.
-ALARMS = sum(1 << (number - 1) for number in (14, 26, 27))  # SIGALRM, SIGVTALRM, SIGPROF
 
 
 def expect_lasting(lab: Expectations, subjects: Sequence[Peer]) -> None:
@@ -73,18 +70,11 @@ def seconds_left(subjects: Sequence[Peer], states: Iterable[str] = ()) -> float:
 
 def _of_process(view: dict[str, Any]) -> float:
     """The same of one process, as the census shows it."""
-    timers = [timer["due_ms"] / 1000 for timer in view["timers"]]
-    for wait in view["waits"]:
-        if not wait["timeout_known"] or wait["call"] in (None, "running"):
-            return math.inf
-        timers.append((wait["timeout_ms"] or 0) / 1000)
-    return math.inf if _alarmed(view["pid"]) else max(timers, default=0.0)
-
-
-def _alarmed(pid: int) -> bool:
-    """Whether a process has a timer that signals, or may have one."""
-    try:
-        status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
-        return bool(int(status["SigCgt"], 16) & ALARMS or Path(f"/proc/{pid}/timers").read_text())
-    except OSError:  # it has ended
-        return True
+    if waiting.forever([view], [view["pid"]]):
+        return 0.0
+    limits = [timer["due_ms"] for timer in view["timers"]]
+    limits += [wait["timeout_ms"] for wait in view["waits"] if wait["timeout_known"]]
+    told = all(wait["timeout_known"] and wait["call"] not in (None, "running") for wait in view["waits"])
+    if not told or waiting.timed(view["pid"]):
+        return math.inf
+    return max(ms or 0 for ms in limits) / 1000

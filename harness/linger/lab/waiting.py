@@ -25,7 +25,7 @@ def forever(processes: Iterable[dict[str, Any]], pids: Iterable[int]) -> str:
     by_pid = {one["pid"]: one for one in processes}
     for pid in pids:
         one = by_pid.get(pid)
-        if not one or one["unreadable"] or one["timers"] or not one["waits"] or _timed(pid):
+        if not one or one["unreadable"] or one["timers"] or not one["waits"] or timed(pid):
             return ""
         for thread in one["waits"]:
             limit, known = thread["timeout_ms"], thread["timeout_known"]
@@ -35,12 +35,12 @@ def forever(processes: Iterable[dict[str, Any]], pids: Iterable[int]) -> str:
     return ", ".join(sorted(calls))
 
 
-def _timed(pid: int) -> bool:
+def timed(pid: int) -> bool:
     """Whether a process has a timer, or may have one."""
     try:
         if Path(f"/proc/{pid}/timers").read_text():
             return True
-        status = Path(f"/proc/{pid}/status").read_text()
+        status = Path(f"/proc/{pid}/status").read_text(errors="replace")  # it names itself
     except OSError:
         return True
     caught = int(re.search(r"^SigCgt:\t([0-9a-f]+)$", status, re.M)[1], 16)  # type: ignore[index]

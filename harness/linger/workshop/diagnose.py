@@ -75,8 +75,9 @@ def _untouched(untouched: bool, yours: Evidence) -> Found:
 def _like_the_bug(result: dict[str, Any], buggy: dict[str, Any]) -> Found:
     """Every row that failed is what the buggy program leaves."""
     failed = [row for row in result["expectations"] if not row["held"]]
-    bug = {(row["subject"], row["name"]): row["expected"] for row in buggy["expectations"]}
-    if failed and all(_fits(row, bug.get((row["subject"], row["name"]), "")) for row in failed):
+    bug = {(row["subject"], row["name"], row["expected"]) for row in buggy["expectations"]}
+    if failed and all(any(_fits(row, expected) for *place, expected in bug
+                          if place == [row["subject"], row["name"]]) for row in failed):  # fmt: skip
         whole = len(failed) == len(result["expectations"])
         yield Diagnosis(
             "not-repaired" if whole else "half-repaired",
