@@ -19,7 +19,8 @@ void after_begin(struct task *task, const struct touch *touch, const struct sock
 {
 	struct after *after;
 
-	if (tracer.watching || task->after || !touch->stack || seen[touch->stack] || count == AFTER_MOST)
+	if (tracer.watching || task->after || !touch->stack || seen[touch->stack] ||
+	    count == AFTER_MOST)
 		return;
 	after = calloc(1, sizeof(*after));
 	if (!after)
@@ -55,7 +56,8 @@ void after_call(struct task *task, long number, const uint64_t argument[6])
 		return;
 	}
 	if (call && call->kind != CALL_FORK)
-		socket = table_get(task->table, (int)argument[call->descriptor > 0 ? call->descriptor : 0]);
+		socket = table_get(task->table,
+				   (int)argument[call->descriptor > 0 ? call->descriptor : 0]);
 	if (socket && socket->inode != task->subject && !socket->listener) {
 		after_end(task, AFTER_NEXT_SOCKET);
 		return;
@@ -122,9 +124,12 @@ const struct after *after_at(size_t number)
 const char *after_reason(enum after_why why)
 {
 	static const char *const reasons[] = {
-	    [AFTER_GOES_ON] = "goes on",	[AFTER_WAITS] = "waits",
-	    [AFTER_NEXT_SOCKET] = "goes to another socket", [AFTER_LISTENS] = "listens",
-	    [AFTER_ENDS] = "ends",		[AFTER_LIMIT] = "was not followed further",
+	    [AFTER_GOES_ON] = "goes on",
+	    [AFTER_WAITS] = "waits",
+	    [AFTER_NEXT_SOCKET] = "goes to another socket",
+	    [AFTER_LISTENS] = "listens",
+	    [AFTER_ENDS] = "ends",
+	    [AFTER_LIMIT] = "was not followed further",
 	};
 
 	return reasons[why];

@@ -2,7 +2,8 @@
 .PHONY: bench-blame blame-figures blame-strangers
 bench-blame: all ## what blame costs: redis beside plain and strace, memory for 100,000 sockets
 	@harness/tests/real/fetch $(abspath $(BUILD))/blamed blame
-	@PATH="$$PATH:$(abspath $(BUILD))/blamed/root/usr/bin" $(keep) bench-blame \
+	@PATH="$$PATH:$(abspath $(BUILD))/blamed/root/usr/bin" \
+		LD_LIBRARY_PATH=$(abspath $(BUILD))/blamed/root/usr/lib/$(shell uname -m)-linux-gnu $(keep) bench-blame \
 		$(BUILD)/sandbox $(BUILD)/python harness/blame/bench.py --build $(BUILD)
 
 blame-figures: all ## how near blame comes to the line that the repair changes, for every pair, Go and Rust

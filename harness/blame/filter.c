@@ -18,7 +18,8 @@
 #define LOAD(field) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
 /* The lower half, on machines that have it first. */
 #define ARGUMENT(n)                                                                                \
-	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(offsetof(struct seccomp_data, args) + 8 * (n)))
+	BPF_STMT(BPF_LD | BPF_W | BPF_ABS,                                                         \
+		 (uint32_t)(offsetof(struct seccomp_data, args) + 8 * (n)))
 #define RETURN(action) BPF_STMT(BPF_RET | BPF_K, action)
 #define EQUAL(value, yes, no) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, yes, no)
 
@@ -65,8 +66,8 @@ unsigned short filter_build(unsigned int sample, struct sock_filter code[FILTER_
 			continue;
 		at++; /* from behind this jump over the others, and into the tail */
 		code[length++] = (struct sock_filter)EQUAL(
-		    (uint32_t)calls[i].number,
-		    (uint8_t)(stopped - at + entry[tail_of(&calls[i])]), 0);
+		    (uint32_t)calls[i].number, (uint8_t)(stopped - at + entry[tail_of(&calls[i])]),
+		    0);
 	}
 	memcpy(code + length, tails, sizeof(tails));
 	return (unsigned short)(length + sizeof(tails) / sizeof(tails[0]));

@@ -40,8 +40,8 @@ uint32_t stack_of(struct task *task)
 	struct registers registers;
 
 	if (tracer.watching)
-		return stack_number(frames, unwind(task->maps, task->tid, &tracer.registers,
-						   &tracer.dump, frames));
+		return stack_number(
+		    frames, unwind(task->maps, task->tid, &tracer.registers, &tracer.dump, frames));
 	if (registers_read(task->tid, &registers) < 0)
 		return 0;
 	return stack_number(frames, unwind(task->maps, task->tid, &registers, NULL, frames));
@@ -194,7 +194,8 @@ static void take(struct task *task, int fd, const struct touch *touch)
 static void leave_accept(struct task *task, int32_t result)
 {
 	struct socket *listener = table_get(task->table, (int)task->argument[0]);
-	bool ours = result >= 0 && is_sampled(result) && (listener || follow_is_tcp(task->tid, result));
+	bool ours =
+	    result >= 0 && is_sampled(result) && (listener || follow_is_tcp(task->tid, result));
 	struct touch touch;
 
 	if (!ours && !listener)
@@ -235,8 +236,8 @@ static bool is_end(const struct task *task, const struct touch *touch)
 	if (touch->result < 0)
 		return touch->result != -EINTR && touch->result != -EINPROGRESS &&
 		       touch->result != -EALREADY;
-	return touch->result == 0 && (kind == CALL_RECVMSG ||
-				      (kind == CALL_READ && task->argument[2] > 0));
+	return touch->result == 0 &&
+	       (kind == CALL_RECVMSG || (kind == CALL_READ && task->argument[2] > 0));
 }
 
 /* getsockopt(SO_ERROR) tells how a connect() ended that nobody waited for. */

@@ -107,8 +107,10 @@ static int add_descriptor(struct group *group, int fd)
 static int add_socket(struct groups *groups, pid_t process, int fd, const struct socket *socket,
 		      const struct inet_entry *entry)
 {
-	struct group wanted = {.process = process, .state = entry ? entry->state : 0,
-			       .known = socket, .oldest = UINT32_MAX};
+	struct group wanted = {.process = process,
+			       .state = entry ? entry->state : 0,
+			       .known = socket,
+			       .oldest = UINT32_MAX};
 	struct group *group;
 
 	if (socket) {

@@ -54,8 +54,7 @@ bool guess_caller(struct maps *maps, struct memory *memory, struct registers *re
 		return true;
 	}
 	for (uint64_t i = 0; i < (leaf ? LEAF_WORDS : WORDS); i++)
-		if (memory_word(memory, rsp + 8 * i, &word) &&
-		    is_return(maps, memory->pid, word)) {
+		if (memory_word(memory, rsp + 8 * i, &word) && is_return(maps, memory->pid, word)) {
 			registers->value[REGISTER_RSP] = rsp + 8 * (i + 1);
 			registers->value[REGISTER_RIP] = word;
 			return true;
@@ -69,9 +68,8 @@ bool guess_frame_pointer(struct maps *maps, struct memory *memory, struct regist
 
 	/* `push rbp` left the caller's, which is further up, below the return address. */
 	for (uint64_t end = at + 8 * FRAME_WORDS; at < end; at += 8)
-		if (memory_word(memory, at, &outer) && outer > at &&
-		    outer - at < FRAME_MOST && memory_word(memory, at + 8, &word) &&
-		    is_return(maps, memory->pid, word)) {
+		if (memory_word(memory, at, &outer) && outer > at && outer - at < FRAME_MOST &&
+		    memory_word(memory, at + 8, &word) && is_return(maps, memory->pid, word)) {
 			registers->value[REGISTER_RBP] = at;
 			registers->known |= 1u << REGISTER_RBP;
 			return true;

@@ -8,11 +8,11 @@
  *	follow.c   what a call does to the descriptors, and what is remembered of it
  *	tables.c   descriptors and sockets; passed.c: those that travel in messages
  *	tasks.c    threads and processes: what they share, copy and inherit
- *	unwind.c   the stack of a thread: maps.c, modules.c, rows.c, guess.c; stacks.c keeps each once
- *	after.c    what a thread did next, call by call or step by step
- *	group.c    sockets that were treated alike; report.c writes them as JSON
- *	lines.c    addresses become functions and lines, in a process of its own
- *	watch.c    the same of a running process, without stopping it (perf_event_open(2))
+ *	unwind.c   the stack of a thread: maps.c, modules.c, rows.c, guess.c; stacks.c keeps each
+ *once after.c    what a thread did next, call by call or step by step group.c    sockets that were
+ *treated alike; report.c writes them as JSON lines.c    addresses become functions and lines, in a
+ *process of its own watch.c    the same of a running process, without stopping it
+ *(perf_event_open(2))
  *
  * Link with -ldw -lelf. Statements about the kernel were seen on Linux 6.18.
  */
@@ -168,8 +168,8 @@ struct row {
 	uint64_t pc;
 	uint32_t module;
 	uint8_t kind;
-	uint8_t base; /* the register from which the frame begins, */
-	int32_t offset; /* so many bytes further */
+	uint8_t base;	   /* the register from which the frame begins, */
+	int32_t offset;	   /* so many bytes further */
 	int32_t at[SAVED]; /* from there on, the caller's registers; or NOT_SAVED */
 };
 
@@ -318,9 +318,9 @@ struct task {
 	const struct call *call; /* at whose exit it is to be stopped; NULL: at none */
 	uint32_t inode;		 /* of the socket that the call is about; 0: none is known */
 	uint64_t argument[6];
-	int64_t began;		/* ns, when it entered the call */
-	struct after *after;	/* what it does next is written down there */
-	uint32_t subject;     /* ... of this socket, by inode */
+	int64_t began;	     /* ns, when it entered the call */
+	struct after *after; /* what it does next is written down there */
+	uint32_t subject;    /* ... of this socket, by inode */
 	bool stepping;
 	bool known;   /* its parent has told of it */
 	bool stopped; /* it waits for that */
@@ -356,7 +356,7 @@ struct tracer {
 	const char *file; /* where the report goes */
 	unsigned int sample;
 	bool deep;
-	bool at_rest; /* write the report whenever nothing has happened for a while */
+	bool at_rest;  /* write the report whenever nothing has happened for a while */
 	int64_t began; /* CLOCK_MONOTONIC ns */
 	pid_t program;
 	bool watching; /* no thread is ever stopped: what follows is of the sample at hand */
@@ -391,7 +391,8 @@ void follow_leave(struct task *task, int64_t result);
 
 enum { PASSED_MOST = 253 }; /* SCM_MAX_FD of include/net/scm.h */
 
-/* Pure: the descriptors of SCM_RIGHTS in the @length bytes of control messages. Returns how many. */
+/* Pure: the descriptors of SCM_RIGHTS in the @length bytes of control messages. Returns how many.
+ */
 size_t passed_descriptors(const uint8_t *control, size_t length, int fds[PASSED_MOST]);
 
 /* Whether the message of a sendmsg(2) or recvmsg(2) has room for some. */
@@ -423,7 +424,14 @@ const char *told_text(uint32_t number);
 
 enum { AFTER_CALLS = 24, AFTER_MOST = 256, STEPS_MOST = 20000, LINES_MOST = 4096 };
 
-enum after_why { AFTER_GOES_ON, AFTER_WAITS, AFTER_NEXT_SOCKET, AFTER_LISTENS, AFTER_ENDS, AFTER_LIMIT };
+enum after_why {
+	AFTER_GOES_ON,
+	AFTER_WAITS,
+	AFTER_NEXT_SOCKET,
+	AFTER_LISTENS,
+	AFTER_ENDS,
+	AFTER_LIMIT
+};
 
 /* What a thread did after the call with a stack, the first time. */
 struct after {
@@ -606,8 +614,8 @@ int rings_read(struct rings *rings, int fd, void (*each)(const struct sample *sa
 int ask(const char *file, struct error *error);
 
 /*
- * Pure: "ADDRESS PATH" of a line of input, the address as hexadecimal digits. Returns the path, which
- * begins with '/'; NULL: it is no such line.
+ * Pure: "ADDRESS PATH" of a line of input, the address as hexadecimal digits. Returns the path,
+ * which begins with '/'; NULL: it is no such line.
  */
 const char *lines_question(const char *line, uint64_t *address);
 

@@ -96,8 +96,8 @@ static const char *symbol_at(const struct opened *file, GElf_Addr address)
 {
 	GElf_Off offset;
 	GElf_Sym symbol;
-	const char *name = dwfl_module_addrinfo(file->module, address, &offset, &symbol, NULL, NULL,
-						NULL);
+	const char *name =
+	    dwfl_module_addrinfo(file->module, address, &offset, &symbol, NULL, NULL, NULL);
 
 	return name && (offset == 0 || offset < symbol.st_size) ? name : NULL;
 }

@@ -83,7 +83,8 @@ static const struct command blame_command = {
     .name = "blame",
     .summary = "Tells which lines of a program took the sockets that it holds, and which touched "
 	       "them last. `linger blame` turns that into words.",
-    .modes = (const struct command *const[]){&trace_command, &watch_command, &ask_command, &lines_command, NULL},
+    .modes = (const struct command *const[]){&trace_command, &watch_command, &ask_command,
+					     &lines_command, NULL},
     .details = "A program under blame is 2 to 6 times slower: it is for staging and tests.\n"
 	       "\n"
 	       "Exit status: that of the command; or\n"
@@ -152,9 +153,9 @@ int main(int argc, char **argv)
 	else if (!strcmp(argv[1], "watch"))
 		result = watch_process(&options, &error);
 	else if (!strcmp(argv[1], "lines"))
-		result = first < argc ? error_set(&error, EXIT_USAGE, "unexpected argument %s",
-						  argv[first])
-				      : lines(stdin, stdout, options.symbols, &error);
+		result = first < argc
+			     ? error_set(&error, EXIT_USAGE, "unexpected argument %s", argv[first])
+			     : lines(stdin, stdout, options.symbols, &error);
 	else
 		result = argv[first] ? ask(argv[first], &error)
 				     : error_set(&error, EXIT_USAGE, "blame ask needs a FILE");

@@ -61,8 +61,8 @@ static struct module *module_new(const char *path, const struct stat *file, int 
 		modules_room = room;
 	}
 	module = &modules[modules_used];
-	*module = (struct module){.path = strdup(path), .device = file->st_dev,
-				  .inode = file->st_ino, .elf = NULL};
+	*module = (struct module){
+	    .path = strdup(path), .device = file->st_dev, .inode = file->st_ino, .elf = NULL};
 	if (!module->path)
 		return NULL;
 	elf_version(EV_CURRENT);

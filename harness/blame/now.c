@@ -50,6 +50,7 @@ struct now now_of(struct task *task)
 	}
 	text[length > 0 ? length : 0] = '\0';
 	if (now_from(text, &now.call, &registers))
-		now.stack = stack_number(frames, unwind(task->maps, task->tid, &registers, NULL, frames));
+		now.stack =
+		    stack_number(frames, unwind(task->maps, task->tid, &registers, NULL, frames));
 	return now;
 }

@@ -19,7 +19,14 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PAGE = 4096, PAGES = 1024, CPUS = 512, RECORD_MOST = 1 << 16, WAKEUP = 1 << 16, LATEST = 100 };
+enum {
+	PAGE = 4096,
+	PAGES = 1024,
+	CPUS = 512,
+	RECORD_MOST = 1 << 16,
+	WAKEUP = 1 << 16,
+	LATEST = 100
+};
 
 struct ring {
 	int fd; /* that the others write to, too */
@@ -49,9 +56,15 @@ static void filter_of(char *text, size_t size)
 static int open_event(pid_t tid, int cpu, unsigned int tracepoint, bool leaves)
 {
 	struct perf_event_attr attr = {
-	    .type = PERF_TYPE_TRACEPOINT, .size = sizeof(attr), .config = tracepoint,
-	    .sample_period = 1, .sample_type = PERF_SAMPLE_TID | PERF_SAMPLE_TIME | PERF_SAMPLE_RAW,
-	    .inherit = 1, .use_clockid = 1, .clockid = CLOCK_MONOTONIC, .watermark = 1,
+	    .type = PERF_TYPE_TRACEPOINT,
+	    .size = sizeof(attr),
+	    .config = tracepoint,
+	    .sample_period = 1,
+	    .sample_type = PERF_SAMPLE_TID | PERF_SAMPLE_TIME | PERF_SAMPLE_RAW,
+	    .inherit = 1,
+	    .use_clockid = 1,
+	    .clockid = CLOCK_MONOTONIC,
+	    .watermark = 1,
 	    .wakeup_watermark = WAKEUP,
 	};
 
@@ -114,7 +127,8 @@ static int attach_all(struct rings *rings, pid_t pid, const unsigned int tracepo
 
 		found = false;
 		while (result == 0 && folder && (entry = readdir(folder))) {
-			pid_t tid = isdigit((unsigned char)entry->d_name[0]) ? atoi(entry->d_name) : 0;
+			pid_t tid =
+			    isdigit((unsigned char)entry->d_name[0]) ? atoi(entry->d_name) : 0;
 
 			if (!tid || (task_find(tid) && tid != pid) || (tid == pid && task_count()))
 				continue;
@@ -149,9 +163,12 @@ struct rings *rings_open(pid_t pid, unsigned int enter, unsigned int leave, stru
 		rings->ring[i].fd = -1;
 	if (attach_all(rings, pid, tracepoint) == 0)
 		return rings;
-	error_set(error, EXIT_CANNOT, "the kernel does not let the calls of %d be watched "
-		  "(perf_event_open): %s; run it as root of the machine, or start the program under "
-		  "blame", pid, strerror(errno));
+	error_set(
+	    error, EXIT_CANNOT,
+	    "the kernel does not let the calls of %d be watched "
+	    "(perf_event_open): %s; run it as root of the machine, or start the program under "
+	    "blame",
+	    pid, strerror(errno));
 	rings_close(rings);
 	return NULL;
 }

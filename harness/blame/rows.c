@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How to come from a frame to its caller's, for one address. libdw finds that in the CFI within some
- * microseconds; a program comes to the same addresses again and again, so each answer is kept.
+ * How to come from a frame to its caller's, for one address. libdw finds that in the CFI within
+ * some microseconds; a program comes to the same addresses again and again, so each answer is kept.
  */
 #include "blame/internal.h"
 

@@ -59,7 +59,7 @@ static bool take_registers(struct rest *rest, struct registers *registers)
 {
 	/* In the order of enum perf_event_x86_regs. */
 	static const uint8_t order[] = {REGISTER_RBX, REGISTER_RBP, REGISTER_RSP, REGISTER_RIP,
-					12, 13, 14, 15};
+					12,	      13,	    14,		  15};
 	uint64_t abi;
 
 	if (!take(rest, &abi, sizeof(abi)) || abi != PERF_SAMPLE_REGS_ABI_64)
@@ -102,8 +102,8 @@ bool sample_parse(const uint8_t *record, size_t size, unsigned int leave, struct
 	sample->time = (int64_t)head.time;
 	if (!take_tracepoint(&rest, leave, sample))
 		return false;
-	return !sample->leaves || (take_registers(&rest, &sample->registers) &&
-				   take_stack(&rest, &sample->dump));
+	return !sample->leaves ||
+	       (take_registers(&rest, &sample->registers) && take_stack(&rest, &sample->dump));
 }
 
 unsigned int sample_tracepoint(const char *text)
@@ -112,5 +112,5 @@ unsigned int sample_tracepoint(const char *text)
 	unsigned long number = strtoul(text, &end, 10);
 
 	return end == text || (*end && *end != '\n') || number > UINT16_MAX ? 0
-									     : (unsigned int)number;
+									    : (unsigned int)number;
 }

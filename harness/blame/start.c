@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * How a program gets its tracer. The program keeps the process that was started, so its parent, its
- * pid file and its terminal are as without blame. The tracer is the child of a child that has ended:
- * wait(2) in the program never meets it. When the tracer dies so does the program
+ * pid file and its terminal are as without blame. The tracer is the child of a child that has
+ * ended: wait(2) in the program never meets it. When the tracer dies so does the program
  * (PTRACE_O_EXITKILL): without one the calls of the filter would fail with ENOSYS.
  */
 #include "blame/internal.h"

@@ -71,8 +71,9 @@ STRANGERS = (
              "net__socket_close", "make -s -C src CFLAGS='-g -O2 -Wall -ggdb' WITH_TLS=no WITH_CJSON=no "
              "WITH_SYSTEMD=no WITH_DOCS=no WITH_SRV=no WITH_WEBSOCKETS=no mosquitto",
              "src/mosquitto -p {port}"),
-    Stranger("6tunnel", "6tunnel.c", "\t\tclose(client_fd);\n\t}\n\n\tclose(listen_fd);", "\t}\n\n\tclose(listen_fd);",
-             "main", f"{BOOTSTRAP}; make -s", "./6tunnel -d -4 {port} 127.0.0.1 1"),
+    Stranger("6tunnel", "6tunnel.c", "\t\tclose(client_fd);\n\t\tfree(client_addr);\n\n\t\tif (single",
+             "\t\tfree(client_addr);\n\n\t\tif (single", "main", f"{BOOTSTRAP}; make -s",
+             "./6tunnel -d -4 {port} 127.0.0.1 1"),
 )  # fmt: skip
 FILES = {
     "tinyproxy.conf": "Port {port}\nTimeout 600\nMaxClients 100\nLogLevel Critical\nUser root\nGroup root\n",

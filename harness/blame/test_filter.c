@@ -44,8 +44,8 @@ static uint32_t verdict(unsigned int sample, const struct seccomp_data *data)
 
 static bool stops(unsigned int sample, long number, uint64_t first, uint64_t second, uint64_t third)
 {
-	struct seccomp_data data = {.nr = (int)number, .arch = AUDIT_ARCH_X86_64,
-				    .args = {first, second, third}};
+	struct seccomp_data data = {
+	    .nr = (int)number, .arch = AUDIT_ARCH_X86_64, .args = {first, second, third}};
 
 	return verdict(sample, &data) == SECCOMP_RET_TRACE;
 }
@@ -98,7 +98,7 @@ static void another_table_of_calls(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(each_call_of_the_table),  cmocka_unit_test(no_other_call),
+	    cmocka_unit_test(each_call_of_the_table),	cmocka_unit_test(no_other_call),
 	    cmocka_unit_test(only_a_fcntl_that_copies), cmocka_unit_test(a_sample_is_by_descriptor),
 	    cmocka_unit_test(another_table_of_calls),
 	};

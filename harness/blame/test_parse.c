@@ -34,9 +34,12 @@ static void code_without_a_file(void **state)
 
 static void what_is_no_code(void **state)
 {
-	static const char *const lines[] = {
-	    "1000-2000 rw-p 00000000 00:00 0      [heap]", "2000-1000 r-xp 0 00:00 0 /a",
-	    "1000-2000 r-", "1000", "", "x-y r-xp 0 0:0 0"};
+	static const char *const lines[] = {"1000-2000 rw-p 00000000 00:00 0      [heap]",
+					    "2000-1000 r-xp 0 00:00 0 /a",
+					    "1000-2000 r-",
+					    "1000",
+					    "",
+					    "x-y r-xp 0 0:0 0"};
 	struct mapping mapping;
 
 	(void)state;
@@ -93,8 +96,10 @@ static void what_is_no_socket(void **state)
 {
 	static const char *const lines[] = {
 	    "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid",
-	    "   0: 0200000A:2328 0100000A:9C40 06 00000000:00000000 03:00000BB8 00000000 0 0 0 3 ff",
-	    "   0: 0200000A:2328 0100000A:9C40 0D 00000000:00000000 00:00000000 00000000 0 0 9 3 ff",
+	    "   0: 0200000A:2328 0100000A:9C40 06 00000000:00000000 03:00000BB8 00000000 0 0 0 3 "
+	    "ff",
+	    "   0: 0200000A:2328 0100000A:9C40 0D 00000000:00000000 00:00000000 00000000 0 0 9 3 "
+	    "ff",
 	    "   0: 0200000A:2328", ""};
 	uint32_t inode, unread;
 	int socket_state;
@@ -156,7 +161,8 @@ static void descriptors_in_a_message(void **state)
 		struct cmsghdr rights;
 		int fds[2];
 	} control = {
-	    .credentials = {.cmsg_len = CMSG_LEN(12), .cmsg_level = SOL_SOCKET,
+	    .credentials = {.cmsg_len = CMSG_LEN(12),
+			    .cmsg_level = SOL_SOCKET,
 			    .cmsg_type = SCM_CREDENTIALS},
 	    .rights = {.cmsg_len = CMSG_LEN(8), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS},
 	    .fds = {7, 9},

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The loop of ptrace(2). The tracer must answer each stop, and answers all of them at once: it never
- * waits for one thread while others stand still.
+ * The loop of ptrace(2). The tracer must answer each stop, and answers all of them at once: it
+ * never waits for one thread while others stand still.
  */
 #include "blame/internal.h"
 
@@ -127,7 +127,7 @@ static void at_exit(struct task *task)
 	if (task->tid != task->process || !table_holds(task->table) || is_told())
 		return;
 	snapshot_remember(task);
-	if (task->process == tracer.program) /* before its parent hears of it */
+	if (task->process == tracer.program)   /* before its parent hears of it */
 		report_write("ended", &error); /* a failure shows: the file is not there */
 }
 
@@ -208,19 +208,46 @@ static void handle(pid_t tid, int status)
 	}
 }
 
-/* Wait until a thread has stopped, or a report is wanted. Returns whether one is. */
-static bool await(bool news)
+static volatile sig_atomic_t wanted;
+
+/*
+ * SIGUSR1. It may come just before waitpid(2), which would then go on waiting: so a child is made
+ * that ends at once, and waitpid() returns for that.
+ */
+static void on_wish(int number)
+{
+	(void)number;
+	wanted = 1;
+	if (syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0) == 0)
+		syscall(SYS_exit_group, 0);
+}
+
+static void begin_to_hear(void)
+{
+	struct sigaction action = {.sa_handler = on_wish, .sa_flags = SA_RESTART};
+	sigset_t heard;
+
+	sigaction(SIGUSR1, &action, NULL);
+	sigemptyset(&heard);
+	sigaddset(&heard, SIGUSR1);
+	sigprocmask(SIG_UNBLOCK, &heard, NULL);
+}
+
+/* The next stop, as waitpid(2). With at_rest: 0 when none has come for a while. */
+static pid_t next_stop(int *status, bool news)
 {
 	static const struct timespec rest = {.tv_sec = 1};
 	sigset_t awaited;
-	int number;
+	pid_t tid;
 
+	if (!tracer.at_rest || !news)
+		return waitpid(-1, status, __WALL);
 	sigemptyset(&awaited);
 	sigaddset(&awaited, SIGCHLD);
-	sigaddset(&awaited, SIGUSR1);
-	number = news && tracer.at_rest ? sigtimedwait(&awaited, NULL, &rest)
-					: sigwaitinfo(&awaited, NULL);
-	return number == SIGUSR1 || (number < 0 && errno == EAGAIN);
+	do
+		tid = waitpid(-1, status, __WALL | WNOHANG);
+	while (tid == 0 && !wanted && sigtimedwait(&awaited, NULL, &rest) == SIGCHLD);
+	return tid;
 }
 
 void trace_loop(void)
@@ -230,14 +257,17 @@ void trace_loop(void)
 	int status;
 	pid_t tid;
 
+	begin_to_hear();
 	while (task_count() > 0) {
-		while ((tid = waitpid(-1, &status, __WALL | WNOHANG)) > 0) {
+		tid = next_stop(&status, news);
+		if (tid < 0 && errno == ECHILD)
+			break;
+		if (tid > 0 && (WIFSTOPPED(status) || task_find(tid))) {
 			handle(tid, status);
 			news = true;
 		}
-		if ((tid < 0 && errno == ECHILD) || task_count() == 0)
-			break;
-		if (await(news)) {
+		if (wanted || tid == 0) {
+			wanted = 0;
 			report_write("asked", &error);
 			news = false;
 		}

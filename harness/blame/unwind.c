@@ -51,8 +51,9 @@ static bool through_signal(struct memory *memory, struct registers *registers)
 	static const struct {
 		uint8_t number;
 		int place;
-	} kept[] = {{REGISTER_RBX, REG_RBX}, {REGISTER_RBP, REG_RBP}, {12, REG_R12}, {13, REG_R13},
-		    {14, REG_R14}, {15, REG_R15}, {REGISTER_RIP, REG_RIP}, {REGISTER_RSP, REG_RSP}};
+	} kept[] = {{REGISTER_RBX, REG_RBX}, {REGISTER_RBP, REG_RBP}, {12, REG_R12},
+		    {13, REG_R13},	     {14, REG_R14},	      {15, REG_R15},
+		    {REGISTER_RIP, REG_RIP}, {REGISTER_RSP, REG_RSP}};
 	uint64_t gregs = registers->value[REGISTER_RSP] + offsetof(ucontext_t, uc_mcontext.gregs);
 	struct registers before = *registers;
 
@@ -146,8 +147,8 @@ size_t unwind(struct maps *maps, pid_t tid, const struct registers *registers,
 	memory.frozen = dump;
 	if (dump) {
 		memory.base = registers->value[REGISTER_RSP];
-		memory.length = dump->length < sizeof(memory.bytes) ? dump->length
-								     : sizeof(memory.bytes);
+		memory.length =
+		    dump->length < sizeof(memory.bytes) ? dump->length : sizeof(memory.bytes);
 		memcpy(memory.bytes, dump->bytes, memory.length);
 	}
 	while (count < DEPTH) {
@@ -159,9 +160,9 @@ size_t unwind(struct maps *maps, pid_t tid, const struct registers *registers,
 		if (!mapping)
 			break;
 		*frame = (struct frame){.address = pc};
-		if (mapping->module && module_address(mapping->module,
-						      pc - mapping->start + mapping->offset,
-						      &frame->address))
+		if (mapping->module &&
+		    module_address(mapping->module, pc - mapping->start + mapping->offset,
+				   &frame->address))
 			frame->module = mapping->module;
 		count++;
 		if (!to_caller(maps, &memory, frame, &at, count == 1))

@@ -45,10 +45,11 @@ static unsigned int tracepoint_number(const char *name, struct error *error)
 	    mount("tracefs", TRACEFS, "tracefs", 0, NULL) == 0)
 		number = read_number(name);
 	if (!number)
-		error_set(error, EXIT_CANNOT,
-			  "the tracepoint %s cannot be read (tracefs): run it as root of the machine, "
-			  "on a kernel with CONFIG_FTRACE_SYSCALLS; or start the program under blame",
-			  name);
+		error_set(
+		    error, EXIT_CANNOT,
+		    "the tracepoint %s cannot be read (tracefs): run it as root of the machine, "
+		    "on a kernel with CONFIG_FTRACE_SYSCALLS; or start the program under blame",
+		    name);
 	return number;
 }
 
@@ -125,8 +126,10 @@ static int follow(struct rings *rings, int signals, struct error *error)
 		if (ready < 0)
 			return error_set(error, EXIT_BROKEN, "poll: %s", strerror(errno));
 		if (kill(tracer.program, 0) < 0)
-			return error_set(error, EXIT_ENDED, "process %d has ended, and what it held "
-					 "with it", tracer.program);
+			return error_set(error, EXIT_ENDED,
+					 "process %d has ended, and what it held "
+					 "with it",
+					 tracer.program);
 		if (!ready)
 			continue;
 		if (read(signals, &info, sizeof(info)) != sizeof(info))
@@ -146,8 +149,8 @@ int watch(pid_t pid, struct error *error)
 	if (!registers_supported)
 		return error_set(error, EXIT_CANNOT, "blame knows only x86-64 machines so far");
 	if (kill(pid, 0) < 0)
-		return error_set(error, errno == ESRCH ? EXIT_USAGE : EXIT_CANNOT,
-				 "process %d: %s", pid, strerror(errno));
+		return error_set(error, errno == ESRCH ? EXIT_USAGE : EXIT_CANNOT, "process %d: %s",
+				 pid, strerror(errno));
 	enter = tracepoint_number("raw_syscalls/sys_enter", error);
 	leaving = enter ? tracepoint_number("raw_syscalls/sys_exit", error) : 0;
 	if (!leaving)

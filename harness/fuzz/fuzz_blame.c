@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What blame reads of a program that it follows: /proc, control messages, samples of the kernel, and
- * what helpers in it tell. The program chooses names of files, messages and much of its memory.
+ * What blame reads of a program that it follows: /proc, control messages, samples of the kernel,
+ * and what helpers in it tell. The program chooses names of files, messages and much of its memory.
  */
 #include <string.h>
 

@@ -9,7 +9,7 @@ from linger.blame import places, reasons
 from linger.blame.symbols import Frame
 
 WIDTH = 11  # of what stands before the places
-MOST_NEXT = 3  # functions of which it is told which lines ran next
+MOST_NEXT = 8  # functions of which it is told which lines ran next
 
 
 def lines(document: dict[str, Any]) -> Iterator[str]:
