@@ -82,7 +82,7 @@ def test_a_timer_may_wake_it(arm: str) -> None:
     words = ["python3", "-c", script]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout and process.stdout.readline()
-        assert waiting._timed(process.pid)
+        assert waiting.timed(process.pid)
         process.kill()
 
 
