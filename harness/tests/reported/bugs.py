@@ -58,7 +58,7 @@ RELEASES = {
     # Files that stay open when the client leaves.
     "express 3.1.0": of("express-3", GITHUB + "expressjs/express/issues/1554", LEFT),
     "restify-plugins 1.0.2": of("restify-plugins", GITHUB + "restify/plugins/issues/42", LEFT),
-    "ecstatic 4.1.4": of("ecstatic", GITHUB + "jfhbrook/node-ecstatic/pull/246", LEFT),
+    "ecstatic 4.1.4": of("ecstatic", GITHUB + "jfhbrook/node-ecstatic/pull/246", "ignore-reply"),
     "http-server 0.11.1": Release("node {modules}/http-server-0/bin/http-server {www} -p {port} -c-1",
                                   GITHUB + "http-party/http-server/issues/512", (LEFT,)),
     "http-server 14.1.1": Release("node {modules}/http-server/bin/http-server {www} -p {port} -c-1",
