@@ -58,7 +58,7 @@ RELEASES = {
     # Files that stay open when the client leaves.
     "express 3.1.0": of("express-3", GITHUB + "expressjs/express/issues/1554", LEFT),
     "restify-plugins 1.0.2": of("restify-plugins", GITHUB + "restify/plugins/issues/42", LEFT),
-    "ecstatic 4.1.4": of("ecstatic", GITHUB + "jfhbrook/node-ecstatic/pull/246", LEFT),
+    "ecstatic 4.1.4": of("ecstatic", GITHUB + "jfhbrook/node-ecstatic/pull/246", "ignore-reply"),
     "http-server 0.11.1": Release("node {modules}/http-server-0/bin/http-server {www} -p {port} -c-1",
                                   GITHUB + "http-party/http-server/issues/512", (LEFT,)),
     "http-server 14.1.1": Release("node {modules}/http-server/bin/http-server {www} -p {port} -c-1",
@@ -71,8 +71,8 @@ RELEASES = {
     "http-proxy-middleware 3.0.11": of("http-proxy-middleware-3", GITHUB + "chimurai/http-proxy-middleware/issues/782", LEFT, proxies=True),
     "configurable-http-proxy 4.6.1": Release(CHP % "configurable-http-proxy", GITHUB + "jupyterhub/configurable-http-proxy/issues/434", (LEFT,), True),
     # A reset that ends the server.
-    "statsd 0.8.6": Release(STATSD % "statsd", GITHUB + "statsd/statsd/pull/591", ("rst-at-once", "half-request-rst")),
-    "statsd 0.9.0": Release(STATSD % "statsd-9", GITHUB + "statsd/statsd/pull/591", ("rst-at-once", "half-request-rst")),
+    "statsd 0.8.6": Release(STATSD % "statsd", GITHUB + "statsd/statsd/pull/591", ("rst-at-once",)),
+    "statsd 0.9.0": Release(STATSD % "statsd-9", GITHUB + "statsd/statsd/pull/591", ("rst-at-once",)),
     # They misbehave, and we know of no public report: not counted.
     "httpolyglot 0.1.2": of("httpolyglot", "", "abandon"),
     "node-static 0.7.11": of("node-static", "", LEFT),
