@@ -98,7 +98,7 @@ def alike(line: str) -> str:
 
 def unfolded(text: str) -> list[str]:
     """Its lines; where the census goes on below (at a pid of another length elsewhere), one line."""
-    return text.rstrip().replace("\n      ", " ").splitlines()
+    return re.sub(r"\n {6}(?=\S)", " ", text.rstrip()).splitlines()
 
 
 def differences(shown: str, printed: str) -> tuple[Counter[str], Counter[str]]:

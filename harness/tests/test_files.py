@@ -17,6 +17,7 @@ from linger.lab.errors import CannotRun
 from linger.lab.programs import ROOT, program
 from linger.run import scenarios
 from linger.workshop import build
+from linger.workshop.workplace import bare
 
 LEAK = "closewait-leak"
 FULL = "No space left on device"
@@ -99,7 +100,7 @@ def test_an_exercise_on_a_full_disk(disk: Disk, tmp_path: Path, limit: str) -> N
     assert "does not compile" not in done.stdout, "that is not the student's fault"
     assert not disk.halves()
     for copy in disk.left.rglob("*.c"):
-        assert copy.read_text() == (ROOT / "servers/closewait_leak_buggy.c").read_text()
+        assert copy.read_text() == bare((ROOT / "servers/closewait_leak_buggy.c").read_text())
 
 
 def test_an_exercise_whose_run_has_no_room(disk: Disk, tmp_path: Path) -> None:

@@ -197,7 +197,7 @@ def test_junit_is_as_ci_servers_want_it(run: Run, left: Path, tmp_path: Path) ->
     assert not misplaced(root)
     [suite] = root
     properties = {(p.get("name"), p.get("value")) for p in suite.iter("property")}
-    assert ("closewait-leak/buggy claim", "cw-missing-close") in properties
+    assert ("closewait-leak/buggy claim", "cw-cause-missing-close") in properties
     times = [float(case.get("time", "-1")) for case in suite.iter("testcase")]
     assert len(times) == 6 and 0 < max(times) < 30 and min(times) >= 0, "seconds"
     env = failing(tmp_path, PLANTED.format(last="assert variant == 'fixed', 'a <b> & \\x00'"))

@@ -62,7 +62,7 @@ ATTACKS = {
         {"no-verdict", "not-repaired"},
     ),  # as nobody it reaches nobody
     "kill itself": ("kill(0, SIGKILL);", {"ended-by-signal"}),  # and no word of CPU time
-    "a flood": ('for (;;)\n\t\tputs("ev=recv n=0");', {"never-listens", "spins"}),
+    "a flood": ('for (;;)\n\t\tputs("ev=recv n=0");', {"babbles"}),
     "a stack without end": (
         "volatile char big[4096];\n\tbig[0] = 1;\n\treturn main(argc, argv) + big[0];",
         {"crashes"},

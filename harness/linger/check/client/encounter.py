@@ -38,7 +38,7 @@ class Encounter:
         try:
             self.client, self.server = self.lab.hosts["client"], self.lab.hosts["server"]
             surroundings.name_servers(self.server, evidence)
-            self._trusting = surroundings.trust(AUTHORITY)
+            self._trusting = surroundings.trust(AUTHORITY, evidence)
             self._driver = Driver(evidence, self._start_driver) if order.driver else None
         except BaseException:
             self.lab.close()

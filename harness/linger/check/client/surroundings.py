@@ -37,17 +37,20 @@ def name_servers(host: Host, folder: Path) -> None:
     netns.bind(own, HOSTS)
 
 
-def trust(authority: Path) -> list[str]:
+def trust(authority: Path, folder: Path) -> list[str]:
     """The words of env(1) that let a client trust the lab's CA and talk to no proxy.
 
-    authority: its certificate, which also takes the place of the system's list.
+    authority: its certificate. A copy of it in folder also takes the place of the system's list,
+    to which a client may add.
     """
+    own = folder / authority.name
+    files.write_text(own, authority.read_text())
     if CERTIFICATES.is_file():
-        netns.bind(authority, CERTIFICATES)
+        netns.bind(own, CERTIFICATES)
     words = ["env"]
     for name in PROXIES:
         words += ["-u", name, "-u", name.upper()]
-    return [*words, *(f"{name}={authority}" for name in TRUST)]
+    return [*words, *(f"{name}={own}" for name in TRUST)]
 
 
 def reach_two(client: Host) -> None:
