@@ -272,7 +272,7 @@ def test_trickle(turncoat: Turncoat) -> None:
         got = b""
         while not body_of(got).startswith(GOOD[:20]):
             got += (part := client.recv(1 << 16))
-            assert len(part) == 1 or b"\r\n\r\n" in part
+            assert len(part) < 10 or b"\r\n\r\n" in part, "a busy reader finds several at once"
         assert turncoat.told("strike", number, "what") == "trickle"
     sent = turncoat.process.said("sent", conn=number, within=WITHIN)
     assert sent["whole"] == "0" and 20 <= int(sent["body"]) < SIZE
