@@ -21,6 +21,8 @@ from linger.lab.foreign import printable
 GET_INFO, WITH_EXIT = 0xC040FF0B, 1 << 3  # PIDFD_GET_INFO, PIDFD_INFO_EXIT
 INFO = struct.Struct("QQ11Ii")  # struct pidfd_info, its first version
 ZOMBIE = "Z"
+EXITING = 0x4  # PF_EXITING of <linux/sched.h>, in the flags of proc_pid_stat(5)
+DYING = 10.0  # s at most, from the closing of its descriptors to its end
 
 
 @dataclass(frozen=True)
@@ -59,11 +61,10 @@ class Watch:
                 self._watched[pid] = printable(name), os.pidfd_open(pid)
 
     def ended(self) -> list[Exit]:
-        """Those that have ended."""
-        poll = select.poll()
-        for _, fd in self._watched.values():
-            poll.register(fd, select.POLLIN)
-        over = {fd for fd, _ in poll.poll(0)}
+        """Those that have ended, or are ending: the kernel closes a process's descriptors first."""
+        over = {
+            fd for pid, (_, fd) in self._watched.items() if _over(fd, DYING if _exiting(pid) else 0)
+        }
         return [
             Exit(pid, name, _reaped(fd) if (status := _zombie(pid)) is None else status)
             for pid, (name, fd) in self._watched.items()
@@ -74,6 +75,21 @@ class Watch:
         """Watch nothing any more."""
         while self._watched:
             os.close(self._watched.popitem()[1][1])
+
+
+def _over(fd: int, within: float) -> bool:
+    """Whether the process of a pidfd has ended, or does so within seconds."""
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    return bool(poll.poll(within * 1000))
+
+
+def _exiting(pid: int) -> bool:
+    """Whether a process is on its way out. (A zombie may be a leader whose threads live on.)"""
+    with contextlib.suppress(OSError):
+        state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+        return state != ZOMBIE and bool(int(fields[5]) & EXITING)
+    return False
 
 
 def _zombie(pid: int) -> int | None:

@@ -87,8 +87,8 @@ class Scene:
             )
         self.meter.awaits("ESTABLISHED == 0 and CLOSE_WAIT == 0", within=5.0)
         self.before = self.meter.steady()
-        listeners = self.meter.snapshot()["listeners"]
-        self.watch.add(one["pid"] for one in listeners if one["pid"] in self.before.processes)
+        things = self.before.things.items()  # a worker may have come after the master listened
+        self.watch.add(pid for pid, held in things if any(kind == "listener" for kind, _ in held))
         self.now()
 
     def now(self) -> None:
