@@ -24,6 +24,8 @@ EXPECT = {
     "buggy": {"CLOSE_WAIT": N, "CLOSE_WAIT.unread": N, "descriptors": N + 1},  # for 60 s
     "fixed": {"CLOSE_WAIT": 0, "CLOSE_WAIT.unread": 0, "descriptors": 1},
 }
+
+
 @scenario(claims=["cw-cause-missing-close", "cw-read-disabled"], held=1)
 def test_read_disabled_masks_eof(lab, variant):
     lab.server("read_disabled_masks_eof", variant, "-t", "0.02", "-p", "9001")

@@ -108,7 +108,7 @@ static void close_many(struct task *task)
 static void note_poll(struct task *task, struct socket *socket)
 {
 	socket->last = touch_now(task, task->call->number, (int32_t)task->argument[1]);
-	if (!socket->adopted.happened && !socket->listener)
+	if (!socket->adopted.happened && socket->taken.happened && !socket->listener)
 		socket->adopted = socket->last;
 }
 

@@ -501,7 +501,6 @@ struct group {
 	uint8_t state;	   /* enum state; 0: in no table, its connection is gone */
 	bool known;	   /* blame saw it being taken */
 	bool ended;	   /* so it was when the process ended */
-	bool nonblocking;  /* the one that was touched last */
 	uint32_t unread;   /* sockets where something waits to be read */
 	uint32_t waiting;  /* of a listener: connections that wait for accept() */
 	uint32_t oldest;   /* ms, when the first was taken */

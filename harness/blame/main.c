@@ -68,7 +68,7 @@ static const struct command watch_command = {
 static const struct command ask_command = {
     .name = "blame ask",
     .usage = "FILE",
-    .summary = "Has the report of a program that runs be written anew.",
+    .summary = "Has the report of a running program rewritten.",
 };
 
 static const struct command lines_command = {

@@ -233,7 +233,7 @@ int rings_read(struct rings *rings, int fd, void (*each)(const struct sample *sa
 
 	for (size_t i = 0; i < rings->count; i++)
 		polled[i + 1] = (struct pollfd){.fd = rings->ring[i].fd, .events = POLLIN};
-	/* Less than WAKEUP bytes wake nobody, and shall not wait for ever. */
+	/* Fewer than WAKEUP bytes wake nobody, and must not wait forever. */
 	if (poll(polled, rings->count + 1, LATEST) < 0 && errno != EINTR)
 		return -1;
 	while ((ring = oldest(rings))) {

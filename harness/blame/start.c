@@ -26,7 +26,7 @@ extern long ptrace(int request, ...); /* see trace.c */
 
 enum { READY = 3 }; /* the descriptor by which the tracer tells how it began */
 
-/* Nothing of the program's: who waits for the end of its output must not wait for us. */
+/* Nothing of the program's: a reader of its output must not wait for us. */
 static void let_go(int ready)
 {
 	int null = open("/dev/null", O_RDWR);

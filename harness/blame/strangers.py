@@ -17,7 +17,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from linger.blame import document, tracing, wording
+from linger.blame import document, reasons, tracing, wording
 from lessons import places
 
 PORT, CLIENTS = 9000, 10
@@ -142,7 +142,7 @@ def judge(stranger: Stranger, source: Path, folder: Path, build: Path) -> str:
             one.kill()
             one.wait()
     (folder / f"{stranger.package}.txt").write_text("\n".join(wording.lines(made)) + "\n")
-    worst = [group for group in made["groups"] if group["rule"] not in ("open", "unknown")]
+    worst = [group for group in made["groups"] if group["rule"] not in reasons.IDLE]
     if not worst:
         return "nothing was held that should not"
     named = {place["function"] for group in worst for place in places(group)}

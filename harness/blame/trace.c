@@ -98,7 +98,7 @@ static void at_fork(struct task *task)
 		resume(child, 0);
 }
 
-#define ENDING 10000000000 /* ns: who was told to end ends within, or has not obeyed */
+#define ENDING 10000000000 /* ns: a program that was told to end does so within this time, or has not obeyed */
 
 /* An orderly program closes what it holds before it ends: what counts is what it held before. */
 static bool is_told(void)

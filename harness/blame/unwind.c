@@ -15,7 +15,7 @@ bool memory_copy(pid_t pid, uint64_t address, void *bytes, size_t length)
 	return process_vm_readv(pid, &here, 1, &there, 1, 0) == (ssize_t)length;
 }
 
-/* Most stacks are small: only who asks again gets more at once. A page may be the last one. */
+/* Most stacks are small: only a second request reads more at once. A page may be the last one. */
 static bool refill(struct memory *memory, uint64_t address)
 {
 	size_t wish = memory->length ? sizeof(memory->bytes) : 2048;

@@ -162,8 +162,10 @@ int watch(pid_t pid, struct error *error)
 	tracer.now = tracer.began;
 	tracer.watching = true;
 	signals = signals_open();
+	if (signals < 0)
+		return error_set(error, EXIT_BROKEN, "signalfd: %s", strerror(errno));
 	rings = rings_open(pid, enter, leaving, error);
-	if (!rings || signals < 0)
+	if (!rings)
 		return -1;
 	result = report_write("started", error) < 0 ? -1 : follow(rings, signals, error);
 	rings_close(rings);

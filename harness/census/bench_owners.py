@@ -83,6 +83,8 @@ def processes(count: int) -> list[int]:
 def found(tool: str, text: str) -> int:
     """Sockets that have an owner in the output of a tool."""
     if tool in ("bpf", "proc", "census", "bare"):
+        if tool != "bare" and not re.search(r"COUNT +owned", text):
+            return 0  # the next column is that of the unknown
         row = re.search(r"CLOSE_WAIT +\S+ +(\d+) +(\d+)", text)
         return int(row[2]) if row else 0
     if tool == "lsof":

@@ -3,7 +3,7 @@
  * One count of all hosts: walk the table of each, then /proc once for all of them, then add up.
  *
  * Sockets without an inode are added up as they stream by. Those with one are, too, unless owners
- * are asked: then they wait in host->inodes (56 bytes each at most) until /proc has told who holds
+ * are asked: then they wait in host->inodes (56 to 112 bytes each) until /proc has told who holds
  * them. So without owners the memory needed does not grow with the number of sockets. (Where there
  * is MPTCP they wait, too: for the application's sockets, of which these may be subflows.)
  */

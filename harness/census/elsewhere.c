@@ -15,15 +15,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static bool is_host(const struct census *census, const struct netns_id *id)
-{
-	for (size_t i = 0; i < census->host_count; i++)
-		if (census->hosts[i]->netns.device == id->device &&
-		    census->hosts[i]->netns.inode == id->inode)
-			return true;
-	return false;
-}
-
 static struct place *known(const struct census *census, const struct netns_id *id)
 {
 	for (size_t i = 0; i < census->place_count; i++)
@@ -43,7 +34,10 @@ int elsewhere_note(struct census *census, const char *path)
 	if (stat(path, &st) < 0)
 		return 0;
 	id = (struct netns_id){st.st_dev, st.st_ino};
-	if (is_host(census, &id) || strlen(path) >= sizeof(places->path))
+	/* Another file may have the number by now, and is not ours to open. */
+	if (census->host_count && id.device != census->hosts[0]->netns.device)
+		return 0;
+	if (host_of(census, &id) >= 0 || strlen(path) >= sizeof(places->path))
 		return 0;
 	place = known(census, &id);
 	if (!place) {

@@ -175,7 +175,7 @@ int gone_settle(struct census *census, const struct census_needs *needs,
 		goto failed;
 	if (must_look_again(&settling) && look_again(census, error) < 0)
 		goto failed;
-	/* What was closed meanwhile, nobody has to be looked for. */
+	/* A socket that was closed meanwhile needs no owner. */
 	if (owners_missing(census) && census_scan(census, needs, snapshots, true, error) < 0)
 		goto failed;
 	for (size_t i = 0; i < census->candidate_count && needs->descriptors && result == 0; i++)

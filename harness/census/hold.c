@@ -247,11 +247,7 @@ static int home_of(const struct census *census, pid_t pid)
 
 	if (pid == getpid() || process_netns(pid, &id) < 0 || !process_may_hold(pid))
 		return -1;
-	for (size_t i = 0; i < census->host_count; i++)
-		if (census->hosts[i]->netns.device == id.device &&
-		    census->hosts[i]->netns.inode == id.inode)
-			return (int)i;
-	return -1;
+	return host_of(census, &id);
 }
 
 struct viewing {

@@ -235,25 +235,31 @@ void census_tell_ends(struct census *census, enum census_ends ends)
 	census->ends = ends;
 }
 
+int host_of(const struct census *census, const struct netns_id *id)
+{
+	for (size_t i = 0; i < census->host_count; i++)
+		if (census->hosts[i]->netns.device == id->device &&
+		    census->hosts[i]->netns.inode == id->inode)
+			return (int)i;
+	return -1;
+}
+
 int census_ready(struct census *census, struct error *error)
 {
 	for (size_t i = 0; i < census->process_count; i++) {
 		pid_t pid = census->processes[i].pid;
 		struct netns_id id;
-		size_t host = 0;
+		int host;
 
 		if (process_netns(pid, &id) < 0)
 			return error_set(error, EXIT_USAGE, "process %d has ended", pid);
-		while (host < census->host_count &&
-		       (census->hosts[host]->netns.device != id.device ||
-			census->hosts[host]->netns.inode != id.inode))
-			host++;
-		if (host == census->host_count)
+		host = host_of(census, &id);
+		if (host < 0)
 			return error_set(error, EXIT_USAGE,
 					 "process %d is in none of the network namespaces "
 					 "counted: name its own with --host",
 					 pid);
-		census->processes[i].home = host;
+		census->processes[i].home = (size_t)host;
 	}
 	return 0;
 }

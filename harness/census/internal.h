@@ -76,7 +76,7 @@ struct candidate {
 /* A network namespace that is no host, and a path to it. */
 struct place {
 	struct netns_id id;
-	char path[64];
+	char path[256];
 	pid_t pid; /* of a process that lives there; 0: none is known */
 };
 
@@ -289,6 +289,9 @@ void host_read_ephemeral(struct census_host *host);
 
 /* How many TCP sockets there are, about, without TIME_WAIT; 0 when that is not told. */
 int64_t host_sockets(const struct census_host *host);
+
+/* The number of the host whose namespace is @id, or -1. */
+int host_of(const struct census *census, const struct netns_id *id);
 
 /* All counters of Tcp and TcpExt. Returns 0, or -1 with @error. */
 int host_read_counters(const struct census_host *host, struct census_counters *counters,

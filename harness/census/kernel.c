@@ -51,7 +51,7 @@ static int met_again(struct kernel_scan *scan, const struct record *record)
 	return 0;
 }
 
-static int host_of(const struct census *census, uint32_t netns)
+static int host_of_inode(const struct census *census, uint32_t netns)
 {
 	for (size_t i = 0; i < census->host_count; i++)
 		if (census->hosts[i]->netns.inode == netns)
@@ -71,7 +71,7 @@ static int meet(struct kernel_scan *scan, const struct record *record)
 		visit->name[0] = '\0';
 	visit->pid = (pid_t)record->pid;
 	visit->task = (pid_t)record->thread;
-	visit->home = host_of(visit->census, record->netns);
+	visit->home = host_of_inode(visit->census, record->netns);
 	if (record->kind == RECORD_TCP)
 		return visit_meet(visit, CENSUS_BY_DESCRIPTOR, (int)record->fd, record->inode);
 	if (process_link(visit->pid, visit->task, (int)record->fd, target, sizeof(target)) < 0)

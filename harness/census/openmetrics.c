@@ -5,8 +5,8 @@
  * gauges alone, and no time stamps.
  *
  * However many ports, processes and other ends there are, a family has at most MOST series: the
- * largest, and the sum of the rest, whose labels are "other". A pid is no label, for it is another
- * after each restart.
+ * largest, and the sum of the rest, whose labels are "other". A pid is no label, because it
+ * changes with each restart.
  */
 #include "census/table.h"
 
@@ -272,11 +272,13 @@ int census_openmetrics(FILE *out, const struct census *census,
 		no_memory = list.no_memory;
 		free(list.series);
 	}
+	if (no_memory)
+		return -1;
 	fprintf(
 	    out,
 	    "# TYPE linger_census_uncounted_namespaces gauge\n"
 	    "# HELP linger_census_uncounted_namespaces Network namespaces not counted (--all).\n"
 	    "linger_census_uncounted_namespaces %zu\n# EOF\n",
 	    others->readable + others->unreadable);
-	return no_memory ? -1 : 0;
+	return 0;
 }

@@ -140,7 +140,8 @@ int visit_descriptor(struct visit *visit, int fd, const char *target)
 	if (visit->deep && !strcmp(target, "anon_inode:[io_uring]"))
 		return visit_ring(visit, fd);
 	if (visit->home >= 0 && !strncmp(target, "net:[", 5)) {
-		snprintf(path, sizeof(path), "/proc/%d/fd/%d", visit->pid, fd);
+		snprintf(path, sizeof(path), "/proc/%d/task/%d/fd/%d", visit->pid, visit->task,
+			 fd);
 		return elsewhere_note(visit->census, path);
 	}
 	return 0;
@@ -182,15 +183,6 @@ static void unreadable_everywhere(const struct census *census, struct census_sna
 {
 	for (size_t i = 0; i < census->host_count; i++)
 		unreadable(&snapshots[i], pid);
-}
-
-static int host_of(const struct census *census, const struct netns_id *id)
-{
-	for (size_t i = 0; i < census->host_count; i++)
-		if (census->hosts[i]->netns.device == id->device &&
-		    census->hosts[i]->netns.inode == id->inode)
-			return (int)i;
-	return -1;
 }
 
 /* @home: the host it is known to belong to, or -1. */
@@ -240,6 +232,14 @@ static int scan_all(struct visit *visit, struct error *error)
 	return proc_numbers("/proc", scan_other, visit) < 0 ? error_no_memory(error) : 0;
 }
 
+/* What the kernel told at the second look is counted: /proc must not count it again. */
+static void forget_late(struct census *census)
+{
+	for (size_t i = 0; i < census->host_count; i++)
+		for (size_t n = 0; n < census->hosts[i]->inodes.size; n++)
+			census->hosts[i]->inodes.slot[n].flags &= (uint8_t)~INODE_LATE;
+}
+
 int census_scan(struct census *census, const struct census_needs *needs,
 		struct census_snapshot *snapshots, bool second, struct error *error)
 {
@@ -257,6 +257,8 @@ int census_scan(struct census *census, const struct census_needs *needs,
 
 		if (told < 0 || (told && kernel_scan(&visit, error) < 0))
 			return -1;
+		if (told && second)
+			forget_late(census);
 		/* At the second look /proc is asked as well, but only for what is still missing. */
 		return told && !(second && owners_missing(census)) ? 0 : scan_all(&visit, error);
 	}

@@ -64,6 +64,7 @@ static int print_table(FILE *out, const struct census_options *options, const st
 	char *text = NULL;
 	size_t size, empty = 0;
 	FILE *lines = open_memstream(&text, &size);
+	bool failed;
 
 	if (!lines)
 		return -1;
@@ -79,33 +80,29 @@ static int print_table(FILE *out, const struct census_options *options, const st
 		fprintf(lines, "%zu network namespace%s without TCP sockets\n", empty,
 			empty == 1 ? "" : "s");
 	print_others(lines, others);
-	if (fclose(lines) == 0)
+	failed = fclose(lines) != 0;
+	if (!failed)
 		fold(out, text);
 	free(text);
-	return 0;
+	return failed ? -1 : 0;
 }
 
-void print_snapshots(FILE *out, const struct census_options *options, struct census *census,
-		     const struct census_snapshot *snapshots,
-		     void (*members)(struct json *json, const void *data), const void *data)
+int print_snapshots(FILE *out, const struct census_options *options, struct census *census,
+		    const struct census_snapshot *snapshots,
+		    void (*members)(struct json *json, const void *data), const void *data)
 {
 	size_t hosts = census_host_count(census);
 	struct json json = {.out = out};
 	struct census_others others = {0};
 	struct error error;
 
-	/* Who names a host or a process knows which namespace is meant. */
+	/* With --host or --pid the user knows which namespace is meant. */
 	if (!options->host_count && !options->pid_count)
 		census_others(census, &others, &error);
-	if (!options->json) {
-		int result = options->openmetrics
-				 ? census_openmetrics(out, census, snapshots, &others)
-				 : print_table(out, options, census, snapshots, &others);
-
-		if (result < 0)
-			fputs("census: out of memory\n", stderr);
-		return;
-	}
+	if (!options->json)
+		return options->openmetrics
+			   ? census_openmetrics(out, census, snapshots, &others)
+			   : print_table(out, options, census, snapshots, &others);
 	json_object(&json, NULL);
 	json_seconds(&json, "time", snapshots[0].time, 6);
 	json_array(&json, "hosts");
@@ -118,6 +115,7 @@ void print_snapshots(FILE *out, const struct census_options *options, struct cen
 		members(&json, data);
 	json_end(&json);
 	putc('\n', out);
+	return 0;
 }
 
 int run_once(const struct census_options *options, struct census *census,
@@ -130,7 +128,8 @@ int run_once(const struct census_options *options, struct census *census,
 		return error->code;
 	if (options->verbose)
 		fprintf(stderr, "census: counted in %.3f ms\n", (double)(now_ns() - start) / 1e6);
-	print_snapshots(stdout, options, census, snapshots, NULL, NULL);
+	if (print_snapshots(stdout, options, census, snapshots, NULL, NULL) < 0)
+		return error_no_memory(error), error->code;
 	return EXIT_OK;
 }
 

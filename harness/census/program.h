@@ -47,11 +47,11 @@ int64_t now_ns(void); /* CLOCK_MONOTONIC */
 
 /*
  * Print @snapshots as the table, or with --json as one object on one line; @members, when not NULL,
- * adds members to that object.
+ * adds members to that object. Returns 0, or -1: no memory, and what was printed is not whole.
  */
-void print_snapshots(FILE *out, const struct census_options *options, struct census *census,
-		     const struct census_snapshot *snapshots,
-		     void (*members)(struct json *json, const void *data), const void *data);
+int print_snapshots(FILE *out, const struct census_options *options, struct census *census,
+		    const struct census_snapshot *snapshots,
+		    void (*members)(struct json *json, const void *data), const void *data);
 
 /*
  * From now on a signal only ends rest(): so none is lost between a test and a sleep. @while_asleep

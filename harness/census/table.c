@@ -127,8 +127,10 @@ static void listeners(FILE *out, const struct census_snapshot *snapshot)
 			fprintf(out, ", %s pid %d",
 				census_printable(listener->process, name, sizeof(name)),
 				listener->pid);
-		fprintf(out, ": %u of %u waiting for accept()\n", listener->recv_queue,
-			listener->backlog);
+		fprintf(out, ": %u", listener->recv_queue);
+		if (!snapshot->from_procfs) /* which does not tell the backlog */
+			fprintf(out, " of %u", listener->backlog);
+		fprintf(out, " waiting for accept()\n");
 	}
 	census_and_more(out, snapshot->listener_count - i, "listener");
 }

@@ -201,7 +201,7 @@ static struct census_needs full_needs(const struct wait *wait)
 
 /*
  * How long to rest after a count that cost @cost, @waited after the last change of the truth. What
- * takes seconds need not be known to the millisecond, and counting steals time from whom we watch.
+ * takes seconds need not be known to the millisecond, and counting steals time from the programs we watch.
  */
 static int64_t rest_for(int64_t cost, int64_t waited)
 {
@@ -279,7 +279,8 @@ int run_until(const struct census_options *options, struct census *census,
 		putc('\n', stderr);
 	}
 	if (options->json || code == EXIT_NOT_HELD) {
-		print_snapshots(stdout, options, census, snapshots, until_members, &wait);
+		if (print_snapshots(stdout, options, census, snapshots, until_members, &wait) < 0)
+			return error_no_memory(error), error->code;
 	} else {
 		printf("'%s' holds after %.3f s: ", options->until,
 		       (double)(wait.begun - wait.start) / 1e9);

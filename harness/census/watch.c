@@ -230,6 +230,7 @@ static void compare(struct things *things, const struct things *first, const str
 int run_watch(const struct census_options *options, struct census *census, struct error *error)
 {
 	struct things first = {0}, last = {0}, things = {0};
+	const struct things *before = &first;
 	int64_t start = now_ns();
 	sigset_t while_asleep;
 	int result = look_anew(options, census, &first, error);
@@ -241,11 +242,12 @@ int run_watch(const struct census_options *options, struct census *census, struc
 		things = (struct things){0};
 		result = look_anew(options, census, &things, error);
 		if (result == 0) {
-			compare(&things, &first, last.thing ? &last : &first);
-			show(&things, last.thing ? &last : &first, start);
+			compare(&things, &first, before);
+			show(&things, before, start);
 		}
 		free(last.thing);
 		last = things;
+		before = &last;
 	}
 	free(last.thing);
 	free(first.thing);

@@ -22,7 +22,7 @@ static int open_netns(const char *netns, struct error *error)
 	if (snprintf(path, sizeof(path), "%s%s", strchr(netns, '/') ? "" : "/run/netns/", netns) >=
 	    (int)sizeof(path))
 		return error_set(error, EXIT_USAGE, "the namespace's path is too long");
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0 && (errno == EACCES || errno == EPERM))
 		return error_set(error, EXIT_CANNOT,
 				 "not permitted to open the namespace %s: run %s as the user it "

@@ -36,7 +36,9 @@ SURVIVED = "survived"
 IN_A_RUN = 12  # mutants of one program in one sandbox; what ends it costs no more
 RUNS = 2  # at a time: most of a run is waiting
 QUICK = ("linger-zero", ["serve close#1 twice", "serve close#1 as shutdown"])
-JUDGE = ("harness/linger/lab", "harness/linger/workshop")  # with whose text a verdict is out of date
+# When one of these changes, a verdict is out of date.
+JUDGE = ("harness/linger/lab/*.py", "harness/linger/run/*.py", "harness/linger/workshop/*.py",
+         "harness/common/*.c", "clients/peer.c")  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +54,8 @@ class Case:
 
     def digest(self, judge: str) -> str:
         """What its verdict depends on. judge: digest of the judge."""
-        scenario = scenarios.path_of(self.text.name).read_text()
+        path = scenarios.path_of(self.text.name)
+        scenario = path.read_text() + path.with_suffix(".toml").read_text()
         return hashlib.sha256((self.mutant.source + scenario + judge).encode()).hexdigest()[:16]
 
 
@@ -124,7 +127,7 @@ def survey(wanted: Iterable[Case], record: Path, quiet: bool = False) -> dict[st
     What cannot be judged now, because the pair's own programs did not do as always, is left out.
     """
     judged_by = hashlib.sha256(
-        b"".join(path.read_bytes() for folder in JUDGE for path in sorted((ROOT / folder).glob("*.py")))
+        b"".join(path.read_bytes() for pattern in JUDGE for path in sorted(ROOT.glob(pattern)))
     ).hexdigest()
     keys = {case.name: case.digest(judged_by) for case in wanted}
     known = {line["digest"]: line["verdict"] for line in _lines(record)}

@@ -138,7 +138,7 @@ def row(name: str, expected: str, measured: int, held: bool) -> dict[str, Any]:
     return {"subject": "server", "name": name, "expected": expected, "measured": measured, "held": held}
 
 
-def test_whoever_cuts_off_the_quiet_is_told_so() -> None:
+def test_cutting_off_quiet_clients_is_named() -> None:
     result = {"expectations": [row("descriptors", "== 2", 0, False)]}
     [found] = diagnose._cut_off(Evidence(result, {}))
     assert found.word == "closes-early" and "descriptors is 0 and should be 2" in found.sentence

@@ -2,9 +2,9 @@
 
 A patch is made against the buggy program. Its first line is "right: ..." or "wrong: ..." and says
 what it does; of a wrong one the next line says which diagnosis must come: "diagnosis: WORD", or "diagnosis:
-WORD or WORD" where it depends on who is faster which of two things shows first. All repairs of an
+WORD or WORD" where timing decides which of two things shows first. All repairs of an
 exercise run in one session, beside the buggy program untouched and the fixed one. `make repairs` grades
-every one; by default it is the first right ones, and of the wrong ones the first of each diagnosis.
+every one; by default it is the first two right ones, and the first wrong one of each diagnosis.
 """
 
 from __future__ import annotations

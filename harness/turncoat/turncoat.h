@@ -238,7 +238,7 @@ int server_open(struct server *server, size_t body, struct error *error);
 int server_listen(struct server *server, struct port *port, uint16_t number, struct error *error);
 
 /*
- * Give a port another behaviour: whoever listens goes on to, with all connections. To refuse ends
+ * Give a port another behaviour: a port that listens goes on listening, and keeps its connections. To refuse ends
  * them. Returns 0, or -1 with @error.
  */
 int server_become(struct port *port, const struct behaviour *behaviour, struct error *error);

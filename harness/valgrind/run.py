@@ -27,6 +27,7 @@ WITNESS = "closewait_leak_buggy"  # what must be found, or nothing was looked fo
 # Connections that a program rightly holds when it is ended.
 IN_USE = {
     "double_close_fixed": "the clients that are not to be hurt are still connected",
+    "poisoned_pool_fixed": "its pool keeps the connection for the next request",
     "self_connect_fixed": "it is connected to the server that came back",
 }
 # Valgrind keeps a dozen descriptors of RLIMIT_NOFILE for itself, so a count of them differs.

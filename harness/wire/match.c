@@ -104,7 +104,7 @@ static struct wire_connection **opening_of(struct wire_store *store, const struc
 /*
  * The connection that a SYN opened before its addresses were translated (NAT): one tap sees it on
  * both sides. A time stamp tells that it is the same packet. Without one there must be a number of
- * IPv4 and the same source; and whoever crafts packets leaves the sequence number at 0.
+ * IPv4 and the same source; and a sequence number that is not 0, as crafted packets often have.
  */
 static struct wire_connection *original(struct wire_store *store, const struct packet *packet)
 {

@@ -1,7 +1,7 @@
 """What was done with the sockets of a group, and in a sentence which rule that breaks.
 
-It is said what happened and where, never that a line lacks a close(): who may still close a
-connection the program knows, and nobody else. An ESTABLISHED connection is not called a leak.
+It is said what happened and where, never that a line lacks a close(): only the program knows
+what may still close a connection. An ESTABLISHED connection is not called a leak.
 """
 
 from __future__ import annotations

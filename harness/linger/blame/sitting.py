@@ -78,7 +78,8 @@ def _report(options: argparse.Namespace) -> int:
         try:
             tracing.ask(traced)
         except TargetDied:
-            traced.unlink(missing_ok=True)
+            if not Path("/proc", traced.name.partition(".")[0]).exists():  # else its owner reads it
+                traced.unlink(missing_ok=True)
             continue
         found = True
         _say(document.make(tracing.read(traced), options.symbols), options, sys.stdout)

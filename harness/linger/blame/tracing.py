@@ -30,7 +30,7 @@ def words(
 
 
 def ask(report: Path) -> None:
-    """Have the report of a program that runs be written anew; it waits until it is.
+    """Have the report of a running program rewritten, and wait until it is.
 
     Errors: TargetDied when the program has ended (the report is its last), Usage, CannotRun.
     """

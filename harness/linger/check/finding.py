@@ -73,6 +73,12 @@ def not_tested(why: str) -> Finding:
     return Finding(NOT_TESTED, why)
 
 
+def died(said: str) -> Finding:
+    """The finding of an end. said: a sentence, and lines of the program's output."""
+    sentence, *output = said.splitlines()
+    return Finding(FAIL, sentence, notes=[line.strip() for line in output])
+
+
 def read_expected(path: Path, known: Collection[str]) -> dict[str, list[str]]:
     """The file of known verdicts: a line "ID VERDICT" each, or "ID VERDICT|VERDICT"; # comments.
 

@@ -93,7 +93,7 @@ def only_waiting() -> Iterator[None]:
 
 
 def say(line: str) -> None:
-    """Tell a line of text to whoever started this Child, if it listens."""
+    """Tell a line of text to the parent of this Child, if it listens."""
     if Child.ours:
         Child.ours.send(line)
 
@@ -120,7 +120,7 @@ class Child:
         self._sender.close()
 
     def _run(self) -> None:
-        """The life of the child. Who interrupts at a terminal means the parent, which ends it."""
+        """The life of the child. An interrupt at a terminal is meant for the parent, which ends the child."""
         signal.signal(signal.SIGINT, lambda number, frame: None)
         Child.ours = self._sender
         try:

@@ -86,18 +86,21 @@ def _over(fd: int, within: float) -> bool:
 
 def _exiting(pid: int) -> bool:
     """Whether a process is on its way out. (A zombie may be a leader whose threads live on.)"""
-    with contextlib.suppress(OSError):
-        state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
-        return state != ZOMBIE and bool(int(fields[5]) & EXITING)
-    return False
+    state, *fields = _stat(pid)
+    return state not in ("", ZOMBIE) and bool(int(fields[5]) & EXITING)
 
 
 def _zombie(pid: int) -> int | None:
     """The status of a process that nobody has reaped yet, None of any other (proc_pid_stat(5))."""
+    state, *fields = _stat(pid)
+    return int(fields[-1]) if state == ZOMBIE else None
+
+
+def _stat(pid: int) -> list[str]:
+    """The fields of /proc/PID/stat from the state on; one that is empty when it has gone."""
     with contextlib.suppress(OSError):
-        state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
-        return int(fields[-1]) if state == ZOMBIE else None
-    return None
+        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(") ")[2].split()
+    return [""]
 
 
 def _reaped(fd: int) -> int | None:

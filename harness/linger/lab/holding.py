@@ -1,4 +1,4 @@
-"""What programs hold: everything that close(), accept() or wait() would let go, wherever it is kept.
+"""What programs hold: everything that close(), accept() or wait() would release, wherever it is kept.
 
 The descriptors of TCP connections, with or without a connection, are in the census; so is what waits
 for accept(). What is in flight lies in a message that nobody has received (unix(7), SCM_RIGHTS): the

@@ -1,6 +1,6 @@
 """What programs want of a processor: the time they have run, or would have if it were their turn.
 
-What turns forever shows on a busy machine too, for it is always runnable. From schedstat in /proc
+A loop that spins shows on a busy machine too, because it is always runnable. From schedstat in /proc
 (Documentation/scheduler/sched-stats.rst); of what has ended there is nothing.
 """
 

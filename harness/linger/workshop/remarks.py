@@ -59,7 +59,7 @@ def remarks(text: Text, source: str) -> list[str]:
     known, written = "".join(_codes(text)), strip_comments(source)
     entries = [(entry["pattern"], entry["text"]) for entry in text.discuss]
     return [words for pattern, words in (*entries, *MEANS)
-             if re.search(pattern, written) and not re.search(pattern, known)]  # fmt: skip
+            if re.search(pattern, written) and not re.search(pattern, known)]  # fmt: skip
 
 
 def own_time(text: Text, source: str) -> list[str]:

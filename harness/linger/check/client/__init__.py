@@ -5,6 +5,7 @@
     subject   the client and all that it started     surroundings  names, and the lab's CA
     oneshot   a run for each behaviour               driver      one process, a line for each request
     vigil     a client that is not done              outcome     what became of a request
+    yardstick  what a success looks like
     ruling    from measures to verdicts              checks/     one file for those that belong together
 """
 

@@ -77,7 +77,7 @@ class Driver:
 
         def done() -> bool:
             answers.extend(self._lines(within=LOOK))
-            return bool(answers) or program.done(0)
+            return bool(answers) or program.done()
 
         while (end := watch.look(done, lambda: program.pids, limit)) is None:
             pass
@@ -101,7 +101,7 @@ class Driver:
 
     def started(self) -> Program:
         """The program, started if it does not run."""
-        if self.program and self.program.done(0):
+        if self.program and self.program.done():
             self.deaths.append(f"the driver {self.program.ending()} between two requests")
             self.end()
         if not self.program:

@@ -12,7 +12,7 @@ from linger.check.client import oneshot, surroundings, turncoat
 from linger.check.client.driver import Driver
 from linger.check.client.outcome import DONE, PENDING, RETRIES, Outcome
 from linger.check.client.subject import Address, Order, Program
-from linger.check.client.turncoat import AUTHORITY, GOOD, Turncoat
+from linger.check.client.turncoat import AUTHORITY, GOOD, REFUSE, Turncoat
 from linger.check.client.vigil import LOOK, Watch, connections, opens
 from linger.check.finding import NotStruck
 from linger.check.measure import Meter
@@ -140,7 +140,7 @@ class Encounter:
 
     def _opened(self, behaviour: str) -> int:
         """How many connections the client has begun: those that arrived, or where none does, all."""
-        if behaviour == "refuse":
+        if behaviour == REFUSE:
             return opens(self.client)
         return self.turncoat.accepts(self.turncoat.port(behaviour))
 

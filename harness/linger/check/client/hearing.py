@@ -11,14 +11,13 @@ from linger.check.battery import Check
 from linger.check.client.encounter import Encounter
 from linger.check.client.outcome import DONE
 from linger.check.client.subject import Order
-from linger.check.client.turncoat import GOOD
+from linger.check.client.turncoat import GOOD, REFUSE
 from linger.check.client.yardstick import Product, Yardstick
-from linger.check.finding import FAIL, Finding, NotStruck, not_tested
+from linger.check.finding import FAIL, NotStruck, died, not_tested
 from linger.check.record import Result
 from linger.lab import files
 from linger.lab.errors import TargetDied
 
-REFUSE = "refuse"
 
 
 def take_measure(order: Order, folder: Path) -> Order:
@@ -58,8 +57,7 @@ def hear(check: Check, order: Order, folder: Path) -> Result:
         except NotStruck as error:
             finding = not_tested(str(error))
         except TargetDied as error:
-            sentence, *output = str(error).splitlines()
-            finding = Finding(FAIL, sentence, notes=[line.strip() for line in output])
+            finding = died(str(error))
         measured = encounter.result()
         stall = encounter.lab.watchdog.sentence() if encounter.lab.watchdog.stalled else ""
     finally:

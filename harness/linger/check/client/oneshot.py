@@ -74,7 +74,7 @@ def together(
         for number, (run, watch) in enumerate(zip(runs, watches)):
             if number in found:
                 continue
-            end = watch.look(lambda: run.program.done(0), lambda: run.program.pids, limit)
+            end = watch.look(lambda: run.program.done(), lambda: run.program.pids, limit)
             if end is not None:
                 found[number] = run.outcome(end, watch, host, yardstick)
                 run.program.stop()

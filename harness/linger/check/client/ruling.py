@@ -61,7 +61,7 @@ def released(tries: Sequence[Outcome]) -> Finding:
 def close_delimited(control: Outcome, resets: Sequence[Outcome], whole: int) -> Finding:
     """A reply that the end of the connection ends: by a FIN it is whole, by a RST it is not.
 
-    resets: several, for in some clients the error races with the end.
+    resets: several, because in some clients the error races with the end.
     """
     if finding := broken([control, *resets]):
         return finding

@@ -6,14 +6,13 @@ beside them the lab's names and CA.
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from linger.check.client.surroundings import NAME
 from linger.check.client.yardstick import Yardstick
 from linger.lab import Lab, confine
-from linger.lab.errors import NotHeld, TargetDied, Usage, signal_name
+from linger.lab.errors import TargetDied, Usage, signal_name
 from linger.lab.events import Event
 from linger.lab.foreign import end_of, printable, tail_of
 from linger.lab.process import descendants
@@ -98,11 +97,8 @@ class Program:
         """All its processes."""
         return descendants(self._peer.pid)[1:]
 
-    def done(self, within: float) -> bool:
-        """Wait so many seconds for its end, or not at all; whether its main process has ended."""
-        if within:
-            with contextlib.suppress(NotHeld):
-                self._peer.said("ended", within=within, main=1)
+    def done(self) -> bool:
+        """Whether its main process has ended."""
         return self.ended is not None
 
     @property

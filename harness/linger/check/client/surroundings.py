@@ -66,5 +66,3 @@ def reach_two(client: Host) -> None:
     client.sysctl(tcp_syn_retries=2)
     if client.knows("tcp_syn_linear_timeouts"):
         client.sysctl(tcp_syn_linear_timeouts=0)
-
-

@@ -14,6 +14,7 @@ PORT = 9000  # of the first behaviour
 KEYS = Path(__file__).with_name("keys")
 AUTHORITY = KEYS / "authority.pem"
 GOOD = "good"
+REFUSE = "refuse"
 
 
 class Turncoat:

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from linger.check import record, schedule
 from linger.check.battery import Check
-from linger.check.finding import FAIL, LEAK, NOT_TESTED, PASS, STARVE, WARN, Finding, NotStruck, not_tested
+from linger.check.finding import (
+    FAIL, LEAK, NOT_TESTED, PASS, STARVE, WARN, NotStruck, died, not_tested,
+)  # fmt: skip
 from linger.check.record import Result
 from linger.check.server.request import Request
 from linger.check.server.scene import Wish
@@ -54,10 +56,10 @@ def attempt(check: Check, wish: Wish, folder: Path) -> Result:
                 finding = not_tested(limit + str(error).splitlines()[0])
                 started = True  # as far as it can be
             else:
-                finding = _died(str(error))
-        if started and not check.ends_target and (died := trial.died()):
+                finding = died(str(error))
+        if started and not check.ends_target and (how := trial.died()):
             if finding.verdict != NOT_TESTED or not check.descriptors:
-                finding = _died(died)
+                finding = died(how)
         elif finding.verdict == PASS and not check.ends_target and (end := trial.unclear()):
             finding = replace(finding, verdict=WARN, measured=f"{finding.measured}; but {end}")
         measured = trial.result()
@@ -70,9 +72,3 @@ def attempt(check: Check, wish: Wish, folder: Path) -> Result:
     found = record.write(trial.lab, check, finding, trial.n, measured, seconds, steps)
     doubt = not started or finding.verdict in (FAIL, STARVE)
     return {**found, "doubt": doubt, "stall": stall}
-
-
-def _died(said: str) -> Finding:
-    """The finding of an end. said: a sentence, and lines of the server's output."""
-    sentence, *output = said.splitlines()
-    return Finding(FAIL, sentence, notes=[line.strip() for line in output])

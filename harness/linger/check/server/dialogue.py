@@ -104,7 +104,7 @@ def hold(dialogue: Dialogue, crowd: Crowd) -> str:
 def _answered(
     awaited: re.Pattern[bytes], heard: dict[Connection, int], waiting: set[Connection], one: Connection
 ) -> bool:
-    """Whether the answer to a line has come; who has it waits no more."""
+    """Whether the answer to a line has come; if so, the connection no longer waits."""
     if one in waiting and (match := awaited.search(one.reply[heard[one] :])):
         heard[one] += match.end()
         waiting.discard(one)

@@ -7,12 +7,11 @@ import time
 from linger.check.client import check, ruling
 from linger.check.client.encounter import Encounter
 from linger.check.client.outcome import DONE, Outcome
-from linger.check.client.turncoat import GOOD
+from linger.check.client.turncoat import GOOD, REFUSE
 from linger.check.finding import CHOICE, FAIL, PASS, Finding, not_tested
 
 GONE = 2.0  # s
 AGAIN = 0.25  # s until a request that failed is tried again
-REFUSE = "refuse"
 
 
 @check(

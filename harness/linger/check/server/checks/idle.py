@@ -20,7 +20,7 @@ STALLED = 0.5  # s for which the server must be busy with its replies
     "idle",
     peer="connect, say nothing, and stay",
     mistake="Nothing limits how long a connection may be silent, and each holds a worker or a "
-    "slot; keepalive does not help, for these clients are alive.",
+    "slot; keepalive does not help, because these clients are alive.",
     clause="RFC 9112, section 9.5: a server may close an idle connection at any time, and should "
     "have a time-out.",
     scenarios=["idle-connection", "descriptor-exhaustion"],

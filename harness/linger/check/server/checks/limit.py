@@ -26,7 +26,7 @@ RECOVERY = 20.0  # s
     "descriptor-limit",
     peer=f"are {CROWD}, against {LIMIT} descriptors; then all of them close",
     mistake="accept() fails with EMFILE and is asked again at once, as fast as the processor can; "
-    "or the error ends the loop, and nobody is served ever after.",
+    "or the error ends the loop, and nobody is served again.",
     clause="accept(2): EMFILE. getrlimit(2): RLIMIT_NOFILE.",
     scenarios=["emfile-spin", "descriptor-exhaustion"],
     descriptors=LIMIT,
@@ -48,7 +48,7 @@ def descriptor_limit(trial: Trial) -> Finding:
         raise NotStruck(f"the limit was not reached: {most} of {LIMIT} descriptors used")
     said = f"{who}{most} of {LIMIT} descriptors, {busy:.0f} % of a core, {logged / 1000:.0f} kB/s of log"
     if trial.target.ending():
-        return Finding(FAIL, said)  # the ending itself is said by whoever called
+        return Finding(FAIL, said)  # the caller says how it ended
     began = time.monotonic()
     if why := trial.fresh(within=RECOVERY):
         return Finding(FAIL, f"{said}; no recovery in {RECOVERY:.0f} s: {why}", trial.meter.held())

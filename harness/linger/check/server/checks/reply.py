@@ -42,7 +42,7 @@ def early_reply(trial: Trial) -> Finding:
     """A part of the body before the reply, one when that begins, and one behind the server's FIN.
 
     So a server that has closed is always answered, whether it had read before what was there or
-    not; and what it had not sent by then is always lost, for the client's buffer takes no more
+    not; and what it had not sent by then is always lost, because the client's buffer takes no more
     than a first flight of it: that a link without a delay is faster decides nothing. A reset
     behind a whole reply is common, and tells little of a server: it is reported and not judged.
     """
@@ -57,7 +57,7 @@ def early_reply(trial: Trial) -> Finding:
         tries = [one for one in crowd.connections if one.received or one.ended]
         if not tries:
             raise NotStruck("it reads the whole body before it replies")
-        # Who says FIN, and closes with unread input then, resets what it has already ended.
+        # A server that sends a FIN and then closes with unread input resets what it has already ended.
         trial.meter.settles(trial.before, count, within=QUIET)
         crowd.becomes(lambda one: one.heard, QUIET)
         reset = sum(one.reset for one in tries)
