@@ -14,6 +14,9 @@
 #define PAYS 5000
 #define PAYS_LOADED 500
 
+/* So many records before its turn, the memory that one needs is asked for. */
+#define AHEAD 8
+
 /* A thread whose process has no leader any more, or that has a table of its own. */
 struct apart {
 	uint32_t pid, thread;
@@ -79,18 +82,30 @@ static int meet(struct kernel_scan *scan, const struct record *record)
 	return visit_descriptor(visit, (int)record->fd, target);
 }
 
+/* Where its namespace is that of the one before it, which is mostly so. */
+static void expect(const struct visit *visit, const struct record *record)
+{
+	if (visit->home >= 0)
+		inodes_expect(&visit->census->hosts[visit->home]->inodes, record->inode);
+}
+
 int kernel_scan(struct visit *visit, struct error *error)
 {
 	struct kernel_scan scan = {.visit = visit, .own = getpid()};
 	struct lister *kernel = &visit->census->kernel;
+	const struct records *records = &kernel->records;
 	int result = 0;
 
 	if (kernel->failure)
 		return error_set(error, EXIT_BROKEN, "the BPF iterator failed: %s",
 				 strerror(kernel->failure));
 	visit->certain = true;
-	for (size_t i = 0; i < kernel->records.count && result == 0; i++)
-		result = meet(&scan, &kernel->records.record[i]);
+	visit->home = -1;
+	for (size_t i = 0; i < records->count && result == 0; i++) {
+		if (i + AHEAD < records->count)
+			expect(visit, &records->record[i + AHEAD]);
+		result = meet(&scan, &records->record[i]);
+	}
 	free(scan.apart);
 	visit->certain = false;
 	return result < 0 ? error_no_memory(error) : 0;
