@@ -161,12 +161,16 @@ def stale(get: Outcome, post: Outcome | None) -> Finding:
     return Finding(PASS, f"the next {'GET and POST succeed' if post else 'GET succeeds'}")
 
 
-def idle(counts: Sequence[int], origins: int, seconds: float, held: list[Held]) -> Finding:
+def idle(
+    tries: Sequence[Outcome], counts: Sequence[int], origins: int, seconds: float, held: list[Held]
+) -> Finding:
     """Idle connections that the server has ended.
 
-    counts: how many are left over the baseline after each round; origins: servers in a round;
+    tries: the requests that made them, and later ones; counts: how many are left over the baseline after each round; origins: servers in a round;
     seconds: of rest before the last count; held: who has them.
     """
+    if finding := broken(tries):
+        return finding
     last = counts[-1]
     if last <= 0:
         return Finding(PASS, f"none is held {seconds:.0f} s later")
