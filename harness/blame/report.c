@@ -99,6 +99,7 @@ static void write_processes(struct json *json, const struct snapshot *snapshot)
 		json_signed(json, "pid", process->pid);
 		json_string(json, "program", process->program);
 		json_unsigned(json, "threads", process->threads);
+		json_unsigned(json, "files", process->files);
 		json_bool(json, "ended", process->ended);
 		json_bool(json, "io_uring_refused", process->refused);
 		json_end(json);

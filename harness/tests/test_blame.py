@@ -130,7 +130,7 @@ def test_what_a_helper_tells() -> None:
 
 
 def report(*groups: dict[str, Any], **more: Any) -> dict[str, Any]:
-    process = {"pid": 7, "program": SERVER, "threads": 1, "ended": False, "io_uring_refused": False}
+    process = {"pid": 7, "program": SERVER, "threads": 1, "files": 1, "ended": False, "io_uring_refused": False}
     return {"why": "asked", "seconds": 9.0, "sample": 1, "deep": False, "watched": False, "lost": 0,
             "processes": [process], "groups": list(groups), "after": [], "stacks": [[[1, 16], [1, 32]]],
             "modules": [SERVER], **more}  # fmt: skip
@@ -176,6 +176,23 @@ def test_what_it_cannot_tell_is_said(resolved: Path) -> None:
     assert any("multiple of 8" in line for line in said)
     assert any("5 calls" in line for line in said)
     assert document.make(report())["groups"] == []
+
+
+def test_a_process_that_was_running_may_have_read_the_fin() -> None:
+    """blame --pid: the socket was not seen being taken, or not touched since."""
+    watched = group()
+    del watched["taken"]
+    assert reasons.rule_of(watched) == "unknown"
+    assert reasons.rule_of({**watched, "end": EOF}) == "eof"
+    del watched["last"]
+    assert reasons.rule_of(watched) == "unknown" and reasons.told(watched, "unknown") == []
+
+
+def test_files_are_not_followed_and_that_is_said(resolved: Path) -> None:
+    process = {**report()["processes"][0], "files": 40}
+    said = list(wording.lines(document.make(report(processes=[process]))))
+    assert said == ["no TCP connection is held",
+                    "pid 7 holds 40 files open, which blame does not follow: ls -l /proc/7/fd"]  # fmt: skip
 
 
 def test_a_name_of_theirs_steers_no_terminal(resolved: Path) -> None:

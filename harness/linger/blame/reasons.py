@@ -32,15 +32,17 @@ def rule_of(group: dict[str, Any]) -> str:
     """The rule that a group of the tracer's report breaks: a key of SENTENCES."""
     if group["state"] == "LISTEN" or "waiting" in group:
         return "unaccepted" if group.get("waiting") else "listening"
-    if not group["known"]:
+    closed, end, last = (group.get(kind) for kind in ("closed", "end", "last"))
+    if not group["known"] or not last:
         return "unknown"
-    closed, end, last = group.get("closed"), group.get("end"), group["last"]
     if closed and closed["at"] >= last["at"]:
         return "shared"
     if end:
         return _rule_of_end(end)
     if last["call"] == "shutdown":
         return "shutdown"
+    if "taken" not in group and group["state"] in ("CLOSE_WAIT", "gone"):
+        return "unknown"  # a watched process may have read the FIN before
     return {"CLOSE_WAIT": "unread", "gone": "gone"}.get(group["state"], "open")
 
 
