@@ -74,6 +74,15 @@ def relay(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Relay]:
     assert not relay.process.events("error")
 
 
+def end_at_once(relay: Relay) -> str:
+    """How a connection ends that may be over before connect(2) has returned."""
+    try:
+        with relay.connect() as client:
+            return end_of(client)
+    except ConnectionResetError:
+        return "rst"
+
+
 def told(relay: Relay, name: str, *keys: str, **fields: object) -> list[str]:
     return [" ".join(event[key] for key in keys) for event in relay.process.events(name, **fields)]
 
@@ -128,7 +137,6 @@ CASES = [
     Case("gone@2+4", MESSAGE + b"0123", "", "2 4"),
     Case("fin@1+11", MESSAGE, "fin"),  # the first message is over before
     Case("fin", b"", "fin", "0 0"),
-    Case("rst", b"", "rst", "0 0"),
     Case("half", b"", "fin", "0 0"),
 ]
 
@@ -192,8 +200,7 @@ def test_phases(relay: Relay) -> None:
         assert receive(old, 10) == receive(other, 10) == MESSAGE
         relay.command(f"become {port} rst")
         assert end_of(old) == end_of(other) == "rst"
-        with relay.connect() as new:
-            assert end_of(new) == "rst"
+        assert end_at_once(relay) == "rst"
         relay.command(f"become {port} fin@2.1")
         with relay.connect() as first, relay.connect() as second:
             assert receive(first, 10) == MESSAGE and end_of(second) == "fin"
