@@ -117,6 +117,23 @@ def test_what_is_large_passes_whole(relay: Relay) -> None:
     assert b"".join(relay.backend.heard) == body and MESSAGE in received
 
 
+@pytest.mark.parametrize("relay", ["pass"], indirect=True)
+def test_not_every_message_of_very_many_is_told(relay: Relay) -> None:
+    with relay.connect() as client:
+        receive(client, 10)
+        began = time.monotonic()
+        for _ in range(500):
+            client.sendall(b"x")
+            receive(client, 10)
+        tenths = (time.monotonic() - began) * 10
+        client.sendall(b"bye")
+        assert end_of(client) == "fin"
+    relay.process.said("closed", within=WITHIN)
+    numbers = [int(n) for n in told(relay, "message", "n", by="backend")]
+    assert numbers[:64] == [*range(1, 65)] and 64 <= len(numbers) <= 65 + tenths
+    assert told(relay, "closed", "received", "sent") == ["503 5010"]
+
+
 class Case(NamedTuple):
     """A blow that falls on a client which has said hello once."""
 
@@ -229,8 +246,7 @@ def test_a_backend_that_is_not_there(tmp_path: Path) -> None:
     backend = Backend()
     backend.port = 1
     relay = Relay(tmp_path / "log", backend, "pass")
-    with relay.connect() as client:
-        assert end_of(client) == "rst"
+    assert end_at_once(relay) == "rst"
     assert relay.process.said("error", within=WITHIN)["err"] == "ECONNREFUSED"
     relay.process.stop()
 

@@ -16,7 +16,8 @@
 #include "common/endpoint.h"
 #include "common/events.h"
 
-#define TOLD 64 /* messages of each side that have an event, of a connection */
+#define TOLD 64		    /* messages of each side of a connection that all have an event */
+#define SPACING 100000000LL /* ns between those of the backend that have one later */
 
 struct relaying *relaying_new(const struct blow *blow)
 {
@@ -34,11 +35,15 @@ void relay_after(struct relay *relay, int64_t ns)
 	event_add(relay->timer, &time);
 }
 
-void relay_tell(const struct relay *relay, const struct message *message)
+void relay_tell(struct relay *relay, const struct message *message)
 {
-	if (message->number && message->number <= TOLD)
-		tell("message", "conn=%u n=%u by=%s bytes=%" PRIu64, relay->number, message->number,
-		     message->by == CLIENT ? "client" : "backend", message->bytes);
+	bool seldom = message->by == BACKEND && relay->turns.last - relay->told >= SPACING;
+
+	if (!message->number || (message->number > TOLD && !seldom))
+		return;
+	relay->told = relay->turns.last;
+	tell("message", "conn=%u n=%u by=%s bytes=%" PRIu64, relay->number, message->number,
+	     message->by == CLIENT ? "client" : "backend", message->bytes);
 }
 
 void relay_close(struct relay *relay, enum strike how)

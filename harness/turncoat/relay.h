@@ -99,13 +99,14 @@ struct relay {
 	struct side client, backend;
 	struct event *timer;
 	struct turns turns;
+	int64_t told;			   /* ns, when a message was */
 	uint64_t after;			   /* bytes of its message that were spared */
 	size_t allowed;			   /* bytes that may go to the client now */
 	uint64_t received, sent, withheld; /* from the client, to it, and what was kept from it */
 };
 
-/* Tell of a message that is over. */
-void relay_tell(const struct relay *relay, const struct message *message);
+/* Tell of a message that is over, unless there are very many. */
+void relay_tell(struct relay *relay, const struct message *message);
 
 /* Close both ends. @how: towards the client, STRIKE_FIN or STRIKE_RST. */
 void relay_close(struct relay *relay, enum strike how);
