@@ -65,8 +65,9 @@ void deed_do(struct relay *relay)
 	else if (how == STRIKE_TRICKLE)
 		relay_after(relay, 0);
 	relay->client.shut = how != STRIKE_TRICKLE;
-	tell("strike", "conn=%u n=%u after=%" PRIu64 " what=%s unread=%zu", relay->number,
-	     relay->turns.said[BACKEND], relay->after, names[unread ? STRIKE_RST : how], unread);
+	tell("strike", "conn=%u n=%u after=%" PRIu64 " sent=%" PRIu64 " what=%s unread=%zu",
+	     relay->number, relay->turns.said[BACKEND], relay->after, relay->sent,
+	     names[unread ? STRIKE_RST : how], unread);
 	if (how == STRIKE_FIN || how == STRIKE_RST)
 		relay_close(relay, how);
 }
