@@ -1,9 +1,9 @@
-"""How long what a program keeps will be kept: forever, or as long as somebody has looked.
+"""Decides how long a program will keep what it keeps: forever, or as long as we have watched.
 
-A count that stayed for 0.2 s proves nothing about 3 s later. What can end it is a timer or an event
-from outside. So where every thread of a program waits without a time-out (proc_pid_syscall(5)), no
-timer of its own is armed, and none of the kernel's runs for its connections, it is kept forever. Where
-there is a timer, one waits until it has gone off.
+A count that stayed for 0.2 s proves nothing about 3 s later. Only a timer or an event from outside
+can end it. So if every thread of a program waits without a time-out (proc_pid_syscall(5)), it has
+armed no timer, and the kernel runs none for its connections, it keeps them forever. If there is a
+timer, we wait until it has fired.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Whether a program can ever do anything again by itself, or waits for what others do.
+"""Decides whether a program can ever act again by itself, or waits for others.
 
-The census tells in which system call each thread waits, for how long, and which timers are armed as
-descriptors. A timer of a process (timer_create(2)) is in /proc/PID/timers. One of setitimer(2) is
-nowhere, but it only matters where its signal is caught.
+The census shows in which system call each thread waits, for how long, and which timers are armed as
+descriptors. A process's timers (timer_create(2)) are in /proc/PID/timers. A timer of setitimer(2)
+is nowhere, but it matters only if its signal is caught.
 """
 
 from __future__ import annotations
