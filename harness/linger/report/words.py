@@ -26,22 +26,22 @@ FILTERS = (*STATES, "descriptors", "ghosts", "unconnected")  # what the index ca
 # Names of rows that are no words, as they are read: counters (snmp_counter.rst), classes of sockets.
 SPOKEN = {
     "OutRsts": "RST segments sent",
-    "PAWSEstab": "segments discarded for their time stamp",
+    "PAWSEstab": "segments discarded because of their time stamp",
     "PassiveOpens": "connections from clients",
     "TCPAbortOnClose": "connections reset because close() left data unread",
     "TCPAbortOnData": "connections reset with data waiting",
-    "TCPTimeWaitOverflow": "TIME_WAITs not made, for there were too many",
+    "TCPTimeWaitOverflow": "TIME_WAITs not made because there were too many",
     "TW": "TIME_WAITs begun",
-    "TWRecycled": "TIME_WAITs used again by connect()",
+    "TWRecycled": "TIME_WAITs reused by connect()",
     "CLOSE_WAIT.unaccepted": "CLOSE_WAIT that nobody has accepted",
     "CLOSE_WAIT.unread": "CLOSE_WAIT whose EOF nobody has read",
     "LAST_ACK.orphan": "LAST_ACK that no process holds",
     "LAST_ACK.owned": "LAST_ACK that a process holds",
-    "accept_queue": "connections that wait for accept()",
+    "accept_queue": "connections waiting for accept()",
     "busy_percent": "percent of a processor",
     "descriptors": "descriptors of connections",
     "ghosts": "descriptors whose connection is gone",
-    "held": "held at the end, beyond what is right",
+    "held": "held at the end beyond the allowed number",
     "unconnected": "descriptors never connected",
 }
 MOST_SHORT = 1200  # characters of a message of a test that is no scenario
