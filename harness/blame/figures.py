@@ -49,16 +49,16 @@ def best(made: list[dict[str, Any]], buggy: Path, lesson: list[Spot]) -> Score:
     return min(scores, key=lambda one: (not one.right, not one.function, one.distance or 0))
 
 
-def of_pair(name: str, build: Path, folder: Path) -> tuple[bool, Score]:
-    """Run a pair: whether its buggy program holds what it should not, and its score."""
+def of_pair(name: str, build: Path, folder: Path) -> tuple[int, bool, Score]:
+    """Run a pair: the exit code, whether its buggy program holds what it should not, its score."""
     buggy, fixed = pairs.pair_of(name)
     results = folder / name
     words = [str(build / "linger"), "run", name, "--deep", "--results", str(results)]
-    subprocess.run(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+    ran = subprocess.run(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
     made = [documents.read(path) for path in documents.of_variant(results / "latest" / name / "buggy")
             if buggy.stem in path.name]  # fmt: skip
     held = any(group["rule"] not in reasons.IDLE for one in made for group in one["groups"])
-    return held or name in NAMED, best(made, buggy, spots(buggy, fixed))
+    return ran.returncode, held or name in NAMED, best(made, buggy, spots(buggy, fixed))
 
 
 def of_kind(kind: str, folder: Path) -> str:
@@ -78,8 +78,9 @@ def of_kind(kind: str, folder: Path) -> str:
         server.stdout.readline()
         peer = [folder.parent / "clients/peer", "-p", PORT, "-n", "10", "connect", "hello", "fin"]
         subprocess.run(peer, stdout=subprocess.DEVNULL, check=True, timeout=60)
-        subprocess.run([folder.parent / "census", "--until", "CLOSE_WAIT == 10", "--within", "20s"],
-                       stdout=subprocess.DEVNULL, check=False)  # fmt: skip
+        until = [folder.parent / "census", "--until", "CLOSE_WAIT == 10", "--within", "20s"]
+        if subprocess.run([*until, "--port", PORT], stdout=subprocess.DEVNULL, check=False).returncode:
+            return "not tried: its connections were not left to it"
         tracing.ask(report)
         made = document.make(tracing.read(report))
     finally:
@@ -97,11 +98,15 @@ def of_kind(kind: str, folder: Path) -> str:
 
 def table(build: Path, folder: Path, wanted: list[str]) -> Iterator[str]:
     """The lines of the table; the last one says whether it is as it must be."""
-    right_named = leaking = right = 0
+    right_named = leaking = right = failed = 0
     for name in wanted or scenarios.names():
         if not pairs.pair_of(name):
             continue
-        held, found = of_pair(name, build, folder)
+        code, held, found = of_pair(name, build, folder)
+        if code:
+            failed += 1
+            yield f"{name:26} FAILED under blame: exit code {code}"
+            continue
         if not held:
             yield f"{name:26} holds nothing that it should not"
             continue
@@ -113,7 +118,7 @@ def table(build: Path, folder: Path, wanted: list[str]) -> Iterator[str]:
         yield f"{name:26} {verdict:15} {distance:>3} lines"
     yield f"{right} of {leaking} leaking pairs, {right_named} of the {len(NAMED)} named ones"
     if not wanted:
-        good = right_named >= LEAST_NAMED and right >= LEAST * leaking
+        good = not failed and right_named >= LEAST_NAMED and right >= LEAST * leaking
         yield "as it must be" if good else "NOT as it must be"
 
 
