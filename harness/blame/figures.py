@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -31,11 +32,12 @@ NAMED = (
 LEAST_NAMED, LEAST = 15, 0.8
 LEAKY = Path(__file__).with_name("leaky")
 PORT = "9000"
+MUSL = f"usr/lib/{platform.machine()}-linux-musl/musl-gcc.specs"
 KINDS = {  # of other programs: the function that leaks, and how it is built, {out} from its source
     "C, threads, -O3 -flto": ("leaky.c", "serve", "cc -g -O3 -flto -pthread -o {out} {source}"),
     "C, -O0": ("leaky.c", "serve", "cc -g -O0 -pthread -o {out} {source}"),
     "C, static glibc": ("leaky.c", "serve", "cc -g -O2 -static -pthread -o {out} {source}"),
-    "C, static musl": ("leaky.c", "serve", "musl-gcc -g -O2 -static -o {out} {source}"),
+    "C, static musl": ("leaky.c", "serve", "cc -specs={musl} -g -O2 -static -o {out} {source}"),
     "C, no debug information": ("leaky.c", "serve", "cc -O2 -pthread -o {out} {source}"),
     "C, stripped": ("leaky.c", "serve", "cc -O2 -s -pthread -o {out} {source}"),
     "Go": ("leaky.go", "main.serve", "go build -o {out} {source}"),
@@ -61,13 +63,24 @@ def of_pair(name: str, build: Path, folder: Path) -> tuple[int, bool, Score]:
     return ran.returncode, held or name in NAMED, best(made, buggy, spots(buggy, fixed))
 
 
+def musl(folder: Path) -> Path | None:
+    """How a compiler is told of musl (gcc's -specs), wherever that was unpacked; None: nowhere."""
+    for root in (os.environ.get("ROOT", ""), "/"):
+        if (found := Path(root, MUSL)).exists():
+            specs = folder / "musl.specs"
+            specs.write_text(found.read_text().replace("/usr/", f"{root.rstrip('/')}/usr/"))
+            return specs
+    return None
+
+
 def of_kind(kind: str, folder: Path) -> str:
     """Build a program of a kind, have it leak, and say how near the report comes."""
     name, function, recipe = KINDS[kind]
     source, out = LEAKY / name, folder / kind.replace(" ", "_").replace(",", "")
-    words = recipe.format(out=out, source=source).split()
-    if not shutil.which(words[0]):
-        return f"not tried: no {words[0]}"
+    specs = musl(folder) if "{musl}" in recipe else None
+    words = recipe.format(out=out, source=source, musl=specs).split()
+    if not shutil.which(words[0]) or ("{musl}" in recipe and not specs):
+        return f"not tried: no {'musl' if '{musl}' in recipe else words[0]}"
     built = subprocess.run(words, capture_output=True, text=True, check=False)
     if built.returncode:
         return f"not built: {built.stderr.strip().splitlines()[-1]}"
@@ -126,6 +139,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="How near blame comes to the right line.")
     parser.add_argument("--build", type=Path, required=True)
     parser.add_argument("names", nargs="*", help="these pairs only")
+    parser.add_argument("--kinds", action="store_true", help="only the programs of other kinds")
     options = parser.parse_args()
     os.environ["LINGER_BUILD"] = str(options.build)
     root = os.environ.get("ROOT", "")
@@ -136,9 +150,9 @@ def main() -> int:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     last = ""
-    for last in table(options.build, folder, options.names):
+    for last in () if options.kinds else table(options.build, folder, options.names):
         print(last, flush=True)
-    if not options.names:
+    if options.kinds or not options.names:
         for kind in KINDS:
             print(f"{kind:26} {of_kind(kind, folder)}", flush=True)
     return 1 if last.startswith("NOT") else 0

@@ -25,7 +25,7 @@ from stranger import FILES_ONLY, Stranger
 
 from linger.blame import document, helping, reasons, tracing, wording
 
-PORT, BEHIND, CLIENTS = 9000, 9001, 10
+PORT, BEHIND, CLIENTS = 9000, 9001, 20
 
 
 def await_rest(report: Path) -> None:

@@ -36,7 +36,8 @@ RULES = {
     "gone": group("gone"),
     "open": group("ESTABLISHED"),
     "unknown": group("ESTABLISHED", known=False),
-    "shared": group(end=EOF, last=EOF, closed=touch("close", 4.0, result=0)),
+    "shared": group(end=EOF, last=EOF, closed=touch("close", 4.0, result=0), closer=6),
+    "copied": group(end=EOF, last=EOF, closed=touch("close", 4.0, result=0), closer=7),
     "unaccepted": group("LISTEN", waiting=4),
     "listening": group("LISTEN", waiting=0),
 }
