@@ -48,6 +48,12 @@ def test_the_rule_that_is_broken(rule: str) -> None:
     assert reasons.rule_of(RULES[rule]) == rule
 
 
+def test_only_shutdown_sends_a_fin_and_leaves_a_descriptor() -> None:
+    """What was touched afterwards does not matter."""
+    assert reasons.rule_of(group("FIN_WAIT2")) == "shutdown"
+    assert reasons.rule_of(group("ESTABLISHED")) == "open"
+
+
 def test_a_close_before_the_last_touch_is_none_of_another_process() -> None:
     """dup(2): the program itself went on with the other descriptor."""
     used = group(end=EOF, last=touch("send", 5.0, result=1), closed=touch("close", 4.0, result=0))

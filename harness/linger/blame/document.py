@@ -11,6 +11,7 @@ from linger.lab.foreign import printable
 
 SCHEMA = 1
 CONTEXT = 1  # lines of source before and behind the one that is shown
+WIDEST = 160  # characters of a line of it
 LARGEST = 4 << 20  # bytes of a source file that is looked at
 
 
@@ -161,5 +162,5 @@ def _source(where: dict[str, Any]) -> dict[str, Any] | None:
     if where["line"] > len(text):
         return None
     first = max(1, where["line"] - CONTEXT)
-    lines = [printable(line.expandtabs(4)) for line in text[first - 1 : where["line"] + CONTEXT]]
+    lines = [printable(line.expandtabs(4)[:WIDEST]) for line in text[first - 1 : where["line"] + CONTEXT]]
     return {"file": where["file"], "line": where["line"], "first": first, "lines": lines}

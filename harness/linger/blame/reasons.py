@@ -26,6 +26,7 @@ SENTENCES = {
     "listening": "listening",
 }
 RULES = tuple(SENTENCES)
+SHUT = ("FIN_WAIT1", "FIN_WAIT2", "CLOSING", "LAST_ACK")  # with a descriptor: by shutdown(2) alone
 IDLE = ("open", "listening", "unknown")  # of which nothing is known to be wrong
 
 
@@ -40,7 +41,7 @@ def rule_of(group: dict[str, Any]) -> str:
         return "copied" if group["closer"] == group["pid"] else "shared"
     if end:
         return _rule_of_end(end)
-    if last["call"] == "shutdown":
+    if last["call"] == "shutdown" or group["state"] in SHUT:
         return "shutdown"
     if "taken" not in group and group["state"] in ("CLOSE_WAIT", "gone"):
         return "unknown"  # a watched process may have read the FIN before
