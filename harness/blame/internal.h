@@ -271,12 +271,10 @@ struct touch {
 	bool happened;
 };
 
-/* What few sockets have: descriptors of several processes. */
+/* What few sockets have: they were closed while another descriptor was open. */
 struct shared {
-	struct touch closed;	/* while another descriptor was open, */
-	pid_t closer;		/* by this process */
-	struct touch inherited; /* the fork(2) by which it came to a child */
-	pid_t child;
+	struct touch closed;
+	pid_t closer; /* the process */
 };
 
 /* What a helper within Python or node tells of a descriptor, since no native stack shows it. */
@@ -296,7 +294,8 @@ struct socket {
 struct table {
 	unsigned int users;
 	int size;
-	uint32_t visited; /* the snapshot that has seen it */
+	uint32_t visited;    /* the snapshot that has seen it */
+	struct touch forked; /* the last fork(2) by which it was copied, or became a copy */
 	struct socket **at;
 };
 
@@ -559,7 +558,8 @@ struct group {
 	uint32_t oldest;   /* ms, when the first was taken */
 	struct socket one; /* the one that was touched last; nothing in it is to be freed */
 	struct shared shared;
-	struct now now; /* of the thread that touched it last */
+	struct touch inherited; /* the fork(2) by which it is in two processes, perhaps */
+	struct now now;		/* of the thread that touched it last */
 	int *fds;
 	size_t count, room;
 	uint64_t hash;
