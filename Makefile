@@ -181,9 +181,10 @@ $(BUILD)/python:
 include $(wildcard harness/*/*.mk)
 
 link = @mkdir -p $(@D); $(if $(Q),echo "  LD  $@";) $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+# A program names its sources from the top of the repository, wherever that is.
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
+	$(Q)$(CC) $(ALL_CFLAGS) -fdebug-prefix-map=$(CURDIR)=. -c -o $@ $<
 
 $(BUILD)/obj/harness/common/help.o: harness/VERSION
 
