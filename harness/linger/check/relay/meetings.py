@@ -12,11 +12,10 @@ from linger.check.finding import NotStruck
 from linger.check.relay import exchange, proof
 from linger.check.relay.judgement import Met, Survived, met
 from linger.check.relay.stage import QUICKLY, Stage
-from linger.lab.service import STARTING
 
 FEW = 4  # messages of a program that lasts: those of its first words
 SEVERAL = 6  # of them at the same time
-SOON = 10.0  # s
+SOON, FALLS = 10.0, 15.0  # s: a program must have come back by then; a strike have fallen
 
 
 def strikes(stage: Stage, ways: Sequence[str], most: int = exchange.MOST) -> list[str]:
@@ -68,7 +67,8 @@ def _survive(stage: Stage, planned: Sequence[str]) -> list[Survived]:
     while waiting:
         for strike, (program, began) in list(waiting.items()):
             one = _look(stage, strike, program)
-            late = time.monotonic() - began > STARTING
+            fell = stage.relay.struck(stage.relay.port(strike))
+            late = not fell and time.monotonic() - began > FALLS
             if one or late:
                 found += [one] if one else []
                 program.stop()
