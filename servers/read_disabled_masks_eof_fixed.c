@@ -3,7 +3,7 @@
  *
  * While a client's job runs, its further lines wait: first in the input buffer, up to ROOM bytes,
  * then in the kernel's, and at last TCP itself holds the client back (RFC 9293 section 3.8.6). A
- * FIN takes no room: it arrives all the same, and moves this end to CLOSE_WAIT (section 3.6, case
+ * FIN takes no room: it arrives anyway, and moves this end to CLOSE_WAIT (section 3.6, case
  * 2).
  */
 #include <err.h>
@@ -52,7 +52,7 @@ static void read_cb(struct bufferevent *connection, void *arg)
 		} else {
 			say("job seconds=%g", o.seconds);
 			event_add(client->job, &duration);
-			/* LESSON: reading goes on, and so the end is heard; ROOM is the limit. */
+			/* LESSON: reading goes on, so the end is noticed; ROOM is the limit. */
 		}
 		free(line);
 	}
@@ -66,7 +66,7 @@ static void job_cb(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd, (void)what;
 	bufferevent_write(client->connection, "done\n", strlen("done\n"));
-	/* LESSON: only a client that has filled ROOM is heard again as late as this. */
+	/* LESSON: only a client that has filled ROOM is noticed as late as this. */
 	read_cb(client->connection, client);
 }
 
