@@ -226,6 +226,16 @@ def test_linger_blame_says_what_a_command_held(tmp_path: Path, way: str, place: 
     assert not [*tmp_path.glob("linger-blame-*/*")], "nothing is left"
 
 
+@pytest.mark.parametrize("action", [signal.SIG_IGN, signal.SIG_DFL])
+def test_what_the_caller_ignores_the_command_ignores(tmp_path: Path, action: Any) -> None:
+    """A shell starts what is in the background so that ^C is not meant for it."""
+    words = [program("linger"), "blame", "--", "grep", "SigIgn", "/proc/self/status"]
+    done = subprocess.run(words, capture_output=True, text=True, env=outside(XDG_RUNTIME_DIR=str(tmp_path)),
+                          preexec_fn=lambda: signal.signal(signal.SIGINT, action), timeout=60)  # fmt: skip
+    ignored = int(done.stdout.split()[1], 16) >> signal.SIGINT - 1 & 1
+    assert bool(ignored) == (action == signal.SIG_IGN)
+
+
 @pytest.mark.parametrize("words", [[], ["--report", "--", "true"], ["--sample", "3", "--", "true"],
                                    ["--report"], ["--symbols", "/none", "--", "true"]])  # fmt: skip
 def test_linger_blame_is_used_wrongly(tmp_path: Path, words: list[str]) -> None:
