@@ -19,6 +19,7 @@ from lessons import score, spots
 
 import linger
 from linger.blame import document, documents, tracing
+from linger.lab import processor
 from linger.lab.environment import outside
 from linger.lab.programs import program
 from linger.run import pairs
@@ -168,10 +169,11 @@ def test_a_daemon_is_followed(start: Started, tmp_path: Path) -> None:
 def test_what_was_held_before_the_program_was_told_to_end(start: Started, tmp_path: Path) -> None:
     child = start(sys.executable, "-S", BLAMED, "thread")
     child.stdout.readline()
+    tracers = processor.tracer(child.pid)
     child.terminate()
     child.wait(20)
     report = tracing.read(tmp_path / "report.json")
-    assert report["why"] == "told"
+    assert report["why"] == "told" and report["tracer"] in tracers and processor.tracer(os.getpid()) == []
     assert [group["state"] for group in report["groups"]] == ["LISTEN", "CLOSE_WAIT"]
 
 
