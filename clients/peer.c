@@ -1,9 +1,9 @@
 /*
- * peer: the other end, which does what it is told, in order, on each of -n connections.
+ * peer: the other end. It performs the given actions, in order, on each of -n connections.
  *
  *     peer -l 10.0.0.2 -p 9000 -n 100 connect hello await fin
  *
- * With `listen` and `accept` it is a server that does what it is told:
+ * With `listen` and `accept` it is a server:
  *
  *     peer -l 10.0.0.2 -p 9000 -n 100 listen accept recv:6 send:hello drain stay
  *
@@ -27,10 +27,10 @@
  *     linger         set SO_LINGER {1, 0}, and no more
  *     await          wait for a line on standard input
  *     stay           do nothing until killed
- *     pretend        from here on do nothing, and say what would be said: a test of who believes it
+ *     pretend        from here on do nothing, but report it as done: a test of who believes it
  *
- * An error on a connection is an event, and the other connections go on; after it the connection
- * takes part in closing only. Ends with status 1 if `connect` or `hello` failed anywhere.
+ * An error on a connection is an event, and the other connections go on; the failed one is then
+ * only closed. Ends with status 1 if `connect` or `hello` failed anywhere.
  */
 #include <ctype.h>
 #include <err.h>

@@ -1,10 +1,10 @@
 /*
- * poisoned_pool: a client that puts -n requests, one after the other, and keeps its connection for
+ * poisoned_pool: a client that sends -n requests, one after another, and keeps its connection for
  * the next one.
  *
  * Nothing in HTTP/1.1 says which request a reply belongs to: the order does (RFC 9112 section 9.2).
  * So a single reply too many is taken for the answer to the next request, and every answer from
- * then on is that to another one.
+ * then on belongs to another one.
  */
 #include <err.h>
 #include <errno.h>
@@ -22,7 +22,7 @@ static int kept = -1;	   /* the connection */
 static char text[1 << 16]; /* what was read from it ... */
 static size_t used;	   /* ... and belongs to no reply yet */
 
-/* How long the reply is that text begins with; 0: its header is not whole yet. */
+/* The length of the reply that text begins with; 0: its header is not complete yet. */
 static size_t length_of_reply(size_t *body)
 {
 	const char *end, *field;

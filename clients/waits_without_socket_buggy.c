@@ -1,6 +1,6 @@
 /*
- * waits_without_socket: a client that works off two batches of -n jobs. Each job is a request on a
- * connection of its own; the next batch begins when every job of the last one is settled.
+ * waits_without_socket: a client that works through two batches of -n jobs. Each job is a request
+ * on a connection of its own; the next batch begins when every job of the last one is settled.
  *
  * poll(2) passes over an entry whose descriptor is negative, so that one can leave the list without
  * moving the others; with none left it waits for nothing, forever.

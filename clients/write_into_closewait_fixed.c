@@ -26,7 +26,7 @@ static int ship(int fd, const char *line)
 	for (int attempt = 1; attempt <= 2; attempt++) {
 		ssize_t n;
 
-		/* LESSON: a FIN that came is there to be read: look before each send(). */
+		/* LESSON: a FIN that has come can be read: look before each send(). */
 		char next;
 		n = recv(fd, &next, 1, MSG_DONTWAIT);
 		if (n != 0)

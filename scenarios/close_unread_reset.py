@@ -11,9 +11,9 @@ RST also discards what the server had sent and the peer had not received: after 
 with a peer slower than the server, nothing sends it again. Web servers meet this with every 413;
 nginx calls the remedy lingering_close: FIN, read until the peer closes, close (RFC 9112, 9.6).
 
-One sees ECONNRESET instead of the answer, and TCPAbortOnClose counting up.
-On a fast network without loss it seems to work: on Linux what the peer has received survives the
-RST. RFC 9293 (section 3.10.7.4) has the peer throw it away, and RFC 9112 (9.6) warns of that.
+You see ECONNRESET instead of the answer, and TCPAbortOnClose counting up. On a fast network without
+loss it seems to work: on Linux, what the peer has received survives the RST. RFC 9293 (section
+3.10.7.4) has the peer throw it away, and RFC 9112 (9.6) warns of that.
 """
 
 from linger import connections, scenario

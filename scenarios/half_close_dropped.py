@@ -9,8 +9,8 @@
 many RPC libraries) waits for its answer, and the server may send in CLOSE_WAIT for as long
 as it likes (RFC 9293 section 3.6, case 2). Envoy dropped such replies (envoy#2066).
 
-One sees a truncated reply and a clean end: no RST, no error, nothing in any counter.
-Small replies fit and hide the bug.
+You see a truncated reply and a clean end: no RST, no error, nothing in any counter. Small replies
+fit and hide the bug.
 """
 
 from linger import connections, scenario

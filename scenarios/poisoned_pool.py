@@ -6,12 +6,12 @@
      | <--- 200, 23 bytes ------ |   nobody asked for this one
      | ---- GET /2 ------------> |
        answer to 2: 23 bytes     |
-     | <--- 200, 1000 bytes ---- |   the answer to 2, taken for that to 3
+     | <--- 200, 1000 bytes ---- |   the answer to 2, taken for the answer to 3
 
-In HTTP/1.1 a reply does not name its request: only the order tells (RFC 9112 section 9.2). So a
+In HTTP/1.1 a reply does not name its request: only the order counts (RFC 9112 section 9.2). So a
 connection that has received something unasked is spoilt: a 408 that crossed the request, the rest
-of a reply whose reader gave up, a bug in the server. It must be closed. A pool that checks only
-whether a connection has ended hands it to the next user, with another user's data.
+of a reply whose reader gave up, a bug in the server. Close it. A pool that checks only whether a
+connection has ended hands it to the next user, with another user's data.
 
 Before a connection is used again, it must have nothing to read: neither in the kernel, nor among
 the bytes that the program has already read.

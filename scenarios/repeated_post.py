@@ -12,12 +12,12 @@
      | ------ POST /order ----------> |   connection 3: ordered twice
 
 A server may close a kept connection at any time, so a request on one can fail although nothing is
-wrong, and clients repeat it by themselves. For GET that is right. For POST it is a guess that the
-server has not done it yet, and the client sees nothing that would tell (RFC 9110 section 9.2.2,
-RFC 9112 section 9.3.1). libcurl 7.88 and Java's HttpURLConnection repeat it.
+wrong, and clients repeat it automatically. For GET that is right. For POST it is a guess that the
+server has not acted on it yet, and the client can't find out (RFC 9110 section 9.2.2, RFC 9112
+section 9.3.1). libcurl 7.88 and Java's HttpURLConnection repeat it.
 
-Report that the outcome is unknown. A request may be repeated if it carries a key by which the
-server recognizes it.
+Report that the outcome is unknown instead. A request may be repeated if it carries a key by which
+the server recognizes it.
 """
 
 from linger import connections, scenario

@@ -6,9 +6,9 @@
 The code closes where it should, and still fills up with CLOSE_WAIT: it does not get there. A
 stopped process keeps its connections and its kernel keeps acknowledging, so recv() has no reason
 ever to return (recv(2)). All clients of that worker are in CLOSE_WAIT with their last words unread
-(Recv-Q is not 0), and newcomers wait in the listener's queue. xtdb#5850 shows the sight: some
+(Recv-Q is not 0), and newcomers wait in the listener's queue. xtdb#5850 shows this picture: some
 11,300 CLOSE_WAITs, and no handler that answers; what occupied them was not found. The cure is a
-limit for each wait on somebody else, and an error as the answer.
+limit on each wait for somebody else, and an error as the answer.
 """
 
 from linger import connections, scenario

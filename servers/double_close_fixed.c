@@ -46,7 +46,7 @@ static void readable_cb(evutil_socket_t fd, short what, void *arg)
 		return;
 	event_free(s->readable);
 	close(fd); /* the peer need not wait for the accounts */
-	/* LESSON: a number that was closed names nothing of ours; forget it at once. */
+	/* LESSON: a closed number is no longer ours; forget it at once. */
 	s->fd = -1;
 	s->next = ended;
 	ended = s;

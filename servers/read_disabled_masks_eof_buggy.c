@@ -3,7 +3,7 @@
  *
  * While a client's job runs, its further lines wait: first in the input buffer, up to ROOM bytes,
  * then in the kernel's, and at last TCP itself holds the client back (RFC 9293 section 3.8.6). A
- * FIN takes no room: it arrives all the same, and moves this end to CLOSE_WAIT (section 3.6, case
+ * FIN takes no room: it arrives anyway, and moves this end to CLOSE_WAIT (section 3.6, case
  * 2).
  */
 #include <err.h>
@@ -52,7 +52,7 @@ static void read_cb(struct bufferevent *connection, void *arg)
 		} else {
 			say("job seconds=%g", o.seconds);
 			event_add(client->job, &duration);
-			/* LESSON: who does not read is not told of the end either. */
+			/* LESSON: a program that does not read does not see the end either. */
 			bufferevent_disable(connection, EV_READ);
 		}
 		free(line);
