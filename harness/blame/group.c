@@ -132,7 +132,7 @@ static int add_socket(struct groups *groups, pid_t process, int fd, const struct
 	return add_descriptor(group, fd);
 }
 
-int groups_add(struct groups *groups, struct task *task, const struct inet *inet)
+int groups_add(struct groups *groups, struct task *task, const struct inet *inet, size_t *files)
 {
 	struct dirent *entry;
 	int result = 0;
@@ -145,8 +145,11 @@ int groups_add(struct groups *groups, struct task *task, const struct inet *inet
 		int fd = isdigit((unsigned char)entry->d_name[0]) ? atoi(entry->d_name) : -1;
 		uint32_t inode = fd >= 0 ? descriptor_inode(task->tid, fd) : 0;
 		const struct inet_entry *state = inode ? inet_find(inet, inode) : NULL;
-		const struct socket *socket = inode ? socket_find(inode) : NULL;
+		/* What was done with a copy that is not of the sample nobody saw. */
+		const struct socket *socket =
+		    inode && fd % (int)tracer.sample == 0 ? socket_find(inode) : NULL;
 
+		*files += fd >= 0 && !inode && descriptor_is_file(task->tid, fd);
 		if (socket || state)
 			result = add_socket(groups, task->process, fd, socket, state);
 	}

@@ -5,14 +5,21 @@
  *	calls.c    the system calls that say something about sockets
  *	filter.c   ... at which the kernel stops the program (seccomp(2))
  *	trace.c    the loop of ptrace(2): what stopped, what it means, how it goes on
+ *	signals.c  ... what a signal means
  *	follow.c   what a call does to the descriptors, and what is remembered of it
+ *	ends.c     ... whether it ended the connection
  *	tables.c   descriptors and sockets; passed.c: those that travel in messages
  *	tasks.c    threads and processes: what they share, copy and inherit
- *	unwind.c   the stack of a thread: maps.c, modules.c, rows.c, guess.c; stacks.c keeps each
- *once after.c    what a thread did next, call by call or step by step group.c    sockets that were
- *treated alike; report.c writes them as JSON lines.c    addresses become functions and lines, in a
- *process of its own watch.c    the same of a running process, without stopping it
- *(perf_event_open(2))
+ *	orphans.c  ... when their parent was killed before it told
+ *	told.c     what helpers within Python and node tell of it
+ *	unwind.c   the stack of a thread: maps.c, modules.c, rows.c, guess.c
+ *	stacks.c   each stack, kept once
+ *	after.c    what a thread did next, call by call or step by step
+ *	now.c      where a thread waits that nobody stops
+ *	group.c    sockets that were treated alike; inet.c: their states
+ *	snapshot.c what all processes hold; report.c writes it as JSON, ask.c has it written
+ *	lines.c    addresses become functions and lines, in a process of its own
+ *	watch.c    a running process, without stopping it: rings.c, samples.c
  *
  * Link with -ldw -lelf. Statements about the kernel were seen on Linux 6.18.
  */
@@ -51,6 +58,11 @@ uint64_t registers_clone_flags(pid_t tid);
 /* Let the call at whose entry @tid is stopped not happen: it fails with @error (an errno). */
 void registers_refuse(pid_t tid, int error);
 
+/* Whether @tid comes from a system call that fails with EINTR, and have the kernel repeat it
+ * instead, if no handler of a signal runs before. */
+bool registers_interrupted(pid_t tid);
+void registers_restart(pid_t tid);
+
 /* The system call that @tid would make with its next instruction; -1: that is no such one. */
 long registers_next_call(pid_t tid, const struct registers *registers, uint64_t argument[3]);
 
@@ -70,6 +82,7 @@ enum call_kind {
 	CALL_CLOSE_RANGE,
 	CALL_UNSHARE,
 	CALL_EPOLL_CTL,
+	CALL_GETFD,
 	CALL_RECVMSG,
 	CALL_SENDMSG,
 	CALL_URING,
@@ -92,6 +105,9 @@ extern const size_t call_count;
 
 /* The call of this number; NULL: it says nothing of sockets. */
 const struct call *call_of(long number);
+
+/* Whether it does something to a socket: the others are known by their names only. */
+bool call_is_followed(const struct call *call);
 
 /* "EPOLL_CTL_DEL" for epoll_ctl, else the call's name, or its number in @text. */
 const char *call_name(long number, long result, char text[24]);
@@ -257,7 +273,8 @@ struct touch {
 
 /* What few sockets have: descriptors of several processes. */
 struct shared {
-	struct touch closed;	/* while another descriptor was open */
+	struct touch closed;	/* while another descriptor was open, */
+	pid_t closer;		/* by this process */
 	struct touch inherited; /* the fork(2) by which it came to a child */
 	pid_t child;
 };
@@ -297,6 +314,9 @@ bool table_holds(const struct table *table);
 /* The number of the socket behind a descriptor of @pid; 0: it is none. */
 uint32_t descriptor_inode(pid_t pid, int fd);
 
+/* Whether it is of a file that has a name, but for a device. */
+bool descriptor_is_file(pid_t pid, int fd);
+
 /* The socket of this inode, and a new one; NULL: there is none, no memory. */
 struct socket *socket_find(uint32_t inode);
 struct socket *socket_new(uint32_t inode);
@@ -324,6 +344,7 @@ struct task {
 	bool stepping;
 	bool known;   /* its parent has told of it */
 	bool stopped; /* it waits for that */
+	bool lost;    /* of a process: a thread of it was killed, and may have had children */
 	bool refused; /* its process asked for an io_uring */
 };
 
@@ -343,12 +364,30 @@ int task_begin(struct task *task);
 /* @child was made by @parent, with these flags of clone(2). @touch: that moment. */
 int task_fork(struct task *parent, struct task *child, uint64_t flags, const struct touch *touch);
 
+/* Nobody tells what it shares: it has what is open in it now. */
+int task_adopt(struct task *task);
+
 /* It has executed a program; @old: the thread that did. */
 int task_exec(struct task *task, pid_t old);
 void task_end(struct task *task);
 
 /* Its own table, when it shared one (unshare(2), close_range(2)). */
 int task_unshare(struct task *task);
+
+/* ---- orphans.c ------------------------------------------------------------------------------- */
+
+struct orphan_status {
+	pid_t process, parent, tracer;
+};
+
+/* Pure: what a line of /proc/PID/status says of these. Returns false when that is nothing. */
+bool orphan_status(const char *line, struct orphan_status *status);
+
+/* Whether nobody follows @tid any more, though its parent has only now told of it. */
+bool orphan_has_ended(pid_t tid);
+
+/* Of a child that waits: whether its parent cannot tell of it, so that it is followed as it is. */
+bool orphan_adopt(struct task *task);
 
 /* ---- follow.c -------------------------------------------------------------------------------- */
 
@@ -386,6 +425,20 @@ bool follow_enter(struct task *task, const struct call *call, const uint64_t arg
 /* ... at the exit. What happens from here on to a new socket, or to one that has come to its end,
  * is begun to be written down. */
 void follow_leave(struct task *task, int64_t result);
+
+/* ---- ends.c ---------------------------------------------------------------------------------- */
+
+bool call_reads(enum call_kind kind);
+
+/* After this the connection has nothing more to say, or the program may think so. */
+bool end_is(const struct task *task, const struct touch *touch);
+
+/* Pure: a time-out or a connect() that failed was not the end, since now the program has succeeded.
+ * To write with success says nothing of the reading that failed. */
+bool end_survived(const struct touch *end, const struct touch *now);
+
+/* getsockopt(SO_ERROR) tells how a connect() ended that nobody waited for: it becomes @result. */
+bool end_pending(struct task *task, int32_t *result);
 
 /* ---- passed.c -------------------------------------------------------------------------------- */
 
@@ -519,8 +572,9 @@ struct groups {
 	size_t slots;
 };
 
-/* Add the descriptors of the table of @task. Returns 0, or -1: no memory. */
-int groups_add(struct groups *groups, struct task *task, const struct inet *inet);
+/* Add the descriptors of the table of @task, and count those of files. Returns 0, or -1: no memory.
+ */
+int groups_add(struct groups *groups, struct task *task, const struct inet *inet, size_t *files);
 void groups_free(struct groups *groups);
 
 /* ---- snapshot.c ------------------------------------------------------------------------------ */
@@ -531,7 +585,7 @@ struct process {
 	bool refused;  /* it wanted an io_uring */
 	bool ended;
 	uint32_t ms; /* when that was */
-	size_t threads;
+	size_t threads, files;
 };
 
 /* What is held, by whom, and what was when a process ended lately. */
@@ -555,6 +609,18 @@ const struct snapshot *snapshot_next_ended(const struct snapshot *last);
 
 /* Write the report, in place of the last one. Returns 0, or -1 with @error. */
 int report_write(const char *why, struct error *error);
+
+/* ---- signals.c ------------------------------------------------------------------------------- */
+
+/* Pure: whether a signal does nothing to a process with this /proc/PID/status. */
+bool signal_is_ignored(const char *status, int number);
+
+/* One is about to be delivered. */
+void signal_comes(struct task *task, int number);
+
+/* The program was told to end, and a report written. An orderly one closes what it holds before it
+ * ends: what counts is what it held before. */
+bool signal_told(void);
 
 /* ---- trace.c, start.c ------------------------------------------------------------------------ */
 

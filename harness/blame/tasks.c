@@ -177,6 +177,17 @@ static struct table *table_read(pid_t pid)
 	return table;
 }
 
+int task_adopt(struct task *task)
+{
+	task->known = true;
+	task->table = table_read(task->tid);
+	task->maps = maps_new(NULL);
+	if (!task->table || !task->maps)
+		return -1;
+	maps_load(task->maps, task->tid);
+	return 0;
+}
+
 int task_exec(struct task *task, pid_t old)
 {
 	struct task *former = old != task->tid ? task_find(old) : NULL;

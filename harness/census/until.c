@@ -6,8 +6,8 @@
  *	                      begun <= within                     begun + hold: exit 0
  *
  * The true period must begin before the deadline, and nothing may interrupt it. A count that the
- * kernel interrupted proves nothing and does not count as true, nor does one in which EXPR depends
- * on what could not be seen. If that is so at the deadline, nobody knows: exit 77.
+ * kernel interrupted proves nothing, nor does one in which EXPR depends on what could not be seen.
+ * If that is so at the deadline, nobody knows: exit 77.
  */
 #include "census/program.h"
 
@@ -32,6 +32,7 @@ struct wait {
 	int64_t start, begun; /* now_ns(); begun is -1 while EXPR is false */
 	enum census_truth last;
 	bool ever, held;
+	bool interrupted; /* the last count */
 };
 
 /* What was seen; the rest, if there is one, is in "open". */
@@ -135,7 +136,6 @@ static int prepare(struct wait *wait, struct error *error)
 static int sample(struct wait *wait, const struct census_needs *needs, struct error *error)
 {
 	size_t hosts = census_host_count(wait->census);
-	bool interrupted = false;
 	pid_t ended;
 
 	if (census_take(wait->census, needs, wait->snapshots, error) < 0)
@@ -144,8 +144,9 @@ static int sample(struct wait *wait, const struct census_needs *needs, struct er
 	ended = census_ended(wait->census);
 	if (ended)
 		return error_set(error, EXIT_ENDED, "process %d ended while it was watched", ended);
+	wait->interrupted = false;
 	for (size_t i = 0; i < hosts; i++)
-		interrupted |= wait->snapshots[i].interrupted;
+		wait->interrupted |= wait->snapshots[i].interrupted;
 	for (size_t i = 0; i < wait->expr.var_count; i++) {
 		const struct census_var *var = &wait->expr.var[i];
 		struct census_bounds value = census_value(var, wait->snapshots, hosts);
@@ -159,8 +160,8 @@ static int sample(struct wait *wait, const struct census_needs *needs, struct er
 			wait->peak[i] = value.least;
 	}
 	wait->last = census_expr_holds(&wait->expr, wait->value);
-	if (interrupted && wait->last == CENSUS_TRUE)
-		wait->last = CENSUS_FALSE;
+	if (wait->interrupted)
+		wait->last = CENSUS_OPEN;
 	return 0;
 }
 
@@ -170,6 +171,10 @@ static int cannot_tell(const struct wait *wait, struct error *error)
 	char reason[sizeof(error->text)];
 	size_t i = 0;
 
+	if (wait->interrupted)
+		return error_set(error, EXIT_CANNOT,
+				 "cannot tell '%s': the table changed whenever it was dumped",
+				 wait->options->until);
 	while (wait->value[i].least == wait->value[i].most)
 		i++;
 	census_value_reason(&wait->expr.var[i], wait->snapshots, census_host_count(wait->census),

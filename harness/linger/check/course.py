@@ -26,7 +26,7 @@ class Course:
     def __init__(self, battery: Battery, options: argparse.Namespace) -> None:
         """options: those that all batteries share (linger.cli.checking). Errors: Usage."""
         self._options, self._battery, self._checks = options, battery, battery.checks
-        self.command = tuple(options.command[options.command[:1] == ["--"] :])
+        self.command = tuple(options.command)
         if not self.command:
             raise Usage("no command to check; it comes last, after --")
         for name, value in (("-n", options.n), ("--jobs", options.jobs)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from linger.cli.options import Add, count
+from linger.cli.options import Add, add_command, count
 
 ABOUT = """
 Runs a command as it would run without, and says which of its lines took the TCP connections that
@@ -35,7 +35,7 @@ def add_to(add: Add) -> None:
            help="write down each line that ran when a connection had been taken, or had ended")  # fmt: skip
     option("--symbols", type=Path, metavar="FILE",
            help="the unstripped file of a program of the same name")  # fmt: skip
-    option("command", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    add_command(blame)
 
 
 def _blame(options: argparse.Namespace) -> int:

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any, Iterator, Mapping, NamedTuple
 from urllib.parse import quote
 
+from markupsafe import Markup
+
 from linger.lab.census import STATES
 from linger.report import ladder
-from linger.report.collect import Repetition, Run, Scenario
+from linger.report.collect import Repetition, Run, Scenario, Variant
 from linger.run import pairs, scenarios
 
 KINDS = {
@@ -21,6 +23,27 @@ KINDS = {
 }
 BY_SUFFIX = {".pcap": "packets", ".log": "events and messages of a process"}
 FILTERS = (*STATES, "descriptors", "ghosts", "unconnected")  # what the index can be narrowed to, if it occurs
+# Names of rows that are no words, as they are read: counters (snmp_counter.rst), classes of sockets.
+SPOKEN = {
+    "OutRsts": "RST segments sent",
+    "PAWSEstab": "segments discarded for their time stamp",
+    "PassiveOpens": "connections from clients",
+    "TCPAbortOnClose": "connections reset because close() left data unread",
+    "TCPAbortOnData": "connections reset with data waiting",
+    "TCPTimeWaitOverflow": "TIME_WAITs not made, for there were too many",
+    "TW": "TIME_WAITs begun",
+    "TWRecycled": "TIME_WAITs used again by connect()",
+    "CLOSE_WAIT.unaccepted": "CLOSE_WAIT that nobody has accepted",
+    "CLOSE_WAIT.unread": "CLOSE_WAIT whose EOF nobody has read",
+    "LAST_ACK.orphan": "LAST_ACK that no process holds",
+    "LAST_ACK.owned": "LAST_ACK that a process holds",
+    "accept_queue": "connections that wait for accept()",
+    "busy_percent": "percent of a processor",
+    "descriptors": "descriptors of connections",
+    "ghosts": "descriptors whose connection is gone",
+    "held": "held at the end, beyond what is right",
+    "unconnected": "descriptors never connected",
+}
 MOST_SHORT = 1200  # characters of a message of a test that is no scenario
 MOST_REASONS = 6  # why a scenario did not pass
 
@@ -93,6 +116,25 @@ def cure(name: str) -> Cure | None:
     return Cure(buggy.split(" ", 1)[1], fixed.split(" ", 1)[1], shown)
 
 
+def spoken(label: str) -> str:
+    """The name of a row in words."""
+    name, then, _ = label.partition(", then")
+    return SPOKEN.get(name, name) + (then and label[len(name) :])
+
+
+def linked(text: str, run: Run, above: str = "") -> Markup:
+    """A text in which each scenario that the run holds is a link to its page.
+
+    above: the way from the page to the folder of the run, "../" or nothing.
+    """
+    names = {scenario.name for scenario in run.scenarios}
+    parts = re.split(r"(?<![\w-])([a-z0-9]+(?:-[a-z0-9]+)+)(?![\w-])", text)
+    for i in range(1, len(parts), 2):
+        if parts[i] in names:
+            parts[i] = Markup('<a href="{}{}/index.html">{}</a>').format(above, href(parts[i]), parts[i])
+    return Markup("").join(parts)
+
+
 def href(path: str) -> str:
     """A relative path as a link."""
     return quote(path)
@@ -115,12 +157,12 @@ def moment(value: float | None) -> str:
 
 
 def date(run: Run) -> str:
-    """When a run began, from the name of its directory, else that name."""
+    """When a run began, " on 1 May 2026, 10:00:00", from the name of its directory; else nothing."""
     try:
         began = time.strptime(run.path.name.partition(".")[0], "%Y-%m-%dT%H-%M-%S")
     except ValueError:
-        return run.path.name
-    return f"{began.tm_mday} {time.strftime('%B %Y, %H:%M:%S', began)}"
+        return ""
+    return f" on {began.tm_mday} {time.strftime('%B %Y, %H:%M:%S', began)}"
 
 
 def summary(run: Run) -> str:
@@ -137,7 +179,8 @@ def summary(run: Run) -> str:
     ):
         parts += [f"{count[verdict]} {words}"] if count[verdict] else []
     if run.failures:
-        parts.append(f"{len(run.failures)} other tests failed")
+        other = len(run.failures)
+        parts.append(f"{other} other test{'s' * (other > 1)} failed")
     return ", ".join(parts) or "0 passed"
 
 
@@ -210,10 +253,10 @@ def _rows(scenario: Scenario) -> Iterator[Mapping[str, Any]]:
 
 
 class Bars(NamedTuple):
-    """What the first expectation is about; rows are (variant, percent or None, value)."""
+    """What the first expectation is about; rows are (variant, percent or None, value, class)."""
 
     what: str
-    rows: list[tuple[str, float | None, str]]
+    rows: list[tuple[str, float | None, str, str]]
 
 
 def bars(scenario: Scenario) -> Bars:
@@ -225,15 +268,21 @@ def bars(scenario: Scenario) -> Bars:
     for variant in scenario.variants:
         rows = variant.shown.result["expectations"] if variant.shown.result else []
         same = (r for r in rows if (r["subject"], r["name"]) == (first["subject"], first["name"]))
-        values.append((variant.name, next((row["measured"] for row in same), "not measured")))
+        value = next((row["measured"] for row in same), "not measured")
+        values.append((variant, value))
     highest = max([value for _, value in values if isinstance(value, int)] or [0])
-    return Bars(
-        f"{first['subject']} {first['name']}",
-        [
-            (name, _share(value, highest), f"{value:,}" if isinstance(value, int) else value)
-            for name, value in values
-        ],
-    )
+    rows = []
+    for variant, value in values:
+        text = f"{value:,}" if isinstance(value, int) else value
+        rows.append((variant.name, _share(value, highest), text, _style(scenario, variant)))
+    return Bars(f"{first['subject']} {spoken(first['name'])}", rows)
+
+
+def _style(scenario: Scenario, variant: Variant) -> str:
+    """The class of a bar: of a variant that did not pass, or of a bug as it was predicted."""
+    if variant.passed < len(variant.repetitions):
+        return "failed"
+    return "bug" if scenario.pair and variant is scenario.variants[0] else ""
 
 
 def _share(value: int | str, highest: int) -> float | None:
