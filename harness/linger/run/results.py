@@ -58,6 +58,13 @@ def create_run(results: Path) -> Path:
     return run
 
 
+def begin(folder: Path) -> Path:
+    """Create the directory of a new run in a folder, and let every process know it."""
+    run = create_run(folder.absolute())
+    os.environ["LINGER_RUN"] = str(run)
+    return run
+
+
 def find_run(results: Path, name: str | None = None) -> Path:
     """The directory of a run: a path, or a name in the folder results; the newest by default.
 
