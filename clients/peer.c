@@ -15,7 +15,7 @@
  *     connect        open the connections
  *     hello          say "hello" and hear just that back, so that each is known to be served
  *     send:TEXT      send TEXT and a newline
- *     fill:BYTES     send so many bytes, with time for as long as -t says
+ *     fill:BYTES     send so many bytes, "hello..." again and again
  *     recv:BYTES     read exactly so many bytes
  *     drain          read to the end: reports how many bytes came, and how it ended
  *     half           shutdown(SHUT_WR): a FIN, and go on reading
@@ -187,9 +187,11 @@ static long do_hello(struct connection *c, const char *argument)
 
 static long do_fill(struct connection *c, const char *argument)
 {
-	static const char block[1 << 16];
+	static char block[1 << 16];
 	size_t left = strtoul(argument, NULL, 10);
 
+	for (size_t at = 0; at < sizeof(block); at += 8)
+		memcpy(block + at, "hello...", 8);
 	while (left) {
 		size_t part = left < sizeof(block) ? left : sizeof(block);
 

@@ -34,6 +34,13 @@ static size_t length_of_reply(size_t *body)
 	return end ? end + 4 - text + *body : 0;
 }
 
+static void drop(void)
+{
+	close(kept);
+	kept = -1;
+	used = 0;
+}
+
 /* The connection of the last request, or a new one. Returns false if that fails. */
 static bool take(void)
 {
@@ -41,11 +48,8 @@ static bool take(void)
 	ssize_t n = kept < 0 ? -1 : recv(kept, &next, 1, MSG_PEEK | MSG_DONTWAIT);
 
 	/* LESSON: nothing was asked, so what has come is no answer: the connection is spoilt. */
-	if (kept >= 0 && (used || n >= 0 || errno != EAGAIN)) {
-		close(kept);
-		kept = -1;
-		used = 0;
-	}
+	if (kept >= 0 && (used || n >= 0 || errno != EAGAIN))
+		drop();
 	if (kept < 0)
 		kept = endpoint_connect(&o);
 	return kept >= 0;
@@ -53,18 +57,24 @@ static bool take(void)
 
 static void ask(unsigned number)
 {
+	char request[64];
+	int size = snprintf(request, sizeof(request),
+			    "GET /%u HTTP/1.1\r\nHost: server\r\n\r\n", number);
 	size_t length, body;
-	int n = 1;
+	ssize_t n;
 
 	if (!take())
 		err(1, "connect");
-	n = dprintf(kept, "GET /%u HTTP/1.1\r\nHost: server\r\n\r\n", number);
+	n = send(kept, request, size, MSG_NOSIGNAL);
 	while (n > 0 && (!(length = length_of_reply(&body)) || used < length)) {
 		n = recv(kept, text + used, sizeof(text) - 1 - used, 0);
 		used += n > 0 ? n : 0;
 	}
-	if (n <= 0)
-		errx(1, "request %u was not answered", number);
+	if (n <= 0) {
+		say("failed number=%u err=%s", number, error_of(n));
+		drop();
+		return;
+	}
 	say("answer number=%u bytes=%zu", number, body);
 	used -= length;
 	memmove(text, text + length, used);

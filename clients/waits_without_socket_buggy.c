@@ -23,10 +23,8 @@ static int begin(void)
 	    "GET /job HTTP/1.1\r\nHost: server\r\nConnection: close\r\n\r\n";
 	int fd = endpoint_connect(&o);
 
-	if (fd >= 0 && send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL) < 0) {
-		close(fd);
-		fd = -1;
-	}
+	if (fd >= 0) /* when that fails, recv() tells */
+		send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL);
 	return fd;
 }
 
@@ -78,9 +76,9 @@ int main(int argc, char **argv)
 		work_off(jobs, bytes);
 		say("batch number=%u", batch);
 	}
-	free(bytes);
-	free(jobs);
 	say("idle");
 	pause();
+	free(bytes);
+	free(jobs);
 	return EXIT_SUCCESS;
 }

@@ -18,6 +18,7 @@ loss it seems to work: on Linux, what the peer has received survives the RST. RF
 
 from linger import connections, scenario
 from linger.lab.faults import drop
+from linger.lab.holding import listening
 
 N = connections(10)
 REPLY = len("HTTP/1.1 413 Content Too Large\r\nConnection: close\r\n\r\n")
@@ -35,6 +36,7 @@ def test_close_unread_reset(lab, variant):
     lost = drop(lab.hosts["client"], "psh")  # the first copy of each answer
     peer = lab.peer("connect fill:4000 await fill:4000 drain fin", connections=N)
     lab.happened_event(server, "reply", N, bytes=REPLY)
+    lab.happened_value("server", "processes that listen", lambda: listening(server), 1)
     lab.happened_fault(lost, f">= {N}")
     lost.lift()  # what is sent again gets there
     peer.go()  # on with the upload

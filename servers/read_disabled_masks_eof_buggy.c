@@ -19,7 +19,7 @@
 #include "common/events.h"
 #include "common/options.h"
 
-#define ROOM 4096 /* bytes of input, and so the longest line */
+#define ROOM 4096 /* bytes of input that may wait, and so the longest line */
 
 static struct options o = {.address = "127.0.0.1", .port = 9000, .seconds = 60};
 
@@ -92,7 +92,6 @@ static void accept_cb(struct evconnlistener *listener, evutil_socket_t fd, struc
 	if (!client->connection || !client->job)
 		errx(1, "no memory for a connection");
 	bufferevent_setcb(client->connection, read_cb, NULL, event_cb, client);
-	bufferevent_setwatermark(client->connection, EV_READ, 0, ROOM);
 	bufferevent_enable(client->connection, EV_READ);
 }
 
