@@ -11,13 +11,14 @@ RST also discards what the server had sent and the peer had not received: after 
 with a peer slower than the server, nothing sends it again. Web servers meet this with every 413;
 nginx calls the remedy lingering_close: FIN, read until the peer closes, close (RFC 9112, 9.6).
 
-One sees ECONNRESET instead of the answer, and TCPAbortOnClose counting up.
-On a fast network without loss it seems to work: on Linux what the peer has received survives the
-RST. RFC 9293 (section 3.10.7.4) has the peer throw it away, and RFC 9112 (9.6) warns of that.
+You see ECONNRESET instead of the answer, and TCPAbortOnClose counting up. On a fast network without
+loss it seems to work: on Linux, what the peer has received survives the RST. RFC 9293 (section
+3.10.7.4) has the peer throw it away, and RFC 9112 (9.6) warns of that.
 """
 
 from linger import connections, scenario
 from linger.lab.faults import drop
+from linger.lab.holding import listening
 
 N = connections(10)
 REPLY = len("HTTP/1.1 413 Content Too Large\r\nConnection: close\r\n\r\n")
@@ -35,6 +36,7 @@ def test_close_unread_reset(lab, variant):
     lost = drop(lab.hosts["client"], "psh")  # the first copy of each answer
     peer = lab.peer("connect fill:4000 await fill:4000 drain fin", connections=N)
     lab.happened_event(server, "reply", N, bytes=REPLY)
+    lab.happened_value("server", "processes that listen", lambda: listening(server), 1)
     lab.happened_fault(lost, f">= {N}")
     lost.lift()  # what is sent again gets there
     peer.go()  # on with the upload

@@ -25,9 +25,9 @@ EXPECT = {
 @scenario(claims=["cw-close-after-timeout", "cw-no-close-after-recv"])
 def test_recv_timeout_leak(lab, variant):
     server = lab.server("recv_timeout_leak", variant, "-t", "0.01")
-    leaving = lab.peer("connect hello fill:3 await fin", connections=N)  # a line without its end
-    lab.peer("connect hello fill:3 stay", connections=N)
-    # Each was given up, while the client lived.
+    leaving = lab.peer("connect hello fill:300 await fin", connections=N)  # a line without its end
+    lab.peer("connect hello fill:300 stay", connections=N)
+    # The server has given up on each, while the client lives.
     lab.happened_event(server, "recv", 2 * N, err="EAGAIN")
     leaving.go()  # and now half of them leave
     leaving.wait()

@@ -1,7 +1,7 @@
 /*
  * close_unread_reset: refuses uploads, as a web server does with 413, without reading the body.
  *
- * One process a connection. close() with received bytes unread tells the peer by RST that data was
+ * One process per connection. close() with received bytes unread tells the peer by RST that data was
  * lost (RFC 9293 section 3.6.1). RFC 9112 section 9.6 shows how a server ends a connection
  * so that its last answer is not lost with it.
  */
@@ -30,7 +30,7 @@ static void serve(int fd)
 	}
 	n = send(fd, reply, strlen(reply), MSG_NOSIGNAL);
 	say("reply bytes=%zd err=%s", n, error_of(n));
-	/* LESSON: say FIN, then read what still comes until the peer has closed (or 5 s passed). */
+	/* LESSON: send the FIN, then read what still comes until the peer closes (or 5 s pass). */
 	struct timeval patience = {.tv_sec = 5};
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	shutdown(fd, SHUT_WR);

@@ -49,7 +49,7 @@ static void accept_cb(struct evconnlistener *listener, evutil_socket_t fd, struc
 	if (setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &yes, sizeof(yes)) < 0)
 		err(1, "setsockopt SO_KEEPALIVE");
 	bufferevent_setcb(client, echo_cb, NULL, end_cb, NULL);
-	/* LESSON: how much silence is too much, only the application can tell. */
+	/* LESSON: only the application knows how much silence is too much. */
 	bufferevent_set_timeouts(client, &patience, NULL);
 	bufferevent_enable(client, EV_READ | EV_WRITE);
 }

@@ -86,8 +86,10 @@ static void close_one(struct task *task, int fd)
 	if (!socket)
 		return;
 	shared = socket->references > 1 ? socket_shared(socket) : NULL;
-	if (shared)
+	if (shared) {
 		shared->closed = touch_now(task, task->call->number, 0);
+		shared->closer = task->process;
+	}
 	table_set(task->table, fd, NULL);
 }
 

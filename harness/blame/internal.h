@@ -273,7 +273,8 @@ struct touch {
 
 /* What few sockets have: descriptors of several processes. */
 struct shared {
-	struct touch closed;	/* while another descriptor was open */
+	struct touch closed;	/* while another descriptor was open, */
+	pid_t closer;		/* by this process */
 	struct touch inherited; /* the fork(2) by which it came to a child */
 	pid_t child;
 };

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -195,16 +196,18 @@ def test_bad_input_is_one_sentence(tmp_path: Path, words: list[str], code: int, 
     assert said in done.stderr and done.stderr.count("\n") == 1
 
 
-def test_linger_blame_says_what_a_command_held(tmp_path: Path) -> None:
+@pytest.mark.parametrize("way, place", [("thread", r"23 accepted\(\)"),
+                                        ("asyncio", r"\d+ (\w+.<locals>.)?serve\(\)")])
+def test_linger_blame_says_what_a_command_held(tmp_path: Path, way: str, place: str) -> None:
     """In lines of Python, by the helper within it; the command's code is that of linger."""
     words = [program("linger"), "blame", "--json", tmp_path / "x.json", "--", sys.executable, BLAMED]
-    child = subprocess.Popen([*words, "thread"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    child = subprocess.Popen([*words, way], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
                              stderr=subprocess.PIPE, env=outside(XDG_RUNTIME_DIR=str(tmp_path)))  # fmt: skip
     assert child.stdout.readline().startswith("ready "), "its output is its own"
     child.terminate()
     _, said = child.communicate(timeout=60)
     assert child.returncode == 128 + signal.SIGTERM
-    assert "1 × CLOSE_WAIT" in said and " blamed.py:22 accepted()" in said
+    assert "1 × CLOSE_WAIT" in said and re.search(rf" blamed.py:{place}", said), said
     valid("blame", json.loads((tmp_path / "x.json").read_text()))
     assert not [*tmp_path.glob("linger-blame-*/*")], "nothing is left"
 

@@ -75,11 +75,11 @@ class Count:
         """In what it holds more than before, in words; none: it is clean.
 
         others: how many connections there were. Pools of processes and caches of descriptors grow
-        by a few, so these count from half as many on.
+        by a few, so these count from half as many on, and from four where there were so many.
         """
         grown = self.connections_since(before)
         more = [f"{number} {name}" for name, number in grown.items()]
-        several = max(2, others // 2)
+        several = max(2, min(4, others), others // 2)
         kept = [held for held in self.kept_since(before) if held.count >= several]
         more += [f"{held.count} × {held.name}" for held in kept[:NAMED]]
         most = max((sum(things.values()) for things in self._added(before).values()), default=0)

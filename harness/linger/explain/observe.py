@@ -111,9 +111,7 @@ def _look(unseen: list[str], what: str, look: Callable[[], Looked]) -> Looked | 
 
 def _has_ended(pid: int) -> bool:
     """Whether a process is gone, or only waits for its parent to collect it (proc(5), stat)."""
-    with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][:1] in "ZX"
-    return True
+    return processor.stat(pid)[1] in ("", "Z", "X")
 
 
 def _members(pid: int) -> list[int]:

@@ -93,6 +93,17 @@ def measure(subjects: Sequence[Peer]) -> Holding:
     )
 
 
+def listening(subject: Peer) -> int:
+    """How many processes of a program have a listener: a child that keeps its parent's keeps the port
+    with it."""
+    host, pids = subject.host, {*subject.family()}
+    views = census.count({host.name: host.path})[host.name]["processes"]
+    return sum(
+        view["pid"] in pids and any(thing["kind"] == "listener" for thing in view["held"])
+        for view in views
+    )
+
+
 def _is_connection(thing: dict[str, Any]) -> bool:
     """Whether a thing of the census is a TCP socket that does not listen."""
     name = thing["name"] or ""

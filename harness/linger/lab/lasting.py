@@ -17,7 +17,8 @@ from linger.lab.expect import WINDOW, Expectations, Peer
 from linger.lab.failure import BRIEF, Failure, not_held
 
 FOREVER = "kept forever"
-KEPT = ("CLOSE_WAIT", "CLOSE_WAIT.unread", "ESTABLISHED", "accept_queue", "descriptors", "ghosts")
+KEPT = ("CLOSE_WAIT", "CLOSE_WAIT.unread", "ESTABLISHED", "accept_queue", "descriptors", "ghosts",
+        "unconnected")  # fmt: skip
 AFTERWARDS, LONGEST = 1.0, 5.0  # s: what a timer's doing may take, and a window at the most
 UNKNOWN = 1.0  # s: the window where nobody tells whether there is a timer
 

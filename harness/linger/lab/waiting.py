@@ -7,6 +7,7 @@ nowhere, but it only matters where its signal is caught.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import signal
 from pathlib import Path
@@ -33,6 +34,13 @@ def forever(processes: Iterable[dict[str, Any]], pids: Iterable[int]) -> str:
                 return ""
             calls.add(thread["call"])
     return ", ".join(sorted(calls))
+
+
+def place(pid: int) -> str:
+    """The kernel function in which a process waits (proc(5), wchan); "" when that is not told."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/wchan").read_text().removeprefix("0")
+    return ""
 
 
 def timed(pid: int) -> bool:

@@ -23,7 +23,7 @@ FOR_ALL = (
     "explanation",
 )
 FOR_PAIRS = ("task", "hints")
-OPTIONAL = ("wild", "further", "service", "witness", "aborts", "discuss")
+OPTIONAL = ("wild", "further", "service", "witness", "aborts", "deaf", "discuss")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,6 +47,7 @@ class Text:
     service: str = ""  # what a client asks of the server after the faults, in words of clients/peer
     witness: str = ""  # the event by which the other programs tell that the client was served
     aborts: bool = False  # whether a repair may end connections by reset
+    deaf: bool = False  # whether a client that sends and never reads must not stop the others
     discuss: list[dict[str, str]] = dataclasses.field(default_factory=list)  # pattern, text
 
     @property

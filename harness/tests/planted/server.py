@@ -24,6 +24,7 @@ LIBC, CLONE_FILES = ctypes.CDLL(None), 0x400
 MAILBOX = socket.socketpair()
 kept: list[socket.socket] = []  # what a mistake never closes
 free: list[int] = []  # a pool of files
+POOL, pool = 6, []  # of pipes
 
 
 def talk(client: socket.socket) -> None:
@@ -202,6 +203,13 @@ def file_open(client: socket.socket, leaving: Callable[[int], None]) -> None:
                 return leaving(file)
 
 
+def slow_pool(client: socket.socket) -> None:
+    """careful(), and a pool of pipes that grows by one with each client, up to a size."""
+    if len(pool) < POOL:
+        pool.append(os.pipe())
+    careful(client)
+
+
 def ticker(client: socket.socket) -> None:
     """A reply without an end."""
     with client:
@@ -264,6 +272,7 @@ MODES: dict[str, Callable[[], Callable[[socket.socket], None]]] = {
     "crashes": crashes_and_is_replaced,
     "forgets-file": lambda: threads(lambda client: file_open(client, lambda file: None)),
     "pools-file": lambda: threads(lambda client: file_open(client, free.append)),
+    "grows-pool": lambda: threads(slow_pool),
     "ticker": lambda: threads(ticker),
     "picky": lambda: threads(picky),
     "http-impatient": lambda: threads(http_impatient),

@@ -55,7 +55,7 @@ class Trial(Scene):
         return self.leavings(again=all_leave)
 
     def leavings(
-        self, before: Count | None = None, again: Callable[[], None] | None = None
+        self, before: Count | None = None, again: Callable[[], object] | None = None
     ) -> Finding:
         """The finding when all clients have left: whether the server let go, and serves on.
 

@@ -36,7 +36,7 @@ def half_close(trial: Trial) -> Finding:
     found = _halved(trial, control)
     if found.verdict == LEAK:
         return found
-    left = trial.leavings()
+    left = trial.leavings(again=lambda: _halved(trial, control))
     return left if left.verdict in BAD else found
 
 
