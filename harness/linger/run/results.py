@@ -20,7 +20,7 @@ from linger.lab.programs import INSTALLED, ROOT
 SCHEMA = 2  # of result.json; 2: failures as objects, `subject`, the verdict `reproduced`
 ENVIRONMENT = 1  # of environment.json
 COMMIT = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12"]  # asks for ours
-if INSTALLED:  # where git would find somebody else's, if any
+if INSTALLED or (ROOT / "harness/COMMIT").exists():  # no clone: git would find somebody else's, if any
     COMMIT = ["cat", str(ROOT / "harness/COMMIT")]
 
 
