@@ -75,7 +75,7 @@ static void write_group(struct json *json, const struct group *group)
 	write_touch(json, "closed", &group->shared.closed);
 	if (group->shared.closed.happened)
 		json_signed(json, "closer", group->shared.closer);
-	write_touch(json, "inherited", &group->shared.inherited);
+	write_touch(json, "inherited", &group->inherited);
 	write_now(json, &group->now);
 	write_told(json, &group->one);
 	json_array(json, "descriptors");

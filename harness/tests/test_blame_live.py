@@ -73,6 +73,20 @@ def test_descriptors_are_followed(start: Started, tmp_path: Path, way: str) -> N
     assert ("closed" in group) == (way != "thread")
 
 
+def test_io_uring_is_refused_and_that_is_said(start: Started, tmp_path: Path) -> None:
+    io_uring_setup = 425
+    code = (
+        "import ctypes, errno, sys\nlibc = ctypes.CDLL(None, use_errno=True)\n"
+        f"libc.syscall({io_uring_setup}, 4, ctypes.create_string_buffer(120))\n"
+        "print(errno.errorcode[ctypes.get_errno()], flush=True); sys.stdin.read()"
+    )
+    child = start(sys.executable, "-S", "-c", code)
+    assert child.stdout.readline() == "ENOSYS\n"
+    held(tmp_path)
+    (process,) = tracing.read(tmp_path / "report.json")["processes"]
+    assert process["io_uring_refused"]
+
+
 def test_a_program_runs_as_without(start: Started) -> None:
     """Its children, its exit code, its signals, its descriptors, and the end of its output."""
     code = (

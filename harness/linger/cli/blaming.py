@@ -12,7 +12,7 @@ Runs a command as it would run without, and says which of its lines took the TCP
 it holds, and which touched them last: when the command ends (^C), and by `linger blame --report`
 from another terminal. It makes a program 2 to 6 times slower, so it is for staging and tests;
 --sample 8 costs less. Programs that gain rights by exec (setuid) do not gain them under
-blame, and io_uring is refused. It sees lines of C, C++, Rust and Go built with debug information,
+blame unless it runs as root, and io_uring is refused. It sees lines of C, C++, Rust and Go built with debug information,
 and of Python and node; of Java only native code.
 """
 
