@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Any, Iterable, Sequence
 
-from linger.lab import unseen
+from linger.lab import census, unseen
 from linger.lab.expect import DEADLINE, Expectations, Peer
 from linger.lab.failure import HELD, Failure, not_held
 from linger.lab.lasting import seconds_left
