@@ -251,7 +251,7 @@ static long do_keepalive(struct connection *c, const char *argument)
 	return setsockopt(c->fd, SOL_SOCKET, SO_KEEPALIVE, &yes, sizeof(yes));
 }
 
-/* EPOLLHUP comes with the second FIN already (Linux 6.18): only the state tells. */
+/* EPOLLHUP comes with the second FIN already (Linux 6.18): only the state is reliable. */
 static long do_over(struct connection *c, const char *argument)
 {
 	struct epoll_event changed = {.events = EPOLLIN | EPOLLET};
@@ -324,7 +324,7 @@ static void check_number(const struct action *action, const char *text)
  */
 static int understand(int argc, char **argv)
 {
-	int first = options_parse_some(&o, argc, argv, "Does on each connection what it is told.",
+	int first = options_parse_some(&o, argc, argv, "Performs actions on each connection.",
 				       " listen|accept|bind:PORT|rebind:PORT|connect|hello|"
 				       "send:TEXT|fill:BYTES|recv:BYTES|drain|half|shut|fin|"
 				       "rst|keepalive|linger|over|await|stay|pretend ...");

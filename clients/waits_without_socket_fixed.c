@@ -23,7 +23,7 @@ static int begin(void)
 	    "GET /job HTTP/1.1\r\nHost: server\r\nConnection: close\r\n\r\n";
 	int fd = endpoint_connect(&o);
 
-	if (fd >= 0) /* when that fails, recv() tells */
+	if (fd >= 0) /* if that fails, recv() reports it */
 		send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL);
 	return fd;
 }

@@ -98,8 +98,7 @@ static void accept_cb(struct evconnlistener *listener, evutil_socket_t fd, struc
 			errx(1, "no memory for a connection");
 		bufferevent_setcb(relay->stream[i], read_cb, written_cb, event_cb, relay);
 	}
-	bufferevent_disable(relay->stream[0], EV_READ); /* until the backend is there */
-	bufferevent_enable(relay->stream[1], EV_READ);
+	bufferevent_enable(relay->stream[1], EV_READ); /* the client is read once the backend is there */
 	/* event_cb hears of a failure. */
 	bufferevent_socket_connect(relay->stream[1], (struct sockaddr *)&backend, backend_length);
 }

@@ -55,7 +55,7 @@ static void read_cb(struct bufferevent *connection, void *arg)
 		}
 		free(line);
 	}
-	/* LESSON: reading goes on, and so the end is heard, until ROOM is full. */
+	/* LESSON: reading goes on, so the end is noticed, until ROOM is full. */
 	if (event_pending(client->job, EV_TIMEOUT, NULL) && evbuffer_get_length(input) >= ROOM)
 		bufferevent_disable(connection, EV_READ);
 	if (!event_pending(client->job, EV_TIMEOUT, NULL) && evbuffer_get_length(input) >= ROOM)
@@ -68,7 +68,7 @@ static void job_cb(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd, (void)what;
 	bufferevent_write(client->connection, "done\n", strlen("done\n"));
-	/* LESSON: only a client that has filled ROOM is heard again as late as this. */
+	/* LESSON: only a client that has filled ROOM is noticed as late as this. */
 	bufferevent_enable(client->connection, EV_READ);
 	read_cb(client->connection, client);
 }

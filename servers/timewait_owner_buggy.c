@@ -42,7 +42,7 @@ static void answer(int fd)
 		return;
 	}
 	n = send(fd, line, n, MSG_NOSIGNAL);
-	/* LESSON: whoever closes first pays: every client leaves its TIME_WAIT with us. */
+	/* LESSON: the side that closes first pays: each client leaves its TIME_WAIT here. */
 	close(fd);
 	say("answered fd=%d n=%zd err=%s", fd, n, error_of(n));
 }

@@ -36,6 +36,7 @@ CALLS = {
     "setsockopt": [],
     "epoll_ctl": [],
     "signal": [],
+    "alarm": ["alarm(0)", "alarm(3600)"],
     "poll": ["poll($0, 1, 0)", "poll($0, 1, -1)"],
     "arm": [],
     "watch": [],
@@ -49,7 +50,7 @@ VOID = ("free", "event_free", "bufferevent_free", "bufferevent_setwatermark", "a
 # To set what is set, to enable what is enabled, to schedule what is scheduled for the same time, or to
 # watch what is watched changes nothing by the words of the manual, or is refused: twice is once. Nor does one wait twice for one event.
 NO_TWICE = (
-    "setsockopt", "signal", "shutdown", "event_add", "bufferevent_enable", "bufferevent_disable",
+    "setsockopt", "signal", "alarm", "shutdown", "event_add", "bufferevent_enable", "bufferevent_disable",
     "bufferevent_set_timeouts", "bufferevent_setwatermark", "evconnlistener_enable",
     "evconnlistener_disable", "poll", "_exit", "arm", "watch", "epoll_ctl", "drop",
 )  # fmt: skip
@@ -64,7 +65,7 @@ FLAGS = (
 LAST = re.compile(r"""event_base_dispatch | (?:\s+ (?:(?:for|if)\ \([^{}\n]*\)\s+)* (?:close|free|discard)\([^;]*\);)+
                       \s+return\ EXIT_SUCCESS;""", re.X)  # fmt: skip
 # What else can be wrong: an end that is taken for none, the length of a time-out.
-TIME = r"(?<=\.tv_sec = )[^,;}]+(?=[;}])|(?<=\.tv_usec = )\d+(?=\})|\bo\.seconds \* 1000(?=\))"
+TIME = r"(?<=\.tv_sec = )[^,;}]+(?=[,;}])|(?<=\.tv_usec = )\d+(?=\})|\bo\.seconds \* 1000(?=\))"
 WORD = re.compile(rf"\b(?:{'|'.join((*CALLS, *FLAGS))})\b|(?P<end>\bn <= 0\b)|(?P<time>{TIME})")
 
 
@@ -144,7 +145,7 @@ def _of_call(code: str, source: str, site: Site) -> Iterator[tuple[str, int, int
 
 def _tail(text: str, word: str) -> str:
     """What tells a call of the same function apart: its last argument."""
-    return " " + text[:-1].rpartition(", ")[2] if text.startswith(f"{word}(") else ""
+    return " " + re.split(r"\(|, ", text[:-1])[-1] if text.startswith(f"{word}(") else ""
 
 
 def _of_value(code: str, site: Site) -> Iterator[tuple[str, int, int, str]]:
@@ -154,7 +155,7 @@ def _of_value(code: str, site: Site) -> Iterator[tuple[str, int, int, str]]:
     if site.word == "time":
         written = code[site.start : site.end]
         yield "an hour late", site.start, site.end, f"3600 * 1000 + {written}"
-        if written != "o.seconds":  # of which the rest goes into tv_usec
+        if not written.endswith("o.seconds"):  # of which the rest goes into tv_usec
             yield "at once", site.start, site.end, "0"
 
 

@@ -19,7 +19,7 @@ from typing import Any, Callable, Iterator, TypeVar
 from linger.explain import watching
 from linger.lab import processor
 from linger.lab.errors import Broken, CannotRun, LingerError, TargetDied, Usage
-from linger.lab.foreign import printable_all
+from linger.lab.foreign import read_json
 from linger.lab.process import descendants
 from linger.lab.programs import program
 
@@ -189,7 +189,7 @@ def ask(*options: object) -> Snapshot:
     words = [str(program("census")), "--json", *map(str, options)]
     done = subprocess.run(words, capture_output=True, text=True, errors="replace")
     if done.returncode == 0:
-        return printable_all(json.loads(done.stdout))["hosts"][0]
+        return read_json(done.stdout)["hosts"][0]
     sentence = done.stderr.strip() or f"census ended with status {done.returncode}"
     kinds = {kind.code: kind for kind in (Usage, TargetDied, CannotRun)}
     raise kinds.get(done.returncode, Broken)(sentence)

@@ -101,9 +101,9 @@ def set_sysctls(values: dict[str, str]) -> None:
     values: name to value; a name with a leading "-" may be absent from this kernel.
     """
     for name, value in values.items():
-        path = Path("/proc/sys") / name.lstrip("-").replace(".", "/")
         try:
-            path.write_text(value)
+            with open(f"/proc/sys/{name.lstrip('-').replace('.', '/')}", "w") as sysctl:
+                sysctl.write(value)
         except FileNotFoundError:
             if not name.startswith("-"):
                 raise CannotRun(f"this kernel has no sysctl {name}; a newer one may") from None

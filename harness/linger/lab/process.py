@@ -33,8 +33,8 @@ def descendants(ancestor: int) -> list[int]:
     found = [ancestor]
     for pid in found:
         with contextlib.suppress(OSError):  # it may end while it is looked at
-            for children in Path("/proc").glob(f"{pid}/task/*/children"):
-                found += map(int, children.read_text().split())
+            for task in os.listdir(f"/proc/{pid}/task"):
+                found += map(int, Path(f"/proc/{pid}/task/{task}/children").read_text().split())
     return found
 
 

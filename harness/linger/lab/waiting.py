@@ -1,8 +1,9 @@
 """Whether a program can ever do anything again by itself, or waits for what others do.
 
 The census tells in which system call each thread waits, for how long, and which timers are armed as
-descriptors. A timer of a process (timer_create(2)) is in /proc/PID/timers. One of setitimer(2) is
-nowhere, but it only matters where its signal is caught.
+descriptors. A timer of a process (timer_create(2)) is in /proc/PID/timers. One of setitimer(2) or
+alarm(2) is nowhere: where its signal is caught, there may be one; where it is not, all that it can do is
+end the program.
 """
 
 from __future__ import annotations

@@ -119,3 +119,10 @@ def test_a_real_program(run: Run, tmp_path: Path, folder: Path, name: str) -> No
     for one in runs:
         assert {id: verdict for id, verdict in one.items() if verdict in (*BAD, WARN)} == known
         assert one == runs[0]
+
+
+def test_there_are_enough_of_them() -> None:
+    """At least 20 programs and 10 protocols; what they share with others is no further protocol."""
+    same = {"git-dumb": "git-http"}
+    used = {same.get(entry["server"], entry["server"]) for entry in TABLE["program"].values()}
+    assert len(TABLE["program"]) >= 20 and len(used) >= 10
