@@ -1,9 +1,9 @@
 /*
- * port_exhaustion: a client that puts -n requests to a server, one after another.
+ * port_exhaustion: a client that sends -n requests to a server, one after another.
  *
- * A connection is known by its two addresses and ports; of these the client's port alone is free
- * to choose, from ip_local_port_range (ip(7)). The end that closes first waits in TIME_WAIT, and
- * its port with it: connect(2) fails with EADDRNOTAVAIL when all of the range are in use.
+ * A connection is known by its two addresses and ports, and only the client's port is free to
+ * choose, from ip_local_port_range (ip(7)). The end that closes first waits in TIME_WAIT, and its
+ * port with it: connect(2) fails with EADDRNOTAVAIL when the whole range is in use.
  */
 #include <err.h>
 #include <errno.h>

@@ -5,9 +5,9 @@
 A client with 100 local ports (ip_local_port_range) that closes first has 100 connections to a
 server port; for the next 60 s connect() fails with EADDRNOTAVAIL. What makes room sooner:
 - tcp_tw_reuse=1 (ip-sysctl.rst) after tcp_tw_reuse_delay, 1 s, if the old connection had
-  timestamps, which tell old segments from new (RFC 6191). The default, 2, is for loopback only.
-  The port is not drawn at random: connect() tries those with the parity of the range's low end
-  first, one after another, and takes the first that it may.
+  timestamps, which distinguish old segments from new (RFC 6191). The default, 2, is for loopback
+  only. The port is not drawn at random: connect() tries those with the parity of the range's low
+  end first, one after another, and takes the first that it may.
 - More server ports, more client addresses: each combination has 100 ports of its own.
 - A fixed port, at once, if old and new socket had SO_REUSEADDR and the connection timestamps.
 - IP_BIND_ADDRESS_NO_PORT (ip(7)): without it bind() to port 0 takes one for every destination.

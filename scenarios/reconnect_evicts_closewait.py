@@ -8,8 +8,8 @@
 
 condition: the client comes back from the same port. control: from another one.
 
-A SYN inside an existing connection is answered by an ACK (RFC 9293 section 3.10.7.4, RFC 5961
-section 4); the client, which knows of no connection, answers that by a RST, and its next SYN
+The server answers a SYN inside an existing connection with an ACK (RFC 9293 section 3.10.7.4, RFC
+5961 section 4). The client knows of no connection and answers with a RST, and its next SYN
 finds the port pair free. So the row goes and the leak remains, as a ghost. Clients choose among
 28,000 ports: it happens too seldom to help, and often enough to confuse anybody who counts rows.
 """

@@ -1,8 +1,8 @@
 /*
- * timewait_owner: answers one request a connection, and who of the two closes first.
+ * timewait_owner: answers one request per connection; the lesson is which end closes first.
  *
  * The end that sends the first FIN is the one that waits in TIME_WAIT, for twice the maximum
- * segment lifetime (RFC 9293 section 3.6.1). The request is one line, the answer is the same line.
+ * segment lifetime (RFC 9293 section 3.6.1). The request is one line; the answer is the same line.
  */
 #include <err.h>
 #include <stdlib.h>

@@ -112,6 +112,15 @@ def test_a_driver_that_dies_fails_and_is_started_again(run: Run, tmp_path: Path)
     assert done.returncode == 1 and "the driver was ended by SIGSEGV" in done.stdout, done.stdout
 
 
+def test_a_driver_that_dies_between_requests_is_not_forgotten(run: Run, tmp_path: Path) -> None:
+    only = ("--quick", "--only", "stale-pool,idle-reset")
+    done = check(run, tmp_path, *only, "--driver", command=planted("dies-idle"))
+    said = "the driver ended with status 1 while it had nothing to do"
+    assert verdicts(tmp_path) == {"stale-pool": "FAIL", "idle-reset": "FAIL"}
+    assert said in done.stdout, done.stdout + done.stderr
+    assert "| an idle connection has ended: nobody thought of that" in done.stdout
+
+
 @pytest.mark.parametrize(
     "command, said",
     [

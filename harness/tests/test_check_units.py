@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import socket
 import subprocess
 import time
 from collections import Counter
@@ -17,6 +18,9 @@ from linger.check import measure, schedule
 from linger.check.finding import Held
 from linger.check.measure import Count
 from linger.check.server import request
+from linger.check.server.checks import limit, reply
+from linger.check.server.connection import Connection
+from linger.check.server.crowd import Crowd
 from linger.check.server.request import Request
 from linger.lab import exits, waiting
 
@@ -104,6 +108,13 @@ def test_things_alike_have_one_name(kind: str, name: str, called: str) -> None:
     assert measure._name_of(kind, name, [9000]) == called
 
 
+def test_few_clients_leave_few_things() -> None:
+    before = Count(0, {}, 0, {7: 5}, {7: Counter()}, {7: "srv"}, 0)
+    pool, files = (replace(before, things={7: Counter({("pipe", "pipe"): n})}) for n in (3, 4))
+    assert pool.fuller_than(before, 4) == [] and files.fuller_than(before, 4) == ["4 × pipe"]
+    assert replace(before, things={7: Counter({("pipe", "pipe"): 2})}).fuller_than(before, 1)
+
+
 def test_what_is_held_is_named() -> None:
     before = Count(0, {}, 0, {7: 5}, {7: Counter({("file", "/log"): 1})}, {7: "srv"}, 0)
     things = Counter({("file", "/log"): 1, ("file", "/large"): 20, ("pipe", "pipe"): 9})
@@ -129,6 +140,77 @@ def test_the_large_reply_is_looked_for_among_the_links(monkeypatch: pytest.Monke
     replies[b"GET /big.png?v=1"] = 60_000
     assert request.find_large(None, http) == http, "none is large"  # type: ignore[arg-type]
     assert request.find_large(None, Request(b"x")) == Request(b"x")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "answers, found",
+    [({b"GET": b"HTTP/1.1 400"}, "it speaks HTTP"), ({b"HELP": b"500"}, "it answers HELP"),
+     ({b"": b"220 hi", b"GET": b"500", b"HELP": b"214"}, "it says '220 hi', and answers HELP")],
+)  # fmt: skip
+def test_http_is_asked_first(
+    answers: dict[bytes, bytes], found: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def speaks(connect: Any, payload: bytes, banner: bool = False) -> tuple[bytes, bool]:
+        asked.append(payload[:4].strip())
+        return answers.get(asked[-1], b""), False
+
+    monkeypatch.setattr(request, "_speaks", speaks)
+    assert request.discover(lambda: None, None).source == found  # type: ignore[arg-type, return-value]
+    assert asked[0] == b"GET" and (len(asked) == 1) == (found == "it speaks HTTP")
+
+
+HEAD = b"HTTP/1.1 413 no\r\n"
+
+
+@pytest.mark.parametrize(
+    "said, ended, whole",
+    [
+        (HEAD + b"Content-Length: 2\r\n\r\nno", "ECONNRESET", True),
+        (HEAD + b"Content-Length: 3\r\n\r\nno", "FIN", False),
+        (HEAD + b"\r\nno", "FIN", True),
+        (HEAD + b"\r\nno", "ECONNRESET", False),
+        (HEAD + b"Content-", "FIN", False),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\nno\r\n0\r\n\r\n", "ECONNRESET", True),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\nno\r\n", "FIN", False),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" + HEAD + b"Content-Length: 2\r\n\r\nno", "ECONNRESET", True),
+        (b"HTTP/1.1 100 Continue\r\n\r\n", "FIN", False),
+        (b"HTTP/1.1 204 No Content\r\n\r\n", "ECONNRESET", True),
+    ],
+)
+def test_a_whole_reply(said: bytes, ended: str, whole: bool) -> None:
+    one: Any = SimpleNamespace(reply=said, received=len(said), ended=ended)
+    assert reply._whole(one) == whole
+
+
+def test_silence_ends_a_reply_and_what_never_ends_is_given_up() -> None:
+    here, there = socket.socketpair()
+    here.setblocking(False)
+    crowd = Crowd.__new__(Crowd)
+    crowd.connections = [one] = [Connection(here)]
+    one.connected = True
+    with here, there:
+        there.send(b"x")
+        assert crowd.read_while_it_comes(5.0, quiet=0.02) and one.received == 1
+        assert not crowd.until_quiet(lambda one: there.send(b"x"), quiet=0.5, most=0.1)
+        there.close()
+        assert crowd.until_quiet(Connection.take, quiet=5.0) and one.ended == "FIN"
+
+
+@pytest.mark.parametrize(
+    "busy, sizes, says",
+    [([4.0], [0, 0], (4.0, 1)), ([90.0, 80.0, 9.0], [0, 0, 0, 0], (9.0, 3)),
+     ([99.0] * 4, [0] * 5, (99.0, 4)), ([4.0] * 4, [0] + [10**9] * 4, (4.0, 4))],
+)  # fmt: skip
+def test_a_server_that_rests_is_not_watched_for_long(
+    busy: list[float], sizes: list[int], says: tuple[float, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    windows = iter(busy)
+    monkeypatch.setattr(limit.processor, "busy", lambda pids, window: next(windows))
+    monkeypatch.setattr(limit, "log_bytes", lambda pids, output, size=iter(sizes): next(size))
+    found, _ = limit._watched(SimpleNamespace(target=SimpleNamespace(pids=[], output=None)))  # type: ignore[arg-type]
+    assert (found, len(busy) - len([*windows])) == says
 
 
 def test_a_trial_that_only_waits_takes_no_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ import pytest
 from conftest import Run
 
 from linger.claims import judge, ledger
+from linger.lab.census import STATES
 from linger.lab.errors import Broken
 from linger.lab.programs import ROOT
 from linger.lab.verdict import ABSENT, make_row
@@ -322,6 +323,18 @@ def test_every_scenario_says_what_helps_and_what_does_not(name: str) -> None:
         assert all(sentence.endswith(".") and len(sentence) < 140 for sentence in sentences)
     named = re.findall(r"\(([a-z]+(?:-[a-z]+)+)\)", " ".join(answers.helps + answers.does_not_help))
     assert {*named} <= {*scenarios.names()}, "a scenario that does not exist"
+
+
+@pytest.mark.parametrize("name", scenarios.names())
+def test_each_state_whose_packets_differ_has_a_reason(name: str) -> None:
+    assert {*scenarios.disagreements(name)} <= {*STATES}
+
+
+def test_a_reason_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scenarios, "SCENARIOS", tmp_path)
+    (tmp_path / "x_leak.toml").write_text("packets_differ = 1\n")
+    with pytest.raises(Broken, match="packets_differ has a sentence a state"):
+        scenarios.disagreements("x-leak")
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,7 @@ def test_to_hang_without_a_socket_or_to_die_fails_whatever_else_is_asked(bad: Ou
         ruling.unnotified(bad), ruling.cut_gzip(bad, 40), ruling.patience(bad, 30),
         ruling.stale(GOT, bad), ruling.answered(bad, "x"), ruling.early(GOT, bad, 413),
         ruling.recovery("a restart", 0.1, [bad, GOT]), ruling.raced(bad),
+        ruling.idle([GOT, bad], [3, 3, 0], 3, 10, []),
     ]  # fmt: skip
     assert verdicts(*findings) == [FAIL] * len(findings)
     assert bad.said in findings[0].measured and findings[0].notes == bad.notes
@@ -100,8 +101,8 @@ def test_repeats(method: str, reused: bool, reads: int, seconds: float, verdict:
 def test_pools() -> None:
     assert verdicts(
         ruling.stale(GOT, GOT), ruling.stale(ERROR, None), ruling.stale(GOT, ERROR),
-        ruling.idle([3, 3, 0], 3, 10, []), ruling.idle([3, 3, 3], 3, 10, []),
-        ruling.idle([3, 6, 9], 3, 10, []), ruling.idle([0, 1, 1], 3, 10, []),
+        ruling.idle([GOT], [3, 3, 0], 3, 10, []), ruling.idle([GOT], [3, 3, 3], 3, 10, []),
+        ruling.idle([GOT], [3, 6, 9], 3, 10, []), ruling.idle([GOT], [0, 1, 1], 3, 10, []),
         ruling.answered(GOT, "all"), ruling.answered(GOT, "x"), ruling.answered(ERROR, "x"),
     ) == [PASS, FAIL, WARN, PASS, CHOICE, LEAK, CHOICE, FAIL, PASS, CHOICE]  # fmt: skip
 

@@ -74,6 +74,7 @@ CASES = {
     "reused-rst": Case("rst", "rst", sends=(GET, POST)),
     "accept-fin": Case("fin", "fin", "", b"", ()),
 }  # fmt: skip
+NEED_TLS = {"no-close-notify"}
 ELSEWHERE = {"accept-rst", "trickle", "refuse"}  # have a test of their own
 
 
@@ -85,7 +86,7 @@ class Turncoat:
         names = [*CASES, "accept-rst", "refuse", "trickle=1ms"]
         words = [program("turncoat"), "--body", str(SIZE)]
         for name in names:
-            if tls or name != "no-close-notify":
+            if tls or name not in NEED_TLS:
                 words += ["-b", name + times.get(name, "")]
         if tls:
             words += ["--tls", "--cert", KEYS / "server.pem", "--key", KEYS / "server.key"]
@@ -174,11 +175,11 @@ def test_every_behaviour_is_tried(run: Run) -> None:
     assert {*listed} == {*CASES} | ELSEWHERE and len(listed) == len(CASES) + len(ELSEWHERE)
 
 
-@pytest.mark.parametrize("behaviour", CASES)
+PLAYED = [(how, name) for how in ("plain", "tls") for name in CASES if how == "tls" or name not in NEED_TLS]
+
+
+@pytest.mark.parametrize("turncoat, behaviour", PLAYED, indirect=["turncoat"])
 def test_what_it_does_is_what_it_tells(turncoat: Turncoat, behaviour: str) -> None:
-    if behaviour not in turncoat.ports:
-        assert behaviour == "no-close-notify", "needs TLS"
-        return
     case, process = CASES[behaviour], turncoat.process
     with turncoat.connection(behaviour) as (client, number):
         for n, text in enumerate(case.sends, 1):

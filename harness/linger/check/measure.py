@@ -3,7 +3,8 @@
 There are several views of a leak, since none shows all: sockets with a row (CLOSE_WAIT and the
 like), descriptors whose connection is gone (after shutdown() or a RST), connections that were reset
 before accept() and are only in the listener's Recv-Q, descriptors of any kind, processes, and sockets
-that exist though nothing of these shows them (lab/unseen.py). What the kernel finishes by itself
+that exist though nothing of these shows them (lab/unseen.py). Threads are counted, and judged apart,
+since their pools are large and fill up slowly (server/trial.py). What the kernel finishes by itself
 (orphans, TIME_WAIT) is nobody's, nor is SYN_RECEIVED, in which TCP_DEFER_ACCEPT keeps an idle
 connection.
 
@@ -19,7 +20,7 @@ import re
 import stat
 import time
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Callable, Collection
 
@@ -47,7 +48,8 @@ class Count:
     descriptors: dict[int, int]  # of any kind, by process
     things: dict[int, Counter[Thing]]  # those that are no connection on its ports, by process
     processes: dict[int, str]  # their names
-    unseen: int  # sockets of the host that none of these is
+    unseen: int = field(compare=False)  # sockets of the host that none of these is; it flickers
+    threads: dict[int, int] = field(default_factory=dict)  # by process
 
     @property
     def connections(self) -> int:
@@ -75,11 +77,11 @@ class Count:
         """In what it holds more than before, in words; none: it is clean.
 
         others: how many connections there were. Pools of processes and caches of descriptors grow
-        by a few, so these count from half as many on.
+        by a few, so these count from half as many on, and from four where there were so many.
         """
         grown = self.connections_since(before)
         more = [f"{number} {name}" for name, number in grown.items()]
-        several = max(2, others // 2)
+        several = max(2, min(4, others), others // 2)
         kept = [held for held in self.kept_since(before) if held.count >= several]
         more += [f"{held.count} × {held.name}" for held in kept[:NAMED]]
         most = max((sum(things.values()) for things in self._added(before).values()), default=0)
@@ -90,6 +92,10 @@ class Count:
         if len(self.processes) - len(before.processes) >= several:
             more.append(f"{len(self.processes) - len(before.processes)} processes")
         return more
+
+    def threads_since(self, before: Count) -> int:
+        """How many threads the processes that were there before have more; negative: fewer."""
+        return sum(number - before.threads[pid] for pid, number in self.threads.items() if pid in before.threads)
 
     def _added(self, before: Count) -> dict[int, Counter[Thing]]:
         """What each process has more of than before; of a process that is new, nothing."""
@@ -127,7 +133,11 @@ class Meter:
 
     def take(self) -> Count:
         """Count now."""
-        snapshot = self.snapshot()
+        hidden, snapshot = unseen.count(self.host, with_ours=self.other is self.host)
+        if any(port >= EPHEMERAL for port in self._ports):
+            snapshot = self.snapshot()  # without ports, the census counts all ephemeral ones as one
+        elif self._ports:
+            snapshot.update({rows: self._on_ports(snapshot[rows]) for rows in ("rows", "listeners")})
         rows = snapshot["rows"]
         pids = {*self._pids()}
         shown = [process for process in snapshot["processes"] if process["pid"] in pids]
@@ -145,8 +155,13 @@ class Meter:
             },
             things={one["pid"]: self._things(one["held"]) for one in shown},
             processes=names,
-            unseen=unseen.count(self.host, with_ours=self.other is self.host),
+            unseen=hidden,
+            threads={one["pid"]: len(one["waits"]) for one in shown},
         )
+
+    def _on_ports(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Of the rows or listeners of a census, those on the ports that count."""
+        return [row for row in rows if row["port"] in self._ports]
 
     def steady(self, within: float = 2.0) -> Count:
         """Count when two looks say the same: what ends in the middle of one would be missing later.

@@ -76,8 +76,8 @@ def measure(subjects: Sequence[Peer]) -> Holding:
         family = subject.family()
         pids |= {*family}
         started += max(0, len(family) - 1)
-    found = census.count({host.name: host.path})[host.name]
-    hidden = unseen.count(host, found) - host.prepared
+    hidden, found = unseen.count(host)
+    hidden -= host.prepared
     connections = others = 0
     for view in found["processes"]:
         if view["pid"] in pids:
@@ -90,6 +90,17 @@ def measure(subjects: Sequence[Peer]) -> Holding:
         in_flight=max(hidden if hidden > PASSING else 0, _in_messages(pids)),
         children=started,
         others=others,
+    )
+
+
+def listening(subject: Peer) -> int:
+    """How many processes of a program have a listener: a child that keeps its parent's keeps the port
+    with it."""
+    host, pids = subject.host, {*subject.family()}
+    views = census.count({host.name: host.path})[host.name]["processes"]
+    return sum(
+        view["pid"] in pids and any(thing["kind"] == "listener" for thing in view["held"])
+        for view in views
     )
 
 

@@ -23,20 +23,22 @@ from linger.lab.host import Host
 WHOLE = "ESTABLISHED CLOSE_WAIT FIN_WAIT1 LAST_ACK CLOSING".split()
 
 
-def count(host: Host, found: dict[str, Any] | None = None, with_ours: bool = False) -> int:
+def count(host: Host, with_ours: bool = False) -> tuple[int, dict[str, Any]]:
     """How many sockets exist in a host and are not seen; to be compared with an earlier count, since
-    what records the lab has some, too. with_ours: this process has connections there.
+    what records the lab has some, too. And what the census counts there, which it takes.
 
-    found: what the census counts there, where it has just been asked.
+    with_ours: this process has connections there.
 
     It is taken in several looks, so a connection that begins or ends meanwhile may count or be
-    missing: what lasts is true.
+    missing: what lasts is true. The census has a socket there itself, which exists for a moment after
+    it has ended (Linux 6.18: netlink_release(), an RCU period), so the kernel is asked first.
     """
+    exist = existing(host)
+    found = census.count({host.name: host.path})[host.name]
     seen = {inode for pid in _processes(host) for inode in sockets_of(f"/proc/{pid}/fd")}
     if with_ours:
         seen |= sockets_of("/proc/self/fd")
-    found = found or census.count({host.name: host.path})[host.name]
-    return existing(host) - len(seen) - _without_descriptor(found)
+    return exist - len(seen) - _without_descriptor(found), found
 
 
 def told(host: Host) -> list[tuple[str, int, int, str]]:

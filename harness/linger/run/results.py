@@ -21,7 +21,7 @@ from linger.lab.programs import INSTALLED, ROOT
 SCHEMA = 2  # of result.json; 2: failures as objects, `subject`, the verdict `reproduced`
 ENVIRONMENT = 1  # of environment.json
 COMMIT = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12"]  # asks for ours
-if INSTALLED:  # where git would find somebody else's, if any
+if INSTALLED or (ROOT / "harness/COMMIT").exists():  # no clone: git would find somebody else's, if any
     COMMIT = ["cat", str(ROOT / "harness/COMMIT")]
 
 
@@ -56,6 +56,13 @@ def create_run(results: Path) -> Path:
             link.unlink(missing_ok=True)
             run.rmdir()
         raise unwritable(f"results to {results}", error) from error
+    return run
+
+
+def begin(folder: Path) -> Path:
+    """Create the directory of a new run in a folder, and let every process know it."""
+    run = create_run(folder.absolute())
+    os.environ["LINGER_RUN"] = str(run)
     return run
 
 

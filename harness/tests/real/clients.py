@@ -172,6 +172,7 @@ MISTAKES = {  # of planted/clients/client.py, and what each must be called
     "slow-address": {"black-hole": WARN},
     "no-keepalive": {"vanished-idle": WARN},
     "dies": {"truncated-length": FAIL},
+    "dies-idle": {"stale-pool": FAIL, "idle-close": FAIL, "idle-reset": FAIL},
 }
 
 

@@ -62,7 +62,7 @@ class Driver:
         self._start = start
         self._rest = b""
         self.program: Program | None = None
-        self.deaths: list[str] = []
+        self._deaths: list[str] = []
 
     def ask(self, method: str, at: Address, body: Path | None, watch: Watch, limit: float) -> Outcome:
         """Let it make one request, and watch it for at most so many seconds.
@@ -91,19 +91,24 @@ class Driver:
             told = answer["ok"], status, answer["bytes"], answer["sha256"]
             return Outcome(name, at.port, DONE, *told, said, **common)
         if not end:
-            self.deaths.append(f"the driver {program.ending()}")
-            said, self.program = self.deaths[-1], None
-            notes = [line.strip() for line in program.last_output().splitlines() if line]
-            return Outcome(name, at.port, DIED, said=said, notes=notes, **common)
-        notes = watch.explained(program.pids)
-        said = "it has no connection" if notes[0].startswith("no ") else f"it has {notes[0]}"
+            said, self.program = f"the driver {program.ending()}", None
+            self._deaths.append(said + program.last_output())
+            return Outcome(name, at.port, DIED, said=said, notes=program.last_lines(), **common)
+        said, notes = watch.explained(program.pids)
         return Outcome(name, at.port, end, said=said, notes=notes, **common)
+
+    def died(self) -> str:
+        """How it came to an end unasked for the first time: a sentence and its last output, "" if it
+        never did."""
+        if self.program and self.program.done():
+            how = f"the driver {self.program.ending()} while it had nothing to do"
+            self._deaths.append(how + self.program.last_output())
+            self.end()
+        return self._deaths[0] if self._deaths else ""
 
     def started(self) -> Program:
         """The program, started if it does not run."""
-        if self.program and self.program.done():
-            self.deaths.append(f"the driver {self.program.ending()} between two requests")
-            self.end()
+        self.died()
         if not self.program:
             self._lines(within=0)
             self._rest = b""

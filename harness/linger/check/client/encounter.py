@@ -60,6 +60,10 @@ class Encounter:
         """Whether one process makes many requests."""
         return self._driver is not None
 
+    def died(self) -> str:
+        """How a driver came to an end unasked: a sentence and its last output, "" if it did not."""
+        return self._driver.died() if self._driver else ""
+
     def must_be_driven(self, why: str) -> None:
         """Errors: NotStruck for a command that makes one request and ends. why: what it lacks."""
         if not self.driven:

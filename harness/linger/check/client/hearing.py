@@ -13,11 +13,10 @@ from linger.check.client.outcome import DONE
 from linger.check.client.subject import Order
 from linger.check.client.turncoat import GOOD, REFUSE
 from linger.check.client.yardstick import Product, Yardstick
-from linger.check.finding import FAIL, NotStruck, died, not_tested
+from linger.check.finding import BAD, FAIL, NotStruck, died, not_tested
 from linger.check.record import Result
 from linger.lab import files
 from linger.lab.errors import TargetDied
-
 
 
 def take_measure(order: Order, folder: Path) -> Order:
@@ -58,6 +57,8 @@ def hear(check: Check, order: Order, folder: Path) -> Result:
             finding = not_tested(str(error))
         except TargetDied as error:
             finding = died(str(error))
+        if finding.verdict not in BAD and (how := encounter.died()):
+            finding = died(how)
         measured = encounter.result()
         stall = encounter.lab.watchdog.sentence() if encounter.lab.watchdog.stalled else ""
     finally:

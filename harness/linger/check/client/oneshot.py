@@ -39,13 +39,12 @@ class Run:
         name = self._at.path.strip("/")
         common = {"seconds": watch.seconds, "connects": watch.connects}
         if end:
-            notes = watch.explained(self.program.pids)
-            said = "it has no connection" if notes[0].startswith("no ") else f"it has {notes[0]}"
+            said, notes = watch.explained(self.program.pids)
             return Outcome(name, self._at.port, end, said=said, notes=notes, **common)
         status, made = self.program.status, product(self._stdout, self._out)
         if status is None:
-            notes = [line.strip() for line in self.program.last_output().splitlines() if line]
-            return Outcome(name, self._at.port, DIED, said=f"it {self.program.ending()}", notes=notes, **common)
+            said, notes = f"it {self.program.ending()}", self.program.last_lines()
+            return Outcome(name, self._at.port, DIED, said=said, notes=notes, **common)
         success = yardstick.success(status, made)
         if self._order.verify:
             success = self._verified(host, status)

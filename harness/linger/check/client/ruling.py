@@ -161,12 +161,16 @@ def stale(get: Outcome, post: Outcome | None) -> Finding:
     return Finding(PASS, f"the next {'GET and POST succeed' if post else 'GET succeeds'}")
 
 
-def idle(counts: Sequence[int], origins: int, seconds: float, held: list[Held]) -> Finding:
+def idle(
+    tries: Sequence[Outcome], counts: Sequence[int], origins: int, seconds: float, held: list[Held]
+) -> Finding:
     """Idle connections that the server has ended.
 
-    counts: how many are left over the baseline after each round; origins: servers in a round;
+    tries: the requests that made them, and later ones; counts: how many are left over the baseline after each round; origins: servers in a round;
     seconds: of rest before the last count; held: who has them.
     """
+    if finding := broken(tries):
+        return finding
     last = counts[-1]
     if last <= 0:
         return Finding(PASS, f"none is held {seconds:.0f} s later")
@@ -235,6 +239,21 @@ def recovery(what: str, took: float | None, tries: Sequence[Outcome]) -> Finding
         said = tries[-1].said if tries else ""
         return Finding(FAIL, f"after {what}, no request succeeds in {SOON:.0f} s: {said}")
     return Finding(PASS, f"after {what}, a request succeeds in {took:.1f} s")
+
+
+def turned_away(one: Outcome) -> Finding:
+    """A command that meets a server that refuses."""
+    if finding := broken([one]):
+        return finding
+    if one.end == DONE and one.success is None:
+        return not_tested(MUTE)
+    if one.took:
+        return Finding(FAIL, "success is reported although the server refuses")
+    if one.end != DONE:
+        hectic = one.connects > A_SECOND * one.seconds
+        told = f"tries again, {one.connects} connections in {one.seconds:.0f} s"
+        return Finding(FAIL if hectic else CHOICE, told)
+    return Finding(PASS, f"an error is reported ({one.said})")
 
 
 def raced(one: Outcome) -> Finding:

@@ -130,6 +130,10 @@ class Program:
         """Its last lines, to be put behind a sentence."""
         return tail_of(self.output) or (tail_of(self._stdout) if self._stdout.is_file() else "")
 
+    def last_lines(self) -> list[str]:
+        """The same, a line each."""
+        return [line.strip() for line in self.last_output().splitlines() if line]
+
     def stop(self) -> None:
         """End it and all that it has started."""
         self._peer.stop()

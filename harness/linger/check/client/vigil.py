@@ -104,8 +104,8 @@ class Watch:
             return RETRIES if self.connects > 2 else PENDING
         return None
 
-    def explained(self, pids: list[int]) -> list[str]:
-        """What the client has and waits for, a line each."""
+    def explained(self, pids: list[int]) -> tuple[str, list[str]]:
+        """What connection the client has, for a sentence; and what it has and waits for, a line each."""
         states = connections(self._host, self._port)
         lines = [f"{states[state]} x {state} to port {self._port}"
                  for state in STATES.values() if states[state]] or [
@@ -115,7 +115,8 @@ class Watch:
             if process["pid"] in pids:
                 lines += [f"{process['process']}, pid {process['pid']}: {_wait(one)}"
                           for one in process["waits"][:4]]  # fmt: skip
-        return lines
+        connected = any(states[state] for state in STATES.values())
+        return f"it has {lines[0]}" if connected else "it has no connection", lines
 
 
 def _wait(one: dict[str, object]) -> str:

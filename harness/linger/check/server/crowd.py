@@ -114,13 +114,25 @@ class Crowd:
         seconds for all of it. Returns False when it comes on and on: the reply has no end.
         """
         if self.read(within, lambda connection: connection.received > 0):
-            before, deadline = -1, time.monotonic() + most
-            while before != (before := sum(one.received for one in self.open)):
-                if self.read(quiet):
-                    break
-                if time.monotonic() > deadline:
-                    return False
+            return self.until_quiet(lambda connection: connection.take(), quiet, most)
         return True
+
+    def until_quiet(
+        self, act: Callable[[Connection], object], quiet: float, most: float = LONGEST
+    ) -> bool:
+        """Call act() of each, which reads, whenever something has come in on it, until all have
+        ended or nothing more comes for a while.
+
+        quiet, most: as for read_while_it_comes(). Returns False when it comes on and on.
+        """
+
+        def done(connection: Connection) -> bool:
+            act(connection)
+            return bool(connection.ended)
+
+        deadline = time.monotonic() + most
+        _each([one for one in self.open if not one.ended], selectors.EVENT_READ, done, quiet, most=most)
+        return time.monotonic() < deadline
 
     def at_news(self, done: Callable[[Connection], bool], within: float) -> bool:
         """Call done() of each whenever something has come in on it, until it is true for all.
@@ -215,21 +227,27 @@ def _each(
     done: Callable[[Connection], bool],
     within: float,
     whole: bool = False,
+    most: float = 0.0,
 ) -> list[Connection]:
     """Call done() of each connection whenever the event happens, until it is true for all.
 
-    within: seconds; whole: stay for all of them. Each event is looked for at least once.
+    within: seconds; whole: stay for all of them; most: with each event the seconds begin anew, up
+    to so many in all. Each event is looked for at least once.
     Returns the connections that are not done.
     """
     deadline = time.monotonic() + within
+    last = time.monotonic() + most
     with selectors.DefaultSelector() as selector:
         for connection in connections:
             selector.register(connection, event, connection)
         while selector.get_map() or whole:
             left = deadline - time.monotonic()
-            for key, _ in selector.select(max(0.0, left)):
+            events = selector.select(max(0.0, left))
+            for key, _ in events:
                 if done(key.data):
                     selector.unregister(key.fileobj)
-            if left <= 0:
+            if events and time.monotonic() < last:
+                deadline = min(last, time.monotonic() + within)
+            elif left <= 0:
                 break
         return [key.data for key in selector.get_map().values()]

@@ -70,6 +70,8 @@ def discover(
     Returns a Request without a payload if nothing draws a byte. Errors: Usage when the given one
     does not.
     """
+    if not given and _speaks(connect, HTTP_GET)[0].startswith(b"HTTP/"):
+        return Request(HTTP_GET, http=True, source="it speaks HTTP")  # most do, and that is quick
     greeting, ended = _speaks(connect, b"")
     banner = bool(greeting)
     if given:

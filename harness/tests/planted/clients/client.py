@@ -226,6 +226,8 @@ def next_line(text: bytearray) -> str:
         ready, _, _ = select.select([0, *(one.socket for _, one in watched)], [], [])
         for key, connection in watched:
             if connection.socket in ready:
+                if "dies-idle" in MISTAKES:
+                    sys.exit("an idle connection has ended: nobody thought of that")
                 leave(POOL.pop(key))
         if 0 in ready:
             data = os.read(0, 1 << 16)

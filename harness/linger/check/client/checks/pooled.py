@@ -48,8 +48,8 @@ def _after_strike(encounter: Encounter, times: int, method: str) -> Outcome:
     scenarios=["pool-keeps-dead", "client-reconnect-leak"],
 )
 def idle_close(encounter: Encounter) -> Finding:
-    counts = _rounds(encounter, "idle-close")
-    return ruling.idle(counts, IDLE, encounter.order.rest, encounter.meter.held())
+    counts, tries = _rounds(encounter, "idle-close")
+    return ruling.idle(tries, counts, IDLE, encounter.order.rest, encounter.meter.held())
 
 
 @check(
@@ -61,33 +61,34 @@ def idle_close(encounter: Encounter) -> Finding:
     scenarios=["pool-keeps-dead", "reset-leak"],
 )
 def idle_reset(encounter: Encounter) -> Finding:
-    counts = _rounds(encounter, "idle-reset")
+    counts, tries = _rounds(encounter, "idle-reset")
     held = encounter.meter.held()
-    tries = [encounter.ask("idle-reset") for _ in range(TRIES)]
-    if not any(one.took for one in tries):
-        return ruling.broken(tries) or Finding(FAIL, f"no request succeeds any more: {tries[-1].said}")
-    return ruling.idle(counts, IDLE, encounter.order.rest, held)
+    later = [encounter.ask("idle-reset") for _ in range(TRIES)]
+    found = ruling.idle([*tries, *later], counts, IDLE, encounter.order.rest, held)
+    if found.verdict != FAIL and not any(one.took for one in later):
+        return Finding(FAIL, f"no request succeeds any more: {later[-1].said}")
+    return found
 
 
-def _rounds(encounter: Encounter, behaviour: str) -> list[int]:
+def _rounds(encounter: Encounter, behaviour: str) -> tuple[list[int], list[Outcome]]:
     """Use several servers, and let them end the connections; returns how many connections more than
-    before the client holds after each round. Errors: NotStruck."""
+    before the client holds after each round, and what became of the requests. Errors: NotStruck."""
     encounter.must_be_driven(ONCE)
     origins = [behaviour, *(f"{behaviour}-{number}" for number in range(2, IDLE + 1))]
     encounter.begin(GOOD, *[f"{behaviour}=300ms"] * IDLE)
     encounter.good()
     before = encounter.meter.take().connections
-    counts = []
+    counts, tries = [], []
     for number in range(1, ROUNDS + 1):
-        for origin in origins:
-            encounter.ask(origin)  # in later rounds it may meet what the pool has kept
+        # In later rounds they may meet what the pool has kept.
+        tries += [encounter.ask(origin) for origin in origins]
         for origin in origins:
             encounter.await_end(origin)
         rest = encounter.order.rest if number == ROUNDS else BETWEEN
         counts.append(encounter.left(before, 0, within=rest))
     if not all(encounter.turncoat.strikes(encounter.turncoat.port(origin)) for origin in origins):
         raise NotStruck("it keeps no connection for another request, or only the last one")
-    return counts
+    return counts, tries
 
 
 @check(

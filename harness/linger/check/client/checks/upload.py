@@ -24,9 +24,8 @@ def early_reply(encounter: Encounter) -> Finding:
     encounter.begin(DRAINED, DEAF)
     drained = _upload(encounter, DRAINED)
     deaf = _upload(encounter, DEAF)
-    if not encounter.driven and drained.success is False:
-        told = drained.end  # its exit code cannot say which failure it was
-        drained = Outcome(DRAINED, drained.port, told, True, seconds=drained.seconds, notes=drained.notes)
+    if not encounter.driven and drained.success is False and str(STATUS) not in drained.said:
+        raise NotStruck("its exit code does not tell whether it read the reply; needs --driver")
     return ruling.early(drained, deaf, STATUS)
 
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import re
 import textwrap
-import time
 from collections import Counter
 
 from linger.check.finding import CHOICE, FAIL, PASS, Finding, NotStruck
 from linger.check.server import check
-from linger.check.server.connection import ESTABLISHED, Connection
-from linger.check.server.crowd import LONGEST, Crowd
+from linger.check.server.connection import ESTABLISHED, KEPT, Connection
 from linger.check.server.trial import Trial
 from linger.lab.foreign import printable
 
@@ -26,6 +24,7 @@ FLIGHT = 16 << 10  # bytes of a reply that leave without an answer (10 segments:
 REPLYING = 5.0  # s that a server has to begin its reply
 SENDING = 0.3  # s for which a client that still sends leaves it unread
 QUIET = 1.0  # s
+LAST_CHUNK = b"0\r\n\r\n"  # RFC 9112, section 7.1
 
 
 @check(
@@ -53,12 +52,13 @@ def early_reply(trial: Trial) -> Finding:
         crowd.send((trial.wish.upload or POST) + bytes(SENT), within=REPLYING)
         crowd.at_news(_go_on, REPLYING)
         crowd.becomes(lambda one: one.state != ESTABLISHED, SENDING)
-        _read(crowd)
+        crowd.until_quiet(_read, QUIET)
         tries = [one for one in crowd.connections if one.received or one.ended]
         if not tries:
             raise NotStruck("it reads the whole body before it replies")
-        # A server that sends a FIN and then closes with unread input resets what it has already ended.
-        trial.meter.settles(trial.before, count, within=QUIET)
+        if any(one.ended for one in tries):
+            # One that sends a FIN and then closes with unread input resets what it has ended already.
+            trial.meter.settles(trial.before, count, within=QUIET)
         crowd.becomes(lambda one: one.heard, QUIET)
         reset = sum(one.reset for one in tries)
     if not any(one.reply for one in tries):
@@ -81,20 +81,11 @@ def _go_on(one: Connection) -> bool:
     return True
 
 
-def _read(crowd: Crowd) -> None:
-    """Read until all have ended or nothing comes any more; where the server ends, go on sending."""
-
-    def read(one: Connection) -> bool:
-        if not one.ended:
-            one.take()
-            if one.ended:
-                _go_on(one)
-        return bool(one.ended)
-
-    before, deadline = -1, time.monotonic() + LONGEST
-    while before != (before := sum(one.received for one in crowd.connections)):
-        if crowd.at_news(read, QUIET) or time.monotonic() > deadline:
-            break
+def _read(one: Connection) -> None:
+    """Read, and where the server ends, go on sending."""
+    one.take()
+    if one.ended:
+        _go_on(one)
 
 
 def _first_line(reply: bytes) -> str:
@@ -103,11 +94,16 @@ def _first_line(reply: bytes) -> str:
 
 
 def _whole(one: Connection) -> bool:
-    """Whether a reply came complete: its head, and the body that the head announces."""
-    head, found, _ = one.reply.partition(b"\r\n\r\n")
-    announced = re.search(rb"(?im)^content-length: *(\d+)", head)
-    body = int(announced[1]) if announced else 0
-    return bool(found) and one.received >= len(head) + 4 + body
+    """Whether a reply came complete: its head, and the body that the head announces; where it
+    announces none, a FIN ends the body, and after a RST nobody knows (RFC 9112, section 6.3)."""
+    heads = re.match(rb"(?s)(?:HTTP/1\.. 1.*?\r\n\r\n)*(HTTP/1\.. ([2-5]..).*?\r\n\r\n)", one.reply)
+    if not heads:
+        return False
+    if announced := re.search(rb"(?im)^content-length: *(\d+)", heads[1]):
+        return one.received >= heads.end() + int(announced[1])
+    if re.search(rb"(?im)^transfer-encoding: *chunked", heads[1]) and one.received <= KEPT:
+        return one.reply.endswith(LAST_CHUNK)
+    return heads[2] in (b"204", b"304") or one.ended == "FIN"
 
 
 @check(
