@@ -8,4 +8,4 @@ deps-kernels: ## install the Debian packages that `make kernels` needs besides
 
 kernels-document: all ## store what `make kernels` measured, and write scenarios/KERNELS.md anew
 	@harness/kernels/keep $(or $(RESULTS),results)/kernels harness/tests/kernels
-	@LINGER_DOCUMENTS=1 $(BUILD)/linger test -- -n 1 harness/tests/test_kernels.py -k document
+	@LINGER_DOCUMENTS=1 $(BUILD)/linger test -- -n 1 harness/tests/test_kernels.py

@@ -170,7 +170,7 @@ def test_the_version_of_a_kernel_is_not_always_its_release() -> None:
 
 
 def test_the_document_is_what_the_stored_results_say(run: Run, tmp_path: Path) -> None:
-    """`make kernels-document` stores them, and writes it anew."""
+    """`make kernels-document` stores them; that and `make documents` write it anew."""
     for file in sorted((ROOT / "harness/tests/kernels").glob("*.tar.xz")):
         folder = tmp_path / file.name.removesuffix(".tar.xz")
         folder.mkdir()
@@ -181,7 +181,7 @@ def test_the_document_is_what_the_stored_results_say(run: Run, tmp_path: Path) -
     if os.environ.get("LINGER_DOCUMENTS"):
         DOCUMENT.write_text(f"{text}\n{done.stdout}")
     else:
-        assert BEGINS + shown == f"\n{done.stdout}", "run: make kernels-document"
+        assert BEGINS + shown == f"\n{done.stdout}", "run: make documents"
     assert done.stdout.count("\n| ") == 1 + len(ledger.load())
 
 
