@@ -14,7 +14,7 @@ esac
 [ -n "$python" ] || { echo "linger: not built; $again" >&2; exit 77; }
 [ -x "$python" ] || { echo "linger: $python does not run any more; $again" >&2; exit 77; }
 # What the caller set for their Python is not meant for ours (environment.py gives it back).
-for name in HOME NOUSERSITE PATH UTF8; do
+for name in DONTWRITEBYTECODE HOME NOUSERSITE PATH UTF8; do
 	eval "export LINGER_CALLER_PYTHON$name=\"\${PYTHON$name-}\"; unset PYTHON$name"
 done
 export LINGER_BUILD="$build" PYTHONPATH="$root/harness" PYTHONNOUSERSITE=1 PYTHONUTF8=1

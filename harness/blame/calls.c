@@ -9,6 +9,9 @@
 #ifndef SYS_close_range
 #define SYS_close_range 436
 #endif
+#ifndef SYS_pidfd_getfd
+#define SYS_pidfd_getfd 438
+#endif
 #ifndef SYS_epoll_pwait2
 #define SYS_epoll_pwait2 441
 #endif
@@ -36,6 +39,7 @@ const struct call calls[] = {
     {SYS_fcntl, "fcntl", CALL_FCNTL, DESCRIPTOR_NONE},
     {SYS_close_range, "close_range", CALL_CLOSE_RANGE, DESCRIPTOR_NONE},
     {SYS_unshare, "unshare", CALL_UNSHARE, DESCRIPTOR_NONE},
+    {SYS_pidfd_getfd, "pidfd_getfd", CALL_GETFD, DESCRIPTOR_NONE},
     {SYS_recvmsg, "recvmsg", CALL_RECVMSG, DESCRIPTOR_NONE},
     {SYS_sendmsg, "sendmsg", CALL_SENDMSG, DESCRIPTOR_NONE},
     {SYS_io_uring_setup, "io_uring_setup", CALL_URING, DESCRIPTOR_NONE},
@@ -78,6 +82,11 @@ const struct call *call_of(long number)
 	if (number < 0 || number >= NUMBERS || !place[number])
 		return NULL;
 	return &calls[place[number] - 1];
+}
+
+bool call_is_followed(const struct call *call)
+{
+	return call->kind != CALL_WAIT && call->kind != CALL_FORK;
 }
 
 const char *call_name(long number, long result, char text[24])

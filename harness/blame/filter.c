@@ -59,10 +59,10 @@ unsigned short filter_build(unsigned int sample, struct sock_filter code[FILTER_
 	unsigned short length = sizeof(head) / sizeof(head[0]), stopped = 0, at = 0;
 
 	for (size_t i = 0; i < call_count; i++)
-		stopped += calls[i].kind != CALL_WAIT && calls[i].kind != CALL_FORK;
+		stopped += call_is_followed(&calls[i]);
 	memcpy(code, head, sizeof(head));
 	for (size_t i = 0; i < call_count; i++) {
-		if (calls[i].kind == CALL_WAIT || calls[i].kind == CALL_FORK)
+		if (!call_is_followed(&calls[i]))
 			continue;
 		at++; /* from behind this jump over the others, and into the tail */
 		code[length++] = (struct sock_filter)EQUAL(
@@ -73,14 +73,21 @@ unsigned short filter_build(unsigned int sample, struct sock_filter code[FILTER_
 	return (unsigned short)(length + sizeof(tails) / sizeof(tails[0]));
 }
 
+static int set_filter(const struct sock_fprog *program)
+{
+	return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, program);
+}
+
 int filter_install(unsigned int sample, struct error *error)
 {
 	struct sock_filter code[FILTER_MOST];
 	struct sock_fprog program = {.len = filter_build(sample, code), .filter = code};
+	int result = set_filter(&program);
 
 	/* An ordinary user may only filter what gains no rights by exec (seccomp(2)). */
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
-	    syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0)
+	if (result < 0 && errno == EACCES)
+		result = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -1 : set_filter(&program);
+	if (result < 0)
 		return error_set(error, EXIT_CANNOT, "the kernel takes no filter (seccomp): %s",
 				 strerror(errno));
 	return 0;

@@ -3,7 +3,6 @@
 #include "blame/internal.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/close_range.h>
 #include <netinet/in.h>
 #include <sched.h>
@@ -19,8 +18,6 @@
 /* Results with which the kernel begins a call anew, or lets a handler of a signal run first
  * (include/linux/errno.h). The program never sees them. */
 enum { RESTART_LAST = -516, RESTART_FIRST = -512 };
-
-#define AT_ONCE 2000 /* us: a call that takes longer has waited */
 
 struct tracer tracer;
 
@@ -89,8 +86,10 @@ static void close_one(struct task *task, int fd)
 	if (!socket)
 		return;
 	shared = socket->references > 1 ? socket_shared(socket) : NULL;
-	if (shared)
+	if (shared) {
 		shared->closed = touch_now(task, task->call->number, 0);
+		shared->closer = task->process;
+	}
 	table_set(task->table, fd, NULL);
 }
 
@@ -125,6 +124,7 @@ static bool enter(struct task *task, struct socket *socket)
 	case CALL_SOCKET:
 		return makes_tcp(task->argument);
 	case CALL_ACCEPT:
+	case CALL_GETFD:
 		return true;
 	case CALL_CLOSE:
 		close_one(task, (int)task->argument[0]);
@@ -206,68 +206,31 @@ static void leave_accept(struct task *task, int32_t result)
 		listener->read = listener->last = touch;
 		if (result < 0 && result != -EAGAIN)
 			listener->end = touch;
+		else if (result >= 0)
+			listener->end = (struct touch){0};
 	}
 	if (ours)
 		take(task, result, &touch);
-}
-
-static bool is_blocking(pid_t tid, int fd)
-{
-	char path[64], line[128];
-	unsigned int flags = 0;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", tid, fd);
-	file = fopen(path, "re");
-	while (file && fgets(line, sizeof(line), file) && sscanf(line, "flags: %o", &flags) != 1)
-		;
-	if (file)
-		fclose(file);
-	return !(flags & O_NONBLOCK);
-}
-
-/* After this the connection has nothing more to say, or the program may think so. */
-static bool is_end(const struct task *task, const struct touch *touch)
-{
-	enum call_kind kind = task->call->kind;
-
-	if (touch->result == -EAGAIN) /* SO_RCVTIMEO, SO_SNDTIMEO: else it does not wait */
-		return touch->took > AT_ONCE && is_blocking(task->tid, (int)task->argument[0]);
-	if (touch->result < 0)
-		return touch->result != -EINTR && touch->result != -EINPROGRESS &&
-		       touch->result != -EALREADY;
-	return touch->result == 0 &&
-	       (kind == CALL_RECVMSG || (kind == CALL_READ && task->argument[2] > 0));
-}
-
-/* getsockopt(SO_ERROR) tells how a connect() ended that nobody waited for. */
-static bool pending_error(struct task *task, int32_t *result)
-{
-	int error = 0;
-
-	if (*result < 0 || !memory_copy(task->tid, task->argument[3], &error, sizeof(error)) ||
-	    error <= 0)
-		return false;
-	*result = -error;
-	return true;
 }
 
 static void leave_use(struct task *task, struct socket *socket, int32_t result)
 {
 	enum call_kind kind = task->call->kind;
 
-	if (kind == CALL_GETSOCKOPT && !pending_error(task, &result))
+	if (kind == CALL_GETSOCKOPT && !end_pending(task, &result))
 		return;
 	socket->last = touch_now(task, task->call->number, result);
 	if (!socket->adopted.happened && socket->taken.happened &&
 	    call_of(socket->taken.call)->kind == CALL_ACCEPT)
 		socket->adopted = socket->last;
-	if (kind == CALL_READ || kind == CALL_RECVMSG)
+	if (call_reads(kind))
 		socket->read = socket->last;
-	if (!is_end(task, &socket->last))
-		return;
-	socket->end = socket->last;
-	after_begin(task, &socket->last, socket);
+	if (end_is(task, &socket->last)) {
+		socket->end = socket->last;
+		after_begin(task, &socket->last, socket);
+	} else if (socket->end.happened && end_survived(&socket->end, &socket->last)) {
+		socket->end = (struct touch){0};
+	}
 }
 
 void follow_leave(struct task *task, int64_t result)
@@ -289,8 +252,15 @@ void follow_leave(struct task *task, int64_t result)
 		return;
 	case CALL_DUP:
 	case CALL_FCNTL:
+		if (result >= 0 && table_get(task->table, (int)result) != socket)
+			close_one(task, (int)result); /* what was there before */
 		if (result >= 0)
 			table_set(task->table, (int)result, socket);
+		return;
+	case CALL_GETFD: /* of another process's */
+		if (result >= 0)
+			table_set(task->table, (int)result,
+				  socket_find(descriptor_inode(task->tid, (int)result)));
 		return;
 	case CALL_UNSHARE:
 		if (result == 0)

@@ -13,6 +13,8 @@
 
 const bool registers_supported = true;
 
+#define RESTART_NO_HANDLER (-514L) /* ERESTARTNOHAND of include/linux/errno.h */
+
 int registers_read(pid_t tid, struct registers *registers)
 {
 	struct user_regs_struct all;
@@ -58,6 +60,19 @@ void registers_refuse(pid_t tid, int error)
 	ptrace(PTRACE_SETREGS, tid, NULL, &all);
 }
 
+bool registers_interrupted(pid_t tid)
+{
+	errno = 0;
+	return ptrace(PTRACE_PEEKUSER, tid, offsetof(struct user, regs.rax), NULL) == -EINTR &&
+	       errno == 0 &&
+	       ptrace(PTRACE_PEEKUSER, tid, offsetof(struct user, regs.orig_rax), NULL) >= 0;
+}
+
+void registers_restart(pid_t tid)
+{
+	ptrace(PTRACE_POKEUSER, tid, offsetof(struct user, regs.rax), RESTART_NO_HANDLER);
+}
+
 long registers_next_call(pid_t tid, const struct registers *registers, uint64_t argument[3])
 {
 	static const uint8_t instruction[] = {0x0f, 0x05};
@@ -92,6 +107,17 @@ uint64_t registers_clone_flags(pid_t tid)
 void registers_refuse(pid_t tid, int error)
 {
 	(void)tid, (void)error;
+}
+
+bool registers_interrupted(pid_t tid)
+{
+	(void)tid;
+	return false;
+}
+
+void registers_restart(pid_t tid)
+{
+	(void)tid;
 }
 
 long registers_next_call(pid_t tid, const struct registers *registers, uint64_t argument[3])

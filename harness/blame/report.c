@@ -73,7 +73,9 @@ static void write_group(struct json *json, const struct group *group)
 	write_touch(json, "end", &group->one.end);
 	write_touch(json, "last", &group->one.last);
 	write_touch(json, "closed", &group->shared.closed);
-	write_touch(json, "inherited", &group->shared.inherited);
+	if (group->shared.closed.happened)
+		json_signed(json, "closer", group->shared.closer);
+	write_touch(json, "inherited", &group->inherited);
 	write_now(json, &group->now);
 	write_told(json, &group->one);
 	json_array(json, "descriptors");
@@ -99,6 +101,7 @@ static void write_processes(struct json *json, const struct snapshot *snapshot)
 		json_signed(json, "pid", process->pid);
 		json_string(json, "program", process->program);
 		json_unsigned(json, "threads", process->threads);
+		json_unsigned(json, "files", process->files);
 		json_bool(json, "ended", process->ended);
 		json_bool(json, "io_uring_refused", process->refused);
 		json_end(json);

@@ -48,7 +48,7 @@ static void filter_of(char *text, size_t size)
 	size_t used = 0;
 
 	for (size_t i = 0; i < call_count; i++)
-		if (calls[i].kind != CALL_WAIT && calls[i].kind != CALL_FORK && used < size)
+		if (call_is_followed(&calls[i]) && used < size)
 			used += (size_t)snprintf(text + used, size - used, "%sid == %ld",
 						 used ? " || " : "", calls[i].number);
 }

@@ -100,7 +100,7 @@ static void take_task(void *data, struct task *task)
 		return;
 	task->table->visited = taking->number;
 	inet = inet_of(&taking->places, task->tid);
-	if (!inet || groups_add(&taking->snapshot->groups, task, inet) < 0)
+	if (!inet || groups_add(&taking->snapshot->groups, task, inet, &process->files) < 0)
 		taking->result = -1;
 }
 

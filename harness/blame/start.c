@@ -82,9 +82,18 @@ __attribute__((noreturn)) static void be_tracer(pid_t program, int ready)
 	_exit(EXIT_OK);
 }
 
+/* The first process of a container, and a subreaper, would become the tracer's parent. */
+static bool adopts_orphans(void)
+{
+	int reaps = 0;
+
+	return getpid() == 1 || (prctl(PR_GET_CHILD_SUBREAPER, &reaps) == 0 && reaps);
+}
+
 /* Start the tracer, and wait until it is attached. */
 static int begin(struct error *error)
 {
+	bool direct = adopts_orphans();
 	pid_t program = getpid(), child;
 	int ready[2];
 	ssize_t length;
@@ -93,16 +102,19 @@ static int begin(struct error *error)
 		return error_set(error, EXIT_BROKEN, "pipe: %s", strerror(errno));
 	/* Where Yama is, only an ancestor may trace (Documentation/admin-guide/LSM/Yama.rst). */
 	prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0, 0, 0);
-	child = fork();
+	/* A child that ends without SIGCHLD is met only by a wait(2) for such (__WALL, __WCLONE).
+	 */
+	child = direct ? (pid_t)syscall(SYS_clone, 0, 0, 0, 0, 0) : fork();
 	if (child < 0)
 		return error_set(error, EXIT_BROKEN, "fork: %s", strerror(errno));
 	if (child == 0) {
-		if (fork() == 0)
+		if (direct || fork() == 0)
 			be_tracer(program, ready[1]);
 		_exit(0);
 	}
 	close(ready[1]);
-	waitpid(child, NULL, 0);
+	if (!direct)
+		waitpid(child, NULL, 0);
 	length = read(ready[0], error, sizeof(*error));
 	close(ready[0]);
 	prctl(PR_SET_PTRACER, 0, 0, 0, 0);

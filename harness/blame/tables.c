@@ -180,14 +180,30 @@ bool table_holds(const struct table *table)
 	return false;
 }
 
-uint32_t descriptor_inode(pid_t pid, int fd)
+/* What /proc calls it. */
+static void read_name(pid_t pid, int fd, char name[64])
 {
-	char path[64], target[64];
-	unsigned int inode = 0;
+	char path[64];
 	ssize_t length;
 
 	snprintf(path, sizeof(path), "/proc/%d/fd/%d", pid, fd);
-	length = readlink(path, target, sizeof(target) - 1);
-	target[length > 0 ? length : 0] = '\0';
-	return sscanf(target, "socket:[%u]", &inode) == 1 ? inode : 0;
+	length = readlink(path, name, 63);
+	name[length > 0 ? length : 0] = '\0';
+}
+
+uint32_t descriptor_inode(pid_t pid, int fd)
+{
+	unsigned int inode = 0;
+	char name[64];
+
+	read_name(pid, fd, name);
+	return sscanf(name, "socket:[%u]", &inode) == 1 ? inode : 0;
+}
+
+bool descriptor_is_file(pid_t pid, int fd)
+{
+	char name[64];
+
+	read_name(pid, fd, name);
+	return name[0] == '/' && strncmp(name, "/dev/", 5) && strncmp(name, "/memfd:", 7);
 }

@@ -3,6 +3,8 @@
 #include "blame/internal.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
@@ -192,6 +194,61 @@ static void calls_by_their_names(void **state)
 	assert_null(call_of(SYS_getpid));
 }
 
+static void what_a_process_does_with_a_signal(void **state)
+{
+	static const char status[] = "Name:\tx\nSigBlk:\t0000000000000000\n"
+				     "SigIgn:\t0000000000001000\nSigCgt:\t0000000008000002\n";
+
+	(void)state;
+	assert_true(signal_is_ignored(status, SIGPIPE));
+	assert_true(signal_is_ignored(status, SIGCHLD));   /* by default */
+	assert_false(signal_is_ignored(status, SIGWINCH)); /* it has a handler */
+	assert_false(signal_is_ignored(status, SIGTERM));
+	assert_false(signal_is_ignored(status, SIGCONT)); /* after SIGSTOP a wait ends by it */
+	assert_false(signal_is_ignored("", SIGCHLD));
+}
+
+static void whose_child_it_is(void **state)
+{
+	struct orphan_status status = {0};
+
+	(void)state;
+	assert_true(orphan_status("Tgid:\t12\n", &status));
+	assert_true(orphan_status("PPid:\t7\n", &status));
+	assert_true(orphan_status("TracerPid:\t9\n", &status));
+	assert_false(orphan_status("NSpid:\t5\n", &status));
+	assert_int_equal(status.process, 12);
+	assert_int_equal(status.parent, 7);
+	assert_int_equal(status.tracer, 9);
+}
+
+static void what_a_connection_survives(void **state)
+{
+	static const struct {
+		long end;
+		int32_t result;
+		long now;
+		int32_t then;
+		bool survived;
+	} ends[] = {
+	    {SYS_recvfrom, -EAGAIN, SYS_read, 5, true}, /* SO_RCVTIMEO, and then it came */
+	    {SYS_recvfrom, -EAGAIN, SYS_read, -EAGAIN, false},
+	    {SYS_recvfrom, -EAGAIN, SYS_sendto, 5, false}, /* it may have told of the time-out */
+	    {SYS_sendto, -EAGAIN, SYS_write, 5, true},
+	    {SYS_connect, -ECONNREFUSED, SYS_connect, 0, true},
+	    {SYS_getsockopt, -ECONNREFUSED, SYS_write, 5, true},
+	    {SYS_read, 0, SYS_write, 5, false}, /* EOF is the end, though one may answer */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(ends); i++) {
+		struct touch end = {.call = (uint16_t)ends[i].end, .result = ends[i].result};
+		struct touch now = {.call = (uint16_t)ends[i].now, .result = ends[i].then};
+
+		assert_int_equal(end_survived(&end, &now), ends[i].survived);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -206,6 +263,9 @@ int main(void)
 	    cmocka_unit_test(what_a_call_looks_like),
 	    cmocka_unit_test(descriptors_in_a_message),
 	    cmocka_unit_test(calls_by_their_names),
+	    cmocka_unit_test(what_a_process_does_with_a_signal),
+	    cmocka_unit_test(whose_child_it_is),
+	    cmocka_unit_test(what_a_connection_survives),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -85,36 +85,23 @@ static pid_t message_of(const struct task *task)
 static void at_fork(struct task *task)
 {
 	uint64_t flags = registers_clone_flags(task->tid);
-	struct task *child = task_get(message_of(task));
+	struct task *child = task_get(message_of(task)), *process = task_find(task->process);
 	struct touch touch;
 
-	if (!child)
+	if (process)
+		process->lost = false; /* it tells of its children again */
+	if (!child || child->known)
 		return;
+	if (!child->stopped && orphan_has_ended(child->tid)) { /* we have heard of that before */
+		task_end(child);
+		return;
+	}
 	task->began = clock_now();
 	touch = touch_now(task, SYS_clone, child->tid);
 	if (task_fork(task, child, flags, &touch) < 0)
 		task_end(child);
 	else if (child->stopped)
 		resume(child, 0);
-}
-
-#define ENDING 10000000000 /* ns: a program that was told to end does so within this time, or has not obeyed */
-
-/* An orderly program closes what it holds before it ends: what counts is what it held before. */
-static bool is_told(void)
-{
-	return tracer.told && clock_now() - tracer.told < ENDING;
-}
-
-static void at_signal(struct task *task, int number)
-{
-	struct error error;
-
-	if (task->process != tracer.program || is_told() ||
-	    (number != SIGINT && number != SIGTERM && number != SIGQUIT && number != SIGHUP))
-		return;
-	if (report_write("told", &error) == 0)
-		tracer.told = clock_now();
 }
 
 /* A process ends: nobody can ask it later what it held. */
@@ -124,7 +111,8 @@ static void at_exit(struct task *task)
 
 	if (task->after)
 		after_end(task, AFTER_ENDS);
-	if (task->tid != task->process || !table_holds(task->table) || is_told())
+	if (task->tid != task->process || !task->known || !table_holds(task->table) ||
+	    signal_told())
 		return;
 	snapshot_remember(task);
 	if (task->process == tracer.program)   /* before its parent hears of it */
@@ -172,12 +160,20 @@ static bool is_step(const struct task *task)
 	       (info.si_code == STEPPED || info.si_code == STEPPED_CALL);
 }
 
+static void adopt(void *unused, struct task *task)
+{
+	(void)unused;
+	if (orphan_adopt(task))
+		resume(task, 0);
+}
+
 static void stopped(struct task *task, int status)
 {
 	int number = WSTOPSIG(status), event = status >> 16;
 
-	if (!task->known) { /* its parent has not told of it yet */
+	if (!task->known && event != PTRACE_EVENT_EXIT) { /* its parent has not told of it yet */
 		task->stopped = true;
+		adopt(NULL, task);
 	} else if (number == STOP_SYSCALL) {
 		at_call(task);
 		resume(task, 0);
@@ -187,9 +183,21 @@ static void stopped(struct task *task, int status)
 		after_step(task);
 		resume(task, 0);
 	} else {
-		at_signal(task, number); /* before it is delivered */
+		signal_comes(task, number); /* it is delivered then */
 		resume(task, number);
 	}
+}
+
+static void ended(struct task *task, bool killed)
+{
+	struct task *process = task_find(task->process);
+
+	if (killed && process)
+		process->lost = true;
+	tracer.killed |= killed;
+	task_end(task);
+	if (killed)
+		task_each(adopt, NULL);
 }
 
 static void handle(pid_t tid, int status)
@@ -203,8 +211,7 @@ static void handle(pid_t tid, int status)
 	} else {
 		if (task->after)
 			after_end(task, AFTER_ENDS);
-		tracer.killed |= WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
-		task_end(task);
+		ended(task, WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 	}
 }
 
@@ -272,6 +279,6 @@ void trace_loop(void)
 			news = false;
 		}
 	}
-	if (!is_told() && !tracer.killed) /* the last report knows more */
+	if (!signal_told() && !tracer.killed) /* the last report knows more */
 		report_write("ended", &error);
 }

@@ -8,12 +8,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define TRACEFS "/sys/kernel/tracing"
@@ -116,8 +118,9 @@ static int signals_open(void)
 	return signalfd(-1, &awaited, SFD_CLOEXEC);
 }
 
-static int follow(struct rings *rings, int signals, struct error *error)
+static int follow(struct rings *rings, int pidfd, int signals, struct error *error)
 {
+	struct pollfd ended = {.fd = pidfd, .events = POLLIN};
 	struct signalfd_siginfo info = {0};
 
 	while (info.ssi_signo == 0 || info.ssi_signo == SIGUSR1) {
@@ -125,10 +128,9 @@ static int follow(struct rings *rings, int signals, struct error *error)
 
 		if (ready < 0)
 			return error_set(error, EXIT_BROKEN, "poll: %s", strerror(errno));
-		if (kill(tracer.program, 0) < 0)
+		if (poll(&ended, 1, 0) == 1) /* pidfd_open(2) */
 			return error_set(error, EXIT_ENDED,
-					 "process %d has ended, and what it held "
-					 "with it",
+					 "process %d has ended, and what it held with it",
 					 tracer.program);
 		if (!ready)
 			continue;
@@ -144,13 +146,16 @@ int watch(pid_t pid, struct error *error)
 {
 	unsigned int enter, leaving;
 	struct rings *rings;
-	int signals, result;
+	int pidfd, signals, result;
 
 	if (!registers_supported)
 		return error_set(error, EXIT_CANNOT, "blame knows only x86-64 machines so far");
-	if (kill(pid, 0) < 0)
-		return error_set(error, errno == ESRCH ? EXIT_USAGE : EXIT_CANNOT, "process %d: %s",
-				 pid, strerror(errno));
+	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (pidfd < 0 && errno == ENOSYS)
+		return error_set(error, EXIT_CANNOT, "--pid needs Linux 5.3 (pidfd_open)");
+	if (pidfd < 0) /* EINVAL: a thread that is not the first one of its process */
+		return error_set(error, EXIT_USAGE, "process %d: %s", pid,
+				 strerror(errno == EINVAL ? ESRCH : errno));
 	enter = tracepoint_number("raw_syscalls/sys_enter", error);
 	leaving = enter ? tracepoint_number("raw_syscalls/sys_exit", error) : 0;
 	if (!leaving)
@@ -167,8 +172,9 @@ int watch(pid_t pid, struct error *error)
 	rings = rings_open(pid, enter, leaving, error);
 	if (!rings)
 		return -1;
-	result = report_write("started", error) < 0 ? -1 : follow(rings, signals, error);
+	result = report_write("started", error) < 0 ? -1 : follow(rings, pidfd, signals, error);
 	rings_close(rings);
 	close(signals);
+	close(pidfd);
 	return result;
 }

@@ -32,10 +32,12 @@ uint32_t ring_line_inode(const char *line, int *slot)
 
 uint32_t mapping_line_inode(const char *line)
 {
+	char write = 0, execute = 0;
 	int length = 0;
 
 	/* "7f88-7f89 r--s 00000000 00:09 8451620    socket:[8451620]" */
-	if (sscanf(line, "%*x-%*x %*s %*x %*x:%*x %*u %n", &length) < 0 || !length)
+	if (sscanf(line, "%*x-%*x %*c%c%c%*c %*x %*x:%*x %*u %n", &write, &execute, &length) < 0 ||
+	    !length || write != '-' || execute != '-')
 		return 0;
 	return socket_inode(line + length);
 }
@@ -97,7 +99,7 @@ int visit_ring(struct visit *visit, int fd)
 		result = read_ring(visit, info, &told);
 		fclose(info);
 	}
-	visit->refused |= !told;
+	visit->busy |= !told;
 	return result;
 }
 

@@ -138,11 +138,22 @@ static int begin(struct census *census, const struct census_needs *needs, struct
 	return 0;
 }
 
+static struct walk walk_of(struct census *census, const struct census_needs *needs,
+			   struct census_snapshot *snapshots, size_t i)
+{
+	return (struct walk){
+	    .census = census,
+	    .needs = needs,
+	    .host = census->hosts[i],
+	    .snapshot = &snapshots[i],
+	};
+}
+
 static int walk_hosts(struct census *census, const struct census_needs *needs,
 		      struct census_snapshot *snapshots, struct error *error)
 {
 	for (size_t i = 0; i < census->host_count; i++) {
-		struct walk walk = {census, needs, census->hosts[i], &snapshots[i], false};
+		struct walk walk = walk_of(census, needs, snapshots, i);
 
 		if (walk_host(&walk, error) < 0)
 			return -1;
@@ -171,7 +182,7 @@ int census_take(struct census *census, const struct census_needs *asked,
 			     gone_settle(census, &needs, snapshots, error) < 0))
 		return -1;
 	for (size_t i = 0; i < census->host_count; i++) {
-		struct walk walk = {census, &needs, census->hosts[i], &snapshots[i], false};
+		struct walk walk = walk_of(census, &needs, snapshots, i);
 
 		snapshots[i].in_flight = snapshots[0].in_flight;
 		if (add_up(&walk) < 0)

@@ -62,6 +62,12 @@ int inodes_add(struct inodes *inodes, const struct inode_entry *entry)
 	return 0;
 }
 
+void inodes_expect(const struct inodes *inodes, uint32_t inode)
+{
+	if (inodes->size)
+		__builtin_prefetch(&inodes->slot[home(inodes, inode)], 1);
+}
+
 static struct inode_entry *found(struct inode_entry *slot)
 {
 	return slot->inode ? slot : NULL;

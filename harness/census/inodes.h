@@ -36,6 +36,9 @@ int inodes_reserve(struct inodes *inodes, size_t entries);
 /* Returns 0, or -1 when memory is short. @entry->inode is not 0; others may have it, too. */
 int inodes_add(struct inodes *inodes, const struct inode_entry *entry);
 
+/* @inode is to be added or found soon: let its memory come. */
+void inodes_expect(const struct inodes *inodes, uint32_t inode);
+
 /* The first entry of @inode, and the next one of the same; NULL when there is none. */
 struct inode_entry *inodes_find(const struct inodes *inodes, uint32_t inode);
 struct inode_entry *inodes_next(const struct inodes *inodes, const struct inode_entry *entry);

@@ -26,9 +26,14 @@ struct port_index {
 };
 
 /* Finds other ends in snapshot->remotes (remotes.c). */
+struct remote_slot {
+	uint32_t number; /* + 1; 0: free */
+	uint32_t tag;	 /* its hash, which tells most others apart */
+};
+
 struct remote_index {
-	uint32_t *slot; /* number + 1; 0: free */
-	size_t size;	/* a power of two, or 0 */
+	struct remote_slot *slot;
+	size_t size; /* a power of two, or 0 */
 };
 
 /* Where the sockets of a network namespace are listed (source.c). */
@@ -312,6 +317,9 @@ void remotes_clear(struct remote_index *index); /* a new walk begins */
 /* What inode_entry.number is to be for @socket, shown on @port. -1: no memory. */
 int64_t remote_number(struct census_host *host, struct census_snapshot *snapshot,
 		      enum census_ends ends, const struct census_socket *socket, uint16_t port);
+/* That is to be asked for @socket soon: let its memory come. */
+void remote_expect(const struct census_host *host, const struct census_snapshot *snapshot,
+		   enum census_ends ends, const struct census_socket *socket, uint16_t port);
 void remotes_sort(struct census_snapshot *snapshot);
 /* ---- snapshot.c ------------------------------------------------------------------------------ */
 

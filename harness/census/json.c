@@ -93,13 +93,14 @@ static void remote(struct json *json, const struct census_remote *remote)
 	json_end(json);
 }
 
-static void listener(struct json *json, const struct census_listener *listener)
+/* @known: its backlog, which /proc/net/tcp does not tell. */
+static void listener(struct json *json, const struct census_listener *listener, bool known)
 {
 	json_object(json, NULL);
 	json_address(json, "address", listener->family, listener->address);
 	json_unsigned(json, "port", listener->port);
 	json_unsigned(json, "recv_q", listener->recv_queue);
-	json_unsigned(json, "backlog", listener->backlog);
+	number(json, "backlog", known, listener->backlog);
 	number(json, "pid", listener->pid, (uint64_t)listener->pid);
 	json_string(json, "process", listener->pid ? listener->process : NULL);
 	json_end(json);
@@ -208,7 +209,7 @@ void census_json_snapshot(struct json *json, const char *host,
 	json_end(json);
 	json_array(json, "listeners");
 	for (size_t i = 0; i < snapshot->listener_count; i++)
-		listener(json, &snapshot->listeners[i]);
+		listener(json, &snapshot->listeners[i], !snapshot->from_procfs);
 	json_end(json);
 	json_array(json, "processes");
 	for (size_t i = 0; i < snapshot->view_count; i++)

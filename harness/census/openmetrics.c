@@ -111,10 +111,16 @@ static void unread(const struct source_of_series *from)
 
 static void silent(const struct source_of_series *from)
 {
-	for (int state = 1; state < STATES; state++)
-		if (from->snapshot->asked.times && STATE_BIT(state) & STATES_OF_TWO)
-			add(from, (uint64_t)from->snapshot->ages[state].silent, ",state=\"%s\"",
-			    state_name(state));
+	const struct census_snapshot *snapshot = from->snapshot;
+
+	for (int state = 1; state < STATES; state++) {
+		const struct census_ages *ages = &snapshot->ages[state];
+
+		if (!snapshot->asked.times || !(STATE_BIT(state) & STATES_OF_TWO))
+			continue;
+		if (!ages->untold || ages->untold < snapshot->states[state])
+			add(from, (uint64_t)ages->silent, ",state=\"%s\"", state_name(state));
+	}
 }
 
 static void remotes(const struct source_of_series *from)
@@ -160,6 +166,8 @@ static void waiting(const struct source_of_series *from)
 
 static void backlog(const struct source_of_series *from)
 {
+	if (from->snapshot->from_procfs) /* which does not tell it */
+		return;
 	for (size_t i = 0; i < from->snapshot->listener_count; i++)
 		add(from, from->snapshot->listeners[i].backlog, ",port=\"%u\"",
 		    from->snapshot->listeners[i].port);

@@ -140,8 +140,7 @@ int visit_descriptor(struct visit *visit, int fd, const char *target)
 	if (visit->deep && !strcmp(target, "anon_inode:[io_uring]"))
 		return visit_ring(visit, fd);
 	if (visit->home >= 0 && !strncmp(target, "net:[", 5)) {
-		snprintf(path, sizeof(path), "/proc/%d/task/%d/fd/%d", visit->pid, visit->task,
-			 fd);
+		snprintf(path, sizeof(path), "/proc/%d/task/%d/fd/%d", visit->pid, visit->task, fd);
 		return elsewhere_note(visit->census, path);
 	}
 	return 0;
@@ -171,18 +170,31 @@ static int visit_table(void *data, pid_t task, DIR *directory)
 	return result;
 }
 
-static void unreadable(struct census_snapshot *snapshot, pid_t pid)
+static void unreadable(struct census_snapshot *snapshot, const struct visit *visit)
 {
-	if (!snapshot->unreadable_processes++ && !snapshot->unreadable[0])
-		process_refusal(pid, snapshot->unreadable, sizeof(snapshot->unreadable));
+	if (snapshot->unreadable_processes++ || snapshot->unreadable[0])
+		return;
+	if (visit->busy)
+		snprintf(snapshot->unreadable, sizeof(snapshot->unreadable),
+			 "its io_uring was busy whenever it was asked for its files: count again");
+	else
+		process_refusal(visit->pid, snapshot->unreadable, sizeof(snapshot->unreadable));
 }
 
 /* A process that does not even tell its namespace may belong to any host. */
-static void unreadable_everywhere(const struct census *census, struct census_snapshot *snapshots,
-				  pid_t pid)
+static void unreadable_everywhere(const struct visit *visit)
 {
-	for (size_t i = 0; i < census->host_count; i++)
-		unreadable(&snapshots[i], pid);
+	for (size_t i = 0; i < visit->census->host_count; i++)
+		unreadable(&visit->snapshots[i], visit);
+}
+
+/* Did @visit miss what is not known yet? At the second look only rings are asked for the first
+ * time. */
+static bool missed(const struct visit *visit)
+{
+	if (visit->second)
+		return visit->busy && !visit->census->process_count;
+	return visit->busy || (visit->refused && process_may_hold(visit->pid));
 }
 
 /* @home: the host it is known to belong to, or -1. */
@@ -193,7 +205,7 @@ static int scan_process(struct visit *visit, pid_t pid, int home)
 
 	visit->pid = visit->task = pid;
 	visit->name[0] = '\0';
-	visit->refused = false;
+	visit->refused = visit->busy = false;
 	if (process_netns(pid, &id) == 0)
 		visit->home = host_of(visit->census, &id);
 	else if ((errno == EACCES || errno == EPERM) && process_may_hold(pid))
@@ -205,11 +217,11 @@ static int scan_process(struct visit *visit, pid_t pid, int home)
 	result = process_tables(pid, visit_table, visit, &visit->refused);
 	if (result >= 0 && visit->deep && !visit->refused)
 		result = visit_mappings(visit);
-	if (visit->refused && !visit->second && process_may_hold(pid)) {
+	if (missed(visit)) {
 		if (visit->home >= 0)
-			unreadable(&visit->snapshots[visit->home], pid);
+			unreadable(&visit->snapshots[visit->home], visit);
 		else
-			unreadable_everywhere(visit->census, visit->snapshots, pid);
+			unreadable_everywhere(visit);
 	}
 	return result;
 }
@@ -227,8 +239,10 @@ static int scan_all(struct visit *visit, struct error *error)
 	if (access("/proc", R_OK | X_OK) < 0)
 		return error_set(error, EXIT_CANNOT, "cannot read /proc: %s", strerror(errno));
 	/* Every pid namespace has a 1. When it is not shown, others are hidden too (hidepid). */
-	if (!visit->second && access("/proc/1", F_OK) < 0)
-		unreadable_everywhere(visit->census, visit->snapshots, 1);
+	if (!visit->second && access("/proc/1", F_OK) < 0) {
+		visit->pid = 1;
+		unreadable_everywhere(visit);
+	}
 	return proc_numbers("/proc", scan_other, visit) < 0 ? error_no_memory(error) : 0;
 }
 

@@ -44,7 +44,7 @@ static bool same(const struct census_remote *a, const struct census_remote *b)
 	       a->port == b->port && !memcmp(a->address, b->address, sizeof(a->address));
 }
 
-static size_t hash(const struct census_remote *remote)
+static uint32_t hash(const struct census_remote *remote)
 {
 	const uint32_t words[] = {
 	    (uint32_t)remote->local_port << 16 | remote->port,
@@ -58,55 +58,71 @@ static size_t hash(const struct census_remote *remote)
 		h = (h ^ words[i]) * 0xff51afd7ed558ccdu;
 		h ^= h >> 32;
 	}
-	return (size_t)h;
+	return (uint32_t)h;
 }
 
-/* The slot of @remote, or the free one where it belongs. */
-static uint32_t *slot_of(const struct remote_index *index, const struct census_remote *remotes,
-			 const struct census_remote *remote)
+/* The slot of @remote, whose hash is @tag, or the free one where it belongs; the latter for NULL. */
+static struct remote_slot *slot_of(const struct remote_index *index,
+				   const struct census_remote *remotes,
+				   const struct census_remote *remote, uint32_t tag)
 {
-	size_t i = hash(remote) & (index->size - 1);
+	size_t i = tag & (index->size - 1);
 
-	while (index->slot[i] && !same(&remotes[index->slot[i] - 1], remote))
+	while (index->slot[i].number && !(remotes && index->slot[i].tag == tag &&
+					  same(&remotes[index->slot[i].number - 1], remote)))
 		i = (i + 1) & (index->size - 1);
 	return &index->slot[i];
 }
 
-static int grow(struct remote_index *index, const struct census_snapshot *snapshot)
+static int grow(struct remote_index *index)
 {
 	struct remote_index larger = {.size = index->size ? index->size * 2 : 64};
 
 	larger.slot = calloc(larger.size, sizeof(*larger.slot));
 	if (!larger.slot)
 		return -1;
-	for (size_t i = 0; i < snapshot->remote_count; i++)
-		*slot_of(&larger, snapshot->remotes, &snapshot->remotes[i]) = (uint32_t)i + 1;
+	for (size_t i = 0; i < index->size; i++)
+		if (index->slot[i].number)
+			*slot_of(&larger, NULL, NULL, index->slot[i].tag) = index->slot[i];
 	free(index->slot);
 	*index = larger;
 	return 0;
+}
+
+void remote_expect(const struct census_host *host, const struct census_snapshot *snapshot,
+		   enum census_ends ends, const struct census_socket *socket, uint16_t port)
+{
+	const struct census_remote remote = remote_of(ends, socket, port);
+
+	if (snapshot->asked.rows && host->remotes.size)
+		__builtin_prefetch(&host->remotes.slot[hash(&remote) & (host->remotes.size - 1)]);
 }
 
 int64_t remote_number(struct census_host *host, struct census_snapshot *snapshot,
 		      enum census_ends ends, const struct census_socket *socket, uint16_t port)
 {
 	struct census_remote remote, *remotes;
-	uint32_t *slot;
+	struct remote_slot *slot;
+	uint32_t tag;
 
 	if (!snapshot->asked.rows || socket->state == STATE_LISTEN)
 		return 0;
-	if (snapshot->remote_count * 2 >= host->remotes.size && grow(&host->remotes, snapshot) < 0)
+	if (snapshot->remote_count * 2 >= host->remotes.size &&
+	    snapshot->remote_count < CENSUS_REMOTES && grow(&host->remotes) < 0)
 		return -1;
 	remote = remote_of(ends, socket, port);
-	slot = slot_of(&host->remotes, snapshot->remotes, &remote);
-	if (*slot || snapshot->remote_count == CENSUS_REMOTES)
-		return *slot;
+	tag = hash(&remote);
+	slot = slot_of(&host->remotes, snapshot->remotes, &remote, tag);
+	if (slot->number || snapshot->remote_count == CENSUS_REMOTES)
+		return slot->number;
 	remotes = census_grow(snapshot->remotes, snapshot->remote_count, &snapshot->remote_room,
 			      sizeof(*remotes));
 	if (!remotes)
 		return -1;
 	snapshot->remotes = remotes;
 	remotes[snapshot->remote_count] = remote;
-	return *slot = (uint32_t)++snapshot->remote_count;
+	*slot = (struct remote_slot){(uint32_t)++snapshot->remote_count, tag};
+	return slot->number;
 }
 
 void remotes_clear(struct remote_index *index)

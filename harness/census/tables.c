@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define MOST_TABLES 64 /* that are told apart; threads beyond are looked at one by one */
+#define READINGS 3
 
 /* Without kcmp(2) two tables are the same when the same numbers lead to the same files. */
 struct table {
@@ -49,12 +50,40 @@ static uint64_t content(DIR *directory)
 		target[length > 0 ? length : 0] = '\0';
 		sum += hash(hash(0xcbf29ce484222325u, entry->d_name), target);
 	}
-	rewinddir(directory);
 	return sum;
 }
 
+static uint64_t content_of(const struct tables *tables, pid_t task)
+{
+	char path[64];
+	DIR *directory;
+	uint64_t sum;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/fd", tables->pid, task);
+	directory = opendir(path);
+	if (!directory)
+		return 1; /* as that of an empty one */
+	sum = content(directory);
+	closedir(directory);
+	return sum;
+}
+
+/* What was read before may have changed since: only two readings in a row can tell a difference. */
+static bool same_content(const struct tables *tables, struct table *table, struct table *other)
+{
+	for (int i = 0; i < READINGS; i++) {
+		if (i || !other->content)
+			other->content = content_of(tables, other->task);
+		if (i || !table->content)
+			table->content = content_of(tables, table->task);
+		if (table->content == other->content)
+			return true;
+	}
+	return false;
+}
+
 /* True when a thread looked at before has the table of @task, too. */
-static bool known(struct tables *tables, pid_t task, DIR *directory)
+static bool known(struct tables *tables, pid_t task)
 {
 	struct table table = {task, 0};
 
@@ -66,22 +95,7 @@ static bool known(struct tables *tables, pid_t task, DIR *directory)
 
 		if (differs == 0)
 			return true;
-		if (differs > 0)
-			continue;
-		if (!table.content)
-			table.content = content(directory);
-		if (!other->content) {
-			char path[64];
-			DIR *again;
-
-			snprintf(path, sizeof(path), "/proc/%d/task/%d/fd", tables->pid,
-				 other->task);
-			again = opendir(path);
-			other->content = again ? content(again) : 1;
-			if (again)
-				closedir(again);
-		}
-		if (table.content == other->content)
+		if (differs < 0 && same_content(tables, &table, other))
 			return true;
 	}
 	if (tables->count < MOST_TABLES)
@@ -102,7 +116,7 @@ static int look_at_task(void *data, pid_t task)
 		*tables->refused |= errno == EACCES || errno == EPERM;
 		return 0;
 	}
-	if (!known(tables, task, directory))
+	if (!known(tables, task))
 		result = tables->each(tables->data, task, directory);
 	closedir(directory);
 	return result < 0 ? -1 : 0;

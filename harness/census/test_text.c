@@ -115,6 +115,8 @@ static void rings_mappings_and_flights(void **state)
 	assert_int_equal(mapping_line_inode("7f0d0a955000-7f0d0a956000 r--s 00000000 00:09 9945731"
 					    "                    socket:[9945731]\n"),
 			 9945731);
+	assert_int_equal(mapping_line_inode("7f00-7f01 rw-s 00000000 00:09 7 socket:[7]\n"), 0);
+	assert_int_equal(mapping_line_inode("7f00-7f01 r-xp 00000000 00:09 7 socket:[7]\n"), 0);
 	assert_int_equal(mapping_line_inode("7f00-7f01 r--p 00000000 fe:00 12   /a socket:[3]\n"),
 			 0);
 	assert_int_equal(mapping_line_inode("7f00-7f01 rw-p 00000000 00:00 0 \n"), 0);

@@ -6,8 +6,8 @@
  *	                      begun <= within                     begun + hold: exit 0
  *
  * The true period must begin before the deadline, and nothing may interrupt it. A count that the
- * kernel interrupted proves nothing and does not count as true, nor does one in which EXPR depends
- * on what could not be seen. If that is so at the deadline, nobody knows: exit 77.
+ * kernel interrupted proves nothing, nor does one in which EXPR depends on what could not be seen.
+ * If that is so at the deadline, nobody knows: exit 77.
  */
 #include "census/program.h"
 
@@ -19,7 +19,8 @@
 
 #define STEP 1000000   /* 1 ms between counts, more when a count costs more */
 #define BORED 20000000 /* up to 20 ms when it has waited long: a 32nd of that time */
-#define MOST 250000000 /* but 250 ms at most: it may have been kept waiting, on a busy machine */
+#define SOON 100000000 /* what is to come within 100 ms may cost a third of a processor */
+#define MOST 250000000 /* but 250 ms at most, of so many sockets and processes */
 
 struct wait {
 	const struct census_options *options;
@@ -31,6 +32,7 @@ struct wait {
 	int64_t start, begun; /* now_ns(); begun is -1 while EXPR is false */
 	enum census_truth last;
 	bool ever, held;
+	bool interrupted; /* the last count */
 };
 
 /* What was seen; the rest, if there is one, is in "open". */
@@ -134,7 +136,6 @@ static int prepare(struct wait *wait, struct error *error)
 static int sample(struct wait *wait, const struct census_needs *needs, struct error *error)
 {
 	size_t hosts = census_host_count(wait->census);
-	bool interrupted = false;
 	pid_t ended;
 
 	if (census_take(wait->census, needs, wait->snapshots, error) < 0)
@@ -143,8 +144,9 @@ static int sample(struct wait *wait, const struct census_needs *needs, struct er
 	ended = census_ended(wait->census);
 	if (ended)
 		return error_set(error, EXIT_ENDED, "process %d ended while it was watched", ended);
+	wait->interrupted = false;
 	for (size_t i = 0; i < hosts; i++)
-		interrupted |= wait->snapshots[i].interrupted;
+		wait->interrupted |= wait->snapshots[i].interrupted;
 	for (size_t i = 0; i < wait->expr.var_count; i++) {
 		const struct census_var *var = &wait->expr.var[i];
 		struct census_bounds value = census_value(var, wait->snapshots, hosts);
@@ -158,8 +160,8 @@ static int sample(struct wait *wait, const struct census_needs *needs, struct er
 			wait->peak[i] = value.least;
 	}
 	wait->last = census_expr_holds(&wait->expr, wait->value);
-	if (interrupted && wait->last == CENSUS_TRUE)
-		wait->last = CENSUS_FALSE;
+	if (wait->interrupted)
+		wait->last = CENSUS_OPEN;
 	return 0;
 }
 
@@ -169,6 +171,10 @@ static int cannot_tell(const struct wait *wait, struct error *error)
 	char reason[sizeof(error->text)];
 	size_t i = 0;
 
+	if (wait->interrupted)
+		return error_set(error, EXIT_CANNOT,
+				 "cannot tell '%s': the table changed whenever it was dumped",
+				 wait->options->until);
 	while (wait->value[i].least == wait->value[i].most)
 		i++;
 	census_value_reason(&wait->expr.var[i], wait->snapshots, census_host_count(wait->census),
@@ -200,15 +206,17 @@ static struct census_needs full_needs(const struct wait *wait)
 }
 
 /*
- * How long to rest after a count that cost @cost, @waited after the last change of the truth. What
- * takes seconds need not be known to the millisecond, and counting steals time from the programs we watch.
+ * How long to rest after a count that took @worked of a processor, @waited after the last change of
+ * the truth. What takes seconds need not be known to the millisecond, and counting steals time from
+ * the programs we watch; least of all while it @holds, and nothing but an interruption is awaited.
  */
-static int64_t rest_for(int64_t cost, int64_t waited)
+static int64_t rest_for(int64_t worked, int64_t waited, bool holds)
 {
+	int64_t share = worked * (holds ? 2 * IDLE_SHARE : waited > SOON ? IDLE_SHARE : 2);
 	int64_t pause = waited / 32 < BORED ? waited / 32 : BORED;
 
 	pause = pause > STEP ? pause : STEP;
-	pause = pause > cost * 2 ? pause : cost * 2;
+	pause = pause > share ? pause : share;
 	return pause < MOST ? pause : MOST;
 }
 
@@ -221,17 +229,17 @@ static int poll_until(struct wait *wait, struct error *error)
 	wait->start = now_ns();
 	wait->begun = -1;
 	for (;;) {
-		int64_t now = now_ns();
+		int64_t now = now_ns(), worked = worked_ns();
 		bool expired = now - wait->start >= options->within;
 		bool ripe = wait->begun >= 0 && now - wait->begun >= options->hold;
 		/* The JSON shows the very count that decided. */
 		bool whole = options->json && (ripe || (expired && wait->begun < 0));
-		int64_t cost, pause, left, since;
+		int64_t pause, left, since;
 		bool holds;
 
 		if (sample(wait, whole ? &full : &narrow, error) < 0)
 			return error->code;
-		cost = now_ns() - now;
+		worked = worked_ns() - worked;
 		holds = wait->last == CENSUS_TRUE;
 		wait->ever |= holds;
 		if (!holds)
@@ -249,7 +257,7 @@ static int poll_until(struct wait *wait, struct error *error)
 		/* The last count before the deadline or the end of the hold is made just then. */
 		since = holds ? wait->begun : wait->start;
 		left = since + (holds ? options->hold : options->within) - now_ns();
-		pause = rest_for(cost, now - since);
+		pause = rest_for(worked, now - since, holds);
 		wait_for(left < pause ? left : pause);
 	}
 }

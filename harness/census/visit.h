@@ -15,6 +15,7 @@ struct visit {
 	bool second;  /* the second time: only for what nobody was found to hold */
 	bool certain; /* a socket it meets is known to be one of TCP */
 	bool refused;
+	bool busy; /* an io_uring did not tell its files */
 	char name[64]; /* empty: not read yet */
 };
 
@@ -29,7 +30,10 @@ int visit_meet(struct visit *visit, enum census_hold hold, int fd, uint32_t inod
 /* Pure: the inode in a line "   0: socket:[123]" of an io_uring's fdinfo; 0: none. @slot: its 0. */
 uint32_t ring_line_inode(const char *line, int *slot);
 
-/* Pure: the inode of a socket that a line of /proc/PID/maps maps, or 0. */
+/*
+ * Pure: the inode of a socket that a line of /proc/PID/maps maps, or 0. Of TCP it can be only where
+ * it is for reading: tcp_mmap() refuses the rest; the rings of AF_PACKET and AF_XDP are written to.
+ */
 uint32_t mapping_line_inode(const char *line);
 
 /* Pure: how many descriptors a UNIX socket carries, from its fdinfo. */

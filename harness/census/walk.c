@@ -12,6 +12,7 @@ static void walk_begin(void *data)
 	struct walk *walk = data;
 	struct timespec now;
 
+	walk->came = walk->counted = 0;
 	snapshot_reset(walk->snapshot, walk->needs);
 	clock_gettime(CLOCK_REALTIME, &now);
 	walk->snapshot->time = now.tv_sec * 1000000000ll + now.tv_nsec;
@@ -87,17 +88,28 @@ static int count_socket(struct walk *walk, const struct census_socket *socket)
 	return tally_socket(walk->host, walk->snapshot, &entry, census_classify(socket, false));
 }
 
+static void count_next(struct walk *walk)
+{
+	if (count_socket(walk, &walk->ahead[walk->counted++ % WALK_AHEAD]) < 0)
+		walk->no_memory = true;
+}
+
 static void walk_socket(const struct census_socket *socket, void *data)
 {
 	struct walk *walk = data;
+	struct census_host *host = walk->host;
 
 	if (walk->no_memory || census_window_seen(walk->census->window, socket))
 		return;
 	/* Listeners come first in a dump, so the services are known when connections follow. */
 	if (socket->state == STATE_LISTEN)
-		bit_set(walk->host->listening, socket->port);
-	if (count_socket(walk, socket) < 0)
-		walk->no_memory = true;
+		bit_set(host->listening, socket->port);
+	if (walk->came - walk->counted == WALK_AHEAD)
+		count_next(walk);
+	walk->ahead[walk->came++ % WALK_AHEAD] = *socket;
+	inodes_expect(&host->inodes, socket->inode);
+	remote_expect(host, walk->snapshot, walk->census->ends, socket,
+		      census_shown_port(walk->census, host, socket->port));
 }
 
 /*
@@ -160,6 +172,8 @@ int walk_host(struct walk *walk, struct error *error)
 		return error_no_memory(error);
 	if (source_dump(source, states, &sink, &interrupted, &walk->host->mptcp, error) < 0)
 		return -1;
+	while (walk->counted < walk->came)
+		count_next(walk);
 	if (walk->host->mptcp &&
 	    census_dump_mptcp(&source->transport, ALL_STATES, &main_sink, error) < 0)
 		return -1;

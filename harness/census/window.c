@@ -26,15 +26,20 @@ struct key {
 };
 
 /*
- * Sockets are numbered as they come; number n lies in key[n % SIZE] until n + SIZE takes its place.
- * Those with the same hash form a chain of falling numbers, so a chain ends at the first number
- * that is too old, and nothing is ever removed or cleared.
+ * Sockets are numbered as they come; number n lies in link[n % SIZE] and key[n % SIZE] until
+ * n + SIZE takes its place. Those with the same hash form a chain of falling numbers, so a chain
+ * ends at the first number that is too old, and nothing is ever removed or cleared. Numbers may
+ * wrap: what counts is how many came since. Only for the same tag is a key looked at, which keeps
+ * what each socket touches small.
  */
 struct census_window {
-	uint64_t next;	/* number of the next socket */
-	uint64_t first; /* of this walk */
-	uint64_t head[HEADS];
-	uint64_t before[SIZE];
+	uint32_t next;	/* number of the next socket */
+	uint32_t first; /* of this walk */
+	uint32_t head[HEADS];
+	struct {
+		uint32_t before;
+		uint32_t tag; /* the whole hash */
+	} link[SIZE];
 	struct key key[SIZE];
 };
 
@@ -43,7 +48,7 @@ struct census_window *census_window_new(void)
 	struct census_window *window = calloc(1, sizeof(*window));
 
 	if (window)
-		window->next = window->first = 1; /* 0: the end of every chain */
+		window->next = window->first = 1; /* 0: older than every walk */
 	return window;
 }
 
@@ -77,7 +82,7 @@ bool census_window_seen(struct census_window *window, const struct census_socket
 	    .interface = socket->interface,
 	    .family = socket->family,
 	};
-	uint64_t *head, number;
+	uint32_t tag, number, age, oldest = window->next - window->first;
 
 	memcpy(key.address, socket->address, sizeof(key.address));
 	memcpy(key.peer, socket->peer, sizeof(key.peer));
@@ -86,13 +91,17 @@ bool census_window_seen(struct census_window *window, const struct census_socket
 		key.cookie[1] = (uint32_t)(socket->cookie >> 32);
 	}
 
-	head = &window->head[hash(&key) % HEADS];
-	for (number = *head; number >= window->first && number + SIZE >= window->next;
-	     number = window->before[number % SIZE])
-		if (!memcmp(&window->key[number % SIZE], &key, sizeof(key)))
+	tag = hash(&key);
+	oldest = oldest < SIZE ? oldest : SIZE;
+	for (number = window->head[tag % HEADS]; (age = window->next - number) <= oldest && age;
+	     number = window->link[number % SIZE].before)
+		if (window->link[number % SIZE].tag == tag &&
+		    !memcmp(&window->key[number % SIZE], &key, sizeof(key)))
 			return true;
-	window->key[window->next % SIZE] = key;
-	window->before[window->next % SIZE] = *head;
-	*head = window->next++;
+	number = window->next++;
+	window->key[number % SIZE] = key;
+	window->link[number % SIZE].before = window->head[tag % HEADS];
+	window->link[number % SIZE].tag = tag;
+	window->head[tag % HEADS] = number;
 	return false;
 }

@@ -4,6 +4,9 @@ It connects to itself: each way keeps one accepted connection whose peer has lef
 waits for the end of its standard input.
 """
 
+import asyncio
+import ctypes
+import fcntl
 import os
 import socket
 import subprocess
@@ -11,6 +14,7 @@ import sys
 import threading
 
 listener = socket.create_server(("127.0.0.1", 0))
+libc = ctypes.CDLL(None)
 
 
 def accepted():
@@ -31,6 +35,62 @@ def by_thread():
 def by_dup():
     with accepted() as connection:
         return os.dup(connection.fileno())
+
+
+def by_asyncio():
+    """Serves, in another thread, one who leaves."""
+    served, connections = threading.Event(), []
+
+    async def serve(reader, writer):
+        connections.append(writer)
+        await reader.read()
+        served.set()
+        await asyncio.sleep(3600)
+
+    async def run():
+        await asyncio.start_server(serve, sock=listener)
+        await asyncio.sleep(3600)
+
+    threading.Thread(target=asyncio.run, args=(run(),), daemon=True).start()
+    socket.create_connection(listener.getsockname()).close()
+    served.wait()
+    return connections
+
+
+def by_dup2():
+    """What is closed by putting another descriptor in its place."""
+    with open(os.devnull) as other:
+        connection = accepted()
+        copy = os.dup(connection.fileno())
+        os.dup2(other.fileno(), connection.fileno())
+        return copy, connection
+
+
+def by_range():
+    connection = accepted()
+    copy = fcntl.fcntl(connection.fileno(), fcntl.F_DUPFD, 100)
+    os.closerange(connection.fileno(), connection.fileno() + 1)
+    return copy, connection
+
+
+def by_getfd():
+    """Taken from a child, which then closes its own."""
+    number, told = os.pipe()
+    again, go = os.pipe()
+    child = os.fork()
+    if child == 0:
+        connection = accepted()
+        os.write(told, b"%d" % connection.fileno())
+        os.read(again, 1)
+        connection.close()
+        os.write(told, b"x")
+        os.read(0, 1)
+        os._exit(0)
+    pidfd_getfd = 438
+    kept = libc.syscall(pidfd_getfd, os.pidfd_open(child), int(os.read(number, 9)), 0)
+    os.write(go, b"x")
+    os.read(number, 1)
+    return kept
 
 
 def by_fork():

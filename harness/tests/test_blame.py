@@ -36,7 +36,8 @@ RULES = {
     "gone": group("gone"),
     "open": group("ESTABLISHED"),
     "unknown": group("ESTABLISHED", known=False),
-    "shared": group(end=EOF, last=EOF, closed=touch("close", 4.0, result=0)),
+    "shared": group(end=EOF, last=EOF, closed=touch("close", 4.0, result=0), closer=6),
+    "copied": group(end=EOF, last=EOF, closed=touch("close", 4.0, result=0), closer=7),
     "unaccepted": group("LISTEN", waiting=4),
     "listening": group("LISTEN", waiting=0),
 }
@@ -45,6 +46,12 @@ RULES = {
 @pytest.mark.parametrize("rule", reasons.RULES)
 def test_the_rule_that_is_broken(rule: str) -> None:
     assert reasons.rule_of(RULES[rule]) == rule
+
+
+def test_only_shutdown_sends_a_fin_and_leaves_a_descriptor() -> None:
+    """What was touched afterwards does not matter."""
+    assert reasons.rule_of(group("FIN_WAIT2")) == "shutdown"
+    assert reasons.rule_of(group("ESTABLISHED")) == "open"
 
 
 def test_a_close_before_the_last_touch_is_none_of_another_process() -> None:
@@ -130,7 +137,7 @@ def test_what_a_helper_tells() -> None:
 
 
 def report(*groups: dict[str, Any], **more: Any) -> dict[str, Any]:
-    process = {"pid": 7, "program": SERVER, "threads": 1, "ended": False, "io_uring_refused": False}
+    process = {"pid": 7, "program": SERVER, "threads": 1, "files": 1, "ended": False, "io_uring_refused": False}
     return {"why": "asked", "seconds": 9.0, "sample": 1, "deep": False, "watched": False, "lost": 0,
             "processes": [process], "groups": list(groups), "after": [], "stacks": [[[1, 16], [1, 32]]],
             "modules": [SERVER], **more}  # fmt: skip
@@ -176,6 +183,23 @@ def test_what_it_cannot_tell_is_said(resolved: Path) -> None:
     assert any("multiple of 8" in line for line in said)
     assert any("5 calls" in line for line in said)
     assert document.make(report())["groups"] == []
+
+
+def test_a_process_that_was_running_may_have_read_the_fin() -> None:
+    """blame --pid: the socket was not seen being taken, or not touched since."""
+    watched = group()
+    del watched["taken"]
+    assert reasons.rule_of(watched) == "unknown"
+    assert reasons.rule_of({**watched, "end": EOF}) == "eof"
+    del watched["last"]
+    assert reasons.rule_of(watched) == "unknown" and reasons.told(watched, "unknown") == []
+
+
+def test_files_are_not_followed_and_that_is_said(resolved: Path) -> None:
+    process = {**report()["processes"][0], "files": 40}
+    said = list(wording.lines(document.make(report(processes=[process]))))
+    assert said == ["no TCP connection is held",
+                    "pid 7 holds 40 files open, which blame does not follow: ls -l /proc/7/fd"]  # fmt: skip
 
 
 def test_a_name_of_theirs_steers_no_terminal(resolved: Path) -> None:

@@ -159,7 +159,8 @@ def test_the_target_has_no_more_rights_than_its_caller(run: Run, tmp_path: Path)
     tell = "grep Cap /proc/self/status; env; ulimit -Hn 999999; ip link set eth0 down"
     server = f"{tell}; exec {sys.executable} {PLANTED} threads 9000"
     words = ["--port", 9000, "--only", "abandon", "--results", tmp_path]
-    theirs = {"PYTHONPATH": "theirs", "PYTHONNOUSERSITE": "", "PYTHONUTF8": "0"}
+    theirs = {"PYTHONPATH": "theirs", "PYTHONNOUSERSITE": "", "PYTHONUTF8": "0",
+              "PYTHONDONTWRITEBYTECODE": "1"}  # fmt: skip
     environment = outside(LINGER_OF_THE_CALLER="kept", **theirs)
     done = run("linger", "check", *words, "--", "sh", "-c", server, env=environment)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -170,7 +171,7 @@ def test_the_target_has_no_more_rights_than_its_caller(run: Run, tmp_path: Path)
     assert os.getuid() == 0 or not int(caps["CapEff"], 16)
     ours = {line.partition("=")[0] for line in output.splitlines() if line.startswith("LINGER_")}
     assert ours == {"LINGER_OF_THE_CALLER"}
-    assert {"PYTHONPATH=theirs", "PYTHONUTF8=0"} < {*output.splitlines()}
+    assert {"PYTHONPATH=theirs", "PYTHONUTF8=0", "PYTHONDONTWRITEBYTECODE=1"} < {*output.splitlines()}
     assert "PYTHONNOUSERSITE" not in output
 
 

@@ -14,6 +14,7 @@ import pytest
 from conftest import Run
 
 from linger.claims import judge, ledger
+from linger.lab.census import STATES
 from linger.lab.errors import Broken
 from linger.lab.programs import ROOT
 from linger.lab.verdict import ABSENT, make_row
@@ -269,10 +270,11 @@ def test_the_readme_has_the_claims_of_the_ledger() -> None:
     readme = (ROOT / "scenarios/CLAIMS.md").read_text()
     head, rows = re.search(r"^(\| claim \|.*)\n\|[- |]+\n((?:\|.*\n)+)", readme, re.M).groups()
     assert re.fullmatch(
-        r"\| claim \| in words \| from \| on Linux \d\S+, \d{4}-\d\d-\d\d \| measured by \|", head
+        r"\| claim \| in words \| from \| on Linux \d\S+, \d{4}-\d\d-\d\d \| differs on \| measured by \|",
+        head,
     )
     shown = [row.strip("| ").split(" | ") for row in rows.splitlines()]
-    assert [(row[0], row[1], row[2], row[4]) for row in shown] == [
+    assert [(row[0], row[1], row[2], row[5]) for row in shown] == [
         (claim.id, claim.sentence, claim.article, ", ".join(claim.scenarios))
         for claim in ledger.load()
     ]
@@ -297,7 +299,7 @@ def test_a_claim_asks_for_what_its_story_expects(name: str) -> None:
     readme = (ROOT / "scenarios/CLAIMS.md").read_text()
     told = runpy.run_path(str(scenarios.path_of(name)))
     for claim in ledger.load():
-        holds = re.search(rf"^\| {claim.id} \|.* \| holds \| [^|]* \|$", readme, re.M)
+        holds = re.search(rf"^\| {claim.id} \|.* \| holds \| [^|]* \| [^|]* \|$", readme, re.M)
         for case in claim.cases:
             for row in case.predicates:
                 if case.scenario != name or getattr(row, "where", "") != "expectations":
@@ -321,6 +323,18 @@ def test_every_scenario_says_what_helps_and_what_does_not(name: str) -> None:
         assert all(sentence.endswith(".") and len(sentence) < 140 for sentence in sentences)
     named = re.findall(r"\(([a-z]+(?:-[a-z]+)+)\)", " ".join(answers.helps + answers.does_not_help))
     assert {*named} <= {*scenarios.names()}, "a scenario that does not exist"
+
+
+@pytest.mark.parametrize("name", scenarios.names())
+def test_each_state_whose_packets_differ_has_a_reason(name: str) -> None:
+    assert {*scenarios.disagreements(name)} <= {*STATES}
+
+
+def test_a_reason_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scenarios, "SCENARIOS", tmp_path)
+    (tmp_path / "x_leak.toml").write_text("packets_differ = 1\n")
+    with pytest.raises(Broken, match="packets_differ has a sentence a state"):
+        scenarios.disagreements("x-leak")
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from test_cli import PLANTED, failing
 from linger.lab.environment import outside
 from linger.lab.errors import Broken
 from linger.lab.programs import ROOT, program
-from linger.report import collect, ladder, pages, palette, words
+from linger.report import collect, ladder, pages, palette, prose, words
 from linger.run import scenarios
 
 HOSTILE = "</pre><script>alert('x')</script>&amp;\x07\x1b[31m\u202e\"' -->]]>"
@@ -275,6 +275,41 @@ def test_a_page_shows_counts_over_time_and_ladders(again: Path) -> None:
     labels = [attributes["aria-label"] or "" for attributes in page.all("svg")]
     assert [label[:7] for label in labels] == ["Sockets", "Sockets", "Ladder "]
     assert "CLOSE_WAIT 3 at the end, peak 3" in labels[0]
+
+
+def test_numbers_that_must_differ_are_explained_and_no_warning(again: Path) -> None:
+    (again / "good/buggy/ladder.json").write_text(json.dumps(recording(SEGMENTS)))
+    beside = scenarios.SCENARIOS / "good.toml"
+    beside.write_text('[packets_differ]\nCLOSE_WAIT = "Nobody sends one."\n')
+    pages.write(again)
+    green = read(again)["good/index.html"].text
+    assert "packets tell of none, as it must be. Nobody sends one." in green
+    assert "census and the packets disagree" not in green
+    result = json.loads((again / "good/buggy/result.json").read_text())
+    (again / "good/buggy/result.json").write_text(json.dumps({**result, "verdict": "fail"}))
+    pages.write(again)
+    assert "packets disagree" in read(again)["good/index.html"].text, "of a run that failed nothing is sure"
+    beside.unlink()
+
+
+def test_what_failed_comes_first_and_its_bar_is_of_another_colour(ran: tuple[Path, dict[str, str]]) -> None:
+    index = read(ran[0])["index.html"]
+    classes = [attributes["class"] for attributes in index.all("b") if "class" in attributes]
+    assert classes.count("bug") == 1 and classes.count("failed") >= 2
+    links = [attributes["href"] for attributes in index.all("a")]
+    pages = [link for link in links if link and link.endswith("/index.html")]
+    assert pages[-1] == "good/index.html", "what failed comes first"
+
+
+def test_a_scenario_that_a_sentence_names_is_a_link(again: Path) -> None:
+    shutil.copytree(again / "good", again / "four-way-close")
+    run = collect.collect(again)
+    text = prose.linked("See four-way-close, not a-four-way-close & <b>.", run, "../")
+    assert text == (
+        'See <a href="../four-way-close/index.html">four-way-close</a>, '
+        "not a-four-way-close &amp; &lt;b&gt;."
+    )
+    assert prose.linked("See reset-leak.", run) == "See reset-leak.", "which is not in this run"
 
 
 def test_a_pair_shows_its_lesson(again: Path) -> None:

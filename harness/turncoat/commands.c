@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What standard input asks of the ports. */
-#include "turncoat/turncoat.h"
+#include "turncoat/relay.h"
 
 #include <event2/buffer.h>
 #include <event2/event.h>
@@ -22,6 +22,17 @@ static struct port *port_called(struct server *server, const char *word)
 	return NULL;
 }
 
+/* Let another blow fall on a port. Returns 0, or -1 with @error. */
+static int strike(struct port *port, const char *what, struct error *error)
+{
+	struct blow blow;
+
+	if (blow_read(what, &blow, error) < 0)
+		return -1;
+	relay_become(port, &blow);
+	return 0;
+}
+
 /* Returns 0, or -1 with @error. */
 static int obey(struct server *server, const char *verb, const char *where, const char *what,
 		struct error *error)
@@ -38,6 +49,8 @@ static int obey(struct server *server, const char *verb, const char *where, cons
 		return error_set(error, EXIT_USAGE, "no port '%s'", where);
 	if (syncs)
 		return 0;
+	if (becomes && port->relaying)
+		return strike(port, what, error);
 	behaviour = port->behaviour;
 	behaviour.refuses = refuses; /* it stays as it is otherwise, for `listen` */
 	if (becomes && behaviour_read(what, &behaviour, error) < 0)
@@ -57,8 +70,7 @@ static bool take_line(struct server *server, const char *line)
 	if (words == 1 && !strcmp(verb, "quit"))
 		return false;
 	if (words != (strcmp(verb, "become") ? 2 : 3))
-		tell("wrong",
-		     "why=become PORT NAME[=TIME], refuse PORT, listen PORT, sync PORT or quit");
+		tell("wrong", "why=become PORT WHAT, refuse PORT, listen PORT, sync PORT or quit");
 	else if (obey(server, verb, where, what, &error) < 0)
 		tell("wrong", "why=%s", error.text);
 	else

@@ -5,19 +5,21 @@
 #include <openssl/ssl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "common/command.h"
 #include "common/descriptors.h"
 #include "common/duration.h"
-#include "turncoat/turncoat.h"
+#include "turncoat/relay.h"
 
 #define PORTS 128
 
 struct options {
-	const char *address, *cert, *key;
-	uint16_t port;
+	const char *address, *cert, *key, *to;
+	uint16_t port, to_port;
+	int64_t pause;
 	struct port ports[PORTS];
 	size_t count, body;
 	bool all, tls, list;
@@ -32,6 +34,20 @@ static int take_behaviour(void *argument, char *value, struct error *error)
 	return behaviour_read(value, &options->ports[options->count++].behaviour, error);
 }
 
+static int take_strike(void *argument, char *value, struct error *error)
+{
+	struct options *options = argument;
+	struct blow blow;
+
+	if (options->count == PORTS)
+		return error_set(error, EXIT_USAGE, "more than %d times --strike", PORTS);
+	if (blow_read(value, &blow, error) < 0)
+		return -1;
+	options->ports[options->count].behaviour.name = value;
+	options->ports[options->count].relaying = relaying_new(&blow);
+	return options->ports[options->count++].relaying ? 0 : error_no_memory(error);
+}
+
 static const struct option_row rows[] = {
     {"listen", 'l', OPTION_TEXT, OPTION_AT(struct options, address), .shown = true,
      .value = "ADDRESS", .help = "numeric IPv4 or IPv6 address"},
@@ -41,6 +57,14 @@ static const struct option_row rows[] = {
     {"behaviour", 'b', OPTION_OTHER, .value = "NAME[=TIME]", .take = take_behaviour,
      .help = "one more behaviour, on a port of its own"},
     {"all", 'a', OPTION_FLAG, OPTION_AT(struct options, all), .help = "all of --list"},
+    {"to", 0, OPTION_NUMBER, OPTION_AT(struct options, to_port), .least = 1, .most = UINT16_MAX,
+     .value = "PORT", .help = "be a relay: pass everything to a server on this port"},
+    {"to-address", 0, OPTION_TEXT, OPTION_AT(struct options, to), .shown = true, .value = "ADDRESS",
+     .help = "of that server"},
+    {"strike", 's', OPTION_OTHER, .value = "HOW[@PLACE]", .take = take_strike,
+     .help = "one more port of the relay, and what it does to its clients"},
+    {"pause", 0, OPTION_DURATION, OPTION_AT(struct options, pause), .shown = true, .value = "TIME",
+     .help = "silence that ends a message"},
     {"tls", 0, OPTION_FLAG, OPTION_AT(struct options, tls), .help = "speak TLS on all ports"},
     {"cert", 0, OPTION_TEXT, OPTION_AT(struct options, cert), .value = "FILE",
      .help = "certificate, and what leads to its CA, in PEM"},
@@ -59,10 +83,18 @@ static const char details[] =
     "Commands are read from standard input, unless that is a file:\n"
     "\n"
     "  become PORT NAME[=TIME]  requests from now on meet this behaviour\n"
+    "  become PORT HOW[@PLACE]  connections to come meet this strike; without a place, open ones, "
+    "too\n"
     "  refuse PORT              end its connections, and refuse further ones\n"
     "  listen PORT              listen again\n"
     "  sync PORT                do nothing: all that happened before is told by then\n"
     "  quit\n"
+    "\n"
+    "A strike of a relay is pass, or fin, rst, half, stall, trickle or gone: at once on each "
+    "connection,\n"
+    "or at [CONNECTION.]MESSAGE[+BYTES], as in fin@3 or rst@2.1+40: when message 3 of the server "
+    "begins;\n"
+    "when 40 bytes of message 1 of the second connection have gone through.\n"
     "\n"
     "Exit status:\n"
     "  0   ended by quit, SIGTERM or SIGINT\n"
@@ -72,11 +104,13 @@ static const char details[] =
     "\n"
     "Examples:\n"
     "  turncoat --behaviour short-length-fin-keep --behaviour idle-close=300ms\n"
+    "  turncoat --to 6379 --strike pass --strike fin@2+10\n"
     "  turncoat --tls --cert CERT.pem --key KEY.pem --all\n";
 
 static const struct command command = {
     .name = "turncoat",
-    .usage = "[OPTION]... --all\n[OPTION]... --behaviour NAME[=TIME]...\n--list",
+    .usage = "[OPTION]... --all\n[OPTION]... --behaviour NAME[=TIME]...\n[OPTION]... --to PORT "
+	     "--strike HOW[@PLACE]...\n--list",
     .summary = "An HTTP server that turns against its clients, on a port for each way to do so.",
     .rows = rows,
     .details = details,
@@ -99,6 +133,12 @@ static int check(struct options *options, struct error *error)
 		for (const struct behaviour *b = behaviour_all(); b->name; b++)
 			if (options->count < PORTS && (options->tls || !b->tls))
 				options->ports[options->count++].behaviour = *b;
+	if (options->to_port && (options->all || options->tls))
+		return error_set(error, EXIT_USAGE, "--to goes with --strike only");
+	for (size_t i = 0; i < options->count; i++)
+		if (!options->ports[i].relaying != !options->to_port)
+			return error_set(error, EXIT_USAGE,
+					 "--to and --strike belong together, without --behaviour");
 	if (!options->count)
 		return error_set(error, EXIT_USAGE, "nothing to do: see turncoat --help");
 	if (options->tls != (options->cert && options->key) || !options->cert != !options->key)
@@ -128,8 +168,10 @@ static void tell_body(const char *what, const struct body *body)
 /* Listen on all ports. Returns 0, or -1 with @error. */
 static int begin(struct server *server, const struct options *options, struct error *error)
 {
-	tell_body("good", &server->good);
-	tell_body("unsolicited", &server->other);
+	if (!options->to_port) {
+		tell_body("good", &server->good);
+		tell_body("unsolicited", &server->other);
+	}
 	for (size_t i = 0; i < server->count; i++) {
 		struct port *port = &server->ports[i];
 
@@ -161,7 +203,13 @@ static void raise_limit(void)
 static int run(struct options *options, struct error *error)
 {
 	struct server server = {
-	    .address = options->address, .ports = options->ports, .count = options->count};
+	    .address = options->address,
+	    .ports = options->ports,
+	    .count = options->count,
+	    .to = options->to,
+	    .to_port = options->to_port,
+	    .pause = options->pause,
+	};
 	struct event *ends[2] = {NULL, NULL};
 	int result = -1;
 
@@ -191,7 +239,8 @@ static int run(struct options *options, struct error *error)
 
 int main(int argc, char **argv)
 {
-	static struct options options = {.address = "127.0.0.1", .body = 100000};
+	static struct options options = {
+	    .address = "127.0.0.1", .to = "127.0.0.1", .body = 100000, .pause = 500000000};
 	struct error error;
 	int first;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The ports of turncoat, and what standard input may ask of them. */
-#include "turncoat/turncoat.h"
+#include "turncoat/relay.h"
 
 #include <arpa/inet.h>
 #include <err.h>
@@ -55,8 +55,9 @@ static void arrival_cb(evutil_socket_t listener, short what, void *argument)
 			inet_ntop(AF_INET, &v4->sin_addr, peer, sizeof(peer));
 		else
 			inet_ntop(AF_INET6, &v6->sin6_addr, peer, sizeof(peer));
-		connection_begin(port, fd, peer,
-				 ntohs(from.ss_family == AF_INET ? v4->sin_port : v6->sin6_port));
+		(port->relaying ? relay_begin : connection_begin)(
+		    port, fd, peer,
+		    ntohs(from.ss_family == AF_INET ? v4->sin_port : v6->sin6_port));
 	}
 }
 
@@ -73,6 +74,8 @@ static void stop_listening(struct port *port)
 /* Close the connections of a port, as a program that ends. */
 static void end_all(struct port *port)
 {
+	if (port->relaying)
+		relay_end_all(port);
 	for (struct connection *c = LIST_FIRST(&port->connections), *next; c; c = next) {
 		next = connection_next(c);
 		connection_end(c);
@@ -120,6 +123,7 @@ void server_close(struct server *server)
 	for (size_t i = 0; i < server->count; i++) {
 		end_all(&server->ports[i]);
 		stop_listening(&server->ports[i]);
+		free(server->ports[i].relaying);
 	}
 	body_free(&server->good);
 	body_free(&server->packed);

@@ -132,6 +132,11 @@ const char *stream_peer(const struct stream *stream)
 						 : NULL;
 }
 
+void stream_shut(struct stream *stream)
+{
+	shutdown(stream->fd, SHUT_WR);
+}
+
 void stream_close(struct stream *stream, enum strike how)
 {
 	const struct linger at_once = {.l_onoff = 1, .l_linger = 0};

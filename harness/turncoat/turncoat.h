@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * turncoat: an HTTP/1.1 server that turns against its clients, in every way of a table.
+ * turncoat: an HTTP/1.1 server that turns against its clients, in every way of a table. As a relay
+ *in front of a real server it is in relay.h.
  *
  *	main.c ── commands.c ── server.c: ports ── connection.c: bytes in and out ── stream.c: TLS
  *	    behaviours.c: the table                   │  request.c: bytes to requests
@@ -49,6 +50,8 @@ enum strike {
 	STRIKE_408,
 	STRIKE_413,
 	STRIKE_NO_CONTINUE,
+	STRIKE_HALF, /* of a relay: a FIN, and the client is still heard */
+	STRIKE_GONE, /* of a relay: the kernel drops all that comes from the client */
 };
 
 enum framing { BY_LENGTH, BY_CHUNKS, BY_EOF, BY_EOF_GZIP };
@@ -200,17 +203,22 @@ bool stream_arrived(const struct stream *stream);
 /* How the other side has ended the connection: "fin", "rst", or NULL: it has not. */
 const char *stream_peer(const struct stream *stream);
 
+/* End this direction with a FIN, and go on reading. */
+void stream_shut(struct stream *stream);
+
 /* Close with STRIKE_FIN, STRIKE_CUT or STRIKE_RST. */
 void stream_close(struct stream *stream, enum strike how);
 
 /* ---- server.c ----------------------------------------------------------------------------- */
 
 struct connection;
+struct relaying;
 
 /* A port and its behaviour. */
 struct port {
 	struct server *server;
 	struct behaviour behaviour;
+	struct relaying *relaying; /* NULL: it answers itself */
 	uint16_t number;
 	int fd;
 	struct event *arrival; /* NULL: it refuses */
@@ -221,6 +229,9 @@ struct server {
 	struct event_base *base;
 	const char *address;
 	SSL_CTX *context;		 /* NULL: plain */
+	const char *to;			 /* address of the backend; */
+	uint16_t to_port;		 /* 0: there is none */
+	int64_t pause;			 /* ns of silence that end a message */
 	struct body good, packed, other; /* the last one: for replies that nobody asked for */
 	struct body none;		 /* empty */
 	unsigned int connections;	 /* so far */
@@ -238,8 +249,8 @@ int server_open(struct server *server, size_t body, struct error *error);
 int server_listen(struct server *server, struct port *port, uint16_t number, struct error *error);
 
 /*
- * Give a port another behaviour: a port that listens goes on listening, and keeps its connections. To refuse ends
- * them. Returns 0, or -1 with @error.
+ * Give a port another behaviour: a port that listens goes on listening, and keeps its connections.
+ * To refuse ends them. Returns 0, or -1 with @error.
  */
 int server_become(struct port *port, const struct behaviour *behaviour, struct error *error);
 

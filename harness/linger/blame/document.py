@@ -11,6 +11,7 @@ from linger.lab.foreign import printable
 
 SCHEMA = 1
 CONTEXT = 1  # lines of source before and behind the one that is shown
+WIDEST = 160  # characters of a line of it
 LARGEST = 4 << 20  # bytes of a source file that is looked at
 
 
@@ -72,9 +73,8 @@ def _group(
     program: str,
 ) -> dict[str, Any]:
     touches = [_touch(kind, group[kind], stacks, program) for kind in kinds]
-    told = {kind: helping.where(printable(text)) for kind, text in group["told"].items()}
-    if told:  # a language's own lines say more than the native ones of its interpreter
-        touches = [{**touch, "where": told[touch["kind"]]} for touch in touches if touch["kind"] in told]
+    told = {kind: helping.where(printable(text)) for kind, text in group["told"].items() if kind in kinds}
+    touches = [_as_told(touch, told) if touch["kind"] in told else touch for touch in touches]
     made = {
         **{name: group[name] for name in ("pid", "state", "count", "unread", "ended")},
         "program": printable(program),
@@ -92,6 +92,13 @@ def _group(
     if last and (source := _source(last["where"])):
         made["source"] = source
     return made
+
+
+def _as_told(touch: dict[str, Any], told: dict[str, Any]) -> dict[str, Any]:
+    """A touch with its place in the program's own language. The last line that a helper told of need
+    not be that of the last call."""
+    own = {"label": "last line", "call": ""} if touch["kind"] == "last" else {}
+    return {**touch, **own, "where": told[touch["kind"]]}
 
 
 def _merged(groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -155,5 +162,5 @@ def _source(where: dict[str, Any]) -> dict[str, Any] | None:
     if where["line"] > len(text):
         return None
     first = max(1, where["line"] - CONTEXT)
-    lines = [printable(line.expandtabs(4)) for line in text[first - 1 : where["line"] + CONTEXT]]
+    lines = [printable(line.expandtabs(4)[:WIDEST]) for line in text[first - 1 : where["line"] + CONTEXT]]
     return {"file": where["file"], "line": where["line"], "first": first, "lines": lines}

@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from linger.lab.environment import outside
+from linger.lab.environment import CALLERS, OF_PYTHON, outside
 
 TOLD = re.compile(r"(?P<file>/.*?):(?P<line>\d+) (?P<function>.*)$")
 FOLDER = Path(__file__).with_name("helpers")
@@ -21,11 +21,11 @@ def environment() -> dict[str, str]:
     """The caller's environment, with the helpers in it."""
     environment = outside()
     theirs = environment.get("LINGER_CALLER_PYTHONPATH", environment.get("PYTHONPATH", ""))
-    for name in ("HOME", "NOUSERSITE", "PATH", "UTF8"):
-        if value := environment.pop(f"LINGER_CALLER_PYTHON{name}", ""):
-            environment[f"PYTHON{name}"] = value
+    for name in OF_PYTHON:
+        if value := environment.pop(CALLERS + name, ""):
+            environment[name] = value
         elif "LINGER_BUILD" in environment:  # what linger.sh set for our own Python
-            environment.pop(f"PYTHON{name}", None)
+            environment.pop(name, None)
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(FOLDER / "python"), theirs]))
     hook = FOLDER / "node.js"
     options = environment.get("NODE_OPTIONS", "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import signal
 import stat
@@ -10,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
 from linger.blame import document, helping, tracing, wording
 from linger.lab import files
@@ -20,8 +21,7 @@ from linger.run.printer import say
 
 def run(options: argparse.Namespace) -> int:
     """Do what the options ask for; returns the exit code: of a command its own."""
-    command = options.command[1:] if options.command[:1] == ["--"] else options.command
-    if sum((bool(command), options.report, options.pid is not None)) != 1:
+    if sum((bool(options.command), options.report, options.pid is not None)) != 1:
         raise Usage("say one of: -- COMMAND, --report, --pid P; see linger blame --help")
     if options.sample & options.sample - 1:
         raise Usage(f"--sample takes a power of two, not {options.sample}")
@@ -31,18 +31,22 @@ def run(options: argparse.Namespace) -> int:
         return _report(options)
     if options.pid is not None:
         return _watch(options)
-    return _run(options, command)
+    return _run(options)
 
 
-def _run(options: argparse.Namespace, command: list[str]) -> int:
+def _run(options: argparse.Namespace) -> int:
     """Run a command, and say at its end what it held."""
     folder = _folder()
     traced = folder / f"{os.getpid()}.traced.json"
     words = tracing.words(traced.absolute(), options.sample, options.deep)
-    for number in (signal.SIGINT, signal.SIGQUIT):  # of a terminal they go to the command as well
-        signal.signal(number, signal.SIG_IGN)
-    child = subprocess.Popen([*words, *command], env=helping.environment(),
-                             preexec_fn=_as_before)  # fmt: skip
+    # Those of a terminal go to the command as well; what the caller ignores, it ignores too.
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGQUIT)}
+
+    def as_before() -> None:
+        for number in (number for number, action in before.items() if action != signal.SIG_IGN):
+            signal.signal(number, signal.SIG_DFL)
+
+    child = subprocess.Popen([*words, *options.command], env=helping.environment(), preexec_fn=as_before)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda got, frame: child.send_signal(got))
     status = child.wait()
@@ -60,12 +64,6 @@ def _run(options: argparse.Namespace, command: list[str]) -> int:
     return status if status >= 0 else 128 - status
 
 
-def _as_before() -> None:
-    for number in (signal.SIGINT, signal.SIGQUIT):
-        signal.signal(number, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_SETMASK, [])
-
-
 def _left(report: dict[str, Any]) -> str:
     left = sum(not process["ended"] for process in report["processes"])
     return f"{left} processes" if left > 1 else "a process"
@@ -77,12 +75,15 @@ def _report(options: argparse.Namespace) -> int:
     for traced in _traced():
         try:
             tracing.ask(traced)
+            report = tracing.read(traced)
         except TargetDied:
             if not Path("/proc", traced.name.partition(".")[0]).exists():  # else its owner reads it
                 traced.unlink(missing_ok=True)
             continue
+        except Usage:  # its owner has read it by now
+            continue
         found = True
-        _say(document.make(tracing.read(traced), options.symbols), options, sys.stdout)
+        _say(document.make(report, options.symbols), options, sys.stdout)
     if not found:
         raise Usage("no program of yours runs under blame; start one: linger blame -- COMMAND")
     return HELD
@@ -118,5 +119,10 @@ def _folder() -> Path:
     return place
 
 
-def _traced() -> Iterator[Path]:
-    return iter(sorted(_folder().glob("*.traced.json"), key=lambda path: path.stat().st_mtime))
+def _traced() -> list[Path]:
+    """The reports in that folder, the oldest first. Their owners remove them at any moment."""
+    found = []
+    for path in _folder().glob("*.traced.json"):
+        with contextlib.suppress(FileNotFoundError):
+            found.append((path.stat().st_mtime, path))
+    return [path for _, path in sorted(found)]

@@ -9,6 +9,7 @@ from linger.blame import places, reasons
 from linger.blame.symbols import Frame
 
 WIDTH = 11  # of what stands before the places
+MANY_FILES = 10
 MOST_NEXT = 8  # functions of which it is told which lines ran next
 
 
@@ -38,16 +39,16 @@ def head(group: dict[str, Any]) -> str:
 def rows(group: dict[str, Any], now: float) -> Iterator[tuple[str, str]]:
     """What is told of a group: a label, and where. now: seconds since the start."""
     for touch in group["touches"]:
-        ago = ""
-        if touch["kind"] in ("read", "last"):
-            ago = f", {max(0.0, now - touch['at']):.1f} s ago" if not group["ended"] else ""
-        yield touch["label"], f"{touch['call']} at {place(touch['where'])}{ago}"
+        ago, call = "", f"{touch['call']} at " if touch["call"] else ""
+        if touch["kind"] in ("read", "last") and call and not group["ended"]:
+            ago = f", {max(0.0, now - touch['at']):.1f} s ago"
+        yield touch["label"], f"{call}{place(touch['where'])}{ago}"
     has_end = any(touch["kind"] == "end" for touch in group["touches"])
     for one in group["next"]:
         if text := _next(one["lines"]):
             what = "it was taken" if one["after"] == "taken" else "that" if has_end else "an end"
             yield "ran next", f"after {what}: {text}; then it {one['then']}"
-    if "now" in group and group["rule"] not in ("shared", "gone"):
+    if "now" in group and group["rule"] not in ("shared", "copied", "gone"):
         yield "now", f"its thread waits in {group['now']['call']}() at {place(group['now']['where'])}"
 
 
@@ -92,6 +93,9 @@ def notes(document: dict[str, Any]) -> Iterator[str]:
     if document["lost"]:
         yield f"{document['lost']} calls came too fast to be seen"
     for process in document["processes"]:
+        if process["files"] >= MANY_FILES:
+            yield (f"pid {process['pid']} holds {process['files']} files open, which blame does not follow: "
+                   f"ls -l /proc/{process['pid']}/fd")  # fmt: skip
         if process["io_uring_refused"]:
             yield (f"pid {process['pid']} was refused io_uring, which blame cannot see into; without "
                    "blame it may behave differently")  # fmt: skip

@@ -17,7 +17,7 @@ from linger.check.battery import Battery
 from linger.check.record import Result
 from linger.lab import files
 from linger.lab.errors import CANNOT_RUN, HELD, NOT_HELD, Usage
-from linger.run import printer, results, session
+from linger.run import printer, results
 
 
 class Course:
@@ -26,7 +26,7 @@ class Course:
     def __init__(self, battery: Battery, options: argparse.Namespace) -> None:
         """options: those that all batteries share (linger.cli.checking). Errors: Usage."""
         self._options, self._battery, self._checks = options, battery, battery.checks
-        self.command = tuple(options.command[options.command[:1] == ["--"] :])
+        self.command = tuple(options.command)
         if not self.command:
             raise Usage("no command to check; it comes last, after --")
         for name, value in (("-n", options.n), ("--jobs", options.jobs)):
@@ -44,7 +44,7 @@ class Course:
     def begin(self, head: str) -> Path:
         """Make the folder of the run and print its first line; returns the folder for evidence."""
         self._began = time.time()
-        self._folder = session.begin(self._options.results)
+        self._folder = results.begin(self._options.results)
         self._environment = results.Environment()
         self.console = output.Console(sys.stdout, head, self._checks, quiet=self._options.tap)
         return self._folder / "check"

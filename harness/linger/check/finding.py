@@ -66,6 +66,7 @@ class Finding:
     held: list[Held] = field(default_factory=list)  # what the program still held
     notes: list[str] = field(default_factory=list)  # its last output, or what came to the clients
     ports: list[int] = field(default_factory=list)  # of the server, whose connections show it; none: all
+    timeline: list[dict[str, Any]] = field(default_factory=list)  # of a program that lasts, a row a second
 
 
 def not_tested(why: str) -> Finding:

@@ -11,7 +11,7 @@ from linger.check.finding import BAD, NOT_TESTED, Finding
 from linger.lab import Lab, files
 from linger.run import results
 
-SCHEMA = 2  # of finding.json (schema/finding.schema.json); 2: what is held as objects
+SCHEMA = 3  # of finding.json (schema/finding.schema.json); 2: what is held as objects; 3: timeline
 Result = dict[str, Any]
 VERDICTS = {NOT_TESTED: "cannot run", **dict.fromkeys(BAD, "fail")}  # of result.json
 
@@ -63,7 +63,8 @@ def write(
     files.write_json(
         lab.evidence / "finding.json",
         {
-            "schema": SCHEMA, **found, "ports": finding.ports, "check": check.told(),
+            "schema": SCHEMA, **found, "ports": finding.ports,
+            "timeline": finding.timeline, "check": check.told(),
             "since": lab.since, "steps": steps,
         },  # fmt: skip
     )

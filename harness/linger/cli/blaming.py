@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from linger.cli.options import Add, count
+from linger.cli.options import Add, add_command, count
 
 ABOUT = """
 Runs a command as it would run without, and says which of its lines took the TCP connections that
 it holds, and which touched them last: when the command ends (^C), and by `linger blame --report`
 from another terminal. It makes a program 2 to 6 times slower, so it is for staging and tests;
 --sample 8 costs less. Programs that gain rights by exec (setuid) do not gain them under
-blame, and io_uring is refused. It sees lines of C, C++, Rust and Go built with debug information,
+blame unless it runs as root, and io_uring is refused. It sees lines of C, C++, Rust and Go built with debug information,
 and of Python and node; of Java only native code.
 """
 
@@ -35,7 +35,7 @@ def add_to(add: Add) -> None:
            help="write down each line that ran when a connection had been taken, or had ended")  # fmt: skip
     option("--symbols", type=Path, metavar="FILE",
            help="the unstripped file of a program of the same name")  # fmt: skip
-    option("command", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    add_command(blame)
 
 
 def _blame(options: argparse.Namespace) -> int:

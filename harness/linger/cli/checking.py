@@ -8,7 +8,7 @@ from pathlib import Path
 
 from linger.check import PATIENCE
 from linger.cli import leaking
-from linger.cli.options import AT_ONCE, Add, add_results, folder
+from linger.cli.options import AT_ONCE, Add, add_command, add_results, folder
 
 CLIENTS = 20
 
@@ -59,7 +59,7 @@ def add_course(command: argparse.ArgumentParser, patience: float, late: str) -> 
     option("--blame", action="store_true",
            help="repeat the checks that found a leak, and say which lines hold the connections")  # fmt: skip
     option("--list", action="store_true", help="explain every check, and start nothing")
-    option("command", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    add_command(command)
 
 
 def _signal(name: str) -> signal.Signals:

@@ -14,8 +14,16 @@ PATIENCE = 30.0  # s
 
 def add_to(add: Add) -> None:
     check = add("check-client", _check, "judge how any client behaves when its server ends badly")
-    check.usage = "linger check-client [OPTION]... -- COMMAND... {url}"
+    check.usage = (
+        "linger check-client [OPTION]... -- COMMAND... {url}\n"
+        "       linger check-client --with BACKEND [OPTION]... -- COMMAND... {host} {port}"
+    )
     option = check.add_argument
+    option("--with", action="append", default=[], dest="helpers", metavar="BACKEND",
+           help="a shell command that starts a real server, of any protocol, on {port}; what is given "
+                "before it runs first")  # fmt: skip
+    option("--port", type=int, metavar="P", help="with --with: the port that clients know, or the "
+           "server's if its command names no {port}")  # fmt: skip
     option("--driver", action="store_true",
            help="the command reads requests from a pipe, and answers each with a line of JSON")  # fmt: skip
     option("--tls", action="store_true", help="over TLS, with a CA that the client is made to trust")
@@ -29,5 +37,10 @@ def add_to(add: Add) -> None:
 
 def _check(options: argparse.Namespace) -> int:
     from linger.check.client import inquiry  # not at the top: the other commands do without
+    from linger.check.relay import errand
 
-    return leaking.blamed(inquiry.run, options)
+    code = leaking.blamed(errand.run if options.helpers else inquiry.run, options)
+    if options.list and not options.helpers:
+        print("\nWith a real server of any protocol (--with)\n")
+        errand.run(options)
+    return code

@@ -44,9 +44,9 @@ def _repeat(
 
     place = folder / REPEATED / result["id"]
     files.make_folder(place)
-    command = options.command[1:] if options.command[:1] == ["--"] else options.command
     traced = tracing.words(place / f"%p{documents.TRACED}", at_rest=True)
-    again = {**vars(options), **AGAIN, "only": result["id"], "results": place, "command": [*traced, *command]}
+    words = [*traced, *options.command]
+    again = {**vars(options), **AGAIN, "only": result["id"], "results": place, "command": words}
     say(f"\n{result['id']}, again under blame:")
     try:
         with contextlib.redirect_stdout(io.StringIO()):

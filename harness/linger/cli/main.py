@@ -9,7 +9,6 @@ import argparse
 import os
 import signal
 import sys
-import traceback
 from types import FrameType
 from typing import Any, Callable, Sequence
 
@@ -56,6 +55,8 @@ def _act(options: argparse.Namespace) -> int:
             error = modules.lacking(options.called, str(error.name))
             complain(f"linger: {error}")
             return error.code
+        import traceback  # which every start would pay for
+
         complain(f"{traceback.format_exc()}linger: this is a defect of linger: {error!r}")
         return BROKEN
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
-from typing import Callable
+from typing import Any, Callable
 
 from linger.lab.programs import WRITABLE
 
@@ -32,6 +32,18 @@ def folder(text: str) -> Path:
     if not text:
         raise argparse.ArgumentTypeError("a folder, not an empty word")
     return Path(text)
+
+
+class _Command(argparse.Action):
+    """The words of a command, without the "--" before them."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option: str | None = None) -> None:
+        setattr(namespace, self.dest, values[1:] if values[:1] == ["--"] else values)
+
+
+def add_command(command: argparse.ArgumentParser) -> None:
+    """Take the words of a command, which come last, after "--"."""
+    command.add_argument("command", nargs=argparse.REMAINDER, action=_Command, help=argparse.SUPPRESS)
 
 
 def add_results(command: argparse.ArgumentParser, help: str = "evidence") -> None:

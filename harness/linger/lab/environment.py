@@ -11,7 +11,9 @@ OF_A_RUN = (
 # What linger.sh tells Python, and a run of tests the runs within it.
 OF_LINGER = ("LINGER_BUILD", "LINGER_AT_ONCE", "LINGER_SHARE")
 # What linger.sh sets for our Python; the caller's own is in LINGER_CALLER_ and the name.
-OF_PYTHON = ("PYTHONHOME", "PYTHONNOUSERSITE", "PYTHONPATH", "PYTHONUTF8")
+OF_PYTHON = (
+    "PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "PYTHONNOUSERSITE", "PYTHONPATH", "PYTHONUTF8",
+)  # fmt: skip
 CALLERS = "LINGER_CALLER_"
 
 

@@ -76,7 +76,7 @@ class Lab(Expectations):
         self.watchdog = Watchdog()
         self._began, self._started = time.time(), time.monotonic()
         self.hosts: dict[str, Host] = {}
-        self._recorder: wire.Recorder | None = None
+        self.recorder: wire.Recorder | None = None
         self._timeline: Process | None = None
         try:
             self.hosts = build(name, max(1024, 8 * connections), meanwhile=self._record)
@@ -91,14 +91,14 @@ class Lab(Expectations):
     def _record(self, hosts: dict[str, Host]) -> None:
         """Start to count and to record the hosts."""
         if wire.recording():
-            self._recorder = wire.Recorder(hosts, self.evidence)
+            self.recorder = wire.Recorder(hosts, self.evidence)
         words = census.command({name: host.path for name, host in hosts.items()}) + ["--stream"]
         self._timeline = Process(words, self.evidence / "timeline.jsonl")
 
     def _await_recording(self) -> None:
         """Wait until nothing that happens from now on is missed; errors: Broken, CannotRun."""
-        if self._recorder:
-            self._recorder.await_ready()
+        if self.recorder:
+            self.recorder.await_ready()
         try:
             self._timeline.speaks(within=60.0)  # its first line tells how it begins
         except NotHeld as silent:
@@ -274,8 +274,8 @@ class Lab(Expectations):
 
     def ladder(self) -> dict[str, Any]:
         """What the packets tell of each connection so far: what ladder.json will hold."""
-        assert self._recorder
-        return self._recorder.ladder()
+        assert self.recorder
+        return self.recorder.ladder()
 
     def close(self) -> None:
         """End every process, youngest first, write the ladder, and remove the hosts.
@@ -290,8 +290,8 @@ class Lab(Expectations):
         with contextlib.ExitStack() as ending:
             ending.callback(self._must_be_in_place)
             ending.callback(remove, self.hosts)
-            if self._recorder:
-                ending.callback(lambda: self._recorder.conclude(self._judged, self.since))
+            if self.recorder:
+                ending.callback(lambda: self.recorder.conclude(self._judged, self.since))
             for process in (self._timeline, *self.peers):
                 if process:
                     ending.callback(process.stop)

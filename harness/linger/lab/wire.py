@@ -58,13 +58,26 @@ class Recorder:
 
     def ladder(self) -> dict[str, Any]:
         """The ladders of all that has happened so far, as in ladder.json."""
+        self._flush()
+        return json.loads(self._derive())
+
+    def connections(self, host: str) -> list[dict[str, Any]]:
+        """What the packets at a host tell of each connection so far, as `wire list --json` does."""
+        self._flush()
+        words = [program("wire"), "list", "--json", self._evidence / f"{host}.pcap"]
+        done = subprocess.run(words, capture_output=True)
+        if done.returncode not in (0, 1):
+            raise Broken(f"no connections: {done.stderr.decode(errors='replace').strip()}")
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def _flush(self) -> None:
+        """Have all that was recorded so far written."""
         self._flushed += 1
         try:
             self._process.go()
         except NotHeld:
             raise self._failure() from None
         self._said("flushed", self._flushed)
-        return json.loads(self._derive())
 
     def conclude(self, verdict: float | None = None, since: float = 0.0) -> None:
         """End the recorder, which writes what is left, and write ladder.json.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Sequence
+from typing import Any, Callable, Sequence, TypeVar
 
 import jinja2
 from markupsafe import Markup
@@ -15,15 +15,16 @@ from linger.lab import files
 from linger.lab.errors import Broken, CannotRun, LingerError, os_sentence
 from linger.lab.foreign import printable_lines
 from linger.lab.programs import typed
-from linger.report import blamed, findings, ladder, palette, plot, scale, words
+from linger.report import blamed, findings, grid, ladder, palette, plot, prose, scale, words
 from linger.report.collect import Run, Scenario, collect
 from linger.run import results, scenarios
 
+T = TypeVar("T")
 COPY = "copy the run to a folder where you may write, and report on that"
 MOST_REPETITIONS = 500  # to list on a page
 FILTERS = (
-    "href seconds expected moment date owners failures tables shortened verdicts counts bars went "
-    "segments kind"
+    "href seconds expected moment date owners failures tables shortened verdicts counts "
+    "bars went segments kind"
 ).split()
 
 
@@ -33,7 +34,7 @@ def write(path: Path) -> Path:
     Errors: CannotRun when the run cannot be read or the pages cannot be written.
     """
     try:
-        for kind in (findings, scale):
+        for kind in (findings, scale, grid):
             if kind.is_of(path):
                 for file, page in kind.pages(path, _draw).items():
                     _write(file, page)
@@ -76,7 +77,7 @@ class Book:
             judged = judge.judge(run.results)
         except LingerError as error:
             sentence = str(error)
-        order = sorted(run.scenarios, key=lambda scenario: (not scenario.pair, scenario.name))
+        order = sorted(run.scenarios, key=lambda one: (not one.pair, one.held, one.name))
         return cls(run, order, judged, sentence)
 
     def index(self) -> str:
@@ -95,6 +96,7 @@ class Book:
             filters=[name for name in ("failed", *words.FILTERS) if name in counted],
             judged=self.judged,
             decided=[claim for claim in self.judged if present_in(claim.scenarios)],
+            partial=len(self.order) < len(scenarios.names()),
             claims_sentence=self.claims_sentence,
         )
 
@@ -114,8 +116,9 @@ class Book:
         return self._render(
             "scenario.html.j2",
             scenario=scenario,
-            prose=words.tell(scenario.name),
-            answers=_answers(scenario.name),
+            prose=prose.tell(scenario.name),
+            answers=_of(scenarios.answers, scenario.name),
+            expected=_of(scenarios.disagreements, scenario.name) or {},
             cure=words.cure(scenario.name),
             blamed=blamed.told(self.run.path / scenario.name / scenarios.BUGGY),
             proving=any(one.verdict == "told apart" for one in scenario.labs),
@@ -136,10 +139,10 @@ def _draw(name: str, **values: object) -> str:
     return printable_lines(typed(page))
 
 
-def _answers(name: str) -> scenarios.Answers | None:
-    """What helps and what does not; None when nobody has written it."""
+def _of(read: Callable[[str], T], name: str) -> T | None:
+    """What is read of the file beside a scenario; None when nobody has written it."""
     try:
-        return scenarios.answers(name)
+        return read(name)
     except LingerError:
         return None
 
@@ -156,7 +159,9 @@ def _templates() -> jinja2.Environment:
     environment.filters.update({name: getattr(words, name) for name in FILTERS})
     environment.filters.update(
         labels=results.labels,
-        title_of=lambda name: words.tell(name).title,
+        linked=prose.linked,
+        spoken=prose.spoken,
+        title_of=lambda name: prose.tell(name).title,
         segment=ladder.label,
         plot=lambda timeline: Markup(plot.draw(timeline)),
         ladder=lambda connection: Markup(ladder.draw(connection)),

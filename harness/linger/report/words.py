@@ -10,9 +10,9 @@ from typing import Any, Iterator, Mapping, NamedTuple
 from urllib.parse import quote
 
 from linger.lab.census import STATES
-from linger.report import ladder
-from linger.report.collect import Repetition, Run, Scenario
-from linger.run import pairs, scenarios
+from linger.report import ladder, prose
+from linger.report.collect import Repetition, Run, Scenario, Variant
+from linger.run import pairs
 
 KINDS = {
     "result.json": "what was expected and measured",
@@ -23,49 +23,6 @@ BY_SUFFIX = {".pcap": "packets", ".log": "events and messages of a process"}
 FILTERS = (*STATES, "descriptors", "ghosts", "unconnected")  # what the index can be narrowed to, if it occurs
 MOST_SHORT = 1200  # characters of a message of a test that is no scenario
 MOST_REASONS = 6  # why a scenario did not pass
-
-
-class Prose(NamedTuple):
-    """The docstring of a scenario; blocks are ("drawing", "prose" or "items", lines)."""
-
-    title: str
-    blocks: list[tuple[str, list[str]]]
-    file: str
-
-
-def tell(name: str) -> Prose:
-    """What a scenario tells of itself; its title is a remark when the file is no longer there."""
-    path = scenarios.path_of(name)
-    file = f"scenarios/{path.name}"
-    if not path.exists():
-        return Prose("This scenario no longer exists.", [], file)
-    text = scenarios.docstring(name).partition("\n")[2].strip("\n")
-    return Prose(scenarios.title(name), list(_blocks(text)), file)
-
-
-def _blocks(text: str) -> Iterator[tuple[str, list[str]]]:
-    """Paragraphs as they are written: indented ones are drawings, lines after "- " are items."""
-    for paragraph in filter(str.strip, re.split(r"\n\s*\n", text)):
-        lines = paragraph.split("\n")
-        if lines[0][:1].isspace():
-            yield "drawing", lines
-            continue
-        kind, block = "prose", []
-        for line in lines:
-            if line.startswith("- "):
-                if kind == "prose":
-                    if block:
-                        yield kind, block
-                    kind, block = "items", []
-                block.append(line[2:])
-            elif kind == "items" and line[:1].isspace():
-                block[-1] += " " + line.strip()
-            else:
-                if kind == "items":
-                    yield kind, block
-                    kind, block = "prose", []
-                block.append(line)
-        yield kind, block
 
 
 class Cure(NamedTuple):
@@ -115,12 +72,12 @@ def moment(value: float | None) -> str:
 
 
 def date(run: Run) -> str:
-    """When a run began, from the name of its directory, else that name."""
+    """When a run began, " on 1 May 2026, 10:00:00", from the name of its directory; else nothing."""
     try:
         began = time.strptime(run.path.name.partition(".")[0], "%Y-%m-%dT%H-%M-%S")
     except ValueError:
-        return run.path.name
-    return f"{began.tm_mday} {time.strftime('%B %Y, %H:%M:%S', began)}"
+        return ""
+    return f" on {began.tm_mday} {time.strftime('%B %Y, %H:%M:%S', began)}"
 
 
 def summary(run: Run) -> str:
@@ -137,7 +94,8 @@ def summary(run: Run) -> str:
     ):
         parts += [f"{count[verdict]} {words}"] if count[verdict] else []
     if run.failures:
-        parts.append(f"{len(run.failures)} other tests failed")
+        other = len(run.failures)
+        parts.append(f"{other} other test{'s' * (other > 1)} failed")
     return ", ".join(parts) or "0 passed"
 
 
@@ -210,10 +168,10 @@ def _rows(scenario: Scenario) -> Iterator[Mapping[str, Any]]:
 
 
 class Bars(NamedTuple):
-    """What the first expectation is about; rows are (variant, percent or None, value)."""
+    """What the first expectation is about; rows are (variant, percent or None, value, class)."""
 
     what: str
-    rows: list[tuple[str, float | None, str]]
+    rows: list[tuple[str, float | None, str, str]]
 
 
 def bars(scenario: Scenario) -> Bars:
@@ -225,15 +183,21 @@ def bars(scenario: Scenario) -> Bars:
     for variant in scenario.variants:
         rows = variant.shown.result["expectations"] if variant.shown.result else []
         same = (r for r in rows if (r["subject"], r["name"]) == (first["subject"], first["name"]))
-        values.append((variant.name, next((row["measured"] for row in same), "not measured")))
+        value = next((row["measured"] for row in same), "not measured")
+        values.append((variant, value))
     highest = max([value for _, value in values if isinstance(value, int)] or [0])
-    return Bars(
-        f"{first['subject']} {first['name']}",
-        [
-            (name, _share(value, highest), f"{value:,}" if isinstance(value, int) else value)
-            for name, value in values
-        ],
-    )
+    rows = []
+    for variant, value in values:
+        text = f"{value:,}" if isinstance(value, int) else value
+        rows.append((variant.name, _share(value, highest), text, _style(scenario, variant)))
+    return Bars(f"{first['subject']} {prose.spoken(first['name'])}", rows)
+
+
+def _style(scenario: Scenario, variant: Variant) -> str:
+    """The class of a bar: of a variant that did not pass, or of a bug as it was predicted."""
+    if variant.passed < len(variant.repetitions):
+        return "failed"
+    return "bug" if scenario.pair and variant is scenario.variants[0] else ""
 
 
 def _share(value: int | str, highest: int) -> float | None:

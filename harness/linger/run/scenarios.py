@@ -21,6 +21,7 @@ from linger.run import near, toml
 SCENARIOS = Path(os.environ.get("LINGER_SCENARIOS") or ROOT / "scenarios")
 BUGGY, FIXED = PAIR = ("buggy", "fixed")
 SECONDS = 1.0  # that a scenario takes when it does not say so
+KEYS = {"helps", "does_not_help", "packets_differ", "exercise", "symptom"}  # of the file beside it
 
 
 def scenario(
@@ -129,16 +130,34 @@ def answers(name: str) -> Answers:
 
     Errors: Broken when the file cannot be read, an answer is missing, or a key is unknown.
     """
-    path = path_of(name).with_suffix(".toml")
-    content = toml.read(path)
-    unknown = content.keys() - {"helps", "does_not_help", "exercise", "symptom"}
-    if unknown:
-        raise Broken(f"{path.name}: unknown key {min(unknown)}")
+    path, content = _beside(name)
     found = [content.get(key) for key in ("helps", "does_not_help")]
     for value in found:
         if not value or not isinstance(value, list) or not all(isinstance(x, str) for x in value):
             raise Broken(f"{path.name}: helps and does_not_help are lists of sentences")
     return Answers(*map(tuple, found))
+
+
+def disagreements(name: str) -> dict[str, str]:
+    """Why the packets of a scenario tell of other numbers than the census, by state; from its TOML file.
+
+    Errors: Broken when the file cannot be read, a reason is no sentence, or a key is unknown.
+    """
+    path, content = _beside(name)
+    found = content.get("packets_differ", {})
+    if not isinstance(found, dict) or not all(isinstance(why, str) for why in found.values()):
+        raise Broken(f"{path.name}: packets_differ has a sentence a state")
+    return found
+
+
+def _beside(name: str) -> tuple[Path, dict[str, Any]]:
+    """The TOML file beside a scenario, and what is in it. Errors: Broken."""
+    path = path_of(name).with_suffix(".toml")
+    content = toml.read(path)
+    unknown = content.keys() - KEYS
+    if unknown:
+        raise Broken(f"{path.name}: unknown key {min(unknown)}")
+    return path, content
 
 
 def choose(wanted: Iterable[str]) -> list[str]:

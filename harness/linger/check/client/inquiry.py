@@ -40,6 +40,8 @@ def _understood(options: argparse.Namespace, command: tuple[str, ...]) -> Order:
         raise Usage("--driver and --verify exclude each other: a driver tells success itself")
     if options.quick and options.long:
         raise Usage("--quick and --long exclude each other")
+    if options.port:
+        raise Usage("--port goes with --with only")
     if not options.driver:
         subject.must_name_the_server(command)
     return Order(

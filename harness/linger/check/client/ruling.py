@@ -241,6 +241,21 @@ def recovery(what: str, took: float | None, tries: Sequence[Outcome]) -> Finding
     return Finding(PASS, f"after {what}, a request succeeds in {took:.1f} s")
 
 
+def turned_away(one: Outcome) -> Finding:
+    """A command that meets a server that refuses."""
+    if finding := broken([one]):
+        return finding
+    if one.end == DONE and one.success is None:
+        return not_tested(MUTE)
+    if one.took:
+        return Finding(FAIL, "success is reported although the server refuses")
+    if one.end != DONE:
+        hectic = one.connects > A_SECOND * one.seconds
+        told = f"tries again, {one.connects} connections in {one.seconds:.0f} s"
+        return Finding(FAIL if hectic else CHOICE, told)
+    return Finding(PASS, f"an error is reported ({one.said})")
+
+
 def raced(one: Outcome) -> Finding:
     """Two addresses, of which the first is a black hole."""
     if finding := broken([one]):

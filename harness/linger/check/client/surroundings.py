@@ -47,10 +47,12 @@ def trust(authority: Path, folder: Path) -> list[str]:
     files.write_text(own, authority.read_text())
     if CERTIFICATES.is_file():
         netns.bind(own, CERTIFICATES)
-    words = ["env"]
-    for name in PROXIES:
-        words += ["-u", name, "-u", name.upper()]
-    return [*words, *(f"{name}={own}" for name in TRUST)]
+    return [*without_proxies(), *(f"{name}={own}" for name in TRUST)]
+
+
+def without_proxies() -> list[str]:
+    """The words of env(1) that let a client talk to no proxy."""
+    return ["env", *(word for name in PROXIES for word in ("-u", name, "-u", name.upper()))]
 
 
 def reach_two(client: Host) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Sequence
 
@@ -17,58 +18,35 @@ GOOD = "good"
 REFUSE = "refuse"
 
 
-class Turncoat:
-    """One turncoat, in the host "server"."""
+class Ports:
+    """One turncoat, in the host "server", and what it has seen on its ports."""
 
-    def __init__(self, lab: Lab, behaviours: Sequence[str], tls: bool = False) -> None:
-        """Start it; returns once it listens on all ports.
-
-        behaviours: as "idle-close=300ms", a port each from PORT on; a second one of the same kind
-        is called "idle-close-2" from then on.
-        """
-        words: list[str | Path] = [program("turncoat"), "--listen", lab.hosts["server"].address]
-        words += ["--port", str(PORT)]
-        for name in behaviours:
-            words += ["--behaviour", name]
-        if tls:
-            words += ["--tls", "--cert", KEYS / "server.pem", "--key", KEYS / "server.key"]
-        self.tls = tls
-        self._peer = lab.launch("server", words, "turncoat")
-        self._peer.said("ready", times=len(behaviours))
+    def __init__(self, lab: Lab, words: Sequence[str | Path], names: Sequence[str]) -> None:
+        """Start it; returns once it listens on all ports. names: what the ports are called, in order."""
+        self.peer = lab.launch("server", [*words], "turncoat")
+        self.peer.said("ready", times=len(names))
         self._ports: dict[str, int] = {}
-        for name, ready in zip(behaviours, self._peer.events("ready")):
-            self._ports[self._unused(name.partition("=")[0])] = int(ready["port"])
-        self.bodies = {body["what"]: body for body in self._peer.events("body")}
-
-    def _unused(self, name: str) -> str:
-        times = sum(known.startswith(name) for known in self._ports)
-        return f"{name}-{times + 1}" if times else name
+        times: Counter[str] = Counter()
+        for name, ready in zip(names, self.peer.events("ready")):
+            times[name] += 1
+            self._ports[name if times[name] == 1 else f"{name}-{times[name]}"] = int(ready["port"])
 
     def port(self, behaviour: str) -> int:
         """The port of a behaviour that it was started with."""
         return self._ports[behaviour]
 
-    @property
-    def whole(self) -> int:
-        """The bytes of the good body."""
-        return int(self.bodies[GOOD]["bytes"])
-
-    def digest(self, what: str = GOOD) -> str:
-        """The SHA-256 of a body, "good" or "unsolicited"."""
-        return self.bodies[what]["sha256"]
-
     def accepts(self, port: int) -> int:
         """How many connections it has accepted on a port."""
-        return len(self._peer.events("accept", port=port))
+        return len(self.peer.events("accept", port=port))
 
     def connections(self, port: int) -> set[str]:
         """The numbers of the connections on a port, as its events have them."""
-        return {event["conn"] for event in self._peer.events("accept", port=port)}
+        return {event["conn"] for event in self.peer.events("accept", port=port)}
 
     def events(self, port: int, name: str, **fields: object) -> list[Event]:
         """What it reported of the connections on a port, oldest first."""
         ours = self.connections(port)
-        return [event for event in self._peer.events(name, **fields) if event["conn"] in ours]
+        return [event for event in self.peer.events(name, **fields) if event["conn"] in ours]
 
     def reads(self, port: int, method: str = "") -> list[Event]:
         """The requests that it read to their end, with a method or with any."""
@@ -85,10 +63,39 @@ class Turncoat:
 
     def sync(self) -> None:
         """Wait until it has reported all that has happened so far."""
-        self.command(f"sync {PORT}")
+        self.command(f"sync {next(iter(self._ports.values()))}")
 
     def command(self, words: str) -> None:
         """Have it do something now, such as "refuse 9000"; returns when that is done."""
-        times = len(self._peer.events("done")) + 1
-        self._peer.hear(words)
-        self._peer.said("done", times=times)
+        times = len(self.peer.events("done")) + 1
+        self.peer.hear(words)
+        self.peer.said("done", times=times)
+
+
+class Turncoat(Ports):
+    """One that is a server of HTTP."""
+
+    def __init__(self, lab: Lab, behaviours: Sequence[str], tls: bool = False) -> None:
+        """Start it; returns once it listens on all ports.
+
+        behaviours: as "idle-close=300ms", a port each from PORT on; a second one of the same kind
+        is called "idle-close-2" from then on.
+        """
+        words: list[str | Path] = [program("turncoat"), "--listen", lab.hosts["server"].address]
+        words += ["--port", str(PORT)]
+        for name in behaviours:
+            words += ["--behaviour", name]
+        if tls:
+            words += ["--tls", "--cert", KEYS / "server.pem", "--key", KEYS / "server.key"]
+        self.tls = tls
+        super().__init__(lab, words, [name.partition("=")[0] for name in behaviours])
+        self.bodies = {body["what"]: body for body in self.peer.events("body")}
+
+    @property
+    def whole(self) -> int:
+        """The bytes of the good body."""
+        return int(self.bodies[GOOD]["bytes"])
+
+    def digest(self, what: str = GOOD) -> str:
+        """The SHA-256 of a body, "good" or "unsolicited"."""
+        return self.bodies[what]["sha256"]

@@ -224,7 +224,7 @@ class Scene:
         Those that fit into no accept queue any more are in SYN_RECEIVED, too.
         """
         found = self.meter.snapshot()
-        if any(listener["recv_q"] > listener["backlog"] for listener in found["listeners"]):
+        if any(queue["recv_q"] > (queue["backlog"] or 0) for queue in found["listeners"]):
             return 0
         return min(found["states"]["SYN_RECEIVED"], len(crowd.connected))
 

@@ -140,8 +140,8 @@ class Target:
 
     @property
     def backlog(self) -> int:
-        """The shortest accept queue among its listeners, in connections."""
-        return min(listener["backlog"] for listener in self._listeners)
+        """The shortest accept queue among its listeners, in connections; 0: not known."""
+        return min(listener["backlog"] or 0 for listener in self._listeners)
 
     @property
     def pids(self) -> list[int]:

@@ -6,9 +6,9 @@ import time
 
 from linger.check.client import check, ruling
 from linger.check.client.encounter import Encounter
-from linger.check.client.outcome import DONE, Outcome
+from linger.check.client.outcome import Outcome
 from linger.check.client.turncoat import GOOD, REFUSE
-from linger.check.finding import CHOICE, FAIL, PASS, Finding, not_tested
+from linger.check.finding import FAIL, Finding
 
 GONE = 2.0  # s
 AGAIN = 0.25  # s until a request that failed is tried again
@@ -42,7 +42,7 @@ def recover_restart(encounter: Encounter) -> Finding:
 def recover_refuse(encounter: Encounter) -> Finding:
     encounter.begin(GOOD, REFUSE)
     if not encounter.driven:
-        return _refused(encounter.ask(REFUSE))
+        return ruling.turned_away(encounter.ask(REFUSE))
     encounter.good()
     port = encounter.turncoat.port(GOOD)
     encounter.turncoat.command(f"refuse {port}")
@@ -58,21 +58,6 @@ def recover_refuse(encounter: Encounter) -> Finding:
     encounter.turncoat.command(f"listen {port}")
     took, later = _until_good(encounter, GOOD)
     return ruling.recovery(f"{len(tries)} refused requests", took, later)
-
-
-def _refused(one: Outcome) -> Finding:
-    """A command that meets a server that refuses."""
-    if finding := ruling.broken([one]):
-        return finding
-    if one.end == DONE and one.success is None:
-        return not_tested(ruling.MUTE)
-    if one.took:
-        return Finding(FAIL, "success is reported although the server refuses")
-    if one.end != DONE:
-        hectic = one.connects > ruling.A_SECOND * one.seconds
-        told = f"tries again, {one.connects} connections in {one.seconds:.0f} s"
-        return Finding(FAIL if hectic else CHOICE, told)
-    return Finding(PASS, f"an error is reported ({one.said})")
 
 
 def _until_good(encounter: Encounter, behaviour: str) -> tuple[float | None, list[Outcome]]:

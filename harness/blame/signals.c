@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/* A signal that comes to the program: what it would have done without us it does. */
+#include "blame/internal.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ENDING 10000000000 /* ns: a program that was told to end has done so, or has not obeyed */
+
+bool signal_told(void)
+{
+	return tracer.told && clock_now() - tracer.told < ENDING;
+}
+
+bool signal_is_ignored(const char *status, int number)
+{
+	uint64_t bit = 1ull << (number - 1);
+	const char *ignored = strstr(status, "\nSigIgn:"), *caught = strstr(status, "\nSigCgt:");
+	bool harmless = number == SIGCHLD || number == SIGURG || number == SIGWINCH;
+
+	if (!ignored || !caught)
+		return false;
+	ignored += strlen("\nSigIgn:");
+	caught += strlen("\nSigCgt:");
+	return strtoull(ignored, NULL, 16) & bit ||
+	       (harmless && !(strtoull(caught, NULL, 16) & bit));
+}
+
+static bool is_ignored(pid_t tid, int number)
+{
+	char path[64], status[4096];
+	FILE *file;
+	size_t length;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", tid);
+	file = fopen(path, "re");
+	length = file ? fread(status, 1, sizeof(status) - 1, file) : 0;
+	if (file)
+		fclose(file);
+	status[length] = '\0';
+	return signal_is_ignored(status, number);
+}
+
+/*
+ * A signal that a process ignores does not even wake it, but for a tracer it is delivered, and ends
+ * epoll_wait(2) and some others with EINTR (signal(7)). So the kernel is told to begin the call
+ * anew, which it does not if another signal has a handler.
+ */
+void signal_comes(struct task *task, int number)
+{
+	struct error error;
+
+	if (registers_interrupted(task->tid) && is_ignored(task->tid, number))
+		registers_restart(task->tid);
+	if (task->process != tracer.program || signal_told() ||
+	    (number != SIGINT && number != SIGTERM && number != SIGQUIT && number != SIGHUP))
+		return;
+	if (report_write("told", &error) == 0)
+		tracer.told = clock_now();
+}

@@ -1,0 +1,149 @@
+"""A server that is not good for a while, and comes back."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Iterator, Sequence
+
+from linger.check.client import ruling
+from linger.check.finding import Finding, NotStruck
+from linger.check.relay import check, meetings, judgement
+from linger.check.relay.middle import PASS, REFUSES
+from linger.check.relay.phases import Fault, live
+from linger.check.relay.stage import Stage
+from linger.lab import faults
+
+NEVER_AGAIN = "A connection that has ended is used again and again, or nothing opens a new one."
+FOREVER = "No time-out is set, and most libraries have none by default."
+CONNECT_ANEW = "RFC 9112, section 9.5: a client should open a new connection; so for any protocol."
+PATIENT = "RFC 9293, section 3.8.3: TCP itself never ends. tcp(7): TCP_USER_TIMEOUT."
+
+
+@contextlib.contextmanager
+def _struck(strike: str, stage: Stage, port: int) -> Iterator[None]:
+    """Let a strike fall on all connections, as long as the context."""
+    stage.relay.become(port, strike)
+    yield
+    stage.relay.become(port, PASS)
+
+
+def _strike(name: str) -> Fault:
+    return lambda stage, port: _struck(name, stage, port)
+
+
+@contextlib.contextmanager
+def _refused(stage: Stage, port: int) -> Iterator[None]:
+    stage.relay.command(f"refuse {port}")
+    yield
+    stage.relay.command(f"listen {port}")
+
+
+@contextlib.contextmanager
+def _restarted(stage: Stage, port: int) -> Iterator[None]:
+    stage.restart(port)
+    yield
+    stage.relay.command(f"listen {port}")
+
+
+@contextlib.contextmanager
+def _vanished(stage: Stage, port: int) -> Iterator[None]:
+    """Nobody learns of it; connections that were open stay gone."""
+    with _struck("gone", stage, port):
+        lost = faults.partition(stage.client, stage.server)
+        yield
+        lost.lift()
+
+
+def _must_last(stage: Stage) -> None:
+    """Errors: NotStruck for a program that ends by itself."""
+    if not stage.task.lasts:
+        raise NotStruck("it ends by itself, so it does not come back; see cut-at-each-message")
+
+
+def _waited(stage: Stage, ways: Sequence[str]) -> Finding:
+    """A program that ends meets what does not, at each message."""
+    planned = meetings.strikes(stage, ways)
+    limit = stage.task.order.patience
+    tries = meetings.met_all(stage, planned, limit)
+    return judgement.waited(tries, stage.task.order.yardstick.good, len(planned), limit)
+
+
+@check(
+    "recover-fin",
+    peer="ends every connection with a FIN for 4 s",
+    mistake=NEVER_AGAIN,
+    clause=CONNECT_ANEW,
+    scenarios=["pool-keeps-dead"],
+)
+def recover_fin(stage: Stage) -> Finding:
+    _must_last(stage)
+    return judgement.recovered("4 s of FIN", live(stage, "fin", _strike("fin")), hard=True)
+
+
+@check(
+    "recover-rst",
+    peer="resets every connection for 4 s",
+    mistake=NEVER_AGAIN,
+    clause=CONNECT_ANEW,
+    scenarios=["pool-keeps-dead"],
+)
+def recover_rst(stage: Stage) -> Finding:
+    _must_last(stage)
+    return judgement.recovered("4 s of RST", live(stage, "rst", _strike("rst")), hard=True)
+
+
+@check(
+    "recover-refuse",
+    peer="ends every connection, and refuses others for 4 s",
+    mistake="The program ends, or never tries again.",
+    clause="connect(2): ECONNREFUSED.",
+    scenarios=["connect-failure-leak"],
+)
+def recover_refuse(stage: Stage) -> Finding:
+    if stage.task.lasts:
+        return judgement.recovered("4 s of refusal", live(stage, "refuse", _refused), hard=True)
+    stage.serve()
+    stage.begin(REFUSES)
+    return ruling.turned_away(stage.meets([REFUSES])[0])
+
+
+@check(
+    "recover-restart",
+    peer="is restarted, and knows nothing of before",
+    mistake=NEVER_AGAIN + " Or what the server had been told before is not told again.",
+    clause=CONNECT_ANEW,
+    scenarios=["pool-keeps-dead"],
+)
+def recover_restart(stage: Stage) -> Finding:
+    _must_last(stage)
+    return judgement.recovered("a restart", live(stage, "restart", _restarted), hard=True)
+
+
+@check(
+    "recover-stall",
+    peer="falls silent and keeps its connections: for good those of 4 s; or in the middle of an exchange, "
+    "at each message, also with a byte each 0.5 s",
+    mistake=FOREVER,
+    clause=PATIENT,
+    scenarios=["half-open-peer"],
+    slow=True,
+)
+def recover_stall(stage: Stage) -> Finding:
+    if stage.task.lasts:
+        return judgement.recovered("4 s of silence", live(stage, "stall", _strike("stall")), hard=False)
+    return _waited(stage, ("stall", "trickle"))
+
+
+@check(
+    "recover-gone",
+    peer="is gone without a word: every packet is dropped, for 4 s, and for good on connections that were "
+    "open; or from each message of an exchange on",
+    mistake=FOREVER,
+    clause=PATIENT,
+    scenarios=["half-open-peer"],
+    slow=True,
+)
+def recover_gone(stage: Stage) -> Finding:
+    if stage.task.lasts:
+        return judgement.recovered("4 s of lost packets", live(stage, "gone", _vanished), hard=False)
+    return _waited(stage, ("gone",))

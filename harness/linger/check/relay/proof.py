@@ -1,0 +1,54 @@
+"""Whether what the relay says that it did is what the packets show."""
+
+from __future__ import annotations
+
+from typing import Any, Mapping, Sequence
+
+from linger.check.finding import NotStruck
+from linger.check.relay.stage import Stage
+
+ENDS = {"fin": "f", "half": "f", "rst": "r"}  # of the server's end, in a history as Zeek writes it
+
+
+def must_hold(stage: Stage, names: Sequence[str]) -> None:
+    """Errors: NotStruck when the packets do not show the strikes on the ports of these names."""
+    assert stage.lab.recorder
+    ports = [stage.relay.port(name) for name in names]
+    wrong = unproved(
+        [event for port in ports for event in stage.relay.struck(port)],
+        [event for port in ports for event in stage.relay.accepted(port)],
+        stage.lab.recorder.connections("server"),
+    )
+    if wrong:
+        raise NotStruck(f"the packets do not show {len(wrong)} strikes: {wrong[0]}")
+
+
+def unproved(
+    strikes: Sequence[Mapping[str, str]],
+    accepts: Sequence[Mapping[str, str]],
+    connections: Sequence[Mapping[str, Any]],
+) -> list[str]:
+    """The strikes that the packets do not show, in words; none: all are proved.
+
+    Of each, exactly as many bytes must have left the server as the relay says; of a trickle, at
+    least so many. An end must be there where the strike is one.
+
+    strikes, accepts: the relay's events; connections: those of the packets, at the server
+    (`wire list --json`).
+    """
+    peers = {event["conn"]: event for event in accepts}
+    seen = {(one["client"], one["server"].rpartition(":")[2]): one for one in connections}
+    found = []
+    for strike in strikes:
+        peer = peers[strike["conn"]]
+        one = seen.get((f"{peer['peer']}:{peer['peerport']}", peer["port"]))
+        what = f"{strike['what']} on port {peer['port']}"
+        if not one:
+            found.append(f"{what}: no packet")
+            continue
+        wanted, count = int(strike["sent"]), one["server_bytes"]
+        if count < wanted or count > wanted and strike["what"] != "trickle":
+            found.append(f"{what}: {count} bytes, not {wanted}")
+        elif ENDS.get(strike["what"], "") not in one["history"]:
+            found.append(f"{what}: no such end, but {one['history']}")
+    return found
