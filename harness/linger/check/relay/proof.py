@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Any, Mapping, Sequence
 
 from linger.check.finding import NotStruck
@@ -37,12 +38,14 @@ def unproved(
     (`wire list --json`).
     """
     peers = {event["conn"]: event for event in accepts}
+    # A client may have had the same port again, for a connection that was refused, say.
+    seen: defaultdict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
+    for one in connections:
+        seen[one["client"], one["server"].rpartition(":")[2]].append(one)
     found = []
     for strike in strikes:
         peer = peers[strike["conn"]]
-        ends = f"{peer['peer']}:{peer['peerport']}", peer["port"]
-        # A client may have had the same port again, for a connection that was refused, say.
-        rows = [one for one in connections if (one["client"], one["server"].rpartition(":")[2]) == ends]
+        rows = seen[f"{peer['peer']}:{peer['peerport']}", peer["port"]]
         whys = [_unlike(strike, one) for one in rows] or ["no packet"]
         if all(whys):
             found.append(f"{strike['what']} on port {peer['port']}: {whys[0]}")
