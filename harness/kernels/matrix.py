@@ -56,7 +56,7 @@ class Matrix:
         begun = time.monotonic()
         home = self.folder / kernel.number
         home.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".guest-", dir=self.folder) as name:
+        with tempfile.TemporaryDirectory(prefix=f".guest-{os.getpid()}-", dir=self.folder) as name:
             guest = Path(name)
             command = f"build/linger run {' '.join(names)} --results /evidence"
             status = self.guests.run(kernel, command, guest, LIMIT)
@@ -71,6 +71,13 @@ class Matrix:
         bad = ", ".join(sorted({*names} - {*good}))
         seconds = time.monotonic() - begun
         print(f"  {kernel.number:<9} {seconds:4.0f} s  {words}{': ' * bool(bad)}{bad}", flush=True)
+
+
+def clear(folder: Path) -> None:
+    """Remove what guests left whose caller was killed."""
+    for left in folder.glob(".guest-*"):
+        if not Path("/proc", left.name.split("-")[1]).exists():
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def keep(run: Path, home: Path) -> None:
@@ -132,6 +139,7 @@ def main() -> int:
         names = scenarios.choose(os.environ["SCENARIOS"].split())
         cache.mkdir(parents=True, exist_ok=True)
         folder.mkdir(parents=True, exist_ok=True)
+        clear(folder)
         kernels = [Kernel(cache, version) for version in versions]
         guests = Guests(cache, kernels[-1])
     except Refused as refused:

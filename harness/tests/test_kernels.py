@@ -136,6 +136,15 @@ def test_it_goes_on_where_it_was_and_retries_alone(tmp_path: Path) -> None:
     assert all(matrix.passed(tmp_path / "7.3.4" / name) for name in names)
 
 
+def test_what_a_killed_run_left_goes(tmp_path: Path) -> None:
+    gone = subprocess.Popen("true")
+    gone.wait()
+    for pid in (gone.pid, os.getpid()):
+        (tmp_path / f".guest-{pid}-x").mkdir()
+    matrix.clear(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [f".guest-{os.getpid()}-x"]
+
+
 REFUSED = {
     "unknown scenario 'no-such'; `linger list` shows them": ("7.3", "no-such"),
     "VERSIONS is empty, so nothing would be run": (" ", "all"),
