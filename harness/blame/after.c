@@ -11,6 +11,8 @@
 #include <string.h>
 #include <sys/syscall.h>
 
+#define STEPPING_MOST 1000000000 /* ns: on a loaded machine a step takes long, and peers wait */
+
 static struct after *afters[AFTER_MOST];
 static size_t count;
 static bool seen[STACKS_MOST + 1]; /* by the number of the stack */
@@ -27,6 +29,7 @@ void after_begin(struct task *task, const struct touch *touch, const struct sock
 		return;
 	seen[touch->stack] = true;
 	after->stack = touch->stack;
+	after->began = clock_now();
 	after->end = socket->end.happened;
 	afters[count++] = after;
 	task->after = after;
@@ -98,7 +101,7 @@ void after_step(struct task *task)
 	long next;
 
 	if (registers_read(task->tid, &registers) < 0 || ++after->steps > STEPS_MOST ||
-	    after->lines >= LINES_MOST) {
+	    after->lines >= LINES_MOST || clock_now() - after->began > STEPPING_MOST) {
 		after_end(task, AFTER_LIMIT);
 		return;
 	}

@@ -116,19 +116,17 @@ def table(build: Path, folder: Path, wanted: list[str]) -> Iterator[str]:
         if not pairs.pair_of(name):
             continue
         code, held, found = of_pair(name, build, folder)
-        if code:
-            failed += 1
-            yield f"{name:26} FAILED under blame: exit code {code}"
-            continue
+        failed += code != 0
+        ran = f"; its run FAILED, exit code {code}" if code else ""
         if not held:
-            yield f"{name:26} holds nothing that it should not"
+            yield f"{name:26} holds nothing that it should not{ran}"
             continue
         leaking += 1
         right += found.right
         right_named += found.right and name in NAMED
         distance = "-" if found.distance is None else found.distance
         verdict = "right" if found.right else "right function" if found.function else "elsewhere"
-        yield f"{name:26} {verdict:15} {distance:>3} lines"
+        yield f"{name:26} {verdict:15} {distance:>3} lines{ran}"
     yield f"{right} of {leaking} leaking pairs, {right_named} of the {len(NAMED)} named ones"
     if not wanted:
         good = not failed and right_named >= LEAST_NAMED and right >= LEAST * leaking
