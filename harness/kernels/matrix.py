@@ -4,7 +4,7 @@ VERSIONS: of kernels, "5.10 6.12.117"; the newest one that Debian has of each. S
 CACHE, RESULTS: folders. AGAIN=1 runs what has passed already, too. PIECE: how many scenarios a guest runs.
 
 Scenarios run in pieces, each in a guest of its own, so a kernel that hangs or panics loses one piece.
-What has passed stays: called again, it goes on. What did not pass in a piece is retried alone before
+What has passed stays, until its scenario is changed: called again, it goes on. What did not pass in a piece is retried alone before
 the result counts. Exit status: 0 all passed; 1 not all; 2 wrong usage; 70 guests ended without a result;
 77 cannot run here.
 """
@@ -44,7 +44,7 @@ class Matrix:
 
     def run(self, kernel: Kernel) -> None:
         """Run on a kernel what has not passed there yet."""
-        left = [name for name in self.names if not passed(self.folder / kernel.number / name)]
+        left = [name for name in self.names if not current(self.folder / kernel.number / name)]
         for first in range(0, len(left), self.piece):
             self._piece(kernel, left[first : first + self.piece])
         if self.piece > 1:
@@ -56,7 +56,7 @@ class Matrix:
         begun = time.monotonic()
         home = self.folder / kernel.number
         home.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".guest-", dir=self.folder) as name:
+        with tempfile.TemporaryDirectory(prefix=f".guest-{os.getpid()}-", dir=self.folder) as name:
             guest = Path(name)
             command = f"build/linger run {' '.join(names)} --results /evidence"
             status = self.guests.run(kernel, command, guest, LIMIT)
@@ -71,6 +71,13 @@ class Matrix:
         bad = ", ".join(sorted({*names} - {*good}))
         seconds = time.monotonic() - begun
         print(f"  {kernel.number:<9} {seconds:4.0f} s  {words}{': ' * bool(bad)}{bad}", flush=True)
+
+
+def clear(folder: Path) -> None:
+    """Remove what guests left whose caller was killed."""
+    for left in folder.glob(".guest-*"):
+        if not Path("/proc", left.name.split("-")[1]).exists():
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def keep(run: Path, home: Path) -> None:
@@ -94,6 +101,13 @@ def passed(folder: Path) -> bool:
     """Whether a scenario has run in both variants, as predicted."""
     verdicts = [result["verdict"] for result in found(folder)]
     return len(verdicts) == 2 and all(verdict in results.GOOD for verdict in verdicts)
+
+
+def current(folder: Path) -> bool:
+    """Whether a scenario has passed, and its file has not been changed since."""
+    written = scenarios.path_of(folder.name).stat().st_mtime
+    results_of = folder.glob("*/result.json")
+    return passed(folder) and all(path.stat().st_mtime >= written for path in results_of)
 
 
 def report(folder: Path, kernels: list[Kernel], names: list[str]) -> int:
@@ -132,6 +146,7 @@ def main() -> int:
         names = scenarios.choose(os.environ["SCENARIOS"].split())
         cache.mkdir(parents=True, exist_ok=True)
         folder.mkdir(parents=True, exist_ok=True)
+        clear(folder)
         kernels = [Kernel(cache, version) for version in versions]
         guests = Guests(cache, kernels[-1])
     except Refused as refused:

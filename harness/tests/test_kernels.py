@@ -134,6 +134,19 @@ def test_it_goes_on_where_it_was_and_retries_alone(tmp_path: Path) -> None:
         matrix.Matrix(double, tmp_path, names, 5).run(kernel)  # type: ignore[arg-type]
     assert double.asked == ["double-close linger-zero", "double-close", "linger-zero"]
     assert all(matrix.passed(tmp_path / "7.3.4" / name) for name in names)
+    for path in (tmp_path / "7.3.4/linger-zero").glob("*/result.json"):
+        os.utime(path, (0, 0))  # older than its scenario
+    matrix.Matrix(double, tmp_path, names, 5).run(kernel)  # type: ignore[arg-type]
+    assert double.asked[3:] == ["linger-zero"]
+
+
+def test_what_a_killed_run_left_goes(tmp_path: Path) -> None:
+    gone = subprocess.Popen("true")
+    gone.wait()
+    for pid in (gone.pid, os.getpid()):
+        (tmp_path / f".guest-{pid}-x").mkdir()
+    matrix.clear(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [f".guest-{os.getpid()}-x"]
 
 
 REFUSED = {

@@ -144,7 +144,8 @@ def _differences(chosen: Sequence[Claim], found: Sequence[Column]) -> Iterator[s
         if unlike(claim, found):
             kernels: dict[str, list[str]] = {}
             for column in found:
-                kernels.setdefault(column.judged[claim.id].verdict or UNDECIDED, []).append(column.linux)
+                if verdict := column.judged[claim.id].verdict:
+                    kernels.setdefault(verdict, []).append(column.linux)
             told = "; ".join(f"{verdict} on {', '.join(on)}" for verdict, on in kernels.items())
             yield f"{claim.id}: \"{claim.sentence}\" It {told}. {claim.note}".rstrip()
 
@@ -158,7 +159,7 @@ def _missing(found: Sequence[Column]) -> Iterator[str]:
             cells.setdefault((f"{scenario}, \"{title}\"", why), []).append(column.linux)
     for (where, why), kernels in cells.items():
         on = ", ".join(dict.fromkeys(kernels))
-        yield f"{where}: {len(kernels)} cells on {on}. {why[:1].upper()}{why[1:]}."
+        yield f"{where}: {len(kernels)} cells on {on}; {why}."
 
 
 def _what_ran(column: Column) -> str:
