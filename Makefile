@@ -92,11 +92,15 @@ test-clients: all ## check real clients of Debian, three times each (RUNS=1 CHEC
 	@harness/tests/real/fetch $(abspath $(BUILD))/real clients
 	@$(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -o $(BUILD)/real/client \
 		harness/tests/planted/clients/client.c -lssl -lcrypto
+	@harness/tests/real/fetch $(abspath $(BUILD))/real backends
+	@harness/tests/reported/fetch $(BUILD)/real/npm harness/tests/real/relayed/package.json
+	@harness/tests/real/relayed/build $(abspath $(BUILD))/real
 	@javac -d $(BUILD)/real harness/tests/real/clients/Java.java
 	@$(CC) -o $(BUILD)/real/libcurl harness/linger/check/client/drivers/libcurl.c \
 		-I$(BUILD)/real/root/usr/include/$(shell uname -m)-linux-gnu -I$(BUILD)/real/root/usr/include \
 		-L$(BUILD)/real/root/usr/lib/$(shell uname -m)-linux-gnu -lcurl -lcrypto
-	@RUNS=$(or $(RUNS),3) CHECK='$(CHECK)' $(BUILD)/linger test -- harness/tests/real/clients.py $(ARGS)
+	@RUNS=$(or $(RUNS),3) CHECK='$(CHECK)' $(BUILD)/linger test -- \
+		harness/tests/real/clients.py harness/tests/real/relayed.py $(ARGS)
 
 test-explain: all ## explain every program that leaks, every repair, and real servers (takes minutes)
 	@harness/tests/real/fetch $(abspath $(BUILD))/real servers
@@ -109,8 +113,8 @@ test-reported: all ## find publicly reported closing bugs in released servers of
 check-server: all ## judge your server (CMD='python3 -m http.server 8000' PORT=8000 CHECK=--quick)
 	@$(BUILD)/linger check --port '$(PORT)' $(CHECK) -- $(CMD)
 
-check-client: all ## judge your client (CMD='curl -sf {url} -o {out}' CHECK=--quick)
-	@$(BUILD)/linger check-client $(CHECK) -- $(CMD)
+check-client: all ## judge your client (CMD='curl -sf {url} -o {out}' WITH='server {port}' CHECK=--quick)
+	@$(BUILD)/linger check-client $(if $(WITH),--with '$(WITH)') $(CHECK) -- $(CMD)
 
 pairs: $(BUILD)/linger ## check that every pair differs only in its lesson
 	@$(BUILD)/linger pairs
@@ -122,7 +126,7 @@ clean: ## remove what was built
 	$(Q)rm -rf build
 
 documents: all ## rewrite the transcripts, tables and picture in all READMEs
-	@LINGER_DOCUMENTS=1 $(BUILD)/linger test -- harness/tests/test_documents.py
+	@LINGER_DOCUMENTS=1 $(BUILD)/linger test -- harness/tests/test_documents.py harness/tests/test_kernels.py
 	@$(BUILD)/linger run closewait-leak >/dev/null && PYTHONPATH=harness $(BUILD)/python \
 		-m linger.report.picture results/latest closewait-leak >scenarios/closewait_leak.svg
 
@@ -182,9 +186,10 @@ $(BUILD)/python:
 include $(wildcard harness/*/*.mk)
 
 link = @mkdir -p $(@D); $(if $(Q),echo "  LD  $@";) $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+# A program names its sources from the top of the repository, wherever that is.
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
+	$(Q)$(CC) $(ALL_CFLAGS) -fdebug-prefix-map=$(CURDIR)=. -c -o $@ $<
 
 $(BUILD)/obj/harness/common/help.o: harness/VERSION
 

@@ -25,7 +25,7 @@ static int dial(const struct options *o)
 		return -1;
 	if (connect(fd, (struct sockaddr *)&address, length) < 0) {
 		say("connect err=%s", error_of(-1));
-		/* LESSON: a failed connection is to be closed like any other. */
+		/* LESSON: close the socket of a failed connect() like any other. */
 		close(fd);
 		return -1;
 	}

@@ -1,9 +1,9 @@
 /*
- * peer: the other end, which does what it is told, in order, on each of -n connections.
+ * peer: the other end. It performs the given actions, in order, on each of -n connections.
  *
  *     peer -l 10.0.0.2 -p 9000 -n 100 connect hello await fin
  *
- * With `listen` and `accept` it is a server that does what it is told:
+ * With `listen` and `accept` it is a server:
  *
  *     peer -l 10.0.0.2 -p 9000 -n 100 listen accept recv:6 send:hello drain stay
  *
@@ -15,7 +15,7 @@
  *     connect        open the connections
  *     hello          say "hello" and hear just that back, so that each is known to be served
  *     send:TEXT      send TEXT and a newline
- *     fill:BYTES     send so many bytes, with time for as long as -t says
+ *     fill:BYTES     send so many bytes, "hello..." again and again
  *     recv:BYTES     read exactly so many bytes
  *     drain          read to the end: reports how many bytes came, and how it ended
  *     half           shutdown(SHUT_WR): a FIN, and go on reading
@@ -27,10 +27,10 @@
  *     linger         set SO_LINGER {1, 0}, and no more
  *     await          wait for a line on standard input
  *     stay           do nothing until killed
- *     pretend        from here on do nothing, and say what would be said: a test of who believes it
+ *     pretend        from here on do nothing, but report it as done: a test of who believes it
  *
- * An error on a connection is an event, and the other connections go on; after it the connection
- * takes part in closing only. Ends with status 1 if `connect` or `hello` failed anywhere.
+ * An error on a connection is an event, and the other connections go on; the failed one is then
+ * only closed. Ends with status 1 if `connect` or `hello` failed anywhere.
  */
 #include <ctype.h>
 #include <err.h>
@@ -187,9 +187,11 @@ static long do_hello(struct connection *c, const char *argument)
 
 static long do_fill(struct connection *c, const char *argument)
 {
-	static const char block[1 << 16];
+	static char block[1 << 16];
 	size_t left = strtoul(argument, NULL, 10);
 
+	for (size_t at = 0; at < sizeof(block); at += 8)
+		memcpy(block + at, "hello...", 8);
 	while (left) {
 		size_t part = left < sizeof(block) ? left : sizeof(block);
 
@@ -249,7 +251,7 @@ static long do_keepalive(struct connection *c, const char *argument)
 	return setsockopt(c->fd, SOL_SOCKET, SO_KEEPALIVE, &yes, sizeof(yes));
 }
 
-/* EPOLLHUP comes with the second FIN already (Linux 6.18): only the state tells. */
+/* EPOLLHUP comes with the second FIN already (Linux 6.18): only the state is reliable. */
 static long do_over(struct connection *c, const char *argument)
 {
 	struct epoll_event changed = {.events = EPOLLIN | EPOLLET};
@@ -322,7 +324,7 @@ static void check_number(const struct action *action, const char *text)
  */
 static int understand(int argc, char **argv)
 {
-	int first = options_parse_some(&o, argc, argv, "Does on each connection what it is told.",
+	int first = options_parse_some(&o, argc, argv, "Performs actions on each connection.",
 				       " listen|accept|bind:PORT|rebind:PORT|connect|hello|"
 				       "send:TEXT|fill:BYTES|recv:BYTES|drain|half|shut|fin|"
 				       "rst|keepalive|linger|over|await|stay|pretend ...");

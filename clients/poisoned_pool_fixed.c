@@ -1,10 +1,10 @@
 /*
- * poisoned_pool: a client that puts -n requests, one after the other, and keeps its connection for
+ * poisoned_pool: a client that sends -n requests, one after another, and keeps its connection for
  * the next one.
  *
  * Nothing in HTTP/1.1 says which request a reply belongs to: the order does (RFC 9112 section 9.2).
  * So a single reply too many is taken for the answer to the next request, and every answer from
- * then on is that to another one.
+ * then on belongs to another one.
  */
 #include <err.h>
 #include <errno.h>
@@ -22,7 +22,7 @@ static int kept = -1;	   /* the connection */
 static char text[1 << 16]; /* what was read from it ... */
 static size_t used;	   /* ... and belongs to no reply yet */
 
-/* How long the reply is that text begins with; 0: its header is not whole yet. */
+/* The length of the reply that text begins with; 0: its header is not complete yet. */
 static size_t length_of_reply(size_t *body)
 {
 	const char *end, *field;
@@ -34,6 +34,13 @@ static size_t length_of_reply(size_t *body)
 	return end ? end + 4 - text + *body : 0;
 }
 
+static void drop(void)
+{
+	close(kept);
+	kept = -1;
+	used = 0;
+}
+
 /* The connection of the last request, or a new one. Returns false if that fails. */
 static bool take(void)
 {
@@ -41,11 +48,8 @@ static bool take(void)
 	ssize_t n = kept < 0 ? -1 : recv(kept, &next, 1, MSG_PEEK | MSG_DONTWAIT);
 
 	/* LESSON: nothing was asked, so what has come is no answer: the connection is spoilt. */
-	if (kept >= 0 && (used || n >= 0 || errno != EAGAIN)) {
-		close(kept);
-		kept = -1;
-		used = 0;
-	}
+	if (kept >= 0 && (used || n >= 0 || errno != EAGAIN))
+		drop();
 	if (kept < 0)
 		kept = endpoint_connect(&o);
 	return kept >= 0;
@@ -53,18 +57,24 @@ static bool take(void)
 
 static void ask(unsigned number)
 {
+	char request[64];
+	int size = snprintf(request, sizeof(request),
+			    "GET /%u HTTP/1.1\r\nHost: server\r\n\r\n", number);
 	size_t length, body;
-	int n = 1;
+	ssize_t n;
 
 	if (!take())
 		err(1, "connect");
-	n = dprintf(kept, "GET /%u HTTP/1.1\r\nHost: server\r\n\r\n", number);
+	n = send(kept, request, size, MSG_NOSIGNAL);
 	while (n > 0 && (!(length = length_of_reply(&body)) || used < length)) {
 		n = recv(kept, text + used, sizeof(text) - 1 - used, 0);
 		used += n > 0 ? n : 0;
 	}
-	if (n <= 0)
-		errx(1, "request %u was not answered", number);
+	if (n <= 0) {
+		say("failed number=%u err=%s", number, error_of(n));
+		drop();
+		return;
+	}
 	say("answer number=%u bytes=%zu", number, body);
 	used -= length;
 	memmove(text, text + length, used);
@@ -72,7 +82,7 @@ static void ask(unsigned number)
 
 int main(int argc, char **argv)
 {
-	options_parse(&o, argc, argv, "Puts -n requests over a connection that it keeps.");
+	options_parse(&o, argc, argv, "Sends -n requests over a connection that it keeps.");
 	for (unsigned number = 1; number <= o.connections; number++)
 		ask(number);
 	say("idle");

@@ -4,7 +4,7 @@
  *
  * What is not in use is idle in the pool. A server may end an idle connection at any time; its
  * FIN makes the descriptor readable, and moves it to CLOSE_WAIT (poll(2); RFC 9293 section 3.6,
- * case 2). So a connection taken from the pool is looked at before it is used.
+ * case 2). So a connection taken from the pool is checked before it is used.
  */
 #include <err.h>
 #include <errno.h>
@@ -46,7 +46,7 @@ static void put_back(int fd)
 	pool[++idle] = (struct pollfd){.fd = fd, .events = POLLIN};
 }
 
-/* Ask on so many connections at a time. */
+/* Ask on that many connections at a time. */
 static void ask(unsigned count)
 {
 	static const char hello[] = "hello\n";

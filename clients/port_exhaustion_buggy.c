@@ -1,9 +1,9 @@
 /*
- * port_exhaustion: a client that puts -n requests to a server, one after another.
+ * port_exhaustion: a client that sends -n requests to a server, one after another.
  *
- * A connection is known by its two addresses and ports; of these the client's port alone is free
- * to choose, from ip_local_port_range (ip(7)). The end that closes first waits in TIME_WAIT, and
- * its port with it: connect(2) fails with EADDRNOTAVAIL when all of the range are in use.
+ * A connection is known by its two addresses and ports, and only the client's port is free to
+ * choose, from ip_local_port_range (ip(7)). The end that closes first waits in TIME_WAIT, and its
+ * port with it: connect(2) fails with EADDRNOTAVAIL when the whole range is in use.
  */
 #include <err.h>
 #include <errno.h>
@@ -51,7 +51,7 @@ int main(int argc, char **argv)
 	int result = 0;
 	int fd = -1;
 
-	options_parse(&o, argc, argv, "Puts -n requests to a server.");
+	options_parse(&o, argc, argv, "Sends -n requests to a server.");
 	say("start requests=%u ports=%d", o.connections, local_ports());
 	for (unsigned i = 0; i < o.connections && result == 0; i++) {
 		if (fd < 0)

@@ -3,8 +3,8 @@
  * orders, all over one connection that it keeps.
  *
  * A server may close a kept connection at any time, so a request on it can fail through nobody's
- * fault, and a client repeats it on a new one (RFC 9112 section 9.3.1). What the server had done by
- * then the client cannot know: GET may be done twice, POST may not (RFC 9110 section 9.2.2).
+ * fault, and a client repeats it on a new one (RFC 9112 section 9.3.1). The client cannot know what
+ * the server had done by then: GET may be done twice, POST may not (RFC 9110 section 9.2.2).
  */
 #include <err.h>
 #include <stdio.h>
@@ -46,7 +46,7 @@ static bool exchange(const char *method, const char *target)
 	return true;
 }
 
-/* Put a request, on a new connection if need be. Returns whether it was answered. */
+/* Send a request, on a new connection if need be. Returns whether it was answered. */
 static bool ask(const char *method, const char *target)
 {
 	bool fresh = kept < 0;
@@ -60,7 +60,7 @@ static bool ask(const char *method, const char *target)
 	if (kept >= 0)
 		close(kept);
 	kept = -1;
-	/* LESSON: it may be done by now; only what may be done twice is asked for again. */
+	/* LESSON: it may be done by now; repeat only what may be done twice. */
 	if (fresh || strcmp(method, "POST") == 0)
 		return false;
 	return ask(method, target);

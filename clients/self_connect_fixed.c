@@ -45,7 +45,7 @@ static int connect_patiently(const struct options *o)
 			return fd;
 		if (fd < 0)
 			continue;
-		/* LESSON: a connection with oneself is nobody's answer: drop it, and try again. */
+		/* LESSON: a connection to ourselves answers nothing: drop it, and try again. */
 		if (!is_own(fd))
 			return fd;
 		discard(fd);

@@ -1,6 +1,6 @@
 /*
  * truncated_reply: a client that fetches a file -n times and, once it has it, deletes it on the
- * server, as those do that work off a queue or a mailbox.
+ * server, as programs do that empty a queue or a mailbox.
  *
  * A reply says in Content-Length how long it is, and is incomplete when the connection ends before
  * (RFC 9112 sections 6.3 and 8). A server that is killed in the middle sends the same FIN as one
@@ -19,7 +19,7 @@
 static struct options o = {.address = "127.0.0.1", .port = 9000, .connections = 1};
 static char reply[1 << 16];
 
-/* Put a request on a connection of its own, and read the reply. Returns its bytes, or -1. */
+/* Send a request on a connection of its own, and read the reply. Returns its bytes, or -1. */
 static ssize_t ask(const char *method)
 {
 	char request[256];

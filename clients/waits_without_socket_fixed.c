@@ -1,6 +1,6 @@
 /*
- * waits_without_socket: a client that works off two batches of -n jobs. Each job is a request on a
- * connection of its own; the next batch begins when every job of the last one is settled.
+ * waits_without_socket: a client that works through two batches of -n jobs. Each job is a request
+ * on a connection of its own; the next batch begins when every job of the last one is settled.
  *
  * poll(2) passes over an entry whose descriptor is negative, so that one can leave the list without
  * moving the others; with none left it waits for nothing, forever.
@@ -23,10 +23,8 @@ static int begin(void)
 	    "GET /job HTTP/1.1\r\nHost: server\r\nConnection: close\r\n\r\n";
 	int fd = endpoint_connect(&o);
 
-	if (fd >= 0 && send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL) < 0) {
-		close(fd);
-		fd = -1;
-	}
+	if (fd >= 0) /* if that fails, recv() reports it */
+		send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL);
 	return fd;
 }
 
@@ -67,7 +65,7 @@ int main(int argc, char **argv)
 	struct pollfd *jobs;
 	size_t *bytes;
 
-	options_parse(&o, argc, argv, "Works off two batches of -n jobs.");
+	options_parse(&o, argc, argv, "Works through two batches of -n jobs.");
 	jobs = calloc(o.connections, sizeof(*jobs));
 	bytes = calloc(o.connections, sizeof(*bytes));
 	if (!jobs || !bytes)
@@ -76,9 +74,9 @@ int main(int argc, char **argv)
 		work_off(jobs, bytes);
 		say("batch number=%u", batch);
 	}
-	free(bytes);
-	free(jobs);
 	say("idle");
 	pause();
+	free(bytes);
+	free(jobs);
 	return EXIT_SUCCESS;
 }

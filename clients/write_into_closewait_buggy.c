@@ -33,10 +33,9 @@ static int ship(int fd, const char *line)
 		say("reconnect fd=%d n=%zd err=%s", fd, n, error_of(n));
 		if (fd >= 0)
 			close(fd);
-		fd = endpoint_connect(&o);
+		if (attempt == 1)
+			fd = endpoint_connect(&o);
 	}
-	if (fd >= 0)
-		close(fd);
 	return -1;
 }
 

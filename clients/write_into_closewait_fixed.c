@@ -26,9 +26,9 @@ static int ship(int fd, const char *line)
 	for (int attempt = 1; attempt <= 2; attempt++) {
 		ssize_t n;
 
-		/* LESSON: a FIN that came is there to be read: look before each send(). */
+		/* LESSON: a FIN that has come can be read: look before each send(). */
 		char next;
-		n = recv(fd, &next, 1, MSG_PEEK | MSG_DONTWAIT);
+		n = recv(fd, &next, 1, MSG_DONTWAIT);
 		if (n != 0)
 			n = send(fd, line, length, MSG_NOSIGNAL);
 		if (n == length)
@@ -36,10 +36,9 @@ static int ship(int fd, const char *line)
 		say("reconnect fd=%d n=%zd err=%s", fd, n, error_of(n));
 		if (fd >= 0)
 			close(fd);
-		fd = endpoint_connect(&o);
+		if (attempt == 1)
+			fd = endpoint_connect(&o);
 	}
-	if (fd >= 0)
-		close(fd);
 	return -1;
 }
 

@@ -7,12 +7,12 @@
 
 condition: with input unread, shutdown(SHUT_RDWR) comes before close(). control: close() alone.
 
-People say three things of close(). It locks the program while data is unsent: no, by default it
-returns at once and the kernel delivers (socket(7)); only SO_LINGER with a time above zero waits.
-SO_LINGER must be set once connect() has succeeded: no, close() looks at it, so any time before that
-will do. shutdown(SHUT_RDWR) makes the end orderly: with unread input close() resets (RFC 9293
-section 3.6.1), and after shutdown() it still does. But the FIN went first, so the peer reads the
-end of the stream and no error. It never learns that its last words went unread.
+People say three things about close(). "It blocks while data is unsent": no, by default it returns
+at once and the kernel delivers (socket(7)); only SO_LINGER with a time above zero waits. "Set
+SO_LINGER only after connect()": no, close() looks at it, so any time before close() will do.
+"shutdown(SHUT_RDWR) makes the end orderly": with unread input close() resets (RFC 9293 section
+3.6.1), and after shutdown() it still does. But the FIN went first, so the peer reads the end of the
+stream and no error. It never learns that its last words went unread.
 """
 
 import socket

@@ -4,13 +4,13 @@
      condition: SO_KEEPALIVE was set       keepalive, 7200 s from the last word of the peer
      control:   it was not                 none
 
-"It lasts two hours" is said of CLOSE_WAIT. RFC 9293 (section 3.6, case 2) gives the state no timer:
+People say that CLOSE_WAIT lasts two hours. RFC 9293 (section 3.6, case 2) gives the state no timer:
 while nothing is in flight, it lasts until the program closes or ends. (Data in flight has the
 retransmission timer, in this state as in any: closewait-unacknowledged.) The two hours are
-tcp_keepalive_time (tcp(7)), which a socket waits for only if the program asked for SO_KEEPALIVE;
-then a probe is sent. What follows depends on the peer: if it knows the connection, another two
-hours, and if not, the row goes and the descriptor stays (keepalive-hides-leak). Here the kernel's
-timers are read from /proc/net/tcp, so nobody needs to wait.
+tcp_keepalive_time (tcp(7)): if the program asked for SO_KEEPALIVE, the kernel then sends a probe.
+What follows depends on the peer. If it knows the connection, another two hours begin; if not, the
+row goes and the descriptor stays (keepalive-hides-leak). Here the kernel's timers are read from
+/proc/net/tcp, so nobody needs to wait.
 """
 
 from math import ceil

@@ -8,10 +8,10 @@ condition: tcp_retries2 is 1. control: it is 15, the default (924 s and more, ip
 
 CLOSE_WAIT has no timer of its own, but data in flight has one in every state. RFC 9293 calls it the
 user time-out (section 3.10.8); Linux gives up after tcp_retries2 retransmissions, or after
-TCP_USER_TIMEOUT (tcp(7)). So a CLOSE_WAIT in which an answer is sent to a client that is gone does
-end, without keepalive and without close(). It ends like one that keepalive ended
-(keepalive-hides-leak): no row, and the descriptor is still held. Where nothing is in flight, the
-same sysctl does nothing.
+TCP_USER_TIMEOUT (tcp(7)). So a CLOSE_WAIT that sends an answer to a vanished client does end,
+without keepalive and without close(). It ends like one that keepalive ended (keepalive-hides-leak):
+the row is gone, and the descriptor is still held. Where nothing is in flight, the same sysctl does
+nothing.
 """
 
 from linger import connections, scenario

@@ -7,7 +7,7 @@
 
 close(2) frees the number, and the next call that opens something gets the lowest free one. When
 the path that ends a session and the one that frees it both close, the second close() hits nothing
-(EBADF) on a quiet day and an innocent connection on a busy one; it could as well be a database
+(EBADF) on a quiet day and an innocent connection on a busy one; it could just as well be a database
 file. The victim's log shows a client that left; the culprit's shows nothing. The cure: one owner
 for each descriptor, and -1 in its place once it is closed (libevent#189 is this bug).
 """

@@ -9,11 +9,12 @@
 many RPC libraries) waits for its answer, and the server may send in CLOSE_WAIT for as long
 as it likes (RFC 9293 section 3.6, case 2). Envoy dropped such replies (envoy#2066).
 
-One sees a truncated reply and a clean end: no RST, no error, nothing in any counter.
-Small replies fit and hide the bug.
+You see a truncated reply and a clean end: no RST, no error, nothing in any counter. Small replies
+fit and hide the bug.
 """
 
 from linger import connections, scenario
+from linger.lab.holding import listening
 
 N = connections(10)
 REPLY = 4_000_000  # bytes
@@ -32,6 +33,7 @@ def test_half_close_dropped(lab, variant):
     peer = lab.peer("connect send:request half await drain", connections=N)
     lab.happened_event(peer, "await")  # it has read nothing yet
     lab.happened_event(server, "eof", N)  # the FIN came while replies were waiting to be sent
+    lab.happened_value("server", "processes that listen", lambda: listening(server), 1)
     peer.go()
     bytes = int(peer.wait().events("done")[3]["bytes"])
     lab.happened_event(peer, "done", action="drain", count=N)  # every client saw a clean end

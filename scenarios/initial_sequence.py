@@ -7,10 +7,10 @@ condition: all connections use one pair of ports. control: each has another loca
 
 "Ports and initial sequence numbers are random, so an old segment hardly ever fits." On Linux the
 number is a clock plus a hash of both addresses and both ports under a secret key (RFC 6528, RFC
-9293 section 3.4.1). For other ports the hash is another one, so nobody can guess it: as good as
-random. For the same ports the hash is the same, and the number moves on with the clock, 15.6
-million a second: that is on purpose, so that a new connection begins above an old one that was
-slower. A faster one has been above it (old-duplicate).
+9293 section 3.4.1). Other ports have another hash, which nobody can guess: as good as random. The
+same ports have the same hash, and the number moves on with the clock, 15.6 million a second. That
+is on purpose: a new connection then begins above an old one that was slower. A faster one has been
+above it (old-duplicate).
 """
 
 import time

@@ -8,9 +8,9 @@ condition: a namespace made on a host that was tuned. control: that host itself.
 Articles quote defaults, and systems change them. These are the kernel's own: a new network
 namespace gets most of net.ipv4.tcp_* as they were compiled (ip-sysctl.rst), not as its host has
 them. So a container on a tuned host runs untuned, and tuning belongs in the container's own
-settings. tcp_tw_reuse is 2 since Linux 4.19: on, but between loopback addresses only.
+settings. tcp_tw_reuse has been 2 since Linux 4.19: on, but between loopback addresses only.
 
-The limit of descriptors is neither a sysctl nor a constant: a process inherits its parent's
+The descriptor limit is neither a sysctl nor a constant: a process inherits its parent's
 (getrlimit(2)). The kernel gives 1024 to the first process (INR_OPEN_CUR in linux/fs.h), and many
 systems raise it.
 """

@@ -6,7 +6,7 @@
 
 condition: the server sets the option, and no more. control: it also closes.
 
-SO_LINGER says what close() should do (socket(7)); it is no request to close. Setting it in a
+SO_LINGER says what close() should do (socket(7)); it doesn't ask for a close. Setting it in a
 program that forgets close() is no remedy for CLOSE_WAIT: the leak stays, socket and descriptor.
 With close() the option does act: a RST instead of a FIN (RFC 9293 section 3.10.5, ABORT), and
 whatever the peer has not yet received is lost (see linger-zero). A plain close() would have done.

@@ -5,15 +5,15 @@
 
 condition: connect() may choose the port. control: it is in ip_local_reserved_ports.
 
-connect() takes its local port from ip_local_port_range, 32768 to 60999 by default (ip(7)), and that
-range has many a server's port in it. A listener must then share the port with the outgoing
-connection, which takes SO_REUSEADDR on both (socket(7)) or SO_REUSEPORT on both; and a program that
-connects seldom sets either. So the server's own SO_REUSEADDR does not help, and it need not be an
-old server of yours that has the port. When the connection closes first, its TIME_WAIT keeps the
-port for another minute.
+connect() takes its local port from ip_local_port_range, 32768 to 60999 by default (ip(7)), and the
+ports of many servers are in that range. A listener must then share the port with the outgoing
+connection. That takes SO_REUSEADDR on both (socket(7)) or SO_REUSEPORT on both, and a program that
+connects seldom sets either. So the server's own SO_REUSEADDR does not help, and the port need not
+belong to an old server of yours. When the connection closes first, its TIME_WAIT keeps the port for
+another minute.
 
-`ss -ltn` shows nobody. `ss -tan 'sport = :9000'` shows the connection. A reserved port is never
-chosen by connect(), and a program can still bind() to it (ip-sysctl.rst).
+`ss -ltn` shows nobody. `ss -tan 'sport = :9000'` shows the connection. connect() never chooses a
+reserved port, and a program can still bind() to it (ip-sysctl.rst).
 """
 
 from linger import connections, scenario

@@ -7,9 +7,9 @@ condition: tcp_keepalive_time is 1800 on the router. control: on the host inside
 
 Keepalive belongs to a socket, and a router has none for what passes through it. It keeps an entry
 of connection tracking, with time-outs of its own (nf_conntrack_tcp_timeout_*,
-nf_conntrack-sysctl.rst). So against a NAT that forgets, a shorter tcp_keepalive_time has its place
-at an end of the connection, and there it serves the sockets with SO_KEEPALIVE (tcp(7)). The timers
-of the host inside are read from /proc/net/tcp, so nobody needs to wait for them.
+nf_conntrack-sysctl.rst). So against a NAT that forgets, set a shorter tcp_keepalive_time at an end
+of the connection; there it acts on the sockets with SO_KEEPALIVE (tcp(7)). The timers of the host
+inside are read from /proc/net/tcp, so nobody needs to wait for them.
 """
 
 from math import ceil

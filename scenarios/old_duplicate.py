@@ -5,14 +5,15 @@
    new connection  ... same ports, up to the same numbers ...      └──> [ old ]  read
                                                   [ new ] ──>  discarded as a duplicate
 
-Addresses, ports and sequence numbers are all that identifies a segment. A connection of more than
+Only addresses, ports and sequence numbers identify a segment. A connection of more than
 15.6 MB/s outruns the clock from which Linux takes initial sequence numbers (initial-sequence); its
 successor on the same ports passes the same numbers again, and there a late segment fits. The server
 reads the old record; the new one has the same numbers, so it is acknowledged and discarded.
-TIME_WAIT keeps the ports shut while old segments may live (RFC 9293, section 3.6.1); time stamps
-tell old from new (PAWS, RFC 7323, section 5): tcp_timestamps is 0, and 1 as the control.
+TIME_WAIT keeps the ports shut while old segments may live (RFC 9293, section 3.6.1). Time stamps
+distinguish old from new (PAWS, RFC 7323, section 5): here tcp_timestamps is 0, in the control 1.
 
-Each line is an end of the old connection, and what the server read afterwards, if anything.
+Each line of the table is one way to end the old connection, and what the server then read, if
+anything.
 """
 
 import errno

@@ -6,12 +6,12 @@
      | <--- 200, 23 bytes ------ |   nobody asked for this one
      | ---- GET /2 ------------> |
        answer to 2: 23 bytes     |
-     | <--- 200, 1000 bytes ---- |   the answer to 2, taken for that to 3
+     | <--- 200, 1000 bytes ---- |   the answer to 2, taken for the answer to 3
 
-In HTTP/1.1 a reply does not name its request: only the order tells (RFC 9112 section 9.2). So a
+In HTTP/1.1 a reply does not name its request: only the order counts (RFC 9112 section 9.2). So a
 connection that has received something unasked is spoilt: a 408 that crossed the request, the rest
-of a reply whose reader gave up, a bug in the server. It must be closed. A pool that checks only
-whether a connection has ended hands it to the next user, with another user's data.
+of a reply whose reader gave up, a bug in the server. Close it. A pool that checks only whether a
+connection has ended hands it to the next user, with another user's data.
 
 Before a connection is used again, it must have nothing to read: neither in the kernel, nor among
 the bytes that the program has already read.
@@ -22,23 +22,28 @@ from linger import connections, scenario
 N = connections(10) + 1  # requests; the first one gets its own answer in any case
 SIZE = 1000  # bytes of the right answer
 GOOD = 9001  # the port of a server that says nothing unasked
+SILENT = {9002: "-", 9003: "ECONNRESET"}  # ports of servers that end instead of an answer, and how
 
-# One connection to the good port, and then one for all, or one each.
+# One connection to the good port, two to each silent one, and then one for all, or one each.
 EXPECT = {
-    "buggy": ({"PassiveOpens": 2}, {"wrong answers": N // 2}),
-    "fixed": ({"PassiveOpens": N + 1}, {"wrong answers": 0}),
+    "buggy": ({"PassiveOpens": 1 + 4 + 1}, {"wrong answers": N // 2}),
+    "fixed": ({"PassiveOpens": 1 + 4 + N}, {"wrong answers": 0}),
 }
 
 
-@scenario(claims=["client-poisoned-pool"], held=2)  # each client keeps the last one
+@scenario(claims=["client-poisoned-pool"], held=2)  # those that were answered keep the last one
 def test_poisoned_pool(lab, variant):
-    behaviours = ("-b", "unsolicited-now", "-b", "good", "--body", str(SIZE))
-    server = lab.start("server", "turncoat", *behaviours)
-    server.said("ready", 2)
+    behaviours = "-b unsolicited-now -b good -b unanswered-fin -b unanswered-rst".split()
+    server = lab.start("server", "turncoat", *behaviours, "--body", str(SIZE))
+    server.said("ready", 4)
     served = lab.client("poisoned_pool", variant, "-p", str(GOOD), connections=N)
     served.said("idle")
     lab.happened_event(served, "answer", N, bytes=SIZE)
     lab.happened_value("server", "accepts", lambda: len(server.events("accept")), 1)  # it is kept
+    for port, error in SILENT.items():
+        unserved = lab.client("poisoned_pool", variant, "-p", str(port), connections=2)
+        lab.happened_event(unserved, "failed", 2, err=error)
+        lab.happened_event(unserved, "idle")
     client = lab.client("poisoned_pool", variant, connections=N)
     lab.happened_event(client, "answer", N)
     server.hear("sync 9000")

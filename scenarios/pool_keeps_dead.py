@@ -14,6 +14,7 @@ keeps most of them from getting there.
 """
 
 from linger import connections, scenario
+from linger.lab import waiting
 
 N = connections(20)
 
@@ -40,9 +41,18 @@ def test_pool_keeps_dead(lab, variant):
     lab.happened_event(server, "close", N + 1, why="idle")
     lab.expect(pool, idle)
     server.kill()
-    lab.peer("listen accept recv:6 send:hello recv:6 fin", at="server")
+    other = lab.peer(
+        "listen accept recv:6 send:hello await fin accept recv:6 send:hello recv:6 fin", at="server"
+    )
     pool.go()
     lab.happened_event(pool, "answer", N + 2)
-    pool.go()  # the same connection: alive when it is taken, and ended instead of an answer
+    lab.happened_event(other, "await")
+    pool.hear("a request, ", end="")  # while it reads that, it hears nothing of its connections
+    lab.happened_value("client", "reads", lambda: "pipe_read" in waiting.place(pool.pid), 1)
+    other.go()
+    lab.happened_event(other, "done", action="fin", count=1)
+    pool.hear("whole now")  # dead when it is taken
+    lab.happened_event(pool, "answer", N + 3)
+    pool.go()  # the next one: alive when it is taken, and ended instead of an answer
     lab.happened_event(pool, "error", 1)
     lab.expect(pool, failed)

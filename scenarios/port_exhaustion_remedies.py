@@ -5,9 +5,9 @@
 A client with 100 local ports (ip_local_port_range) that closes first has 100 connections to a
 server port; for the next 60 s connect() fails with EADDRNOTAVAIL. What makes room sooner:
 - tcp_tw_reuse=1 (ip-sysctl.rst) after tcp_tw_reuse_delay, 1 s, if the old connection had
-  timestamps, which tell old segments from new (RFC 6191). The default, 2, is for loopback only.
-  The port is not drawn at random: connect() tries those with the parity of the range's low end
-  first, one after another, and takes the first that it may.
+  timestamps, which distinguish old segments from new (RFC 6191). The default, 2, is for loopback
+  only. The port is not drawn at random: connect() tries those with the parity of the range's low
+  end first, one after another, and takes the first that it may.
 - More server ports, more client addresses: each combination has 100 ports of its own.
 - A fixed port, at once, if old and new socket had SO_REUSEADDR and the connection timestamps.
 - IP_BIND_ADDRESS_NO_PORT (ip(7)): without it bind() to port 0 takes one for every destination.
@@ -16,7 +16,7 @@ server port; for the next 60 s connect() fails with EADDRNOTAVAIL. What makes ro
 from linger import connections, scenario
 from linger.lab.faults import watch
 from linger.lab.sockets import NO_PORT, REUSEADDR, connect, use_up
-from linger.lab.verdict import ABSENT, table
+from linger.lab.verdict import absent, table
 
 N = connections(100)
 # With tcp_tw_reuse=1 each port serves once more, the even ones first; with 0 none does.
@@ -71,7 +71,7 @@ def test_port_exhaustion_remedies(lab, variant):
             client.sysctl(tcp_tw_reuse=reuse, **delay)
             yield [connect(client, (to, port)) for port in (WITH, WITHOUT)]
 
-    at_once = 4 * [2 * [ABSENT]]
+    at_once = 4 * [2 * [absent("tcp_tw_reuse_delay came with Linux 6.14")]]
     if client.knows("tcp_tw_reuse_delay"):  # a longer one first: a slow machine is never too late
         at_once = list(one_more(tcp_tw_reuse_delay=60000))
         client.sysctl(tcp_tw_reuse_delay=1000)

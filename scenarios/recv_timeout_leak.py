@@ -6,10 +6,10 @@
 
 SO_RCVTIMEO makes recv() return -1 with EAGAIN (socket(7)). It ends the wait, not the connection.
 When the client leaves at last, its FIN moves the socket to CLOSE_WAIT (RFC 9293 section 3.6) and
-lies in the receive queue: `ss` shows Recv-Q 1, as this program never read the end of the stream.
-In closewait-leak it did, and Recv-Q is 0: that tells these two apart (but 0 alone proves nothing: a
-FIN behind unread data is taken together with it). A client that never leaves stays ESTABLISHED,
-although the server has given it up.
+stays in the receive queue: `ss` shows Recv-Q 1, because this program never read the end of the
+stream. In closewait-leak it did, and Recv-Q is 0. But 0 alone proves nothing: one read can take
+data and the FIN behind it. A client that never leaves stays ESTABLISHED, although the server has
+given up on it.
 """
 
 from linger import connections, scenario
@@ -25,9 +25,9 @@ EXPECT = {
 @scenario(claims=["cw-close-after-timeout", "cw-no-close-after-recv"])
 def test_recv_timeout_leak(lab, variant):
     server = lab.server("recv_timeout_leak", variant, "-t", "0.01")
-    leaving = lab.peer("connect hello fill:3 await fin", connections=N)  # a line without its end
-    lab.peer("connect hello fill:3 stay", connections=N)
-    # Each was given up, while the client lived.
+    leaving = lab.peer("connect hello fill:300 await fin", connections=N)  # a line without its end
+    lab.peer("connect hello fill:300 stay", connections=N)
+    # The server has given up on each, while the client lives.
     lab.happened_event(server, "recv", 2 * N, err="EAGAIN")
     leaving.go()  # and now half of them leave
     leaving.wait()

@@ -6,9 +6,9 @@
 
 The port belongs to every socket that has it, bound, accepted or connected, TIME_WAIT included.
 Linux lets a new socket share it if and only if both sides have SO_REUSEADDR (socket(7)), or both
-have SO_REUSEPORT; accepted sockets inherit it from the listener. So the server *before* the restart
-must have set it, and the first deploy of the cure still fails once. The whole table is in
-restart-matrix.
+have SO_REUSEPORT; accepted sockets inherit the option from the listener. So the server *before* the
+restart must have set it, and the first deployment of the cure still fails once. restart-matrix has
+the whole table.
 """
 
 from linger import connections, scenario

@@ -6,10 +6,10 @@
 
 The limit is a number of records in one network namespace (ip-sysctl.rst: "if this number is
 exceeded time-wait socket is immediately destroyed and warning is printed", which is often read as:
-all are cleared). It is looked at when a TIME_WAIT would be made, and then only that one is not
-made; TCPTimeWaitOverflow counts it exactly. The warning ("time wait bucket table overflow") came
-with older kernels; Linux 6.18 only counts. What exists stays its 60 seconds, also when the limit is
-lowered beneath it. An orphaned FIN_WAIT2 is such a record, too, and counts against the limit.
+all are cleared). The kernel checks it when it would make a TIME_WAIT, and then does not make that
+one; TCPTimeWaitOverflow counts it exactly. Older kernels also log a warning ("time wait bucket table
+overflow"); Linux 6.18 only counts. Existing TIME_WAITs stay for their 60 seconds, even if the limit
+drops below their number. An orphaned FIN_WAIT2 is also a record, and counts against the limit.
 
 A low limit does "cure" port exhaustion, at a price: a connection that ends without TIME_WAIT
 cannot answer a FIN that is sent again, so its peer may end with ECONNRESET (see last-ack-lost).

@@ -7,8 +7,8 @@ RFC 9293 (section 3.4.2) asks for twice the maximum segment lifetime, four minut
 TCP_TIMEWAIT_LEN, 60 seconds, fixed when the kernel is compiled (include/net/tcp.h). The timer is a
 coarse one, so the end comes late: up to two seconds with HZ=250 or 300, and by the levels of its
 wheel (kernel/time/timer.c) up to 4.1 with HZ=1000 and 5.1 with HZ=100. tcp_fin_timeout, which a
-thousand pages recommend, is the time a closed socket stays in FIN_WAIT2 (tcp(7)): the control shows
-that it works, there. The other remedies people try are set in both, and change nothing either.
+thousand pages recommend, is the time a closed socket stays in FIN_WAIT2 (tcp(7)); the control shows
+that it works there. Both variants also set the other remedies that people try; they change nothing.
 """
 
 import time

@@ -4,9 +4,9 @@
      condition: connect(), talk, close(), 2000 times      2000 x TIME_WAIT, 0 descriptors
      control:   connect(), talk, 50 times                 50 x ESTABLISHED, 50 descriptors
 
-close() gives the descriptor back at once (close(2)). What then waits in TIME_WAIT is a small record
-of the kernel's own: 256 bytes (tw_sock_TCP in /proc/slabinfo of Linux 6.18), at the side that
-connected one more for its port, no buffers, no inode, no owner and no place in RLIMIT_NOFILE. So
+close() gives the descriptor back at once (close(2)). What then waits in TIME_WAIT is a small kernel
+record: 256 bytes (tw_sock_TCP in /proc/slabinfo of Linux 6.18), and one more for the port at the
+side that connected; no buffers, no inode, no owner and no place in RLIMIT_NOFILE. So
 TIME_WAITs never lead to EMFILE; and killing the program does not remove them: they belong to
 nobody, and outlive it. (The killed control leaves 50 of them: the kernel closes what a dead process
 held.) Descriptors are held by connections that are still open, as in the control, or forgotten, as

@@ -8,8 +8,8 @@
 
 A FIN ends the bytes, not the message: a server that crashes, is redeployed or runs out of time
 sends the same FIN as a server that has finished, and recv() returns 0 for both (recv(2)). Only the
-message tells whether it is whole: by its Content-Length, or by its last chunk (RFC 9112 section
-8). About a third of 31 HTTP clients reported such a reply as a success.
+message shows whether it is whole: by its Content-Length, or by its last chunk (RFC 9112 section
+8). About a third of 31 HTTP clients reported a truncated reply as a success.
 
 Count the bytes, and compare. A body with neither a length nor chunks ends with the connection, and
 then nobody can tell.

@@ -12,7 +12,7 @@ so no packet can ever wake the program; keepalive and the kernel's time-outs act
 language with promises, this is a promise that never settles.
 
 Code that closes a connection must settle every request that waits for it. A time limit on the whole
-request ends what was forgotten all the same.
+request still ends whatever was forgotten.
 """
 
 from linger import connections, scenario

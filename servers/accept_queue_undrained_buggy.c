@@ -32,7 +32,7 @@ static void event_cb(struct bufferevent *client, short what, void *arg)
 {
 	(void)what, (void)arg;
 	bufferevent_free(client);
-	/* LESSON: there is room again, and the listener stays disabled. */
+	/* LESSON: there is room again, but the listener stays disabled. */
 	clients--;
 }
 

@@ -32,7 +32,7 @@ static void event_cb(struct bufferevent *client, short what, void *arg)
 {
 	(void)what, (void)arg;
 	bufferevent_free(client);
-	/* LESSON: who disables the listener also says when it is enabled again. */
+	/* LESSON: the code that disables the listener must also enable it again. */
 	if (clients-- == o.connections)
 		evconnlistener_enable(listener);
 }

@@ -1,7 +1,7 @@
 /*
  * close_unread_reset: refuses uploads, as a web server does with 413, without reading the body.
  *
- * One process a connection. close() with received bytes unread tells the peer by RST that data was
+ * One process per connection. close() with received bytes unread tells the peer by RST that data was
  * lost (RFC 9293 section 3.6.1). RFC 9112 section 9.6 shows how a server ends a connection
  * so that its last answer is not lost with it.
  */
@@ -9,13 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include "common/endpoint.h"
 #include "common/events.h"
 #include "common/options.h"
 
+static struct options o = {.address = "127.0.0.1", .port = 9000, .seconds = 5};
 static const char reply[] = "HTTP/1.1 413 Content Too Large\r\nConnection: close\r\n\r\n";
 
 static void serve(int fd)
@@ -30,9 +30,8 @@ static void serve(int fd)
 	}
 	n = send(fd, reply, strlen(reply), MSG_NOSIGNAL);
 	say("reply bytes=%zd err=%s", n, error_of(n));
-	/* LESSON: say FIN, then read what still comes until the peer has closed (or 5 s passed). */
-	struct timeval patience = {.tv_sec = 5};
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	/* LESSON: send the FIN, then read what still comes until the peer closes; -t seconds at most. */
+	alarm(o.seconds); /* SIGALRM ends this process, and the kernel closes what it has */
 	shutdown(fd, SHUT_WR);
 	while (recv(fd, head, sizeof(head), 0) > 0)
 		continue;
@@ -41,7 +40,6 @@ static void serve(int fd)
 
 int main(int argc, char **argv)
 {
-	struct options o = {.address = "127.0.0.1", .port = 9000};
 	int listener;
 
 	options_parse(&o, argc, argv, "Refuses every upload.");

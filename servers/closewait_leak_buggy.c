@@ -3,7 +3,7 @@
  *
  * The peer's FIN has moved this end to CLOSE_WAIT and recv() returns 0 (or -1 after a reset). The
  * next step is the program's alone (RFC 9293 section 3.6, case 2): close() sends the FIN that ends
- * CLOSE_WAIT. There is no timer that would do it instead.
+ * CLOSE_WAIT. No timer does that instead.
  */
 #include <err.h>
 #include <event2/event.h>

@@ -3,7 +3,7 @@
  *
  * Each connection takes a descriptor from accept() to close(). When all that RLIMIT_NOFILE grants
  * are taken, accept() fails with EMFILE and the connection stays in the queue (accept(2),
- * getrlimit(2)). The listener then rests for a tenth of a second, lest the loop spin.
+ * getrlimit(2)). The listener then rests for a tenth of a second, so the loop does not spin.
  */
 #include <err.h>
 #include <stdlib.h>
@@ -19,7 +19,7 @@
 
 static int poller = -1;
 
-/* Hear of a descriptor once, and then again after each further arm(). */
+/* Report a descriptor once, and once more after each further arm(). */
 static void arm(int fd, int operation)
 {
 	struct epoll_event event = {.events = EPOLLIN | EPOLLONESHOT, .data.fd = fd};
@@ -53,7 +53,7 @@ static void serve(int fd)
 	}
 	if (n < 5 || memcmp(request, "hello", 5) != 0) {
 		send(fd, refusal, strlen(refusal), MSG_NOSIGNAL);
-		/* LESSON: the way out for bad requests does not pass by close(). */
+		/* LESSON: the way out for bad requests does not call close(). */
 		say("refuse fd=%d", fd);
 		return;
 	}

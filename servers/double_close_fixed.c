@@ -46,7 +46,7 @@ static void readable_cb(evutil_socket_t fd, short what, void *arg)
 		return;
 	event_free(s->readable);
 	close(fd); /* the peer need not wait for the accounts */
-	/* LESSON: a number that was closed names nothing of ours; forget it at once. */
+	/* LESSON: a closed number is no longer ours; forget it at once. */
 	s->fd = -1;
 	s->next = ended;
 	ended = s;
@@ -59,10 +59,9 @@ static void accounts_cb(evutil_socket_t input, short what, void *readable)
 	char order[64];
 
 	(void)what;
-	if (read(input, order, sizeof(order)) <= 0) {
-		event_free(readable);
-		return;
-	}
+	if (read(input, order, sizeof(order)) <= 0)
+		return; /* nobody gives orders any more */
+	event_add(readable, NULL);
 	while (ended) {
 		struct session *s = ended;
 
@@ -104,8 +103,7 @@ int main(int argc, char **argv)
 	    base ? evconnlistener_new(base, accept_cb, NULL, LEV_OPT_CLOSE_ON_FREE, 0, fd) : NULL;
 	if (!listener)
 		errx(1, "libevent cannot start");
-	orders =
-	    event_new(base, STDIN_FILENO, EV_READ | EV_PERSIST, accounts_cb, event_self_cbarg());
+	orders = event_new(base, STDIN_FILENO, EV_READ, accounts_cb, event_self_cbarg());
 	if (!orders || event_add(orders, NULL) < 0)
 		errx(1, "standard input cannot be polled");
 	say("ready port=%u pid=%d", endpoint_port(fd), getpid());

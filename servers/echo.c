@@ -1,7 +1,7 @@
 /*
  * echo: an echo server without faults, for lessons whose fault is elsewhere.
  *
- * With -t it closes a connection on which no message followed the last one for so many seconds,
+ * With -t it closes a connection on which no message has followed the last one for so many seconds,
  * as servers with an idle limit do (nginx calls it keepalive_timeout).
  */
 #include <err.h>

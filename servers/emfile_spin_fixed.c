@@ -42,7 +42,7 @@ static void accept_cb(struct evconnlistener *listener, evutil_socket_t fd, struc
 		errx(1, "no memory for a connection");
 }
 
-/* LESSON: the pause is over; whoever waits in the queue is still there. */
+/* LESSON: the pause is over; the clients in the queue are still there. */
 static void retry_cb(evutil_socket_t fd, short what, void *listener)
 {
 	(void)fd, (void)what;

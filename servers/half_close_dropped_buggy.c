@@ -1,7 +1,7 @@
 /*
  * half_close_dropped: sends a long reply to each request, a piece whenever there is room.
  *
- * One process a connection. recv() returning 0 says that the peer will send no more. It says
+ * One process per connection. recv() returning 0 says that the peer will send no more. It says
  * nothing about what the peer still wants to receive: that half of the connection is open until we
  * close it (RFC 9293 section 3.6, case 2; shutdown(2) with SHUT_WR).
  */

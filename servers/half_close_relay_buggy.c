@@ -76,7 +76,7 @@ static void event_cb(struct bufferevent *stream, short what, void *arg)
 	} else if (what & BEV_EVENT_EOF) {
 		relay->ended[which] = true;
 		say("half from=%s", which ? "backend" : "client");
-		/* LESSON: nothing says how long the other one may take. */
+		/* LESSON: nothing limits how long the other side may take. */
 		pass_on_ends(relay);
 	} else {
 		part(relay, what & BEV_EVENT_TIMEOUT ? "timeout" : "error");
@@ -98,9 +98,8 @@ static void accept_cb(struct evconnlistener *listener, evutil_socket_t fd, struc
 			errx(1, "no memory for a connection");
 		bufferevent_setcb(relay->stream[i], read_cb, written_cb, event_cb, relay);
 	}
-	bufferevent_disable(relay->stream[0], EV_READ); /* until the backend is there */
-	bufferevent_enable(relay->stream[1], EV_READ);
-	/* A failure is told to event_cb. */
+	bufferevent_enable(relay->stream[1], EV_READ); /* the client is read once the backend is there */
+	/* event_cb hears of a failure. */
 	bufferevent_socket_connect(relay->stream[1], (struct sockaddr *)&backend, backend_length);
 }
 

@@ -76,7 +76,7 @@ static void event_cb(struct bufferevent *stream, short what, void *arg)
 	} else if (what & BEV_EVENT_EOF) {
 		relay->ended[which] = true;
 		say("half from=%s", which ? "backend" : "client");
-		/* LESSON: from now on, silence of the other one has a limit. */
+		/* LESSON: from now on, the other side's silence has a limit. */
 		bufferevent_set_timeouts(relay->stream[!which], &patience, &patience);
 		pass_on_ends(relay);
 	} else {
@@ -99,9 +99,8 @@ static void accept_cb(struct evconnlistener *listener, evutil_socket_t fd, struc
 			errx(1, "no memory for a connection");
 		bufferevent_setcb(relay->stream[i], read_cb, written_cb, event_cb, relay);
 	}
-	bufferevent_disable(relay->stream[0], EV_READ); /* until the backend is there */
-	bufferevent_enable(relay->stream[1], EV_READ);
-	/* A failure is told to event_cb. */
+	bufferevent_enable(relay->stream[1], EV_READ); /* the client is read once the backend is there */
+	/* event_cb hears of a failure. */
 	bufferevent_socket_connect(relay->stream[1], (struct sockaddr *)&backend, backend_length);
 }
 

@@ -3,7 +3,7 @@
  *
  * SO_KEEPALIVE (socket(7)) asks whether the other host still knows the connection. A client that
  * is alive and says nothing answers every probe, without its program being asked (RFC 9293 section
- * 3.8.4), so that question never tells whether anybody still wants something.
+ * 3.8.4), so that question never shows whether anybody still wants something.
  */
 #include <err.h>
 #include <event2/bufferevent.h>

@@ -3,7 +3,7 @@
  *
  * SO_KEEPALIVE (socket(7)) asks whether the other host still knows the connection. A client that
  * is alive and says nothing answers every probe, without its program being asked (RFC 9293 section
- * 3.8.4), so that question never tells whether anybody still wants something.
+ * 3.8.4), so that question never shows whether anybody still wants something.
  */
 #include <err.h>
 #include <event2/bufferevent.h>
@@ -49,7 +49,7 @@ static void accept_cb(struct evconnlistener *listener, evutil_socket_t fd, struc
 	if (setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &yes, sizeof(yes)) < 0)
 		err(1, "setsockopt SO_KEEPALIVE");
 	bufferevent_setcb(client, echo_cb, NULL, end_cb, NULL);
-	/* LESSON: how much silence is too much, only the application can tell. */
+	/* LESSON: only the application knows how much silence is too much. */
 	bufferevent_set_timeouts(client, &patience, NULL);
 	bufferevent_enable(client, EV_READ | EV_WRITE);
 }

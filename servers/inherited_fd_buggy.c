@@ -18,7 +18,7 @@
 #include "common/events.h"
 #include "common/options.h"
 
-static FILE *helper; /* one is enough, whoever asks */
+static FILE *helper; /* one is enough, whichever client asks */
 
 /* Start the helper; it lives until its standard input ends, so never longer than we do. */
 static void start_helper(void)

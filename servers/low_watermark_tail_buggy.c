@@ -39,7 +39,7 @@ static void event_cb(struct bufferevent *conn, short what, void *arg)
 	struct evbuffer *input = bufferevent_get_input(conn);
 
 	(void)arg;
-	/* LESSON: less than a record came since; nobody was told of it, and it is freed. */
+	/* LESSON: less than a record has come since; no callback saw it, and it is freed. */
 	say("end eof=%d left=%zu", !!(what & BEV_EVENT_EOF), evbuffer_get_length(input));
 	bufferevent_free(conn);
 }

@@ -3,7 +3,7 @@
  *
  * While a client's job runs, its further lines wait: first in the input buffer, up to ROOM bytes,
  * then in the kernel's, and at last TCP itself holds the client back (RFC 9293 section 3.8.6). A
- * FIN takes no room: it arrives all the same, and moves this end to CLOSE_WAIT (section 3.6, case
+ * FIN takes no room: it arrives anyway, and moves this end to CLOSE_WAIT (section 3.6, case
  * 2).
  */
 #include <err.h>
@@ -19,7 +19,7 @@
 #include "common/events.h"
 #include "common/options.h"
 
-#define ROOM 4096 /* bytes of input, and so the longest line */
+#define ROOM 4096 /* bytes of input that may wait, and so the longest line */
 
 static struct options o = {.address = "127.0.0.1", .port = 9000, .seconds = 60};
 
@@ -52,7 +52,7 @@ static void read_cb(struct bufferevent *connection, void *arg)
 		} else {
 			say("job seconds=%g", o.seconds);
 			event_add(client->job, &duration);
-			/* LESSON: who does not read is not told of the end either. */
+			/* LESSON: a program that does not read does not see the end either. */
 			bufferevent_disable(connection, EV_READ);
 		}
 		free(line);
@@ -92,7 +92,6 @@ static void accept_cb(struct evconnlistener *listener, evutil_socket_t fd, struc
 	if (!client->connection || !client->job)
 		errx(1, "no memory for a connection");
 	bufferevent_setcb(client->connection, read_cb, NULL, event_cb, client);
-	bufferevent_setwatermark(client->connection, EV_READ, 0, ROOM);
 	bufferevent_enable(client->connection, EV_READ);
 }
 

@@ -1,5 +1,5 @@
 /*
- * recorder: takes down records of 256 bytes, one connection after the other.
+ * recorder: takes down records of 256 bytes, one connection after another.
  *
  * A record is a word, perhaps a number, and blanks:
  *     skip N   N bytes follow that are of no interest
@@ -25,7 +25,7 @@
 
 static char block[1 << 20];
 
-/* Receive so many bytes; they are kept as far as there is room for them. Returns false at the end.
+/* Receive so many bytes, and keep those that there is room for. Returns false at the end.
  */
 static bool take(int fd, char *into, size_t room, size_t length)
 {
@@ -86,7 +86,7 @@ int main(int argc, char **argv)
 	struct options o = {.address = "127.0.0.1", .port = 9000};
 	int listener;
 
-	options_parse(&o, argc, argv, "Takes down records, one connection after the other.");
+	options_parse(&o, argc, argv, "Takes down records, one connection after another.");
 	listener = endpoint_listen(&o);
 	say("ready port=%u pid=%d", endpoint_port(listener), getpid());
 	for (;;) {

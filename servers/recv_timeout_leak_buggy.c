@@ -1,5 +1,5 @@
 /*
- * recv_timeout_leak: an echo server of lines that gives a client so long (-t) to finish its line.
+ * recv_timeout_leak: an echo server of lines that gives a client -t seconds to finish its line.
  *
  * SO_RCVTIMEO bounds each recv(): when nothing came in time it returns -1 with EAGAIN
  * (socket(7)). That says nothing about the connection, which stays open at both ends until

@@ -1,5 +1,5 @@
 /*
- * recv_timeout_leak: an echo server of lines that gives a client so long (-t) to finish its line.
+ * recv_timeout_leak: an echo server of lines that gives a client -t seconds to finish its line.
  *
  * SO_RCVTIMEO bounds each recv(): when nothing came in time it returns -1 with EAGAIN
  * (socket(7)). That says nothing about the connection, which stays open at both ends until
@@ -63,7 +63,7 @@ static void serve(int fd)
 
 	if (n <= 0) {
 		say("recv fd=%d n=%zd err=%s", fd, n, error_of(n));
-		/* LESSON: a client that is given up is closed, whatever recv() said. */
+		/* LESSON: to give up on a client is to close it, whatever recv() said. */
 		close(fd);
 		return;
 	}

@@ -1,5 +1,5 @@
 /*
- * reset_leak: an echo server that tells an end of stream from an error.
+ * reset_leak: an echo server that distinguishes an end of stream from an error.
  *
  * recv() returns 0 after the peer's FIN, and -1 with ECONNRESET after its RST (recv(2)). A RST
  * leads to CLOSED at once (RFC 9293 section 3.10.7.4): the connection is gone from the kernel's

@@ -1,9 +1,9 @@
 /*
- * restart_eaddrinuse: a server that answers one line a connection, closes first, and is restarted.
+ * restart_eaddrinuse: a server that answers one line per connection, closes first, and restarts.
  *
  * What its connections leave behind still has the server's port: TIME_WAIT for a minute, others
- * for as long as a peer likes. bind(2) to that port is then refused with EADDRINUSE, unless both
- * the sockets of old and the new one have SO_REUSEADDR (socket(7)); accept(2) hands it on.
+ * for as long as a peer likes. bind(2) to that port then fails with EADDRINUSE, unless the old
+ * sockets and the new one all have SO_REUSEADDR (socket(7)); accept(2) passes the option on.
  */
 #include <err.h>
 #include <limits.h>
@@ -50,7 +50,7 @@ int main(int argc, char **argv)
 	struct options o = {.address = "127.0.0.1", .port = 9000};
 	int listener;
 
-	options_parse(&o, argc, argv, "Answers one line a connection, and closes it.");
+	options_parse(&o, argc, argv, "Answers one line per connection, and closes it.");
 	listener = listen_at(&o);
 	say("ready port=%u pid=%d", endpoint_port(listener), getpid());
 	for (;;) {

@@ -1,8 +1,8 @@
 /*
- * sigpipe_exit: answers each request with a long download, one client after the other.
+ * sigpipe_exit: answers each request with a long download, one client after another.
  *
  * When the peer has closed and then reset, send() fails with EPIPE, and raises SIGPIPE as well
- * unless MSG_NOSIGNAL is given; what SIGPIPE does by default is to end the process (send(2),
+ * unless MSG_NOSIGNAL is given; by default SIGPIPE ends the process (send(2),
  * signal(7)).
  */
 #include <stdlib.h>

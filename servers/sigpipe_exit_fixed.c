@@ -1,8 +1,8 @@
 /*
- * sigpipe_exit: answers each request with a long download, one client after the other.
+ * sigpipe_exit: answers each request with a long download, one client after another.
  *
  * When the peer has closed and then reset, send() fails with EPIPE, and raises SIGPIPE as well
- * unless MSG_NOSIGNAL is given; what SIGPIPE does by default is to end the process (send(2),
+ * unless MSG_NOSIGNAL is given; by default SIGPIPE ends the process (send(2),
  * signal(7)).
  */
 #include <stdlib.h>
@@ -25,7 +25,7 @@ static void serve(int fd)
 	while (n > 0 && left) {
 		size_t part = left < sizeof(block) ? left : sizeof(block);
 
-		/* LESSON: the client may be gone; then this returns -1 and EPIPE, and no more. */
+		/* LESSON: the client may be gone; then this returns -1 with EPIPE, no more. */
 		n = send(fd, block, part, MSG_NOSIGNAL);
 		left -= n > 0 ? n : 0;
 	}

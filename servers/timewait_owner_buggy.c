@@ -1,8 +1,8 @@
 /*
- * timewait_owner: answers one request a connection, and who of the two closes first.
+ * timewait_owner: answers one request per connection; the lesson is which end closes first.
  *
  * The end that sends the first FIN is the one that waits in TIME_WAIT, for twice the maximum
- * segment lifetime (RFC 9293 section 3.6.1). The request is one line, the answer is the same line.
+ * segment lifetime (RFC 9293 section 3.6.1). The request is one line; the answer is the same line.
  */
 #include <err.h>
 #include <stdlib.h>
@@ -42,7 +42,7 @@ static void answer(int fd)
 		return;
 	}
 	n = send(fd, line, n, MSG_NOSIGNAL);
-	/* LESSON: whoever closes first pays: every client leaves its TIME_WAIT with us. */
+	/* LESSON: the side that closes first pays: each client leaves its TIME_WAIT here. */
 	close(fd);
 	say("answered fd=%d n=%zd err=%s", fd, n, error_of(n));
 }
@@ -54,7 +54,7 @@ int main(int argc, char **argv)
 	int listener;
 	int epoll;
 
-	options_parse(&o, argc, argv, "Answers one line a connection with the same line.");
+	options_parse(&o, argc, argv, "Answers one line per connection with the same line.");
 	listener = endpoint_listen(&o);
 	epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (epoll < 0)

@@ -1,8 +1,8 @@
 /*
- * timewait_owner: answers one request a connection, and who of the two closes first.
+ * timewait_owner: answers one request per connection; the lesson is which end closes first.
  *
  * The end that sends the first FIN is the one that waits in TIME_WAIT, for twice the maximum
- * segment lifetime (RFC 9293 section 3.6.1). The request is one line, the answer is the same line.
+ * segment lifetime (RFC 9293 section 3.6.1). The request is one line; the answer is the same line.
  */
 #include <err.h>
 #include <stdlib.h>
@@ -53,7 +53,7 @@ int main(int argc, char **argv)
 	int listener;
 	int epoll;
 
-	options_parse(&o, argc, argv, "Answers one line a connection with the same line.");
+	options_parse(&o, argc, argv, "Answers one line per connection with the same line.");
 	listener = endpoint_listen(&o);
 	epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (epoll < 0)

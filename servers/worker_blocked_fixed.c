@@ -48,7 +48,7 @@ static ssize_t ask(const char *question, size_t length, char *answer, size_t roo
 	ssize_t n = fd < 0 ? fd : send(fd, question, length, MSG_NOSIGNAL);
 
 	if (n > 0) {
-		/* LESSON: a limit for every wait on others: an error in time is an answer. */
+		/* LESSON: a limit on every wait for others: a timely error is an answer. */
 		n = poll(&answered, 1, o.seconds * 1000);
 		if (n == 0) {
 			errno = ETIMEDOUT;

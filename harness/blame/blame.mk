@@ -12,6 +12,7 @@ blame-figures: all ## how near blame comes to the line that the repair changes, 
 		$(BUILD)/python harness/blame/figures.py --build $(abspath $(BUILD))
 
 # APT: an apt-get that finds sources (deb-src), with its options.
-blame-strangers: all ## take one close() out of servers of Debian: does blame name the function? (APT=)
+blame-strangers: all ## servers of Debian without one close(), releases of npm: does blame name the function? (APT=, NAMES=)
+	@harness/tests/reported/fetch $(abspath $(BUILD))/reported
 	@PYTHONPATH=harness:harness/tests $(keep) blame-strangers $(BUILD)/sandbox $(BUILD)/python \
-		harness/blame/strangers.py --build $(abspath $(BUILD)) --apt '$(or $(APT),apt-get)'
+		harness/blame/strangers.py --build $(abspath $(BUILD)) --apt '$(or $(APT),apt-get)' $(NAMES)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -31,11 +32,12 @@ NAMED = (
 LEAST_NAMED, LEAST = 15, 0.8
 LEAKY = Path(__file__).with_name("leaky")
 PORT = "9000"
+MUSL = f"usr/lib/{platform.machine()}-linux-musl/musl-gcc.specs"
 KINDS = {  # of other programs: the function that leaks, and how it is built, {out} from its source
     "C, threads, -O3 -flto": ("leaky.c", "serve", "cc -g -O3 -flto -pthread -o {out} {source}"),
     "C, -O0": ("leaky.c", "serve", "cc -g -O0 -pthread -o {out} {source}"),
     "C, static glibc": ("leaky.c", "serve", "cc -g -O2 -static -pthread -o {out} {source}"),
-    "C, static musl": ("leaky.c", "serve", "musl-gcc -g -O2 -static -o {out} {source}"),
+    "C, static musl": ("leaky.c", "serve", "cc -specs={musl} -g -O2 -static -o {out} {source}"),
     "C, no debug information": ("leaky.c", "serve", "cc -O2 -pthread -o {out} {source}"),
     "C, stripped": ("leaky.c", "serve", "cc -O2 -s -pthread -o {out} {source}"),
     "Go": ("leaky.go", "main.serve", "go build -o {out} {source}"),
@@ -49,25 +51,36 @@ def best(made: list[dict[str, Any]], buggy: Path, lesson: list[Spot]) -> Score:
     return min(scores, key=lambda one: (not one.right, not one.function, one.distance or 0))
 
 
-def of_pair(name: str, build: Path, folder: Path) -> tuple[bool, Score]:
-    """Run a pair: whether its buggy program holds what it should not, and its score."""
+def of_pair(name: str, build: Path, folder: Path) -> tuple[int, bool, Score]:
+    """Run a pair: the exit code, whether its buggy program holds what it should not, its score."""
     buggy, fixed = pairs.pair_of(name)
     results = folder / name
     words = [str(build / "linger"), "run", name, "--deep", "--results", str(results)]
-    subprocess.run(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+    ran = subprocess.run(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
     made = [documents.read(path) for path in documents.of_variant(results / "latest" / name / "buggy")
             if buggy.stem in path.name]  # fmt: skip
     held = any(group["rule"] not in reasons.IDLE for one in made for group in one["groups"])
-    return held or name in NAMED, best(made, buggy, spots(buggy, fixed))
+    return ran.returncode, held or name in NAMED, best(made, buggy, spots(buggy, fixed))
+
+
+def musl(folder: Path) -> Path | None:
+    """How a compiler is told of musl (gcc's -specs), wherever that was unpacked; None: nowhere."""
+    for root in (os.environ.get("ROOT", ""), "/"):
+        if (found := Path(root, MUSL)).exists():
+            specs = folder / "musl.specs"
+            specs.write_text(found.read_text().replace("/usr/", f"{root.rstrip('/')}/usr/"))
+            return specs
+    return None
 
 
 def of_kind(kind: str, folder: Path) -> str:
     """Build a program of a kind, have it leak, and say how near the report comes."""
     name, function, recipe = KINDS[kind]
     source, out = LEAKY / name, folder / kind.replace(" ", "_").replace(",", "")
-    words = recipe.format(out=out, source=source).split()
-    if not shutil.which(words[0]):
-        return f"not tried: no {words[0]}"
+    specs = musl(folder) if "{musl}" in recipe else None
+    words = recipe.format(out=out, source=source, musl=specs).split()
+    if not shutil.which(words[0]) or ("{musl}" in recipe and not specs):
+        return f"not tried: no {'musl' if '{musl}' in recipe else words[0]}"
     built = subprocess.run(words, capture_output=True, text=True, check=False)
     if built.returncode:
         return f"not built: {built.stderr.strip().splitlines()[-1]}"
@@ -78,8 +91,9 @@ def of_kind(kind: str, folder: Path) -> str:
         server.stdout.readline()
         peer = [folder.parent / "clients/peer", "-p", PORT, "-n", "10", "connect", "hello", "fin"]
         subprocess.run(peer, stdout=subprocess.DEVNULL, check=True, timeout=60)
-        subprocess.run([folder.parent / "census", "--until", "CLOSE_WAIT == 10", "--within", "20s"],
-                       stdout=subprocess.DEVNULL, check=False)  # fmt: skip
+        until = [folder.parent / "census", "--until", "CLOSE_WAIT == 10", "--within", "20s"]
+        if subprocess.run([*until, "--port", PORT], stdout=subprocess.DEVNULL, check=False).returncode:
+            return "not tried: its connections were not left to it"
         tracing.ask(report)
         made = document.make(tracing.read(report))
     finally:
@@ -101,16 +115,17 @@ def table(build: Path, folder: Path, wanted: list[str]) -> Iterator[str]:
     for name in wanted or scenarios.names():
         if not pairs.pair_of(name):
             continue
-        held, found = of_pair(name, build, folder)
+        code, held, found = of_pair(name, build, folder)
+        ran = f"; its run FAILED, exit code {code}" if code else ""
         if not held:
-            yield f"{name:26} holds nothing that it should not"
+            yield f"{name:26} holds nothing that it should not{ran}"
             continue
         leaking += 1
         right += found.right
         right_named += found.right and name in NAMED
         distance = "-" if found.distance is None else found.distance
         verdict = "right" if found.right else "right function" if found.function else "elsewhere"
-        yield f"{name:26} {verdict:15} {distance:>3} lines"
+        yield f"{name:26} {verdict:15} {distance:>3} lines{ran}"
     yield f"{right} of {leaking} leaking pairs, {right_named} of the {len(NAMED)} named ones"
     if not wanted:
         good = right_named >= LEAST_NAMED and right >= LEAST * leaking
@@ -121,6 +136,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="How near blame comes to the right line.")
     parser.add_argument("--build", type=Path, required=True)
     parser.add_argument("names", nargs="*", help="these pairs only")
+    parser.add_argument("--kinds", action="store_true", help="only the programs of other kinds")
     options = parser.parse_args()
     os.environ["LINGER_BUILD"] = str(options.build)
     root = os.environ.get("ROOT", "")
@@ -131,9 +147,9 @@ def main() -> int:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     last = ""
-    for last in table(options.build, folder, options.names):
+    for last in () if options.kinds else table(options.build, folder, options.names):
         print(last, flush=True)
-    if not options.names:
+    if options.kinds or not options.names:
         for kind in KINDS:
             print(f"{kind:26} {of_kind(kind, folder)}", flush=True)
     return 1 if last.startswith("NOT") else 0

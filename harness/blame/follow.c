@@ -86,8 +86,10 @@ static void close_one(struct task *task, int fd)
 	if (!socket)
 		return;
 	shared = socket->references > 1 ? socket_shared(socket) : NULL;
-	if (shared)
+	if (shared) {
 		shared->closed = touch_now(task, task->call->number, 0);
+		shared->closer = task->process;
+	}
 	table_set(task->table, fd, NULL);
 }
 
@@ -202,10 +204,12 @@ static void leave_accept(struct task *task, int32_t result)
 	if (listener) {
 		listener->listener = true;
 		listener->read = listener->last = touch;
-		if (result < 0 && result != -EAGAIN)
-			listener->end = touch;
-		else if (result >= 0)
+		if (result >= 0) {
 			listener->end = (struct touch){0};
+		} else if (result != -EAGAIN && result != -EINTR) {
+			listener->end = touch;
+			after_begin(task, &touch, listener);
+		}
 	}
 	if (ours)
 		take(task, result, &touch);

@@ -104,10 +104,11 @@ static int add_descriptor(struct group *group, int fd)
 	return 0;
 }
 
-static int add_socket(struct groups *groups, pid_t process, int fd, const struct socket *socket,
-		      const struct inet_entry *entry)
+static int add_socket(struct groups *groups, const struct task *task, int fd,
+		      const struct socket *socket, const struct inet_entry *entry)
 {
-	struct group wanted = {.process = process,
+	const struct touch *forked = &task->table->forked;
+	struct group wanted = {.process = task->process,
 			       .state = entry ? entry->state : 0,
 			       .known = socket,
 			       .oldest = UINT32_MAX};
@@ -116,6 +117,8 @@ static int add_socket(struct groups *groups, pid_t process, int fd, const struct
 	if (socket) {
 		wanted.one = *socket;
 		wanted.shared = socket->shared ? *socket->shared : (struct shared){0};
+		if (forked->happened && socket->taken.ms <= forked->ms)
+			wanted.inherited = *forked;
 	}
 	group = group_like(groups, &wanted);
 	if (!group)
@@ -126,6 +129,7 @@ static int add_socket(struct groups *groups, pid_t process, int fd, const struct
 	if (wanted.one.last.ms >= group->one.last.ms) {
 		group->one = wanted.one;
 		group->shared = wanted.shared;
+		group->inherited = wanted.inherited;
 	}
 	if (wanted.one.taken.ms < group->oldest)
 		group->oldest = wanted.one.taken.ms;
@@ -151,7 +155,7 @@ int groups_add(struct groups *groups, struct task *task, const struct inet *inet
 
 		*files += fd >= 0 && !inode && descriptor_is_file(task->tid, fd);
 		if (socket || state)
-			result = add_socket(groups, task->process, fd, socket, state);
+			result = add_socket(groups, task, fd, socket, state);
 	}
 	if (folder)
 		closedir(folder);

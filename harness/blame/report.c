@@ -73,7 +73,9 @@ static void write_group(struct json *json, const struct group *group)
 	write_touch(json, "end", &group->one.end);
 	write_touch(json, "last", &group->one.last);
 	write_touch(json, "closed", &group->shared.closed);
-	write_touch(json, "inherited", &group->shared.inherited);
+	if (group->shared.closed.happened)
+		json_signed(json, "closer", group->shared.closer);
+	write_touch(json, "inherited", &group->inherited);
 	write_now(json, &group->now);
 	write_told(json, &group->one);
 	json_array(json, "descriptors");

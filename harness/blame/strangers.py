@@ -1,105 +1,31 @@
-"""Programs that nobody here wrote, with one close() taken out: does blame name the right function?
+"""Programs that nobody here wrote: does blame name the function that leaks?
 
     make blame-strangers
 
-The sources are Debian's. Each program is built with -g, and with one line replaced that the run is
-not told of; clients then leave in the way that the line was for, and the report is compared with it.
-Nothing is installed; all is in build/strangers.
+C servers of Debian with one line taken out that the run is not told of (debian.py), and releases of
+npm as they were published (npm.py). Clients leave in the way that the line was for, and the report
+is compared with it. Nothing is installed; all is in build/strangers.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path, PurePath
+from typing import Any, Iterator
 
-from linger.blame import document, reasons, tracing, wording
+import debian
+import npm
 from lessons import places
+from stranger import FILES_ONLY, Stranger
 
-PORT, CLIENTS = 9000, 10
-CONFIGURE = "CFLAGS='-g -O2' ./configure -q"
+from linger.blame import document, helping, reasons, tracing, wording
 
-BOOTSTRAP = f"{{ [ -e configure ] || autoreconf -fi; }} && {CONFIGURE}"
-
-
-@dataclass(frozen=True)
-class Stranger:
-    """A program and what is done to it."""
-
-    package: str
-    file: str
-    before: str  # the one place that is replaced,
-    after: str  # by this
-    function: str  # in which that is
-    build: str
-    run: str
-    fault: str = "connect fin"  # of the clients
-    needs: str = ""  # a header; without it the program is not built
-
-
-STRANGERS = (
-    Stranger("microsocks", "sockssrv.c", "\tclose(t->client.fd);\n\tt->done", "\tt->done",
-             "clientthread", "make -s CFLAGS='-g -O2'", "./microsocks -p {port}"),
-    Stranger("tinyproxy", "src/conns.c", "if (close (connptr->client_fd) < 0)", "if (0)",
-             "conn_destroy_contents", f"{CONFIGURE} --disable-manpage_support && make -s -C src",
-             "src/tinyproxy -d -c {folder}/tinyproxy.conf"),
-    Stranger("memcached", "memcached.c", "    close(c->sfd);\n    c->close_reason = 0;",
-             "    c->close_reason = 0;", "conn_close", f"{CONFIGURE} --disable-docs && make -s memcached",
-             "./memcached -u root -p {port}", needs="event.h"),
-    Stranger("mini-httpd", "mini_httpd.c", "\t(void) close( conn_fd );\n\t}\n    }", "\t}\n    }", "main",
-             "make -s CFLAGS='-g -O2' mini_httpd", "./mini_httpd -D -u root -p {port} -d {folder}"),
-    Stranger("rinetd", "src/rinetd.c", "\t\tclosesocket(socket->fd);\n\t} else /* if (socket->protocol == IPPROTO_UDP) */ {\n\t\t/* Nothing",
-             "\t} else /* if (socket->protocol == IPPROTO_UDP) */ {\n\t\t/* Nothing",
-             "handleClose", f"{BOOTSTRAP} && make -s", "./rinetd -f -c {folder}/rinetd.conf"),
-    Stranger("lighttpd", "src/connections.c", "if (0 == close(con->fd))", "if (1)", "connection_close",
-             f"{CONFIGURE} --without-pcre2 --without-pcre --without-zlib --without-bzip2 && make -s -C src",
-             "src/lighttpd -D -m src/.libs -f {folder}/lighttpd.conf"),
-    Stranger("dropbear", "svr-main.c", "\t\t\tm_close(childsock);\n\t\t\tif (remote_host)",
-             "\t\t\tif (remote_host)", "main_noinetd",
-             f"{CONFIGURE} --disable-zlib --enable-bundled-libtom && make -s PROGRAMS='dropbear dropbearkey' && "
-             "./dropbearkey -t ecdsa -f key >/dev/null 2>&1",
-             "./dropbear -F -E -r key -p 127.0.0.1:{port}"),
-    Stranger("redis", "src/connection.c", "        close(conn->fd);\n        conn->fd = -1;",
-             "        conn->fd = -1;", "connSocketClose",
-             "make -s -C src MALLOC=libc OPTIMIZATION=-O1 USE_SYSTEMD=no redis-server",
-             "src/redis-server --port {port} --save '' --protected-mode no"),
-    Stranger("mosquitto", "lib/net_mosq.c", "\t\t\trc = COMPAT_CLOSE(mosq->sock);", "\t\t\trc = 0;",
-             "net__socket_close", "make -s -C src CFLAGS='-g -O2 -Wall -ggdb' WITH_TLS=no WITH_CJSON=no "
-             "WITH_SYSTEMD=no WITH_DOCS=no WITH_SRV=no WITH_WEBSOCKETS=no mosquitto",
-             "src/mosquitto -p {port}"),
-    Stranger("6tunnel", "6tunnel.c", "\t\tclose(client_fd);\n\t\tfree(client_addr);\n\n\t\tif (single",
-             "\t\tfree(client_addr);\n\n\t\tif (single", "main", f"{BOOTSTRAP}; make -s",
-             "./6tunnel -d -4 {port} 127.0.0.1 1"),
-)  # fmt: skip
-FILES = {
-    "tinyproxy.conf": "Port {port}\nTimeout 600\nMaxClients 100\nLogLevel Critical\nUser root\nGroup root\n",
-    "rinetd.conf": "127.0.0.1 {port} 127.0.0.1 9001\n",
-    "lighttpd.conf": 'server.document-root = "{folder}"\nserver.port = {port}\n'
-    'server.modules = ()\nserver.errorlog = "/dev/null"\n',
-}
-
-
-def source_of(stranger: Stranger, folder: Path, apt: list[str]) -> Path | None:
-    """Fetch and unpack it, and take the line out; None when there is no such source."""
-    place = folder / stranger.package
-    found = next(place.glob("*/" + stranger.file), None) if place.exists() else None
-    if not found:
-        place.mkdir(parents=True, exist_ok=True)
-        subprocess.run([*apt, "-qq", "source", stranger.package], cwd=place, check=False,
-                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
-        found = next(place.glob("*/" + stranger.file), None)
-    if not found:
-        return None
-    text = found.read_text(errors="surrogateescape")
-    if stranger.before in text:
-        found.write_text(text.replace(stranger.before, stranger.after, 1), errors="surrogateescape")
-    elif stranger.after not in text:
-        return None
-    return place / found.relative_to(place).parts[0]
+PORT, BEHIND, CLIENTS = 9000, 9001, 20
 
 
 def await_rest(report: Path) -> None:
@@ -115,45 +41,62 @@ def await_rest(report: Path) -> None:
         time.sleep(1)  # the next look
 
 
-def judge(stranger: Stranger, source: Path, folder: Path, build: Path) -> str:
-    """Build it, have its clients leave, and say what the report names."""
-    with (folder / f"{stranger.package}.log").open("w") as log:
-        built = subprocess.run(stranger.build, shell=True, cwd=source, stdout=log, stderr=log, check=False)
-    if built.returncode:
-        return "not built, see its log"
-    values = {"port": PORT, "folder": folder}
-    for name, text in FILES.items():
-        (folder / name).write_text(text.format(**values))
-    report = folder / f"{stranger.package}.traced.json"
+def observed(stranger: Stranger, folder: Path, build: Path) -> dict[str, Any] | str:
+    """Run it, have its clients leave, and return its document; or why there is none."""
+    report = folder / f"{stranger.name}.traced.json"
     report.unlink(missing_ok=True)
-    words = [*tracing.words(report, deep=True), "sh", "-c", "exec " + stranger.run.format(**values)]
-    relay = subprocess.Popen([build / "servers/echo", "-p", "9001"], stdout=subprocess.DEVNULL)
-    server = subprocess.Popen(words, cwd=source, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                              stderr=subprocess.DEVNULL)  # fmt: skip
+    env = {**helping.environment(), **stranger.env}
+    behind = stranger.behind or [str(build / "servers/echo"), "-p", str(BEHIND)]
+    started = [subprocess.Popen(words, cwd=stranger.folder, env=env, stdin=subprocess.DEVNULL,
+                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+               for words in (behind, [*tracing.words(report, deep=True), *stranger.words])]  # fmt: skip
+    until = [build / "census", "--within", "30s", "--until"]
+    peer = [build / "clients/peer", "-p", str(PORT), "-n", str(CLIENTS), *stranger.fault]
     try:
-        subprocess.run([build / "census", "--until", "LISTEN >= 1", "--within", "30s", "--port", str(PORT)],
-                       stdout=subprocess.DEVNULL, check=False)  # fmt: skip
-        subprocess.run([build / "clients/peer", "-p", str(PORT), "-n", str(CLIENTS), *stranger.fault.split()],
-                       stdout=subprocess.DEVNULL, check=False, timeout=60)  # fmt: skip
+        for port in (BEHIND, PORT):
+            if subprocess.run([*until, "LISTEN >= 1", "--port", str(port)], stdout=subprocess.DEVNULL).returncode:
+                return f"not tried: nobody listens on port {port}"
+        if subprocess.run(peer, stdout=subprocess.DEVNULL, timeout=60).returncode:
+            return "not tried: its clients did not get to where they leave"
         await_rest(report)
-        made = document.make(tracing.read(report))
+        return document.make(tracing.read(report))
     finally:
-        for one in (server, relay):
+        for one in started:
             one.kill()
             one.wait()
-    (folder / f"{stranger.package}.txt").write_text("\n".join(wording.lines(made)) + "\n")
+
+
+def judge(stranger: Stranger, made: dict[str, Any]) -> str:
+    """What a document names of what it should."""
+    if stranger.function == FILES_ONLY:
+        said = next((line for line in wording.notes(made) if "files open" in line), "")
+        return f"cannot, and says why: {said}" if said else "not named, and not said why"
     worst = [group for group in made["groups"] if group["rule"] not in reasons.IDLE]
+    worst = worst or [group for group in made["groups"] if group["rule"] == "open"]
     if not worst:
-        return "nothing was held that should not"
-    named = {place["function"] for group in worst for place in places(group)}
-    around = {frame["function"] for group in worst for touch in group["touches"] for frame in touch["frames"]}
+        return "nothing was held"
+    names = [place["function"] for group in worst for place in places(group)]
+    around = [frame["function"] for group in worst for touch in group["touches"] for frame in touch["frames"]]
     files = {PurePath(place["file"]).name for group in worst for place in places(group)}
-    if stranger.function in named:
-        return "right function"
-    if stranger.function in around:
-        return "right function, further out in the stack"
+    right = re.compile(rf"\b{re.escape(stranger.function)}\b")
+    said = worst[0]["sentence"]
+    if any(map(right.search, names)):
+        return f"right function: {said}"
+    if any(map(right.search, around)):
+        return f"right function, further out in the stack: {said}"
     same = ", the right file" if PurePath(stranger.file).name in files else ""
-    return f"not named{same}; it says {worst[0]['sentence']}"
+    return f"not named{same}: {said}"
+
+
+def strangers(options: argparse.Namespace, folder: Path) -> Iterator[tuple[str, Stranger | str]]:
+    """Each by its name, ready to run; or why it is not."""
+    wanted = set(options.names)
+    for source in debian.SOURCES:
+        if not wanted or source.package in wanted:
+            yield source.package, debian.ready(source, folder, options.apt.split(), PORT)
+    for stranger in npm.ready(options.build / "reported/node_modules", folder, PORT, BEHIND):
+        if not wanted or stranger.name in wanted:
+            yield stranger.name, stranger
 
 
 def main() -> int:
@@ -167,16 +110,18 @@ def main() -> int:
     folder.mkdir(parents=True, exist_ok=True)
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     right = tried = 0
-    for stranger in STRANGERS:
-        if options.names and stranger.package not in options.names:
+    for name, stranger in strangers(options, folder):
+        made = stranger if isinstance(stranger, str) else observed(stranger, folder, options.build)
+        if isinstance(stranger, str) or isinstance(made, str):
+            print(f"{name:24} {made}", flush=True)
             continue
-        source = source_of(stranger, folder, options.apt.split())
-        said = judge(stranger, source, folder, options.build) if source else "no source to be had"
-        tried += bool(source)
-        right += said.startswith("right function")
-        print(f"{stranger.package:12} {stranger.function:22} {said}", flush=True)
+        (folder / f"{name}.txt").write_text("\n".join(wording.lines(made)) + "\n")
+        said = judge(stranger, made)
+        tried += 1
+        right += said.startswith(("right function", "cannot"))
+        print(f"{name:24} {stranger.function:22} {said}", flush=True)
     print(f"{right} of {tried}")
-    return 0
+    return 0 if tried and right == tried else 1
 
 
 if __name__ == "__main__":

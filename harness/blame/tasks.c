@@ -107,19 +107,6 @@ struct task *task_learn(pid_t process, pid_t tid)
 	return task;
 }
 
-/* What a child has from its parent it may keep open when the parent has closed it. */
-static void note_inherited(const struct table *table, pid_t child, const struct touch *touch)
-{
-	for (int fd = 0; fd < table->size; fd++) {
-		struct shared *shared = table->at[fd] ? socket_shared(table->at[fd]) : NULL;
-
-		if (!shared)
-			continue;
-		shared->inherited = *touch;
-		shared->child = child;
-	}
-}
-
 int task_fork(struct task *parent, struct task *child, uint64_t flags, const struct touch *touch)
 {
 	child->known = true;
@@ -129,8 +116,8 @@ int task_fork(struct task *parent, struct task *child, uint64_t flags, const str
 		child->table->users++;
 	} else {
 		child->table = table_copy(parent->table);
-		if (child->table)
-			note_inherited(child->table, child->tid, touch);
+		if (child->table) /* it may keep open what the other one has closed */
+			parent->table->forked = child->table->forked = *touch;
 	}
 	if (flags & CLONE_VM) {
 		child->maps = parent->maps;
@@ -193,6 +180,8 @@ int task_exec(struct task *task, pid_t old)
 	struct task *former = old != task->tid ? task_find(old) : NULL;
 	struct table *table = table_read(task->tid);
 
+	if (table && task->table)
+		table->forked = task->table->forked;
 	if (former) /* a thread that is not the first one takes over the number of that */
 		task_end(former);
 	table_leave(task->table);

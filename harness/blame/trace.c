@@ -85,9 +85,11 @@ static pid_t message_of(const struct task *task)
 static void at_fork(struct task *task)
 {
 	uint64_t flags = registers_clone_flags(task->tid);
-	struct task *child = task_get(message_of(task));
+	struct task *child = task_get(message_of(task)), *process = task_find(task->process);
 	struct touch touch;
 
+	if (process)
+		process->lost = false; /* it tells of its children again */
 	if (!child || child->known)
 		return;
 	if (!child->stopped && orphan_has_ended(child->tid)) { /* we have heard of that before */

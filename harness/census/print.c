@@ -9,12 +9,22 @@
 
 #define CONTINUED 6 /* columns to indent a continued line */
 
-int64_t now_ns(void)
+static int64_t read_clock(clockid_t clock)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(clock, &now);
 	return now.tv_sec * 1000000000ll + now.tv_nsec;
+}
+
+int64_t now_ns(void)
+{
+	return read_clock(CLOCK_MONOTONIC);
+}
+
+int64_t worked_ns(void)
+{
+	return read_clock(CLOCK_PROCESS_CPUTIME_ID);
 }
 
 /* Lines of 80 columns: a longer one continues below, indented. */

@@ -9,6 +9,7 @@
 
 #define MAX_HOSTS 64
 #define MAX_LIST 256
+#define IDLE_SHARE 9 /* a census that goes on sleeps at least so many times as long as it works */
 
 struct census_options {
 	struct {
@@ -43,7 +44,8 @@ int census_options_parse(struct census_options *options, int argc, char **argv,
 /* Everything that an output shows, limited by @options. */
 struct census_needs census_options_needs(const struct census_options *options);
 
-int64_t now_ns(void); /* CLOCK_MONOTONIC */
+int64_t now_ns(void);	 /* CLOCK_MONOTONIC */
+int64_t worked_ns(void); /* CLOCK_PROCESS_CPUTIME_ID */
 
 /*
  * Print @snapshots as the table, or with --json as one object on one line; @members, when not NULL,

@@ -23,7 +23,6 @@
 #include <string.h>
 
 #define AT_LEAST_EVERY 100000000 /* ns between walks */
-#define IDLE_SHARE 9		 /* sleep at least this many times as long as we worked */
 
 struct watched {
 	struct census_pulse pulse;

@@ -19,7 +19,8 @@
 
 #define STEP 1000000   /* 1 ms between counts, more when a count costs more */
 #define BORED 20000000 /* up to 20 ms after a long wait: a 32nd of that time */
-#define MOST 250000000 /* but 250 ms at most: a busy machine may have delayed the count */
+#define SOON 100000000 /* what is to come within 100 ms may cost a third of a processor */
+#define MOST 250000000 /* but 250 ms at most, of so many sockets and processes */
 
 struct wait {
 	const struct census_options *options;
@@ -207,16 +208,17 @@ static struct census_needs full_needs(const struct wait *wait)
 }
 
 /*
- * How long to rest after a count that cost @cost, @waited after the last change of the truth. An
- * event that takes seconds needs no millisecond precision, and counting steals time from the
- * programs we watch.
+ * How long to rest after a count that took @worked of a processor, @waited after the last change of
+ * the truth. What takes seconds need not be known to the millisecond, and counting steals time from
+ * the programs we watch; least of all while it @holds, and nothing but an interruption is awaited.
  */
-static int64_t rest_for(int64_t cost, int64_t waited)
+static int64_t rest_for(int64_t worked, int64_t waited, bool holds)
 {
+	int64_t share = worked * (holds ? 2 * IDLE_SHARE : waited > SOON ? IDLE_SHARE : 2);
 	int64_t pause = waited / 32 < BORED ? waited / 32 : BORED;
 
 	pause = pause > STEP ? pause : STEP;
-	pause = pause > cost * 2 ? pause : cost * 2;
+	pause = pause > share ? pause : share;
 	return pause < MOST ? pause : MOST;
 }
 
@@ -229,17 +231,17 @@ static int poll_until(struct wait *wait, struct error *error)
 	wait->start = now_ns();
 	wait->begun = -1;
 	for (;;) {
-		int64_t now = now_ns();
+		int64_t now = now_ns(), worked = worked_ns();
 		bool expired = now - wait->start >= options->within;
 		bool ripe = wait->begun >= 0 && now - wait->begun >= options->hold;
 		/* The JSON shows the count that decided. */
 		bool whole = options->json && (ripe || (expired && wait->begun < 0));
-		int64_t cost, pause, left, since;
+		int64_t pause, left, since;
 		bool holds;
 
 		if (sample(wait, whole ? &full : &narrow, error) < 0)
 			return error->code;
-		cost = now_ns() - now;
+		worked = worked_ns() - worked;
 		holds = wait->last == CENSUS_TRUE;
 		wait->ever |= holds;
 		if (!holds)
@@ -257,7 +259,7 @@ static int poll_until(struct wait *wait, struct error *error)
 		/* The last count happens exactly at the deadline or at the end of the hold. */
 		since = holds ? wait->begun : wait->start;
 		left = since + (holds ? options->hold : options->within) - now_ns();
-		pause = rest_for(cost, now - since);
+		pause = rest_for(worked, now - since, holds);
 		wait_for(left < pause ? left : pause);
 	}
 }

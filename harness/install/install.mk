@@ -6,12 +6,15 @@ TOOLS := $(patsubst harness/%/README.md,%,$(wildcard $(COMPONENTS:%=harness/%/RE
 PORTABLE := $(filter-out turncoat blame,$(TOOLS))
 MANUALS := $(BUILD)/man
 
-.PHONY: install uninstall portable deb
+.PHONY: install uninstall portable deb dist
 install: all $(MANUALS) ## install linger, census, wire, turncoat, blame and their manual pages (PREFIX=/usr/local DESTDIR=)
 	@TOOLS='$(TOOLS)' MANUALS=$(MANUALS) harness/install/install '$(DESTDIR)$(PREFIX)' $(BUILD) $(PROGRAMS) $(PEERS)
 
 uninstall: ## remove what was installed (PREFIX=/usr/local)
 	@harness/install/install --remove '$(DESTDIR)$(PREFIX)'
+
+dist: ## the sources of the last commit as a tar, build/dist/linger-*.tar.gz
+	@harness/install/dist $(BUILD)/dist
 
 deb: ## build a Debian package, build/deb/linger_*.deb
 	@harness/install/deb $(BUILD)/deb

@@ -7,8 +7,9 @@ of one style need.
 
 What can make no difference is left alone. What follows event_base_dispatch() in main() never runs: it
 returns when no event is left, and the listener is one (event2/event.h); so LEV_OPT_CLOSE_ON_FREE, which
-is for the freeing there, is no flag here. Close-on-exec is one only where a program is executed. What
-main() closes and frees just before it returns, the kernel closes and frees as well (_exit(2)).
+is for the freeing there, is no flag here. Nor are SOCK_CLOEXEC and EPOLL_CLOEXEC: the programs that have
+them execute nothing. What main() closes and frees just before it returns, the kernel closes and frees as
+well (_exit(2)).
 """
 
 from __future__ import annotations
@@ -23,57 +24,49 @@ CALLS = {
     "shutdown": ["close($0)", "shutdown($0, SHUT_RD)"],
     "free": [],
     "event_free": ["event_del($0)"],
-    "event_del": ["event_free($0)"],
     "event_add": ["event_add($0, NULL)", "event_del($0)"],
     "bufferevent_free": ["bufferevent_disable($0, EV_READ | EV_WRITE)", "bufferevent_setfd($0, -1)"],
-    "bufferevent_setfd": [],
     "bufferevent_enable": ["bufferevent_disable($*)"],
     "bufferevent_disable": ["bufferevent_enable($*)"],
     "bufferevent_set_timeouts": ["bufferevent_set_timeouts($0, NULL, NULL)"],
     "bufferevent_setwatermark": [],
     "evconnlistener_enable": ["evconnlistener_disable($*)"],
     "evconnlistener_disable": ["evconnlistener_enable($*)"],
-    "evtimer_add": [],
     "evbuffer_drain": [],
     "setsockopt": [],
     "epoll_ctl": [],
-    "fcntl": [],
-    "prctl": [],
     "signal": [],
-    "waitpid": [],
+    "alarm": ["alarm(0)", "alarm(3600)"],
     "poll": ["poll($0, 1, 0)", "poll($0, 1, -1)"],
     "arm": [],
     "watch": [],
     "client_free": [],
     "discard": [],
+    "drop": [],
     "_exit": [],
 }
 VOID = ("free", "event_free", "bufferevent_free", "bufferevent_setwatermark", "arm", "watch", "signal",
-        "client_free", "discard", "_exit", "bufferevent_set_timeouts")  # fmt: skip
+        "client_free", "discard", "drop", "_exit", "bufferevent_set_timeouts")  # fmt: skip
 # To set what is set, to enable what is enabled, to schedule what is scheduled for the same time, or to
 # watch what is watched changes nothing by the words of the manual, or is refused: twice is once. Nor does one wait twice for one event.
 NO_TWICE = (
-    "setsockopt", "fcntl", "prctl", "signal", "shutdown", "event_add", "bufferevent_enable",
-    "bufferevent_disable", "bufferevent_set_timeouts", "bufferevent_setwatermark",
-    "bufferevent_setfd", "evconnlistener_enable", "evconnlistener_disable", "poll", "waitpid",
-    "_exit", "arm", "watch", "epoll_ctl",
+    "setsockopt", "signal", "alarm", "shutdown", "event_add", "bufferevent_enable", "bufferevent_disable",
+    "bufferevent_set_timeouts", "bufferevent_setwatermark", "evconnlistener_enable",
+    "evconnlistener_disable", "poll", "_exit", "arm", "watch", "epoll_ctl", "drop",
 )  # fmt: skip
 # Flags, each of which can be missing.
 FLAGS = (
     "MSG_NOSIGNAL", "MSG_DONTWAIT", "MSG_PEEK", "SOCK_NONBLOCK", "BEV_OPT_CLOSE_ON_FREE",
-    "EPOLLONESHOT", "EV_PERSIST", "EV_TIMEOUT", "SHUT_WR", "EV_READ", "EV_WRITE", "EV_CLOSED",
-    "POLLIN", "POLLOUT", "EPOLLRDHUP",
+    "EPOLLONESHOT", "EV_PERSIST", "EV_TIMEOUT", "SHUT_WR", "EV_READ", "EV_WRITE", "POLLIN", "POLLOUT",
+    "LEV_OPT_CLOSE_ON_EXEC",
 )  # fmt: skip
-ON_EXEC = ("SOCK_CLOEXEC", "EPOLL_CLOEXEC", "O_CLOEXEC", "LEV_OPT_CLOSE_ON_EXEC")
-EXECUTES = re.compile(r"\b(?:popen|system|exec[lv]\w*|posix_spawnp?)\(")
-
 
 # Where what is said above begins, in main().
 LAST = re.compile(r"""event_base_dispatch | (?:\s+ (?:(?:for|if)\ \([^{}\n]*\)\s+)* (?:close|free|discard)\([^;]*\);)+
                       \s+return\ EXIT_SUCCESS;""", re.X)  # fmt: skip
 # What else can be wrong: an end that is taken for none, the length of a time-out.
-TIME = r"(?<=\.tv_sec = )[^,;}]+(?=[;}])|(?<=\.tv_usec = )\d+(?=\})|\bo\.seconds \* 1000(?=\))"
-WORD = re.compile(rf"\b(?:{'|'.join((*CALLS, *FLAGS, *ON_EXEC))})\b|(?P<end>\bn <= 0\b)|(?P<time>{TIME})")
+TIME = r"(?<=\.tv_sec = )[^,;}]+(?=[,;}])|(?<=\.tv_usec = )\d+(?=\})|\bo\.seconds \* 1000(?=\))"
+WORD = re.compile(rf"\b(?:{'|'.join((*CALLS, *FLAGS))})\b|(?P<end>\bn <= 0\b)|(?P<time>{TIME})")
 
 
 class Mutant(NamedTuple):
@@ -152,21 +145,22 @@ def _of_call(code: str, source: str, site: Site) -> Iterator[tuple[str, int, int
 
 def _tail(text: str, word: str) -> str:
     """What tells a call of the same function apart: its last argument."""
-    return " " + text[:-1].rpartition(", ")[2] if text.startswith(f"{word}(") else ""
+    return " " + re.split(r"\(|, ", text[:-1])[-1] if text.startswith(f"{word}(") else ""
 
 
 def _of_value(code: str, site: Site) -> Iterator[tuple[str, int, int, str]]:
     if site.word == "end":
         yield "overlooked", site.start, site.end, "n < 0"
+        yield "errors overlooked", site.start, site.end, "n == 0"
     if site.word == "time":
         written = code[site.start : site.end]
         yield "an hour late", site.start, site.end, f"3600 * 1000 + {written}"
-        if written != "o.seconds":  # of which the rest goes into tv_usec
+        if not written.endswith("o.seconds"):  # of which the rest goes into tv_usec
             yield "at once", site.start, site.end, "0"
 
 
 def _of_flag(code: str, site: Site) -> Iterator[tuple[str, int, int, str]]:
-    if site.word not in FLAGS and not (site.word in ON_EXEC and EXECUTES.search(code)):
+    if site.word not in FLAGS:
         return
     other = {"SHUT_WR": "SHUT_RDWR"}.get(site.word, "0")
     yield "missing" if other == "0" else f"as {other}", site.start, site.end, other

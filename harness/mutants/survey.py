@@ -141,8 +141,12 @@ def survey(wanted: Iterable[Case], record: Path, quiet: bool = False) -> dict[st
         began = time.monotonic()
         try:
             verdicts = judge(group, record.parent)
-        except Broken as error:  # the machine is too busy, say: they stay unknown
-            complain(f"mutants: {group[0].text.name}: {error}")
+        except Broken as error:  # by one of them, or the machine is too busy: that one stays unknown
+            if len(group) == 1:
+                complain(f"mutants: {group[0].name}: {error}")
+            else:
+                one(group[::2])
+                one(group[1::2])
             return
         with open(record, "a") as file:
             for case, verdict in zip(group, verdicts):

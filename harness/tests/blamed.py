@@ -4,6 +4,7 @@ It connects to itself: each way keeps one accepted connection whose peer has lef
 waits for the end of its standard input.
 """
 
+import asyncio
 import ctypes
 import fcntl
 import os
@@ -34,6 +35,26 @@ def by_thread():
 def by_dup():
     with accepted() as connection:
         return os.dup(connection.fileno())
+
+
+def by_asyncio():
+    """Serves, in another thread, one who leaves."""
+    served, connections = threading.Event(), []
+
+    async def serve(reader, writer):
+        connections.append(writer)
+        await reader.read()
+        served.set()
+        await asyncio.sleep(3600)
+
+    async def run():
+        await asyncio.start_server(serve, sock=listener)
+        await asyncio.sleep(3600)
+
+    threading.Thread(target=asyncio.run, args=(run(),), daemon=True).start()
+    socket.create_connection(listener.getsockname()).close()
+    served.wait()
+    return connections
 
 
 def by_dup2():

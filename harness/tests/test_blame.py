@@ -36,7 +36,8 @@ RULES = {
     "gone": group("gone"),
     "open": group("ESTABLISHED"),
     "unknown": group("ESTABLISHED", known=False),
-    "shared": group(end=EOF, last=EOF, closed=touch("close", 4.0, result=0)),
+    "shared": group(end=EOF, last=EOF, closed=touch("close", 4.0, result=0), closer=6),
+    "copied": group(end=EOF, last=EOF, closed=touch("close", 4.0, result=0), closer=7),
     "unaccepted": group("LISTEN", waiting=4),
     "listening": group("LISTEN", waiting=0),
 }
@@ -45,6 +46,12 @@ RULES = {
 @pytest.mark.parametrize("rule", reasons.RULES)
 def test_the_rule_that_is_broken(rule: str) -> None:
     assert reasons.rule_of(RULES[rule]) == rule
+
+
+def test_only_shutdown_sends_a_fin_and_leaves_a_descriptor() -> None:
+    """What was touched afterwards does not matter."""
+    assert reasons.rule_of(group("FIN_WAIT2")) == "shutdown"
+    assert reasons.rule_of(group("ESTABLISHED")) == "open"
 
 
 def test_a_close_before_the_last_touch_is_none_of_another_process() -> None:

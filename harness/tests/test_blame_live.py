@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from lessons import score, spots
 
 import linger
 from linger.blame import document, documents, tracing
+from linger.lab import processor
 from linger.lab.environment import outside
 from linger.lab.programs import program
 from linger.run import pairs
@@ -70,6 +72,20 @@ def test_descriptors_are_followed(start: Started, tmp_path: Path, way: str) -> N
     assert (group["pid"] != pid) == (way in ("fork", "message"))
     assert ("inherited" in group) == (way == "fork")
     assert ("closed" in group) == (way != "thread")
+
+
+def test_io_uring_is_refused_and_that_is_said(start: Started, tmp_path: Path) -> None:
+    io_uring_setup = 425
+    code = (
+        "import ctypes, errno, sys\nlibc = ctypes.CDLL(None, use_errno=True)\n"
+        f"libc.syscall({io_uring_setup}, 4, ctypes.create_string_buffer(120))\n"
+        "print(errno.errorcode[ctypes.get_errno()], flush=True); sys.stdin.read()"
+    )
+    child = start(sys.executable, "-S", "-c", code)
+    assert child.stdout.readline() == "ENOSYS\n"
+    held(tmp_path)
+    (process,) = tracing.read(tmp_path / "report.json")["processes"]
+    assert process["io_uring_refused"]
 
 
 def test_a_program_runs_as_without(start: Started) -> None:
@@ -153,10 +169,11 @@ def test_a_daemon_is_followed(start: Started, tmp_path: Path) -> None:
 def test_what_was_held_before_the_program_was_told_to_end(start: Started, tmp_path: Path) -> None:
     child = start(sys.executable, "-S", BLAMED, "thread")
     child.stdout.readline()
+    tracers = processor.tracer(child.pid)
     child.terminate()
     child.wait(20)
     report = tracing.read(tmp_path / "report.json")
-    assert report["why"] == "told"
+    assert report["why"] == "told" and report["tracer"] in tracers and processor.tracer(os.getpid()) == []
     assert [group["state"] for group in report["groups"]] == ["LISTEN", "CLOSE_WAIT"]
 
 
@@ -195,18 +212,30 @@ def test_bad_input_is_one_sentence(tmp_path: Path, words: list[str], code: int, 
     assert said in done.stderr and done.stderr.count("\n") == 1
 
 
-def test_linger_blame_says_what_a_command_held(tmp_path: Path) -> None:
+@pytest.mark.parametrize("way, place", [("thread", r"23 accepted\(\)"),
+                                        ("asyncio", r"\d+ (\w+.<locals>.)?serve\(\)")])
+def test_linger_blame_says_what_a_command_held(tmp_path: Path, way: str, place: str) -> None:
     """In lines of Python, by the helper within it; the command's code is that of linger."""
     words = [program("linger"), "blame", "--json", tmp_path / "x.json", "--", sys.executable, BLAMED]
-    child = subprocess.Popen([*words, "thread"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    child = subprocess.Popen([*words, way], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
                              stderr=subprocess.PIPE, env=outside(XDG_RUNTIME_DIR=str(tmp_path)))  # fmt: skip
     assert child.stdout.readline().startswith("ready "), "its output is its own"
     child.terminate()
     _, said = child.communicate(timeout=60)
     assert child.returncode == 128 + signal.SIGTERM
-    assert "1 × CLOSE_WAIT" in said and " blamed.py:22 accepted()" in said
+    assert "1 × CLOSE_WAIT" in said and re.search(rf" blamed.py:{place}", said), said
     valid("blame", json.loads((tmp_path / "x.json").read_text()))
     assert not [*tmp_path.glob("linger-blame-*/*")], "nothing is left"
+
+
+@pytest.mark.parametrize("action", [signal.SIG_IGN, signal.SIG_DFL])
+def test_what_the_caller_ignores_the_command_ignores(tmp_path: Path, action: Any) -> None:
+    """A shell starts what is in the background so that ^C is not meant for it."""
+    words = [program("linger"), "blame", "--", "grep", "SigIgn", "/proc/self/status"]
+    done = subprocess.run(words, capture_output=True, text=True, env=outside(XDG_RUNTIME_DIR=str(tmp_path)),
+                          preexec_fn=lambda: signal.signal(signal.SIGINT, action), timeout=60)  # fmt: skip
+    ignored = int(done.stdout.split()[1], 16) >> signal.SIGINT - 1 & 1
+    assert bool(ignored) == (action == signal.SIG_IGN)
 
 
 @pytest.mark.parametrize("words", [[], ["--report", "--", "true"], ["--sample", "3", "--", "true"],

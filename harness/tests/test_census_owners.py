@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import resource
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -72,3 +74,16 @@ def test_where_it_cannot_be_it_says_so() -> None:
         [*words, "--no-new-privs", program("census"), "--owners", "bpf"], capture_output=True, text=True
     )
     assert done.returncode == 77 and "use --owners proc" in done.stderr
+
+
+def test_what_holds_is_watched_with_little_of_a_processor() -> None:
+    """However much there is to look at; of the processor time of the census, not of the clock."""
+    with contextlib.ExitStack() as many:
+        for _ in range(2000):
+            many.enter_context(open("/dev/null"))
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        done = census("--until", "ghosts == 0", "--hold", "1s")
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert done.returncode == 0, done.stderr
+    used = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+    assert used < 0.15, "s, of one that is watched"

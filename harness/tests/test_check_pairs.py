@@ -81,6 +81,12 @@ SERVERS: dict[str, tuple[list[str], dict[str, tuple[str, str]]]] = {
     "crashes": (planted("crashes"), {"half-request-rst": ("FAIL", "was ended by SIGSEGV and was replaced")}),
     "forgets-file": (planted("forgets-file"), {"ask-and-leave": ("LEAK", "× " + str(PLANTED))}),
     "pools-file": (planted("pools-file"), {"ask-and-leave": ("PASS", "use again what stays: ")}),
+    "never-ends": (planted("never-ends"), {"abandon": ("WARN", "threads more, which stay")}),
+    "fixed-pool": (planted("fixed-pool"), {
+        "abandon": LEFT, "half-request-rst": ("WARN", "20 and 20 threads fewer"),
+    }),
+    "deaf-child": (planted("deaf-child"), {"restart-term": ("WARN", "listens on")}),
+    "grows-pool": (planted("grows-pool"), {"half-close": ("PASS", "20 of 20"), "abandon": ("PASS", "use again")}),
     "ticker": (planted("ticker"), {
         "half-close": ("N/A", "no end"), "timewait-holder": ("N/A", "no end"), "ask-and-leave": LEFT,
     }),
@@ -90,6 +96,7 @@ SERVERS: dict[str, tuple[list[str], dict[str, tuple[str, str]]]] = {
         "close-notify": ("PASS", "20 × close_notify, then FIN"), "tls-cut": LEFT,
         "half-close": ("PASS", "20 of 20"), "descriptor-limit": ("PASS", "silent clients: 6"),
     }),
+    "tls-serial": (inside("serial"), {"close-notify": ("PASS", "20 ×"), "half-close": ("PASS", "20 of 20")}),
     "tls-rude": (inside("rude"), {
         "close-notify": ("WARN", "20 × no close_notify, then FIN"), "tls-cut": GHOSTS, "abandon": LEFT,
     }),

@@ -108,6 +108,13 @@ def test_things_alike_have_one_name(kind: str, name: str, called: str) -> None:
     assert measure._name_of(kind, name, [9000]) == called
 
 
+def test_few_clients_leave_few_things() -> None:
+    before = Count(0, {}, 0, {7: 5}, {7: Counter()}, {7: "srv"}, 0)
+    pool, files = (replace(before, things={7: Counter({("pipe", "pipe"): n})}) for n in (3, 4))
+    assert pool.fuller_than(before, 4) == [] and files.fuller_than(before, 4) == ["4 × pipe"]
+    assert replace(before, things={7: Counter({("pipe", "pipe"): 2})}).fuller_than(before, 1)
+
+
 def test_what_is_held_is_named() -> None:
     before = Count(0, {}, 0, {7: 5}, {7: Counter({("file", "/log"): 1})}, {7: "srv"}, 0)
     things = Counter({("file", "/log"): 1, ("file", "/large"): 20, ("pipe", "pipe"): 9})

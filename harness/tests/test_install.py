@@ -119,8 +119,10 @@ def test_an_installation_works_for_everyone_and_anywhere(run: Run, tmp_path: Pat
         drawn = installed.run("wire", "ladder", CAPTURE.name)
         assert drawn.stdout == run("wire", "ladder", CAPTURE).stdout, drawn.stderr
 
-        ran = installed.run("linger", "run", "closewait-leak", "-n", "3")
+        ran = installed.run("linger", "run", "closewait-leak", "-n", "3", "--blame")
         assert (ran.returncode, ran.stderr) == (0, "") and "report: linger report" in ran.stdout
+        assert re.search(r"at closewait_leak_buggy.c:\d+ readable_cb\(\)", ran.stdout), "the pairs have lines"
+        assert re.search(r"^ +> +\d+  ", ran.stdout, re.M), "and their sources are found"
         assert (installed.work / "results/latest").exists()
         shown = installed.run("linger", "report")
         assert (shown.returncode, shown.stderr) == (0, "")

@@ -42,6 +42,7 @@ def test_a_program_is_changed_in_one_place_and_only_in_its_code() -> None:
     assert [(mutant.name, mutant.line) for mutant in found] == [
         ("serve MSG_DONTWAIT#1 missing", 4),
         ("serve end#1 overlooked", 6),
+        ("serve end#1 errors overlooked", 6),
         ("serve close#1 left out", 7),
         ("serve close#1 twice", 7),
         ("serve close#1 as shutdown", 7),
@@ -53,7 +54,7 @@ def test_a_program_is_changed_in_one_place_and_only_in_its_code() -> None:
     ]
     changed = {mutant.name: mutant.source for mutant in found}
     assert "\t\tshutdown(fd, SHUT_RDWR);\n" in changed["serve close#1 as shutdown"]
-    assert "bufferevent_setfd(part(of, (fd)), -1);" in changed[found[8].name]
+    assert "bufferevent_setfd(part(of, (fd)), -1);" in changed[found[9].name]
     assert all(mutant.source.count("\n") == SAMPLE.count("\n") != mutant.source for mutant in found)
 
 
@@ -62,6 +63,11 @@ def test_every_mutant_has_a_name_of_its_own() -> None:
     assert len(names) == len({*names}) > 400
     with pytest.raises(Usage, match="closewait-leek is no exercise"):
         mutants.cases(["closewait-leek"])
+
+
+def test_every_call_and_flag_is_one_that_programs_have() -> None:
+    found = {case.mutant.name.split()[1].partition("#")[0] for case in mutants.cases()}
+    assert {*mutate.CALLS, *mutate.FLAGS} - found == set()
 
 
 def test_what_is_called_equivalent_exists_and_is_little() -> None:

@@ -12,7 +12,7 @@ import pytest
 from linger.lab.errors import Broken, CannotRun, NotHeld
 from linger.lab.events import parse_event
 from linger.lab.process import Process
-from linger.lab.processor import runnable_seconds
+from linger.lab.processor import runnable_seconds, stat
 from linger.lab.programs import program as built
 
 
@@ -118,7 +118,7 @@ def test_what_turns_is_runnable_all_the_time(tmp_path: Path) -> None:
 
 def test_of_what_has_ended_proc_tells_nothing(tmp_path: Path) -> None:
     ended = Process(["true"], tmp_path / "log").wait()
-    assert (ended.proc("stat"), ended.cpu_seconds, ended.computes) == ("", 0, False)
+    assert (stat(ended.pid), ended.cpu_seconds, ended.computes) == (["", ""], 0, False)
 
 
 @pytest.mark.parametrize("action", ["bind", "rebind"])

@@ -47,11 +47,12 @@ class Backend(threading.Thread):
 class Relay:
     """turncoat in front of a backend, with a port for each strike."""
 
-    def __init__(self, log: Path, backend: Backend, *strikes: str) -> None:
-        words = [program("turncoat"), "--to", str(backend.port), "--pause", "50ms"]
+    backend: Backend  # of the fixture's
+
+    def __init__(self, log: Path, to: int, *strikes: str) -> None:
+        words = [program("turncoat"), "--to", str(to), "--pause", "50ms"]
         for strike in strikes:
             words += ["--strike", strike]
-        self.backend = backend
         self.process = Process(words, log)
         self.process.said("ready", len(strikes), WITHIN)
         self.ports = [int(event["port"]) for event in self.process.events("ready")]
@@ -67,7 +68,9 @@ class Relay:
 
 @pytest.fixture
 def relay(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Relay]:
-    relay = Relay(tmp_path / "log", Backend(), *request.param.split())
+    backend = Backend()
+    relay = Relay(tmp_path / "log", backend.port, *request.param.split())
+    relay.backend = backend
     yield relay
     relay.process.hear("quit")
     relay.process.wait(WITHIN)
@@ -230,6 +233,42 @@ def test_phases(relay: Relay) -> None:
             assert receive(new, 10) == MESSAGE
 
 
+@pytest.mark.parametrize("relay", ["pass"], indirect=True)
+def test_a_place_is_one_on_connections_to_come(relay: Relay) -> None:
+    with relay.connect() as old:
+        assert receive(old, 10) == MESSAGE
+        relay.command(f"become {relay.ports[0]} fin@2")
+        old.sendall(b"hello")
+        assert receive(old, 10) == MESSAGE and is_quiet(old)
+    with relay.connect() as new:
+        assert receive(new, 10) == MESSAGE
+        new.sendall(b"hello")
+        assert end_of(new) == "fin"
+
+
+@pytest.mark.parametrize("relay", ["stall@1"], indirect=True)
+def test_a_silent_relay_hides_that_the_backend_has_ended(relay: Relay) -> None:
+    with relay.connect() as client:
+        client.sendall(b"bye")
+        assert _heard(relay, b"bye")
+        relay.command(f"sync {relay.ports[0]}")
+        assert is_quiet(client)
+
+
+def test_what_was_not_read_makes_no_rst_of_a_fin(tmp_path: Path) -> None:
+    """A backend that reads nothing lets the client's bytes pile up in the relay, and before it."""
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        relay = Relay(tmp_path / "log", deaf.getsockname()[1], "pass")
+        with relay.connect() as client:
+            client.settimeout(0.2)
+            with pytest.raises(TimeoutError):
+                client.sendall(bytes(64 << 20))
+            relay.command(f"become {relay.ports[0]} fin")
+            strike = relay.process.said("strike", within=WITHIN)
+            assert (strike["what"], strike["unread"]) == ("fin", "0")
+        relay.process.stop()
+
+
 @pytest.mark.parametrize("relay", ["pass stall@1"], indirect=True)
 def test_a_client_that_leaves_is_let_go(relay: Relay) -> None:
     with relay.connect() as client:
@@ -243,9 +282,7 @@ def test_a_client_that_leaves_is_let_go(relay: Relay) -> None:
 
 
 def test_a_backend_that_is_not_there(tmp_path: Path) -> None:
-    backend = Backend()
-    backend.port = 1
-    relay = Relay(tmp_path / "log", backend, "pass")
+    relay = Relay(tmp_path / "log", 1, "pass")
     assert end_at_once(relay) == "rst"
     assert relay.process.said("error", within=WITHIN)["err"] == "ECONNREFUSED"
     relay.process.stop()

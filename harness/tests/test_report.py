@@ -20,7 +20,7 @@ from test_cli import PLANTED, failing
 from linger.lab.environment import outside
 from linger.lab.errors import Broken
 from linger.lab.programs import ROOT, program
-from linger.report import collect, ladder, pages, palette, words
+from linger.report import collect, ladder, pages, palette, prose, words
 from linger.run import scenarios
 
 HOSTILE = "</pre><script>alert('x')</script>&amp;\x07\x1b[31m\u202e\"' -->]]>"
@@ -304,12 +304,12 @@ def test_what_failed_comes_first_and_its_bar_is_of_another_colour(ran: tuple[Pat
 def test_a_scenario_that_a_sentence_names_is_a_link(again: Path) -> None:
     shutil.copytree(again / "good", again / "four-way-close")
     run = collect.collect(again)
-    text = words.linked("See four-way-close, not a-four-way-close & <b>.", run, "../")
+    text = prose.linked("See four-way-close, not a-four-way-close & <b>.", run, "../")
     assert text == (
         'See <a href="../four-way-close/index.html">four-way-close</a>, '
         "not a-four-way-close &amp; &lt;b&gt;."
     )
-    assert words.linked("See reset-leak.", run) == "See reset-leak.", "which is not in this run"
+    assert prose.linked("See reset-leak.", run) == "See reset-leak.", "which is not in this run"
 
 
 def test_a_pair_shows_its_lesson(again: Path) -> None:

@@ -88,7 +88,8 @@ def test_it_has_the_callers_rights_and_environment(
 
 def test_a_low_port_and_a_limit(lab: Lab) -> None:
     server = lab.run([*ECHO[:-1], 80], port=80, descriptors=50)
-    assert "50" in server.proc("limits").partition("open files")[2].split()[:2]
+    limits = Path(f"/proc/{server.pid}/limits").read_text()
+    assert "50" in limits.partition("open files")[2].split()[:2]
     serve(lab, 1)
     lab.happened(server, ESTABLISHED=1)
 

@@ -43,6 +43,17 @@ def harmless(text: str) -> None:
         assert not re.match(r"\s*::.*::", line) and "##[" not in line, line
 
 
+WORDS = ["plain", "::error::x", " ::a::", "##[error]", "::1", "\x1b[31m", "a\tb", "\u00a0", "\u202e", TEXT]
+
+
+@pytest.mark.parametrize("escaped", [True, False])
+@pytest.mark.parametrize("word", WORDS)
+def test_no_text_of_a_document_is_overlooked(word: str, escaped: bool) -> None:
+    document = {word: [word, {"deep": word}, 1, None]}
+    read = foreign.read_json(json.dumps(document, ensure_ascii=escaped) + "\n")
+    assert read == foreign.printable_all(document)
+
+
 # Files that make the compiler read, load, wait for or take what it should not.
 SOURCES = {
     "reads the caller's file": '__asm__(".incbin \\"{secret}\\"");' + FIXED,

@@ -240,7 +240,7 @@ static int run(struct options *options, struct error *error)
 int main(int argc, char **argv)
 {
 	static struct options options = {
-	    .address = "127.0.0.1", .to = "127.0.0.1", .body = 100000, .pause = 250000000};
+	    .address = "127.0.0.1", .to = "127.0.0.1", .body = 100000, .pause = 500000000};
 	struct error error;
 	int first;
 

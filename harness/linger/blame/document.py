@@ -11,6 +11,7 @@ from linger.lab.foreign import printable
 
 SCHEMA = 1
 CONTEXT = 1  # lines of source before and behind the one that is shown
+WIDEST = 160  # characters of a line of it
 LARGEST = 4 << 20  # bytes of a source file that is looked at
 
 
@@ -20,7 +21,7 @@ def make(report: dict[str, Any], symbols: Path | None = None) -> dict[str, Any]:
     symbols: a file with the debug information of the program, whose name it has.
     """
     stacks = Stacks(report, symbols)
-    after = {one["stack"]: one for one in report["after"]}
+    after = {(one["stack"], one["after"]): one for one in report["after"]}
     told = [(group, reasons.rule_of(group)) for group in report["groups"]]
     told = [(group, rule) for group, rule in told if rule != "listening"]
     shown = [(group, rule, reasons.told(group, rule)) for group, rule in told]
@@ -40,7 +41,7 @@ def make(report: dict[str, Any], symbols: Path | None = None) -> dict[str, Any]:
     }
 
 
-def _resolve(stacks: Stacks, shown: list[Any], after: dict[int, Any]) -> None:
+def _resolve(stacks: Stacks, shown: list[Any], after: dict[tuple[int, str], Any]) -> None:
     numbers: set[int] = set()
     lines: list[list[int]] = []
     for group, _, kinds in shown:
@@ -52,14 +53,14 @@ def _resolve(stacks: Stacks, shown: list[Any], after: dict[int, Any]) -> None:
     stacks.resolve(numbers, lines)
 
 
-def _afters(group: dict[str, Any], after: dict[int, Any]) -> Iterator[dict[str, Any]]:
+def _afters(group: dict[str, Any], after: dict[tuple[int, str], Any]) -> Iterator[dict[str, Any]]:
     """What ran after a socket came to its end, and after it was taken. Where nobody accepts: what
     ran after others came to their end, since that is when a program may go on to accept."""
     for kind in ("end", "taken"):
-        found = after.get(group[kind]["stack"]) if kind in group else None
-        if found and found["after"] == kind:
+        found = after.get((group[kind]["stack"], kind)) if kind in group else None
+        if found:
             yield found
-    if group.get("waiting"):
+    if group.get("waiting") and "end" not in group:
         yield from (one for one in after.values() if one["after"] == "end")
 
 
@@ -68,13 +69,12 @@ def _group(
     rule: str,
     kinds: list[str],
     stacks: Stacks,
-    after: dict[int, Any],
+    after: dict[tuple[int, str], Any],
     program: str,
 ) -> dict[str, Any]:
     touches = [_touch(kind, group[kind], stacks, program) for kind in kinds]
-    told = {kind: helping.where(printable(text)) for kind, text in group["told"].items()}
-    if told:  # a language's own lines say more than the native ones of its interpreter
-        touches = [{**touch, "where": told[touch["kind"]]} for touch in touches if touch["kind"] in told]
+    told = {kind: helping.where(printable(text)) for kind, text in group["told"].items() if kind in kinds}
+    touches = [_as_told(touch, told) if touch["kind"] in told else touch for touch in touches]
     made = {
         **{name: group[name] for name in ("pid", "state", "count", "unread", "ended")},
         "program": printable(program),
@@ -92,6 +92,13 @@ def _group(
     if last and (source := _source(last["where"])):
         made["source"] = source
     return made
+
+
+def _as_told(touch: dict[str, Any], told: dict[str, Any]) -> dict[str, Any]:
+    """A touch with its place in the program's own language. The last line that a helper told of need
+    not be that of the last call."""
+    own = {"label": "last line", "call": ""} if touch["kind"] == "last" else {}
+    return {**touch, **own, "where": told[touch["kind"]]}
 
 
 def _merged(groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -155,5 +162,5 @@ def _source(where: dict[str, Any]) -> dict[str, Any] | None:
     if where["line"] > len(text):
         return None
     first = max(1, where["line"] - CONTEXT)
-    lines = [printable(line.expandtabs(4)) for line in text[first - 1 : where["line"] + CONTEXT]]
+    lines = [printable(line.expandtabs(4)[:WIDEST]) for line in text[first - 1 : where["line"] + CONTEXT]]
     return {"file": where["file"], "line": where["line"], "first": first, "lines": lines}

@@ -14,6 +14,7 @@ WAITED = "EAGAIN"  # of a call that waits: SO_RCVTIMEO or SO_SNDTIMEO ended it
 SENTENCES = {
     "unaccepted": "{waiting} connections wait, and nobody accepts",
     "shared": "closed, and still open in another process",
+    "copied": "closed, but not the other descriptor that leads to it",
     "eof": "EOF read, never closed",
     "timeout": "time-out, never closed",
     "error": "{call}() failed with {error}, never closed",
@@ -25,6 +26,7 @@ SENTENCES = {
     "listening": "listening",
 }
 RULES = tuple(SENTENCES)
+SHUT = ("FIN_WAIT1", "FIN_WAIT2", "CLOSING", "LAST_ACK")  # with a descriptor: by shutdown(2) alone
 IDLE = ("open", "listening", "unknown")  # of which nothing is known to be wrong
 
 
@@ -36,10 +38,10 @@ def rule_of(group: dict[str, Any]) -> str:
     if not group["known"] or not last:
         return "unknown"
     if closed and closed["at"] >= last["at"]:
-        return "shared"
+        return "copied" if group["closer"] == group["pid"] else "shared"
     if end:
         return _rule_of_end(end)
-    if last["call"] == "shutdown":
+    if last["call"] == "shutdown" or group["state"] in SHUT:
         return "shutdown"
     if "taken" not in group and group["state"] in ("CLOSE_WAIT", "gone"):
         return "unknown"  # a watched process may have read the FIN before
@@ -73,11 +75,14 @@ KINDS = {
 
 def told(group: dict[str, Any], rule: str) -> list[str]:
     """Which touches of a group are worth a line."""
+    spoken = group["told"]  # a language's own lines say more than the native ones of its interpreter
+    if known := [kind for kind in ("taken", "end", "last") if kind in spoken and kind in group]:
+        return [kind for kind in known if kind != "last" or spoken["last"] != spoken.get("end")]
     kinds = ["taken", "adopted"]
     if rule in ("unread", "unaccepted"):
         kinds.append("read")
     kinds += ["end", "last"]
-    if rule == "shared":
+    if rule in ("shared", "copied"):
         kinds += ["closed", "inherited"]
     present = [kind for kind in kinds if kind in group]
     # The first touch may be the end, and the last one is often told already.

@@ -9,6 +9,7 @@ from typing import Any, Iterable
 
 from linger.blame import tracing
 from linger.lab.foreign import printable
+from linger.lab.programs import ROOT, program
 
 # Rust's and C++'s names of functions in the table of symbols: _ZN4core3ptr...17h<hash>E
 MANGLED = re.compile(r"^_ZNK?(?P<parts>.*)E")
@@ -42,6 +43,12 @@ def plain(name: str) -> str:
     return "::".join(part for part in parts if not HASH.match(part)) or name
 
 
+def source_of(file: str, path: str) -> str:
+    """Where the source of an ELF file is: our own pairs name theirs from the top of the repository."""
+    ours = file.startswith("./") and Path(path).is_relative_to(program("").resolve())
+    return str(ROOT / file) if ours else file
+
+
 class Stacks:
     """The stacks of a report, by their numbers, from 1 on."""
 
@@ -61,8 +68,8 @@ class Stacks:
         for answer in tracing.answers(questions, self._symbols) if questions else ():
             place = answer["path"], answer["address"]
             self._known[place] = [
-                Frame(printable(plain(one["function"] or "")), printable(one["file"] or ""),
-                      one["line"], *place)
+                Frame(printable(plain(one["function"] or "")),
+                      printable(source_of(one["file"] or "", answer["path"])), one["line"], *place)
                 for one in answer["frames"]
             ]  # fmt: skip
 

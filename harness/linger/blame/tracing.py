@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import Any, Sequence
 
+from linger.lab import processor
 from linger.lab.errors import Broken, CannotRun, LingerError, TargetDied, Usage, last_sentence
 from linger.lab.programs import program
 
@@ -70,11 +71,8 @@ def read(report: Path) -> dict[str, Any]:
 
 def runs(pid: int) -> bool:
     """Whether the tracer of a report still follows something."""
-    try:
-        name, _, rest = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")
-        return name.endswith("(blame-tracer") and rest[:1] not in "ZX"
-    except OSError:
-        return False
+    name, state, *_ = processor.stat(pid)
+    return name == "blame-tracer" and state not in ("Z", "X")
 
 
 def answers(questions: Sequence[tuple[str, int]], symbols: Path | None) -> list[dict[str, Any]]:

@@ -39,16 +39,16 @@ def head(group: dict[str, Any]) -> str:
 def rows(group: dict[str, Any], now: float) -> Iterator[tuple[str, str]]:
     """What is told of a group: a label, and where. now: seconds since the start."""
     for touch in group["touches"]:
-        ago = ""
-        if touch["kind"] in ("read", "last"):
-            ago = f", {max(0.0, now - touch['at']):.1f} s ago" if not group["ended"] else ""
-        yield touch["label"], f"{touch['call']} at {place(touch['where'])}{ago}"
+        ago, call = "", f"{touch['call']} at " if touch["call"] else ""
+        if touch["kind"] in ("read", "last") and call and not group["ended"]:
+            ago = f", {max(0.0, now - touch['at']):.1f} s ago"
+        yield touch["label"], f"{call}{place(touch['where'])}{ago}"
     has_end = any(touch["kind"] == "end" for touch in group["touches"])
     for one in group["next"]:
         if text := _next(one["lines"]):
             what = "it was taken" if one["after"] == "taken" else "that" if has_end else "an end"
             yield "ran next", f"after {what}: {text}; then it {one['then']}"
-    if "now" in group and group["rule"] not in ("shared", "gone"):
+    if "now" in group and group["rule"] not in ("shared", "copied", "gone"):
         yield "now", f"its thread waits in {group['now']['call']}() at {place(group['now']['where'])}"
 
 

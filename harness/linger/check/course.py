@@ -17,7 +17,7 @@ from linger.check.battery import Battery
 from linger.check.record import Result
 from linger.lab import files
 from linger.lab.errors import CANNOT_RUN, HELD, NOT_HELD, Usage
-from linger.run import printer, results, session
+from linger.run import printer, results
 
 
 class Course:
@@ -44,7 +44,7 @@ class Course:
     def begin(self, head: str) -> Path:
         """Make the folder of the run and print its first line; returns the folder for evidence."""
         self._began = time.time()
-        self._folder = session.begin(self._options.results)
+        self._folder = results.begin(self._options.results)
         self._environment = results.Environment()
         self.console = output.Console(sys.stdout, head, self._checks, quiet=self._options.tap)
         return self._folder / "check"

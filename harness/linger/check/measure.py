@@ -3,7 +3,8 @@
 There are several views of a leak, since none shows all: sockets with a row (CLOSE_WAIT and the
 like), descriptors whose connection is gone (after shutdown() or a RST), connections that were reset
 before accept() and are only in the listener's Recv-Q, descriptors of any kind, processes, and sockets
-that exist though nothing of these shows them (lab/unseen.py). What the kernel finishes by itself
+that exist though nothing of these shows them (lab/unseen.py). Threads are counted, and judged apart,
+since their pools are large and fill up slowly (server/trial.py). What the kernel finishes by itself
 (orphans, TIME_WAIT) is nobody's, nor is SYN_RECEIVED, in which TCP_DEFER_ACCEPT keeps an idle
 connection.
 
@@ -48,6 +49,7 @@ class Count:
     things: dict[int, Counter[Thing]]  # those that are no connection on its ports, by process
     processes: dict[int, str]  # their names
     unseen: int = field(compare=False)  # sockets of the host that none of these is; it flickers
+    threads: dict[int, int] = field(default_factory=dict)  # by process
 
     @property
     def connections(self) -> int:
@@ -75,11 +77,11 @@ class Count:
         """In what it holds more than before, in words; none: it is clean.
 
         others: how many connections there were. Pools of processes and caches of descriptors grow
-        by a few, so these count from half as many on.
+        by a few, so these count from half as many on, and from four where there were so many.
         """
         grown = self.connections_since(before)
         more = [f"{number} {name}" for name, number in grown.items()]
-        several = max(2, others // 2)
+        several = max(2, min(4, others), others // 2)
         kept = [held for held in self.kept_since(before) if held.count >= several]
         more += [f"{held.count} × {held.name}" for held in kept[:NAMED]]
         most = max((sum(things.values()) for things in self._added(before).values()), default=0)
@@ -90,6 +92,10 @@ class Count:
         if len(self.processes) - len(before.processes) >= several:
             more.append(f"{len(self.processes) - len(before.processes)} processes")
         return more
+
+    def threads_since(self, before: Count) -> int:
+        """How many threads the processes that were there before have more; negative: fewer."""
+        return sum(number - before.threads[pid] for pid, number in self.threads.items() if pid in before.threads)
 
     def _added(self, before: Count) -> dict[int, Counter[Thing]]:
         """What each process has more of than before; of a process that is new, nothing."""
@@ -150,6 +156,7 @@ class Meter:
             things={one["pid"]: self._things(one["held"]) for one in shown},
             processes=names,
             unseen=hidden,
+            threads={one["pid"]: len(one["waits"]) for one in shown},
         )
 
     def _on_ports(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -18,7 +18,6 @@ from linger.check.record import Result
 from linger.lab import files
 from linger.lab.errors import CannotRun
 from linger.lab.foreign import printable, printable_all, printable_lines
-from linger.run import tap
 
 SCHEMA = 2  # of check.json (schema/check.schema.json); 2: what is held as objects
 FIELDS = ("id", "verdict", "measured", "held", "notes", "seconds")
@@ -118,6 +117,8 @@ def write_junit(
 
 def ktap(summary: dict[str, Any]) -> str:
     """The summary as KTAP, as `linger run --tap` writes it (tap.py)."""
+    from linger.run import tap  # which needs pytest, and a check does not
+
     lines = [tap.VERSION, f"1..{len(summary['results'])}"]
     for number, one in enumerate(summary["results"], 1):
         wrong, known = one["wrong"], one["verdict"] in finding.BAD

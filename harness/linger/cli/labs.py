@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import subprocess
 
+from linger.cli import modules
 from linger.cli.options import Add, add_results
 from linger.lab import files
 from linger.lab.programs import program
@@ -42,6 +43,8 @@ def add_to(add: Add) -> None:
 def _lab(options: argparse.Namespace) -> int:
     from linger.workshop import exercise  # not at the top: the other commands do without
 
+    if options.name:
+        modules.require(options.called, "pytest")  # of the run, whose sentence would not name us
     last = options.hint == LAST_HINT
     options.hint = 3 if last else int(options.hint)
     code = exercise.lab(options)

@@ -9,7 +9,6 @@ import argparse
 import os
 import signal
 import sys
-import traceback
 from types import FrameType
 from typing import Any, Callable, Sequence
 
@@ -56,7 +55,9 @@ def _act(options: argparse.Namespace) -> int:
             error = modules.lacking(options.called, str(error.name))
             complain(f"linger: {error}")
             return error.code
-        complain(f"{traceback.format_exc()}linger: this is a bug in linger, report it: {error!r}")
+        import traceback  # which every start would pay for
+
+        complain(f"{traceback.format_exc()}linger: this is a defect in linger, please report it: {error!r}")
         return BROKEN
 
 

@@ -65,7 +65,7 @@ def _add_formats(command: argparse.ArgumentParser) -> None:
 
 def run_scenarios(options: argparse.Namespace) -> int:
     from linger.cli.console import Console
-    from linger.run import session
+    from linger.run import results, session
     from linger.run.parallel import ForkingLoop
     from linger.run.printer import is_terminal
 
@@ -81,7 +81,7 @@ def run_scenarios(options: argparse.Namespace) -> int:
         os.environ["LINGER_YOURS"] = os.pathsep.join(yours)
     _allow_descriptors(options.n or 100)
     tempfile.tempdir = "/run"  # the sandbox's own, so that a killed process leaves nothing in /tmp
-    run = session.begin(options.results)
+    run = results.begin(options.results)
     arguments = [str(scenarios.path_of(name)) for name in names]
     arguments += [f"--repeat={options.repeat}"]
     arguments += ["--keep"] if options.keep else []
@@ -127,12 +127,12 @@ def run_tests(options: argparse.Namespace) -> int:
         raise CannotRun("the tests are not installed; clone the repository and run: make test")
     modules.require("test", "pytest", "xdist", "jsonschema", "jinja2")
     from linger.report import collect
-    from linger.run import session
+    from linger.run import results, session
 
     _allow_descriptors(100)
     more = [word for word in options.pytest if word != "--"]
     named = session.tests_named(more)
-    run = session.begin(options.results)
+    run = results.begin(options.results)
     if not named:
         more += [str(scenarios.SCENARIOS), str(ROOT / "harness" / "tests"), str(session.PROVE)]
     with files.scratch() as scratch, _for_machines(options, run) as tap:

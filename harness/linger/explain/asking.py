@@ -12,7 +12,7 @@ from typing import Any
 from linger.explain import fitting, observe, sums, symptoms, telling
 from linger.explain.symptoms import Symptom
 from linger.lab.errors import HELD, Broken, Usage, complain, os_sentence
-from linger.lab.foreign import printable_all
+from linger.lab.foreign import read_json
 from linger.lab.programs import program
 from linger.run.printer import say
 
@@ -71,7 +71,7 @@ def _ladders(capture: Path, port: int | None) -> dict[str, Any]:
 def _blamed(report: Path, pid: int) -> sums.Values:
     """What blame reports. Errors: Usage when the file is not one of its reports."""
     try:
-        return sums.of_blame(printable_all(json.loads(report.read_text(errors="replace"))), pid)
+        return sums.of_blame(read_json(report.read_text(errors="replace")), pid)
     except OSError as error:
         raise Usage(os_sentence(error)) from None
     except (ValueError, KeyError, TypeError):

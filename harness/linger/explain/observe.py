@@ -19,7 +19,7 @@ from typing import Any, Callable, Iterator, TypeVar
 from linger.explain import watching
 from linger.lab import processor
 from linger.lab.errors import Broken, CannotRun, LingerError, TargetDied, Usage
-from linger.lab.foreign import printable_all
+from linger.lab.foreign import read_json
 from linger.lab.process import descendants
 from linger.lab.programs import program
 
@@ -112,9 +112,7 @@ def _look(unseen: list[str], what: str, look: Callable[[], Looked]) -> Looked | 
 
 def _has_ended(pid: int) -> bool:
     """Whether a process is gone, or only waits for its parent to reap it (proc(5), stat)."""
-    with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][:1] in "ZX"
-    return True
+    return processor.stat(pid)[1] in ("", "Z", "X")
 
 
 def _members(pid: int) -> list[int]:
@@ -192,7 +190,7 @@ def ask(*options: object) -> Snapshot:
     words = [str(program("census")), "--json", *map(str, options)]
     done = subprocess.run(words, capture_output=True, text=True, errors="replace")
     if done.returncode == 0:
-        return printable_all(json.loads(done.stdout))["hosts"][0]
+        return read_json(done.stdout)["hosts"][0]
     sentence = done.stderr.strip() or f"census ended with status {done.returncode}"
     kinds = {kind.code: kind for kind in (Usage, TargetDied, CannotRun)}
     raise kinds.get(done.returncode, Broken)(sentence)

@@ -8,18 +8,16 @@ that, they get a copy of a small folder.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import subprocess
 from pathlib import Path
 
 from linger.lab.foreign import printable
+from linger.lab.netns import MS_BIND, MS_REC, mount
 
 MOST_COPIED = 64 << 20  # bytes
 PLACE = Path("/run/folder")  # netns.own_run() came before
-MS_BIND, MS_REC = 0x1000, 0x4000
 OPTIONS = ("userxattr", "")  # what a user namespace needs, and an older kernel does not know
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 def keep_apart(evidence: Path) -> str:
@@ -37,11 +35,11 @@ def keep_apart(evidence: Path) -> str:
             if _larger_than(MOST_COPIED, folder):
                 return f"{refused}, and it is larger than {MOST_COPIED >> 20} MiB"
             copied = subprocess.run(["cp", "-a", folder, PLACE / "copy"], capture_output=True)
-            if copied.returncode or _mount(str(PLACE / "copy"), folder, MS_BIND):
+            if copied.returncode or mount(str(PLACE / "copy"), folder, MS_BIND):
                 return f"{refused}, and it cannot be copied"
         os.chdir(folder)
         if evidence.absolute().is_relative_to(folder):
-            _mount(f"/proc/self/fd/{kept}", evidence.absolute(), MS_BIND | MS_REC)
+            mount(f"/proc/self/fd/{kept}", evidence.absolute(), MS_BIND | MS_REC)
     finally:
         os.close(kept)
     return ""
@@ -69,18 +67,10 @@ def _overlay(folder: Path) -> str:
     refused = ""
     for more in OPTIONS:
         options = f"lowerdir={lower},upperdir={upper},workdir={work},{more}".rstrip(",")
-        refused = _mount("overlay", folder, 0, "overlay", options)
+        refused = mount("overlay", folder, 0, "overlay", options)
         if not refused:
             return ""
     return refused
-
-
-def _mount(source: str, target: Path, flags: int, kind: str = "none", options: str = "") -> str:
-    """mount(2); returns why it was refused, or ""."""
-    words = (os.fsencode(text) for text in (source, str(target), kind))
-    if _libc.mount(*words, flags, os.fsencode(options)) == 0:
-        return ""
-    return f"mount {kind}: {os.strerror(ctypes.get_errno())}"
 
 
 def _larger_than(most: int, folder: Path) -> bool:

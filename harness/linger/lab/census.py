@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Iterable, Mapping
 
 from linger.lab.errors import Broken, CannotRun, Usage
-from linger.lab.foreign import printable_all
+from linger.lab.foreign import read_json
 from linger.lab.programs import program
 
 Expected = Mapping[str, "int | str"]
@@ -107,6 +107,6 @@ def until(
 def _ask(words: list[str | Path]) -> dict[str, Any]:
     done = subprocess.run(words, capture_output=True, text=True, errors="replace")
     if done.returncode in (0, 1):
-        return printable_all(json.loads(done.stdout))  # a process names itself
+        return read_json(done.stdout)  # a process names itself
     sentence = done.stderr.strip() or f"census ended with status {done.returncode}"
     raise {Usage.code: Usage, CannotRun.code: CannotRun}.get(done.returncode, Broken)(sentence)

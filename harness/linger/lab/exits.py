@@ -17,6 +17,7 @@ from typing import Iterable
 
 from linger.lab.errors import signal_name
 from linger.lab.foreign import printable
+from linger.lab.processor import stat
 
 GET_INFO, WITH_EXIT = 0xC040FF0B, 1 << 3  # PIDFD_GET_INFO, PIDFD_INFO_EXIT
 INFO = struct.Struct("QQ11Ii")  # struct pidfd_info, its first version
@@ -86,21 +87,14 @@ def _over(fd: int, within: float) -> bool:
 
 def _exiting(pid: int) -> bool:
     """Whether a process is on its way out. (A zombie may be a leader whose threads live on.)"""
-    state, *fields = _stat(pid)
+    _, state, *fields = stat(pid)
     return state not in ("", ZOMBIE) and bool(int(fields[5]) & EXITING)
 
 
 def _zombie(pid: int) -> int | None:
     """The status of a process that nobody has reaped yet, None of any other (proc_pid_stat(5))."""
-    state, *fields = _stat(pid)
+    _, state, *fields = stat(pid)
     return int(fields[-1]) if state == ZOMBIE else None
-
-
-def _stat(pid: int) -> list[str]:
-    """The fields of /proc/PID/stat from the state on; one that is empty when it has gone."""
-    with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(") ")[2].split()
-    return [""]
 
 
 def _reaped(fd: int) -> int | None:

@@ -8,7 +8,6 @@ import contextlib
 import errno
 import json
 import os
-import secrets
 import stat
 import tempfile
 from pathlib import Path
@@ -57,7 +56,7 @@ def replacing(path: Path, otherwise: str = ELSEWHERE) -> Iterator[Path]:
     It is a new file, whatever somebody has put there, a link, say; of two that write the same file at
     the same time, each writes its own. Errors: as writing().
     """
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    part = path.with_name(f".{path.name}.{os.urandom(4).hex()}.part")
     made = False
     try:
         with writing(path, otherwise):

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any, Iterable, Sequence
 
-from linger.lab import unseen
+from linger.lab import census, unseen
 from linger.lab.expect import DEADLINE, Expectations, Peer
 from linger.lab.failure import HELD, Failure, not_held
 from linger.lab.lasting import seconds_left
@@ -91,6 +91,17 @@ def measure(subjects: Sequence[Peer]) -> Holding:
         in_flight=max(hidden if hidden > PASSING else 0, _in_messages(pids)),
         children=started,
         others=others,
+    )
+
+
+def listening(subject: Peer) -> int:
+    """How many processes of a program have a listener: a child that keeps its parent's keeps the port
+    with it."""
+    host, pids = subject.host, {*subject.family()}
+    views = census.count({host.name: host.path})[host.name]["processes"]
+    return sum(
+        view["pid"] in pids and any(thing["kind"] == "listener" for thing in view["held"])
+        for view in views
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
-from typing import Callable
+from typing import Callable, Iterator
 
 from linger.lab import netns
 from linger.lab.errors import Broken, CannotRun
@@ -51,12 +51,19 @@ class Host:
         number = {"CLOSE_WAIT": "08", "ESTABLISHED": "01"}.get(state.partition(".")[0], "")
         return [ms for kind in ("01", "02", "04") for ms in self._timers(number, kind)]
 
+    def unread(self) -> int:
+        """The bytes that have come on ESTABLISHED connections over IPv4, and that nobody has read."""
+        return sum(int(row[4].partition(":")[2], 16) for row in self._rows("01"))
+
     def _timers(self, state: str, kind: str) -> list[int]:
-        """What timers of a kind have left in a state, both as /proc/net/tcp numbers them
-        (proc_pid_net(5), proc_net_tcp.rst)."""
-        rows = (line.split() for line in self.run("cat", "/proc/net/tcp").splitlines()[1:])
-        timers = (row[5].split(":") for row in rows if row[3] == state)
+        """What timers of a kind have left in a state, both as /proc/net/tcp numbers them."""
+        timers = (row[5].split(":") for row in self._rows(state))
         return [int(left, 16) * 10 for active, left in timers if active == kind]
+
+    def _rows(self, state: str) -> Iterator[list[str]]:
+        """The fields of each socket in a state (proc_pid_net(5), proc_net_tcp.rst)."""
+        rows = (line.split() for line in self.run("cat", "/proc/net/tcp").splitlines()[1:])
+        return (row for row in rows if row[3] == state)
 
     def run(self, *command: str, input: str | None = None) -> str:
         """Run a tool (ip, nft, ss) in this host and return its output.

@@ -1,9 +1,10 @@
 """Decides how long a program will keep what it keeps: forever, or as long as we have watched.
 
-A count that stayed for 0.2 s proves nothing about 3 s later. Only a timer or an event from outside
-can end it. So if every thread of a program waits without a time-out (proc_pid_syscall(5)), it has
-armed no timer, and the kernel runs none for its connections, it keeps them forever. If there is a
-timer, we wait until it has fired.
+A count that stayed for 0.2 s proves nothing about 3 s later. What can end it is a timer or an event
+from outside. So where every thread of a program waits without a time-out (proc_pid_syscall(5)), no
+timer of its own is armed, and none of the kernel's runs for its connections, it is kept forever: for as
+long as the program runs, and nobody tells it to let go. Where there is a timer, one waits until it has
+gone off.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from linger.lab.expect import WINDOW, Expectations, Peer
 from linger.lab.failure import BRIEF, Failure, not_held
 
 FOREVER = "kept forever"
-KEPT = ("CLOSE_WAIT", "CLOSE_WAIT.unread", "ESTABLISHED", "accept_queue", "descriptors", "ghosts")
+KEPT = ("CLOSE_WAIT", "CLOSE_WAIT.unread", "ESTABLISHED", "accept_queue", "descriptors", "ghosts",
+        "unconnected")  # fmt: skip
 AFTERWARDS, LONGEST = 1.0, 5.0  # s: what a timer's doing may take, and a window at the most
 UNKNOWN = 1.0  # s: the window where nobody tells whether there is a timer
 

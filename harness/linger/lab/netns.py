@@ -21,7 +21,7 @@ from linger.lab.errors import Broken, CannotRun
 
 CLONE_NEWNET = 0x40000000
 CLONE_NEWNS = 0x00020000
-MS_BIND = 0x1000  # mount(2)
+MS_BIND, MS_REC = 0x1000, 0x4000  # mount(2)
 SIOCGIFFLAGS = 0x8913  # netdevice(7)
 IFF_RUNNING = 0x40
 NETNS = Path("/run/netns")
@@ -52,7 +52,7 @@ def own_run() -> None:
     the labs built there neither. Only before the process has threads.
     """
     _check(_libc.unshare(CLONE_NEWNS), "unshare")
-    _check(_libc.mount(b"tmpfs", b"/run", b"tmpfs", 0, b"mode=755"), "mount /run")
+    _must(mount("tmpfs", Path("/run"), 0, "tmpfs", "mode=755"))
     for name in ("netns", "lock"):
         Path("/run", name).mkdir()
 
@@ -62,7 +62,20 @@ def bind(file: Path, over: Path) -> None:
 
     Errors: Broken with what the kernel refused.
     """
-    _check(_libc.mount(os.fsencode(file), os.fsencode(over), None, MS_BIND, None), f"mount {over}")
+    _must(mount(str(file), over, MS_BIND))
+
+
+def mount(source: str, target: Path, flags: int, kind: str = "none", options: str = "") -> str:
+    """mount(2), after own_run(); returns what was refused, and why, or ""."""
+    words = (os.fsencode(text) for text in (source, str(target), kind))
+    if _libc.mount(*words, flags, os.fsencode(options)) == 0:
+        return ""
+    return f"mount {target if kind == 'none' else kind}: {os.strerror(ctypes.get_errno())}"
+
+
+def _must(refused: str) -> None:
+    if refused:
+        raise Broken(refused)
 
 
 @contextlib.contextmanager
@@ -88,9 +101,9 @@ def set_sysctls(values: dict[str, str]) -> None:
     values: name to value; a name with a leading "-" may be absent from this kernel.
     """
     for name, value in values.items():
-        path = Path("/proc/sys") / name.lstrip("-").replace(".", "/")
         try:
-            path.write_text(value)
+            with open(f"/proc/sys/{name.lstrip('-').replace('.', '/')}", "w") as sysctl:
+                sysctl.write(value)
         except FileNotFoundError:
             if not name.startswith("-"):
                 raise CannotRun(f"this kernel has no sysctl {name}; a newer one may") from None

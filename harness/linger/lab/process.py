@@ -33,8 +33,8 @@ def descendants(ancestor: int) -> list[int]:
     found = [ancestor]
     for pid in found:
         with contextlib.suppress(OSError):  # it may end while we look
-            for children in Path("/proc").glob(f"{pid}/task/*/children"):
-                found += map(int, children.read_text().split())
+            for task in os.listdir(f"/proc/{pid}/task"):
+                found += map(int, Path(f"/proc/{pid}/task/{task}/children").read_text().split())
     return found
 
 
@@ -191,11 +191,14 @@ class Process:
         self.hear("")
         self.told += 1
 
-    def hear(self, line: str) -> None:
-        """Give the program a line on its standard input. Errors: NotHeld when it has ended."""
+    def hear(self, line: str, end: str = "\n") -> None:
+        """Give the program a line on its standard input; with another end, a part of one.
+
+        Errors: NotHeld when it has ended.
+        """
         assert self._popen.stdin
         try:
-            os.write(self._popen.stdin.fileno(), f"{line}\n".encode())  # unbuffered
+            os.write(self._popen.stdin.fileno(), f"{line}{end}".encode())  # unbuffered
         except BrokenPipeError:
             raise self.ended_badly(f"{self.ending(1.0)}, it cannot go on", "none") from None
 
@@ -239,14 +242,6 @@ class Process:
         """Wait until the killed processes are gone."""
         self._popen.wait()
 
-    def proc(self, name: str) -> str:
-        """What /proc tells of its main thread; "" once it has ended: a confined one ends before
-        that which confines it."""
-        try:
-            return Path(f"/proc/{self.pid}/{name}").read_text()
-        except OSError:
-            return ""
-
     @property
     def cpu_seconds(self) -> float:
         """The time that its main thread has run on a CPU, in seconds; 0 once it has ended."""
@@ -255,14 +250,15 @@ class Process:
     @property
     def computes(self) -> bool:
         """Whether it runs on a CPU, or would if it were its turn (proc(5), stat: R)."""
-        return self.running and self.proc("stat").rpartition(") ")[2].startswith("R")
+        return self.running and processor.stat(self.pid)[1] == "R"
 
     def busy(self, window: float = 0.5) -> int:
         """Watch the program for so many seconds; returns in how many percent of them it was busy.
 
         That is the CPU time it would use on a machine of its own, whatever else runs on this one.
+        Whoever traces it works while it stands still, so that counts as well.
         """
-        return round(processor.busy([self.pid], window))
+        return round(processor.busy([self.pid, *processor.tracer(self.pid)], window))
 
     @property
     def running(self) -> bool:

@@ -1,7 +1,7 @@
 """What programs want of a processor: the time they have run, or would have if it were their turn.
 
 A loop that spins shows on a busy machine too, because it is always runnable. From schedstat in /proc
-(Documentation/scheduler/sched-stats.rst); of what has ended there is nothing.
+(Documentation/scheduler/sched-stats.rst) and stat (proc_pid_stat(5)); of what has ended there is nothing.
 """
 
 from __future__ import annotations
@@ -41,6 +41,24 @@ def busy(pids: list[int], window: float) -> float:
     return 100 * sum(now[thread] - before.get(thread, now[thread]) for thread in now) / took
 
 
+def tracer(pid: int) -> list[int]:
+    """The process that traces another one (ptrace(2)); none, or one."""
+    with contextlib.suppress(OSError):
+        status = Path(f"/proc/{pid}/status").read_text(errors="replace")
+        return [number for number in (int(status.partition("\nTracerPid:")[2].split()[0]),) if number]
+    return []
+
+
+def stat(pid: int, thread: str = "") -> list[str]:
+    """What /proc tells of a process, or of one of its threads: its name, its state (R runs, or would if
+    it were its turn; Z has ended), and the further fields; two empty ones once it is gone."""
+    folder = f"/proc/{pid}/task/{thread}" if thread else f"/proc/{pid}"
+    with contextlib.suppress(OSError):
+        name, _, fields = Path(folder, "stat").read_text(errors="replace").rpartition(") ")
+        return [name.partition("(")[2], *fields.split()]
+    return ["", ""]
+
+
 def _schedules(pid: int) -> dict[str, tuple[int, int]]:
     """The nanoseconds that each thread of a process has run, and waited for a processor."""
     found = {}
@@ -52,13 +70,11 @@ def _schedules(pid: int) -> dict[str, tuple[int, int]]:
 
 
 def _awaits_turn(pids: list[int], before: dict[str, float]) -> bool:
-    """Whether a thread would run, and has had no processor since (proc(5), stat: R)."""
+    """Whether a thread would run, and has had no processor since."""
     now = runnable_seconds(pids)
-    for pid in pids:
-        for file in Path("/proc").glob(f"{pid}/task/*/stat"):
-            thread = file.parent.name
-            with contextlib.suppress(OSError):  # as above
-                runs = file.read_text().rpartition(") ")[2].startswith("R")
-                if runs and thread in before and now.get(thread) == before[thread]:
-                    return True
-    return False
+    return any(
+        stat(pid, thread)[1] == "R" and now.get(thread) == before[thread]
+        for pid in pids
+        for thread in _schedules(pid)
+        if thread in before
+    )

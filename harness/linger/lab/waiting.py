@@ -1,12 +1,14 @@
 """Decides whether a program can ever act again by itself, or waits for others.
 
-The census shows in which system call each thread waits, for how long, and which timers are armed as
-descriptors. A process's timers (timer_create(2)) are in /proc/PID/timers. A timer of setitimer(2)
-is nowhere, but it matters only if its signal is caught.
+The census tells in which system call each thread waits, for how long, and which timers are armed as
+descriptors. A timer of a process (timer_create(2)) is in /proc/PID/timers. One of setitimer(2) or
+alarm(2) is nowhere: where its signal is caught, there may be one; where it is not, all that it can do is
+end the program.
 """
 
 from __future__ import annotations
 
+import contextlib
 import re
 import signal
 from pathlib import Path
@@ -33,6 +35,13 @@ def forever(processes: Iterable[dict[str, Any]], pids: Iterable[int]) -> str:
                 return ""
             calls.add(thread["call"])
     return ", ".join(sorted(calls))
+
+
+def place(pid: int) -> str:
+    """The kernel function in which a process waits (proc(5), wchan); "" when that is not told."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/wchan").read_text().removeprefix("0")
+    return ""
 
 
 def timed(pid: int) -> bool:

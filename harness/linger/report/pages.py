@@ -15,7 +15,7 @@ from linger.lab import files
 from linger.lab.errors import Broken, CannotRun, LingerError, os_sentence
 from linger.lab.foreign import printable_lines
 from linger.lab.programs import typed
-from linger.report import blamed, findings, ladder, palette, plot, scale, words
+from linger.report import blamed, findings, grid, ladder, palette, plot, prose, scale, words
 from linger.report.collect import Run, Scenario, collect
 from linger.run import results, scenarios
 
@@ -23,7 +23,7 @@ T = TypeVar("T")
 COPY = "copy the run to a folder where you may write, and report on that"
 MOST_REPETITIONS = 500  # to list on a page
 FILTERS = (
-    "href linked spoken seconds expected moment date owners failures tables shortened verdicts counts "
+    "href seconds expected moment date owners failures tables shortened verdicts counts "
     "bars went segments kind"
 ).split()
 
@@ -34,7 +34,7 @@ def write(path: Path) -> Path:
     Errors: CannotRun when the run cannot be read or the pages cannot be written.
     """
     try:
-        for kind in (findings, scale):
+        for kind in (findings, scale, grid):
             if kind.is_of(path):
                 for file, page in kind.pages(path, _draw).items():
                     _write(file, page)
@@ -116,7 +116,7 @@ class Book:
         return self._render(
             "scenario.html.j2",
             scenario=scenario,
-            prose=words.tell(scenario.name),
+            prose=prose.tell(scenario.name),
             answers=_of(scenarios.answers, scenario.name),
             expected=_of(scenarios.disagreements, scenario.name) or {},
             cure=words.cure(scenario.name),
@@ -159,7 +159,9 @@ def _templates() -> jinja2.Environment:
     environment.filters.update({name: getattr(words, name) for name in FILTERS})
     environment.filters.update(
         labels=results.labels,
-        title_of=lambda name: words.tell(name).title,
+        linked=prose.linked,
+        spoken=prose.spoken,
+        title_of=lambda name: prose.tell(name).title,
         segment=ladder.label,
         plot=lambda timeline: Markup(plot.draw(timeline)),
         ladder=lambda connection: Markup(ladder.draw(connection)),

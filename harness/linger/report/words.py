@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import Any, Iterator, Mapping, NamedTuple
 from urllib.parse import quote
 
-from markupsafe import Markup
-
 from linger.lab.census import STATES
-from linger.report import ladder
+from linger.report import ladder, prose
 from linger.report.collect import Repetition, Run, Scenario, Variant
-from linger.run import pairs, scenarios
+from linger.run import pairs
 
 KINDS = {
     "result.json": "what was expected and measured",
@@ -23,72 +21,8 @@ KINDS = {
 }
 BY_SUFFIX = {".pcap": "packets", ".log": "events and messages of a process"}
 FILTERS = (*STATES, "descriptors", "ghosts", "unconnected")  # what the index can be narrowed to, if it occurs
-# Names of rows that are no words, as they are read: counters (snmp_counter.rst), classes of sockets.
-SPOKEN = {
-    "OutRsts": "RST segments sent",
-    "PAWSEstab": "segments discarded because of their time stamp",
-    "PassiveOpens": "connections from clients",
-    "TCPAbortOnClose": "connections reset because close() left data unread",
-    "TCPAbortOnData": "connections reset with data waiting",
-    "TCPTimeWaitOverflow": "TIME_WAITs not made because there were too many",
-    "TW": "TIME_WAITs begun",
-    "TWRecycled": "TIME_WAITs reused by connect()",
-    "CLOSE_WAIT.unaccepted": "CLOSE_WAIT that nobody has accepted",
-    "CLOSE_WAIT.unread": "CLOSE_WAIT whose EOF nobody has read",
-    "LAST_ACK.orphan": "LAST_ACK that no process holds",
-    "LAST_ACK.owned": "LAST_ACK that a process holds",
-    "accept_queue": "connections waiting for accept()",
-    "busy_percent": "percent of a processor",
-    "descriptors": "descriptors of connections",
-    "ghosts": "descriptors whose connection is gone",
-    "held": "held at the end beyond the allowed number",
-    "unconnected": "descriptors never connected",
-}
 MOST_SHORT = 1200  # characters of a message of a test that is no scenario
 MOST_REASONS = 6  # why a scenario did not pass
-
-
-class Prose(NamedTuple):
-    """The docstring of a scenario; blocks are ("drawing", "prose" or "items", lines)."""
-
-    title: str
-    blocks: list[tuple[str, list[str]]]
-    file: str
-
-
-def tell(name: str) -> Prose:
-    """What a scenario tells of itself; its title is a remark when the file is no longer there."""
-    path = scenarios.path_of(name)
-    file = f"scenarios/{path.name}"
-    if not path.exists():
-        return Prose("This scenario no longer exists.", [], file)
-    text = scenarios.docstring(name).partition("\n")[2].strip("\n")
-    return Prose(scenarios.title(name), list(_blocks(text)), file)
-
-
-def _blocks(text: str) -> Iterator[tuple[str, list[str]]]:
-    """Paragraphs as they are written: indented ones are drawings, lines after "- " are items."""
-    for paragraph in filter(str.strip, re.split(r"\n\s*\n", text)):
-        lines = paragraph.split("\n")
-        if lines[0][:1].isspace():
-            yield "drawing", lines
-            continue
-        kind, block = "prose", []
-        for line in lines:
-            if line.startswith("- "):
-                if kind == "prose":
-                    if block:
-                        yield kind, block
-                    kind, block = "items", []
-                block.append(line[2:])
-            elif kind == "items" and line[:1].isspace():
-                block[-1] += " " + line.strip()
-            else:
-                if kind == "items":
-                    yield kind, block
-                    kind, block = "prose", []
-                block.append(line)
-        yield kind, block
 
 
 class Cure(NamedTuple):
@@ -114,25 +48,6 @@ def cure(name: str) -> Cure | None:
         shown.append((f"{kind} lesson" if lesson else kind, line.expandtabs(4) or " "))
         lesson = lesson and "*/" not in line
     return Cure(buggy.split(" ", 1)[1], fixed.split(" ", 1)[1], shown)
-
-
-def spoken(label: str) -> str:
-    """The name of a row in words."""
-    name, then, _ = label.partition(", then")
-    return SPOKEN.get(name, name) + (then and label[len(name) :])
-
-
-def linked(text: str, run: Run, above: str = "") -> Markup:
-    """A text in which each scenario that the run holds is a link to its page.
-
-    above: the way from the page to the folder of the run, "../" or nothing.
-    """
-    names = {scenario.name for scenario in run.scenarios}
-    parts = re.split(r"(?<![\w-])([a-z0-9]+(?:-[a-z0-9]+)+)(?![\w-])", text)
-    for i in range(1, len(parts), 2):
-        if parts[i] in names:
-            parts[i] = Markup('<a href="{}{}/index.html">{}</a>').format(above, href(parts[i]), parts[i])
-    return Markup("").join(parts)
 
 
 def href(path: str) -> str:
@@ -275,7 +190,7 @@ def bars(scenario: Scenario) -> Bars:
     for variant, value in values:
         text = f"{value:,}" if isinstance(value, int) else value
         rows.append((variant.name, _share(value, highest), text, _style(scenario, variant)))
-    return Bars(f"{first['subject']} {spoken(first['name'])}", rows)
+    return Bars(f"{first['subject']} {prose.spoken(first['name'])}", rows)
 
 
 def _style(scenario: Scenario, variant: Variant) -> str:

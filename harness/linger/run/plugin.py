@@ -109,6 +109,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
     """Remember how each phase ended, for the lab's teardown and for the exit code."""
+    if call.excinfo and isinstance(call.excinfo.value, (LingerError, OSError)):
+        # What tells more than a stack takes its place below; pytest needs 0.1 s to draw one.
+        item.repr_failure = lambda excinfo: str(excinfo.value)  # type: ignore[method-assign]
     outcome = yield
     report = outcome.get_result()  # type: ignore[attr-defined]
     if call.excinfo and report.failed:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 import shutil
 import sys
 import textwrap
@@ -23,7 +22,7 @@ PROSE = 98  # columns of a line of prose at most: a longer one is hard to read
 GAP = "  "
 COLOURS = {"green": "32", "red": "31", "yellow": "33", "magenta": "35", "bold": "1"}
 # What paint() puts around words is a sequence of the terminal in say() only: nobody can foresee it.
-OURS = secrets.token_hex(8)
+OURS = os.urandom(8).hex()
 PAINTED = re.compile(rf"(\x1b{OURS}\[\d+m)")
 STYLE = {
     "PASS": "green",

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 import time
@@ -20,7 +21,7 @@ from linger.lab.programs import INSTALLED, ROOT
 SCHEMA = 2  # of result.json; 2: failures as objects, `subject`, the verdict `reproduced`
 ENVIRONMENT = 1  # of environment.json
 COMMIT = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12"]  # asks for ours
-if INSTALLED:  # where git would find somebody else's, if any
+if INSTALLED or (ROOT / "harness/COMMIT").exists():  # no clone: git would find somebody else's, if any
     COMMIT = ["cat", str(ROOT / "harness/COMMIT")]
 
 
@@ -55,6 +56,13 @@ def create_run(results: Path) -> Path:
             link.unlink(missing_ok=True)
             run.rmdir()
         raise unwritable(f"results to {results}", error) from error
+    return run
+
+
+def begin(folder: Path) -> Path:
+    """Create the directory of a new run in a folder, and let every process know it."""
+    run = create_run(folder.absolute())
+    os.environ["LINGER_RUN"] = str(run)
     return run
 
 
@@ -117,6 +125,15 @@ def labels(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     return found
 
 
+def linux(release: str, built: str = "") -> str:
+    """The version of a kernel without what its builder adds: "5.10.262".
+
+    built: uname -v, where Debian says what the release does not: 5.10.0-46-amd64 is of many versions.
+    """
+    debian = re.search(r"\bDebian (\d[\d.]*\d)", built)
+    return debian[1] if debian else re.match(r"[\d.]*", release)[0].rstrip(".") or release  # type: ignore[index]
+
+
 class Environment:
     """What a run ran on. The versions are asked for at the start and read at the end."""
 
@@ -153,6 +170,7 @@ class Environment:
                 "schema": ENVIRONMENT,
                 "date": self._date,
                 "kernel": platform.release(),
+                "linux": linux(platform.release(), platform.version()),
                 "machine": platform.machine(),
                 "cores": os.cpu_count(),
                 "uid": os.getuid(),

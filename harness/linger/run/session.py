@@ -24,13 +24,6 @@ PROVE = Path(__file__).with_name("prove.py")
 OURS = ["-p", "xdist.plugin", "-p", "linger.run.plugin"]  # whose options are known, too
 
 
-def begin(folder: Path) -> Path:
-    """Create the directory of a new run in a folder, and let every process know it."""
-    run = results.create_run(folder.absolute())
-    os.environ["LINGER_RUN"] = str(run)
-    return run
-
-
 def tests_named(words: Sequence[str]) -> list[str]:
     """The files, folders and node ids among words for pytest, which knows what its options take.
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import Any
-
-import pytest
+from typing import TYPE_CHECKING, Any
 
 from linger.lab.errors import NOT_HELD
 from linger.lab.files import MOST_EVIDENCE, read_regular, write_json
 from linger.lab.foreign import printable_lines
 from linger.run import results, scenarios
+
+if TYPE_CHECKING:  # who reads what became of a run needs no pytest
+    import pytest
 
 SCHEMA = 1  # of run.json (schema/run.schema.json)
 NAME = "run.json"

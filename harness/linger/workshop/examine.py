@@ -13,16 +13,17 @@ import contextlib
 import signal
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Sequence
 
-import pytest
-
-from linger.lab import census, confine, files, holding
+from linger.lab import census, confine, files, holding, processor, waiting
 from linger.lab.errors import NotHeld
 from linger.lab.expect import Peer
 from linger.lab.lab import HURRIED, Lab, Own
 from linger.run import scenarios
 from linger.workshop import build, texts
+
+if TYPE_CHECKING:  # the judge outside of the sandbox needs none
+    import pytest
 
 # More than an exercise needs: bytes of memory for each process and in total, seconds of CPU time,
 # processes, core dumps.
@@ -34,6 +35,8 @@ TELLING = 1.0  # s
 SETTLING = 2.0  # s, that a server may take to let go of a client that has left
 NOTHING = {"guests": [], "service": None, "held": None}  # was asked
 GUESTS = ("connect rst", "connect half drain fin")  # without a word: a reset, and an end
+DEAF = "connect fill:300000 rst"  # more than fits in all buffers on the way
+CAPPED = {"tcp_wmem": "4096 16384 16384", "tcp_rmem": "4096 16384 16384"}  # bytes
 ABORTS = ("TCPAbortOnData", "TCPAbortOnClose")  # close() that became a reset (tcp(7), nstat(8))
 
 
@@ -90,7 +93,7 @@ def examine(lab: Lab, scenario: str, passed: bool) -> dict[str, Any]:
     host = subjects[0].host.name if subjects else "server"
     counted = _counts(lab, host)
     served = passed and subjects
-    asked = _afterwards(lab, scenario, subjects[-1]) if served else NOTHING
+    asked = _afterwards(lab, scenario, subjects) if served else NOTHING
     if subjects and not counted["LISTEN"]:
         subjects[-1].ending(0.5)  # one that is about to end has closed its sockets already
     return {
@@ -115,7 +118,7 @@ def _subject(peer: Peer) -> dict[str, Any]:
         "program": peer.program,
         "killed": peer.killed,
         "status": peer.status,
-        "waits": _waits(peer.pid) if peer.running else None,
+        "waits": waiting.place(peer.pid) if peer.running else None,
         "spins": _spins(peer),
         "events": _tally(peer),
         "misuse": _misuse(peer),
@@ -169,40 +172,32 @@ def _children(peer: Peer) -> dict[str, int]:
     parent."""
     found: collections.Counter[str] = collections.Counter()
     for pid in peer.family()[1:]:
-        dead = _proc(pid, "stat").rpartition(") ")[2].startswith("Z")
-        found["zombie" if dead else _waits(pid)] += 1
+        found["zombie" if processor.stat(pid)[1] == "Z" else waiting.place(pid)] += 1
     return dict(found)
 
 
-def _waits(pid: int) -> str:
-    """The kernel function in which a process waits (proc(5), wchan); "" when unknown."""
-    where = _proc(pid, "wchan")
-    return "" if where == "0" else where
-
-
-def _proc(pid: int, name: str) -> str:
-    try:
-        return Path(f"/proc/{pid}/{name}").read_text()
-    except OSError:  # it has ended
-        return ""
-
-
-def _afterwards(lab: Lab, scenario: str, subject: Peer) -> dict[str, Any]:
-    """What a server does once all faults are over: for clients that leave in other ways than the
-    scenario's, and for a fresh one; and what it holds after they have left."""
-    words = texts.table(scenario).get("service")
-    if not words or not subject.running:
+def _afterwards(lab: Lab, scenario: str, subjects: Sequence[Peer]) -> dict[str, Any]:
+    """What a server does where all faults are over: for clients that leave in other ways than those of
+    the scenario, and for a fresh one; and what it holds when they have left, beyond what it held
+    before. subjects: all that are under trial, of which the last one serves."""
+    table = texts.table(scenario)
+    words = table.get("service")
+    if not words or not subjects[-1].running:
         return NOTHING
     for host in lab.hosts.values():
         host.run("nft", "flush", "ruleset")
     for peer in lab.peers:
         if peer.running:
             peer.thaw()  # in case the scenario has frozen it
+    subjects = [subject for subject in subjects if subject.running]
+    before = holding.measure(subjects).total
     guests = [_guest(lab, leaving) for leaving in (*GUESTS, f"{words.removesuffix('fin')}rst")]
     service = _guest(lab, words)
-    before = lab.verdict.expectations[-1]["measured"]  # by the last row of every scenario
-    held = _held(subject, before) - before
-    return {"guests": guests, "service": service, "held": held}
+    if table.get("deaf"):
+        for host in lab.hosts.values():
+            host.sysctl(**CAPPED)
+        guests.append(_guest(lab, DEAF))
+    return {"guests": guests, "service": service, "held": _held(subjects, before) - before}
 
 
 def _guest(lab: Lab, words: str) -> dict[str, Any]:
@@ -226,9 +221,9 @@ def _kept(subject: Peer) -> dict[str, int] | None:
     return {name: int(count) for name, count in told.items() if name != "ev"}
 
 
-def _held(subject: Peer, before: int) -> int:
-    """What a server holds after a client has left; it may need a moment to notice."""
+def _held(subjects: Sequence[Peer], before: int) -> int:
+    """What servers hold when a client has left; they may need a moment to see that."""
     deadline = time.monotonic() + SETTLING
-    while (held := holding.measure([subject]).total) > before and time.monotonic() < deadline:
+    while (held := holding.measure(subjects).total) > before and time.monotonic() < deadline:
         time.sleep(0.01)  # the next look
     return held

@@ -23,7 +23,7 @@ FOR_ALL = (
     "explanation",
 )
 FOR_PAIRS = ("task", "hints")
-OPTIONAL = ("wild", "further", "service", "witness", "aborts", "discuss")
+OPTIONAL = ("wild", "further", "service", "witness", "aborts", "deaf", "discuss")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,6 +47,7 @@ class Text:
     service: str = ""  # what a client asks of the server after the faults, in words of clients/peer
     witness: str = ""  # the event by which the other programs report that the client was served
     aborts: bool = False  # whether a repair may end connections by reset
+    deaf: bool = False  # whether a client that sends and never reads must not stop the others
     discuss: list[dict[str, str]] = dataclasses.field(default_factory=list)  # pattern, text
 
     @property
@@ -109,7 +110,11 @@ def load(name: str) -> Text:
 
     Errors: Usage when the scenario has none; Broken naming what is wrong with its table.
     """
-    lab = table(name)
+    return _text(name, table(name))
+
+
+def _text(name: str, lab: dict[str, Any]) -> Text:
+    """load() with the table that was read."""
     if not lab:
         raise Usage(f"{name} is not an exercise yet: scenarios/{scenarios.path_of(name).stem}.toml "
                     "has "
@@ -122,5 +127,6 @@ def load(name: str) -> Text:
 
 def course() -> list[Text]:
     """All exercises in teaching order."""
-    texts = [load(name) for name in scenarios.names() if table(name)]
+    tables = {name: table(name) for name in scenarios.names()}
+    texts = [_text(name, lab) for name, lab in tables.items() if lab]
     return sorted(texts, key=lambda text: (text.order, text.name))

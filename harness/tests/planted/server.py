@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import queue
 import select
 import signal
 import socket
@@ -24,6 +25,7 @@ LIBC, CLONE_FILES = ctypes.CDLL(None), 0x400
 MAILBOX = socket.socketpair()
 kept: list[socket.socket] = []  # what a mistake never closes
 free: list[int] = []  # a pool of files
+POOL, pool = 6, []  # of pipes
 
 
 def talk(client: socket.socket) -> None:
@@ -202,6 +204,41 @@ def file_open(client: socket.socket, leaving: Callable[[int], None]) -> None:
                 return leaving(file)
 
 
+def slow_pool(client: socket.socket) -> None:
+    """careful(), and a pool of pipes that grows by one with each client, up to a size."""
+    if len(pool) < POOL:
+        pool.append(os.pipe())
+    careful(client)
+
+
+def never_ends(client: socket.socket) -> None:
+    """careful(), in a thread that then waits for nothing."""
+    careful(client)
+    threading.Event().wait()
+
+
+def fixed_pool() -> Callable[[socket.socket], None]:
+    """A pool of threads, of which each ends by the first error that it meets."""
+    waiting: queue.SimpleQueue[socket.socket] = queue.SimpleQueue()
+
+    def work() -> None:
+        while True:
+            talk(waiting.get())
+
+    for _ in range(60):
+        threading.Thread(target=work, daemon=True).start()
+    return waiting.put
+
+
+def with_deaf_child() -> Callable[[socket.socket], None]:
+    """A child that has the listener too, and that no SIGTERM ends."""
+    if os.fork() == 0:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        while True:
+            signal.pause()
+    return threads(careful)
+
+
 def ticker(client: socket.socket) -> None:
     """A reply without an end."""
     with client:
@@ -264,6 +301,10 @@ MODES: dict[str, Callable[[], Callable[[socket.socket], None]]] = {
     "crashes": crashes_and_is_replaced,
     "forgets-file": lambda: threads(lambda client: file_open(client, lambda file: None)),
     "pools-file": lambda: threads(lambda client: file_open(client, free.append)),
+    "never-ends": lambda: threads(never_ends),
+    "fixed-pool": fixed_pool,
+    "deaf-child": with_deaf_child,
+    "grows-pool": lambda: threads(slow_pool),
     "ticker": lambda: threads(ticker),
     "picky": lambda: threads(picky),
     "http-impatient": lambda: threads(http_impatient),

@@ -70,7 +70,14 @@ RELEASES = {
     "http-proxy-middleware 2.0.12": of("http-proxy-middleware-2", GITHUB + "chimurai/http-proxy-middleware/issues/782", LEFT, proxies=True),
     "http-proxy-middleware 3.0.11": of("http-proxy-middleware-3", GITHUB + "chimurai/http-proxy-middleware/issues/782", LEFT, proxies=True),
     "configurable-http-proxy 4.6.1": Release(CHP % "configurable-http-proxy", GITHUB + "jupyterhub/configurable-http-proxy/issues/434", (LEFT,), True),
+    "express-http-proxy 0.9.1": of("express-http-proxy-0", GITHUB + "villadora/express-http-proxy/pull/107", LEFT, proxies=True),
+    "httpxy 0.1.7": of("httpxy-0", GITHUB + "unjs/httpxy/issues/85", LEFT, proxies=True),
     # A reset that ends the server.
+    "jsmodbus 5.0.0": of("jsmodbus", GITHUB + "Cloud-Automation/node-modbus/issues/246", "rst-at-once"),
+    "simple-hl7 2.2.0": of("simple-hl7-2", GITHUB + "hitgeek/simple-hl7/issues/36", "rst-at-once"),
+    # 3.19.17 repairs that. It keeps the connections of clients that say two lines and leave, if the first
+    # is no header: what is behind it is never read. linger asks it with one line, and does not find that.
+    "smtp-server 3.18.5": of("smtp-server-18", GITHUB + "nodemailer/smtp-server/issues/257", "rst-at-once"),
     "statsd 0.8.6": Release(STATSD % "statsd", GITHUB + "statsd/statsd/pull/591", ("rst-at-once",)),
     "statsd 0.9.0": Release(STATSD % "statsd-9", GITHUB + "statsd/statsd/pull/591", ("rst-at-once",)),
     # They misbehave, and we know of no public report: not counted.
@@ -79,6 +86,9 @@ RELEASES = {
     "serve-handler 6.1.8": of("serve-handler", "", LEFT),
     # Repairs, and a release that was reported and does not misbehave with this version of node.
     "express 4.22.3": of("express"),
+    "express-http-proxy 2.1.2": of("express-http-proxy", proxies=True),
+    "httpxy 0.5.6": of("httpxy", proxies=True),
+    "simple-hl7 3.3.0": of("simple-hl7"),
     "http-proxy-node16 1.0.6": of("http-proxy-node16", proxies=True),
     "configurable-http-proxy 4.6.2": Release(CHP % "configurable-http-proxy-fixed", "", (), True),
     "httpolyglot 3.1.0": of("httpolyglot-fixed"),
@@ -149,7 +159,7 @@ def misbehaviour(words: str, port: int, env: dict[str, str], log: Path) -> str:
 
 
 def test_there_are_twelve_bugs_that_were_reported() -> None:
-    assert sum(bool(one.report) for one in RELEASES.values()) >= 12
+    assert len({one.report for one in RELEASES.values()} - {""}) >= 12
 
 
 @pytest.mark.parametrize("name", RELEASES)

@@ -16,7 +16,7 @@ from linger.check.finding import FAIL, NotStruck, died, not_tested
 from linger.check.record import Result
 from linger.check.relay import BATTERY, exchange
 from linger.check.relay.acquaintance import get_to_know
-from linger.check.relay.stage import Stage, Task
+from linger.check.relay.stage import BackendDied, Stage, Task
 from linger.lab import apart
 from linger.lab.errors import HELD, TargetDied, Usage
 
@@ -78,12 +78,15 @@ def hear(check: Check, task: Task, folder: Path) -> Result:
     apart.keep_apart(folder)
     steps: list[str] = []
     began = time.monotonic()
+    served = True
     stage = Stage(check.id, task, folder, steps.append)
     try:
         try:
             finding = check.run(stage)
         except NotStruck as error:
             finding = not_tested(str(error))
+        except BackendDied as error:
+            finding, served = not_tested(str(error).splitlines()[0]), False
         except TargetDied as error:
             finding = died(str(error))
         measured = stage.result()
@@ -92,4 +95,5 @@ def hear(check: Check, task: Task, folder: Path) -> Result:
         stage.close()
     seconds = time.monotonic() - began
     found = record.write(stage.lab, check, finding, 1, measured, seconds, steps)
-    return {**found, "doubt": finding.verdict == FAIL and stage.timed, "stall": stall * stage.timed}
+    doubt = finding.verdict == FAIL and stage.timed or not served
+    return {**found, "doubt": doubt, "stall": stall * stage.timed}

@@ -14,7 +14,7 @@ from linger.check.relay.phases import Lived
 
 SOON = ruling.SOON  # s
 NAMED = 4  # strikes in one line
-UNLIKE = "two good runs made different things, so exit code 0 after a strike tells nothing; give --verify"
+UNLIKE = "exit code 0 after a strike, but good runs differ, or more was made than by them: give --verify COMMAND"
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,9 @@ def met(outcome: Outcome, good: Product | None, verified: bool) -> Met:
     if verified or outcome.end != DONE:
         return Met(outcome, outcome.success if outcome.end == DONE else None)
     made = Product(outcome.size or 0, outcome.digest or "")
-    return Met(outcome, made == good if good else None)
+    if not good or made.size > good.size:  # perhaps a message beside the whole
+        return Met(outcome, None)
+    return Met(outcome, made == good)
 
 
 def cut(tries: Sequence[Met], good: Product | None, planned: int) -> Finding:

@@ -25,6 +25,10 @@ AT_ONCE, WAITING = 6, 24  # runs at the same time: of those that compute, and of
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
+class BackendDied(TargetDied):
+    """The real server does not start, or does not come back: nothing is known of the client."""
+
+
 @dataclass(frozen=True)
 class Task:
     """What the caller asked for, and what is known of the program by now."""
@@ -68,12 +72,12 @@ class Stage:
         self.lab.close()
 
     def serve(self) -> None:
-        """Start the helpers and the backend. Errors: TargetDied."""
+        """Start the helpers and the backend. Errors: BackendDied."""
         try:
             self.backend.start_helpers()
             self.backend.start()
         except TargetDied as error:
-            raise TargetDied(f"of --with: {error}") from None
+            raise BackendDied(f"of --with: {error}") from None
 
     def begin(self, *strikes: str) -> None:
         """Put a relay before the backend, with a port for each strike."""
@@ -134,7 +138,7 @@ class Stage:
     def restart(self, port: int) -> None:
         """End the backend as its owner would, and start it again; the port refuses meanwhile.
 
-        Errors: TargetDied when it does not come back.
+        Errors: BackendDied when it does not come back.
         """
         if not self.backend.signal(self.backend.plan.stop):
             self.backend.kill()
@@ -142,7 +146,7 @@ class Stage:
         try:
             self.backend.start()
         except TargetDied as error:
-            raise TargetDied(f"of --with, when it was restarted: {error}") from None
+            raise BackendDied(f"of --with, when it was restarted: {error}") from None
 
     def result(self) -> dict[str, Any]:
         """What was measured, in the shape of a scenario's result.json."""

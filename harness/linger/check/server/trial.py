@@ -6,7 +6,7 @@ import time
 from typing import Any, Callable
 
 from linger.check import schedule
-from linger.check.finding import CHOICE, FAIL, LEAK, PASS, Finding
+from linger.check.finding import CHOICE, FAIL, LEAK, PASS, WARN, Finding
 from linger.check.measure import Count
 from linger.check.server.crowd import Crowd
 from linger.check.server.scene import Scene
@@ -55,7 +55,7 @@ class Trial(Scene):
         return self.leavings(again=all_leave)
 
     def leavings(
-        self, before: Count | None = None, again: Callable[[], None] | None = None
+        self, before: Count | None = None, again: Callable[[], object] | None = None
     ) -> Finding:
         """The finding when all clients have left: whether the server let go, and serves on.
 
@@ -72,8 +72,9 @@ class Trial(Scene):
         left = left and self.meter.settles(before, self.n, within=self.soon - ONCE)
         took = time.monotonic() - began
         if not left:
-            why = self.fresh()
-            return self._unserved(why) if why else Finding(PASS, self._gone(took))
+            if why := self.fresh():
+                return self._unserved(why)
+            return self._threads(before, again) or Finding(PASS, self._gone(took))
         more, held = ", ".join(left.fuller_than(before, self.n)), self.meter.held(before)
         kept = left.connections_since(before)
         if died := self.died():
@@ -91,7 +92,26 @@ class Trial(Scene):
         if left:
             return Finding(LEAK, f"held for {took:.0f} s and longer: {more}", held)
         slow = ", by a time-out of its own" if kept else ""
-        return Finding(CHOICE if kept else PASS, self._gone(took) + slow)
+        let_go = Finding(CHOICE if kept else PASS, self._gone(took) + slow)
+        return self._threads(before, again) or let_go
+
+    def _threads(self, before: Count, again: Callable[[], object] | None) -> Finding | None:
+        """The finding of threads that stay, or are gone, when the clients have let go of all else.
+
+        A pool fills up, or shrinks, once; so as many clients do the same once more.
+        """
+        several = max(2, self.n // 2)
+        first = self.meter.take().threads_since(before)
+        if not again or abs(first) < several:
+            return None
+        again()
+        self.meter.settles(before, self.n, within=self.soon / 2)
+        more = self.meter.take().threads_since(before) - first
+        if abs(more) < several or (more > 0) != (first > 0):
+            return None
+        what = "more, which stay" if more > 0 else "fewer, which are missed in a pool"
+        said = f"{self.n} clients left, then as many again: {abs(first)} and {abs(more)} threads {what}"
+        return Finding(WARN, said)
 
     def _gone(self, took: float) -> str:
         return f"{self.n} clients left, all let go in {took:.1f} s"

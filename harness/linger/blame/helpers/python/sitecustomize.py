@@ -10,6 +10,7 @@ import sys
 
 _HERE = os.path.dirname(__file__)
 _STANDARD = os.path.dirname(os.__file__)
+_ASYNCIO = os.path.join(_STANDARD, "asyncio", "")
 _NOBODY = 0x6C6E0000  # TOLD_DESCRIPTOR
 _WAIT = {"EAGAIN", "EINTR", "EINPROGRESS"}
 _READS = ("recv", "recv_into", "recvmsg", "recvfrom")
@@ -19,11 +20,47 @@ def _where():
     """The innermost line that is neither ours nor of the standard library."""
     frame = sys._getframe(2)
     while frame:
-        code = frame.f_code
-        file = code.co_filename
-        if not file.startswith((_STANDARD, _HERE, "<frozen")) or "site-packages" in file:
-            return f"{file}:{frame.f_lineno} {getattr(code, 'co_qualname', code.co_name)}"
+        file = frame.f_code.co_filename
+        if _is_own(file):
+            return _named(frame.f_code, frame.f_lineno)
+        if file.startswith(_ASYNCIO):
+            try:
+                if place := _of_loop(frame.f_locals):
+                    return place
+            except Exception:  # whatever an object of the program's is like, the program goes on
+                pass
         frame = frame.f_back
+    return ""
+
+
+def _is_own(file):
+    return not file.startswith((_STANDARD, _HERE, "<frozen")) or "site-packages" in file
+
+
+def _named(code, line):
+    return f"{code.co_filename}:{line} {getattr(code, 'co_qualname', code.co_name)}"
+
+
+def _of_loop(names):
+    """For whom the loop of asyncio does something: where the coroutine waits that serves the
+    connection, else the function that was given for it. names: of the loop's frame."""
+    protocol = getattr(names.get("self"), "_protocol", None)
+    coroutine = getattr(getattr(protocol, "_task", None), "get_coro", lambda: None)()
+    place = ""
+    while frame := getattr(coroutine, "cr_frame", None):
+        if _is_own(frame.f_code.co_filename):
+            place = _named(frame.f_code, frame.f_lineno)
+        coroutine = coroutine.cr_await
+    if place:
+        return place
+    given = getattr(protocol, "_client_connected_cb", None) or protocol or names.get("protocol_factory")
+    cells = getattr(given, "__closure__", None) or ()  # of start_server(): what the factory is for
+    for one in (given, *(cell.cell_contents for cell in cells)):
+        code = getattr(getattr(one, "__func__", one), "__code__", None)
+        kind = one if isinstance(one, type) else type(one)
+        code = code or getattr(getattr(kind, "connection_made", None), "__code__", None)
+        if code and _is_own(code.co_filename):
+            return _named(code, code.co_firstlineno)
     return ""
 
 

@@ -36,8 +36,9 @@ def half_close(trial: Trial) -> Finding:
     found = _halved(trial, control)
     if found.verdict == LEAK:
         return found
-    left = trial.leavings()
-    return left if left.verdict in BAD else found
+    left = trial.leavings(again=lambda: _halved(trial, control))
+    worse = left.verdict in BAD or left.verdict == WARN and found.verdict in (PASS, CHOICE)
+    return left if worse else found
 
 
 def _halved(trial: Trial, control: int) -> Finding:
@@ -45,7 +46,7 @@ def _halved(trial: Trial, control: int) -> Finding:
     replies: list[int] = []
     tries = max(TRIES, trial.n)
     while len(replies) < tries:
-        with trial.crowd(min(tries - len(replies), max(1, trial.target.backlog), FEW)) as crowd:
+        with trial.crowd(min(trial.at_once(tries - len(replies)), FEW)) as crowd:
             trial.ask(crowd)
             crowd.half()
             crowd.read_while_it_comes(FRESH, QUIET)
@@ -102,4 +103,4 @@ def _held_open(trial: Trial, crowd: Crowd, lost: Finding | None) -> Finding:
         return lost or Finding(
             CHOICE, f"the connection is closed only after more than {trial.soon:.0f} s"
         )
-    return Finding(LEAK, f"{count} connections not closed {trial.late:.0f} s after the reply", held)
+    return Finding(LEAK, f"{count} connection{'s' * (count > 1)} not closed {trial.late:.0f} s after the reply", held)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Callable
 
-from linger.check.finding import CHOICE, FAIL, PASS, Finding, NotStruck, not_tested
+from linger.check.finding import CHOICE, FAIL, PASS, WARN, Finding, NotStruck, not_tested
 from linger.check.server import check
 from linger.check.server.scene import FRESH
 from linger.check.server.trial import Trial
@@ -27,12 +28,19 @@ MISTAKE = (
 )
 def restart_term(trial: Trial) -> Finding:
     def stop() -> str:
+        nonlocal listens
         if trial.target.signal(trial.wish.plan.stop):
             return ""
+        listens = trial.meter.awaits("LISTEN >= 1", within=0)
         trial.target.kill()
         return f"; {trial.wish.plan.stop.name} did not end it, SIGKILL did"
 
-    return _restart(trial, stop)
+    listens = False
+    found = _restart(trial, stop)
+    if listens and found.verdict == PASS:
+        told = f"{trial.wish.plan.stop.name} leaves some of it that listens on, so a start finds the port in use"
+        return replace(found, verdict=WARN, measured=f"{told}; {found.measured}")
+    return found
 
 
 @check(
@@ -66,7 +74,7 @@ def _restart(trial: Trial, end: Callable[[], str]) -> Finding:
     Those that leave come first: a server that serves one after the other would be held up by
     those that stay.
     """
-    live = max(1, min(trial.n // 2, trial.target.backlog))
+    live = trial.at_once(max(1, trial.n // 2))
     _leave_timewaits(trial)
     with trial.crowd(live, at_least=1) as crowd:
         trial.greet(crowd)
