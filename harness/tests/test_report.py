@@ -359,7 +359,7 @@ def test_a_run_that_was_cut_off_is_reported_all_the_same(again: Path) -> None:
     (again / "good/fixed/timeline.jsonl").write_text('{"time": 1795365880.9, "host": "ser')
     pages.write(again)
     found = read(again)
-    assert "the run did not finish in order" in found["index.html"].text
+    assert "the run did not end in order" in found["index.html"].text
     good = found["good/index.html"].text
     assert "buggy BROKEN" in good and collect.UNFINISHED in good
     assert "No timeline was recorded." in good

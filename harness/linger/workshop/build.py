@@ -135,7 +135,7 @@ def _must_have_room(folder: Path) -> None:
 
 def _lacking(what: str) -> CannotRun:
     return CannotRun(
-        f"exercises need gcc, libc6-dev and libevent-dev, and {what} is missing; run: make deps"
+        f"exercises need gcc, libc6-dev and libevent-dev, and there is no {what}; run: make deps"
     )
 
 
