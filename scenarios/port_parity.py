@@ -8,12 +8,12 @@ condition: the range begins with an even port. control: with an odd one.
 
 connect() takes the ports with the parity of the range's low end first, and bind() to port 0 the
 others, so that programs that bind leave the ports that connect() can share (Linux 4.3, in
-inet_hashtables.c). Only half of the range is cheap to find: the search through the used half comes
-before every port of the other.
+inet_hashtables.c). Only half of the range is cheap to find: once that half is in use, each call
+searches all of it before it tries the other.
 
-A socket can have a range of its own within that one, by IP_LOCAL_PORT_RANGE (ip(7), Linux 6.3, and
-6.1 by a later update). Since Linux 6.8 the connect() of such a socket takes either parity; its
-bind() does as before.
+A socket can have a range of its own within that one, with IP_LOCAL_PORT_RANGE (ip(7), Linux 6.3, and
+6.1 by a later update). Since Linux 6.8 connect() on such a socket takes either parity; bind() works
+as before.
 """
 
 import platform

@@ -6,10 +6,10 @@
 condition: the second has SO_REUSEPORT. control: it has SO_REUSEADDR.
 
 Two sockets share an address and a port for listening if both have SO_REUSEPORT (socket(7)), whatever
-the first one does with it; if one lacks it, the port is taken. The first may set it after bind(), the
-second must set it before. The wildcard address overlaps with every other, and two different
-addresses never meet. SO_REUSEADDR shares a port with a socket that is bound, and with none that
-listens.
+the first one does with the port. If one lacks the option, the port is taken. The first may set it
+after bind(); the second must set it before. The wildcard address overlaps with every other, and two
+different addresses never collide. SO_REUSEADDR shares a port with a socket that is only bound, never
+with one that listens.
 
 Each new connection then goes to one of the listeners, chosen by a hash. That is useful for a
 hand-over; a second server that was started by mistake takes clients from the first.

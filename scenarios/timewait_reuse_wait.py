@@ -6,12 +6,12 @@
 
 condition: tcp_tw_reuse is 1. control: it is 0, and the port is taken for a minute.
 
-connect() may take the port when time stamps tell old segments from new ones, and for that their clock
-must have moved on (RFC 7323 section 5.4 allows one tick a second). Since Linux 6.14
-tcp_tw_reuse_delay says how long it waits, 1000 ms by default (ip-sysctl.rst). Before, it only
-compared whole seconds of the clock since boot: "one second" was anything from a moment to a second.
-So here a connection closes in the second half of a second, and less than half a second later it is the
-next.
+connect() may take the port when time stamps distinguish old segments from new ones, and for that
+their clock must have moved on (RFC 7323 section 5.4 allows one tick a second). Since Linux 6.14
+tcp_tw_reuse_delay sets the wait, 1000 ms by default (ip-sysctl.rst). Older kernels compare whole
+seconds of the clock since boot, so "one second" can be anything from a moment to a second. Here a
+connection closes in the second half of a second, and the next second begins less than half a second
+later.
 """
 
 import time

@@ -38,7 +38,7 @@ def test_worker_blocked(lab, variant):
     server = lab.server("worker_blocked", variant, "-t", "0.2", there)
     lab.peer("connect rst", connections=N).wait()  # of whom nobody must ask anything
     clients = lab.peer("connect hello await send:work await fin", connections=N - 1)
-    patient = lab.peer("connect hello await send:work half drain")
+    patient = lab.peer("connect hello await send:work await half drain")
     clients.said("await")  # each was answered
     patient.said("await")
     lab.happened(backend, PassiveOpens=1 + N)
@@ -46,8 +46,9 @@ def test_worker_blocked(lab, variant):
     clients.go()
     patient.go()
     lab.happened(backend, accept_queue=">= 1")  # the server has asked ...
-    clients.said("await", 2)
-    clients.go()
+    for crowd in (clients, patient):
+        crowd.said("await", 2)
+        crowd.go()
     clients.wait()
     lab.peer("connect stay").said("stay")  # a newcomer
     lab.happened(server, ESTABLISHED=1 + 2 * N + 1)
