@@ -16,8 +16,8 @@ programs = $(patsubst %.c,$(BUILD)/%,$(wildcard $(1)/*.c))
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
 PEERS := $(call programs,servers) $(call programs,clients)
-# A component is a folder of harness/ that stands on harness/common: a library, a program of its
-# name whose main() is in main.c, and the tests of the library.
+# A component is a folder of harness/ built on harness/common: a library, a program of the same name
+# with main() in main.c, and the tests of the library.
 COMPONENTS := $(patsubst harness/%/main.c,%,$(wildcard harness/*/main.c))
 # Each of these is a program of the sandbox; the rest of the folder is its library.
 SANDBOX := confine subreaper init user start
@@ -25,14 +25,14 @@ library = $(filter-out $(addprefix harness/$(1)/,main.c test_%.c) $(SANDBOX:%=ha
 	$(wildcard harness/$(1)/*.c))
 UNIT_TESTS := $(patsubst harness/%.c,$(BUILD)/tests/%,$(subst /test_,_test_,$(wildcard harness/*/test_*.c)))
 PROGRAMS := $(addprefix $(BUILD)/,sandbox sandbox-init sandbox-user sandbox-refusals start confine subreaper compile $(COMPONENTS) linger)
-# A program takes what it needs of common, and is bound to the libraries whose functions it calls.
+# A program takes what it needs from common, and links only the libraries it calls.
 common := $(BUILD)/libcommon.a
 LDLIBS := -Wl,--as-needed -lssl -lcrypto -levent_core -lpcap -lmnl -ldw -lelf -lm
 # SHARE=1: other users may read what runs leave.
 export LINGER_SHARE := $(SHARE)
 RUN := $(if $(N),-n $(N)) $(if $(BLAME),--blame) $(if $(DEEP),--deep) $(if $(VERBOSE),-v) $(if $(KEEP),--keep) $(if $(REPEAT),--repeat $(REPEAT))
 
-# Shows what a measurement says, and keeps it in results/figures.
+# Shows the output of a measurement, and keeps it in results/figures.
 keep := harness/bench/keep
 
 .DELETE_ON_ERROR:
@@ -43,7 +43,7 @@ $(if $(filter deps,$(MAKECMDGOALS)),.NOTPARALLEL:)
 
 all: $(PROGRAMS) $(PEERS) ## build everything
 
-deps: ## install the Debian packages that are missing (asks sudo if need be)
+deps: ## install the missing Debian packages (with sudo if needed)
 	@harness/deps
 
 scenario-%: all ## run one scenario, both variants (N=1000 VERBOSE=1 BLAME=1 KEEP=1 REPEAT=10)
@@ -52,20 +52,21 @@ scenario-%: all ## run one scenario, both variants (N=1000 VERBOSE=1 BLAME=1 KEE
 scenarios: all ## run every scenario
 	@$(BUILD)/linger run all $(RUN)
 
-prove: all ## show that every expectation can fail, and every guard
+prove: all ## show that every expectation and every guard can fail
 	@$(BUILD)/linger prove all
 
-lab: $(BUILD)/linger ## list the exercises in teaching order, and what is done
+lab: $(BUILD)/linger ## list the exercises in teaching order, and which are done
 	@$(BUILD)/linger lab
 
-# Names of other people's folders do not go through make and a shell, where a name can be a command.
-lab-score: all ## what you have solved (REGRADE=1 runs it, WATCH=1 serves a page); others: build/linger lab-score ./*/labs
+# Names of other people's folders must not go through make and a shell, where a name can be a
+# command.
+lab-score: all ## show what you have solved (REGRADE=1 runs it again, WATCH=1 serves a page); others: build/linger lab-score ./*/labs
 	$(if $(filter undefined,$(origin DIRS)),,$(error DIRS= is gone: call build/linger lab-score DIR...))
 	@$(BUILD)/linger lab-score $(if $(REGRADE),--regrade) $(if $(WATCH),--watch)
 
-# Shells have a RESET of their own, for colours: only one that was typed here counts. A program that
-# is not repaired yet (1) is no error of make's, which would have the last word.
-lab-%: all ## start or go on with an exercise (HINT=1..3 or blame, PREDICT=a, SHOW=1 again, RESET=1 begins again)
+# Shells have their own RESET, for colours: only one typed here counts. A program that is not
+# repaired yet (1) must not look like an error of make.
+lab-%: all ## start or continue an exercise (HINT=1..3 or blame, PREDICT=a, SHOW=1 again, RESET=1 begins again)
 	@$(BUILD)/linger lab $* $(if $(HINT),--hint $(HINT)) $(if $(PREDICT),--predict $(PREDICT)) \
 		$(if $(SHOW),--show) $(if $(filter command,$(origin RESET)),$(if $(RESET),--reset)); \
 		code=$$?; [ $$code = 1 ] || exit $$code
@@ -76,10 +77,10 @@ test: all $(UNIT_TESTS) ## run all tests, in parallel (SAN=1 under ASan and UBSa
 report: $(BUILD)/linger ## write the newest run as web pages, and say where
 	@$(BUILD)/linger report
 
-soak: all ## run every scenario again and again, also on a busy machine (RUNS=200 FRESH=1)
+soak: all ## run every scenario repeatedly, also on a busy machine (RUNS=200 FRESH=1)
 	@$(BUILD)/linger soak --runs $(or $(RUNS),200) $(if $(FRESH),--fresh)
 
-kill-test: all ## end runs at random instants and in every way; nothing may be left (RUNS=200 SEED=)
+kill-test: all ## kill runs at random moments with every signal; fails if anything is left behind (RUNS=200 SEED=)
 	@LINGER_BUILD=$(abspath $(BUILD)) PYTHONPATH=harness:harness/tests $(keep) kill-test \
 		$(BUILD)/sandbox $(BUILD)/python harness/tests/kill.py $(or $(RUNS),200) $(SEED)
 
@@ -109,22 +110,22 @@ test-reported: all ## find publicly reported closing bugs in released servers of
 	@harness/tests/reported/fetch $(abspath $(BUILD))/reported
 	@$(BUILD)/linger test -- harness/tests/reported/bugs.py $(ARGS)
 
-check-server: all ## judge a server of yours (CMD='python3 -m http.server 8000' PORT=8000 CHECK=--quick)
+check-server: all ## judge your server (CMD='python3 -m http.server 8000' PORT=8000 CHECK=--quick)
 	@$(BUILD)/linger check --port '$(PORT)' $(CHECK) -- $(CMD)
 
-check-client: all ## judge a client of yours (CMD='curl -sf {url} -o {out}' WITH='server {port}' CHECK=--quick)
+check-client: all ## judge your client (CMD='curl -sf {url} -o {out}' WITH='server {port}' CHECK=--quick)
 	@$(BUILD)/linger check-client $(if $(WITH),--with '$(WITH)') $(CHECK) -- $(CMD)
 
 pairs: $(BUILD)/linger ## check that every pair differs only in its lesson
 	@$(BUILD)/linger pairs
 
-bench-wire: all ## time what recording costs, and packets becoming ladders (LARGE=3: 1 GB, and others)
+bench-wire: all ## time recording, and turning packets into ladders (LARGE=3: 1 GB, and other tools)
 	@$(keep) bench-wire $(BUILD)/python harness/wire/bench.py --build $(BUILD) $(LARGE:%=--large %)
 
 clean: ## remove what was built
 	$(Q)rm -rf build
 
-documents: all ## write the transcripts and tables in all READMEs anew, and the picture
+documents: all ## rewrite the transcripts, tables and picture in all READMEs
 	@LINGER_DOCUMENTS=1 $(BUILD)/linger test -- harness/tests/test_documents.py harness/tests/test_kernels.py
 	@$(BUILD)/linger run closewait-leak >/dev/null && PYTHONPATH=harness $(BUILD)/python \
 		-m linger.report.picture results/latest closewait-leak >scenarios/closewait_leak.svg
@@ -157,12 +158,12 @@ $(BUILD)/tests/%: $(BUILD)/obj/harness/$$(subst _test_,/test_,$$*).o \
 		$(BUILD)/lib$$(firstword $$(subst _test_, ,$$*)).a $(common)
 	$(link) -lcmocka
 
-# The calls of a student's program that are watched (common/watched.c), and of the fixed ones, which are
-# the measure of it.
+# The calls to watch (common/watched.c) in a student's program, and in the fixed ones, its
+# yardstick.
 WATCHED := close send setsockopt malloc calloc free event_new event_free bufferevent_socket_new bufferevent_free
 $(filter %_fixed,$(PEERS)): LDFLAGS += $(WATCHED:%=-Wl,--wrap=%)
 
-# How a student's file is compiled and linked: as ours, but a warning is only a warning.
+# How to compile and link a student's file: like ours, but a warning is only a warning.
 $(BUILD)/compile: Makefile $(common)
 	@echo '$(CC) $(filter-out -Werror -MMD -MP -DVERSION%,$(ALL_CFLAGS)) $(LDFLAGS)' \
 		'$(WATCHED:%=-Wl,--wrap=%) {source} $(common) -levent_core -lm' >$@
@@ -176,7 +177,7 @@ $(BUILD)/sandbox-refusals: harness/sandbox/refusals
 $(BUILD)/linger: harness/linger.sh Makefile | $(BUILD)/python
 	$(Q)install -D $< $@
 
-# Chosen each time: what was chosen before may be gone, or lack a module by now.
+# Chosen each time: the earlier choice may be gone, or lack a module by now.
 .PHONY: $(BUILD)/python
 $(BUILD)/python:
 	@mkdir -p $(@D)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# linger: see `linger --help`. What touches the network runs in a sandbox, the rest does not.
+# linger: see `linger --help`. Commands that touch the network run in a sandbox, the rest do not.
 build=$(dirname "$(readlink -f "$0")")
 python=$(readlink "$build/python")
 again="run: make"
@@ -12,13 +12,13 @@ case $build in
 esac
 [ "${1-}" != census ] || { shift && exec "$build/census" "$@"; } # which needs no Python
 [ -n "$python" ] || { echo "linger: not built; $again" >&2; exit 77; }
-[ -x "$python" ] || { echo "linger: $python does not run any more; $again" >&2; exit 77; }
-# What the caller set for their Python is not meant for ours (environment.py gives it back).
+[ -x "$python" ] || { echo "linger: $python no longer runs; $again" >&2; exit 77; }
+# The caller's settings for their Python are not for ours (environment.py restores them).
 for name in DONTWRITEBYTECODE HOME NOUSERSITE PATH UTF8; do
 	eval "export LINGER_CALLER_PYTHON$name=\"\${PYTHON$name-}\"; unset PYTHON$name"
 done
 export LINGER_BUILD="$build" PYTHONPATH="$root/harness" PYTHONNOUSERSITE=1 PYTHONUTF8=1
-# ^C waits until linger can answer it: Python, interrupted while it starts, would end with 1.
+# ^C waits until linger can handle it: Python would exit with 1 if interrupted while it starts.
 case ${1-}:${2-} in
 *:-h | *:--help) exec "$python" -m linger "$@" ;;
 check:* | check-client:* | run:* | prove:* | test:*) exec "$build/sandbox" env --block-signal=INT "$python" -m linger "$@" ;;

@@ -1,7 +1,7 @@
 """How pip makes a wheel of linger for other projects' tests (PEP 517, PEP 660, PEP 427).
 
-It holds the rooms of harness/linger that a lab needs, and the programs that were built, in
-linger/programs; so it fits this kind of machine only. `pip install -e` uses what is here instead.
+The wheel has the rooms of harness/linger that a lab needs, and the built programs in
+linger/programs, so it fits only this architecture. `pip install -e` uses this checkout instead.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def build_editable(folder: str, settings: Any = None, metadata: Any = None) -> s
 
 
 def describe(folder: str) -> None:
-    """Write what Python tells of a package, its version and its plugin, into the folder of it."""
+    """Write a package's metadata, its version and its plugin, into its folder."""
     for name, text in _told(_project()).items():
         path = Path(folder, name)
         path.parent.mkdir(exist_ok=True)
@@ -52,7 +52,7 @@ def _programs() -> dict[str, Path]:
     built = [*BUILD.glob("*"), BUILD / "clients" / "peer"]
     files = [file for file in built if file.is_file() and not file.is_symlink()]
     if BUILD / "sandbox" not in files or built[-1] not in files:
-        sys.exit(f"linger is not built, there is no {BUILD}/sandbox; run: make")
+        sys.exit(f"linger is not built: {BUILD}/sandbox is missing; run: make")
     kept = (file for file in files if file.name not in NOT_PACKED and file.suffix != ".a")
     return {f"linger/programs/{file.relative_to(BUILD)}": file for file in kept}
 

@@ -144,7 +144,7 @@ class Crowd:
         words = ["clients/peer", "-l", address(number, "server"), "-p", PORT]
         words += ["-n", share, "connect", "fin"]
         if start(self.hosts["client"], words).wait():
-            raise NotHeld(f"not all of {share} connections to server {number + 1} were made")
+            raise NotHeld(f"not all {share} connections to server {number + 1} were made")
 
     def await_all(self, expression: str, hold: float = 0) -> dict[str, int]:
         """As until(), of all that were made: of TIME_WAITs only before the first of them ends.
@@ -161,7 +161,7 @@ class Crowd:
             most = max(self.peak(), now)
             raise NotHeld(
                 f"{self.size:,} TIME_WAIT took longer to make and count than the {LIFETIME:.0f} s "
-                f"that they last; at most {most:,} were there at once"
+                f"that they last; at most {most:,} existed at once"
             ) from None
 
     def until(

@@ -1,4 +1,4 @@
-"""What limits the number of sockets, said plainly, from what was measured."""
+"""Says what limits the number of sockets, according to the measurements."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ def limits(rows: Sequence[Row], machine: Mapping[str, int]) -> list[str]:
         found.append(
             f"Descriptors and ports: a program may have {machine['descriptors']:,} descriptors "
             f"(ulimit -Hn), and a client address {MOST_PORTS:,} ports to one server port. So "
-            f"{row['size']:,} needed {row['servers']} server{'s' * (row['servers'] > 1)}, each with a "
+            f"{row['size']:,} needed {row['servers']} server{'s' * (row['servers'] > 1)}, each with "
+            "a "
             "client address of its own. A TIME_WAIT keeps a port, but no descriptor."
         )
     return found
@@ -51,14 +52,14 @@ def _time(row: Row, cores: int) -> str:
         f"{busy(row, cores)}."
     )
     if row["busy_share"] < BUSY:
-        return f"{made} So it was not the processor that limited the rate, but waiting."
+        return f"{made} So waiting, not the processor, limited the rate."
     return f"{made} So the processor limits the rate."
 
 
 def _memory(row: Row, free: int) -> str:
     each = (row["kernel_bytes"] or 0) + row["program_bytes"]
     if not row["kernel_bytes"] or each <= 0:
-        return f"Memory: {row['size']:,} {row['state']} are too few to tell what each takes."
+        return f"Memory: {row['size']:,} {row['state']} are too few to measure what each takes."
     return (
         f"Memory: a {row['state']} takes {each:,} bytes ({row['kernel_bytes']:,} of the kernel, "
         f"{row['program_bytes']:,} of its server), so about {free // each:,} would fit in the "

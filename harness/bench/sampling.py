@@ -80,7 +80,7 @@ def kernel_trace(wanted: bool) -> Iterator[Path | None]:
             ["mount", "-t", "tracefs", "linger", mount], capture_output=True
         ).returncode:
             raise CannotRun(
-                "--tracefs needs root of the machine; leave it out, the packets tell the same"
+                "--tracefs needs root of the machine; leave it out: the packets show the same"
             )
         undo.callback(subprocess.run, ["umount", mount], check=True)
         instance = Path(mount, "instances", INSTANCE)
@@ -123,10 +123,10 @@ def one_round(folder: Path, connections: int, instance: Path | None) -> dict[str
     found = {period: seen(folder / f"{period}.jsonl") for period in PERIODS}
     ladder = folder / "ladder.json"
     if not ladder.exists():
-        raise CannotRun("the lab was not recorded (LINGER_RECORD=0), so nothing tells the truth")
+        raise CannotRun("the lab was not recorded (LINGER_RECORD=0), so there is no reference")
     found["entered"], told = entered(json.loads(ladder.read_text()))
     if told < connections:
-        print(f"the ladders tell of {told} of {connections} connections", file=sys.stderr)
+        print(f"the ladders show {told} of {connections} connections", file=sys.stderr)
     if instance:
         found["kernel"] = traced(instance)
     return found
@@ -163,7 +163,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("-n", type=int, default=200, help="connections")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--tracefs", action="store_true", help="ask the kernel as well; as root")
+    parser.add_argument("--tracefs", action="store_true", help="also ask the kernel, as root")
     options = parser.parse_args()
     try:
         with tempfile.TemporaryDirectory(prefix="linger-") as scratch:

@@ -58,7 +58,7 @@ def fits(state: str, size: int) -> None:
     if needed > free:
         raise CannotRun(
             f"{size:,} {state} need about {needed >> 20:,} MiB of memory and {free >> 20:,} are "
-            "free; end what uses it, or choose less: make bench-scale SIZES=10000"
+            "free; stop what uses it, or choose less: make bench-scale SIZES=10000"
         )
 
 

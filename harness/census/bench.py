@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""What a count costs: census beside ss, netstat and /proc/net/tcp, interleaved, in one run.
+"""Measures what a count costs: census, ss, netstat and /proc/net/tcp, interleaved in one run.
 
     build/sandbox python3 harness/census/bench.py --census build/census
 
 Run it in a network namespace of its own. For each number of sockets, each state and each kind of
-socket table it makes a namespace with that many sockets and measures, round by round in turn:
+socket table it makes a namespace with that many sockets. Then it measures in turn, round by round:
 
     process   census --json --no-owners --state STATE
     running   the same count inside a census that already runs (--repeat)
@@ -12,8 +12,8 @@ socket table it makes a namespace with that many sockets and measures, round by 
     netstat   netstat -tan
     /proc     reading /proc/net/tcp and tcp6, in this Python
 
-Times are medians in milliseconds; for the three processes the peak memory (VmHWM) follows. "own" is
-a socket table of the namespace's own with 4 buckets a socket (net.ipv4.tcp_child_ehash_entries),
+Times are medians in milliseconds; the peak memory (VmHWM) of the three processes follows. "own" is
+a private socket table of the namespace with 4 buckets a socket (net.ipv4.tcp_child_ehash_entries);
 "shared" is the table of the machine. Every tool's count is checked. It takes about a minute.
 """
 
@@ -51,13 +51,13 @@ def in_state(state: str) -> int:
 
 
 def make_sockets(state: str, count: int) -> list[socket.socket]:
-    """Make count sockets in state, in the namespace we are in; what is returned keeps them."""
+    """Make count sockets in state, in our namespace; the returned objects keep them."""
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", PORT))
     listener.listen(2**20)
     made = 0
-    # About one connection in 10000 is reset before it was accepted: make it again.
+    # About one connection in 10000 is reset before accept(): make it again.
     while (missing := count - in_state(state)) > 0:
         for i in range(made, made + missing):
             client = socket.socket()
@@ -84,7 +84,7 @@ TRACEEXIT, EVENT_EXIT = 0x40, 6
 def peak_memory(command: list[str]) -> int:
     """Peak memory of command in KiB.
 
-    Its VmHWM in its last moment: ru_maxrss would be that of this Python, from which it forks.
+    Its VmHWM just before it exits. ru_maxrss would be that of this Python, from which it forks.
     """
     libc = ctypes.CDLL(None)
     pid = os.fork()

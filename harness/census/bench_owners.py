@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""What a count with owners costs: census by BPF and by /proc beside ss -tanp, lsof and netstat -tanp.
+"""Measures a count with owners: census by BPF and by /proc, ss -tanp, lsof and netstat -tanp.
 
     build/sandbox python3 harness/census/bench_owners.py --census build/census
 
-As root: BPF is not for a user namespace. For each number of CLOSE_WAITs it makes that many in 500
-processes, and runs the programs round by round in turn. Times are medians of whole processes in
-milliseconds, by the clock and of the processors (which others on the machine disturb less). Each must
-find every socket and its process. Then the same with 16,000 listeners in one
+Run it as root: BPF does not work in a user namespace. For each number of CLOSE_WAITs it makes that
+many in 500 processes, and runs the programs in turn, round by round. Times are medians of whole
+processes in milliseconds: wall clock and processor time (which other load disturbs less). Each
+program must find every socket and its process. Then the same with 16,000 listeners in one
 process, beside ss -tlnp.
 """
 
@@ -25,7 +25,7 @@ from pathlib import Path
 SIZES = (0, 1_000, 10_000, 100_000)
 PROCESSES = 500
 LISTENERS = 16_000
-# Tool: its words, and what counts the sockets with an owner in its output.
+# Tool: its command, and a pattern that counts the sockets with an owner in its output.
 TOOLS = {
     "bpf": "{census} --state CLOSE_WAIT --owners bpf",
     "proc": "{census} --state CLOSE_WAIT --owners proc",
@@ -52,7 +52,7 @@ def prepare() -> None:
 
 
 def hold(number: int, count: int, ready: int) -> None:
-    """A process that keeps so many CLOSE_WAITs; it says when they are there, and never returns."""
+    """A process that keeps count CLOSE_WAITs; it reports when they exist, and never returns."""
     listener = socket.create_server((f"127.2.{number >> 8}.{number & 255}", 9000), backlog=1024)
     kept = []
     for _ in range(count):
@@ -84,7 +84,7 @@ def found(tool: str, text: str) -> int:
     """Sockets that have an owner in the output of a tool."""
     if tool in ("bpf", "proc", "census", "bare"):
         if tool != "bare" and not re.search(r"COUNT +owned", text):
-            return 0  # the next column is that of the unknown
+            return 0  # the next column counts the unknown
         row = re.search(r"CLOSE_WAIT +\S+ +(\d+) +(\d+)", text)
         return int(row[2]) if row else 0
     if tool == "lsof":
@@ -93,7 +93,7 @@ def found(tool: str, text: str) -> int:
     return sum(mark in line and "-  " not in line[-20:] for line in text.splitlines())
 
 
-Times = tuple[float, float]  # ms: as the clock has it, and of the processors
+Times = tuple[float, float]  # ms: wall clock and processor time
 
 
 def timed(words: list[str]) -> tuple[Times, str]:
@@ -140,7 +140,7 @@ def main() -> None:
     print(f"{'CLOSE_WAITs':>18} " + "".join(f"{tool:>10}" for tool in TOOLS))
     for size in map(int, options.sizes.split(",")):
         pids = processes(size)
-        # About one connection in 10000 is reset before it was accepted.
+        # About one connection in 10000 is reset before accept().
         there = found("ss", timed(["ss", "-Htanp", "state", "close-wait"])[1])
         if there < size * 0.999:
             sys.exit(f"bench: there are {there} of {size}")

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sockets that are held by no descriptor of a table: as fixed files of an io_uring (told by the
- * fdinfo of the ring, io_uring_register(2)), by a mapping (/proc/PID/maps), and while they are on
- * their way through a UNIX socket (SCM_RIGHTS; its fdinfo tells how many it carries, not which).
+ * Finds sockets that no descriptor table holds: fixed files of an io_uring (listed in the ring's
+ * fdinfo, io_uring_register(2)), mappings (/proc/PID/maps), and sockets in flight through a UNIX
+ * socket (SCM_RIGHTS; its fdinfo shows how many it carries, not which).
  */
 #include "census/visit.h"
 
@@ -11,7 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-#define RING_ATTEMPTS 20 /* 1 ms apart: a ring that is busy tells nothing of its files */
+#define RING_ATTEMPTS 20 /* 1 ms apart: a busy ring does not list its files */
 
 static uint32_t socket_inode(const char *text)
 {
@@ -61,7 +61,7 @@ static FILE *open_file(const struct visit *visit, const char *file, int fd)
 	return fopen(path, "re");
 }
 
-/* One reading of a ring's fdinfo. *@told: it spoke of its files. */
+/* Read a ring's fdinfo once. *@told: it listed its files. */
 static int read_ring(struct visit *visit, FILE *info, bool *told)
 {
 	char line[512];
@@ -88,7 +88,7 @@ int visit_ring(struct visit *visit, int fd)
 	bool told = false;
 	int result = 0;
 
-	/* The kernel tries the ring's lock, and leaves this out when it is taken. */
+	/* The kernel tries the ring's lock, and omits the files when it is taken. */
 	for (int i = 0; i < RING_ATTEMPTS && result >= 0 && !told; i++) {
 		FILE *info = open_file(visit, "fdinfo", fd);
 

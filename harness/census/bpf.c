@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who holds which socket, told by the kernel in one pass (bpf/owners.c) instead of by a link for
- * each descriptor. It needs root and a kernel with BTF, and pays from some thousand descriptors on;
- * loaded once, it is used again by each count of a census that goes on.
+ * Asks the kernel in one pass who holds which socket (bpf/owners.c), instead of reading a link for
+ * each descriptor. It needs root and a kernel with BTF, and pays off from a few thousand
+ * descriptors on. A running census loads it once and uses it for every count.
  */
 #include "census/internal.h"
 
@@ -15,7 +15,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-/* The program, as clang compiled it. */
+/* The program compiled by clang. */
 extern const char owners_bpf[], owners_bpf_end[];
 __asm__(".pushsection .rodata\n"
 	".balign 8\n"
@@ -38,7 +38,7 @@ static int quiet(enum libbpf_print_level level, const char *format, va_list argu
 	return 0;
 }
 
-/* /proc may be that of another pid namespace than ours: then its numbers are not the iterator's. */
+/* /proc may belong to another pid namespace; then its numbers are not the iterator's. */
 static bool proc_is_ours(void)
 {
 	char own[32], link[32];
@@ -79,7 +79,7 @@ void bpf_owners_free(struct bpf_owners *owners)
 	free(owners);
 }
 
-/* The kernel fills 32 KiB at most, and never breaks a record off. */
+/* The kernel fills 32 KiB at most, and never splits a record. */
 int bpf_owners_list(struct bpf_owners *owners, struct records *records)
 {
 	int fd = bpf_iter_create(bpf_link__fd(owners->link)), result = fd < 0 ? errno : 0;

@@ -9,7 +9,7 @@
 
 struct bpf_owners;
 
-/* Load the program; NULL where that is not possible: no root, no BTF, or built without libbpf. */
+/* Load the program; NULL when that is impossible: no root, no BTF, or built without libbpf. */
 struct bpf_owners *bpf_owners_new(void);
 void bpf_owners_free(struct bpf_owners *owners);
 

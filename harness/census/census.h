@@ -3,19 +3,20 @@
  * census: counts the TCP sockets of one or more network namespaces by state and by owner.
  *
  * The kernel answers one question, "list the TCP sockets of this namespace", over a netlink socket
- * of the family NETLINK_SOCK_DIAG (man 7 sock_diag). Everything here is built on that answer:
+ * of the family NETLINK_SOCK_DIAG (man 7 sock_diag). Everything here builds on that answer:
  *
  *	bytes ── parse.c ──> struct census_socket ── count.c ──> struct census_snapshot
  *	  ^ dump.c asks, retries                       ^ owner.c adds who holds the descriptor
  *
  * The parts that only transform data (parse, window, inodes, snmp, expr, class, json, procfs) make
- * no system call and are tested on recorded bytes. Link with -lmnl.
+ * no system call; recorded bytes test them. Link with -lmnl.
  *
- * It changes nothing in what it looks at. Above all it copies no descriptor (pidfd_getfd(2)): while
- * a copy exists, close() in the program neither ends the connection nor takes it out of an epoll
- * set, so a correct server gets events for memory that it has freed. See census_allow_copies().
+ * It changes nothing in the programs it looks at. Above all it copies no descriptor
+ * (pidfd_getfd(2)). While a copy exists, close() in the program neither ends the connection nor
+ * takes it out of an epoll set, so a correct server gets events for memory that it has freed. See
+ * census_allow_copies().
  *
- * States carry their RFC 9293 names. Statements about the kernel were seen on Linux 6.18.
+ * States carry their RFC 9293 names. Statements about the kernel were observed on Linux 6.18.
  */
 #ifndef CENSUS_H
 #define CENSUS_H
@@ -31,14 +32,14 @@
 
 struct census;
 
-/* A session without hosts, NULL when memory is short. */
+/* A session without hosts, or NULL when memory is short. */
 struct census *census_new(void);
 void census_free(struct census *census);
 
 /*
- * Let census_take() copy descriptors (pidfd_getfd(2)) of sockets that are in no table, to tell
- * ghosts from unconnected ones. It changes what the program sees (above): only for programs of
- * one's own, whose close() nobody relies on meanwhile.
+ * Let census_take() copy descriptors (pidfd_getfd(2)) of sockets that are in no table, to
+ * distinguish ghosts from unconnected ones. It changes what the program sees (above). Use it only
+ * on your own programs, while nobody relies on their close().
  */
 void census_allow_copies(struct census *census);
 
@@ -51,23 +52,24 @@ int census_add_host(struct census *census, const char *name, const char *netns,
 		    struct error *error);
 
 /*
- * Add our own namespace, and all others that a process or a name holds and that may be entered.
- * They are kept alive until census_free(). Returns 0, or -1 with @error.
+ * Add our own namespace, and all others that a process or a name holds and that we may enter. The
+ * session keeps them alive until census_free(). Returns 0, or -1 with @error.
  */
 int census_add_all(struct census *census, struct error *error);
 
-/* Forget the hosts, so that we keep none of their namespaces alive; others may then be added. */
+/* Forget the hosts, so that we keep none of their namespaces alive; the caller may then add
+ * others. */
 void census_drop_hosts(struct census *census);
 
-/* Network namespaces that are no hosts of @census. */
+/* Network namespaces that are not hosts of @census. */
 struct census_others {
-	size_t readable, unreadable; /* may be entered by us, or not */
+	size_t readable, unreadable; /* that we may enter, or not */
 };
 int census_others(struct census *census, struct census_others *others, struct error *error);
 
-/* Where owners are looked for. */
+/* Where to look for owners. */
 enum census_ask {
-	CENSUS_ASK_BEST,   /* the kernel, where it tells and that is faster; else /proc */
+	CENSUS_ASK_BEST,   /* the kernel, where it can answer and is faster; else /proc */
 	CENSUS_ASK_KERNEL, /* by BPF */
 	CENSUS_ASK_PROC,
 };
@@ -76,7 +78,7 @@ void census_ask_for_owners(struct census *census, enum census_ask ask);
 /* Count only what process @pid holds; may be repeated. Before census_add_host(). */
 int census_add_process(struct census *census, pid_t pid, struct error *error);
 
-/* A process of census_add_process() that has ended, or 0: what it held is gone with it. */
+/* A process of census_add_process() that has ended, or 0. What it held is gone with it. */
 pid_t census_ended(const struct census *census);
 
 /* Count only sockets whose local port is @port (1..65535); may be repeated. */
@@ -85,10 +87,10 @@ int census_add_port(struct census *census, unsigned int port, struct error *erro
 /* Count only sockets whose other end is @text, "10.0.0.0/8" or "fd00::1". May be repeated. */
 int census_add_remote(struct census *census, const char *text, struct error *error);
 
-/* ... or whose other end has @port (1..65535). Both must be so where both are given. */
+/* ... or whose other end has @port (1..65535). When both are given, both must match. */
 int census_add_remote_port(struct census *census, unsigned int port, struct error *error);
 
-/* How other ends are told apart; CENSUS_ENDS_OF_ROWS if nothing is said. */
+/* How to distinguish other ends; CENSUS_ENDS_OF_ROWS by default. */
 void census_tell_ends(struct census *census, enum census_ends ends);
 
 /*
@@ -111,9 +113,9 @@ int census_take(struct census *census, const struct census_needs *needs,
 void census_snapshot_clear(struct census_snapshot *snapshot);
 
 /*
- * A few numbers that move when a socket of @host changes its state, without walking the table:
- * cheap enough for every few milliseconds. Returns 0, or -1 with @error. See stream.c for what
- * they can miss.
+ * A few numbers that move when a socket of @host changes its state, read without a walk of the
+ * table: cheap enough for every few milliseconds. Returns 0, or -1 with @error. stream.c describes
+ * what they can miss.
  */
 struct census_pulse {
 	int64_t value[8];
@@ -127,17 +129,17 @@ int census_pulse(const struct census *census, size_t host, struct census_pulse *
 void census_json_snapshot(struct json *json, const char *host,
 			  const struct census_snapshot *snapshot);
 
-/* Write what processes hold and wait for, a line for each kind, thread and timer. */
+/* Write what processes hold and wait for, one line for each kind, thread and timer. */
 void census_table_views(FILE *out, const struct census_snapshot *snapshot);
 
 /* Write @snapshots of all hosts as OpenMetrics. Returns 0, or -1: no memory. */
 int census_openmetrics(FILE *out, const struct census *census,
 		       const struct census_snapshot *snapshots, const struct census_others *others);
 
-#define CENSUS_OWNER_LINES 20 /* of a table; the others are in the JSON */
-#define COLUMNS 80	      /* of a terminal */
+#define CENSUS_OWNER_LINES 20 /* owners shown in a table; the JSON has the rest */
+#define COLUMNS 80	      /* columns of a terminal */
 
-/* Write @snapshot as a table. What is prose in it may be longer than a line. */
+/* Write @snapshot as a table. Its prose may be longer than a line. */
 void census_table(FILE *out, const char *host, const struct census_snapshot *snapshot);
 
 #endif

@@ -1,7 +1,7 @@
-# The census beside programs that it must not disturb, and beside others that count.
+# Runs the census against programs that it must not disturb, and beside other counters.
 HARMLESS := $(addprefix $(BUILD)/harmless/,server server-asan load)
 
-# Owners by BPF, where clang and libbpf are there to build that with.
+# Owners by BPF need clang and libbpf to build.
 HAS_BPF := $(shell command -v clang >/dev/null && \
 	echo '\#include <bpf/libbpf.h>' | $(CC) -E -x c - >/dev/null 2>&1 && echo yes)
 OWNERS_BPF := $(BUILD)/obj/harness/census/bpf/owners.o
@@ -21,7 +21,7 @@ bench-census: all ## time the census against ss, netstat, lsof and /proc/net/tcp
 	@$(keep) bench-census $(BUILD)/sandbox sh -c '$(BUILD)/python harness/census/bench.py \
 		--census $(BUILD)/census && $(BUILD)/python harness/census/bench_owners.py --census $(BUILD)/census'
 
-test-harmless: all $(HARMLESS) ## count a server at full load, in every way; it must never notice (SECONDS=60)
+test-harmless: all $(HARMLESS) ## count a server at full load, in every mode; it must never notice (SECONDS=60)
 	@$(keep) harmless $(in_sandbox) harness/tests/beside.py $(BUILD) $(or $(SECONDS),60)
 
 test-openmetrics: all ## check census --openmetrics, and the alert of its README, with Prometheus' promtool

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The systemd unit or the container that a process belongs to, by its control group (cgroups(7)):
+ * Finds the systemd unit or container of a process, by its control group (cgroups(7)):
  *
  *	0::/system.slice/nginx.service                                     nginx.service
  *	0::/system.slice/docker-8c1f...64 digits.scope                     docker-8c1f00112233
@@ -13,14 +13,14 @@
 #include <ctype.h>
 #include <string.h>
 
-#define ID 12 /* digits by which a container is known (docker ps) */
+#define ID 12 /* digits that identify a container (docker ps) */
 
 static size_t hex_digits(const char *text)
 {
 	return strspn(text, "0123456789abcdef");
 }
 
-/* The path of @cgroup: that of version 2, or where there is none, systemd's. */
+/* The path in @cgroup: that of version 2, or else systemd's. */
 static const char *path_of(const char *cgroup, char *path, size_t size)
 {
 	const char *at = strstr(cgroup, "0::/");
@@ -32,7 +32,8 @@ static const char *path_of(const char *cgroup, char *path, size_t size)
 	return path;
 }
 
-/* "pod5f3a_77" between slashes, dashes and points; its name is a UUID, with _ for - in slices. */
+/* "pod5f3a_77" between slashes, dashes and dots. Its name is a UUID, in slices with _ instead of
+ * -. */
 static bool pod_from(const char *path, char *name, size_t size)
 {
 	const char *at = strstr(path, "kubepods");
@@ -61,7 +62,7 @@ static bool container_from(const char *path, char *name, size_t size)
 		before--;
 		while (before > path && before[-1] != '/')
 			before--;
-		if (before == at - 1) /* "/docker/8c1f...": the part before names it */
+		if (before == at - 1) /* "/docker/8c1f...": the part before gives the prefix */
 			while (before > path && *--before != '/')
 				;
 		before += *before == '/';
@@ -74,7 +75,7 @@ static bool container_from(const char *path, char *name, size_t size)
 	return false;
 }
 
-/* "lxc-web", "machine-web": what stands behind one of these. */
+/* "lxc-web", "machine-web": the name after one of these. */
 static bool machine_from(const char *path, char *name, size_t size)
 {
 	static const char *const marks[][2] = {

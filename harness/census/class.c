@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Who is responsible for a socket, as far as the kernel tells. Pure. */
+/* Who is responsible for a socket, as far as the kernel shows. Pure. */
 #include "census/internal.h"
 
 #include <string.h>
@@ -47,10 +47,11 @@ int census_class_by_name(const char *name, size_t length)
 }
 
 /*
- * RFC 9293, 3.3.2, and the one thing the kernel adds to it, the inode. sock_orphan() takes it away
- * at close(); a connection gets one only in accept(). So without an inode a state that only close()
- * leads to is an orphan, and a state the peer leads to waits behind a listener. (A FIN_WAIT2 that
- * was closed is a small timewait socket inside the kernel, but is listed as FIN_WAIT2.)
+ * RFC 9293, 3.3.2, and the one thing the kernel adds to it: the inode. sock_orphan() takes it away
+ * at close(); a connection gets one only in accept(). So a socket without an inode is an orphan
+ * when only close() leads to its state, and waits behind a listener when the peer leads to it.
+ * (Inside the kernel a closed FIN_WAIT2 is a small timewait socket, but the kernel lists it as
+ * FIN_WAIT2.)
  */
 enum census_class census_classify(const struct census_socket *socket, bool held)
 {

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * --copy: a socket that is in no table, asked by a copy of its descriptor what it was.
+ * --copy: asks a socket that is in no table what it was, through a copy of its descriptor.
  *
- * Only the socket itself can tell whether it ever had a connection. It is duplicated with
- * pidfd_getfd(2) and asked for its TCP_INFO. While the copy exists, close() in the program does not
- * take the socket out of its epoll sets: so this is for programs of our own
- * (census_allow_copies()).
+ * Only the socket itself knows whether it ever had a connection. pidfd_getfd(2) duplicates its
+ * descriptor, and TCP_INFO answers. While the copy exists, close() in the program does not take the
+ * socket out of its epoll sets. So this is only for our own programs (census_allow_copies()).
  */
 #include "census/internal.h"
 
@@ -18,9 +17,9 @@
 #include <unistd.h>
 
 /*
- * The receive buffer is laid out when the handshake is complete (tcp_init_transfer()), and nothing
- * takes that back: not a reset, not connect(AF_UNSPEC). After a connect() that was refused or timed
- * out it is 0, as on a fresh socket, while segments and the MSS were counted.
+ * The kernel sizes the receive buffer when the handshake is complete (tcp_init_transfer()). Nothing
+ * undoes that: not a reset, not connect(AF_UNSPEC). After a refused or timed-out connect() it is 0,
+ * as on a fresh socket, although segments and the MSS were counted.
  */
 bool copy_was_connected(uint32_t receive_space)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One count of all hosts: walk the table of each, then /proc once for all of them, then add up.
+ * Counts all hosts once: walk the table of each, then /proc once for all, then add up.
  *
- * Sockets without an inode are added up as they stream by. Those with one are, too, unless owners
- * are asked: then they wait in host->inodes (56 to 112 bytes each) until /proc has told who holds
- * them. So without owners the memory needed does not grow with the number of sockets. (Where there
- * is MPTCP they wait, too: for the application's sockets, of which these may be subflows.)
+ * Sockets without an inode are added up as they stream by. So are those with one, unless owners are
+ * wanted: then they wait in host->inodes (56 to 112 bytes each) until /proc shows who holds them.
+ * So without owners the memory does not grow with the number of sockets. (With MPTCP they also wait
+ * for the application's sockets, of which they may be subflows.)
  */
 #include "census/walk.h"
 
@@ -51,14 +51,15 @@ static enum census_class class_of(const struct walk *walk, const struct inode_en
 {
 	if (entry->flags & INODE_HELD)
 		return CENSUS_OWNED;
-	/* When the application has closed, a subflow keeps the inode and no MPTCP socket has it. */
+	/* After the application has closed, a subflow keeps the inode and no MPTCP socket has
+	 * it. */
 	if ((entry->flags & (INODE_MAIN | INODE_MPTCP)) == INODE_MPTCP && walk->needs->owners &&
 	    !walk->snapshot->unreadable_processes)
 		return CENSUS_ORPHAN;
 	return CENSUS_UNKNOWN;
 }
 
-/* Now that /proc has told who holds what: add up the sockets that waited for it. */
+/* Add up the sockets that waited for /proc, now that their holders are known. */
 static int add_up(struct walk *walk)
 {
 	const struct inodes *inodes = &walk->host->inodes;
@@ -107,7 +108,7 @@ static struct census_needs implied(const struct census *census, const struct cen
 {
 	struct census_needs all = *needs;
 
-	/* Of a process every descriptor must be accounted for, or a state could be overlooked. */
+	/* Account for every descriptor of a process, or we could overlook a state. */
 	all.descriptors |= census->process_count > 0 || all.processes;
 	all.owners |= all.descriptors;
 	/* A descriptor is a ghost only if no dump could list it. A TIME_WAIT has none. */
@@ -124,7 +125,7 @@ static int64_t monotonic(void)
 	return now.tv_sec * 1000000000ll + now.tv_nsec;
 }
 
-/* Forget the last sample, but for what tells a ghost in the next. */
+/* Forget the last sample, except what identifies a ghost in the next. */
 static int begin(struct census *census, const struct census_needs *needs, struct error *error)
 {
 	if (census->whole && gone_remember(census) < 0)

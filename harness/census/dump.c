@@ -2,8 +2,8 @@
 /*
  * Asks the kernel for its TCP sockets and reads the answer to the end.
  *
- * The request is the legacy TCPDIAG_GETSOCK, not SOCK_DIAG_BY_FAMILY: it alone has no address
- * family, so one walk of the table lists IPv4 and IPv6 (ss(8) walks twice). The walk is what costs:
+ * The request is the legacy TCPDIAG_GETSOCK, not SOCK_DIAG_BY_FAMILY. Only it has no address
+ * family, so one walk of the table lists IPv4 and IPv6 (ss(8) walks twice). The walk is the cost:
  * the table of the machine has hundreds of thousands of buckets, whoever owns the sockets.
  */
 #include "census/census.h"
@@ -18,7 +18,7 @@
 
 #define ATTEMPTS 5
 
-/* netlink_dump() fills at most 32 KiB a reply, provided that it has seen a buffer of that size. */
+/* netlink_dump() fills at most 32 KiB a reply, once it has seen a buffer of that size. */
 #define REPLY_SIZE 32768
 
 #ifndef IPPROTO_MPTCP
@@ -49,9 +49,10 @@ static int no_answer(struct error *error, int reason)
 }
 
 /*
- * idiag_states decides what is walked at all: without the LISTEN bit the listeners' table is left
- * out, without any other the big one. Bit 12 (request sockets) follows bit 3 in the kernel; bit 13
- * (bound, but neither listening nor connected: since 6.8) would walk the table of ports as well.
+ * idiag_states decides which tables the kernel walks: without the LISTEN bit it skips the
+ * listeners' table, without any other bit the big one. Bit 12 (request sockets) follows bit 3 in
+ * the kernel. Bit 13 (bound, but neither listening nor connected: since 6.8) would walk the table
+ * of ports as well.
  */
 static void put_tcp(struct nlmsghdr *message, uint32_t states)
 {
@@ -59,12 +60,13 @@ static void put_tcp(struct nlmsghdr *message, uint32_t states)
 
 	message->nlmsg_type = TCPDIAG_GETSOCK;
 	wanted->idiag_states = states & ALL_STATES;
-	/* Who they belong to is told along with tcp_info only (tcp_diag_get_aux(), 6.18). */
+	/* The kernel reports the MPTCP owner only along with tcp_info (tcp_diag_get_aux(),
+	 * 6.18). */
 	if (states & (CENSUS_SUBFLOWS | CENSUS_TIMES))
 		wanted->idiag_ext = 1 << (INET_DIAG_INFO - 1);
 }
 
-/* The number of this protocol does not fit into the request: it is in an attribute. */
+/* The number of this protocol does not fit into the request, so an attribute carries it. */
 static void put_mptcp(struct nlmsghdr *message, uint32_t states, uint8_t family)
 {
 	struct inet_diag_req_v2 *wanted = mnl_nlmsg_put_extra_header(message, sizeof(*wanted));
@@ -76,7 +78,7 @@ static void put_mptcp(struct nlmsghdr *message, uint32_t states, uint8_t family)
 	mnl_attr_put_u32(message, INET_DIAG_REQ_PROTOCOL, IPPROTO_MPTCP);
 }
 
-/* Of MPTCP a @family is asked, of TCP both at once: 0. */
+/* MPTCP needs a @family; for TCP 0 asks for both at once. */
 static int request(const struct census_transport *transport, uint32_t states, uint8_t family,
 		   uint32_t sequence, struct error *error)
 {
@@ -95,7 +97,8 @@ static int request(const struct census_transport *transport, uint32_t states, ui
 	return 0;
 }
 
-/* One attempt. Reads to the end even when interrupted, or the next request would find it busy. */
+/* One attempt. Reads to the end even when interrupted; otherwise the next request fails with
+ * EBUSY. */
 static int attempt(const struct census_transport *transport, uint32_t states, uint8_t family,
 		   const struct census_sink *sink, struct census_reply *reply, struct error *error)
 {

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The network namespaces that are not counted, but in which sockets of the processes may be: a
- * process can hold sockets of any number of them, whichever it lives in (Istio's ztunnel, pasta,
- * socket activation through `ip netns exec`). A descriptor is gone only if none of them lists it.
+ * Finds the network namespaces that are not counted but may have sockets of the processes. A
+ * process can hold sockets of any number of namespaces, whichever it lives in (Istio's ztunnel,
+ * pasta, socket activation through `ip netns exec`). A descriptor is gone only if none of them
+ * lists it.
  *
- * They are found by the processes that live in them, by mounts (ip-netns(8)) and by descriptors
- * that lead to them. One that is kept alive by nothing but a socket cannot be found. Each is
- * entered for a moment and let go: to keep it open would keep a container's namespace alive.
+ * Three things lead to them: processes that live in them, mounts (ip-netns(8)) and descriptors. A
+ * namespace that only a socket keeps alive cannot be found. We enter each for a moment and let it
+ * go: to keep it open would keep a container's namespace alive.
  */
 #include "census/internal.h"
 
@@ -34,7 +35,7 @@ int elsewhere_note(struct census *census, const char *path)
 	if (stat(path, &st) < 0)
 		return 0;
 	id = (struct netns_id){st.st_dev, st.st_ino};
-	/* Another file may have the number by now, and is not ours to open. */
+	/* Another file may have the number by now, and we must not open it. */
 	if (census->host_count && id.device != census->hosts[0]->netns.device)
 		return 0;
 	if (host_of(census, &id) >= 0 || strlen(path) >= sizeof(places->path))
@@ -82,7 +83,7 @@ static int note_processes(struct census *census)
 	struct noting noting = {census, 0};
 	int result = proc_numbers("/proc", note_process, &noting);
 
-	/* Threads may live elsewhere than their leader: of the processes we were told to count. */
+	/* Threads may live elsewhere than their leader: look at those of the processes to count. */
 	for (size_t i = 0; i < census->process_count && result == 0; i++) {
 		noting.pid = census->processes[i].pid;
 		result = process_threads(noting.pid, note_thread, &noting);
@@ -110,7 +111,7 @@ static int note_mounts(struct census *census)
 
 int elsewhere_find(struct census *census)
 {
-	/* By a name first: it is still there when the process of a number has ended. */
+	/* Names first: they outlive processes. */
 	return note_mounts(census) < 0 || note_processes(census) < 0 ? -1 : 0;
 }
 
@@ -151,7 +152,7 @@ int elsewhere_walk(struct census *census, uint32_t states, struct inodes *inodes
 			*error = here;
 			return -1;
 		}
-		/* One that is gone by now (EXIT_USAGE) took its sockets with it. */
+		/* A namespace that is gone by now (EXIT_USAGE) took its sockets with it. */
 		census->unseen += here.code == EXIT_CANNOT;
 	}
 	return 0;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A stack machine for expectations. The code comes from census_expr_parse() alone, which checked
- * the types, so the stack neither underflows nor holds more than one element an instruction.
+ * A stack machine for expectations. Its code comes only from census_expr_parse(), which checked the
+ * types. So the stack neither underflows nor holds more than one element an instruction.
  *
- * It calculates with bounds, since not everything can be seen: a number is an interval, and so is a
- * truth (0 false, 1 true, 0 to 1 open). What comes out as true is true wherever in its bounds each
+ * It calculates with bounds, because not everything can be seen. A number is an interval, and so is
+ * a truth (0 false, 1 true, 0 to 1 open). A true result is true wherever in its bounds each
  * variable lies.
  */
 #include "census/internal.h"
@@ -26,7 +26,7 @@ static int64_t subtract(int64_t a, int64_t b)
 							  : INT64_MAX;
 }
 
-/* @always, or else perhaps. */
+/* @always, or otherwise perhaps. */
 static struct census_bounds truth(bool always, bool perhaps)
 {
 	return (struct census_bounds){always, always || perhaps};
@@ -77,8 +77,8 @@ static struct census_bounds apply(enum op op, struct census_bounds a, struct cen
 }
 
 /*
- * Run @expr. *@settled, unless NULL, becomes the number of the first comparison whose result did
- * not depend on where in its bounds a variable lies, or code_count.
+ * Run @expr. *@settled, unless NULL, becomes the index of the first comparison whose result did not
+ * depend on where in its bounds a variable lies, or code_count.
  */
 static struct census_bounds run(const struct census_expr *expr, const struct census_bounds *values,
 				size_t *settled)
@@ -136,15 +136,15 @@ int census_expr_sensible(const struct census_expr *expr, bool by_process, struct
 		if (why)
 			return error_set(error, EXIT_USAGE, "%s is always 0: %s", expr->var[i].text,
 					 why);
-		/* A counter of the kernel's may be negative (MaxConn). */
+		/* A kernel counter may be negative (MaxConn). */
 		values[i].least = expr->var[i].kind == CENSUS_VAR_COUNTER ? INT64_MIN : 0;
 		values[i].most = INT64_MAX;
 	}
 	result = run(expr, values, &settled);
 	if (settled < expr->code_count) /* a comparison knows its column */
 		return error_set(error, EXIT_USAGE,
-				 "expression, column %d: this comparison always gives the same, "
-				 "whatever is counted",
+				 "expression, column %d: this comparison always gives the same "
+				 "result, whatever is counted",
 				 (int)expr->code[settled].number);
 	if (result.least == result.most)
 		return error_set(error, EXIT_USAGE,

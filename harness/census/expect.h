@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Expectations: their language (expr.c, names.c), and what they are worth in a snapshot (value.c).
+/* Expectations: their language (expr.c, names.c), and their values in a snapshot (value.c).
  */
 #ifndef CENSUS_EXPECT_H
 #define CENSUS_EXPECT_H
@@ -30,7 +30,7 @@ struct census_var {
 	char text[96];	  /* as written: "server:CLOSE_WAIT" */
 };
 
-/* Is @var a time, and no number? */
+/* Is @var a time rather than a number? */
 static inline bool census_var_is_time(const struct census_var *var)
 {
 	return var->kind == CENSUS_VAR_STATE_SILENT || var->kind == CENSUS_VAR_STATE_IDLE;
@@ -45,7 +45,7 @@ struct census_expr {
 	struct census_instruction {
 		uint8_t op;
 		int64_t number; /* a literal, or an index into var */
-	} code[CENSUS_CODE];	/* in the order of a stack machine */
+	} code[CENSUS_CODE];	/* in postfix order */
 	size_t code_count;
 };
 
@@ -63,7 +63,7 @@ struct census_names {
 int census_expr_parse(struct census_expr *expr, const char *text, const struct census_names *names,
 		      struct error *error);
 
-/* What is known of a number: it is not less and not more than this. */
+/* The bounds of a number. */
 struct census_bounds {
 	int64_t least, most;
 };
@@ -71,7 +71,7 @@ struct census_bounds {
 enum census_truth {
 	CENSUS_FALSE,
 	CENSUS_TRUE,
-	CENSUS_OPEN, /* true or false, depending on what could not be seen */
+	CENSUS_OPEN, /* true or false: depends on what could not be seen */
 };
 
 /* Is @expr true when its variables are within @values (in the order of expr->var)? */
@@ -79,9 +79,9 @@ enum census_truth census_expr_holds(const struct census_expr *expr,
 				    const struct census_bounds *values);
 
 /*
- * Expectations that no count could refute, or fulfil: a variable that is always 0, a comparison
- * that is always true or always false. @by_process: only what processes hold is counted. Returns 0
- * when
+ * Refuses expectations that no count could refute or fulfil: a variable that is always 0, a
+ * comparison that is always true or always false. @by_process: counting only what processes hold.
+ * Returns 0 when
  * @expr makes sense, or -1 with @error.
  */
 int census_expr_sensible(const struct census_expr *expr, bool by_process, struct error *error);
@@ -90,13 +90,13 @@ int census_expr_sensible(const struct census_expr *expr, bool by_process, struct
 struct census_needs census_expr_needs(const struct census_expr *expr);
 
 /*
- * The value of @var in @snapshots of @hosts hosts. The bounds differ where something that matters
- * to @var could not be seen.
+ * The value of @var in @snapshots of @hosts hosts. The bounds differ when something that matters to
+ * @var could not be seen.
  */
 struct census_bounds census_value(const struct census_var *var,
 				  const struct census_snapshot *snapshots, size_t hosts);
 
-/* Why the bounds of @var differ and what to do, in words of at most @size bytes. */
+/* Explains why the bounds of @var differ and what to do, in at most @size bytes. */
 void census_value_reason(const struct census_var *var, const struct census_snapshot *snapshots,
 			 size_t hosts, char *text, size_t size);
 

@@ -9,9 +9,9 @@
  *	sum     := atom (("+" | "-") atom)*
  *	atom    := NUMBER | TIME | "-" atom | VARIABLE | "(" or ")"
  *
- * Numbers, times (5min) and truths are different types, checked while parsing: `CLOSE_WAIT and
- *ghosts` or a bare `CLOSE_WAIT` would be true by accident. The result is code for the stack machine
- *of eval.c. Names are looked up in names.c.
+ * Numbers, times (5min) and truths are different types, which the parser checks: `CLOSE_WAIT and
+ * ghosts` or a bare `CLOSE_WAIT` would be true by accident. The result is code for the stack
+ *machine of eval.c. Names are looked up in names.c.
  */
 #include "census/internal.h"
 
@@ -25,7 +25,7 @@
 
 enum type { NUMBER, TIME, TRUTH, BROKEN = -1 };
 
-#define NESTING 40 /* parentheses and "not"s; keeps hostile input off our stack */
+#define NESTING 40 /* parentheses and "not"s; protects our stack from hostile input */
 
 struct parser {
 	struct census_expr *expr;
@@ -94,7 +94,7 @@ static enum type need(struct parser *parser, const char *where, enum type is, en
 				       "comparisons with 'and', 'or'");
 }
 
-/* A number or a time, as @like, which is BROKEN when there is nothing to be like. */
+/* A number or a time, whichever @like is; BROKEN accepts both. */
 static enum type measure(struct parser *parser, const char *where, enum type is, enum type like)
 {
 	if (is == TRUTH)
@@ -120,7 +120,7 @@ static enum type time_literal(struct parser *parser, const char *start)
 	if (ns < 0)
 		return WRONG(parser, start, "neither a whole number nor a time: 300ms, 1.5s, 5min");
 	if (ns % MS)
-		return WRONG(parser, start, "times are told in whole milliseconds");
+		return WRONG(parser, start, "a time must be a whole number of milliseconds");
 	parser->at = start + length;
 	return emit(parser, PUSH, ns / MS, TIME);
 }
@@ -185,7 +185,7 @@ static enum type atom_level(struct parser *parser)
 	if (isalpha((unsigned char)*start) || *start == '_')
 		return variable(parser);
 	if (*start == '!')
-		return WRONG(parser, start, "'!' is not known here: write 'not'");
+		return WRONG(parser, start, "'!' is not an operator here: write 'not'");
 	return *start ? WRONG(parser, start, "a number or a name is expected")
 		      : WRONG(parser, start, "something is missing at the end");
 }
@@ -231,7 +231,7 @@ static enum type compare_level(struct parser *parser)
 			   : emit(parser, compares[i].op, whole - parser->text + 1, TRUTH);
 	}
 	if (type != BROKEN && *skip_space(parser) == '=')
-		return WRONG(parser, parser->at, "'=' is not known here: write '=='");
+		return WRONG(parser, parser->at, "'=' is not an operator here: write '=='");
 	return type;
 }
 
@@ -240,7 +240,7 @@ static enum type not_level(struct parser *parser)
 	const char *start = skip_space(parser);
 	enum type type;
 
-	/* Every way down leads through here. */
+	/* Every recursion passes through here. */
 	if (++parser->depth > NESTING)
 		return WRONG(parser, start, "nested too deeply");
 	if (take(parser, "not")) {
@@ -293,8 +293,8 @@ int census_expr_parse(struct census_expr *expr, const char *text, const struct c
 		return error_set(error, EXIT_USAGE, "the expression is empty");
 	type = or_level(&parser);
 	if (type != BROKEN && (*skip_space(&parser) == '&' || *parser.at == '|'))
-		type = WRONG(&parser, parser.at, "'%c' is not known here: write '%s'", *parser.at,
-			     *parser.at == '&' ? "and" : "or");
+		type = WRONG(&parser, parser.at, "'%c' is not an operator here: write '%s'",
+			     *parser.at, *parser.at == '&' ? "and" : "or");
 	if (type != BROKEN && *parser.at)
 		type =
 		    WRONG(&parser, parser.at, "an operator is expected before '%.20s'", parser.at);

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the walk of the table left open, told without touching what is looked at.
+ * Answers what the walk of the table left open, without touching the programs.
  *
  * A socket in CLOSED is in none of the kernel's tables, so neither sock_diag nor /proc/net/tcp nor
- * ss(8) shows it, yet its descriptor stays used until somebody closes it. A leak of such
- * descriptors ends in EMFILE with no socket to be seen. So a TCP descriptor that no dump of any
+ * ss(8) shows it. Yet its descriptor stays in use until somebody closes it. A leak of such
+ * descriptors ends in EMFILE without a visible socket. So a TCP descriptor that no dump of any
  * namespace lists, twice some ms apart (a dump is not atomic), is gone or never had a connection.
- * That it had one is certain when an earlier sample saw it. --copy asks the socket itself (copy.c).
+ * It certainly had one if an earlier sample saw it. --copy asks the socket itself (copy.c).
  *
- * And a socket that no process was found to hold: it was closed meanwhile, or has changed hands, or
- * is held by something that is no descriptor; a second look tells.
+ * A socket without a known holder was closed meanwhile, has changed hands, or is held by something
+ * other than a descriptor. A second look decides.
  */
 #include "census/settle.h"
 
@@ -53,7 +53,7 @@ static int settle_elsewhere(struct settling *settling, struct error *error)
 
 /* ---- copies ---------------------------------------------------------------------------------- */
 
-/* Its copy says that it is connected, and no table lists it: in which namespace, nobody knows. */
+/* Its copy says that it is connected, and no table lists it: its namespace is unknown. */
 static int count_asked(struct settling *settling, struct candidate *candidate,
 		       struct inode_entry *entry)
 {
@@ -91,7 +91,7 @@ static int ask_copies(struct settling *settling, struct error *error)
 
 /* ---- the second look ------------------------------------------------------------------------- */
 
-/* Was it in no table some ms ago either? */
+/* Was it in no table some ms ago, too? */
 static const struct inode_entry *known_before(const struct census *census,
 					      const struct candidate *candidate)
 {
@@ -156,7 +156,7 @@ static int decide(struct settling *settling, struct candidate *candidate)
 		return count_elsewhere(settling, candidate, now);
 	if (now) /* it joined the table after the first look */
 		return count_connected(settling, candidate, now);
-	/* Which port it had, nothing tells but an earlier sample. */
+	/* Only an earlier sample knows which port it had. */
 	return count_gone(settling, candidate, ghost ? CENSUS_GHOST : CENSUS_GONE,
 			  ghost ? before->port : 0);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What processes hold, whatever it is: the links of their descriptors, and for TCP sockets the
- * addresses and the state. Everybody who wants to know what a process has open asks here.
+ * Lists everything that processes hold: the links of their descriptors, and for TCP sockets the
+ * addresses and the state. This is the one place that lists what a process has open.
  */
 #include "census/internal.h"
 
@@ -12,7 +12,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#define MOST_NAMES 1000 /* of a process; the rest is counted by kind */
+#define MOST_NAMES 1000 /* things of a process; the rest is counted by kind */
 
 struct details {
 	struct census_socket *socket; /* by inode */
@@ -88,7 +88,7 @@ static void collect(const struct census_socket *socket, void *data)
 
 static void begin(void *data)
 {
-	(void)data; /* what a repeated dump lists twice is found once */
+	(void)data; /* a socket that a repeated dump lists twice is kept once */
 }
 
 static int by_inode(const void *a, const void *b)
@@ -110,7 +110,7 @@ static void name_socket(struct looking *looking, pid_t task, int fd, struct cens
 	if (looking->details->count)
 		socket = bsearch(&wanted, looking->details->socket, looking->details->count,
 				 sizeof(wanted), by_inode);
-	if (!socket) { /* of another protocol, which its attribute names, or gone */
+	if (!socket) { /* gone, or of another protocol, which its attribute names */
 		snprintf(path, sizeof(path), "/proc/%d/task/%d/fd/%d", looking->view->pid, task,
 			 fd);
 		length = getxattr(path, "system.sockprotoname", held->name, sizeof(held->name) - 1);
@@ -185,7 +185,7 @@ static int by_kind_and_name(const void *a, const void *b)
 	return order ? order : strcmp(x->name, y->name);
 }
 
-/* Sort, and count what is alike; beyond the first names only the kind tells things apart. */
+/* Sort, and count equal things; after the first names, things of one kind are all equal. */
 static void fold(struct census_process_view *view)
 {
 	struct census_held *all = view->held;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A session and its hosts: what is opened once in each namespace, and read again for each count. */
+/* A session and its hosts: opens files once in each namespace, and reads them for each count. */
 #include "census/internal.h"
 
 #include <errno.h>
@@ -46,14 +46,15 @@ int host_read_counters(const struct census_host *host, struct census_counters *c
 		census_counters_parse(counters, text, "Tcp:");
 	if (read_again(host->netstat, text, sizeof(text)) > 0)
 		census_counters_parse(counters, text, "TcpExt:");
-	return counters->count ? 0
-			       : error_set(error, EXIT_CANNOT,
-					   "cannot read the TCP counters of host %s in "
-					   "/proc/net/snmp: mount /proc",
-					   host->name);
+	return counters->count
+		   ? 0
+		   : error_set(
+			 error, EXIT_CANNOT,
+			 "cannot read the TCP counters of host %s from /proc/net/snmp: mount /proc",
+			 host->name);
 }
 
-/* The number behind "@line ... @word" in @text, 0 when it is not there. */
+/* The number after "@line ... @word" in @text, or 0 when it is missing. */
 static int64_t number_after(const char *text, const char *line, const char *word)
 {
 	const char *at = strstr(text, line);
@@ -194,12 +195,12 @@ int census_add_process(struct census *census, pid_t pid, struct error *error)
 
 	for (size_t i = 0; i < census->process_count; i++)
 		if (census->processes[i].pid == pid)
-			return 0; /* it would be visited twice, and all it holds counted twice */
+			return 0; /* we would visit it twice and count all it holds twice */
 	processes = reallocarray(census->processes, census->process_count + 1, sizeof(*processes));
 	if (!processes)
 		return error_no_memory(error);
 	census->processes = processes;
-	/* Held as long as we count: a later process with this number is another (see owner.c). */
+	/* Kept while we count: a later process with this number is another one (see owner.c). */
 	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (pidfd < 0 && errno == ENOSYS)
 		return error_set(error, EXIT_CANNOT, "--pid needs Linux 5.3 (pidfd_open)");

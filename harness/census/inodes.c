@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Sockets by inode: open addressing, linear probing, at most half full. Several sockets may have
- * one inode (the subflows of an MPTCP connection): they lie one behind the other.
+ * one inode (the subflows of an MPTCP connection); they are neighbours.
  */
 #include "census/internal.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* Inodes are handed out in sequence; the multiplication scatters them (Fibonacci hashing). */
+/* The kernel hands out inodes in sequence; the multiplication scatters them (Fibonacci hashing). */
 static size_t home(const struct inodes *inodes, uint32_t inode)
 {
 	return ((uint64_t)inode * 0x9e3779b97f4a7c15u >> 32) & (inodes->size - 1);

@@ -8,7 +8,7 @@
 
 #define INODE_HELD 1   /* a process is known to hold it */
 #define INODE_UNREAD 2 /* census_unread() */
-#define INODE_SKIP 4   /* listed only so that it is not taken for gone */
+#define INODE_SKIP 4   /* listed only so that it does not count as gone */
 #define INODE_MPTCP 8  /* a subflow */
 #define INODE_MAIN 16  /* its MPTCP socket lives; without the flag before: it is that socket */
 #define INODE_LATE 32  /* who holds it was found at the second look */
@@ -17,7 +17,7 @@ struct inode_entry {	       /* 28 bytes: a million sockets are 56 MiB */
 	uint32_t inode;	       /* 0: a free slot */
 	uint32_t holder;       /* the last process found to hold it */
 	uint32_t keepalive;    /* ms, UINT32_MAX: the timer does not run */
-	uint32_t silent, idle; /* ms, UINT32_MAX: not told */
+	uint32_t silent, idle; /* ms, UINT32_MAX: unknown */
 	uint16_t port;	       /* as in struct census_row */
 	uint8_t state;
 	uint8_t flags;
@@ -30,13 +30,13 @@ struct inodes {
 	size_t used;
 };
 
-/* Make room for so many at once, which costs less than one by one. Returns as the next. */
+/* Make room for many at once, which costs less than one by one. Returns like the next. */
 int inodes_reserve(struct inodes *inodes, size_t entries);
 
 /* Returns 0, or -1 when memory is short. @entry->inode is not 0; others may have it, too. */
 int inodes_add(struct inodes *inodes, const struct inode_entry *entry);
 
-/* @inode is to be added or found soon: let its memory come. */
+/* Prefetch the memory of @inode, to be added or found soon. */
 void inodes_expect(const struct inodes *inodes, uint32_t inode);
 
 /* The first entry of @inode, and the next one of the same; NULL when there is none. */

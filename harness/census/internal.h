@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the modules of the library share among themselves and show to nobody else. */
+/* What the modules of the library share with each other and hide from everyone else. */
 #ifndef CENSUS_INTERNAL_H
 #define CENSUS_INTERNAL_H
 
@@ -13,13 +13,12 @@
 
 /* ---- the session ---------------------------------------------------------------------------- */
 
-/* Owners are told apart by state, and those of one state by how they hold and what is known. */
+/* Owners are distinguished by state, and within a state by how they hold and what is known. */
 #define KINDS (CENSUS_HOLDS * CENSUS_GONES)
 
 /*
- * Finds the element for a (kind, state, port) in an array of them without searching: element
- * numbers by kind, state and port. It is never cleared; a number counts only if the element it
- * leads to agrees.
+ * Finds the element of an array for a (kind, state, port) without a search: element numbers by
+ * kind, state and port. It is never cleared; a number is valid only if its element agrees.
  */
 struct port_index {
 	uint32_t *number[KINDS * STATES]; /* 65536 each, allocated when first used */
@@ -28,7 +27,7 @@ struct port_index {
 /* Finds other ends in snapshot->remotes (remotes.c). */
 struct remote_slot {
 	uint32_t number; /* + 1; 0: free */
-	uint32_t tag;	 /* its hash, which tells most others apart */
+	uint32_t tag;	 /* its hash, which rules out most others */
 };
 
 struct remote_index {
@@ -56,7 +55,7 @@ struct census_host {
 	struct remote_index remotes;
 };
 
-/* Which sockets are to be counted (scope.c). */
+/* Which sockets to count (scope.c). */
 struct scope {
 	bool by_port, by_remote_port;
 	uint8_t ports[65536 / 8], remote_ports[65536 / 8];
@@ -75,10 +74,10 @@ struct candidate {
 	uint32_t inode;
 	uint8_t hold; /* enum census_hold */
 	size_t home;  /* the host it counts for */
-	bool settled; /* it was found to be something else */
+	bool settled; /* it turned out to be something else */
 };
 
-/* A network namespace that is no host, and a path to it. */
+/* A network namespace that is not a host, and a path to it. */
 struct place {
 	struct netns_id id;
 	char path[256];
@@ -99,7 +98,7 @@ struct census {
 	struct scope scope;
 	enum census_ask ask;
 	struct lister {
-		bool asked, running;	   /* for this sample; ... at work in the thread */
+		bool asked, running;	   /* for this sample; ... running in the thread */
 		bool refused;		   /* it cannot be asked */
 		struct bpf_owners *owners; /* NULL: not loaded */
 		struct records records;
@@ -109,7 +108,7 @@ struct census {
 	bool whole; /* the last sample counted descriptors */
 	struct census_window *window;
 
-	/* Of the sample at hand (gone.c, elsewhere.c). */
+	/* Of the current sample (gone.c, elsewhere.c). */
 	int64_t walked; /* CLOCK_MONOTONIC ns, when the first table had been read */
 	struct candidate *candidates;
 	size_t candidate_count, candidate_room;
@@ -121,7 +120,7 @@ struct census {
 				    UINT32_MAX: elsewhere */
 	bool looked_again;	 /* ... which were asked for */
 
-	/* Of the sample before: sockets that a process held (gone.c). */
+	/* Of the previous sample: sockets that a process held (gone.c). */
 	struct inodes memory;
 	int64_t memory_walked;
 };
@@ -139,7 +138,7 @@ static inline void bit_set(uint8_t *bits, unsigned int n)
 /* Make room for one more element of @size bytes; returns the (perhaps moved) array or NULL. */
 void *census_grow(void *array, size_t count, size_t *room, size_t size);
 
-/* The port a socket is shown under: ephemeral ports on which nobody listens are all 0. */
+/* The port to show for a socket: 0 for every ephemeral port on which nobody listens. */
 uint16_t census_shown_port(const struct census *census, const struct census_host *host,
 			   uint16_t port);
 
@@ -147,8 +146,7 @@ uint16_t census_shown_port(const struct census *census, const struct census_host
 uint32_t *port_index_at(struct port_index *index, unsigned int kind, uint8_t state, uint16_t port);
 void port_index_free(struct port_index *index);
 
-/* ---- expr.c writes them, eval.c obeys them ----------------------------------------------------
- */
+/* ---- expr.c writes them, eval.c executes them ------------------------------------------------ */
 
 enum op { PUSH, LOAD, ADD, SUBTRACT, NEGATE, EQ, NE, LT, LE, GT, GE, NOT, AND, OR };
 
@@ -158,29 +156,29 @@ enum op { PUSH, LOAD, ADD, SUBTRACT, NEGATE, EQ, NE, LT, LE, GT, GE, NOT, AND, O
 bool census_name_byte(char c);
 
 /*
- * Resolve the variable at the beginning of @text. Returns its end. When it is none: NULL,
- * *@where, and a @problem in words of at most @size bytes.
+ * Resolve the variable at the start of @text. Returns its end, or NULL with *@where and a @problem
+ * of at most @size bytes.
  */
 const char *census_name_resolve(const char *text, const struct census_names *names,
 				struct census_var *var, const char **where, char *problem,
 				size_t size);
 
-/* The states in which a socket can be of @class; see census_classify(). */
+/* The states in which a socket can have @class; see census_classify(). */
 uint32_t census_states_of_class(enum census_class class);
 
 /* ---- value.c --------------------------------------------------------------------------------- */
 
-/* Why @var can be nothing but 0, in words; NULL when it can. @by_process: as in
+/* Why @var is always 0, in words; NULL when it is not. @by_process: as in
  * census_expr_sensible(). */
 const char *census_name_nothing(const struct census_var *var, bool by_process);
 
 /* ---- copy.c ---------------------------------------------------------------------------------- */
 
-/* Pure: was a socket with this @receive_space of struct tcp_info ever connected? */
+/* Pure: was a socket ever connected whose struct tcp_info has this @receive_space? */
 bool copy_was_connected(uint32_t receive_space);
 
 /*
- * What the socket of @candidate is, asked of a copy: GHOST with its local port (host byte order),
+ * Asks a copy what the socket of @candidate is: GHOST with its local port (host byte order) or
  * UNCONNECTED; LISTED when it is in a table after all; GONE when it could not be copied.
  */
 enum census_gone copy_examine(const struct candidate *candidate, uint8_t *state, uint16_t *port);
@@ -189,26 +187,25 @@ enum census_gone copy_examine(const struct candidate *candidate, uint8_t *state,
 
 /*
  * Walk /proc and mark in host->inodes who holds what; fill census->candidates. @second: look again,
- * and deeper, for the owners that were not found. Returns 0, or -1 with @error.
+ * deeper, for the missing owners. Returns 0, or -1 with @error.
  */
 int census_scan(struct census *census, const struct census_needs *needs,
 		struct census_snapshot *snapshots, bool second, struct error *error);
 
 /* ---- kernel.c -------------------------------------------------------------------------------- */
 
-void kernel_begin(struct census *census); /* before the walk, if the kernel is to be asked */
-void kernel_end(struct census *census);	  /* wait until it has */
+void kernel_begin(struct census *census); /* before the walk, when asking the kernel */
+void kernel_end(struct census *census);	  /* wait for its answer */
 void kernel_free(struct census *census);
 
-/* ---- hold.c, waits.c --------------------------------------------------------------------------
- */
+/* ---- hold.c, waits.c ------------------------------------------------------------------------- */
 
 /* Fill in the views. Returns 0, or -1 with @error. */
 int census_views(struct census *census, const struct census_needs *needs,
 		 struct census_snapshot *snapshots, struct error *error);
 void views_clear(struct census_snapshot *snapshot);
 
-/* Pure: kind and name of what the link of a descriptor says; sockets get none of these yet. */
+/* Pure: kind and name from the link of a descriptor; sockets get their name later. */
 void held_from_target(const char *target, struct census_held *held);
 
 /* Pure: a timerfd's fdinfo. Returns false when it is not armed. */
@@ -223,10 +220,10 @@ struct call {
 /* Pure: the content of /proc/PID/task/TID/syscall. Returns false when the thread is in none. */
 bool call_from(const char *text, struct call *call);
 
-/* The waits of @pid, which may not all be told: then @view->unreadable. -1: no memory. */
+/* The waits of @pid; @view->unreadable says when some could not be read. -1: no memory. */
 int view_waits(struct census_process_view *view);
 
-/* ---- elsewhere.c: the network namespaces that are no hosts ----------------------------------- */
+/* ---- elsewhere.c: the network namespaces that are not hosts ---------------------------------- */
 
 /* Note the namespace at @path, for elsewhere_walk(). Returns 0, or -1 when memory is short. */
 int elsewhere_note(struct census *census, const char *path);
@@ -243,7 +240,8 @@ int elsewhere_walk(struct census *census, uint32_t states, struct inodes *inodes
 #define ONCE_CONNECTED 1 /* flags in census->memory */
 #define ONCE_UNLISTED 2
 
-/* Before a new sample: remember what the last one knew. Returns 0, or -1 when memory is short. */
+/* Call before a new sample: remember what the last one knew. Returns 0, or -1 when memory is
+ * short. */
 int gone_remember(struct census *census);
 
 /* ---- gone.c ---------------------------------------------------------------------------------- */
@@ -260,7 +258,7 @@ int gone_settle(struct census *census, const struct census_needs *needs,
 
 /* ---- count.c --------------------------------------------------------------------------------- */
 
-/* Are there sockets to be counted, not known to be closed, which nobody was found to hold? Not with
+/* Are there sockets to count, not known to be closed, without a known holder? Never with
  * processes. */
 bool owners_missing(const struct census *census);
 
@@ -281,7 +279,7 @@ int source_dump(const struct source *source, uint32_t states, const struct censu
 int source_collect(const struct source *source, const struct scope *scope, uint32_t states,
 		   uint32_t number, struct inodes *inodes, struct error *error);
 
-/* Pure: does /proc/net/protocols tell of MPTCP sockets? */
+/* Pure: does /proc/net/protocols list MPTCP sockets? */
 bool source_has_mptcp(const char *protocols);
 
 /* All of a small open /proc file as a string. Returns its length, or -1 and errno. */
@@ -292,7 +290,7 @@ ssize_t read_again(int fd, char *text, size_t size);
 /* The range from which the kernel picks local ports (net.ipv4.ip_local_port_range). */
 void host_read_ephemeral(struct census_host *host);
 
-/* How many TCP sockets there are, about, without TIME_WAIT; 0 when that is not told. */
+/* About how many TCP sockets exist, without TIME_WAIT; 0 when unknown. */
 int64_t host_sockets(const struct census_host *host);
 
 /* The number of the host whose namespace is @id, or -1. */
@@ -304,9 +302,9 @@ int host_read_counters(const struct census_host *host, struct census_counters *c
 
 /* ---- scope.c --------------------------------------------------------------------------------- */
 
-/* Is a socket on local port @port to be counted, if nothing else is known of it? */
+/* Does a socket on local port @port count, when nothing else is known of it? */
 bool scope_has_port(const struct scope *scope, uint16_t port);
-/* Is @socket to be counted? */
+/* Does @socket count? */
 bool scope_has(const struct scope *scope, const struct census_socket *socket);
 
 /* ---- remotes.c ------------------------------------------------------------------------------- */
@@ -314,10 +312,10 @@ bool scope_has(const struct scope *scope, const struct census_socket *socket);
 /* The address of the other end in @address, and its family. */
 uint8_t socket_peer(const struct census_socket *socket, uint32_t address[4]);
 void remotes_clear(struct remote_index *index); /* a new walk begins */
-/* What inode_entry.number is to be for @socket, shown on @port. -1: no memory. */
+/* The inode_entry.number for @socket, shown on @port. -1: no memory. */
 int64_t remote_number(struct census_host *host, struct census_snapshot *snapshot,
 		      enum census_ends ends, const struct census_socket *socket, uint16_t port);
-/* That is to be asked for @socket soon: let its memory come. */
+/* Prefetch for the next remotes_number() of @socket. */
 void remote_expect(const struct census_host *host, const struct census_snapshot *snapshot,
 		   enum census_ends ends, const struct census_socket *socket, uint16_t port);
 void remotes_sort(struct census_snapshot *snapshot);
@@ -329,7 +327,7 @@ void snapshot_sort(struct census_snapshot *snapshot);
 
 /* ---- tally.c: one socket more in a snapshot -------------------------------------------------- */
 
-/* Count the socket of @entry, whose port is the one shown. Returns 0, or -1: no memory. */
+/* Count the socket of @entry, whose port is the shown one. Returns 0, or -1: no memory. */
 int tally_socket(struct census_host *host, struct census_snapshot *snapshot,
 		 const struct inode_entry *entry, enum census_class class);
 
@@ -344,7 +342,7 @@ struct holding {
 	uint8_t state, hold, gone; /* as in struct census_owner */
 	uint16_t shown_port;
 	bool unread;
-	bool another; /* of a socket that the process is known to hold already */
+	bool another; /* the process already holds this socket by another */
 };
 
 /* Count a descriptor. As above. */

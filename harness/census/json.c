@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What was counted, for programs: one object a host. */
+/* Writes a count for programs: one object a host. */
 #include "census/table.h"
 
 static void classes(struct json *json, const uint64_t *by_class)
@@ -17,7 +17,7 @@ static void states(struct json *json, const struct census_snapshot *snapshot)
 	json_end(json);
 }
 
-/* A number, or null when it was not asked for. */
+/* A number, or null when nobody asked for it. */
 static void number(struct json *json, const char *name, bool asked, uint64_t value)
 {
 	if (asked)
@@ -26,7 +26,7 @@ static void number(struct json *json, const char *name, bool asked, uint64_t val
 		json_null(json, name);
 }
 
-/* Why owners are not known, each reason with the number of sockets. */
+/* Why owners are unknown: each reason with its number of sockets. */
 static void unknown(struct json *json, const struct census_snapshot *snapshot)
 {
 	json_object(json, "unknown");
@@ -93,7 +93,7 @@ static void remote(struct json *json, const struct census_remote *remote)
 	json_end(json);
 }
 
-/* @known: its backlog, which /proc/net/tcp does not tell. */
+/* @known: its backlog is known; /proc/net/tcp does not show it. */
 static void listener(struct json *json, const struct census_listener *listener, bool known)
 {
 	json_object(json, NULL);
@@ -106,7 +106,7 @@ static void listener(struct json *json, const struct census_listener *listener, 
 	json_end(json);
 }
 
-/* -1: none; -2: not known. Both are null, and the second is said. */
+/* -1: none; -2: unknown. Both become null; the second is marked. */
 static void timeout(struct json *json, int64_t ms)
 {
 	if (ms >= 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owners as the kernel tells them (bpf.c), for all processes at once. What that cannot tell, fixed
- * files of an io_uring and mappings, /proc does at the second look.
+ * Takes the owners of all processes at once from the kernel (bpf.c). It does not see fixed files of
+ * an io_uring and mappings; /proc finds those at the second look.
  */
 #include "census/visit.h"
 
@@ -11,18 +11,18 @@
 #include <unistd.h>
 
 /*
- * From which on it is the faster way. By bench-census (Linux 6.18) /proc takes 3.2 us more for a
- * socket and 54 us more for a process, which is as much as for PER_PROCESS sockets. To load the
- * program takes 24 ms; once that is done a count costs half a millisecond of its own.
+ * From this size on BPF is faster. By bench-census (Linux 6.18) /proc takes 3.2 us more for a
+ * socket and 54 us more for a process, as much as for PER_PROCESS sockets. Loading the program
+ * takes 24 ms; after that a count costs half a millisecond of its own.
  */
 #define PER_PROCESS 17
 #define PAYS 7500
 #define PAYS_LOADED 150
 
-/* So many records before its turn, the memory that one needs is asked for. */
+/* Prefetch the memory of a record this many records ahead. */
 #define AHEAD 8
 
-/* A thread whose process has no leader any more, or that has a table of its own. */
+/* A thread whose process has lost its leader, or that has a table of its own. */
 struct apart {
 	uint32_t pid, thread;
 	uint64_t table;
@@ -37,7 +37,7 @@ struct kernel_scan {
 	bool last_again;
 };
 
-/* Are these descriptors of a thread those of another that was met before? -1: no memory. */
+/* Has another thread shown these descriptors before? -1: no memory. */
 static int met_again(struct kernel_scan *scan, const struct record *record)
 {
 	struct apart *apart;
@@ -70,7 +70,7 @@ static int host_of_inode(const struct census *census, uint32_t netns)
 static int meet(struct kernel_scan *scan, const struct record *record)
 {
 	struct visit *visit = scan->visit;
-	int again = record->pid ? met_again(scan, record) : 1; /* 0: not of our pid namespace */
+	int again = record->pid ? met_again(scan, record) : 1; /* 0: not in our pid namespace */
 	char target[64];
 
 	if (again || (pid_t)record->pid == scan->own)
@@ -87,7 +87,7 @@ static int meet(struct kernel_scan *scan, const struct record *record)
 	return visit_descriptor(visit, (int)record->fd, target);
 }
 
-/* Where its namespace is that of the one before it, which is mostly so. */
+/* Usually it has the same namespace as the previous one. */
 static void expect(const struct visit *visit, const struct record *record)
 {
 	if (visit->home >= 0)
@@ -145,7 +145,7 @@ static bool is_asked(const struct census *census)
 	return sockets >= (kernel->owners ? PAYS_LOADED : PAYS);
 }
 
-/* In a thread of its own, while the tables of sockets are dumped. */
+/* Runs in its own thread while the socket tables are dumped. */
 static void *list(void *data)
 {
 	struct lister *kernel = data;

@@ -71,7 +71,7 @@ int main(int argc, char **argv)
 	int code;
 
 	open_standard_descriptors();
-	signal(SIGPIPE, SIG_IGN); /* a reader that goes away is seen by the write */
+	signal(SIGPIPE, SIG_IGN); /* the write reports a reader that went away */
 	code = census_options_parse(&options, argc, argv, &error);
 	if (code <= 0)
 		return command_ended(code, &error);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the sample before knew: a socket that was connected then and is in no table now had a
- * connection; one that was in no table then either needs no second look.
+ * Remembers the previous sample. A socket that was connected then and is in no table now had a
+ * connection. One that was in no table then either needs no second look.
  */
 #include "census/internal.h"
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The variables of an expectation: what they are called, what must be counted to know them, and
- * their values in a snapshot.
+ * The variables of an expectation: their names, what a count needs to know them, and their values
+ * in a snapshot.
  *
  *	[HOST:] STATE | STATE.CLASS | CLOSE_WAIT.unread | STATE.silent | STATE.idle | CLASS |
- *descriptors | gone | ghosts | unconnected | accept_queue | COUNTER
+ * descriptors | gone | ghosts | unconnected | accept_queue | COUNTER
  */
 #include "census/internal.h"
 
@@ -31,10 +31,10 @@ bool census_name_byte(char c)
 	return isalnum((unsigned char)c) || c == '_';
 }
 
-/* The host in front of @text, -1 when there is none; *@text moves behind it. */
+/* The host at the start of @text, or -1; *@text moves past it. */
 static int host_prefix(const char **text, const struct census_names *names)
 {
-	/* By the known names, not by characters: a host may be called web-1. */
+	/* Match the known names, not characters: a host may be called web-1. */
 	for (size_t i = 0; i < names->host_count; i++) {
 		size_t length = strlen(names->hosts[i]);
 
@@ -77,7 +77,7 @@ static bool plain(const char *word, size_t length, const struct census_names *na
 static const char *nearest(const char *word, size_t length, const struct census_names *names)
 {
 	const char *best = state_nearest(word, length);
-	unsigned int distance = 3; /* others must be nearer than a state that is near enough */
+	unsigned int distance = 3; /* others must be nearer than the nearest state */
 
 	for (int class = 0; class < CENSUS_CLASSES; class ++)
 		nearest_offer(word, length, census_class_name(class), &best, &distance);
@@ -88,7 +88,7 @@ static const char *nearest(const char *word, size_t length, const struct census_
 	return best;
 }
 
-/* STATE.CLASS, CLOSE_WAIT.unread, STATE.silent, STATE.idle: @word is what stands behind the point.
+/* STATE.CLASS, CLOSE_WAIT.unread, STATE.silent, STATE.idle: @word is the part after the dot.
  */
 static bool of_state(const char *word, size_t length, struct census_var *var)
 {
@@ -148,9 +148,9 @@ const char *census_name_resolve(const char *text, const struct census_names *nam
 		}
 		if (!of_state(word, (size_t)(end - word), var)) {
 			snprintf(problem, size,
-				 "'%.*s' is no class of %s: owned, unaccepted, orphan, timewait, "
-				 "unknown%s%s",
-				 (int)(end - word), word, state_name(var->state),
+				 "%s has no class '%.*s', only owned, unaccepted, orphan, "
+				 "timewait, unknown%s%s",
+				 state_name(var->state), (int)(end - word), word,
 				 var->state == STATE_CLOSE_WAIT ? ", unread" : "",
 				 STATE_BIT(var->state) & STATES_OF_TWO ? ", silent, idle" : "");
 			return NULL;

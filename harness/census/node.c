@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * All network namespaces of a node, each by a name that people know: the container or the pod whose
- * processes live there (cgroup.c), else the name that ip-netns(8) knows, else a process.
+ * Names all network namespaces of a node in words that people know: the container or pod whose
+ * processes live there (cgroup.c), else the name in ip-netns(8), else a process.
  */
 #include "census/internal.h"
 
@@ -33,7 +33,7 @@ int census_others(struct census *census, struct census_others *others, struct er
 	return 0;
 }
 
-/* What may be in the name of a host (options.c). */
+/* The characters of a host's name (options.c). */
 static void make_plain(char *name)
 {
 	for (; *name; name++)
@@ -102,7 +102,7 @@ int census_add_all(struct census *census, struct error *error)
 				 (unsigned long long)place->id.inode);
 		if (census_add_host(census, unique, place->path, &here) == 0)
 			continue;
-		/* One that has gone meanwhile is no error, nor one that census_others() tells of.
+		/* One that is gone by now is no error, nor is one that census_others() reports.
 		 */
 		if (here.code == EXIT_BROKEN) {
 			*error = here;

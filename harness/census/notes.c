@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* What a table of sockets does not say by itself: whose turn it is, and what could not be seen. */
+/* Says what a table of sockets cannot: whose turn it is, and what could not be seen. */
 #include "census/table.h"
 
 #include <inttypes.h>
 
-/* Whose accept() a connection waits for. */
+/* The listener whose accept() a connection waits for. */
 static const struct census_listener *listener_of(const struct census_snapshot *snapshot,
 						 uint16_t port)
 {
@@ -39,7 +39,7 @@ static void unaccepted(FILE *out, const struct census_snapshot *snapshot)
 	}
 }
 
-/* What another view shows, and what it means. */
+/* What another tool shows, and what it means. */
 static void notes(FILE *out, const struct census_snapshot *snapshot)
 {
 	if (snapshot->mptcp)
@@ -56,10 +56,9 @@ static void notes(FILE *out, const struct census_snapshot *snapshot)
 			snapshot->elsewhere == 1 ? "" : " and perhaps others",
 			snapshot->by_process ? "" : " (--pid counts them)");
 	if (snapshot->interrupted)
-		fputs("  not exact: the table kept changing during every attempt to read it\n",
-		      out);
+		fputs(" not exact: the table changed during every attempt to read it\n", out);
 	if (snapshot->from_procfs)
-		fputs("  counted from /proc/net/tcp, because sock_diag is not to be had here: a "
+		fputs(" counted from /proc/net/tcp, because sock_diag is not available here: a "
 		      "busy table is not exact\n",
 		      out);
 }
@@ -76,20 +75,20 @@ static void in_flight(FILE *out, const struct census_snapshot *snapshot)
 		snapshot->in_flight.pid, snapshot->in_flight.count);
 }
 
-/* What could not be seen, a line for each reason. */
+/* What could not be seen, one line for each reason. */
 static void not_seen(FILE *out, const struct census_snapshot *snapshot)
 {
 	static const char *const reasons[CENSUS_WHYS] = {
-	    [CENSUS_WHY_UNREADABLE] = "there are processes that may not be read",
+	    [CENSUS_WHY_UNREADABLE] = "some processes may not be read",
 	    [CENSUS_WHY_CLOSED] = "closed while they were counted",
-	    [CENSUS_WHY_NOWHERE] = "no process that is visible here has them: the kernel, or a "
+	    [CENSUS_WHY_NOWHERE] = "no visible process has them: the kernel does, or a "
 				   "process of another pid namespace",
 	};
 	uint64_t unknown = snapshot->classes[CENSUS_UNKNOWN];
 
 	if (!snapshot->asked.owners && unknown)
 		fprintf(out,
-			"  not seen: the owners of %" PRIu64 " socket%s, they were not asked\n",
+			"  not seen: the owners of %" PRIu64 " socket%s: they were not asked for\n",
 			unknown, plural(unknown));
 	for (int why = 0; why < CENSUS_WHYS; why++) {
 		if (!snapshot->unknown[why])
@@ -104,16 +103,16 @@ static void not_seen(FILE *out, const struct census_snapshot *snapshot)
 		putc('\n', out);
 	}
 	if (snapshot->unreadable_processes)
-		fprintf(out,
-			"  not seen: what %" PRIu64 " process%s hold%s (so descriptors and those "
-			"gone are incomplete): %s\n",
-			snapshot->unreadable_processes,
-			snapshot->unreadable_processes == 1 ? "" : "es",
-			snapshot->unreadable_processes == 1 ? "s" : "", snapshot->unreadable);
+		fprintf(
+		    out,
+		    "  not seen: what %" PRIu64 " process%s hold%s, so the counts of descriptors "
+		    "and of those gone are incomplete: %s\n",
+		    snapshot->unreadable_processes, snapshot->unreadable_processes == 1 ? "" : "es",
+		    snapshot->unreadable_processes == 1 ? "s" : "", snapshot->unreadable);
 	if (snapshot->unplaced)
 		fprintf(out,
-			"  not seen: whether %" PRIu64 " of those gone %s in a network namespace "
-			"that may not be entered\n",
+			"  not seen: whether %" PRIu64
+			" of those gone %s in a network namespace that you may not enter\n",
 			snapshot->unplaced, snapshot->unplaced == 1 ? "is" : "are");
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What was counted, for Prometheus: OpenMetrics 1.0, in the part that the text format of before
- * shares with it, because the textfile collector of node_exporter reads that one. So there are
- * gauges alone, and no time stamps.
+ * Writes a count for Prometheus: the part of OpenMetrics 1.0 that it shares with the older text
+ * format, because the textfile collector of node_exporter reads the older one. So there are only
+ * gauges, and no time stamps.
  *
  * However many ports, processes and other ends there are, a family has at most MOST series: the
  * largest, and the sum of the rest, whose labels are "other". A pid is no label, because it
@@ -30,12 +30,12 @@ struct list {
 };
 
 struct source_of_series {
-	const char *host; /* escaped, as all that goes into labels */
+	const char *host; /* escaped, like everything in labels */
 	const struct census_snapshot *snapshot;
 	struct list *list;
 };
 
-/* Within quotation marks of a label; what a terminal would obey is '?' already. */
+/* Inside the quotation marks of a label; control characters are '?' already. */
 static const char *escaped(const char *name, char text[160])
 {
 	char printable[64];
@@ -185,7 +185,7 @@ static const struct family {
 	const char *rest; /* labels of the sum of the rest */
 } families[] = {
     {"state_sockets", NULL, "TCP sockets by state.", states, "host=\"other\",state=\"other\""},
-    {"sockets", NULL, "TCP sockets by state, by who is responsible and by local port.", rows,
+    {"sockets", NULL, "TCP sockets by state, responsible party and local port.", rows,
      "host=\"other\",state=\"other\",class=\"other\",port=\"other\""},
     {"unread_sockets", NULL, "CLOSE_WAIT sockets whose end of stream was certainly not read.",
      unread, "host=\"other\""},
@@ -217,7 +217,7 @@ static int by_value(const void *a, const void *b)
 	return x->value != y->value ? (x->value < y->value ? 1 : -1) : by_labels(a, b);
 }
 
-/* Add up what has the same labels: two processes of one name, listeners of both families. */
+/* Add up series with the same labels: two processes of one name, listeners of both families. */
 static void fold(struct list *list)
 {
 	size_t kept = 0;
@@ -255,7 +255,7 @@ static void write_family(FILE *out, const struct family *family, struct list *li
 			fprintf(out, "linger_census_%s{%s} %" PRIu64 "\n", family->name,
 				series->labels, series->value);
 	}
-	/* The sum of times means nothing: those that are left out are shorter. */
+	/* A sum of times means nothing, and those left out are shorter. */
 	if (list->count > MOST && family->rest)
 		fprintf(out, "linger_census_%s{%s} %" PRIu64 "\n", family->name, family->rest,
 			rest);

@@ -25,7 +25,7 @@ static int take_host(void *data, char *text, struct error *error)
 			return error_set(error, EXIT_USAGE,
 					 "--host %s: a name is made of letters, digits, _ - .",
 					 text);
-	/* Expressions have to tell it from a number and from an operator. */
+	/* In an expression it must not look like a number or an operator. */
 	if (!isalpha((unsigned char)text[0]) && text[0] != '_')
 		return error_set(error, EXIT_USAGE, "--host %s: a name begins with a letter", text);
 
@@ -65,7 +65,7 @@ static int take_by(void *data, char *text, struct error *error)
 			((struct census_options *)data)->ends = (enum census_ends)i;
 			return 0;
 		}
-	return error_set(error, EXIT_USAGE, "--by %s: it is remote, remote-address or remote-port",
+	return error_set(error, EXIT_USAGE, "--by %s: write remote, remote-address or remote-port",
 			 text);
 }
 
@@ -76,7 +76,7 @@ static int take_owners(void *data, char *text, struct error *error)
 	options->ask = !strcmp(text, "bpf") ? CENSUS_ASK_KERNEL : CENSUS_ASK_PROC;
 	return options->ask == CENSUS_ASK_KERNEL || !strcmp(text, "proc")
 		   ? 0
-		   : error_set(error, EXIT_USAGE, "--owners %s: it is bpf or proc", text);
+		   : error_set(error, EXIT_USAGE, "--owners %s: write bpf or proc", text);
 }
 
 #define AT(member) OPTION_AT(struct census_options, member)
@@ -86,55 +86,53 @@ static const struct option_row rows[] = {
      .help = "count this network namespace: a path, or a name in /run/netns; without --host: our "
 	     "own, called 'local'"},
     {"all", .kind = OPTION_FLAG, AT(all),
-     .help = "count every network namespace that a process or a name holds, called by container, "
-	     "pod, name or process"},
+     .help = "count every network namespace that a process or a name holds, named after its "
+	     "container, pod, name or process"},
     {"pid", .kind = OPTION_NUMBER, OPTION_LIST(struct census_options, pid, pid_count), .least = 1,
      .most = 0x3fffff, .value = "PID",
-     .help = "only what this process holds, in whichever namespace"},
+     .help = "count only what this process holds, in any namespace"},
     {"port", .kind = OPTION_NUMBER, OPTION_LIST(struct census_options, port, port_count),
-     .least = 1, .most = 65535, .value = "PORT", .help = "only sockets with this local port"},
+     .least = 1, .most = 65535, .value = "PORT", .help = "count only sockets with this local port"},
     {"remote", .kind = OPTION_TEXT, OPTION_LIST(struct census_options, remote, remote_count),
-     .value = "ADDRESS[/BITS]", .help = "only sockets whose other end has such an address"},
+     .value = "ADDRESS[/BITS]", .help = "count only sockets whose other end has this address"},
     {"remote-port", .kind = OPTION_NUMBER,
      OPTION_LIST(struct census_options, remote_port, remote_port_count), .least = 1, .most = 65535,
-     .value = "PORT", .help = "only sockets whose other end has this port"},
+     .value = "PORT", .help = "count only sockets whose other end has this port"},
     {"by", .kind = OPTION_OTHER, .take = take_by, .value = "WHAT",
-     .help = "add the other ends up: by remote, remote-address or remote-port"},
+     .help = "add up the other ends by remote, remote-address or remote-port"},
     {"state", .kind = OPTION_OTHER, .take = take_state, .value = "STATE",
-     .help = "only sockets in this state"},
+     .help = "count only sockets in this state"},
     {"age", .kind = OPTION_FLAG, AT(age),
-     .help = "add how long sockets have been silent (nothing came) and idle (no data came): the "
-	     "longest of each row"},
+     .help = "show how long sockets have been silent (nothing came) and idle (no data came): the "
+	     "longest time of each row"},
     {"no-owners", .kind = OPTION_FLAG, AT(no_owners),
-     .help = "do not look for the processes: no privilege needed, less work"},
+     .help = "do not look for processes: needs no privilege and less work"},
     {"owners", .kind = OPTION_OTHER, .take = take_owners, .value = "bpf|proc",
-     .help = "look for the processes by BPF, as root, or in /proc; without it by BPF from some "
-	     "thousand sockets on"},
+     .help = "look for processes with BPF (needs root) or in /proc; by default, with BPF from a "
+	     "few thousand sockets on"},
     {"copy", .kind = OPTION_FLAG, AT(copy),
-     .help =
-	 "copy descriptors that no table lists, to ask them whether they were ever connected: it "
-	 "disturbs the program, so never do that to a server in use"},
-    {"json", .kind = OPTION_FLAG, AT(json), .help = "one JSON object on one line"},
+     .help = "copy descriptors that no table lists, to ask whether they were ever connected; this "
+	     "disturbs the program: never use it on a server in production"},
+    {"json", .kind = OPTION_FLAG, AT(json), .help = "print one JSON object on one line"},
     {"openmetrics", .kind = OPTION_FLAG, AT(openmetrics),
-     .help = "for Prometheus, by way of the textfile collector of node_exporter"},
+     .help = "print OpenMetrics, for the textfile collector of Prometheus' node_exporter"},
     {"until", .kind = OPTION_TEXT, AT(until), .value = "EXPR",
-     .help = "wait until EXPR is true: exit 0, or 1 if it does not become so in time"},
+     .help = "wait until EXPR is true; exit with 0, or with 1 if it is not true in time"},
     {"within", .kind = OPTION_DURATION, AT(within), .value = "TIME",
      .help = "... how soon it must become true (2s)"},
     {"hold", .kind = OPTION_DURATION, AT(hold), .value = "TIME",
      .help = "... how long it must then stay true (0s)"},
     {"stream", .kind = OPTION_FLAG, AT(stream),
-     .help = "a JSON line for each host whenever its states change"},
+     .help = "print a JSON line for each host whenever its states change"},
     {"every", .kind = OPTION_DURATION, AT(every), .value = "TIME",
-     .help = "... and of --watch: looking this often (5ms), less often when that is costly"},
+     .help = "... also for --watch: look this often (5ms), or less often if a look is expensive"},
     {"watch", .kind = OPTION_FLAG, AT(watch),
-     .help =
-	 "show every 2 s, or as many seconds as the number behind it, what grew since the start, "
-	 "the most first; lines when that is no terminal"},
+     .help = "every 2 s, or SECONDS, show what grew since the start, largest first; prints lines "
+	     "when not on a terminal"},
     {"repeat", .kind = OPTION_NUMBER, AT(repeat), .least = 1, .most = 1000000, .value = "N",
-     .help = "count N times and print the microseconds of each count"},
+     .help = "count N times and print how many microseconds each took"},
     {"verbose", 'v', OPTION_FLAG, AT(verbose),
-     .help = "say on stderr what is being done; and what the processes hold and wait for"},
+     .help = "report each step on stderr, and show what the processes hold and wait for"},
     {0},
 };
 
@@ -143,33 +141,33 @@ static const char details[] =
     "CLOSE_WAIT LAST_ACK LISTEN or CLOSING. EXPR compares numbers and times:\n"
     "\n"
     "  CLOSE_WAIT              sockets in that state\n"
-    "  CLOSE_WAIT.owned        of them, those that are: owned (by a process),\n"
+    "  CLOSE_WAIT.owned        those of them that are: owned (by a process),\n"
     "                          unaccepted (behind a listener), orphan (the kernel\n"
     "                          closes them), timewait, unknown (no owner was found),\n"
     "                          unread (CLOSE_WAIT whose end of stream was certainly\n"
     "                          not read: Recv-Q >= 1)\n"
     "  CLOSE_WAIT.silent       the longest time since anything came from the other\n"
-    "                          end: data, or an acknowledgement. The answers to\n"
-    "                          keepalive are such, and reset it. Also of\n"
+    "                          end: data or an acknowledgement. The answer to a\n"
+    "                          keepalive counts, and resets it. Also for\n"
     "                          ESTABLISHED, FIN_WAIT1 ...\n"
     "  CLOSE_WAIT.idle         the longest time since data came\n"
     "  owned, orphan, ...      sockets of that class in any state\n"
     "  descriptors             descriptors of TCP sockets that do not listen\n"
-    "  gone                    of these, those that no table of the kernel lists:\n"
-    "                          the connection is gone, or there never was one. Such\n"
-    "                          a socket is in CLOSED, of which the kernel lists none\n"
-    "  ghosts                  of those gone, those that certainly had a connection:\n"
-    "                          seen in an earlier sample of this --until, or with\n"
-    "                          --copy\n"
-    "  unconnected             of those gone, those that certainly had none (--copy)\n"
+    "  gone                    those of them that no table of the kernel lists: the\n"
+    "                          connection is gone, or never existed. Such a socket\n"
+    "                          is in CLOSED, and the kernel lists none of those\n"
+    "  ghosts                  those gone that certainly had a connection: seen in\n"
+    "                          an earlier sample of this --until, or with --copy\n"
+    "  unconnected             those gone that certainly never had one (--copy)\n"
     "  accept_queue            connections waiting for accept()\n"
     "  PassiveOpens, ...       any counter of /proc/net/snmp Tcp and netstat TcpExt\n"
     "\n"
     "with + - == != < <= > >= and or not ( ). Without a host ('server:CLOSE_WAIT') a\n"
     "variable is the sum over all hosts, or the longest time. TIME is 5us, 300ms,\n"
-    "1.5s, 1min; silent and idle are compared with one: 'CLOSE_WAIT.silent > 5min'.\n"
-    "What depends on something that could not be seen is not true; if EXPR still\n"
-    "does at the end, the exit status is 77. What is always true or false is refused.\n"
+    "1.5s, 1min; compare silent and idle with one: 'CLOSE_WAIT.silent > 5min'.\n"
+    "EXPR is not true while it depends on something that could not be seen; if it\n"
+    "still does at the end, the exit status is 77. An EXPR that is always true or\n"
+    "always false is refused.\n"
     "\n"
     "Exit status:\n"
     "  0   all is well; EXPR was true in time, and stayed so\n"
@@ -177,7 +175,7 @@ static const char details[] =
     "  2   wrong usage\n"
     "  3   the process of --pid ended\n"
     "  70  failure\n"
-    "  77  not possible here, or nobody can tell\n"
+    "  77  not possible here, or EXPR could not be decided\n"
     "\n"
     "Examples:\n"
     "  census --pid 1234\n"
@@ -197,45 +195,49 @@ static int check(const struct census_options *options, struct error *error)
 {
 	if (!!options->until + options->stream + options->watch + !!options->repeat > 1)
 		return error_set(error, EXIT_USAGE,
-				 "--until, --stream, --watch and --repeat exclude each other");
+				 "use only one of --until, --stream, --watch and --repeat");
 	if (options->openmetrics && (options->until || options->stream || options->watch ||
 				     options->repeat || options->json))
 		return error_set(error, EXIT_USAGE,
-				 "--openmetrics is one count, in a format of its own");
+				 "--openmetrics prints one count in its own format: leave out the "
+				 "other modes and --json");
 	if (!options->until && (options->within >= 0 || options->hold >= 0))
-		return error_set(error, EXIT_USAGE, "--within and --hold belong to --until");
+		return error_set(error, EXIT_USAGE, "--within and --hold need --until");
 	if (!options->stream && !options->watch && options->every >= 0)
-		return error_set(error, EXIT_USAGE, "--every belongs to --stream and --watch");
+		return error_set(error, EXIT_USAGE, "--every needs --stream or --watch");
 	if (options->watch && options->json)
-		return error_set(error, EXIT_USAGE, "--watch is for people: --stream writes JSON");
+		return error_set(error, EXIT_USAGE,
+				 "--watch prints for people: for JSON use --stream");
 	if (options->every == 0)
 		return error_set(error, EXIT_USAGE, "--every must be longer than 0");
 	if (options->all && (options->host_count || options->pid_count))
 		return error_set(error, EXIT_USAGE,
-				 "--all has every host and process: leave out --host and --pid");
+				 "--all covers every host and process: leave out --host and --pid");
 	if (options->all && (options->until || options->stream))
 		return error_set(error, EXIT_USAGE,
-				 "to wait would keep the namespaces of --all alive: name those "
-				 "meant with --host");
+				 "waiting would keep every namespace of --all alive: name the ones "
+				 "you mean with --host");
 	if (options->no_owners && options->copy)
-		return error_set(error, EXIT_USAGE, "--copy and --no-owners exclude each other");
+		return error_set(error, EXIT_USAGE,
+				 "--copy needs the owners: leave out --no-owners");
 	if (options->stream && options->copy)
 		return error_set(error, EXIT_USAGE,
 				 "--stream counts no descriptors: leave out --copy");
 	if (options->copy && (options->remote_count || options->remote_port_count))
 		return error_set(
 		    error, EXIT_USAGE,
-		    "a copy does not tell the other end: leave out --copy, or --remote");
+		    "a copy does not know its other end: leave out --copy or --remote");
 	if (options->ask == CENSUS_ASK_KERNEL && (options->no_owners || options->pid_count))
-		return error_set(error, EXIT_USAGE,
-				 "--owners bpf is for all processes: leave out --pid and "
-				 "--no-owners");
+		return error_set(
+		    error, EXIT_USAGE,
+		    "--owners bpf looks at all processes: leave out --pid and --no-owners");
 	if (options->no_owners && options->pid_count)
-		return error_set(error, EXIT_USAGE, "--pid and --no-owners exclude each other");
+		return error_set(error, EXIT_USAGE,
+				 "--pid needs the owners: leave out --no-owners");
 	return 0;
 }
 
-/* "--watch 5": the number is behind the option, and others may follow. */
+/* "--watch 5": the number follows the option, and others may follow it. */
 static int take_seconds(struct census_options *options, int argc, char **argv, int at,
 			struct error *error)
 {
@@ -245,7 +247,7 @@ static int take_seconds(struct census_options *options, int argc, char **argv, i
 	snprintf(text, sizeof(text), "%.28ss", argv[at]);
 	options->every = duration_read(text);
 	if (options->every < 0)
-		return error_set(error, EXIT_USAGE, "--watch %s: not a number of seconds",
+		return error_set(error, EXIT_USAGE, "--watch %s: write a number of seconds",
 				 argv[at]);
 	more = command_parse(&command, argc - at, argv + at, options, error);
 	return more > 0 ? at + more : more;
@@ -280,7 +282,7 @@ struct census_needs census_options_needs(const struct census_options *options)
 	return (struct census_needs){
 	    .states = options->states,
 	    .owners = !options->no_owners,
-	    /* To know what is gone all states have to be walked: only if all are wanted. */
+	    /* To find what is gone, the walk needs all states; so only when all are wanted. */
 	    .descriptors = !options->no_owners && options->states == ALL_STATES,
 	    .processes = !options->no_owners && options->states == ALL_STATES &&
 			 (options->json || options->verbose),

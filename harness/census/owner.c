@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who holds which socket: /proc/PID/task/TASK/fd/N is a link to "socket:[inode]", and the dump told
- * the inode of every socket. All processes are looked at, wherever they live: one can hold sockets
- * of a namespace that it has left, or never was in.
+ * Finds who holds which socket: /proc/PID/task/TASK/fd/N is a link to "socket:[inode]", and the
+ * dump has the inode of every socket. It looks at all processes, wherever they live: a process can
+ * hold sockets of a namespace that it has left or was never in.
  *
- * What may be read is the kernel's decision (man 2 ptrace, "Ptrace access mode checking"): listing
- * needs PTRACE_MODE_READ. A process that refuses is counted as unreadable; nothing is concluded
- * about what it holds.
+ * The kernel decides what we may read (man 2 ptrace, "Ptrace access mode checking"): listing needs
+ * PTRACE_MODE_READ. A process that refuses counts as unreadable; we conclude nothing about what it
+ * holds.
  */
 #include "census/visit.h"
 
@@ -41,8 +41,8 @@ static void name_listeners(struct visit *visit, const struct inodes *inodes,
 }
 
 /*
- * Mark all sockets of an inode. Returns the one that stands for the descriptor: the application's,
- * where that is in a state that no subflow has; NULL when nothing is to be counted.
+ * Mark all sockets of an inode. Returns the one that represents the descriptor: the application's,
+ * when it is in a state that no subflow has; NULL when nothing counts.
  */
 static struct inode_entry *mark(struct visit *visit, const struct inodes *inodes,
 				struct inode_entry *first, bool *another)
@@ -99,7 +99,7 @@ static int unlisted(struct visit *visit, enum census_hold hold, int fd, uint32_t
 	    .home = (size_t)visit->home,
 	};
 
-	/* What others hold is only of interest when it is of a host. */
+	/* What others hold matters only when it belongs to a host. */
 	if (visit->home < 0 || visit->second ||
 	    (!visit->needs->descriptors && !visit->census->process_count))
 		return 0;
@@ -176,20 +176,19 @@ static void unreadable(struct census_snapshot *snapshot, const struct visit *vis
 		return;
 	if (visit->busy)
 		snprintf(snapshot->unreadable, sizeof(snapshot->unreadable),
-			 "its io_uring was busy whenever it was asked for its files: count again");
+			 "its io_uring was too busy to list its files: count again");
 	else
 		process_refusal(visit->pid, snapshot->unreadable, sizeof(snapshot->unreadable));
 }
 
-/* A process that does not even tell its namespace may belong to any host. */
+/* A process that hides even its namespace may belong to any host. */
 static void unreadable_everywhere(const struct visit *visit)
 {
 	for (size_t i = 0; i < visit->census->host_count; i++)
 		unreadable(&visit->snapshots[i], visit);
 }
 
-/* Did @visit miss what is not known yet? At the second look only rings are asked for the first
- * time. */
+/* Did @visit miss something still unknown? The second look asks only rings for the first time. */
 static bool missed(const struct visit *visit)
 {
 	if (visit->second)
@@ -197,7 +196,7 @@ static bool missed(const struct visit *visit)
 	return visit->busy || (visit->refused && process_may_hold(visit->pid));
 }
 
-/* @home: the host it is known to belong to, or -1. */
+/* @home: its host, or -1 when unknown. */
 static int scan_process(struct visit *visit, pid_t pid, int home)
 {
 	struct netns_id id;
@@ -238,7 +237,7 @@ static int scan_all(struct visit *visit, struct error *error)
 {
 	if (access("/proc", R_OK | X_OK) < 0)
 		return error_set(error, EXIT_CANNOT, "cannot read /proc: %s", strerror(errno));
-	/* Every pid namespace has a 1. When it is not shown, others are hidden too (hidepid). */
+	/* Every pid namespace has a process 1. If it is hidden, others are too (hidepid). */
 	if (!visit->second && access("/proc/1", F_OK) < 0) {
 		visit->pid = 1;
 		unreadable_everywhere(visit);
@@ -246,7 +245,7 @@ static int scan_all(struct visit *visit, struct error *error)
 	return proc_numbers("/proc", scan_other, visit) < 0 ? error_no_memory(error) : 0;
 }
 
-/* What the kernel told at the second look is counted: /proc must not count it again. */
+/* Owners from the kernel at the second look are counted: /proc must not count them again. */
 static void forget_late(struct census *census)
 {
 	for (size_t i = 0; i < census->host_count; i++)
@@ -262,7 +261,8 @@ int census_scan(struct census *census, const struct census_needs *needs,
 	    .needs = needs,
 	    .snapshots = snapshots,
 	    .second = second,
-	    /* Of a process we are told all; of all processes only what nobody else has. */
+	    /* Of a named process, look at everything; of all processes, only at what nobody else
+	     * has. */
 	    .deep = second || census->process_count,
 	};
 
@@ -273,13 +273,13 @@ int census_scan(struct census *census, const struct census_needs *needs,
 			return -1;
 		if (told && second)
 			forget_late(census);
-		/* At the second look /proc is asked as well, but only for what is still missing. */
+		/* The second look also asks /proc, but only for what is still missing. */
 		return told && !(second && owners_missing(census)) ? 0 : scan_all(&visit, error);
 	}
 	for (size_t i = 0; i < census->process_count; i++) {
 		const struct census_process *process = &census->processes[i];
 
-		/* Its number may be another's by now; the pidfd still means the one that is gone.
+		/* Another process may have its number by now; the pidfd still means the dead one.
 		 */
 		if (syscall(SYS_pidfd_send_signal, process->pidfd, 0, NULL, 0) < 0 &&
 		    errno == ESRCH)

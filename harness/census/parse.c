@@ -6,8 +6,8 @@
  *	message  := nlmsghdr payload padding     man 7 netlink
  *	payload  := inet_diag_msg attribute*     man 7 sock_diag, for a socket
  *
- * Of the attributes two matter: what marks a subflow of MPTCP, and the clocks in tcp_info. The
- * others (shutdown mask, cgroup, socket options) are passed over.
+ * Two attributes matter: the mark of an MPTCP subflow, and the clocks in tcp_info. The others
+ * (shutdown mask, cgroup, socket options) are skipped.
  */
 #include "census/census.h"
 
@@ -19,11 +19,12 @@
 #include <string.h>
 
 /* include/net/tcp_states.h; not in the user-space headers. */
-#define TCP_NEW_SYN_RECV 12 /* a request socket: the SYN is answered, nothing more exists yet */
+#define TCP_NEW_SYN_RECV                                                                           \
+	12 /* a request socket: the kernel answered the SYN; nothing more exists yet */
 
 /*
  * idiag_timer names the timer that runs: 1 retransmission, 2 keepalive, 3 TIME_WAIT, 4 zero-window
- * probe. In other states than these the second is one of FIN_WAIT2's or of SYN_SENT's.
+ * probe. Outside these states 2 is a timer of FIN_WAIT2 or SYN_SENT.
  */
 static int64_t keepalive_of(const struct inet_diag_msg *msg)
 {
@@ -57,7 +58,7 @@ static bool socket_from(const struct inet_diag_msg *msg, struct census_socket *s
 	    .silent = -1,
 	    .idle = -1,
 	};
-	/* An IPv4 address is one word; the others need not mean anything. */
+	/* An IPv4 address is one word; the other words may be garbage. */
 	size_t length = msg->idiag_family == AF_INET ? 4 : 16;
 
 	memcpy(socket->address, msg->id.idiag_src, length);
@@ -78,7 +79,7 @@ static bool is_subflow(const struct nlattr *ulp)
 	return false;
 }
 
-/* In other states the clocks of tcp_info stand for nothing, or have never been started. */
+/* In other states the clocks of tcp_info mean nothing, or never started. */
 static void times_from(const struct nlattr *attribute, struct census_socket *socket)
 {
 	struct tcp_info info;
@@ -149,13 +150,13 @@ enum census_parse census_parse(const void *bytes, size_t length, uint32_t sequen
 		enum census_parse result = CENSUS_MORE;
 
 		/*
-		 * mnl_nlmsg_ok() of libmnl 1.0.4 compares lengths as int and lets an nlmsg_len of
-		 * 2 GiB and more pass, hence the first comparison.
+		 * mnl_nlmsg_ok() of libmnl 1.0.4 compares lengths as int and accepts an nlmsg_len
+		 * of 2 GiB and more; hence the first comparison.
 		 */
 		if ((size_t)left < sizeof(*message) || message->nlmsg_len > (uint32_t)left ||
 		    !mnl_nlmsg_ok(message, left))
 			return CENSUS_MALFORMED;
-		/* Left over from a dump that was given up, or not for us. */
+		/* Left over from an abandoned dump, or not for us. */
 		if (message->nlmsg_seq != sequence)
 			continue;
 		if (message->nlmsg_flags & NLM_F_DUMP_INTR)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The output of one count, and the count itself when nothing else is asked. */
+/* The output of one count, and the plain count itself. */
 #include "census/program.h"
 
 #include <inttypes.h>
@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-#define CONTINUED 6 /* columns by which a line that goes on is indented */
+#define CONTINUED 6 /* columns to indent a continued line */
 
 static int64_t read_clock(clockid_t clock)
 {
@@ -27,7 +27,7 @@ int64_t worked_ns(void)
 	return read_clock(CLOCK_PROCESS_CPUTIME_ID);
 }
 
-/* Lines of 80 columns: a longer one goes on below, indented. */
+/* Lines of 80 columns: a longer one continues below, indented. */
 static void fold(FILE *out, const char *text)
 {
 	int column = 0;
@@ -62,7 +62,7 @@ static void print_others(FILE *out, const struct census_others *others)
 			others->readable, others->readable == 1 ? "" : "s");
 	if (others->unreadable)
 		fprintf(out,
-			"not counted: %zu other network namespace%s that you may not read: run "
+			"not counted: %zu other network namespace%s that you may not enter: run "
 			"census as root\n",
 			others->unreadable, others->unreadable == 1 ? "" : "s");
 }
@@ -106,7 +106,7 @@ int print_snapshots(FILE *out, const struct census_options *options, struct cens
 	struct census_others others = {0};
 	struct error error;
 
-	/* With --host or --pid the user knows which namespace is meant. */
+	/* With --host or --pid the user chose the namespace. */
 	if (!options->host_count && !options->pid_count)
 		census_others(census, &others, &error);
 	if (!options->json)
@@ -143,7 +143,7 @@ int run_once(const struct census_options *options, struct census *census,
 	return EXIT_OK;
 }
 
-/* What one count costs in a process that is already running: the walk, without the output. */
+/* Times one count in a running process: the walk, without the output. */
 int run_repeat(const struct census_options *options, struct census *census,
 	       struct census_snapshot *snapshots, struct error *error)
 {

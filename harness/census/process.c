@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What /proc tells about a process: its network namespace, its name, whether it can hold files. */
+/* Reads from /proc a process's network namespace, its name, and whether it can hold files. */
 #include "census/internal.h"
 
 #include <ctype.h>
@@ -11,7 +11,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#define COMM_WHOLE 15 /* TASK_COMM_LEN - 1: a name of so many characters may have been longer */
+#define COMM_WHOLE 15	      /* TASK_COMM_LEN - 1: a name of this length may be cut off */
 #define PF_KTHREAD 0x00200000 /* include/linux/sched.h */
 
 static int netns_of(const char *path, struct netns_id *id)
@@ -44,7 +44,7 @@ int process_threads(pid_t pid, int (*each)(void *data, pid_t thread), void *data
 	struct stat task;
 
 	snprintf(path, sizeof(path), "/proc/%d/task", pid);
-	/* A directory has two links and one for each directory in it: the threads (proc(5)). */
+	/* A directory has two links plus one for each subdirectory: the threads (proc(5)). */
 	if (lstat(path, &task) == 0 && task.st_nlink == 3)
 		return each(data, pid);
 	return proc_numbers(path, each, data);
@@ -74,7 +74,7 @@ int process_netns_path(pid_t pid, char *path, size_t size)
 	snprintf(path, size, "/proc/%d/ns/net", pid);
 	if (stat(path, &st) == 0)
 		return 0;
-	if (errno != ENOENT) /* a leader that has ended is in none */
+	if (errno != ENOENT) /* a leader that has ended has none */
 		return -1;
 	found = process_threads(pid, thread_netns_path, &search);
 	errno = ENOENT;
@@ -103,7 +103,7 @@ void process_read(pid_t pid, const char *file, char *text, size_t size)
 	text[length > 0 ? length : 0] = '\0';
 }
 
-/* A process names itself, and may mean the terminal of whoever looks, or end a line. */
+/* A process names itself, and its name may steer the reader's terminal or end a line. */
 static void replace_controls(char *name)
 {
 	for (unsigned char *byte = (unsigned char *)name; *byte; byte++)
@@ -125,7 +125,7 @@ int process_link(pid_t pid, pid_t task, int fd, char *target, size_t size)
 }
 
 /*
- * The protocol of a socket is written in an extended attribute of sockfs, which needs no more
+ * An extended attribute of sockfs holds the protocol of a socket; reading it needs no more
  * permission than listing the descriptors.
  */
 enum protocol descriptor_protocol(pid_t pid, pid_t task, int fd)
@@ -179,7 +179,7 @@ bool process_stat_may_hold(const char *stat, bool threads)
 	char state;
 
 	if (!end || sscanf(end, ") %c %*d %*d %*d %*d %*d %u", &state, &flags) != 2)
-		return true; /* not to be told: rather say that it was not read */
+		return true; /* unknown: report it as unreadable */
 	return (threads || (state != 'Z' && state != 'X')) && !(flags & PF_KTHREAD);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What /proc tells of one process: its namespace, name, threads and tables of descriptors. */
+/* What /proc shows of one process: its namespace, name, threads and descriptor tables. */
 #ifndef CENSUS_PROCESS_H
 #define CENSUS_PROCESS_H
 
@@ -11,8 +11,8 @@
 
 /*
  * Call @each for every number in @directory, which is /proc (its processes) or /proc/PID/task (the
- * threads of one). Stops when @each returns another number than 0, and returns that; else 0, also
- * when @directory is gone.
+ * threads of one). Stops when @each returns nonzero, and returns that; else 0, also when @directory
+ * is gone.
  */
 int proc_numbers(const char *directory, int (*each)(void *data, int number), void *data);
 
@@ -20,7 +20,7 @@ int proc_numbers(const char *directory, int (*each)(void *data, int number), voi
 int process_threads(pid_t pid, int (*each)(void *data, pid_t thread), void *data);
 
 /*
- * The network namespace of @pid, or of its first thread that tells: a leader that has ended is in
+ * The network namespace of @pid, or of its first thread that has one: a leader that has ended has
  * none. Returns 0, or -1 and errno.
  */
 int process_netns(pid_t pid, struct netns_id *id);
@@ -28,25 +28,25 @@ int process_netns(pid_t pid, struct netns_id *id);
 /* The path to it. As above. */
 int process_netns_path(pid_t pid, char *path, size_t size);
 
-/* Pure: the container or pod that a /proc/PID/cgroup tells of. Returns false when it tells of none.
+/* Pure: the container or pod named by a /proc/PID/cgroup. Returns false when it names none.
  */
 bool cgroup_container(const char *cgroup, char *name, size_t size);
-/* Pure: that, or else the systemd unit; empty when it tells of neither. */
+/* Pure: that, or else the systemd unit; empty when it names neither. */
 void cgroup_unit(const char *cgroup, char *name, size_t size);
 void process_unit(pid_t pid, char *name, size_t size);
 
-/* The name of @pid, as whole as it can be found. */
+/* The name of @pid, as complete as possible. */
 void process_name(pid_t pid, char *name, size_t size);
 
 /*
- * Pure: the task name @comm, or the base name of @argument0 when @comm is that, cut off; without
+ * Pure: the task name @comm, or the base name of @argument0 when @comm is its truncation; without
  * characters that steer a terminal.
  */
 void process_whole_name(const char *comm, const char *argument0, char *name, size_t size);
 
 /*
- * True when @pid may hold descriptors: not a kernel thread, not a zombie whose threads have ended,
- * too. For processes that we may not look into; /proc/PID/stat is open to all.
+ * True when @pid may hold descriptors: it is neither a kernel thread nor a zombie without living
+ * threads. For processes that we may not look into; everybody may read /proc/PID/stat.
  */
 bool process_may_hold(pid_t pid);
 
@@ -61,19 +61,19 @@ void process_read(pid_t pid, const char *file, char *text, size_t size);
  */
 int process_link(pid_t pid, pid_t task, int fd, char *target, size_t size);
 
-/* A protocol by its name in the attribute "system.sockprotoname" of a socket's descriptor. */
+/* A protocol, by the attribute "system.sockprotoname" of a socket's descriptor. */
 enum protocol { PROTOCOL_TCP, PROTOCOL_UNIX, PROTOCOL_OTHER, PROTOCOL_REFUSED };
 enum protocol descriptor_protocol(pid_t pid, pid_t task, int fd);
 
-/* Why the descriptors of @pid may not be read, and what to do, in words. */
+/* Explains why we may not read the descriptors of @pid, and what to do. */
 void process_refusal(pid_t pid, char *text, size_t size);
 
 /* ---- tables.c: the tables of descriptors of a process ---------------------------------------- */
 
 /*
- * Call @each for every table of descriptors that the threads of @pid have: one in nearly all
- * processes. @task is a thread that has it, @directory its /proc directory of descriptors. Stops
- * when @each returns less than 0, and returns that; else 0. *@refused: some could not be read.
+ * Call @each for every descriptor table of the threads of @pid: nearly all processes have one.
+ * @task is a thread that has it, @directory its /proc directory of descriptors. Stops when @each
+ * returns less than 0, and returns that; else 0. *@refused: some could not be read.
  */
 int process_tables(pid_t pid, int (*each)(void *data, pid_t task, DIR *directory), void *data,
 		   bool *refused);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A line of /proc/net/tcp or tcp6: what there is where sock_diag is not (gVisor, some sandboxes).
+ * A line of /proc/net/tcp or tcp6: the fallback where sock_diag is missing (gVisor, some
+ * sandboxes).
  *
  *	  0: 0100007F:2328 00000000:0000 0A 00000000:00000000 00:00000000 00000000  0 0 8445729 ...
  *	     local         remote        st tx       rx       timer       retransmits uid   inode
  *
  * Addresses are words in the byte order of the machine, ports are numbers. What a listener's
- *backlog is, such a file does not tell. Pure.
+ * backlog is, such a file does not tell. Pure.
  */
 #include "census/census.h"
 
@@ -16,7 +17,7 @@
 /* include/net/tcp_states.h; not in the user-space headers. */
 #define TCP_NEW_SYN_RECV 12
 
-#define USER_HZ 100 /* in which /proc tells times, on every machine */
+#define USER_HZ 100 /* the unit of times in /proc, on every machine */
 
 /* "0100007F:2328", or four times as long. Returns the family, 0 when it is none. */
 static uint8_t address_from(const char *text, uint32_t words[4], uint16_t *port)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the modules of the program share: options and the modes that main() chooses from. */
+/* What the modules of the program share: the options, and the modes of main(). */
 #ifndef CENSUS_PROGRAM_H
 #define CENSUS_PROGRAM_H
 
@@ -35,13 +35,13 @@ struct census_options {
 };
 
 /*
- * Fill @options from the command line. Returns what command_parse() does: only more than 0 is a
- * command line to be followed.
+ * Fill @options from the command line. Returns what command_parse() does: only a result above 0 is
+ * a command to run.
  */
 int census_options_parse(struct census_options *options, int argc, char **argv,
 			 struct error *error);
 
-/* Everything that an output shows, as far as @options want it. */
+/* Everything that an output shows, limited by @options. */
 struct census_needs census_options_needs(const struct census_options *options);
 
 int64_t now_ns(void);	 /* CLOCK_MONOTONIC */
@@ -56,11 +56,11 @@ int print_snapshots(FILE *out, const struct census_options *options, struct cens
 		    void (*members)(struct json *json, const void *data), const void *data);
 
 /*
- * From now on a signal only ends rest(): so none is lost between a test and a sleep. @while_asleep
+ * From now on a signal only ends rest(), so none is lost between a test and a sleep. @while_asleep
  * is for rest().
  */
 void catch_signals(sigset_t *while_asleep);
-/* Returns false when it is time to end: a signal came, or nobody reads us any more. */
+/* Returns false when it is time to end: a signal came, or our reader has gone. */
 bool rest(int64_t ns, const sigset_t *while_asleep);
 bool was_stopped(void); /* by a signal */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Why the descriptors of a process may not be read. The kernel only says EACCES; the rules are
- * those of ptrace(2), "Ptrace access mode checking".
+ * Explains why we may not read the descriptors of a process. The kernel only says EACCES; the rules
+ * are in ptrace(2), "Ptrace access mode checking".
  */
 #include "census/internal.h"
 
@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The number behind @name in the text of a /proc/PID/status, in @base; @otherwise if it is missing.
+/* The number after @name in the text of a /proc/PID/status, in @base; @otherwise if it is missing.
  */
 static unsigned long long status_number(const char *status, const char *name, int base,
 					unsigned long long otherwise)
@@ -40,8 +40,8 @@ void process_refusal(pid_t pid, char *text, size_t size)
 			 "run census there");
 	else if (geteuid() == 0)
 		snprintf(text, size,
-			 "we are root without CAP_SYS_PTRACE: give it to census (docker run "
-			 "--cap-add SYS_PTRACE)");
+			 "root lacks CAP_SYS_PTRACE here: give it to census (docker run --cap-add "
+			 "SYS_PTRACE)");
 	/* The files of a process that is not dumpable belong to root (proc(5)). */
 	else if (uid == geteuid() && st.st_uid != geteuid())
 		snprintf(text, size,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The other ends of connections, and how many sockets have each: 300 of 304 CLOSE_WAITs to one
- * upstream are seen at a glance. The port of a client tells nothing, so where ours is that of a
- * service the other end is told by its address alone.
+ * The other ends of connections, and how many sockets lead to each: 300 of 304 CLOSE_WAITs to one
+ * upstream stand out at a glance. A client's port means nothing, so on our service ports an other
+ * end is its address alone.
  */
 #include "census/table.h"
 
@@ -15,7 +15,7 @@ uint8_t socket_peer(const struct census_socket *socket, uint32_t address[4])
 	const uint32_t *peer = socket->peer;
 
 	memset(address, 0, 16);
-	/* ::ffff:10.0.0.9 is what a socket of both families calls 10.0.0.9 (RFC 4291, 2.5.5.2). */
+	/* A socket of both families calls 10.0.0.9 ::ffff:10.0.0.9 (RFC 4291, 2.5.5.2). */
 	if (socket->family == AF_INET6 && !peer[0] && !peer[1] && peer[2] == htonl(0xffff)) {
 		address[0] = peer[3];
 		return AF_INET;
@@ -155,7 +155,7 @@ void remotes_sort(struct census_snapshot *snapshot)
 {
 	size_t kept = 0;
 
-	/* Of sockets that did not count after all: nobody of --pid has them. */
+	/* Sockets that do not count after all, because no process of --pid has them. */
 	for (size_t i = 0; i < snapshot->remote_count; i++)
 		if (snapshot->remotes[i].count)
 			snapshot->remotes[kept++] = snapshot->remotes[i];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Between two counts of a census that goes on: sleep until it is time, or told to end. */
+/* Sleeps between the counts of a running census, until it is time or a signal ends it. */
 #include "census/program.h"
 
 #include <poll.h>
@@ -34,7 +34,7 @@ bool rest(int64_t ns, const sigset_t *while_asleep)
 	struct pollfd output = {.fd = STDOUT_FILENO};
 	struct timespec time = {ns / 1000000000, ns % 1000000000};
 
-	/* With no events asked only the end of the reader is reported. */
+	/* Without requested events poll(2) reports only that the reader has gone. */
 	if (ppoll(&output, 1, &time, while_asleep) > 0)
 		return false;
 	return !stopped;

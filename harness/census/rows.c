@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The rows of the table: sockets by state and port, since when they are silent, and to whom they
- * lead. Columns that would hold nothing but zeros are left out.
+ * The rows of the table: sockets by state and port, how long they have been silent, and where they
+ * lead. Columns of nothing but zeros are left out.
  */
 #include "census/table.h"
 
@@ -12,7 +12,7 @@
 #define REMOTE_LINES 20
 #define OTHER_END "  other end"
 #define NARROW 7 /* columns of a count */
-#define BELOW 15 /* columns by which an other end is indented that does not fit behind its row */
+#define BELOW 15 /* columns to indent an other end that does not fit after its row */
 
 static const char *port_text(uint16_t port, char *text, size_t size)
 {
@@ -53,7 +53,7 @@ static const struct census_remote *remotes_of(const struct census_snapshot *snap
 	return NULL;
 }
 
-/* "300 to 10.0.0.9:443", at the end of the row, or where that is too narrow, below. */
+/* "300 to 10.0.0.9:443", at the end of the row, or below when it does not fit. */
 static void other_end(FILE *out, const struct census_snapshot *snapshot,
 		      const struct census_row *row, int column)
 {
@@ -148,7 +148,7 @@ static void rows(FILE *out, const struct census_snapshot *snapshot)
 	census_and_more(out, count - shown, "row");
 }
 
-/* What --by asks for. */
+/* The other ends, for --by. */
 static void remotes(FILE *out, const struct census_snapshot *snapshot)
 {
 	char text[REMOTE_TEXT];
@@ -162,7 +162,7 @@ static void remotes(FILE *out, const struct census_snapshot *snapshot)
 			snapshot->remotes[i].count, remote_text(&snapshot->remotes[i], text));
 	census_and_more(out, snapshot->remote_count - i, "other end");
 	if (snapshot->remote_count == CENSUS_REMOTES)
-		fputs("  not told apart: further other ends\n", out);
+		fputs(" not distinguished: further other ends\n", out);
 }
 
 void census_table_rows(FILE *out, const struct census_snapshot *snapshot)

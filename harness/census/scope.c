@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which sockets are to be counted: by local port, and by the other end. */
+/* Which sockets to count: by local port and by other end. */
 #include "census/internal.h"
 
 #include <arpa/inet.h>
@@ -9,7 +9,7 @@
 static int add_port(uint8_t *ports, unsigned int port, struct error *error)
 {
 	if (port < 1 || port > 65535)
-		return error_set(error, EXIT_USAGE, "no port %u: 1 to 65535", port);
+		return error_set(error, EXIT_USAGE, "no port %u: write 1 to 65535", port);
 	bit_set(ports, port);
 	return 0;
 }
@@ -26,7 +26,7 @@ int census_add_remote_port(struct census *census, unsigned int port, struct erro
 	return add_port(census->scope.remote_ports, port, error);
 }
 
-/* "10.0.0.0/8", "fd00::1". Returns false when it is none. */
+/* "10.0.0.0/8", "fd00::1". Returns false for anything else. */
 static bool prefix_from(const char *text, struct prefix *prefix)
 {
 	char address[INET6_ADDRSTRLEN], end;
@@ -61,7 +61,7 @@ int census_add_remote(struct census *census, const char *text, struct error *err
 	scope->prefixes = prefixes;
 	if (!prefix_from(text, &prefixes[scope->prefix_count]))
 		return error_set(error, EXIT_USAGE,
-				 "no address %s: write one as 10.0.0.9, 10.0.0.0/8 or fd00::/64",
+				 "no address %s: write one like 10.0.0.9, 10.0.0.0/8 or fd00::/64",
 				 text);
 	scope->prefix_count++;
 	return 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Counts a descriptor that the walk of the table left open, now that it is known what it is. */
+/* Counts a descriptor that the walk of the table left open, once its nature is known. */
 #include "census/settle.h"
 
 static int hold(struct settling *settling, const struct candidate *candidate,

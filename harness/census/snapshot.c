@@ -40,7 +40,7 @@ static int compare_rows(const void *a, const void *b)
 	return x->state != y->state ? x->state - y->state : x->port - y->port;
 }
 
-/* What leaks: the peer, or the whole connection, is gone, the descriptor is not. */
+/* What leaks: the peer or the whole connection is gone, but not the descriptor. */
 static bool suspect(const struct census_owner *owner)
 {
 	return owner->state == STATE_CLOSE_WAIT || owner->state == STATE_CLOSED;

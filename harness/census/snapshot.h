@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* What a count gives (count.c), and what it must find out for that. */
+/* The result of a count (count.c), and what a count must find out. */
 #ifndef CENSUS_SNAPSHOT_H
 #define CENSUS_SNAPSHOT_H
 
 #include "census/socket.h"
 
-/* How long sockets have been left alone: the longest of them, in ms. */
+/* How long sockets have heard nothing: the longest time, in ms. */
 struct census_ages {
 	int64_t silent;	 /* since anything came: data, or an acknowledgement */
 	int64_t idle;	 /* since data came */
-	uint64_t untold; /* sockets of which that is not known */
+	uint64_t untold; /* sockets for which it is unknown */
 };
 
-/* One line of the table: the sockets of one state on one local port. */
+/* One row of the table: the sockets of one state on one local port. */
 struct census_row {
 	uint8_t state;
 	uint16_t port; /* 0: all ephemeral ports on which nobody listens, together */
@@ -24,7 +24,7 @@ struct census_row {
 	int64_t keepalive_ms; /* of these, the latest to fire; -1: there are none */
 };
 
-/* How the other ends of connections are told apart. */
+/* How to distinguish the other ends of connections. */
 enum census_ends {
 	CENSUS_ENDS_OF_ROWS, /* within a row: by address, and by port where ours is ephemeral */
 	CENSUS_ENDS_WHOLE,   /* by address and port */
@@ -43,20 +43,20 @@ struct census_remote {
 	uint64_t count;
 };
 
-#define CENSUS_REMOTES 65536 /* that are told apart; further ones are in none of them */
+#define CENSUS_REMOTES 65536 /* distinguished; further ones are left out */
 
 #define CENSUS_FDS 8
 
-/* What is known of a descriptor whose socket is in no table of the kernel's. */
+/* What is known of a descriptor whose socket is in none of the kernel's tables. */
 enum census_gone {
 	CENSUS_LISTED,	    /* it is in one */
 	CENSUS_GONE,	    /* its connection is gone, or it never had one */
-	CENSUS_GHOST,	    /* its connection is gone: it was seen before, or a copy was asked */
+	CENSUS_GHOST,	    /* its connection is gone: seen before, or a copy was asked */
 	CENSUS_UNCONNECTED, /* it never had one: a copy was asked */
 	CENSUS_GONES,
 };
 
-/* By what a process holds a socket. */
+/* How a process holds a socket. */
 enum census_hold {
 	CENSUS_BY_DESCRIPTOR,
 	CENSUS_BY_RING,	   /* a fixed file of an io_uring */
@@ -75,7 +75,7 @@ struct census_owner {
 	uint8_t state;	  /* STATE_CLOSED: see gone */
 	uint8_t gone;	  /* enum census_gone */
 	uint8_t hold;	  /* enum census_hold */
-	uint16_t port;	  /* as in struct census_row; 0 also: not known any more */
+	uint16_t port;	  /* as in struct census_row; 0 also: no longer known */
 	uint64_t sockets; /* fewer than descriptors after dup() */
 	uint64_t descriptors;
 	int fds[CENSUS_FDS]; /* the first few of them; of a ring its own, of a mapping -1 */
@@ -92,12 +92,12 @@ struct census_listener {
 	char process[64];
 };
 
-/* ---- what processes hold, and what they wait for (hold.c, waits.c) --------------------------- */
+/* ---- what processes hold and wait for (hold.c, waits.c) --------------------------- */
 
 /* Things of one kind and name. */
 struct census_held {
 	char kind[24];	/* file, pipe, socket, listener, eventfd, epoll, timerfd, ... */
-	char name[192]; /* path, or both addresses and the state; "": it has none */
+	char name[192]; /* path, or both addresses and the state; "": none */
 	uint64_t count; /* descriptors */
 };
 
@@ -105,7 +105,7 @@ struct census_held {
 struct census_wait {
 	pid_t thread;
 	char call[24];	    /* the system call; "running"; "": may not be read, see wchan */
-	char wchan[64];	    /* the kernel's function, "": not told */
+	char wchan[64];	    /* the kernel's function, "": unknown */
 	int64_t timeout_ms; /* -1: none, -2: not known */
 	int descriptor;	    /* -1: none */
 };
@@ -128,7 +128,7 @@ struct census_process_view {
 	size_t timer_count;
 };
 
-/* What a count must find out; the less, the cheaper. */
+/* What a count must find out; less is cheaper. */
 struct census_needs {
 	uint32_t states;  /* bits 1 << enum state */
 	bool owners;	  /* look for the processes that hold the sockets */
@@ -136,12 +136,12 @@ struct census_needs {
 	bool processes;	  /* list what processes hold and wait for; implies descriptors */
 	bool times;	  /* how long sockets have been silent: a longer reply of the kernel */
 	bool counters;	  /* read /proc/net/snmp and netstat */
-	size_t units;	  /* so many owners, the first, tell their unit or container */
+	size_t units;	  /* find the unit or container of this many owners */
 	bool rows;	  /* fill rows and owners, not only the sums */
 };
 
 struct census_snapshot {
-	struct census_needs asked; /* what was not asked for is zero below */
+	struct census_needs asked; /* members below that nobody asked for are zero */
 	int64_t time;		   /* CLOCK_REALTIME, nanoseconds, just before the walk */
 
 	uint64_t states[STATES];
@@ -152,7 +152,7 @@ struct census_snapshot {
 	uint64_t accept_queue; /* sum of the listeners' Recv-Q */
 	bool interrupted;      /* the kernel interrupted every attempt: counts may be off */
 
-	uint64_t descriptors; /* of TCP sockets but listeners, by (process, descriptor) */
+	uint64_t descriptors; /* TCP sockets except listeners, by (process, descriptor) */
 	uint64_t gone;	      /* of these: in no table of any namespace, twice some ms apart */
 	uint64_t ghosts;      /* of those gone: had a connection, certainly */
 	uint64_t unconnected; /* of those gone: never had one, certainly */
@@ -172,7 +172,7 @@ struct census_snapshot {
 	} in_flight;
 	enum census_ends ends;
 	bool by_process;  /* only what the processes of census_add_process() hold */
-	bool from_procfs; /* counted from /proc/net/tcp: sock_diag is not to be had */
+	bool from_procfs; /* counted from /proc/net/tcp: sock_diag is unavailable */
 
 	struct census_row *rows; /* by state and port */
 	size_t row_count, row_room;

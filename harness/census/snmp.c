@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The counters of /proc/net/snmp and /proc/net/netstat: pairs of lines, the first with names, the
- * second with values, both beginning with the same prefix.
+ * The counters of /proc/net/snmp and /proc/net/netstat: pairs of lines with the same prefix, the
+ * first with names, the second with values.
  *
  *	Tcp: RtoAlgorithm RtoMin RtoMax MaxConn ActiveOpens PassiveOpens ...
  *	Tcp: 1 200 120000 -1 17 4 ...
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The line of @text that begins with @prefix, behind the prefix; NULL when there is none. */
+/* The rest of the line of @text that begins with @prefix; NULL when there is none. */
 static const char *find_line(const char *text, const char *prefix)
 {
 	size_t length = strlen(prefix);
@@ -43,7 +43,7 @@ size_t census_counters_parse(struct census_counters *counters, const char *text,
 		length = strcspn(name, " \n");
 		value += strspn(value, " ");
 		if (!length || *value == '\n')
-			break; /* strtoll would go on into the next line */
+			break; /* strtoll would continue into the next line */
 		counter->value = strtoll(value, &end, 10);
 		if (end == value)
 			break;

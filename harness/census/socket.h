@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One socket: whose it is, the bytes that tell of it, and the question that they answer. */
+/* One socket: its class, the bytes that describe it, and the request that they answer. */
 #ifndef CENSUS_SOCKET_H
 #define CENSUS_SOCKET_H
 
@@ -18,12 +18,12 @@ enum census_class {
 	CENSUS_OWNED,	   /* a process of the host has a descriptor for it */
 	CENSUS_UNACCEPTED, /* it waits behind a listener for accept() */
 	CENSUS_ORPHAN,	   /* the program closed it, the kernel finishes the close */
-	CENSUS_TIMEWAIT,   /* in TIME_WAIT, which no program holds */
-	CENSUS_UNKNOWN,	   /* it has an inode, but no owner that we found: never a guess */
+	CENSUS_TIMEWAIT,   /* in TIME_WAIT: no program holds it */
+	CENSUS_UNKNOWN,	   /* it has an inode, but we found no owner; never a guess */
 	CENSUS_CLASSES,
 };
 
-/* Why the owner of a socket is not known. */
+/* Why the owner of a socket is unknown. */
 enum census_why {
 	CENSUS_WHY_UNREADABLE, /* there are processes whose descriptors may not be read */
 	CENSUS_WHY_CLOSED,     /* closed between the walk of the table and that of /proc */
@@ -51,25 +51,25 @@ struct census_socket {
 	uint32_t interface;	      /* index of the device it is bound to, 0: none */
 	uint64_t cookie;	      /* differs for every socket since boot */
 	/*
-	 * Bytes received and not yet read. A FIN that waits counts as one byte, because it takes
-	 * one sequence number (RFC 9293, 3.4) and idiag_rqueue is rcv_nxt - copied_seq. So a
-	 * CLOSE_WAIT with >= 1 has not read the EOF. One with 0 need not have: a FIN behind
-	 * unread data is taken together with it, and no recv() ever returned 0.
+	 * Bytes received and not yet read. A waiting FIN counts as one byte, because it takes one
+	 * sequence number (RFC 9293, 3.4) and idiag_rqueue is rcv_nxt - copied_seq. So a CLOSE_WAIT
+	 * with >= 1 has not read the EOF. One with 0 may not have either: the kernel takes a FIN
+	 * after unread data together with the data, and no recv() ever returns 0.
 	 * Of a listener: connections that wait for accept().
 	 */
 	uint32_t recv_queue;
 	uint32_t send_queue; /* bytes not yet acknowledged; of a listener: its backlog */
 	uint32_t inode;	     /* 0: no descriptor leads to it */
 	int64_t keepalive;   /* ms until the keepalive timer fires, -1: it does not run */
-	int64_t silent;	     /* ms since anything came; -1: not told (CENSUS_TIMES) */
+	int64_t silent;	     /* ms since anything came; -1: unknown (CENSUS_TIMES) */
 	int64_t idle;	     /* ms since data came; as above */
 	bool mptcp;	     /* a subflow: its inode is that of the MPTCP socket, if that lives */
 };
 
-/* The class of @socket; @held: a process of the host is known to have a descriptor for it. */
+/* The class of @socket; @held: a process of the host has a descriptor for it. */
 enum census_class census_classify(const struct census_socket *socket, bool held);
 
-/* True for a CLOSE_WAIT whose end of stream certainly nobody read; false proves nothing. */
+/* True for a CLOSE_WAIT whose end of stream was certainly not read; false proves nothing. */
 bool census_unread(const struct census_socket *socket);
 
 enum census_parse {
@@ -88,41 +88,43 @@ typedef void census_socket_fn(const struct census_socket *socket, void *data);
 
 /*
  * Parse one datagram of a dump. Pure: it reads @bytes[0..@length) only and calls @each for every
- * socket in it, in order. Messages that answer another request (sequence number not @sequence)
- * and states outside the eleven are passed over. @bytes must be aligned to 4.
+ * socket in it, in order. It skips messages that answer another request (sequence number not
+ * @sequence) and states outside the eleven. @bytes must be aligned to 4.
  */
 enum census_parse census_parse(const void *bytes, size_t length, uint32_t sequence,
 			       census_socket_fn *each, void *data, struct census_reply *reply);
 
 /* ---- asking the kernel (dump.c) ------------------------------------------------------------ */
 
-/* Where requests go and replies come from; tests put recorded bytes here. */
+/* Where requests go and replies come from; tests insert recorded bytes here. */
 struct census_transport {
 	ssize_t (*send)(void *context, const void *bytes, size_t length); /* -1 and errno */
 	ssize_t (*receive)(void *context, void *buffer, size_t size);	  /* -1 and errno */
 	void *context;
 };
 
-/* Who wants the sockets. A dump that has to be repeated calls begin() again. */
+/* The receiver of the sockets. A repeated dump calls begin() again. */
 struct census_sink {
 	void (*begin)(void *data);
 	census_socket_fn *socket;
 	void *data;
 };
 
-#define CENSUS_SUBFLOWS (1u << 31) /* among the states: tell which are subflows; a longer reply */
+#define CENSUS_SUBFLOWS                                                                            \
+	(1u << 31) /* among the states: report which are subflows; a longer reply                  \
+		    */
 
-#define CENSUS_TIMES (1u << 30) /* ... and tell silent and idle; longer, too */
+#define CENSUS_TIMES (1u << 30) /* ... and report silent and idle; longer, too */
 
-/* The states in which a socket has another end that can be silent. */
+/* The states in which the other end can be silent. */
 #define STATES_OF_TWO                                                                              \
 	(STATE_BIT(STATE_ESTABLISHED) | STATE_BIT(STATE_FIN_WAIT1) | STATE_BIT(STATE_FIN_WAIT2) |  \
 	 STATE_BIT(STATE_CLOSE_WAIT) | STATE_BIT(STATE_LAST_ACK) | STATE_BIT(STATE_CLOSING))
 
 /*
  * List the sockets in @states (bits 1 << enum state), IPv4 and IPv6, in one walk of the
- * kernel's table. An interrupted dump is repeated, at most 4 times; *@interrupted tells that even
- * the last one was. Returns 0, or -1 with @error.
+ * kernel's table. An interrupted dump is repeated at most 4 times; *@interrupted: even the last one
+ * was interrupted. Returns 0, or -1 with @error.
  */
 int census_dump(const struct census_transport *transport, uint32_t states,
 		const struct census_sink *sink, bool *interrupted, struct error *error);
@@ -137,14 +139,14 @@ int census_dump_mptcp(const struct census_transport *transport, uint32_t states,
 /* ---- without sock_diag: /proc/net/tcp and tcp6 (procfs.c) ----------------------------------- */
 
 /*
- * Parse one line of /proc/net/tcp or tcp6. Pure. Returns false for the heading and for what is none
- * of the eleven states. Such a line has no cookie: @socket gets its inode as one.
+ * Parse one line of /proc/net/tcp or tcp6. Pure. Returns false for the heading and for states
+ * outside the eleven. Such a line has no cookie; @socket gets its inode instead.
  */
 bool census_procfs_parse(const char *line, struct census_socket *socket);
 
 /*
  * The last few thousand sockets of a walk, to recognise one that the kernel lists twice (window.c).
- * Its size does not depend on the number of sockets.
+ * Its size does not grow with the number of sockets.
  */
 struct census_window;
 struct census_window *census_window_new(void); /* NULL: no memory */
@@ -166,8 +168,8 @@ struct census_counters {
 };
 
 /*
- * Add the counters of the line pair that begins with @prefix ("Tcp:", "TcpExt:") in @text, which
- * is the content of /proc/net/snmp or /proc/net/netstat. Pure. Returns how many were added.
+ * Add the counters of the line pair that begins with @prefix ("Tcp:", "TcpExt:") in @text, the
+ * content of /proc/net/snmp or /proc/net/netstat. Pure. Returns how many were added.
  */
 size_t census_counters_parse(struct census_counters *counters, const char *text,
 			     const char *prefix);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where the sockets of a namespace are listed: sock_diag, or, where that is forbidden or unknown,
+ * Lists the sockets of a namespace with sock_diag, or, where that is forbidden or missing, from
  * /proc/net/tcp and tcp6 (as ss(8) does).
  */
 #include "census/internal.h"
@@ -42,7 +42,7 @@ static void ignore(const struct census_socket *socket, void *data)
 	(void)data;
 }
 
-/* Does this socket answer? A kernel without tcp_diag opens one, and refuses the request. */
+/* Does this socket answer? A kernel without tcp_diag opens one but refuses the request. */
 static bool answers(const struct census_transport *transport)
 {
 	const struct census_sink sink = {nothing, ignore, NULL};
@@ -58,11 +58,12 @@ int source_open(struct source *source, struct error *error)
 	int reason = errno, size = 1 << 20;
 
 	*source = (struct source){{transport_send, transport_receive, diag}, -1, -1, -1};
-	/* An open file of /proc/net stays with the namespace it was opened in. */
+	/* An open file of /proc/net keeps the namespace it was opened in. */
 	source->protocols = open("/proc/thread-self/net/protocols", O_RDONLY | O_CLOEXEC);
 	if (diag && mnl_socket_bind(diag, 0, MNL_SOCKET_AUTOPID) == 0 &&
 	    answers(&source->transport)) {
-		/* Lets the kernel prepare replies ahead; what rmem_max forbids is not needed. */
+		/* Lets the kernel prepare replies ahead; we can do without what rmem_max
+		 * forbids. */
 		setsockopt(mnl_socket_get_fd(diag), SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
 		return 0;
 	}
@@ -181,7 +182,7 @@ int source_collect(const struct source *source, const struct scope *scope, uint3
 	const struct census_sink sink = {nothing, collect, &collection};
 	bool interrupted, mptcp;
 
-	/* The application's sockets first: the state of a descriptor is theirs, not a subflow's. */
+	/* The application's sockets first: a descriptor has their state, not a subflow's. */
 	if (has_mptcp(source) && census_dump_mptcp(&source->transport, states, &sink, error) < 0)
 		return -1;
 	if (source_dump(source, states, &sink, &interrupted, &mptcp, error) < 0)

@@ -2,20 +2,20 @@
 /*
  * --stream: a JSON line for each host whenever the number of its sockets in some state changes.
  *
- * A walk of the table costs from 0.03 ms to 40 ms, so it is made only when the pulse says that
- * something may have happened (census_pulse(): segments in and out, connections opened, established
- * and failed, sockets and timewaits in use). What a pulse cannot miss, and what it can:
+ * A walk of the table costs 0.03 ms to 40 ms, so we walk only when the pulse says that something
+ * may have happened (census_pulse(): segments in and out, connections opened, established and
+ * failed, sockets and timewaits in use). What a pulse catches, and what it can miss:
  *
  *  - Nearly every transition of RFC 9293, 3.3.2, sends or receives a segment. Those that do not
  *    (listen(), giving up after retransmissions, the end of TIME_WAIT) change the number of
  *    sockets or timewaits in use.
  *  - InSegs counts a segment before it changes the state (tcp_v4_rcv(); later still when the
- *    program has the socket locked): a walk in between would be too early. So the walk that a pulse
- *    caused is followed by a second one at the next tick.
- *  - A request socket (SYN_RECEIVED) that is given up is in no counter, and with --pid neither is a
+ *    program has the socket locked): a walk in between would be too early. So a second walk follows
+ * at the next tick.
+ *  - No counter shows a request socket (SYN_RECEIVED) that is given up, nor, with --pid, a
  *    descriptor that changes hands. Hence a walk every 100 ms whatever the pulse says.
  *
- * What comes and goes between two ticks is not seen: that is what a packet capture is for.
+ * A state that comes and goes between two ticks is missed; capture packets to see it.
  */
 #include "census/program.h"
 
@@ -30,7 +30,7 @@ struct watched {
 	bool printed;
 };
 
-/* Print the line of a host if it differs from the last. Returns false when it cannot be written. */
+/* Print the line of a host if it differs from the last. Returns false when the write fails. */
 static bool print_change(const char *host, const struct census_snapshot *snapshot,
 			 struct watched *watched)
 {
@@ -53,7 +53,7 @@ static bool print_change(const char *host, const struct census_snapshot *snapsho
 	return fflush(stdout) == 0;
 }
 
-/* True when some host's pulse differs from the one remembered. */
+/* True when any host's pulse has changed. */
 static bool pulse_changed(struct census *census, struct watched *watched, bool *changed,
 			  struct error *error)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A snapshot for people: what there is, whose it is, and what that means.
+ * A snapshot for people: what exists, whose it is, and what that means.
  */
 #include "census/table.h"
 
@@ -11,7 +11,7 @@
 
 #define LISTENER_LINES 20 /* the rest is in the JSON */
 
-/* A process can call itself anything, also something that a terminal obeys. */
+/* A process can call itself anything, even something that a terminal obeys. */
 const char *census_printable(const char *name, char *text, size_t size)
 {
 	size_t n = 0;
@@ -44,7 +44,8 @@ static void verdict(FILE *out, const struct census_owner *owner)
 		fputs("; never read the EOF", out);
 	else
 		fprintf(out,
-			"; %" PRIu64 " never read the EOF, of %" PRIu64 " nothing waits to be read",
+			"; %" PRIu64 " never read the EOF, %" PRIu64
+			" have nothing waiting to be read",
 			owner->unread, read);
 }
 

@@ -5,7 +5,7 @@
 
 #include "census/internal.h"
 
-/* @name as far as a terminal shall see it, "?" when that is nothing. Returns @text. */
+/* @name, safe for a terminal; "?" when nothing is left. Returns @text. */
 const char *census_printable(const char *name, char *text, size_t size);
 
 static inline const char *plural(uint64_t n)
@@ -13,10 +13,10 @@ static inline const char *plural(uint64_t n)
 	return n == 1 ? "" : "s";
 }
 
-/* "  ... and 7 more owners (--json lists all)", when there are. */
+/* " ... and 7 more owners (--json lists all)", if there are any. */
 void census_and_more(FILE *out, size_t count, const char *what);
 
-/* Does @row of @snapshot tell since when its sockets are silent? */
+/* Does @row of @snapshot show how long its sockets have been silent? */
 static inline bool row_has_ages(const struct census_snapshot *snapshot,
 				const struct census_row *row)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The tables of descriptors of a process. Nearly always its threads share one; but a thread can
- * have one of its own (unshare(CLONE_FILES)), and a leader that has ended by pthread_exit() has
- * none, while the process lives on in its other threads.
+ * The descriptor tables of a process. Its threads nearly always share one. But a thread can have
+ * its own (unshare(CLONE_FILES)), and a leader that has ended with pthread_exit() has none, while
+ * the process lives on in its other threads.
  */
 #include "census/internal.h"
 
@@ -12,7 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define MOST_TABLES 64 /* that are told apart; threads beyond are looked at one by one */
+#define MOST_TABLES 64 /* distinguished; beyond that we look at threads one by one */
 #define READINGS 3
 
 /* Without kcmp(2) two tables are the same when the same numbers lead to the same files. */
@@ -62,13 +62,13 @@ static uint64_t content_of(const struct tables *tables, pid_t task)
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/fd", tables->pid, task);
 	directory = opendir(path);
 	if (!directory)
-		return 1; /* as that of an empty one */
+		return 1; /* like that of an empty one */
 	sum = content(directory);
 	closedir(directory);
 	return sum;
 }
 
-/* What was read before may have changed since: only two readings in a row can tell a difference. */
+/* An earlier reading may be stale: only two readings in a row prove a difference. */
 static bool same_content(const struct tables *tables, struct table *table, struct table *other)
 {
 	for (int i = 0; i < READINGS; i++) {
@@ -89,8 +89,8 @@ static bool known(struct tables *tables, pid_t task)
 
 	for (size_t i = 0; i < tables->count; i++) {
 		struct table *other = &tables->known[i];
-		/* Needs no more permission than reading the descriptors. Docker's seccomp filter
-		 * forbids it, though. */
+		/* Needs no more permission than reading the descriptors, but Docker's seccomp
+		 * filter forbids it. */
 		long differs = syscall(SYS_kcmp, task, other->task, KCMP_FILES, 0, 0);
 
 		if (differs == 0)

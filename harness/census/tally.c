@@ -34,8 +34,8 @@ void port_index_free(struct port_index *index)
 }
 
 /*
- * A client's connections each have a port of their own, which tells nobody anything. A port on
- * which somebody listens, or one that the kernel would not have picked, is a service.
+ * Each connection of a client has its own port, which means nothing. A port with a listener, or one
+ * that the kernel would not have picked, is a service.
  */
 uint16_t census_shown_port(const struct census *census, const struct census_host *host,
 			   uint16_t port)
@@ -61,7 +61,7 @@ struct inode_entry inode_entry_of(const struct census_socket *socket, uint16_t p
 	};
 }
 
-/* The oldest: of those that told. */
+/* The oldest known time. */
 static void age(struct census_ages *ages, const struct inode_entry *entry)
 {
 	if (entry->silent == UINT32_MAX) {

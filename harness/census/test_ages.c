@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Since when sockets are silent: from tcp_info to rows and values. */
+/* How long sockets have been silent: from tcp_info to rows and values. */
 #include <linux/tcp.h>
 
 #include "census/table.h"
 #include "census/test_replay.h"
 
-/* A socket whose tcp_info, cut off after @length bytes, tells when data and what else came last. */
+/* A socket whose tcp_info, cut off after @length bytes, holds when data and anything else last
+ * came. */
 static void add_aged(struct fixture *fixture, uint8_t state, uint32_t data, uint32_t ack,
 		     size_t length)
 {

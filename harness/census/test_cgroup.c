@@ -28,7 +28,7 @@ static const struct {
     {"0::/kubepods.slice\n", "", false},
     {"0::/lxc.payload.web/system.slice/nginx.service\n", "lxc-web", true},
     {"0::/machine.slice/machine-deb.scope/x\n", "machine-deb", true},
-    /* Of version 1 the hierarchy of systemd tells, or nothing. */
+    /* In version 1, systemd's hierarchy decides, or nothing. */
     {"4:memory:/elsewhere.service\n1:name=systemd:/system.slice/ssh.service\n0::/\n", "ssh.service",
      false},
     {"4:memory:/elsewhere.service\n", "", false},
@@ -47,7 +47,7 @@ static void units_and_containers(void **state)
 	}
 }
 
-/* However long names are, and wherever the text ends. */
+/* Any length of name, and any end of the text. */
 static void cut_short(void **state)
 {
 	(void)state;

@@ -13,7 +13,7 @@
 
 #define RECORDED_SEQUENCE 7 /* see recorded/record.py */
 
-/* A recorded file in memory of exactly its size, so that ASan sees the first byte too many. */
+/* A recorded file in memory of exactly its size, so that ASan catches the first byte beyond it. */
 static inline unsigned char *recorded(const char *name, size_t *length)
 {
 	char path[256];
@@ -33,7 +33,7 @@ static inline unsigned char *recorded(const char *name, size_t *length)
 	return bytes;
 }
 
-/* A datagram that is put together message by message. */
+/* A datagram, built message by message. */
 struct datagram {
 	_Alignas(struct nlmsghdr) unsigned char bytes[8192];
 	size_t length;

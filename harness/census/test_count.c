@@ -126,7 +126,7 @@ static void only_the_port_asked(void **state)
 	assert_int_equal(snapshot->unread, 1);
 	assert_int_equal(row_of(snapshot, STATE_CLOSE_WAIT, 40001)->count, 1);
 
-	/* To tell ghosts, sockets on other ports are remembered, but still not counted. */
+	/* To find ghosts, sockets on other ports are remembered but still not counted. */
 	snapshot =
 	    take(fixture,
 		 (struct census_needs){.states = ALL_STATES, .owners = true, .descriptors = true});
@@ -146,7 +146,7 @@ static void only_the_states_asked(void **state)
 	assert_int_equal(fixture->replay.states, STATE_BIT(STATE_CLOSE_WAIT));
 	assert_int_equal(snapshot->row_count, 0);
 
-	/* For rows the listeners are listed as well, to know the services, but not counted. */
+	/* Rows also list the listeners, to know the services, but do not count them. */
 	snapshot = take(fixture,
 			(struct census_needs){.states = STATE_BIT(STATE_CLOSE_WAIT), .rows = true});
 	assert_int_equal(fixture->replay.states,
@@ -157,7 +157,7 @@ static void only_the_states_asked(void **state)
 	assert_int_equal(row_of(snapshot, STATE_CLOSE_WAIT, 40000)->count, 1);
 }
 
-/* /proc is read, but no process of "the host" exists: nothing may be called owned. */
+/* /proc is read, but no process of "the host" exists: nothing may count as owned. */
 static void without_processes_all_is_unknown(void **state)
 {
 	struct fixture *fixture = *state;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Asking and asking again, with a kernel that is played by a script. */
+/* Requests and retries, against a scripted kernel. */
 #include "census/test_common.h"
 
 #include <errno.h>
@@ -133,7 +133,7 @@ static void narrow_mask(void **state)
 	assert_int_equal(script.states, 1 << 8);
 }
 
-/* The first attempt is read to its end, then all starts again from zero. */
+/* The first attempt is read to its end; then everything starts again from zero. */
 static void interrupted_is_repeated(void **state)
 {
 	RUN(script, {.flags = 0}, END_INTERRUPTED, END);
@@ -292,7 +292,7 @@ static void every_part_of_the_tuple_counts(void **state)
 	census_window_free(window);
 }
 
-/* SO_REUSEPORT: as many listeners on one address as one likes. */
+/* SO_REUSEPORT: any number of listeners on one address. */
 static void listeners_of_one_port(void **state)
 {
 	struct census_window *window = census_window_new();
@@ -308,7 +308,7 @@ static void listeners_of_one_port(void **state)
 	census_window_free(window);
 }
 
-/* A duplicate is found over the length of any reasonable bucket. */
+/* A duplicate is found across a bucket of any reasonable length. */
 static void far_apart(void **state)
 {
 	struct census_window *window = census_window_new();

@@ -115,10 +115,10 @@ static void errors(void **state)
 	    {"1s + 1 == 2s", "column 6", "a time is expected here"},
 	    {"(1 == 1) == 5s", "column 1", "number is expected"},
 	    {"CLOSE_WAIT.silent", "column 1", "compare it"},
-	    {"CLOSE_WAIT.idle > 5us", "column 19", "whole milliseconds"},
+	    {"CLOSE_WAIT.idle > 5us", "column 19", "whole number of milliseconds"},
 	    {"CLOSE_WAIT.idle > 5parsec", "column 19", "nor a time"},
 	    {"CLOSE_WAIT.idle > 00000000000000000000000000000000001s", "column 19", "nor a time"},
-	    {"TIME_WAIT.silent > 5s", "column 11", "no class of TIME_WAIT"},
+	    {"TIME_WAIT.silent > 5s", "column 11", "TIME_WAIT has no class"},
 	    {"CLOSE_WAIT = 5", "column 12", "'=='"},
 	    {"1 == 1 && 2 == 2", "column 8", "'and'"},
 	    {"1 == 1 || 2 == 2", "column 8", "'or'"},
@@ -160,7 +160,7 @@ static void errors(void **state)
 	}
 }
 
-/* Whatever its size, an expression neither overflows an array nor our stack. */
+/* An expression of any size overflows neither an array nor our stack. */
 static void too_large(void **state)
 {
 	struct census_expr expr;
@@ -302,7 +302,7 @@ static bool hidden(const char *text, const struct census_snapshot *snapshots)
 	return bounds.least != bounds.most;
 }
 
-/* What unreadable processes could change must not be told; what they cannot, must. */
+/* What unreadable processes could change must stay open; the rest must not. */
 static void never_a_guess(void **state)
 {
 	struct census_snapshot snapshots[2] = {0};
@@ -325,7 +325,7 @@ static void never_a_guess(void **state)
 	assert_false(hidden("LAST_ACK.owned", snapshots));
 	assert_true(hidden("owned", snapshots));
 	assert_false(hidden("CLOSE_WAIT.unknown", snapshots));
-	snapshots[1].by_process = true; /* all that is counted is what it holds */
+	snapshots[1].by_process = true; /* only its holdings count */
 	assert_true(hidden("CLOSE_WAIT", snapshots));
 	assert_true(hidden("CLOSE_WAIT.unread", snapshots));
 }
@@ -349,7 +349,7 @@ static void what_is_gone_may_be_a_ghost(void **state)
 	assert_int_equal(bounds_of("CLOSE_WAIT", snapshots).most, 5);
 }
 
-/* CLOSE_WAIT is 3 to 5, LISTEN is 1, every other variable at least 7. */
+/* CLOSE_WAIT is 3 to 5, LISTEN is 1, every other variable is at least 7. */
 static void open_truths(void **state)
 {
 	static const struct {
@@ -397,7 +397,7 @@ static void open_truths(void **state)
 	}
 }
 
-/* NULL: it makes sense; else part of the sentence that refuses it. */
+/* NULL: accepted; else part of the sentence that refuses it. */
 static void senseless(void **state)
 {
 	static const struct {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Bytes to sockets: recorded from a kernel, cut short, altered, and made up by an enemy. */
+/* Bytes to sockets: recorded from a kernel, cut short, altered, and forged by an attacker. */
 #include "census/test_common.h"
 
 struct seen {
@@ -80,7 +80,7 @@ static void refused(void **state)
 	free(bytes);
 }
 
-/* Whatever is cut off: no byte behind the end is read, and never does it look complete. */
+/* A dump cut off anywhere: no byte after the end is read, and it never looks complete. */
 static void truncated_everywhere(void **state)
 {
 	size_t length, most = 0;
@@ -104,7 +104,7 @@ static void truncated_everywhere(void **state)
 	free(bytes);
 }
 
-/* One bit wrong: any answer is good that is in range (see()) and reads nothing outside. */
+/* One bit wrong: any answer in range is fine (see()) that reads nothing outside. */
 static void flipped_bits(void **state)
 {
 	size_t length, malformed = 0;
@@ -167,7 +167,7 @@ static void short_messages(void **state)
 	}
 }
 
-/* An attribute that claims to be larger than its message is nobody's business. */
+/* An attribute that claims to be larger than its message is ignored. */
 static void attribute_overrun(void **state)
 {
 	struct {
@@ -269,7 +269,7 @@ static void interrupted_is_told(void **state)
 	assert_true(reply.interrupted);
 }
 
-/* Replies that are left over from a dump that was given up must not end this one. */
+/* Replies left over from an abandoned dump must not end this one. */
 static void other_sequence_is_passed_over(void **state)
 {
 	struct datagram datagram = {0};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Other ends: told apart, added up, chosen. */
+/* Other ends: distinguished, added up, chosen. */
 #include "census/table.h"
 #include "census/test_replay.h"
 
@@ -19,7 +19,7 @@ static void add_end(struct fixture *fixture, uint8_t state, uint16_t port, const
 	add_message(&fixture->datagram, TCPDIAG_GETSOCK, NLM_F_MULTI, &msg, sizeof(msg));
 }
 
-/* 4 to one upstream, of which one by a mapped address; 2 of a client; and 1 with IPv6. */
+/* 4 to one upstream, one of them by a mapped address; 2 from a client; 1 with IPv6. */
 static struct census_snapshot *counted(struct fixture *fixture)
 {
 	add_end(fixture, STATE_LISTEN, 9000, "0.0.0.0", 0);

@@ -28,7 +28,7 @@ static void counters(void **state)
 	assert_int_equal(counters.count, 4);
 }
 
-/* Never a value from another line, whatever is missing. */
+/* Never take a value from another line, whatever is missing. */
 static void counters_cut_short(void **state)
 {
 	static const char text[] = "Tcp: A B C\nTcp: 1 2\nUdp: X\nUdp: 9\n";
@@ -93,7 +93,7 @@ static void which_processes_hold(void **state)
 	assert_true(process_stat_may_hold("12 (a) Z) S 1 12 12 0 -1 4194560 0", false));
 	assert_false(process_stat_may_hold("12 (a) S) Z 1 12 12 0 -1 4194560 0", false));
 	assert_true(process_stat_may_hold("garbage", false));
-	/* A leader that ended by pthread_exit(), and others that live on. */
+	/* A leader that ended with pthread_exit(), and others that live on. */
 	assert_true(process_stat_may_hold("12 (a) Z 1 12 12 0 -1 4194560 0", true));
 	assert_false(process_stat_may_hold("2 (kthreadd) S 0 0 0 0 -1 2129984 0", true));
 }
@@ -240,7 +240,7 @@ static void the_table_says_why(void **state)
 	     "did not close, and nothing waits to be read\n"},
 	    {{.state = STATE_CLOSE_WAIT, .descriptors = 9, .unread = 9}, "; never read the EOF\n"},
 	    {{.state = STATE_CLOSE_WAIT, .descriptors = 9, .unread = 4},
-	     "; 4 never read the EOF, of 5 nothing waits to be read\n"},
+	     "; 4 never read the EOF, 5 have nothing waiting to be read\n"},
 	    {{.state = STATE_CLOSED, .gone = CENSUS_GHOST, .port = 9000, .descriptors = 1},
 	     "1 ghost on port 9000, descriptor 0; the connection is gone"},
 	    {{.state = STATE_CLOSED, .gone = CENSUS_GONE, .descriptors = 2},
@@ -278,7 +278,7 @@ static void the_table_says_what_it_did_not_see(void **state)
 	free(table);
 	snapshot.unreadable_processes = 3;
 	table = WRITTEN(out, census_table(out, "server", &snapshot));
-	assert_non_null(strstr(table, "what 3 processes hold ("));
+	assert_non_null(strstr(table, "what 3 processes hold, so"));
 	free(table);
 }
 

@@ -7,7 +7,7 @@
  *
  * The true period must begin before the deadline, and nothing may interrupt it. A count that the
  * kernel interrupted proves nothing, nor does one in which EXPR depends on what could not be seen.
- * If that is so at the deadline, nobody knows: exit 77.
+ * If the last count before the deadline proves nothing, the answer is unknown: exit 77.
  */
 #include "census/program.h"
 
@@ -18,7 +18,7 @@
 #include "common/duration.h"
 
 #define STEP 1000000   /* 1 ms between counts, more when a count costs more */
-#define BORED 20000000 /* up to 20 ms when it has waited long: a 32nd of that time */
+#define BORED 20000000 /* up to 20 ms after a long wait: a 32nd of that time */
 #define SOON 100000000 /* what is to come within 100 ms may cost a third of a processor */
 #define MOST 250000000 /* but 250 ms at most, of so many sockets and processes */
 
@@ -35,7 +35,7 @@ struct wait {
 	bool interrupted; /* the last count */
 };
 
-/* What was seen; the rest, if there is one, is in "open". */
+/* What was seen; "open" has the rest, if any. */
 static void values(struct json *json, const struct wait *wait)
 {
 	json_object(json, "values");
@@ -98,14 +98,14 @@ static void say_values(FILE *out, const struct wait *wait)
 	}
 }
 
-/* What is not looked for cannot be expected. */
+/* Refuse to expect what nobody looks for. */
 static int check_asked(const struct wait *wait, struct error *error)
 {
 	const struct census_needs needs = census_expr_needs(&wait->expr);
 
 	if (wait->options->no_owners && (needs.owners || needs.descriptors))
 		return error_set(error, EXIT_USAGE,
-				 "'%s' is about what processes hold: leave out --no-owners",
+				 "'%s' depends on what processes hold: leave out --no-owners",
 				 wait->options->until);
 	return census_expr_sensible(&wait->expr, wait->options->pid_count, error);
 }
@@ -120,7 +120,7 @@ static int prepare(struct wait *wait, struct error *error)
 	};
 	struct census_needs counters = {.counters = true};
 
-	/* Which counters there are, only the kernel knows. */
+	/* Only the kernel knows which counters exist. */
 	if (census_take(wait->census, &counters, wait->snapshots, error) < 0)
 		return -1;
 	for (size_t i = 0; i < names.host_count; i++)
@@ -140,10 +140,11 @@ static int sample(struct wait *wait, const struct census_needs *needs, struct er
 
 	if (census_take(wait->census, needs, wait->snapshots, error) < 0)
 		return -1;
-	/* Nothing leaks any more from a process that crashed; that must not look like a repair. */
+	/* A crashed process no longer leaks; that must not look like a repair. */
 	ended = census_ended(wait->census);
 	if (ended)
-		return error_set(error, EXIT_ENDED, "process %d ended while it was watched", ended);
+		return error_set(error, EXIT_ENDED, "process %d ended while census watched it",
+				 ended);
 	wait->interrupted = false;
 	for (size_t i = 0; i < hosts; i++)
 		wait->interrupted |= wait->snapshots[i].interrupted;
@@ -165,7 +166,7 @@ static int sample(struct wait *wait, const struct census_needs *needs, struct er
 	return 0;
 }
 
-/* The deadline has come, and it depends on what could not be seen. */
+/* The deadline has come, and EXPR depends on what could not be seen. */
 static int cannot_tell(const struct wait *wait, struct error *error)
 {
 	char reason[sizeof(error->text)];
@@ -173,13 +174,14 @@ static int cannot_tell(const struct wait *wait, struct error *error)
 
 	if (wait->interrupted)
 		return error_set(error, EXIT_CANNOT,
-				 "cannot tell '%s': the table changed whenever it was dumped",
+				 "cannot decide '%s': the table changed during every dump",
 				 wait->options->until);
 	while (wait->value[i].least == wait->value[i].most)
 		i++;
 	census_value_reason(&wait->expr.var[i], wait->snapshots, census_host_count(wait->census),
 			    reason, sizeof(reason));
-	return error_set(error, EXIT_CANNOT, "cannot tell %s: %s", wait->expr.var[i].text, reason);
+	return error_set(error, EXIT_CANNOT, "cannot decide %s: %s", wait->expr.var[i].text,
+			 reason);
 }
 
 static void wait_for(int64_t ns)
@@ -190,7 +192,7 @@ static void wait_for(int64_t ns)
 		nanosleep(&time, NULL);
 }
 
-/* What the expression needs, and all that the output shows. */
+/* What the expression needs, and everything that the output shows. */
 static struct census_needs full_needs(const struct wait *wait)
 {
 	const struct census_needs narrow = census_expr_needs(&wait->expr);
@@ -232,7 +234,7 @@ static int poll_until(struct wait *wait, struct error *error)
 		int64_t now = now_ns(), worked = worked_ns();
 		bool expired = now - wait->start >= options->within;
 		bool ripe = wait->begun >= 0 && now - wait->begun >= options->hold;
-		/* The JSON shows the very count that decided. */
+		/* The JSON shows the count that decided. */
 		bool whole = options->json && (ripe || (expired && wait->begun < 0));
 		int64_t pause, left, since;
 		bool holds;
@@ -254,7 +256,7 @@ static int poll_until(struct wait *wait, struct error *error)
 			wait->held = true;
 			return EXIT_OK;
 		}
-		/* The last count before the deadline or the end of the hold is made just then. */
+		/* The last count happens exactly at the deadline or at the end of the hold. */
 		since = holds ? wait->begun : wait->start;
 		left = since + (holds ? options->hold : options->within) - now_ns();
 		pause = rest_for(worked, now - since, holds);
@@ -277,7 +279,7 @@ int run_until(const struct census_options *options, struct census *census,
 	if (code == EXIT_NOT_HELD) {
 		const struct census_needs full = full_needs(&wait);
 
-		/* A failure is shown with all there is to know about it. */
+		/* Show a failure with everything known about it. */
 		if (!snapshots[0].asked.rows && census_take(census, &full, snapshots, error) < 0)
 			return error->code;
 		fprintf(stderr, "census: '%s' did not hold within %s%s: ", options->until,

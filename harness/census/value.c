@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The values of an expectation's variables in a snapshot, as bounds: where something that matters
- * could not be seen, the value lies between what was seen and what that may be. Pure.
+ * The values of an expectation's variables in a snapshot, as bounds: when something that matters
+ * could not be seen, the value lies between what was seen and what it may be. Pure.
  */
 #include "census/internal.h"
 
@@ -15,13 +15,14 @@ const char *census_name_nothing(const struct census_var *var, bool by_process)
 	bool of_state = var->kind == CENSUS_VAR_STATE || var->kind == CENSUS_VAR_STATE_CLASS;
 
 	if (of_state && var->state == STATE_CLOSED)
-		return "the kernel lists no socket in CLOSED; expect 'gone', their descriptors";
+		return "the kernel lists no socket in CLOSED; expect 'gone', which counts their "
+		       "descriptors";
 	if (var->kind == CENSUS_VAR_STATE_CLASS &&
 	    !(census_states_of_class(var->class) & STATE_BIT(var->state)))
-		return "no socket in that state is of that class";
+		return "no socket in that state has that class";
 	if (by_process && ((by_class && var->class != CENSUS_OWNED) ||
 			   (var->kind == CENSUS_VAR_STATE && var->state == STATE_TIME_WAIT)))
-		return "it is never held by a process; leave out --pid";
+		return "no process ever holds one; leave out --pid";
 	return NULL;
 }
 
@@ -35,7 +36,7 @@ static struct census_bounds between(uint64_t least, uint64_t most)
 	return (struct census_bounds){(int64_t)least, (int64_t)most};
 }
 
-/* What processes hold that could not be read may be anything. */
+/* Unreadable processes may hold anything. */
 static struct census_bounds or_more(struct census_bounds bounds,
 				    const struct census_snapshot *snapshot)
 {
@@ -46,7 +47,7 @@ static struct census_bounds or_more(struct census_bounds bounds,
 
 /*
  * A number of sockets. A process may hold some where nobody can look: in a network namespace that
- * nothing keeps alive but the socket, a connection seems gone.
+ * only the socket keeps alive, a connection seems gone.
  */
 static struct census_bounds sockets(uint64_t value, const struct census_snapshot *snapshot)
 {
@@ -57,7 +58,7 @@ static struct census_bounds sockets(uint64_t value, const struct census_snapshot
 	    snapshot);
 }
 
-/* The oldest of those that told; one that did not may be older. */
+/* The oldest known time; an unknown one may be older. */
 static struct census_bounds oldest(int64_t ms, const struct census_ages *ages,
 				   const struct census_snapshot *snapshot)
 {
@@ -136,7 +137,7 @@ struct census_bounds census_value(const struct census_var *var,
 		if (!concerns(var, i))
 			continue;
 		more = value_of(var, &snapshots[i]);
-		if (census_var_is_time(var)) { /* the oldest of all hosts */
+		if (census_var_is_time(var)) { /* the longest of all hosts */
 			sum.least = more.least > sum.least ? more.least : sum.least;
 			sum.most = more.most > sum.most ? more.most : sum.most;
 			continue;
@@ -169,33 +170,33 @@ void census_value_reason(const struct census_var *var, const struct census_snaps
 		untold += snapshot->ages[var->state].untold;
 	}
 	if (untold && census_var_is_time(var))
-		snprintf(text, size,
-			 "since when %" PRIu64
-			 " socket%s silent, the kernel does not tell: it does "
-			 "over sock_diag alone, and not of MPTCP",
-			 untold, untold == 1 ? " is" : "s are");
-	else if (unreadable)
-		snprintf(text, size,
-			 "there are processes whose descriptors may not be read (%" PRIu64
-			 "): %s; or "
-			 "name a process of your own with --pid",
-			 unreadable, why);
-	else if (var->kind == CENSUS_VAR_GHOSTS || var->kind == CENSUS_VAR_UNCONNECTED)
-		snprintf(text, size,
-			 "%" PRIu64 " descriptor%s in no table, and whether %s ever connected was "
-			 "not seen: expect 'gone', or start census before the connections end",
-			 open, open == 1 ? " is" : "s are", open == 1 ? "it was" : "they were");
-	else if (open && snapshots[0].by_process && var->kind != CENSUS_VAR_GONE)
 		snprintf(
 		    text, size,
-		    "%" PRIu64 " TCP descriptor%s in no table: gone, never connected, or of a "
-		    "network namespace that nothing else keeps alive. Close %s, or start census "
-		    "before the connections end, or use --copy on a program of your own",
-		    open, open == 1 ? " is" : "s are", open == 1 ? "it" : "them");
+		    "the kernel does not report how long %" PRIu64
+		    " socket%s been silent: it reports that only over sock_diag, and not for MPTCP",
+		    untold, untold == 1 ? " has" : "s have");
+	else if (unreadable)
+		snprintf(text, size,
+			 "not permitted to read the descriptors of %" PRIu64
+			 " process%s: %s; or name a process of your own with --pid",
+			 unreadable, unreadable == 1 ? "" : "es", why);
+	else if (var->kind == CENSUS_VAR_GHOSTS || var->kind == CENSUS_VAR_UNCONNECTED)
+		snprintf(text, size,
+			 "%" PRIu64 " descriptor%s in no table, and "
+			 "nobody saw whether %s ever connected: expect 'gone', or start census "
+			 "before the connections end",
+			 open, open == 1 ? " is" : "s are", open == 1 ? "it was" : "they were");
+	else if (open && snapshots[0].by_process && var->kind != CENSUS_VAR_GONE)
+		snprintf(text, size,
+			 "%" PRIu64
+			 " TCP descriptor%s in no table: gone, never connected, or of a network "
+			 "namespace that nothing else keeps alive. Close %s, or start census "
+			 "before the connections end, or use --copy on your own program",
+			 open, open == 1 ? " is" : "s are", open == 1 ? "it" : "them");
 	else if (unplaced)
 		snprintf(text, size,
-			 "%" PRIu64 " TCP descriptor%s be of a network namespace that may not be "
-			 "entered: run census as root",
+			 "%" PRIu64 " TCP descriptor%s belong to a network namespace that you may "
+			 "not enter: run census as root",
 			 unplaced, unplaced == 1 ? " may" : "s may");
 	else
 		snprintf(text, size, "the owner of %" PRIu64 " socket%s was not found", unknown,

@@ -11,8 +11,8 @@ static void wait_line(FILE *out, const struct census_wait *wait)
 {
 	char text[64];
 
-	fprintf(out, "    thread %d: %s", wait->thread,
-		*wait->call ? census_printable(wait->call, text, sizeof(text)) : "call not told");
+	fprintf(out, " thread %d: %s", wait->thread,
+		*wait->call ? census_printable(wait->call, text, sizeof(text)) : "call unknown");
 	if (wait->descriptor >= 0)
 		fprintf(out, ", descriptor %d", wait->descriptor);
 	if (wait->timeout_ms >= 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One process at a time, as it is looked at for the sockets that it holds (owner.c, beyond.c). */
+/* One process at a time, searched for the sockets that it holds (owner.c, beyond.c). */
 #ifndef CENSUS_VISIT_H
 #define CENSUS_VISIT_H
 
@@ -12,10 +12,10 @@ struct visit {
 	pid_t pid, task;
 	int home;     /* the host it lives in, -1: none */
 	bool deep;    /* look into rings and mappings, too */
-	bool second;  /* the second time: only for what nobody was found to hold */
-	bool certain; /* a socket it meets is known to be one of TCP */
+	bool second;  /* the second time: only for sockets without a known holder */
+	bool certain; /* every socket it meets is a TCP socket */
 	bool refused;
-	bool busy; /* an io_uring did not tell its files */
+	bool busy;     /* an io_uring did not list its files */
 	char name[64]; /* empty: not read yet */
 };
 
@@ -25,14 +25,14 @@ int visit_descriptor(struct visit *visit, int fd, const char *target);
 /* The process of @visit holds the socket @inode, by descriptor @fd if @hold says so. */
 int visit_meet(struct visit *visit, enum census_hold hold, int fd, uint32_t inode);
 
-/* ---- beyond.c: sockets that are held by no descriptor of a table ----------------------------- */
+/* ---- beyond.c: sockets that no descriptor table holds ----------------------------- */
 
 /* Pure: the inode in a line "   0: socket:[123]" of an io_uring's fdinfo; 0: none. @slot: its 0. */
 uint32_t ring_line_inode(const char *line, int *slot);
 
 /*
- * Pure: the inode of a socket that a line of /proc/PID/maps maps, or 0. Of TCP it can be only where
- * it is for reading: tcp_mmap() refuses the rest; the rings of AF_PACKET and AF_XDP are written to.
+ * Pure: the inode of a socket that a line of /proc/PID/maps maps, or 0. A TCP socket can be mapped
+ * only for reading: tcp_mmap() refuses the rest. The rings of AF_PACKET and AF_XDP are writable.
  */
 uint32_t mapping_line_inode(const char *line);
 
@@ -41,16 +41,16 @@ uint64_t scm_count(const char *fdinfo);
 
 int visit_ring(struct visit *visit, int fd);
 int visit_mappings(struct visit *visit);
-/* Remember when the UNIX socket @fd carries descriptors. */
+/* Note if the UNIX socket @fd carries descriptors. */
 void visit_unix(struct visit *visit, int fd);
 
 /* ---- kernel.c: owners by BPF ----------------------------------------------------------------- */
 
-/* Has the kernel listed the owners, @second: once more? Returns 1 or 0, or -1 with @error when it
- * must and cannot. */
+/* Has the kernel listed the owners (@second: again)? Returns 1 or 0, or -1 with @error when it must
+ * and cannot. */
 int kernel_has_told(struct census *census, bool second, struct error *error);
 
-/* As census_scan(), of all processes, by what it has told. */
+/* As census_scan(), of all processes, from the kernel's list. */
 int kernel_scan(struct visit *visit, struct error *error);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What threads wait for: /proc/PID/task/TID/syscall has the number of the system call and its
- * arguments (the kernel asks for PTRACE_MODE_ATTACH); wchan has the kernel's function, for more.
+ * Finds what threads wait for: /proc/PID/task/TID/syscall has the number of the system call and its
+ * arguments (this needs PTRACE_MODE_ATTACH); wchan has the kernel's function and is open to more
+ * readers.
  */
 #include "census/internal.h"
 
@@ -67,7 +68,7 @@ bool call_from(const char *text, struct call *call)
 	char *end;
 
 	call->number = strtol(text, &end, 10);
-	if (end == text || call->number < 0) /* "running"; -1: it is in the kernel otherwise */
+	if (end == text || call->number < 0) /* "running"; -1: in the kernel for another reason */
 		return false;
 	for (int i = 0; i < 6; i++) {
 		text = end;
@@ -126,7 +127,7 @@ static void name_call(pid_t pid, const struct call *call, struct census_wait *wa
 	}
 }
 
-/* The numbers of calls are those of our architecture only if the program is of it. */
+/* Call numbers are ours only if the program has our architecture. */
 static bool of_our_architecture(pid_t pid)
 {
 	unsigned char header[EI_CLASS + 1] = {0};
@@ -143,7 +144,7 @@ static bool of_our_architecture(pid_t pid)
 	return header[EI_CLASS] == (sizeof(long) == 8 ? ELFCLASS64 : ELFCLASS32);
 }
 
-/* Returns false when the call may not be told. */
+/* Returns false when the call may not be read. */
 static bool view_thread(pid_t pid, pid_t thread, bool ours, struct census_wait *wait)
 {
 	char file[64], text[256];
@@ -162,7 +163,7 @@ static bool view_thread(pid_t pid, pid_t thread, bool ours, struct census_wait *
 		return true;
 	}
 	if (!ours || !call_from(text, &call))
-		return text[0] == '-'; /* in the kernel, but in no call: a page is read, say */
+		return text[0] == '-'; /* in the kernel, but not in a call: a page fault, say */
 	name_call(pid, &call, wait);
 	return true;
 }
@@ -195,8 +196,8 @@ int view_waits(struct census_process_view *view)
 		return -1;
 	if (!listing.all && !view->unreadable[0])
 		snprintf(view->unreadable, sizeof(view->unreadable),
-			 "the system calls of its threads may not be read (/proc/%d/syscall): run "
-			 "census as root, with CAP_SYS_PTRACE",
+			 "cannot read the system calls of its threads (/proc/%d/syscall): run "
+			 "census as root with CAP_SYS_PTRACE",
 			 view->pid);
 	return 0;
 }

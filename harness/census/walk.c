@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The walk of a host's table: each socket is counted, or waits until its owner is known. */
+/* Walks a host's table: counts each socket, or keeps it until its owner is known. */
 #include "census/walk.h"
 
 #include <string.h>
 #include <time.h>
 
-#define MOST_EXPECTED 131072 /* sockets for which there is room from the beginning: 7 MiB */
+#define MOST_EXPECTED 131072 /* initial room, in sockets: 7 MiB */
 
 static void walk_begin(void *data)
 {
@@ -80,7 +80,7 @@ static int count_socket(struct walk *walk, const struct census_socket *socket)
 		}
 		return wanted || needs->descriptors ? inodes_add(&walk->host->inodes, &entry) : 0;
 	}
-	/* What has no inode is held by no process. */
+	/* No process holds a socket without an inode. */
 	if (!wanted || walk->census->process_count)
 		return 0;
 	if (socket->state == STATE_LISTEN && add_listener(walk->snapshot, socket) < 0)
@@ -101,7 +101,7 @@ static void walk_socket(const struct census_socket *socket, void *data)
 
 	if (walk->no_memory || census_window_seen(walk->census->window, socket))
 		return;
-	/* Listeners come first in a dump, so the services are known when connections follow. */
+	/* Listeners come first in a dump, so we know the services before the connections. */
 	if (socket->state == STATE_LISTEN)
 		bit_set(host->listening, socket->port);
 	if (walk->came - walk->counted == WALK_AHEAD)
@@ -113,9 +113,9 @@ static void walk_socket(const struct census_socket *socket, void *data)
 }
 
 /*
- * A socket of MPTCP: the application's. Mostly it is in the state of its subflows, of which it is
- * no more than another view; but one whose peer has closed is in CLOSE_WAIT while its subflows stay
- * in ESTABLISHED. Then it counts.
+ * An MPTCP socket: the application's. Usually it has the state of its subflows and is only another
+ * view of them. But when its peer has closed, it is in CLOSE_WAIT while its subflows stay in
+ * ESTABLISHED. Then it counts.
  */
 static void walk_main(const struct census_socket *socket, void *data)
 {
@@ -166,7 +166,7 @@ int walk_host(struct walk *walk, struct error *error)
 		walk_begin(walk);
 		return 0;
 	}
-	/* What is expected is no more than that: it may be too few, or far too many. */
+	/* The expected number is only an estimate: it may be too low, or far too high. */
 	if (walk->needs->owners &&
 	    inodes_reserve(&walk->host->inodes, (size_t)expected(host_sockets(walk->host))) < 0)
 		return error_no_memory(error);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* One host at a time, as its sockets are walked and added up (walk.c, count.c). */
+/* One host at a time: walks its sockets and adds them up (walk.c, count.c). */
 #ifndef CENSUS_WALK_H
 #define CENSUS_WALK_H
 
 #include "census/internal.h"
 
-/* So many sockets are on their way: the memory that each needs is asked for before its turn. */
+/* Sockets in the pipeline: prefetch each one's memory this many sockets ahead. */
 #define WALK_AHEAD 8
 
 struct walk {
@@ -18,7 +18,7 @@ struct walk {
 	uint64_t came, counted;
 };
 
-/* List the sockets: those that must wait for /proc in host->inodes, the others are counted. */
+/* List the sockets: keep those that must wait for /proc in host->inodes, count the others. */
 int walk_host(struct walk *walk, struct error *error);
 
 #endif

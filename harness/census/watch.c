@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * --watch: what grew since the start, the most first. On a terminal a screen that is drawn anew;
- * elsewhere a line for each thing whose number has changed.
+ * --watch: what grew since the start, largest first. On a terminal it redraws a screen; elsewhere
+ * it prints a line for each thing whose number has changed.
  *
  *	    GREW      NOW  WHAT
  *	    +300      304  CLOSE_WAIT on ephemeral ports to 10.0.0.9:443
  *	    +300      304  shop pid 4711: CLOSE_WAIT on ephemeral ports
  *
- * A thing is known by its words, so what ends and comes back is the same thing.
+ * Its words identify a thing, so one that ends and comes back is the same thing.
  */
 #include "census/program.h"
 #include "census/table.h"
@@ -79,7 +79,7 @@ static void add_snapshot(struct things *things, const char *prefix,
 
 		add(things, owner->descriptors, "%s%s pid %d: descriptors of %s %s", prefix,
 		    census_printable(owner->process, name, sizeof(name)), owner->pid,
-		    owner->gone ? "connections that are gone, or never were"
+		    owner->gone ? "connections that are gone or never existed"
 				: state_name(owner->state),
 		    owner->gone ? "" : on_port(owner->port, port));
 	}
@@ -108,7 +108,7 @@ static int64_t number_of(const struct things *things, const struct thing *thing)
 	return found ? found->now : 0;
 }
 
-/* Things of @before that are no more: 0 of each. */
+/* Things of @before that no longer exist: 0 of each. */
 static void add_ended(struct things *things, const struct things *before)
 {
 	const size_t count = things->count;
@@ -133,7 +133,8 @@ static int look(const struct census_options *options, struct census *census,
 		return -1;
 	ended = census_ended(census);
 	if (ended)
-		return error_set(error, EXIT_ENDED, "process %d ended while it was watched", ended);
+		return error_set(error, EXIT_ENDED, "process %d ended while census watched it",
+				 ended);
 	for (size_t i = 0; i < census_host_count(census); i++) {
 		char prefix[72] = "";
 
@@ -146,7 +147,7 @@ static int look(const struct census_options *options, struct census *census,
 	return things->no_memory ? error_no_memory(error) : 0;
 }
 
-/* One look; hosts and snapshots do not outlive it where new namespaces may come. */
+/* One look. Hosts and snapshots do not outlive it when new namespaces may appear. */
 static int look_anew(const struct census_options *options, struct census *census,
 		     struct things *things, struct error *error)
 {
@@ -194,14 +195,14 @@ static void show_lines(const struct things *things, const struct things *last)
 
 	strftime(time_of_day, sizeof(time_of_day), "%H:%M:%S", localtime(&now));
 	if (things == last)
-		printf("%s what changes from now on\n", time_of_day);
+		printf("%s changes from now on\n", time_of_day);
 	for (size_t i = 0; i < things->count; i++)
 		if (things->thing[i].now != number_of(last, &things->thing[i]))
 			printf("%s %+" PRId64 " (%" PRId64 ") %s\n", time_of_day,
 			       things->thing[i].grew, things->thing[i].now, things->thing[i].words);
 }
 
-/* A screen is sorted by growth; the things themselves stay by their words. */
+/* Sort the screen by growth; the things themselves stay sorted by their words. */
 static void show(const struct things *things, const struct things *last, int64_t start)
 {
 	struct things shown = {.count = things->count};

@@ -2,12 +2,12 @@
 /*
  * Recognises a socket that one walk lists twice.
  *
- * A dump is not atomic: between two replies the kernel lets go of the table and remembers only the
+ * A dump is not atomic: between two replies the kernel releases the table and remembers only the
  * bucket and how many of its sockets it has listed. A socket that joins that bucket meanwhile
- * shifts the others, and one of them is listed again; a connection that enters TIME_WAIT is
- * replaced by another object in the same bucket. Buckets are walked in order and a tuple always
- * hashes to the same one, so the two mentions are at most a bucket's chain apart. The last 4096
- * sockets are enough, and their memory does not grow with the table.
+ * shifts the others, and the kernel lists one of them again; a connection that enters TIME_WAIT is
+ * replaced by another object in the same bucket. The walk takes buckets in order and a tuple always
+ * hashes to the same one, so the two listings are at most a bucket's chain apart. The last 4096
+ * sockets are enough; this memory does not grow with the table.
  */
 #include "census/census.h"
 
@@ -26,11 +26,11 @@ struct key {
 };
 
 /*
- * Sockets are numbered as they come; number n lies in link[n % SIZE] and key[n % SIZE] until
- * n + SIZE takes its place. Those with the same hash form a chain of falling numbers, so a chain
- * ends at the first number that is too old, and nothing is ever removed or cleared. Numbers may
- * wrap: what counts is how many came since. Only for the same tag is a key looked at, which keeps
- * what each socket touches small.
+ * Sockets are numbered as they come; number n is in link[n % SIZE] and key[n % SIZE] until n + SIZE
+ * takes its place. Sockets with the same hash form a chain of falling numbers. So a chain ends at
+ * the first number that is too old, and nothing is ever removed or cleared. Numbers may wrap: only
+ * their distance counts. A key is compared only when its tag matches, which keeps the memory
+ * touched per socket small.
  */
 struct census_window {
 	uint32_t next;	/* number of the next socket */

@@ -56,7 +56,7 @@ pcap_t *capture_read(const char *path, struct error *error)
 	    pcap_open_offline_with_tstamp_precision(path, PCAP_TSTAMP_PRECISION_NANO, why);
 
 	if (!pcap) {
-		/* libpcap names a file that it cannot open, and no other. */
+		/* libpcap names the file only when it cannot open it. */
 		bool named = strstr(why, path) != NULL;
 
 		error_set(error, EXIT_USAGE, "cannot read the capture: %s%s%s", named ? "" : path,

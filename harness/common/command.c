@@ -15,7 +15,7 @@
 #include "common/help.h"
 #include "common/nearest.h"
 
-#define ROWS 64		  /* of a table at most */
+#define ROWS 64		  /* rows of a table at most */
 #define NAMED 256	  /* what getopt_long(3) returns for row 0; a letter is less */
 #define LATEST 9000000000 /* s since 1970: in the year 2255, and not beyond int64_t in ns */
 
@@ -57,7 +57,7 @@ static void prepare(const struct option_row *rows, struct prepared *prepared)
 	*letter = '\0';
 }
 
-/* "--port" or "-p", as it is known best. */
+/* "--port" or "-p": the name users know best. */
 static const char *called(const struct option_row *row, char text[64])
 {
 	if (row->name)
@@ -110,7 +110,7 @@ static int take_duration(const struct option_row *row, const char *text, int64_t
 	*ns = duration_read(text);
 	if (*ns < 0)
 		return error_set(error, EXIT_USAGE,
-				 "%s takes a time, as 300ms, 2s, 1.5s or 1min, not '%s'",
+				 "%s takes a time such as 300ms, 2s, 1.5s or 1min, not '%s'",
 				 called(row, name), text);
 	return 0;
 }
@@ -128,7 +128,7 @@ static int take_seconds(const struct option_row *row, const char *text, const ch
 	return 0;
 }
 
-/* Where the value of an option goes: the next place of a list, or always the same. */
+/* Where an option's value goes: the next place of a list, or its one member. */
 static void *place_of(const struct option_row *row, void *options, struct error *error)
 {
 	size_t *counter = (size_t *)((char *)options + row->counter);
@@ -163,7 +163,7 @@ static int take(const struct option_row *row, char *text, void *options, struct 
 	case OPTION_DURATION:
 		return take_duration(row, text, at, error);
 	case OPTION_SECONDS:
-		return take_seconds(row, text, "seconds, as 2 or 0.5", INFINITY, at, error);
+		return take_seconds(row, text, "seconds such as 2 or 0.5", INFINITY, at, error);
 	case OPTION_TIME:
 		if (take_seconds(row, text, "seconds since 1970", LATEST, &seconds, error) < 0)
 			return -1;
@@ -174,7 +174,7 @@ static int take(const struct option_row *row, char *text, void *options, struct 
 	}
 }
 
-/* What getopt_long(3) did not take. */
+/* Reports what getopt_long(3) refused. */
 static int unknown(const struct command *command, const struct option *names, int argc, char **argv,
 		   struct error *error)
 {
@@ -187,7 +187,7 @@ static int unknown(const struct command *command, const struct option *names, in
 		 command->name ? command->name : program_invocation_short_name);
 	if (optopt && optopt < NAMED && strncmp(given, "--", 2))
 		return error_set(error, EXIT_USAGE, "unknown option -%c: %s", optopt, see);
-	if (optopt) /* getopt knows it, but it has a value that is not wanted */
+	if (optopt) /* getopt knows it, but it takes no value */
 		return error_set(error, EXIT_USAGE, "%s takes no value", given);
 	for (; names->name; names++)
 		nearest_offer(given, strlen(given), names->name, &best, &distance);
@@ -206,7 +206,7 @@ static const struct option_row *row_of(const struct option_row *rows, int option
 	return rows;
 }
 
-/* The last word of the name of a mode. */
+/* The last word of a mode's name. */
 static const char *word_of(const struct command *mode)
 {
 	const char *space = strrchr(mode->name, ' ');

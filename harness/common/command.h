@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A program's command line, as a table: what it is parsed by is also what --help prints.
+ * A program's command line as a table. The table drives both the parser and --help.
  *
  *	static const struct option_row rows[] = {
  *		{"port", 'p', OPTION_NUMBER, OPTION_AT(struct options, port), .most = 65535,
@@ -10,8 +10,8 @@
  *	static const struct command command = {
  *		.name = "serve", .usage = "[OPTION]...", .summary = "Serves.", .rows = rows};
  *
- * Every program also knows --help (-h) and --version. A word that is wrong is one sentence and exit
- * code 2. Options end at the first argument that is none, or behind "--", as in getopt_long(3).
+ * Every program also knows --help (-h) and --version. A wrong word gives one sentence and exit code
+ * 2. Options end at the first other argument, or after "--", as in getopt_long(3).
  */
 #ifndef LINGER_COMMAND_H
 #define LINGER_COMMAND_H
@@ -22,25 +22,25 @@
 
 #include "common/errors.h"
 
-/* What an option's value is, and the type of the member that it is stored in. */
+/* The kind of an option's value, and the type of the member that stores it. */
 enum option_kind {
 	OPTION_FLAG,	 /* no value: a bool becomes true */
 	OPTION_NUMBER,	 /* an integer type: a whole number from least to most */
-	OPTION_TEXT,	 /* const char *: as it is */
+	OPTION_TEXT,	 /* const char *: unchanged */
 	OPTION_DURATION, /* int64_t, in ns: "300ms", "2s" */
 	OPTION_SECONDS,	 /* double: "2", "0.5" */
 	OPTION_TIME,	 /* int64_t, in ns: seconds since 1970 */
-	OPTION_OTHER,	 /* what take() makes of it, which may cut it up; returns 0, or -1 */
+	OPTION_OTHER,	 /* take() reads it, and may cut it up; returns 0 or -1 */
 };
 
 struct option_row {
-	const char *name; /* behind "--"; NULL: it has only a letter */
-	char letter;	  /* behind "-"; 0: it has only a name */
+	const char *name; /* after "--"; NULL: it has only a letter */
+	char letter;	  /* after "-"; 0: it has only a name */
 	enum option_kind kind;
 	size_t at, size;	  /* where the value goes: OPTION_AT() or OPTION_LIST() */
 	size_t counter, room;	  /* of a list */
 	uint64_t least, most;	  /* of a number */
-	bool shown;		  /* --help tells what holds when it is not given */
+	bool shown;		  /* --help shows its default */
 	const char *value, *help; /* as in --help: "PORT" */
 	int (*take)(void *options, char *value, struct error *error);
 };
@@ -56,23 +56,22 @@ struct option_row {
 
 struct command {
 	const char *name;		    /* "wire record"; NULL: that of the program's file */
-	const char *usage;		    /* what follows the name; further ways after '\n' */
+	const char *usage;		    /* what follows the name; alternatives after '\n' */
 	const char *summary;		    /* what it does, in a sentence or some */
 	const struct option_row *rows;	    /* the last one is zero; NULL: none */
 	const char *details;		    /* what else --help says, in lines; NULL: nothing */
-	const struct command *const *modes; /* NULL at the end. The first argument names one. */
+	const struct command *const *modes; /* ends with NULL. The first argument names one. */
 };
 
 /*
- * Parse a command line into @options, which holds what is not given already. Where there are modes,
- * argv[1] is afterwards known to be the last word of the name of one.
- * Returns the index in argv of the first argument that is no option (argc: there is none); 0 when
- * --help or --version was asked for, and has been printed; or -1 with @error.
+ * Parse a command line into @options, which already holds the defaults. With modes, argv[1] is then
+ * certainly the last word of a mode's name. Returns the index in argv of the first argument that is
+ * no option (argc: there is none); 0 after printing --help or --version; or -1 with @error.
  */
 int command_parse(const struct command *command, int argc, char **argv, void *options,
 		  struct error *error);
 
-/* The exit code of a program for which command_parse() returned @first <= 0; it says why. */
+/* The exit code of a program after command_parse() returned @first <= 0. Prints any error. */
 int command_ended(int first, const struct error *error);
 
 #endif

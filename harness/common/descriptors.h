@@ -5,14 +5,14 @@
 #include <stdbool.h>
 
 /*
- * Open /dev/null on those of descriptors 0 to 2 that are closed. Otherwise the next file or socket
- * becomes one of them: it is read as standard input, or printed to.
+ * Open /dev/null on each of descriptors 0 to 2 that is closed. Otherwise the next file or socket
+ * would get that number, and be read as standard input or printed to.
  */
 void open_standard_descriptors(void);
 
 /*
- * Write what still waits in stdout. Returns whether all that was printed has been written, or else
- * its reader is gone (EPIPE), which is his affair; if not, one sentence on stderr says why.
+ * Flush stdout. Returns true when everything printed was written, or when the reader has gone
+ * (EPIPE), which is not ours to handle. Otherwise one sentence on stderr says why.
  */
 bool output_is_whole(void);
 

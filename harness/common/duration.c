@@ -46,7 +46,7 @@ int64_t duration_read(const char *text)
 		if (__builtin_mul_overflow(number, units[i].ns, &ns))
 			return -1;
 		ns /= scale;
-		/* Half of the range is left for the time that it is added to. */
+		/* Leave half of the range for the time that this is added to. */
 		return ns <= INT64_MAX / 2 ? ns : -1;
 	}
 	return -1;
@@ -58,7 +58,7 @@ const char *duration_text(int64_t ns, char text[DURATION_TEXT])
 
 	while (unit > 0 && ns % units[unit].ns)
 		unit--;
-	if (!ns) /* a whole number of any unit */
+	if (!ns) /* divisible by every unit */
 		unit = 2;
 	snprintf(text, DURATION_TEXT, "%.15g%s", (double)ns / (double)units[unit].ns,
 		 units[unit].name);

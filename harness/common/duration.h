@@ -5,12 +5,12 @@
 
 #include <stdint.h>
 
-/* Nanoseconds of @text; -1 when it is no duration, or more than half of the range. */
+/* @text in nanoseconds; -1 when it is not a duration, or exceeds half of the range. */
 int64_t duration_read(const char *text);
 
 #define DURATION_TEXT 32 /* bytes for any duration */
 
-/* @ns in the largest unit of which it is a whole number: "2s", "1500ms". Returns text. */
+/* @ns in the largest unit that divides it: "2s", "1500ms". Returns text. */
 const char *duration_text(int64_t ns, char text[DURATION_TEXT]);
 
 #endif

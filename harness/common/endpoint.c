@@ -56,7 +56,7 @@ int endpoint_accept(int listener)
 		if (poll(&waiting, 1, -1) < 0)
 			return -1;
 		fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-	} while (fd < 0 && errno == EAGAIN); /* it was another process's, or left */
+	} while (fd < 0 && errno == EAGAIN); /* another process took it, or it left */
 	return fd;
 }
 

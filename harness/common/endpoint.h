@@ -1,4 +1,4 @@
-/* Both ends of a TCP connection, opened the ordinary way. No lesson lives here. */
+/* Opens both ends of a TCP connection the ordinary way. No lesson is in here. */
 #ifndef LINGER_ENDPOINT_H
 #define LINGER_ENDPOINT_H
 
@@ -8,12 +8,12 @@
 
 /*
  * Turn o->address and o->port into a socket address.
- * to: filled in; returns its length in bytes. A bad address: one sentence on stderr, exit 2.
+ * to: filled in; returns its length in bytes. On a bad address: one sentence on stderr, exit 2.
  */
 socklen_t endpoint_address(const struct options *o, struct sockaddr_storage *to);
 
 /*
- * A listening socket with SO_REUSEADDR (the restart lesson is elsewhere), close-on-exec and
+ * A listening socket with SO_REUSEADDR (the lesson about restarts is elsewhere), close-on-exec and
  * non-blocking, the backlog as large as the kernel allows (net.core.somaxconn).
  * Returns the descriptor. On failure: one line with the call and errno, exit 1.
  */

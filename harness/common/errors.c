@@ -14,7 +14,7 @@ int error_set(struct error *error, enum exit_code code, const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(error->text, sizeof(error->text), format, arguments);
 	va_end(arguments);
-	/* What the user wrote is quoted: no newline, and nothing that a terminal obeys. */
+	/* Messages quote the user's input: allow no newline and nothing that a terminal obeys. */
 	for (char *c = error->text; *c; c++)
 		if (iscntrl((unsigned char)*c))
 			*c = '?';

@@ -3,7 +3,7 @@
  *
  *     ev=recv fd=7 n=-1 err=ECONNRESET
  *
- * Run-time socket errors are data, so they are events; prose goes to standard error.
+ * Socket errors at run time are data, so they are events. Prose goes to standard error.
  */
 #ifndef LINGER_EVENTS_H
 #define LINGER_EVENTS_H

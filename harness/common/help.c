@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define WIDTH 79  /* columns of a line */
-#define COLUMN 30 /* at most: where the explanation of an option begins */
+#define COLUMN 30 /* the last column where an option's explanation may begin */
 
 #define STRING(text) #text
 #define STRING_OF(macro) STRING(macro)
@@ -37,7 +37,7 @@ static bool is_last(const struct option_row *row)
 	return !row->name && !row->letter;
 }
 
-/* The column behind the longest label that is not too long, and two spaces. */
+/* The column two spaces after the longest label that is not too long. */
 static int column_of(const struct option_row *rows)
 {
 	char text[128];
@@ -51,7 +51,8 @@ static int column_of(const struct option_row *rows)
 	return column;
 }
 
-/* Words from @column on, in lines of WIDTH; @at is where the pen is. Ends without a newline. */
+/* Wrap words into lines of WIDTH, from @column on; @at is the current column. Ends without a
+ * newline. */
 static int wrap(FILE *out, const char *text, int column, int at)
 {
 	while (*text) {
@@ -84,7 +85,7 @@ static uint64_t number_at(const void *at, size_t size)
 	}
 }
 
-/* "(9000)": what holds when the option is not given. */
+/* "(9000)": the option's default. */
 static void shown(const struct option_row *row, const void *options, char *text, size_t size)
 {
 	const void *at = (const char *)options + row->at;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What --help and --version print; for command.c alone. */
+/* Prints --help and --version; only command.c uses it. */
 #ifndef LINGER_HELP_H
 #define LINGER_HELP_H
 
@@ -7,7 +7,7 @@
 
 #include "common/command.h"
 
-/* The table as help2man(1) reads it. @options: what holds when nothing is given. */
+/* The table, laid out as help2man(1) expects it. @options: the defaults. */
 void help_print(FILE *out, const struct command *command, const void *options);
 
 void help_version(FILE *out, const struct command *command);

@@ -32,7 +32,7 @@ static size_t utf8_length(const unsigned char *text, size_t left)
 	return 0;
 }
 
-/* How many bytes at @text stand for themselves. */
+/* How many bytes at @text need no escape. */
 static size_t plain_length(const unsigned char *text, size_t left)
 {
 	size_t n = 0;
@@ -65,7 +65,7 @@ static void put_string(FILE *out, const char *text, size_t length)
 	putc('"', out);
 }
 
-/* A number in at least @least digits. Capture and census write millions: printf(3) takes longer. */
+/* A number of at least @least digits. Capture and census write millions; printf(3) is slower. */
 static void put_number(FILE *out, uint64_t number, int least)
 {
 	char text[20]; /* of 2^64 - 1 */
@@ -86,7 +86,7 @@ static uint64_t put_sign(FILE *out, int64_t number)
 	return number < 0 ? -(uint64_t)number : (uint64_t)number;
 }
 
-/* All that stands before a value. */
+/* Everything that precedes a value. */
 static void begin(struct json *json, const char *name)
 {
 	if (json->follows)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * JSON (RFC 8259), written as it goes. Whatever is given, the text is well formed and valid UTF-8:
+ * Writes JSON (RFC 8259) as it goes. The text is always well formed and valid UTF-8:
  *
  *	struct json json = {.out = stdout};
  *
@@ -11,8 +11,8 @@
  *	json_end(&json);
  *	json_end(&json);                        {"host":"server","fds":[7]}
  *
- * @name is that of a member of an object; NULL in an array, and for the outermost value. Errors of
- * the file are for whoever closes it to see.
+ * @name is the name of an object's member; NULL in an array and for the outermost value. The caller
+ * sees errors of the file when it closes it.
  */
 #ifndef LINGER_JSON_H
 #define LINGER_JSON_H
@@ -26,18 +26,18 @@
 
 struct json {
 	FILE *out;
-	bool follows; /* the next value follows another one */
+	bool follows; /* a value precedes the next one */
 	bool line;    /* ... and begins a line */
 	size_t depth;
-	char closing[JSON_DEPTH]; /* the brackets that are still to come */
+	char closing[JSON_DEPTH]; /* the closing brackets still to write */
 };
 
-/* Begin an object, or an array; json_end() ends the one that was begun last. */
+/* Begin an object or an array; json_end() ends the innermost one. */
 void json_object(struct json *json, const char *name);
 void json_array(struct json *json, const char *name);
 void json_end(struct json *json);
 
-/* A string; NULL becomes null. A byte that is no UTF-8 (RFC 3629) becomes U+FFFD. */
+/* A string; NULL becomes null. A byte that is not UTF-8 (RFC 3629) becomes U+FFFD. */
 void json_string(struct json *json, const char *name, const char *text);
 
 /* The same of @length bytes, which may hold zeros. */
@@ -48,13 +48,13 @@ void json_unsigned(struct json *json, const char *name, uint64_t number);
 void json_bool(struct json *json, const char *name, bool truth);
 void json_null(struct json *json, const char *name);
 
-/* A time of @ns nanoseconds as seconds, with 0 to 9 decimals; further ones are cut off. */
+/* A time of @ns nanoseconds as seconds, with 0 to 9 decimals; the rest is cut off. */
 void json_seconds(struct json *json, const char *name, int64_t ns, int decimals);
 
-/* An address in words; null when @family is neither AF_INET nor AF_INET6. */
+/* An address as text; null when @family is neither AF_INET nor AF_INET6. */
 void json_address(struct json *json, const char *name, int family, const void *address);
 
-/* The next value begins a line: long texts are for people, too. */
+/* Put the next value on a new line: people read long texts too. */
 void json_line(struct json *json);
 
 #endif

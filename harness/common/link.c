@@ -9,9 +9,9 @@
 #include "common/bytes.h"
 
 #define ETHERTYPES 12 /* bytes before the type of an Ethernet frame */
-#define LENGTHS 0x600 /* a lower type is a length: IEEE 802.3, behind it 802.2 */
+#define LENGTHS 0x600 /* a lower type is a length: IEEE 802.3, then 802.2 */
 
-/* What a type of Ethernet says comes next (IEEE 802, RFC 2516, 3032, 7042). */
+/* What follows, by the type of Ethernet (IEEE 802, RFC 2516, 3032, 7042). */
 enum ethertype {
 	TYPE_IPV4 = 0x0800,
 	TYPE_ARP = 0x0806,
@@ -42,7 +42,7 @@ bool packet_link_known(int link)
 	return false;
 }
 
-/* packet(7): what the kernel says of the direction. Over lo one host is both. */
+/* packet(7): the direction that the kernel reports. Over lo one host is both ends. */
 static enum packet_way way_of(unsigned type, unsigned hardware)
 {
 	if (hardware == ARPHRD_LOOPBACK)
@@ -52,7 +52,7 @@ static enum packet_way way_of(unsigned type, unsigned hardware)
 				       : PACKET_PASSING;
 }
 
-/* RFC 3032: labels up to the one at the bottom; what follows says itself whether it is IP. */
+/* RFC 3032: labels down to the bottom one. Whether IP follows, only the payload shows. */
 static size_t behind_mpls(const uint8_t *bytes, size_t kept, size_t at, enum packet_other *other)
 {
 	bool bottom = false;
@@ -66,7 +66,7 @@ static size_t behind_mpls(const uint8_t *bytes, size_t kept, size_t at, enum pac
 	return at;
 }
 
-/* The protocol of PPP at @at, whose first octet may be left out (RFC 1661, 6.5). */
+/* The PPP protocol at @at; senders may omit its first octet (RFC 1661, 6.5). */
 static size_t behind_ppp(const uint8_t *bytes, size_t kept, size_t at, enum packet_other *other)
 {
 	size_t size = at < kept && bytes[at] & 1 ? 1 : 2;
@@ -80,14 +80,14 @@ static size_t behind_ppp(const uint8_t *bytes, size_t kept, size_t at, enum pack
 	return at + size;
 }
 
-/* RFC 1042: a header of 802.2 at @at that says which type of Ethernet follows. */
+/* RFC 1042: an 802.2 header at @at that gives the type of Ethernet. */
 static bool is_snap(const uint8_t *bytes, size_t at)
 {
 	return get16(bytes + at) == 0xaaaa && bytes[at + 2] == 3 && !get16(bytes + at + 3) &&
 	       !bytes[at + 5];
 }
 
-/* What follows the type of Ethernet at @type; the rest of it is at @at. */
+/* What follows the type of Ethernet at @type; the rest of the frame is at @at. */
 static size_t behind_type(const uint8_t *bytes, size_t kept, size_t type, size_t at,
 			  enum packet_other *other)
 {
@@ -151,7 +151,7 @@ size_t link_network(int link, const uint8_t *bytes, size_t kept, enum packet_way
 	case DLT_LOOP:
 		return 4;
 	case DLT_PPP:
-	case DLT_PPP_SERIAL: /* address and control may be left out (RFC 1661) */
+	case DLT_PPP_SERIAL: /* senders may omit address and control (RFC 1661) */
 		return behind_ppp(bytes, kept, kept && bytes[0] == 0xff ? 2 : 0, other);
 	case DLT_PPP_ETHER:
 		return behind_ppp(bytes, kept, 6, other);

@@ -4,7 +4,7 @@
 #include <ctype.h>
 #include <string.h>
 
-/* "close-wait", "CloseWait" and "CLOSE_WAIT" are the same word to somebody who mistypes. */
+/* "close-wait", "CloseWait" and "CLOSE_WAIT" are the same word to a user who mistypes. */
 static size_t fold(const char *word, size_t length, char *folded, size_t size)
 {
 	size_t used = 0;
@@ -48,7 +48,7 @@ void nearest_offer(const char *word, size_t length, const char *candidate, const
 	size_t nb = fold(candidate, strlen(candidate), b, sizeof(b));
 	unsigned int d = edit_distance(a, na, b, nb);
 
-	/* Further than a third of the word is not a typing mistake. */
+	/* More than a third of the word wrong is no typing mistake. */
 	if (d > (nb + 1) / 3 || (*best && d >= *distance))
 		return;
 	*best = candidate;

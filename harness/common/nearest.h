@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* What was probably meant by a word that is none. */
+/* Guesses what an unknown word was meant to be. */
 #ifndef LINGER_NEAREST_H
 #define LINGER_NEAREST_H
 
 #include <stddef.h>
 
 /*
- * Offer a candidate for what was meant by @word (@length bytes). The closest by edit distance stays
- * in *@best; one that is too far to be a typing mistake is passed over. Case, '-' and '_' do not
+ * Offer a candidate for the word meant by @word (@length bytes). *@best keeps the closest by edit
+ * distance; a candidate too far away for a typing mistake is ignored. Case, '-' and '_' do not
  * count. Start with *@best NULL; *@distance belongs to it.
  */
 void nearest_offer(const char *word, size_t length, const char *candidate, const char **best,

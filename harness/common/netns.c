@@ -21,7 +21,7 @@ static int open_netns(const char *netns, struct error *error)
 	/* ip-netns(8) keeps its namespaces in /run/netns. */
 	if (snprintf(path, sizeof(path), "%s%s", strchr(netns, '/') ? "" : "/run/netns/", netns) >=
 	    (int)sizeof(path))
-		return error_set(error, EXIT_USAGE, "the namespace's path is too long");
+		return error_set(error, EXIT_USAGE, "the path of the namespace is too long");
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0 && (errno == EACCES || errno == EPERM))
 		return error_set(error, EXIT_CANNOT,
@@ -57,7 +57,7 @@ int netns_visit(const char *netns, struct netns_id *id,
 	if (id)
 		*id = (struct netns_id){there.st_dev, there.st_ino};
 
-	/* In our own namespace no privilege is needed. */
+	/* Our own namespace needs no privilege. */
 	if (here.st_dev == there.st_dev && here.st_ino == there.st_ino) {
 		result = open_there(data, error);
 		goto out;

@@ -16,7 +16,7 @@ static const struct option_row rows[] = {
     {NULL, 't', OPTION_SECONDS, OPTION_AT(struct options, seconds), .shown = true,
      .value = "SECONDS", .help = "time limit, 0 for none"},
     {NULL, 'v', OPTION_FLAG, OPTION_AT(struct options, verbose),
-     .help = "say on standard error what happens"},
+     .help = "report each step on standard error"},
     {0},
 };
 

@@ -1,4 +1,4 @@
-/* The options that every server and client of linger understands. */
+/* The options of every linger server and client. */
 #ifndef LINGER_OPTIONS_H
 #define LINGER_OPTIONS_H
 
@@ -14,16 +14,15 @@ struct options {
 };
 
 /*
- * Read the command line into *o, which holds the program's defaults.
+ * Read the command line into *o, which already holds the program's defaults.
  * summary: what the program does, in one line, for -h.
  * On a wrong option: one sentence on stderr, exit 2. On -h, --help and --version: exit 0.
  */
 void options_parse(struct options *o, int argc, char **argv, const char *summary);
 
 /*
- * The same for a program that takes arguments after its options.
- * arguments: what they are, for -h, behind a space. Returns the index of the first one in argv;
- * none is an error.
+ * The same for a program that takes arguments after its options. arguments: how -h shows them, with
+ * a leading space. Returns the index of the first one in argv; a missing argument is an error.
  */
 int options_parse_some(struct options *o, int argc, char **argv, const char *summary,
 		       const char *arguments);

@@ -10,8 +10,8 @@
 #define IPV4_LEAST 20 /* bytes of a header */
 #define IPV6_LEAST 40
 #define TCP_LEAST 20
-#define TCP_FLAGS 14  /* of them those up to the flags */
-#define EXTENSIONS 16 /* headers of IPv6 that are looked behind */
+#define TCP_FLAGS 14  /* those up to the flags */
+#define EXTENSIONS 16 /* IPv6 headers to skip at most */
 #define CONTROL 0x3f  /* the flags that are enum tcp_flag */
 
 /* Destination ports of tunnels over UDP (IANA). */
@@ -35,7 +35,7 @@ static enum packet_other tunnel_of(unsigned port)
 	}
 }
 
-/* What an IP packet holds that is no TCP; @at: where, if its beginning was kept. */
+/* What an IP packet holds instead of TCP; @at: where, if its beginning was kept. */
 static enum packet_odd no_tcp(struct packet *packet, unsigned protocol, const uint8_t *bytes,
 			      size_t kept, size_t at)
 {
@@ -54,7 +54,7 @@ static enum packet_odd no_tcp(struct packet *packet, unsigned protocol, const ui
 	return PACKET_NO_TCP;
 }
 
-/* A part of a packet that begins @part bytes behind the header of IP; @more: others follow. */
+/* A fragment that begins @part bytes after the IP header; @more: others follow. */
 static enum packet_odd fragment(struct packet *packet, unsigned part, bool more)
 {
 	packet->part = (uint16_t)part;
@@ -62,13 +62,13 @@ static enum packet_odd fragment(struct packet *packet, unsigned part, bool more)
 	return PACKET_FRAGMENT;
 }
 
-/* Bytes of a header that authenticates (RFC 4302). */
+/* Bytes of an authentication header (RFC 4302). */
 static size_t authentication(const uint8_t *header)
 {
 	return 4 * (header[1] + 2u);
 }
 
-/* Fill in what the IPv4 header tells. */
+/* Fill in what the IPv4 header holds. */
 static enum packet_odd read_ipv4(const uint8_t *bytes, size_t kept, size_t length,
 				 struct packet *packet)
 {
@@ -100,7 +100,7 @@ static enum packet_odd read_ipv4(const uint8_t *bytes, size_t kept, size_t lengt
 	return PACKET_WHOLE;
 }
 
-/* Whether it is one of the headers that may stand between that of IPv6 and TCP (RFC 7045). */
+/* Whether this header may stand between those of IPv6 and TCP (RFC 7045). */
 static bool is_extension(unsigned protocol)
 {
 	switch (protocol) {
@@ -143,7 +143,7 @@ static enum packet_odd read_ipv6(const uint8_t *bytes, size_t kept, size_t lengt
 			return no_tcp(packet, next, bytes, kept, at);
 		if (kept < at + 8)
 			return PACKET_CUT;
-		/* One that is all of its packet is a fragment only in name (RFC 6946). */
+		/* A fragment that is the whole packet is one only in name (RFC 6946). */
 		if (next == IPPROTO_FRAGMENT && get16(header + 2) & 0xfff9) {
 			packet->id = get16(header + 6); /* the lower half tells them apart */
 			packet->tcp = at + 8;
@@ -194,7 +194,7 @@ static void find_stamp(const uint8_t *options, size_t length, struct packet *pac
 	}
 }
 
-/* Whether the lengths of IP say how long the packet is. */
+/* Whether the IP header gives the length of the packet. */
 static bool is_measured(const uint8_t *bytes, const struct packet *packet)
 {
 	return get16(bytes + packet->ip + (packet->family == AF_INET ? 2 : 4));

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A packet as it was captured, of which at least the headers were kept, and what they say.
+ * A captured packet, of which at least the headers were kept, and what they say.
  *
  *	| link (link.c) | IPv4 or IPv6 | TCP | payload |
  *	0               ip             tcp   payload   end
  *
- * Pure: nothing is read outside the bytes that are given, and no system call is made. RFC 791 and
+ * Pure: reads nothing outside the given bytes and makes no system call. RFC 791 and
  * 8200 (IP), RFC 9293 (TCP), RFC 7323 (time stamps); link types as in pcap-linktype(7).
  */
 #ifndef LINGER_PACKET_H
@@ -28,25 +28,25 @@ enum tcp_flag {
 	TCP_URG = 0x20,
 };
 
-/* Where a packet was going when the tap saw it. */
+/* Which way a packet was going when the tap saw it. */
 enum packet_way {
-	PACKET_PASSING, /* not known, or between two sockets of one host */
+	PACKET_PASSING, /* unknown, or between two sockets of one host */
 	PACKET_OUT,	/* the host of the tap sent it */
 	PACKET_IN,	/* it arrived there */
 };
 
 enum packet_odd {
 	PACKET_WHOLE, /* nothing is odd */
-	PACKET_SHORT, /* not all of its options and payload was kept, or only the frame tells how
-			 long it is; ports, numbers and flags are as in a whole one */
-	/* What is no segment that could be read: */
+	PACKET_SHORT, /* some of its options or payload was not kept, or only the frame gives its
+			 length; ports, numbers and flags are as in a whole one */
+	/* Not a segment that could be read: */
 	PACKET_CUT,	 /* its ports, numbers and flags were not kept */
-	PACKET_FRAGMENT, /* of a larger packet; of the first one all is filled in */
-	PACKET_NO_TCP,	 /* another protocol; packet->other says which */
+	PACKET_FRAGMENT, /* part of a larger packet; the first part is filled in completely */
+	PACKET_NO_TCP,	 /* another protocol, named by packet->other */
 	PACKET_NONSENSE, /* its lengths contradict each other */
 };
 
-/* What a packet that is no TCP segment is, as far as it was looked at: nothing is decapsulated. */
+/* What a packet is, if not a TCP segment. Nothing is decapsulated. */
 enum packet_other {
 	OTHER_NOTHING,
 	OTHER_CUT,	/* too short */
@@ -63,7 +63,7 @@ enum packet_other {
 	OTHER_PSEUDOWIRE,
 	OTHER_MACSEC,
 	OTHER_BATMAN,
-	/* And what holds none: */
+	/* No TCP inside: */
 	OTHER_UDP,
 	OTHER_ICMP,
 	OTHER_ICMPV6,
@@ -83,8 +83,8 @@ struct packet_end {
 
 /* Numbers are in host order. */
 struct packet {
-	int64_t time;	 /* ns since 1970, set by whoever captured or read it */
-	uint32_t number; /* in its file, from 1 on, set by whoever reads it */
+	int64_t time;	 /* ns since 1970, set by the capture or the reader of the file */
+	uint32_t number; /* in its file, from 1 on, set by the reader of the file */
 	enum packet_way way;
 	enum packet_odd odd;
 	enum packet_other other;
@@ -101,23 +101,23 @@ struct packet {
 	bool windowed;		      /* the window was kept */
 	bool more;		      /* of a fragment: others follow */
 	uint16_t part;		      /* of a fragment: where it begins, in bytes */
-	size_t ip, tcp, payload, end; /* offsets; what is kept behind the end is padding */
+	size_t ip, tcp, payload, end; /* offsets; anything kept after the end is padding */
 };
 
 /* Whether frames of this DLT_ type can be read. */
 bool packet_link_known(int link);
 
 /*
- * Read a frame of a capture with link type @link, of which @kept bytes were kept: DLT_EN10MB, RAW,
- * IPV4, IPV6, NULL, LOOP, PPP, PPP_SERIAL, PPP_ETHER, C_HDLC, LINUX_SLL or LINUX_SLL2; behind them
- * tags of VLANs, SNAP, PPPoE, labels of MPLS, and the extension headers of IPv6. Everything but the
- * time is filled in. Returns 0 for a TCP segment whose ports, numbers and flags were kept;
- * otherwise -1, and packet->odd and packet->other say why.
+ * Read a captured frame of link type @link, of which @kept bytes were kept: DLT_EN10MB, RAW,
+ * IPV4, IPV6, NULL, LOOP, PPP, PPP_SERIAL, PPP_ETHER, C_HDLC, LINUX_SLL or LINUX_SLL2; after them
+ * VLAN tags, SNAP, PPPoE, MPLS labels and the extension headers of IPv6. Fills in everything but
+ * the time. Returns 0 for a TCP segment whose ports, numbers and flags were kept; otherwise -1, and
+ * packet->odd and packet->other say why.
  */
 int packet_parse(int link, const uint8_t *bytes, size_t kept, struct packet *packet);
 
-/* The same of a frame that was @length bytes long, which counts where IP does not say how long its
- * packet is: a sender leaves that to its device (TSO, BIG TCP). */
+/* The same for a frame that was @length bytes long. The frame's length counts when the IP header
+ * gives none: a sender leaves that to its device (TSO, BIG TCP). */
 int packet_parse_frame(int link, const uint8_t *bytes, size_t kept, size_t length,
 		       struct packet *packet);
 

@@ -40,7 +40,7 @@ int state_by_name(const char *name, size_t length)
 
 const char *state_nearest(const char *word, size_t length)
 {
-	/* What ss(8), netstat(8) and the kernel call the same states. */
+	/* The names of the same states in ss(8), netstat(8) and the kernel. */
 	static const struct {
 		const char *name;
 		int state;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The states of a TCP connection, by their names in RFC 9293, 3.3.2, with underscores. */
+/* The states of a TCP connection, named as in RFC 9293, 3.3.2, with underscores. */
 #ifndef LINGER_STATES_H
 #define LINGER_STATES_H
 
@@ -24,13 +24,13 @@ enum state {
 #define STATE_BIT(state) (1u << (state))
 #define ALL_STATES (STATE_BIT(STATES) - 2)
 
-/* Name of @state ("CLOSE_WAIT"), NULL when it is none of the eleven. */
+/* Name of @state ("CLOSE_WAIT"), or NULL when it is not one of the eleven. */
 const char *state_name(int state);
 
 /* The state called @name (exactly, @length bytes), or 0. */
 int state_by_name(const char *name, size_t length);
 
-/* The state that was probably meant by @word (@length bytes), by its name, or NULL. */
+/* The name of the state that @word (@length bytes) probably meant, or NULL. */
 const char *state_nearest(const char *word, size_t length);
 
 #endif

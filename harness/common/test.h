@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What all unit tests share: cmocka, behind what it needs, and what a function writes. */
+/* What all unit tests share: cmocka, after the headers it needs, and capture of a function's
+ * output. */
 #ifndef LINGER_TEST_H
 #define LINGER_TEST_H
 
@@ -15,7 +16,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* A copy of exactly its size, so that ASan sees the first byte too many. */
+/* A copy of exactly its size, so that ASan catches the first byte beyond it. */
 static inline void *copy_of(const void *bytes, size_t length)
 {
 	void *copy = malloc(length ? length : 1);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Command lines: what is stored where, what is refused with which sentence, and what is printed. */
+/* Command lines: what is stored where, which sentence refuses a wrong one, and what is printed. */
 #include "common/command.h"
 
 #include "common/help.h"
@@ -100,7 +100,7 @@ static void each_kind(void **state)
 	assert_false(o.flag);
 }
 
-/* As getopt_long(3) takes them: the last one counts, and a beginning is enough. */
+/* As in getopt_long(3): the last one counts, and an unambiguous prefix is enough. */
 static void as_getopt_does(void **state)
 {
 	struct options o;
@@ -159,13 +159,13 @@ static void wrong_words(void **state)
 	    {"--port=", "--port takes a whole number from 1 to 65535, not ''"},
 	    {"--most 18446744073709551616", "--most takes a whole number from 0 to "
 					    "18446744073709551615, not '18446744073709551616'"},
-	    {"--within 3", "--within takes a time, as 300ms, 2s, 1.5s or 1min, not '3'"},
+	    {"--within 3", "--within takes a time such as 300ms, 2s, 1.5s or 1min, not '3'"},
 	    {"--since tomorrow", "--since takes seconds since 1970, not 'tomorrow'"},
 	    {"--since 9000000000", "--since takes seconds since 1970, not '9000000000'"},
-	    {"-t -1", "-t takes seconds, as 2 or 0.5, not '-1'"},
-	    {"-t inf", "-t takes seconds, as 2 or 0.5, not 'inf'"},
-	    {"-t nan", "-t takes seconds, as 2 or 0.5, not 'nan'"},
-	    {"-t 1s", "-t takes seconds, as 2 or 0.5, not '1s'"},
+	    {"-t -1", "-t takes seconds such as 2 or 0.5, not '-1'"},
+	    {"-t inf", "-t takes seconds such as 2 or 0.5, not 'inf'"},
+	    {"-t nan", "-t takes seconds such as 2 or 0.5, not 'nan'"},
+	    {"-t 1s", "-t takes seconds such as 2 or 0.5, not '1s'"},
 	    {"--pair ab", "--pair ab: write LEFT=RIGHT"},
 	    {"--text", "--text needs a value"},
 	    {"-f -p", "-p needs a value"},
@@ -251,7 +251,7 @@ static void help(void **state)
 	free(text);
 }
 
-/* Whatever else is asked, help and version are answered, and the program ends well. */
+/* Help and version win over everything else, and the program exits with 0. */
 static void answers(void **state)
 {
 	static const char *const asked[] = {"-h", "--help", "--version", "-f --help --port x"};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Durations: what is one, and what is none. */
+/* What is a duration, and what is not. */
 #include "common/duration.h"
 
 #include "common/test.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* JSON: strings of any bytes, numbers to their ends, and one thing in another. */
+/* JSON: strings of any bytes, the extreme numbers, and nesting. */
 #include "common/json.h"
 
 #include <sys/socket.h>

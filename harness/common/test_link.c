@@ -4,7 +4,7 @@
 
 #include "common/test_packets.h"
 
-/* What a link puts before the packet, and which way it then tells. */
+/* What a link puts before the packet, and the direction it records. */
 static const struct {
 	int link;
 	size_t length;
@@ -125,7 +125,7 @@ static void cut_everywhere(void **state)
 		}
 }
 
-/* One bit wrong, and any number of bytes: nothing is read that is not there. */
+/* One bit wrong, and any number of bytes: nothing outside is read. */
 static void altered_and_cut(void **state)
 {
 	(void)state;
@@ -186,7 +186,7 @@ static void what_is_no_segment(void **state)
 	assert_int_equal(packet_parse(DLT_RAW, packet, 0, &got), -1);
 }
 
-/* What is not looked into is called by its name. */
+/* What we do not look into is still named. */
 static void not_decapsulated(void **state)
 {
 	static const struct {
@@ -234,7 +234,7 @@ static void not_decapsulated(void **state)
 	}
 }
 
-/* Headers of IPv6 before that of TCP, a fragment only in name among them. */
+/* IPv6 headers before TCP, among them a fragment only in name. */
 static void extension_headers(void **state)
 {
 	static const uint8_t chain[] = {60, 0, 0, 0, 0, 0, 0, 0, 44, 1, 0, 0, 0, 0, 0, 0,
@@ -263,7 +263,7 @@ static void extension_headers(void **state)
 	assert_true(got.more && got.part == 0 && got.id == 9 && got.from.port == 40000);
 }
 
-/* A header that authenticates, between those of IP and TCP. */
+/* An authentication header between IP and TCP. */
 static void authenticated(void **state)
 {
 	static const uint8_t header[24] = {6, 4};
@@ -289,7 +289,7 @@ static void authenticated(void **state)
 	assert_true(got.from.port == 40000 && got.length == 3);
 }
 
-/* Where the sender left the length to its device, that of the frame counts. */
+/* When the sender left the length to its device, the frame's length counts. */
 static void not_measured(void **state)
 {
 	uint8_t four[IPV4_SIZE], six[IPV6_SIZE];

@@ -93,7 +93,7 @@ static void truncated_everywhere(void **state)
 	}
 }
 
-/* One bit wrong: any answer is good whose parts lie inside each other. */
+/* One bit wrong: any answer is fine as long as its parts are nested. */
 static void flipped_bits(void **state)
 {
 	(void)state;
@@ -150,7 +150,7 @@ static void what_is_odd(void **state)
 	}
 }
 
-/* Of the flags only the control bits are told: ECN has two of that byte (RFC 3168). */
+/* Only the control bits are reported: ECN uses two bits of that byte (RFC 3168). */
 static void control_bits(void **state)
 {
 	uint8_t *packet = copy_of(ipv4_packet, IPV4_SIZE);

@@ -28,7 +28,7 @@ static const uint8_t ipv6_packet[IPV6_SIZE] = {
     0x01, 0x01, 0x08, 0x0a, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00, 0x02, 'o',  'd',	'd',
 };
 
-/* Both, for tests that hold for either. */
+/* Both, for tests that apply to either. */
 static const struct {
 	const uint8_t *packet;
 	size_t length, headers;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* States and their names, and what was meant by a name that is none. */
+/* States, their names, and guesses for unknown names. */
 #include "common/states.h"
 
 #include "common/test.h"

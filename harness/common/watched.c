@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The calls of a student's program that the workshop watches, which links it with -Wl,--wrap=CALL for
- * each of them (Makefile). What may go wrong another time says so at once, as an event:
- *   - close() of a descriptor that is not open, EBADF: nothing comes of it, until another thread or a
- *     callback has the number meanwhile (close(2));
- *   - send() to a stream without MSG_NOSIGNAL: nothing comes of it, until the other end has reset the
+ * The calls of a student's program that the workshop watches: it links the program with
+ * -Wl,--wrap=CALL for each (Makefile). A mistake that happens to do no harm this time is reported
+ * as an event:
+ *   - close() of a descriptor that is not open, EBADF: harmless until another thread or a callback
+ *     gets the number in between (close(2));
+ *   - send() to a stream without MSG_NOSIGNAL: harmless until the other end has reset the
  *     connection; then SIGPIPE ends the program (send(2));
  *   - SO_LINGER, with its values.
- * What it has taken and not given back is told when the judge asks, by SIGRTMAX: a signal would end a
- * wait with EINTR, so that is the last thing the judge does.
+ * On SIGRTMAX the program reports what it took and did not give back. A signal would end a wait
+ * with EINTR, so the judge asks for this last.
  */
 #include <errno.h>
 #include <event2/bufferevent.h>

@@ -1,9 +1,9 @@
-"""prove.py INIT RUNS [SEED]: `make fresh` can fail, and leaves nothing when it is killed.
+"""prove.py INIT RUNS [SEED]: check that `make fresh` can fail, and leaves nothing when killed.
 
-First an archive that cannot be reached, then a deps that forgets a package: neither may pass. Then
-RUNS runs are ended at random moments in every way, with a cache that fills on the way: no mount, no
-process and no file may be left but the cache. With what these runs left in it, a last one must
-pass. The seed is printed; it repeats endings and moments. Exit status 1 if anything is wrong.
+First an unreachable archive, then a deps that forgets a package: neither may pass. Then RUNS runs
+are killed at random moments with every signal, while their cache fills: only the cache may be left,
+no mount, no process and no other file. With that cache, a last run must pass. The printed seed
+repeats signals and moments. Exit status 1 if anything is wrong.
 
 INIT is build/sandbox-init. Needs what `make fresh` needs.
 """
@@ -25,18 +25,18 @@ from linger.lab.process import descendants
 
 HERE = Path(__file__).resolve().parent
 SMALLEST = {"DEBIAN": "12", "WAYS": "machine"}
-NOWHERE = "http://127.0.0.1:1/debian"  # port 1: nobody listens, so it is refused at once
+NOWHERE = "http://127.0.0.1:1/debian"  # port 1: nobody listens, so connections are refused at once
 FORGOTTEN = "libmnl-dev"  # without it the census does not build
-# What is sent, and to what: make, or what it started.
+# Which signal is sent, and to which: make, or what it started.
 ENDINGS = [
     ("SIGKILL", "make"), ("SIGKILL", "run"), ("SIGTERM", "run"), ("SIGINT", "all"), ("SIGHUP", "all"),
 ]  # fmt: skip
-LONGEST = 90.0  # s: an instant is a random time before; a run takes longer
+LONGEST = 90.0  # s: a moment is a random time before this; a run takes longer
 PR_SET_CHILD_SUBREAPER = 36
 
 
 class Fresh:
-    """Runs of harness/fresh/run with a cache and results of their own in one folder."""
+    """Runs of harness/fresh/run with their own cache and results in one folder."""
 
     def __init__(self, init: str, folder: Path) -> None:
         self._init, self.cache, self.results = init, folder / "cache", folder / "results"
@@ -47,7 +47,7 @@ class Fresh:
         return {**os.environ, **ours, **more}
 
     def run(self, **more: str) -> tuple[int, str]:
-        """One run with these variables; its exit status and all it said."""
+        """One run with these variables; returns its exit status and output."""
         done = subprocess.run(
             [str(HERE / "run"), self._init], env=self._environment(**more), text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -55,7 +55,7 @@ class Fresh:
         return done.returncode, done.stdout
 
     def end(self, name: str, victim: str, instant: float) -> str:
-        """Start one, send the signal after so many seconds; what is left of it then, or ""."""
+        """Start a run and send the signal after so many seconds; returns what is left, or ""."""
         words = ["make", "fresh"] if victim == "make" else [str(HERE / "run"), self._init]
         process = subprocess.Popen(
             words, cwd=HERE.parent.parent, env=self._environment(), start_new_session=True,
@@ -63,7 +63,7 @@ class Fresh:
         )  # fmt: skip
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(instant)
-            return f"it had ended with {process.returncode}: nothing was proved"
+            return f"it had already ended with {process.returncode}: nothing was proved"
         number = signal.Signals[name]
         os.killpg(process.pid, number) if victim == "all" else process.send_signal(number)
         process.wait()
@@ -92,18 +92,18 @@ def mounts() -> set[str]:
 
 
 def report(what: str, wrong: str, begun: float) -> bool:
-    """Print how it went; returns whether it went wrong."""
+    """Print the outcome; returns whether it went wrong."""
     seconds = time.monotonic() - begun
     print(f"  {what:<44} {seconds:4.0f} s  {'FAILED: ' + wrong if wrong else 'ok'}", flush=True)
     return bool(wrong)
 
 
 def prove(fresh: Fresh, runs: int, chance: random.Random) -> int:
-    """Everything, one line each; returns how much went wrong."""
+    """Run everything, one line each; returns the number of failures."""
     begun = time.monotonic()
     status, said = fresh.run(MIRROR=NOWHERE)
     wrong = "" if status == 70 and f"{NOWHERE} cannot be reached" in said else f"{status}\n{said}"
-    failed = report("an archive that cannot be reached", wrong, begun)
+    failed = report("an unreachable archive", wrong, begun)
 
     for number in range(runs):
         begun = time.monotonic()
@@ -125,7 +125,7 @@ def prove(fresh: Fresh, runs: int, chance: random.Random) -> int:
 
 def main(init: str, runs: int, seed: int) -> int:
     print(f"seed {seed}, {runs} runs are killed", flush=True)
-    # What loses its parent becomes our child, so nothing can hide.
+    # Orphans become our children, so nothing can hide.
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     with tempfile.TemporaryDirectory(prefix="linger-fresh-", dir="/var/tmp") as name:
         failed = prove(Fresh(init, Path(name)), runs, random.Random(seed))

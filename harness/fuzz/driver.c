@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where there is no libFuzzer: runs a target on every file of the folders named, once.
- * It understands the options of libFuzzer by passing over them, so both are called alike.
+ * Replaces a missing libFuzzer: runs a target once on every file of the given folders. It ignores
+ * the options of libFuzzer, so both are called alike.
  */
 #include "fuzz/fuzz.h"
 
@@ -23,7 +23,7 @@ static void run_file(const char *path, size_t size)
 	free(bytes);
 }
 
-/* Returns how many files there were. */
+/* Returns the number of files. */
 static unsigned run_folder(const char *folder)
 {
 	struct dirent **entries;

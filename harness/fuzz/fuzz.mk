@@ -1,11 +1,11 @@
-# The parsers against libFuzzer: see fuzz.h.
+# Tests the parsers with libFuzzer: see fuzz.h.
 FUZZED := $(patsubst harness/fuzz/fuzz_%.c,$(BUILD)/fuzz/%,$(wildcard harness/fuzz/fuzz_*.c))
 fuzzed = $(patsubst %.c,$(BUILD)/obj/fuzz/%.o,$(1))
 
 .PHONY: fuzz fuzz-targets fuzz-figures look-again
 test: $(FUZZED)
 
-fuzz: $(FUZZED) ## look for what breaks a parser (TARGET=expression or all of them, SECONDS=60)
+fuzz: $(FUZZED) ## look for input that breaks a parser (TARGET=expression or all of them, SECONDS=60)
 	@harness/fuzz/run $(BUILD)/fuzz $(or $(SECONDS),60) $(or $(TARGET),$(notdir $(FUZZED)))
 
 fuzz-figures: $(FUZZED) ## executions and coverage of the fuzz targets (SECONDS=10)
@@ -16,7 +16,7 @@ fuzz-figures: $(FUZZED) ## executions and coverage of the fuzz targets (SECONDS=
 
 fuzz-targets: $(FUZZED)
 
-# All is made by the compiler that the script finds now, or that FUZZ_CC names; again when it changes.
+# The compiler that the script finds, or FUZZ_CC, builds everything; a change of it rebuilds all.
 $(BUILD)/fuzz/compiler: look-again
 	@mkdir -p $(@D)
 	$(Q)$(if $(FUZZ_CC),echo,harness/fuzz/compiler) '$(or $(FUZZ_CC),$(CC))' > $@.now

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What blame reads of a program that it follows: /proc, control messages, samples of the kernel,
- * and what helpers in it tell. The program chooses names of files, messages and much of its memory.
+ * What blame reads of a program that it follows: /proc, control messages, the kernel's samples, and
+ * reports of helpers in it. The program chooses file names, messages and much of its memory.
  */
 #include <string.h>
 
@@ -45,7 +45,7 @@ static void check_told(const char *text)
 	MUST(!path || path[0] == '/');
 }
 
-/* Bytes may be a damaged record: nothing beyond it is read, and the stack lies within. */
+/* The bytes may be a damaged record: nothing beyond it is read, and the stack is inside it. */
 static void check_binary(const uint8_t *bytes, size_t size)
 {
 	int fds[PASSED_MOST];

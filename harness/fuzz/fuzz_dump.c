@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The kernel's answers to the census, and all that is counted from them.
+ * The kernel's answers to the census, and every count made from them.
  *
- * An input is a row of datagrams, each behind its length in two bytes, little end first. Some
- * lengths stand for what recv(2) may return instead. Messages with the sequence number 7, which is
- * that of the recorded dumps, get the number of the request.
+ * An input is a row of datagrams, each after its length in two bytes, little-endian. Some lengths
+ * stand for what recv(2) may return instead. Messages with the sequence number 7, used by the
+ * recorded dumps, get the number of the request.
  */
 #include <errno.h>
 #include <linux/netlink.h>
@@ -40,7 +40,7 @@ static void answer_the_request(const struct kernel *kernel, uint8_t *bytes, size
 		if (message.nlmsg_seq == RECORDED_SEQUENCE)
 			message.nlmsg_seq = kernel->sequence;
 		memcpy(bytes, &message, sizeof(message));
-		/* Before it is aligned, which overflows. */
+		/* Check before aligning, which overflows. */
 		if (message.nlmsg_len < sizeof(message) || message.nlmsg_len > left ||
 		    NLMSG_ALIGN(message.nlmsg_len) > left)
 			break;
@@ -151,7 +151,7 @@ static void write_json(FILE *out, const char *host, const struct census_snapshot
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-	/* What a session keeps from one count to the next is kept here, too. */
+	/* This keeps what a session keeps from one count to the next. */
 	static struct census_host host = {.name = "server",
 					  .snmp = -1,
 					  .netstat = -1,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The language of `census --until`. What is accepted must be a program that neither underflows the
- * stack of eval.c nor mixes numbers with truths, and give what a second, slower machine gives; what
- * is refused must be a sentence about a column that exists.
+ * The language of `census --until`. An accepted expression must be a program that neither
+ * underflows the stack of eval.c nor mixes numbers with truths, and it must give the result of a
+ * second, slower machine. A refusal must be a sentence about a column that exists.
  */
 #include "census/internal.h"
 #include "fuzz/fuzz.h"
@@ -31,7 +31,7 @@ static struct item truth(bool value)
 	return (struct item){TRUTH, value};
 }
 
-/* What the operator @op, which takes two of one type, makes of @a and @b. */
+/* The result of operator @op, which takes two of one type, for @a and @b. */
 static struct item combine(enum op op, struct item a, struct item b)
 {
 	MUST(a.type == b.type && a.type == (op == AND || op == OR ? TRUTH : NUMBER));
@@ -92,7 +92,7 @@ static bool evaluate(const struct census_expr *expr, const int64_t *values)
 	return stack[0].value;
 }
 
-/* What is certain within bounds is what every point of these gives: here, the two ends. */
+/* A result is certain if every point within the bounds gives it; here, the two ends. */
 static void check_bounds(const struct census_expr *expr, const int64_t *values, size_t shift)
 {
 	struct census_bounds bounds[CENSUS_VARS];
@@ -133,7 +133,7 @@ static void check_accepted(const struct census_expr *expr)
 		MUST(census_value(var, snapshots, 3).least >= 0);
 		MUST(census_value(var, snapshots, 3).least == census_value(var, snapshots, 3).most);
 	}
-	/* Each variable at a different extreme, then all of them one further. */
+	/* Each variable at a different extreme, then all of them one step further. */
 	for (size_t shift = 0; shift < 6; shift++) {
 		for (size_t i = 0; i < expr->var_count; i++) {
 			values[i] = extremes[(i + shift) % 6];

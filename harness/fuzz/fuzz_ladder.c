@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Captures to ladders. An input is a row of parts, each behind its length in two bytes, little end
- * first: the census's timeline, then for each host its capture and the capture of what a fault
- * dropped there (empty: none). They are read from files, as `wire ladder` reads them.
+ * Captures to ladders. An input is a row of parts, each after its length in two bytes,
+ * little-endian: the census's timeline, then for each host its capture and the capture of what a
+ * fault dropped there (empty: none). They are read from files, like `wire ladder` does.
  *
- * Whatever is read can be derived, shown and compared; states and marks are those that exist, and
- * what is shown is one ladder a group, the worst first.
+ * Everything read can be derived, shown and compared. States and marks are valid, and the output is
+ * one ladder a group, the worst first.
  */
 #include <sys/stat.h>
 #include <unistd.h>
@@ -41,7 +41,7 @@ static void make_folder(void)
 	atexit(remove_folder);
 }
 
-/* The next part of the input; false at its end. A part that is cut short is what is left. */
+/* The next part of the input; false at its end. A truncated part is whatever is left. */
 static bool take(const uint8_t **bytes, size_t *left, const uint8_t **part, size_t *length)
 {
 	if (*left < 2)
@@ -67,7 +67,7 @@ static void check_state(int state)
 	MUST(state >= 1 && state < STATES);
 }
 
-/* One that the packets need not tell. */
+/* One that the packets may leave unknown. */
 static void check_seen(int state)
 {
 	MUST(state == WIRE_NOT_SEEN || (state >= 1 && state < STATES));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The command line of the census, a word a line: it is understood within its bounds, or refused. */
+/* The command line of the census, one word a line: accepted within its bounds, or refused. */
 #include <ctype.h>
 
 #include "census/program.h"
@@ -39,7 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	case -1:
 		MUST(error.code == EXIT_USAGE && fuzz_is_sentence(error.text));
 		break;
-	case 0: /* it was asked for help */
+	case 0: /* it printed help */
 		break;
 	default:
 		check_accepted(&options);

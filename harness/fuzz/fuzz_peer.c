@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The command line of the peer, a word a line: the options of all servers and clients, and the
- * peer's actions. The wrong word ends the program with one sentence and status 2 before any action
- * is done; what is to be sent is sent as it was written.
+ * The command line of the peer, one word a line: the options of all servers and clients, and the
+ * peer's actions. A wrong word ends the program with one sentence and status 2 before any action. A
+ * text to send is sent exactly as written.
  *
- * The two files are taken in whole, because what is tested is static and ends by exit(3).
+ * Both files are included whole, because the tested functions are static and end with exit(3).
  */
 #include <err.h>
 #include <errno.h>
@@ -65,7 +65,7 @@ static void check_options(void)
 	MUST(isfinite(o.seconds) && o.seconds >= 0);
 }
 
-/* The text of a send arrives, and a newline behind it. */
+/* The text of a send arrives, followed by a newline. */
 static void check_sent(const char *text)
 {
 	static char arrived[1 << 16];

@@ -2,7 +2,7 @@
 /*
  * What the census reads of other processes in /proc: lines of /proc/net/tcp, of an io_uring's
  * fdinfo and of maps, the fdinfo of UNIX sockets and of timers, system calls, links of descriptors.
- * A process chooses much of that itself: names of files, above all.
+ * A process chooses much of that itself, above all file names.
  */
 #include <sys/socket.h>
 
@@ -21,7 +21,7 @@ static void check_socket(const char *text)
 	MUST(socket.keepalive >= -1 && !socket.mptcp);
 }
 
-/* An inode is told only where the kernel writes one: nothing but "socket:[N]" ends a line. */
+/* An inode is found only where the kernel writes one: "socket:[N]" ends the line. */
 static void check_lines(const char *text)
 {
 	int slot = -1;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a client sends to turncoat: an input is the bytes of a connection. Its first request is the
- * same however the bytes are cut up on their way, and what is told of it is a word.
+ * same however the bytes are split on their way, and its description is one word.
  */
 #include "fuzz/fuzz.h"
 #include "turncoat/turncoat.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Captured segments: an input is a line with the words of a filter, a line with those of an edit,
- * and a pcap file. Whatever is read as a segment can be completed, is read back as it was altered,
- * and is refused by the kernel's filter only if ours does not want it either.
+ * and a pcap file. Everything read as a segment can be completed and reads back as altered; the
+ * kernel's filter refuses it only if ours does too.
  */
 #include "fuzz/fuzz.h"
 #include "segment/segment.h"
@@ -78,7 +78,7 @@ static void check_packet(const uint8_t *bytes, size_t length, struct segment_fil
 	free(packet);
 }
 
-/* A file of packets in memory; NULL: it is none. */
+/* A capture file in memory; NULL: invalid. */
 static pcap_t *open_bytes(const uint8_t *bytes, size_t size)
 {
 	FILE *file = size ? fmemopen((void *)bytes, size, "r") : NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the census reads from /proc, the times it is given, and the JSON strings it writes: checked
- * against the C library, which knows numbers and UTF-8 in its own way.
+ * What the census reads from /proc, the times in its options, and the JSON strings it writes:
+ * checked against the C library, which has its own code for numbers and UTF-8.
  */
 #include <ctype.h>
 #include <locale.h>
@@ -36,7 +36,7 @@ static void check_process(const char *text)
 		 text);
 	process_stat_may_hold(text, false);
 	process_whole_name(comm, argument0, name, sizeof(name));
-	/* A short name stays as it is, but for controls. */
+	/* A short name stays unchanged, except for control characters. */
 	MUST(strlen(comm) >= 15 || strlen(name) == strlen(comm));
 	for (const char *byte = name; *byte; byte++)
 		MUST((unsigned char)*byte >= ' ' && *byte != 0x7f);
@@ -62,7 +62,7 @@ static void check_duration(const char *text)
 	MUST(i < 4 && fabsl(value * units[i].ns - ns) <= 1);
 }
 
-/* The bytes that a JSON string stands for, in place; it is well formed. */
+/* Decodes a well-formed JSON string in place. */
 static void unescape(char *json, size_t length)
 {
 	char *out = json;

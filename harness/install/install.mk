@@ -1,8 +1,8 @@
-# What users get: installed, as a Debian package, or as a tar that needs nothing to be installed.
+# What users get: an installation, a Debian package, or a tar that needs no installation.
 PREFIX = /usr/local
-# Programs for people: a stranger enters their rooms, so there is a README. The others serve these.
+# Programs for people: each has a README for newcomers. The others serve these.
 TOOLS := $(patsubst harness/%/README.md,%,$(wildcard $(COMPONENTS:%=harness/%/README.md)))
-# What looks at programs of others, on machines where nothing may be installed.
+# Tools that inspect other programs, for machines where nothing may be installed.
 PORTABLE := $(filter-out turncoat blame,$(TOOLS))
 MANUALS := $(BUILD)/man
 
@@ -10,7 +10,7 @@ MANUALS := $(BUILD)/man
 install: all $(MANUALS) ## install linger, census, wire, turncoat, blame and their manual pages (PREFIX=/usr/local DESTDIR=)
 	@TOOLS='$(TOOLS)' MANUALS=$(MANUALS) harness/install/install '$(DESTDIR)$(PREFIX)' $(BUILD) $(PROGRAMS) $(PEERS)
 
-uninstall: ## take away what was installed (PREFIX=/usr/local)
+uninstall: ## remove what was installed (PREFIX=/usr/local)
 	@harness/install/install --remove '$(DESTDIR)$(PREFIX)'
 
 dist: ## the sources of the last commit as a tar, build/dist/linger-*.tar.gz
@@ -19,7 +19,7 @@ dist: ## the sources of the last commit as a tar, build/dist/linger-*.tar.gz
 deb: ## build a Debian package, build/deb/linger_*.deb
 	@harness/install/deb $(BUILD)/deb
 
-portable: $(PORTABLE:%=$(BUILD)/%) ## census and wire in a tar for any machine, build/portable/*.tar.gz
+portable: $(PORTABLE:%=$(BUILD)/%) ## pack census and wire in a tar for any machine, build/portable/*.tar.gz
 	@harness/install/portable $(BUILD) $(BUILD)/portable $(PORTABLE)
 
 $(MANUALS): $(TOOLS:%=$(BUILD)/%) $(BUILD)/linger $(wildcard harness/linger/cli/*.py) harness/install/man

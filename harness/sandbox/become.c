@@ -12,7 +12,7 @@
 
 #define CANNOT_EXECUTE 126
 #define NOT_FOUND 127
-#define FIRST_LINE 256 /* bytes of it that the kernel looks at (BINPRM_BUF_SIZE) */
+#define FIRST_LINE 256 /* bytes that the kernel looks at (BINPRM_BUF_SIZE) */
 
 static int status_of(int error)
 {
@@ -30,7 +30,7 @@ refuse(struct refusal *refusal, int status, const char *format, ...)
 	va_end(arguments);
 }
 
-/* Of a script the kernel starts the interpreter, and says of a missing one only ENOENT. */
+/* For a script the kernel starts the interpreter; if that is missing it only says ENOENT. */
 static void look_at_interpreter(const char *path, struct refusal *refusal)
 {
 	char line[FIRST_LINE] = "";
@@ -47,7 +47,7 @@ static void look_at_interpreter(const char *path, struct refusal *refusal)
 	if (!*interpreter || access(interpreter, X_OK) == 0)
 		return;
 	if (interpreter[strlen(interpreter) - 1] == '\r')
-		refuse(refusal, NOT_FOUND, "its first line ends with CR LF; write it with LF");
+		refuse(refusal, NOT_FOUND, "its first line ends with CR LF; end it with LF");
 	else
 		refuse(refusal, status_of(errno), "its interpreter %s: %s", interpreter,
 		       strerror(errno));
@@ -69,7 +69,7 @@ static void look_at(const char *path, struct refusal *refusal)
 		look_at_interpreter(path, refusal);
 }
 
-/* Look at each place that PATH gives a name, until there is one that can be started. */
+/* Try each place in PATH for a name, until one can be started. */
 static void search(const char *name, struct refusal *refusal)
 {
 	const char *variable = getenv("PATH");
@@ -106,7 +106,7 @@ _Noreturn void become(const char *program, char **argv)
 	error = errno;
 	if (!cannot_start(program, &refusal))
 		refuse(&refusal, status_of(error), "%s",
-		       error == ENOENT ? "the loader that it needs is missing" : strerror(error));
+		       error == ENOENT ? "the loader it needs is missing" : strerror(error));
 	warnx("cannot start %s: %s", argv[0], refusal.why);
-	_exit(refusal.status); /* what our streams hold is for whoever forked us to write */
+	_exit(refusal.status); /* the process that forked us flushes the streams */
 }

@@ -1,6 +1,6 @@
 /*
- * Programs that a caller names. When one cannot be started, the sentence is about that program and
- * not about whichever of ours was to start it.
+ * Starts programs named by a caller. When one cannot be started, the sentence names that program,
+ * not the one of ours that tried.
  */
 #ifndef SANDBOX_BECOME_H
 #define SANDBOX_BECOME_H
@@ -8,20 +8,19 @@
 #include <limits.h>
 
 struct refusal {
-	int status;		 /* by which a shell tells it: 127 not found, 126 anything else */
+	int status;		 /* as in a shell: 127 not found, 126 anything else */
 	char why[PATH_MAX + 64]; /* the end of the sentence "cannot start X: ..." */
 };
 
 /*
- * Look whether execvp(3) could start a program. Returns 0 when nothing is known against it,
- * otherwise the status, which with the reason is in *refusal.
+ * Check whether execvp(3) could start a program. Returns 0 when nothing is known against it,
+ * otherwise the status; *refusal holds the status and the reason.
  */
 int cannot_start(const char *program, struct refusal *refusal);
 
 /*
- * Become a program, or say why not, and end with that status.
- * program: where it is, by a path or by PATH; argv: what it is told, from its name on, by which the
- * sentence calls it.
+ * Become a program, or say why not and exit with that status. program: its path, or a name to find
+ * in PATH; argv: its arguments, starting with its name, which the sentence uses.
  */
 _Noreturn void become(const char *program, char **argv);
 

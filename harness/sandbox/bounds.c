@@ -22,7 +22,7 @@ bool bounds_prepare(void)
 
 	if (!limits_noted("memory") && !limits_noted("cpu") && !processes)
 		return false;
-	/* Process 1 is one more. */
+	/* Process 1 counts as one more. */
 	grouped = cgroup_make(limits_noted("memory"), processes ? processes + 1 : 0);
 	return grouped && limits_noted("memory");
 }
@@ -50,7 +50,7 @@ bool bounds_are_passed(void)
 {
 	unsigned long memory = limits_noted("memory"), seconds = limits_noted("cpu");
 
-	/* A process that takes it all by itself is told first, by SIGXCPU. */
+	/* A process that uses it all alone first gets SIGXCPU. */
 	if (grouped && seconds && cgroup_seconds() > seconds + 0.5)
 		passed = TIME;
 	if (!grouped && memory && tree_memory(watched) > memory)
@@ -64,24 +64,25 @@ int bounds_end(void)
 
 	cgroup_remove();
 	if (passed == TIME) {
-		warnx("all together took more than %lu s of processor time", limits_noted("cpu"));
+		warnx("the processes together used more than %lu s of processor time",
+		      limits_noted("cpu"));
 		return SIGXCPU;
 	}
 	if (passed == MEMORY || killed)
-		warnx("all together took more than %lu bytes of memory", limits_noted("memory"));
+		warnx("the processes together used more than %lu bytes of memory",
+		      limits_noted("memory"));
 	return passed == MEMORY ? SIGKILL : 0;
 }
 
 void bounds_tell(void)
 {
 	if (cgroup_make(1 << 30, 100))
-		puts(
-		    "A control group bounds memory, processes and processor time of all together.");
+		puts("A control group limits the memory, processes and processor time of all "
+		     "processes together.");
 	else
-		printf("No control group can be had (%s): the memory of all together is added up "
-		       "every "
-		       "%d ms, processes are limited unless of root, and processor time is limited "
-		       "for each process only.\n",
+		printf("No control group is available (%s): memory is added up over all processes "
+		       "every %d ms, the number of processes is limited except for root, and "
+		       "processor time is limited only for each process.\n",
 		       cgroup_refusal(), INTERVAL);
 	cgroup_remove();
 }

@@ -1,9 +1,9 @@
 /*
- * What all that is confined together may take: by a control group (cgroup.h), else by adding up.
+ * Limits everything confined together: by a control group (cgroup.h), else by adding up.
  *
- * Without a control group outer looks at the memory of every process some times a second, so a
- * little more can be taken for a moment; memory that no process has mapped is not seen (filter.c
- * denies it in a closed cage), and processor time is limited for each process only.
+ * Without a control group outer checks the memory of every process several times a second, so a
+ * little more can be used for a moment. It does not see memory that no process has mapped (filter.c
+ * denies it in a closed cage), and limits processor time only for each process.
  */
 #ifndef SANDBOX_BOUNDS_H
 #define SANDBOX_BOUNDS_H
@@ -12,30 +12,30 @@
 #include <sys/types.h>
 
 /*
- * Prepare what the limits memory, cpu and nproc ask for.
- * Returns whether memory is counted that no process has mapped.
+ * Prepare the limits memory, cpu and nproc. Returns whether memory that no process has mapped is
+ * counted.
  */
 bool bounds_prepare(void);
 
 /* A descriptor of the control group that process 1 may be started in, or -1. */
 int bounds_group(void);
 
-/* Begin to bound process 1 and all that it starts, before it starts anything. */
+/* Start to limit process 1 and everything it will start; call it before it starts anything. */
 void bounds_begin(pid_t init);
 
 /* How often bounds_are_passed() must be called, in ms; -1: never. */
 int bounds_interval(void);
 
-/* Whether all together have taken more than they may: then process 1 is to be killed. */
+/* Whether all together have exceeded a limit: then kill process 1. */
 bool bounds_are_passed(void);
 
 /*
- * Clean up, when all have ended. Says it in one sentence, if they ended because of a bound.
- * Returns the signal by which that is told (SIGXCPU, SIGKILL), or 0.
+ * Clean up after all have ended. If a limit ended them, says so in one sentence and returns the
+ * signal to report (SIGXCPU, SIGKILL); else 0.
  */
 int bounds_end(void);
 
-/* Print a sentence on what can be bounded here. */
+/* Print a sentence on what can be limited here. */
 void bounds_tell(void);
 
 #endif

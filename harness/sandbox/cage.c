@@ -23,7 +23,7 @@ void cage_must(int result, const char *what)
 		err(EXIT_CANNOT, "cannot confine the program: %s", what);
 }
 
-/* No user namespaces in this one: each would come with new capabilities (namespaces(7)). */
+/* Allow no user namespaces inside: each would come with new capabilities (namespaces(7)). */
 static void forbid_user_namespaces(void)
 {
 	int fd = open("/proc/sys/user/max_user_namespaces", O_WRONLY | O_CLOEXEC);
@@ -32,7 +32,7 @@ static void forbid_user_namespaces(void)
 	close(fd);
 }
 
-/* When memory runs out the kernel takes this first, whatever the caller is exempt from. */
+/* When memory runs out the kernel kills this first, even if the caller is exempt. */
 static void volunteer(void)
 {
 	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
@@ -41,7 +41,7 @@ static void volunteer(void)
 	close(fd);
 }
 
-/* A session keyring of its own, empty, that ends with it. A kernel may have been built without. */
+/* Its own empty session keyring, which ends with it. A kernel may lack keyrings. */
 static void leave_keyring(void)
 {
 	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS)
@@ -49,9 +49,9 @@ static void leave_keyring(void)
 }
 
 /*
- * What the caller's limits may permit, and no capability is asked for: to run before all others,
- * and, of what is closed, a core. Of 1 byte, not of none, since a handler of cores outside takes
- * them whatever the limit, but for this one (core(5)).
+ * Takes away what the caller's limits may permit without a capability: running before everyone else
+ * and, in a closed cage, a core dump. The core limit is 1 byte, not 0: a core handler outside
+ * ignores every limit except 1 (core(5)).
  */
 static void forgo_privileged_limits(bool closed)
 {
@@ -63,7 +63,8 @@ static void forgo_privileged_limits(bool closed)
 		cage_must(setrlimit(RLIMIT_CORE, &no_core), "limit core");
 }
 
-/* Of the caller's environment what tells a program how to speak; the rest may hold secrets. */
+/* The part of the caller's environment that sets language and terminal; the rest may hold
+ * secrets. */
 static void clear_environment(void)
 {
 	static const char *const kept[] = {
@@ -81,10 +82,10 @@ static void clear_environment(void)
 }
 
 /*
- * Process 1 and what it confines have the same user. A process cannot be traced, nor opened by
- * /proc/1, by one that has fewer capabilities than it may have (ptrace(2), access mode checking;
- * the commoncap module). So process 1 may have one, which is good for nothing in a user namespace;
- * the command has none. Not being dumpable would do, too, but hide it from an ordinary user's
+ * Process 1 and the confined program have the same user. A process with fewer capabilities than
+ * another may hold can neither trace it nor open its /proc/1 (ptrace(2), access mode checking; the
+ * commoncap module). So process 1 keeps one permitted capability, useless in a user namespace; the
+ * command has none. Making process 1 undumpable would work too, but hide it from an ordinary user's
  * census.
  */
 static void set_capabilities(void)
@@ -98,7 +99,7 @@ static void set_capabilities(void)
 
 static void drop_privileges(const struct cage *cage)
 {
-	/* What exec() could give: nothing. */
+	/* exec() must not grant any. */
 	for (int capability = 0; prctl(PR_CAPBSET_READ, capability) >= 0; capability++)
 		cage_must(prctl(PR_CAPBSET_DROP, capability), "bounding set");
 	if (cage->uid != geteuid()) {
@@ -118,14 +119,14 @@ void cage_enter(struct cage *cage)
 	volunteer();
 	forgo_privileged_limits(cage->closed);
 	cage_must(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), "mount propagation");
-	forbid_user_namespaces(); /* before its file is read-only */
+	forbid_user_namespaces(); /* before its file becomes read-only */
 	if (cage->closed) {
 		view_close(cage);
 		clear_environment();
 	} else {
 		view_open(cage);
 	}
-	cage_must(setsid(), "setsid"); /* a terminal takes input from whoever it controls */
+	cage_must(setsid(), "setsid"); /* a terminal accepts input from any process it controls */
 	drop_privileges(cage);
 	cage_deny_calls(cage->closed, cage->memory_counted);
 }

@@ -1,4 +1,4 @@
-/* What a confined program finds around it; see confine.c for the whole. */
+/* What a confined program finds around it; confine.c explains the whole. */
 #ifndef SANDBOX_CAGE_H
 #define SANDBOX_CAGE_H
 
@@ -6,39 +6,39 @@
 #include <sys/types.h>
 
 struct cage {
-	bool closed; /* sees the system's files only, read-only; no sockets but the Internet's */
-	bool memory_counted; /* by a control group: so also what no process has mapped */
-	char **read_only;    /* folders that cannot be written, though the cage is open */
+	bool closed;	     /* sees only the system's files, read-only; only Internet sockets */
+	bool memory_counted; /* by a control group, including what no process has mapped */
+	char **read_only;    /* folders to make read-only although the cage is open */
 	int read_only_count;
-	char **shown; /* folders that are seen, read-only, though the cage is closed */
+	char **shown; /* folders to show, read-only, although the cage is closed */
 	int shown_count;
-	char *command; /* its name, or the path by which it is found in the cage */
+	char *command; /* its name, or its path in the cage */
 	uid_t uid;     /* whom to become (identity.h) */
 	gid_t gid;
 };
 
 /*
- * Furnish the cage, in the new namespaces, and give up everything that leads out of it: afterwards
- * this process has no open descriptor but 0 to 3, and nobody in the cage can trace it or look at it
+ * Set up the cage in the new namespaces and give up everything that leads out of it. Afterwards
+ * this process has only descriptors 0 to 3 open, and nobody in the cage can trace it or look at it
  * through /proc. The working folder of a closed cage is /tmp. On failure: one sentence on stderr,
  * exit 77.
  */
 void cage_enter(struct cage *cage);
 
-/* Replace the root by one that shows the system's files and the command's alone (view.c). */
+/* Replace the root by one that shows only the system's files and the command's (view.c). */
 void view_close(struct cage *cage);
 
-/* Leave the caller's files in sight, but for those by which the kernel is told something. */
+/* Leave the caller's files visible, except those that control the kernel. */
 void view_open(const struct cage *cage);
 
 /*
- * Deny system calls, from now on and for all children; see filter.c for which, and why. closed:
- * also every socket but those of IPv4 and IPv6, and, unless the memory of all together is counted,
- * memory that belongs to no process.
+ * Deny system calls, from now on and for all children; filter.c says which and why. closed: also
+ * every socket except IPv4 and IPv6, and, unless all memory is counted, memory that belongs to no
+ * process.
  */
 void cage_deny_calls(bool closed, bool memory_counted);
 
-/* End with one sentence on what could not be done, unless the result of a system call is good. */
+/* Unless a system call succeeded, exit with one sentence on what failed. */
 void cage_must(int result, const char *what);
 
 #endif

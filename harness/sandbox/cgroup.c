@@ -17,12 +17,12 @@
 
 #define PREFIX "linger-confine-"
 
-/* The unified hierarchy has all controllers; the older ones have one each (cgroups(7)). */
+/* The unified hierarchy has all controllers; each older one has its own (cgroups(7)). */
 enum { UNIFIED, MEMORY, PIDS, CPUACCT, HIERARCHIES };
 static const char *const controllers[] = {"", "memory", "pids", "cpuacct"};
 
 static struct group {
-	int parent, folder; /* descriptors; the folder's has the lock. -1: none */
+	int parent, folder; /* descriptors; the folder's holds the lock. -1: none */
 	char name[64];
 } groups[HIERARCHIES] = {{-1, -1, ""}, {-1, -1, ""}, {-1, -1, ""}, {-1, -1, ""}};
 static char refusal[PATH_MAX + 64] = "no hierarchy of control groups is mounted";
@@ -37,7 +37,7 @@ static void refuse(const char *what)
 	snprintf(refusal, sizeof(refusal), "%s: %s", what, strerror(errno));
 }
 
-/* Whether a list of words, which commas part, has a word. */
+/* Whether a comma-separated list has a word. */
 static bool lists(const char *list, const char *word)
 {
 	size_t length = strlen(word);
@@ -50,7 +50,7 @@ static bool lists(const char *list, const char *word)
 	return false;
 }
 
-/* Our own group in a hierarchy, as the hierarchy names it: the line "ID:CONTROLLERS:PATH". */
+/* Our own group in a hierarchy: the path in the line "ID:CONTROLLERS:PATH". */
 static bool find_own(int hierarchy, char *path)
 {
 	FILE *file = fopen("/proc/self/cgroup", "re");
@@ -69,7 +69,7 @@ static bool find_own(int hierarchy, char *path)
 	return found && strncmp(path, "/..", 3) != 0; /* outside of our cgroup namespace */
 }
 
-/* Where a hierarchy is mounted, and from which group on. */
+/* Where a hierarchy is mounted, and which group is its root there. */
 static bool find_mount(int hierarchy, char *root, char *place)
 {
 	FILE *file = fopen("/proc/self/mountinfo", "re");
@@ -101,7 +101,7 @@ static bool find_folder(int hierarchy, char *folder)
 	return snprintf(folder, PATH_MAX, "%s%s", place, own + length) < PATH_MAX;
 }
 
-/* Remove what makers that are dead have left. One that still has processes stays. */
+/* Remove the groups of dead makers, except those that still have processes. */
 static void sweep(int parent)
 {
 	int fd = openat(parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -132,7 +132,7 @@ static void forget(struct group *group)
 	group->parent = group->folder = -1;
 }
 
-/* Make a group in a folder, unless it would not have that file. */
+/* Make a group in a folder, unless the group would lack that file. */
 static bool make_in(struct group *group, const char *folder, const char *file)
 {
 	struct timespec now;
@@ -150,8 +150,8 @@ static bool make_in(struct group *group, const char *folder, const char *file)
 		return false;
 	}
 	group->folder = openat(group->parent, group->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	/* Another confine may have swept it before it had its lock; then it lacks its files, too.
-	 */
+	/* Another confine may have removed it before we held the lock; then its files are gone,
+	 * too. */
 	if (group->folder >= 0 && flock(group->folder, LOCK_EX | LOCK_NB) == 0 &&
 	    faccessat(group->folder, file, W_OK, 0) == 0)
 		return true;
@@ -170,7 +170,7 @@ static bool write_to(const struct group *group, const char *file, unsigned long 
 	return written;
 }
 
-/* Read the number behind a word, or the first of all. */
+/* Read the number after a word, or the first number. */
 static double read_from(const struct group *group, const char *file, const char *word)
 {
 	int fd = openat(group->folder, file, O_RDONLY | O_CLOEXEC);
@@ -195,8 +195,8 @@ static bool is_group(const char *folder)
 }
 
 /*
- * The group beside ours has the same controllers, the one below ours has none while we are in ours
- * ("no internal processes"), unless ours is the root.
+ * A group beside ours has the same controllers. One below ours has none while we are in ours ("no
+ * internal processes"), unless ours is the root.
  */
 static bool make_unified(void)
 {
@@ -260,7 +260,7 @@ int cgroup_unified(void)
 	return groups[UNIFIED].folder;
 }
 
-/* Whether the first process in a group is the one that it was made for. */
+/* Whether the first process in a group is the one it was made for. */
 static bool has(const struct group *group, pid_t pid)
 {
 	return read_from(group, "cgroup.procs", "") == pid;

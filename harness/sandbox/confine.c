@@ -1,16 +1,17 @@
 /*
- * confine: run a program of somebody else in a host of the lab, so that it can serve, and no more.
+ * confine: run a third-party program in a host of the lab, so that it can serve and do nothing
+ * else.
  *
- * The command runs in user, pid, mount and IPC namespaces of its own, without any capability,
- * without a way to get one (no_new_privs, no further user namespaces) and without a terminal. The
- * network namespace is the caller's, and whoever has the caller's capabilities can look into it
- * from outside (/proc, pidfd_getfd(2)): the census counts it like any other program. It sees no
- * process but process 1, which it cannot touch (cage.c), and no file of the caller's through its
- * standard streams, which are pipes (relay.c). With the caller everything in it ends.
+ * The command runs in its own user, pid, mount and IPC namespaces, without any capability, without
+ * a way to get one (no_new_privs, no further user namespaces) and without a terminal. The network
+ * namespace is the caller's, and any process with the caller's capabilities can look into it from
+ * outside (/proc, pidfd_getfd(2)): the census counts it like any other program. It sees no other
+ * process except process 1, which it cannot touch (cage.c), and no file of the caller through its
+ * standard streams, which are pipes (relay.c). Everything in it ends with the caller.
  *
- * harness/sandbox/README.md says what that holds back, and tests/attacker.py tries it. Exit status
- * and signals pass through (supervise.h). Wrong usage ends with 2, a system that does not permit it
- * with 77, each with one sentence.
+ * harness/sandbox/README.md says what that prevents, and tests/attacker.py tries it. Exit status
+ * and signals pass through (supervise.h). Wrong usage exits with 2, a system that does not permit
+ * it with 77, each with one sentence.
  */
 #include <err.h>
 #include <errno.h>
@@ -39,16 +40,18 @@ struct confine_options {
 	bool bounds;
 };
 
-/* A user's number. The highest means "as it is" to setresuid(2). */
+/* A user id. The highest means "unchanged" to setresuid(2). */
 static int take_user(void *data, char *word, struct error *error)
 {
 	struct confine_options *options = data;
 	unsigned long value = limits_number(word);
 
 	if (value >= (uid_t)-1)
-		return error_set(error, EXIT_USAGE, "'%s' is no user's number", word);
+		return error_set(error, EXIT_USAGE, "--user takes the number of a user, not '%s'",
+				 word);
 	if (geteuid() != 0)
-		return error_set(error, EXIT_USAGE, "--user is for root");
+		return error_set(error, EXIT_USAGE,
+				 "--user needs root: leave it out, or run confine as root");
 	options->user = (long)value;
 	return 0;
 }
@@ -61,7 +64,7 @@ static int take_limit(void *data, char *word, struct error *error)
 	return 0;
 }
 
-/* As many folders as there are words have room: main(). */
+/* main() made room for as many folders as there are words. */
 static int take_read_only(void *data, char *word, struct error *error)
 {
 	struct cage *cage = &((struct confine_options *)data)->cage;
@@ -82,29 +85,29 @@ static int take_shown(void *data, char *word, struct error *error)
 
 static const struct option_row rows[] = {
     {"closed", .kind = OPTION_FLAG, OPTION_AT(struct confine_options, cage.closed),
-     .help = "show the system's files and the command's alone, read-only; private /tmp, /run and "
-	     "/dev; no environment; no sockets but those of IPv4 and IPv6; as nobody, when started "
-	     "by root; the working folder is /tmp"},
+     .help = "show only the system's files and the command's, read-only, with a private /tmp, /run "
+	     "and /dev, no environment and only IPv4 and IPv6 sockets; when started by root, run "
+	     "as nobody; the working folder is /tmp"},
     {"show", .kind = OPTION_OTHER, .take = take_shown, .value = "FOLDER",
-     .help = "show that folder, too, read-only (with --closed); may be repeated"},
+     .help = "also show this folder, read-only (with --closed); may be repeated"},
     {"read-only", .kind = OPTION_OTHER, .take = take_read_only, .value = "FOLDER",
-     .help = "make that folder read-only (without --closed); may be repeated"},
+     .help = "make this folder read-only (without --closed); may be repeated"},
     {"user", .kind = OPTION_OTHER, .take = take_user, .value = "UID",
      .help = "become this user, when started by root"},
     {"limit", .kind = OPTION_OTHER, .take = take_limit, .value = "NAME=VALUE",
      .help = "limit each process: as, core, cpu, fsize, nofile, nproc (setrlimit(2)); limit all "
-	     "together: memory, in bytes, and where a control group can be had also cpu and nproc; "
+	     "processes together: memory, in bytes, and with a control group also cpu and nproc; "
 	     "may be repeated"},
     {"bounds", .kind = OPTION_FLAG, OPTION_AT(struct confine_options, bounds),
-     .help = "say whether a control group can be had here"},
+     .help = "say whether a control group is available here"},
     {0},
 };
 
 static const struct command command = {
     .name = "confine",
     .usage = "[OPTION]... -- COMMAND [ARGUMENT]...",
-    .summary =
-	"Runs a third-party program in a host of the lab, so that it can serve, and no more.",
+    .summary = "Runs a third-party program in a host of the lab, so that it can serve and do "
+	       "nothing else.",
     .rows = rows,
     .details = "Exit status: that of the command, or 2 for wrong usage, 77 where this system does "
 	       "not\npermit it, 126 and 127 for a command that cannot be started.\n",
@@ -127,10 +130,10 @@ static void await_go(int go)
 	char byte;
 
 	if (read(go, &byte, 1) != 1)
-		_exit(EXIT_CANNOT); /* outer has said why, or is dead */
+		_exit(EXIT_CANNOT); /* outer has reported why, or is dead */
 }
 
-/* Process 1 may have ended before, and then said why. */
+/* Process 1 may have ended already; then it reported why. */
 static void give_go(int go)
 {
 	if (write(go, "", 1) != 1 && errno != EPIPE)
@@ -142,17 +145,17 @@ static _Noreturn void be_init(struct cage *cage, char **argv, int go, int status
 {
 	relay_inside();
 	close_others(status_fd, go);
-	await_go(4); /* until the user namespace is mapped */
+	await_go(4); /* wait until the user namespace is mapped */
 	cage_enter(cage);
 	limits_set();
-	await_go(4); /* until it is bounded */
+	await_go(4); /* wait until the limits are in place */
 	close(4);
 	run_init(cage->command, argv, 3);
 }
 
 /*
- * As fork(), which takes no flags; unshare() first would put this process in there, too. group: of
- * control, to start in, or -1; to be moved there later may take 10 ms.
+ * Like fork(), which takes no flags; an unshare() first would move this process in, too. group: the
+ * control group to start in, or -1; moving there later may take 10 ms.
  */
 static pid_t start_init(int group)
 {
@@ -166,7 +169,7 @@ static pid_t start_init(int group)
 		init = syscall(SYS_clone3, &how, sizeof(how));
 		how.flags &= ~CLONE_INTO_CGROUP;
 	}
-	if (init < 0) /* a container's filter may know no clone3(2) */
+	if (init < 0) /* a container's filter may not know clone3(2) */
 		init = syscall(SYS_clone, how.flags | SIGCHLD, NULL, NULL, NULL, NULL);
 	if (init < 0)
 		err(EXIT_CANNOT, "namespaces for a confined program");
@@ -195,11 +198,11 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	if (first == argc)
-		errx(EXIT_USAGE, "it needs a command: see confine --help");
+		errx(EXIT_USAGE, "a command is missing: see confine --help");
 	if (cage->shown_count && !cage->closed)
-		errx(EXIT_USAGE, "--show is for --closed; without it all folders are seen");
+		errx(EXIT_USAGE, "--show needs --closed: without it all folders are visible");
 	open_standard_descriptors();
-	if (cannot_start(argv[first], &refusal)) /* asked here: in the cage it may be elsewhere */
+	if (cannot_start(argv[first], &refusal)) /* check here: in the cage it may be elsewhere */
 		errx(refusal.status, "cannot start %s: %s", argv[first], refusal.why);
 	cage->command = argv[first];
 	who = identity_choose(options.user, cage->closed);
@@ -221,7 +224,7 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	identity_map(init, &who);
 	give_go(go[1]);
-	bounds_begin(init); /* may take a while, in which process 1 furnishes its cage */
+	bounds_begin(init); /* may take a while; process 1 sets up its cage meanwhile */
 	give_go(go[1]);
 	close(go[1]);
 	free(cage->read_only);

@@ -1,19 +1,19 @@
 /*
- * The system calls that a confined program does not get (seccomp(2)), for what namespaces and file
- * modes do not hold back:
+ * Denies system calls to a confined program (seccomp(2)), against what namespaces and file modes do
+ * not prevent:
  *
- *   - A mode with S_ISUID or S_ISGID, however a file gets it: a setuid program outlives every cage.
- *     openat2(2) has its mode in memory, where no filter looks, and so has io_uring.
+ *   - Modes with S_ISUID or S_ISGID, however a file gets them: a setuid program outlives every
+ *     cage. openat2(2) and io_uring keep the mode in memory, where no filter looks.
  *   - Keyrings: they belong to the user and to the session, not to a namespace.
- *   - Input for a terminal that others read (TIOCSTI, TIOCLINUX).
- *   - Limits and turns of process 1, which has the same user and would take them.
- *   - What programs of the kernel are made of: bpf(2), perf_event_open(2), userfaultfd(2).
- *   - Tables of system calls of other architectures, where the numbers mean something else.
+ *   - Input to a terminal that others read (TIOCSTI, TIOCLINUX).
+ *   - Limits and scheduling of process 1, which has the same user and so would accept changes.
+ *   - Calls that program the kernel: bpf(2), perf_event_open(2), userfaultfd(2).
+ *   - System call tables of other architectures, where the numbers mean something else.
  *
- * A closed cage has no sockets but those of IPv4 and IPv6: AF_VSOCK leads to the hypervisor,
- * AF_UNIX to whatever listens on a path, and a pair of datagram sockets too, since each end may
- * send elsewhere; pairs that are connected for good (SOCK_STREAM, SOCK_SEQPACKET) remain. Memory
- * that no process has mapped is counted by a control group only, so without one it goes, too.
+ * A closed cage has only IPv4 and IPv6 sockets. AF_VSOCK leads to the hypervisor, AF_UNIX to
+ * whatever listens on a path; so does a pair of datagram sockets, because each end may send
+ * elsewhere. Permanently connected pairs (SOCK_STREAM, SOCK_SEQPACKET) remain. Only a control group
+ * counts memory that no process has mapped, so without one that is denied, too.
  */
 #include <err.h>
 #include <errno.h>
@@ -40,9 +40,9 @@
 #else
 #error "name this machine's architecture as in linux/audit.h"
 #endif
-#define OTHER_TABLE 0x40000000 /* of system calls: x32, on x86-64 */
+#define OTHER_TABLE 0x40000000 /* bit in system call numbers: x32, on x86-64 */
 
-/* Newer than the headers of some distributions; the same number on every architecture. */
+/* Newer than some distributions' headers; the same number on every architecture. */
 #ifndef SYS_memfd_secret
 #define SYS_memfd_secret 447
 #endif
@@ -51,19 +51,20 @@
 #endif
 
 #define LOAD(field) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
-/* The lower half, on machines that have it first; the kernel takes an int of all that we look at.
- */
+/* The lower half, on machines that store it first; the kernel takes an int of every argument that
+ * we check. */
 #define ARGUMENT(n)                                                                                \
 	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args) + 8 * (n))
 #define ALLOW BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
 #define FAIL(error) BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (error))
-/* Go on with the next instruction if the comparison holds, else skip so many. */
+/* Continue with the next instruction if the comparison holds, else skip this many. */
 #define UNLESS(comparison, value, skipped)                                                         \
 	BPF_JUMP(BPF_JMP | (comparison) | BPF_K, value, 0, skipped)
 
 enum { LONGEST = 320 };
 
-/* A filter in the making. Each rule ends with a verdict, or leaves the call's number loaded. */
+/* A filter under construction. Each rule ends with a verdict, or leaves the call's number
+ * loaded. */
 struct filter {
 	struct sock_filter code[LONGEST];
 	unsigned short length;
@@ -93,14 +94,14 @@ static void deny_value(struct filter *filter, int call, int n, unsigned value, i
 	    ALLOW);
 }
 
-/* Deny these bits of a mode, which is argument n. */
+/* Deny these bits in the mode, argument n. */
 static void deny_mode(struct filter *filter, int call, int n)
 {
 	ADD(filter, UNLESS(BPF_JEQ, call, 4), ARGUMENT(n), UNLESS(BPF_JSET, S_ISUID | S_ISGID, 1),
 	    FAIL(EPERM), ALLOW);
 }
 
-/* The same of open(2): argument n + 1 is a mode only if the flags, argument n, make a file. */
+/* The same for open(2): argument n + 1 is a mode only if the flags, argument n, create a file. */
 static void deny_open_mode(struct filter *filter, int call, int n)
 {
 	ADD(filter, UNLESS(BPF_JEQ, call, 6), ARGUMENT(n),
@@ -152,7 +153,7 @@ static void deny_ioctls(struct filter *filter)
 
 static void deny_kernel(struct filter *filter)
 {
-	deny(filter, SYS_io_uring_setup, ENOSYS); /* programs do without */
+	deny(filter, SYS_io_uring_setup, ENOSYS); /* programs can do without it */
 	deny(filter, SYS_keyctl, EPERM);
 	deny(filter, SYS_add_key, EPERM);
 	deny(filter, SYS_request_key, EPERM);

@@ -38,8 +38,7 @@ static void go_back(const char *folder)
 		errx(EXIT_CANNOT,
 		     "%s lies under /run, which the sandbox replaces; go to another folder",
 		     folder);
-	errx(EXIT_CANNOT, "the working folder %s cannot be entered again; go to another one",
-	     folder);
+	errx(EXIT_CANNOT, "cannot enter the working folder %s again; go to another one", folder);
 }
 
 void furnish(void)

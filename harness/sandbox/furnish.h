@@ -1,10 +1,10 @@
-/* What a private world has that an empty one lacks. */
+/* Sets up what a new sandbox lacks. */
 #ifndef SANDBOX_FURNISH_H
 #define SANDBOX_FURNISH_H
 
 /*
  * In process 1 of the new namespaces: its own /proc, an empty /run with a place for `ip netns`, and
- * a loopback device that is up; LINGER_SANDBOX=1 says so to all that runs there. The working folder
+ * a loopback device that is up; LINGER_SANDBOX=1 tells every program there. The working folder
  * stays. On failure: one sentence on stderr, exit 77.
  */
 void furnish(void);

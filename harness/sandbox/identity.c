@@ -13,7 +13,7 @@
 
 enum { NOBODY = 65534 };
 
-/* The numbers that our user namespace knows: the kernel takes at most so many ranges. */
+/* The ids that our user namespace knows: the kernel takes at most this many ranges. */
 struct map {
 	struct {
 		unsigned long first, count;
@@ -42,7 +42,7 @@ static bool is_mapped(const struct map *map, unsigned long number)
 	return false;
 }
 
-/* The highest number that is a user and a group here, and in no list; 0 if there is none. */
+/* The highest id that is a user and a group here, and in no list; 0 if there is none. */
 static unsigned long find_stranger(const struct map *users, const struct map *groups)
 {
 	unsigned long found = 0;
@@ -86,9 +86,8 @@ struct identity identity_choose(long wish, bool closed)
 	if (wish) {
 		chosen.uid = chosen.gid = wish;
 	} else if (owns_the_system()) {
-		errx(EXIT_CANNOT,
-		     "a closed program must not be root, and this user namespace has no "
-		     "other user; start it as an ordinary user");
+		errx(EXIT_CANNOT, "a closed program must not be root, and this user namespace has "
+				  "no other user; start confine as an ordinary user");
 	} else {
 		chosen = (struct identity){NOBODY, NOBODY, NOBODY, NOBODY};
 	}
@@ -120,7 +119,8 @@ static void map(pid_t pid, const char *name, unsigned caller, unsigned inside, u
 void identity_map(pid_t pid, const struct identity *who)
 {
 	if (who->uid == who->caller_uid)
-		write_file(pid, "setgroups", "deny"); /* else no user may map groups */
+		write_file(pid, "setgroups",
+			   "deny"); /* otherwise an ordinary user may not map groups */
 	map(pid, "uid_map", geteuid(), who->caller_uid, who->uid);
 	map(pid, "gid_map", getegid(), who->caller_gid, who->gid);
 }

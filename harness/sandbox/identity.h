@@ -1,4 +1,4 @@
-/* Whom a confined program becomes (user_namespaces(7)). */
+/* Chooses the user of a confined program (user_namespaces(7)). */
 #ifndef SANDBOX_IDENTITY_H
 #define SANDBOX_IDENTITY_H
 
@@ -6,23 +6,23 @@
 #include <sys/types.h>
 
 struct identity {
-	uid_t uid; /* of the program, as its own user namespace names it */
+	uid_t uid; /* the program's id in its own user namespace */
 	gid_t gid;
-	uid_t caller_uid; /* what the caller is called there */
+	uid_t caller_uid; /* the caller's id there */
 	gid_t caller_gid;
 };
 
 enum { AS_IT_IS = -1 };
 
 /*
- * Choose. wish: a user's number, or AS_IT_IS; closed: root becomes nobody without a wish. Where
- * nobody is not mapped that is the highest user who is, and who is in no list; where there is only
- * the caller, root by name and an ordinary user of the system's files, the name nobody. Root of the
- * system's files is refused. On failure: one sentence on stderr, exit 77.
+ * Choose. wish: a user id, or AS_IT_IS; closed: without a wish root becomes nobody. If nobody is
+ * not mapped, that is the highest mapped id in no list. If only the caller is mapped, root by name
+ * but an ordinary user to the system's files, it takes the id of nobody. Root of the system's files
+ * is refused. On failure: one sentence on stderr, exit 77.
  */
 struct identity identity_choose(long wish, bool closed);
 
-/* From outside: tell the kernel who is who in the user namespace of a process: each is itself. */
+/* From outside: map every id in the user namespace of a process to itself. */
 void identity_map(pid_t pid, const struct identity *identity);
 
 #endif

@@ -1,11 +1,11 @@
 /*
- * sandbox-init: the two ends of a private pid namespace (sandbox/supervise.h), whose mounts reach
- * no other (sandbox/root.h), and which has what a run needs (sandbox/furnish.h).
+ * sandbox-init: the two ends of a private pid namespace (sandbox/supervise.h). Its mounts reach no
+ * other namespace (sandbox/root.h), and it has what a run needs (sandbox/furnish.h).
  *
- * It is started by `unshare --pid` WITHOUT --fork, so its first child is process 1 of the new
- * namespace. unshare --fork cannot do this: while it waits it blocks SIGINT and SIGTERM and hands
- * on neither (util-linux 2.38; --forward-signals came with 2.41), and a process 1 without handlers
- * never sees them anyway (pid_namespaces(7), "the init process").
+ * `unshare --pid` starts it WITHOUT --fork, so its first child is process 1 of the new namespace.
+ * unshare --fork does not work: while it waits it blocks SIGINT and SIGTERM and forwards neither
+ * (util-linux 2.38; --forward-signals came with 2.41), and a process 1 without handlers never sees
+ * them anyway (pid_namespaces(7), "the init process").
  */
 #include <err.h>
 #include <errno.h>
@@ -25,7 +25,7 @@ struct init_options {
 
 static const struct option_row rows[] = {
     {"bare", .kind = OPTION_FLAG, OPTION_AT(struct init_options, bare),
-     .help = "leave /proc, /run and the devices as they are"},
+     .help = "leave /proc, /run and the devices unchanged"},
     {0},
 };
 
@@ -47,8 +47,8 @@ int main(int argc, char **argv)
 	if (first <= 0)
 		return command_ended(first, &error);
 	if (first == argc)
-		errx(EXIT_USAGE, "it needs a command: see sandbox-init --help");
-	program_invocation_short_name = (char *)"sandbox"; /* as which the caller knows us */
+		errx(EXIT_USAGE, "a command is missing: see sandbox-init --help");
+	program_invocation_short_name = (char *)"sandbox"; /* the name the caller knows */
 	open_standard_descriptors();
 	own_root();
 	watch_signals();

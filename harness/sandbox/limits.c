@@ -9,7 +9,7 @@
 
 #include "sandbox/supervise.h"
 
-enum { NONE = -1 }; /* not of a process: of all together */
+enum { NONE = -1 }; /* not for each process but for all together */
 
 static struct limit {
 	const char *name;
@@ -63,8 +63,8 @@ unsigned long limits_noted(const char *name)
 }
 
 /*
- * Of the CPU time the hard limit is a second more, so that the command ends by SIGXCPU, which says
- * why, and by SIGKILL only if it does not listen. A core of no byte is one of 1 byte: see cage.c.
+ * The hard limit of CPU time is a second higher, so that SIGXCPU, which says why, ends the command,
+ * and SIGKILL only if it ignores that. A core limit of 0 becomes 1 byte: see cage.c.
  */
 void limits_set(void)
 {

@@ -55,7 +55,7 @@ void make_path(const char *path, bool file)
 		make_folder(path);
 }
 
-/* Show /dev/NAME in the new /dev, whatever kind of file it is. */
+/* Show /dev/NAME in the new /dev, whatever its file type. */
 static void show_device(const char *target, const char *name, bool must_be)
 {
 	char from[PATH_MAX], to[PATH_MAX];
@@ -69,7 +69,7 @@ static void show_device(const char *target, const char *name, bool must_be)
 	}
 	make_path(to, !S_ISDIR(status.st_mode));
 	mount_bind(from, to);
-	if (S_ISCHR(status.st_mode)) /* its mode is the machine's; what is written to it, is not */
+	if (S_ISCHR(status.st_mode)) /* its mode is the machine's; its content is not */
 		mount_restrict(to, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
 			       false);
 }
@@ -80,7 +80,7 @@ void mount_dev(const char *target, const char *const *own)
 	static const char *const streams[] = {"stdin", "stdout", "stderr"};
 	char name[PATH_MAX], leads[32];
 
-	/* Not MS_NODEV: what is bound here takes that from its own mount. */
+	/* Not MS_NODEV: a bind takes that from its own mount. */
 	mount_private(target, 0, "mode=755,size=64k");
 	for (const char *const *each = always; *each; each++)
 		show_device(target, *each, true);

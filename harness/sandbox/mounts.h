@@ -12,25 +12,26 @@ int umount2(const char *target, int flags);
 #define MNT_DETACH 2
 #endif
 
-/* Mount a new tmpfs, of these options. This and the rest: on failure one sentence, exit 77. */
+/* Mount a new tmpfs with these options. On failure this and the rest print one sentence and exit
+ * 77. */
 void mount_private(const char *target, unsigned long flags, const char *options);
 
-/* Bind what is at source, and all that is mounted below it, to target. */
+/* Bind source, and everything mounted below it, to target. */
 void mount_bind(const char *source, const char *target);
 
-/* Set attributes (MOUNT_ATTR_...) of what is mounted at a path; recursive: also below it. */
+/* Set attributes (MOUNT_ATTR_...) of the mount at a path; recursive: also below it. */
 void mount_restrict(const char *path, unsigned long attributes, bool recursive);
 
-/* Mount this pid namespace's processes, which cannot be written. */
+/* Mount this pid namespace's /proc, read-only. */
 void mount_proc(const char *target);
 
-/* Make the folders that lead to a path, where they are missing; with file: the path, an empty file.
+/* Make the missing folders that lead to a path; with file: the path as an empty file.
  */
 void make_path(const char *path, bool file);
 
 /*
- * Mount a /dev with what any program needs, and no terminal and no disk. own: of the caller's /dev,
- * names that are seen too, if they exist; NULL ends them.
+ * Mount a /dev with what any program needs, without terminals and disks. own: further names to show
+ * from the caller's /dev, if they exist; NULL ends them.
  */
 void mount_dev(const char *target, const char *const *own);
 

@@ -18,7 +18,7 @@
 
 enum { STREAMS = 3, SIGNALS = STREAMS };
 
-/* From the caller to the program, or back. PIPE_BUF: so much a pipe takes once it is writable. */
+/* From the caller to the program, or back. PIPE_BUF: what a writable pipe always takes. */
 static struct stream {
 	int from, to; /* -1 when over */
 	size_t begin, end;
@@ -52,7 +52,7 @@ void relay_prepare(void)
 		inside[i] = ends[i == 0 ? 0 : 1];
 		streams[i].from = i == 0 ? 0 : ends[0];
 		streams[i].to = i == 0 ? ends[1] : i;
-		/* Ours alone: the program's end has a file description of its own. */
+		/* Only ours: the program's end has its own file description. */
 		fcntl(ends[i == 0 ? 1 : 0], F_SETFL, O_NONBLOCK);
 	}
 }
@@ -64,7 +64,7 @@ void relay_inside(void)
 			err(EXIT_BROKEN, "dup2");
 }
 
-/* No more is to be read, or nobody is left to read it. */
+/* Nothing more to read, or nobody left to read it. */
 static void finish(struct stream *stream)
 {
 	if (stream->from > 2)
@@ -97,9 +97,9 @@ static void give(struct stream *stream)
 		finish(stream);
 	} else if (errno != EAGAIN && errno != EINTR) {
 		if (!lost)
-			warn("cannot write what the program puts out");
+			warn("cannot write the program's output");
 		lost = true;
-		stream->begin = stream->end; /* and so with the rest: it may go on */
+		stream->begin = stream->end; /* and drop the rest: the program may continue */
 	}
 }
 
@@ -113,7 +113,7 @@ static void move(struct stream *stream, short ready)
 		take(stream);
 }
 
-/* Wait for what can be moved, or for a signal, and move it. Returns how many were ready. */
+/* Wait for data to move, or for a signal, and move it. Returns how many were ready. */
 static int step(int signal_fd, int within)
 {
 	struct pollfd ready[STREAMS + 1];
@@ -132,7 +132,7 @@ static int step(int signal_fd, int within)
 	return count;
 }
 
-/* Hand on the signals that have come; returns whether there was one that ends programs. */
+/* Forward the signals that have come; returns whether one of them ends programs. */
 static bool hand_on(int signal_fd, pid_t pid)
 {
 	struct signalfd_siginfo info;
@@ -148,7 +148,7 @@ static bool hand_on(int signal_fd, pid_t pid)
 	return ending;
 }
 
-/* What is in the pipes when all that could write to them is dead. */
+/* Move what is left in the pipes after all writers are dead. */
 static void drain(int signal_fd)
 {
 	finish(&streams[0]);
@@ -156,7 +156,8 @@ static void drain(int signal_fd)
 		bool full = streams[1].begin < streams[1].end || streams[2].begin < streams[2].end;
 
 		if (step(signal_fd, full ? -1 : 0) == 0 || hand_on(signal_fd, 0))
-			return; /* another holds the pipe open, or the caller has had enough */
+			return; /* another process holds the pipe open, or the caller has stopped
+				   reading */
 	}
 }
 
@@ -174,7 +175,7 @@ int relay_until_ended(pid_t init, int every, bool (*look)(void))
 	long looked = milliseconds();
 	int status;
 
-	/* In the background of a terminal, reading fails instead, and writing does not stop us. */
+	/* In the background of a terminal, reading then fails and writing does not stop us. */
 	signal(SIGTTIN, SIG_IGN);
 	signal(SIGTTOU, SIG_IGN);
 	for (int i = 0; i < STREAMS; i++)

@@ -1,7 +1,7 @@
 /*
- * The standard streams of a confined program. A descriptor of the caller's would lead out of the
- * cage, even one that is only read: /proc/self/fd opens its file again, as the program likes, and
- * fchmod(2) needs no right to write. So it gets pipes, and outer copies.
+ * The standard streams of a confined program. A descriptor of the caller would lead out of the
+ * cage, even a read-only one: /proc/self/fd can reopen its file in any mode, and fchmod(2) needs no
+ * write access. So the program gets pipes, and outer copies.
  */
 #ifndef SANDBOX_RELAY_H
 #define SANDBOX_RELAY_H
@@ -9,23 +9,25 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* Make the pipes. Where the caller's output and error are one file, so is the program's pipe. */
+/* Make the pipes. If the caller's output and error are one file, the program gets one pipe for
+ * both. */
 void relay_prepare(void);
 
 /* In the cage: put the pipes in the place of descriptors 0 to 2. */
 void relay_inside(void);
 
 /*
- * Copy in both directions and hand on signals until process 1 has ended, and then what is left.
- * Every `every` milliseconds look() is called (-1: never); if it says so, process 1 is killed.
+ * Copy in both directions and forward signals until process 1 has ended, then copy what is left.
+ * Calls look() every `every` milliseconds (-1: never) and kills process 1 if it returns true.
  * Returns the wait status of process 1.
  *
- * Input is read ahead, as much as a pipe holds; from a terminal in whose background we are it is
- * empty. A reader that goes away ends the copying of an output, and the program gets its SIGPIPE.
+ * Input is read ahead by up to a pipe's capacity; from a terminal in whose background we are, it is
+ * empty. When a reader goes away, copying that output ends, and the program gets SIGPIPE.
  */
 int relay_until_ended(pid_t init, int every, bool (*look)(void));
 
-/* Whether all that the program wrote was taken, or nobody wanted it; if not, it was said why. */
+/* Whether everything the program wrote was delivered or unwanted; if not, the reason was
+ * reported. */
 bool relay_is_whole(void);
 
 #endif

@@ -13,7 +13,7 @@
 
 #include "common/errors.h"
 
-/* glibc's <sys/mount.h> cannot stand beside <linux/mount.h> before 2.36. */
+/* glibc's <sys/mount.h> conflicts with <linux/mount.h> before 2.36. */
 int mount(const char *source, const char *target, const char *type, unsigned long flags,
 	  const void *data);
 int umount2(const char *target, int flags);
@@ -26,7 +26,7 @@ static int must(int result, const char *what)
 	return result;
 }
 
-/* Make / and all that is mounted below it private. Returns false where / is no mount point. */
+/* Make / and everything mounted below it private. Returns false if / is not a mount point. */
 static bool make_private(void)
 {
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0)
@@ -46,7 +46,7 @@ static bool go_to_root(void)
 	return done;
 }
 
-/* Whether we see the folder as /. */
+/* Whether the folder is our /. */
 static bool is_root(int folder)
 {
 	struct statx there, here;
@@ -56,7 +56,7 @@ static bool is_root(int folder)
 	return there.stx_ino == here.stx_ino && there.stx_mnt_id == here.stx_mnt_id;
 }
 
-/* Mount the folder, with all that is mounted below it, at itself, and let that replace the root. */
+/* Bind the folder, with everything mounted below it, to itself, and make that the root. */
 static void become_root(int folder)
 {
 	int tree = must(syscall(SYS_open_tree, folder, "",
@@ -67,7 +67,7 @@ static void become_root(int folder)
 		     MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH),
 	     "move_mount");
 	must(fchdir(tree), "the new root");
-	must(syscall(SYS_pivot_root, ".", "."), "pivot_root"); /* now the old one lies on it */
+	must(syscall(SYS_pivot_root, ".", "."), "pivot_root"); /* now the old one covers it */
 	must(umount2(".", MNT_DETACH), "the old root");
 	close(tree);
 }
@@ -81,7 +81,7 @@ void own_root(void)
 	bool private = make_private();
 
 	if (!go_to_root()) {
-		/* Without CAP_SYS_CHROOT, say. What is private may stay in its chroot. */
+		/* Without CAP_SYS_CHROOT, say. A private tree may stay in its chroot. */
 		must(private ? 0 : -1, "the way out of a chroot");
 	} else if (!is_root(root)) {
 		make_private();

@@ -1,5 +1,5 @@
 /*
- * start: become a program that a caller named, or say in one sentence why that cannot be.
+ * start: become a program named by the caller, or say in one sentence why that fails.
  */
 #include <err.h>
 #include <errno.h>
@@ -17,16 +17,16 @@ static const struct option_row rows[] = {
     {"as", 0, OPTION_TEXT, OPTION_AT(struct start_options, as), .value = "NAME",
      .help = "whose sentence it is: \"NAME: cannot start ...\""},
     {"ask", 0, OPTION_FLAG, OPTION_AT(struct start_options, ask),
-     .help = "start nothing: the sentence, if there is one, goes to standard output"},
+     .help = "start nothing, and print the sentence, if there is one, on standard output"},
     {0},
 };
 
 static const struct command command = {
     .name = "start",
     .usage = "[OPTION]... COMMAND [ARGUMENT]...",
-    .summary = "Becomes a command, or says why that cannot be.",
+    .summary = "Becomes a command, or says why it cannot.",
     .rows = rows,
-    .details = "Exit status: as of a shell, 127 for what is not found and 126 for any other\n"
+    .details = "Exit status: as in a shell, 127 for a command not found and 126 for any other\n"
 	       "reason; with --ask 0 for a command that can be started.\n",
 };
 
@@ -40,7 +40,7 @@ int main(int argc, char **argv)
 	if (first <= 0)
 		return command_ended(first, &error);
 	if (first == argc)
-		errx(EXIT_USAGE, "it needs a command: see start --help");
+		errx(EXIT_USAGE, "a command is missing: see start --help");
 	if (options.ask) {
 		if (cannot_start(argv[first], &refusal))
 			printf("cannot start %s: %s\n", argv[first], refusal.why);

@@ -1,16 +1,16 @@
 /*
- * subreaper: run a command of somebody else's, and keep hold of all that it starts.
+ * subreaper: run a third-party command, and keep hold of everything it starts.
  *
- * OUTPUT is a file: standard output and error of the command are appended to it, and its standard
- * input is empty. With "-" the command has all three from here, and no event is mixed into them.
+ * OUTPUT is a file, to which the command's standard output and error are appended; its standard
+ * input is empty. With "-" the command inherits all three, and no events are mixed in.
  *
- * A server that forks into the background leaves its parent, but not this process, which is the
- * subreaper of all (prctl(2), PR_SET_CHILD_SUBREAPER): so its descendants are always exactly what
- * the command started, and the orphans among them are reaped when they end.
+ * A server that forks into the background leaves its parent, but not this process, the subreaper of
+ * all (prctl(2), PR_SET_CHILD_SUBREAPER). So its descendants are always exactly what the command
+ * started, and it reaps the orphans among them.
  *
  * Events: `ev=started pid=`, `ev=ended pid= main= status= signal=` of each child reaped, and
- * `ev=over` when none is left. Then this program ends as the command did. SIGTERM, or the death of
- * its parent, kills everything.
+ * `ev=over` when none is left. Then this program ends as the command did. SIGTERM or its parent's
+ * death kills everything.
  */
 #include <err.h>
 #include <fcntl.h>
@@ -38,7 +38,7 @@ static void block_signals(sigset_t *watched, sigset_t *original)
 	sigaddset(watched, SIGTERM);
 	sigaddset(watched, SIGCHLD);
 	sigprocmask(SIG_BLOCK, watched, original);
-	signal(SIGCHLD, SIG_DFL); /* ignored, it would never come (wait(2)) */
+	signal(SIGCHLD, SIG_DFL); /* if ignored it would never come (wait(2)) */
 }
 
 static void redirect(const char *output)
@@ -54,7 +54,7 @@ static void run(const char *output, char **argv, const sigset_t *original)
 {
 	if (!silent)
 		redirect(output);
-	setsid(); /* it may signal its own process group, as shells do */
+	setsid(); /* it may signal its own process group, like shells */
 	sigprocmask(SIG_SETMASK, original, NULL);
 	become(argv[0], argv);
 }
@@ -76,7 +76,7 @@ static bool reap(pid_t command)
 	return ended == 0;
 }
 
-/* Kill the children; theirs become ours when they are reaped, and the next round takes those. */
+/* Kill the children. Reaping them makes their children ours; the next round kills those. */
 static void kill_children(void)
 {
 	FILE *list = fopen(children, "re");
@@ -92,10 +92,9 @@ static void kill_children(void)
 static const struct command command = {
     .name = "subreaper",
     .usage = "OUTPUT COMMAND [ARGUMENT]...",
-    .summary =
-	"Runs a third-party command, and keeps hold of all that it starts. OUTPUT is a file "
-	"to which its standard output and error are appended; with \"-\" they stay where they "
-	"are, and no events appear.",
+    .summary = "Runs a third-party command, and keeps hold of everything it starts. Its standard "
+	       "output and error are appended to the file OUTPUT; with \"-\" they stay unchanged, "
+	       "and no events appear.",
     .details = "Events appear on standard output, one a line: ev=NAME key=value ...\n",
 };
 
@@ -112,8 +111,7 @@ int main(int argc, char **argv)
 	if (first <= 0)
 		return command_ended(first, &error);
 	if (argc - first < 2)
-		errx(EXIT_USAGE,
-		     "it needs a file for the output, and a command: see subreaper --help");
+		errx(EXIT_USAGE, "an output file or a command is missing: see subreaper --help");
 	silent = strcmp(argv[first], "-") == 0;
 	block_signals(&watched, &original);
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 || prctl(PR_SET_PDEATHSIG, SIGTERM) < 0)

@@ -11,7 +11,7 @@
 
 #include "sandbox/become.h"
 
-#define BY_SIGNAL 128 /* plus its number: the exit status by which a shell tells it */
+#define BY_SIGNAL 128 /* plus its number: the exit status that a shell reports */
 
 static sigset_t watched; /* blocked in outer and init, taken with sigwaitinfo() */
 static sigset_t original;
@@ -25,18 +25,18 @@ void watch_signals(void)
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
 		sigaddset(&watched, signals[i]);
 	sigprocmask(SIG_BLOCK, &watched, &original);
-	/* Of whoever ignores it the kernel reaps the children, and tells nothing (wait(2)). */
+	/* If we ignored it, the kernel would reap the children and report nothing (wait(2)). */
 	signal(SIGCHLD, SIG_DFL);
 }
 
-/* Whether the command does not know of a signal yet. */
+/* Whether the command has not yet received a signal. */
 static bool to_be_handed_on(const siginfo_t *info)
 {
 	if (info->si_signo == SIGCHLD)
 		return false;
 	if (info->si_code != SI_KERNEL)
 		return true;
-	/* When a terminal goes away, of all the processes only the session leader is told. */
+	/* When a terminal goes away, only the session leader gets the signal. */
 	return info->si_signo == SIGHUP && getsid(0) == getpid();
 }
 
@@ -102,7 +102,7 @@ void end_like(int status)
 		/* Process 1 of a container outlives even that (pid_namespaces(7)). */
 		_exit(BY_SIGNAL + WTERMSIG(status));
 	}
-	/* Not exit(): what runs there may want a thread, and a dead pid namespace takes none. */
+	/* Not exit(): its handlers may start a thread, which a dead pid namespace refuses. */
 	_exit(WEXITSTATUS(status));
 }
 
@@ -118,6 +118,6 @@ void end_as_told(int own, int status_fd)
 	if (read(status_fd, &status, sizeof(status)) == sizeof(status))
 		end_like(status);
 	if (WIFEXITED(own))
-		_exit(WEXITSTATUS(own)); /* init has said why */
+		_exit(WEXITSTATUS(own)); /* init has reported why */
 	errx(EXIT_BROKEN, "process 1 of the sandbox was killed");
 }

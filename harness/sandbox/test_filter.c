@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which sockets a confined program gets. A child is confined for each, because it is for good. */
+/* Which sockets a confined program gets. Each test confines a child, because it is irreversible. */
 #include "sandbox/cage.h"
 
 #include <errno.h>
@@ -11,7 +11,7 @@
 
 #include "common/test.h"
 
-/* The errno of opening a socket of @family, perhaps @confined; 0: it can be opened. */
+/* The errno of opening a socket of @family, perhaps @confined; 0: it opens. */
 static int errno_of_socket(int family, bool confined)
 {
 	pid_t child = fork();

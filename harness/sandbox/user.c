@@ -1,13 +1,13 @@
 /*
- * sandbox-user: run a command as root of a user namespace of its own, with every capability there.
+ * sandbox-user: run a command as root of its own user namespace, with every capability there.
  *
- * It is for root without CAP_SYS_ADMIN, as in a container. Each user and group that the caller's
- * namespace knows is itself in the new one, so that a server can still become another user and a
- * file can be given away; unshare --map-current-user would know root alone. A caller that may not
- * map others (without CAP_SETUID or CAP_SETGID) is known alone here, too.
+ * It is for root without CAP_SYS_ADMIN, as in a container. The new namespace maps each user and
+ * group of the caller's to itself, so that a server can still become another user and a file can
+ * change its owner; unshare --map-current-user would map only root. A caller that may not map
+ * others (without CAP_SETUID or CAP_SETGID) is mapped alone here, too.
  *
- * Where it cannot work: one sentence, exit 77. It tells a refusal by seccomp(2), which container
- * engines and systemd use, from one by the kernel.
+ * Where it cannot work: one sentence, exit 77. It distinguishes a refusal by seccomp(2), which
+ * container engines and systemd use, from one by the kernel.
  */
 #include <err.h>
 #include <errno.h>
@@ -22,7 +22,7 @@
 #include "common/command.h"
 #include "common/descriptors.h"
 
-#define LONGEST 4096 /* bytes of a map, which the kernel takes in one write only */
+#define LONGEST 4096 /* bytes of a map, which the kernel takes only in one write */
 
 static const struct command command = {
     .name = "sandbox-user",
@@ -46,7 +46,7 @@ static bool write_file(pid_t pid, const char *name, const char *text)
 	return written;
 }
 
-/* Let the process have all ids that we know (user_namespaces(7)), each as itself. */
+/* Map all ids that we know to themselves for the process (user_namespaces(7)). */
 static bool map_all(pid_t pid, const char *name)
 {
 	char path[64], text[LONGEST] = "";
@@ -73,7 +73,7 @@ static bool map_one(pid_t pid, const char *name, unsigned id)
 	return write_file(pid, name, text);
 }
 
-/* Only who is still outside may map others than itself. */
+/* Only a process outside may map ids other than its own. */
 static void map(pid_t pid)
 {
 	if (!map_all(pid, "uid_map") && !map_one(pid, "uid_map", geteuid()))
@@ -85,8 +85,8 @@ static void map(pid_t pid)
 }
 
 /*
- * Whether unshare(2) is answered before the kernel sees it: the kernel looks at the flags before it
- * looks at rights, and one of these means nothing to it.
+ * Whether a filter answers unshare(2) before the kernel does: the kernel checks flags before
+ * rights, and one of these flags is invalid.
  */
 static bool filtered(void)
 {
@@ -115,7 +115,7 @@ int main(int argc, char **argv)
 	if (first <= 0)
 		return command_ended(first, &error);
 	if (first == argc)
-		errx(EXIT_USAGE, "it needs a command: see sandbox-user --help");
+		errx(EXIT_USAGE, "a command is missing: see sandbox-user --help");
 	open_standard_descriptors();
 	if (pipe2(entered, O_CLOEXEC) < 0)
 		err(EXIT_BROKEN, "pipe");
@@ -135,7 +135,7 @@ int main(int argc, char **argv)
 	if (waitpid(outside, &status, 0) < 0 || !WIFEXITED(status))
 		errx(EXIT_BROKEN, "the process that maps users was killed");
 	if (WEXITSTATUS(status))
-		return WEXITSTATUS(status); /* it has said why */
+		return WEXITSTATUS(status); /* it has reported why */
 	execvp(argv[first], argv + first);
 	err(EXIT_CANNOT, "cannot start %s", argv[first]);
 }

@@ -14,12 +14,12 @@
 
 enum { READ_ONLY = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV };
 
-/* Where programs, their libraries and settings are; nobody's home, and nothing that changes. */
+/* Where programs, libraries and settings are; no home folders, and nothing that changes. */
 static const char *const system_folders[] = {"/bin",	"/sbin", "/usr", "/lib", "/lib32", "/lib64",
 					     "/libx32", "/etc",	 "/opt", "/nix", "/gnu"};
 enum { FOLDERS = sizeof(system_folders) / sizeof(system_folders[0]) };
 
-/* The program that execvp(3) would take, by a path from the root, or NULL. */
+/* The absolute path of the program that execvp(3) would take, or NULL. */
 static char *find_program(const char *name)
 {
 	const char *path = getenv("PATH");
@@ -38,7 +38,7 @@ static char *find_program(const char *name)
 	return NULL;
 }
 
-/* A system folder in the new root, the working folder: itself, or the link that it is. */
+/* Put a system folder, or the link that it is, into the new root, our working folder. */
 static void show_system_folder(const char *path)
 {
 	char leads[PATH_MAX];
@@ -76,11 +76,11 @@ static void furnish(void)
 	make_path("run", false);
 	mount_private("run", 0, "mode=1777,size=4m,nr_inodes=512");
 	make_path("proc", false);
-	mount_proc("proc"); /* while the caller's is in sight: the kernel demands one */
+	mount_proc("proc"); /* while the caller's is visible: the kernel requires one */
 	make_path("old", false);
 }
 
-/* Show what a descriptor leads to at the same path as outside, though nothing else on the way. */
+/* Show a descriptor's file at the same path as outside, but nothing else on the way. */
 static void show(int fd, const char *path, bool file)
 {
 	char original[32];
@@ -91,7 +91,7 @@ static void show(int fd, const char *path, bool file)
 	mount_restrict(path, READ_ONLY, true);
 }
 
-/* A descriptor to find a file by again, or -1; the command may be a folder, or nothing at all. */
+/* A descriptor to find a file again, or -1; the command may be a folder, or nothing at all. */
 static int open_file(const char *path)
 {
 	struct stat status;
@@ -114,7 +114,7 @@ void view_close(struct cage *cage)
 		folders[i] = open(cage->shown[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
 		cage_must(paths[i] ? folders[i] : -1, cage->shown[i]);
 	}
-	/* Any folder would do; what is in this one is not hidden from the descriptors above. */
+	/* Any folder would do; the descriptors above still reach what is in this one. */
 	mount_private("/tmp", 0, "mode=755,size=1m,nr_inodes=1024");
 	cage_must(chdir("/tmp"), "/tmp");
 	furnish();
@@ -133,7 +133,7 @@ void view_close(struct cage *cage)
 	cage_must(chdir("/tmp"), "/tmp");
 }
 
-/* Whether something is mounted at a path, so that nobody here can rename or remove it. */
+/* Whether a path is a mount point, so that nobody here can rename or remove it. */
 static bool is_mounted(const char *path)
 {
 	struct statx status;
@@ -143,9 +143,9 @@ static bool is_mounted(const char *path)
 }
 
 /*
- * Make a folder read-only where others are not, by a mount of its own. Each folder that leads there
- * becomes a mount, too: else one of them would be renamed, and another tree put in its place, which
- * is found by the same path.
+ * Make one folder read-only, with its own mount. Each folder that leads there becomes a mount, too.
+ * Otherwise the program could rename one of them and put another tree in its place, at the same
+ * path.
  */
 static void protect(const char *folder)
 {
@@ -198,9 +198,9 @@ static void unescape(char *path)
 }
 
 /*
- * By some file systems the kernel is told something, and uid 0 needs no capability for it: they
- * become read-only wherever they are mounted. Others show the caller's processes and terminals:
- * they disappear. What cannot be reached from here is out of the program's reach, too.
+ * Some file systems control the kernel, and uid 0 needs no capability for that: they become
+ * read-only wherever they are mounted. Others show the caller's processes and terminals: they
+ * disappear. What we cannot reach, the program cannot reach either.
  */
 static void mute_kernel(void)
 {
@@ -216,7 +216,7 @@ static void mute_kernel(void)
 	while (fscanf(mounts, "%*s %*s %*s %*s %4095s %*[^-]- %63s %*[^\n]", path, type) == 2) {
 		unescape(path);
 		if (is_below(path, "/proc") || is_below(path, "/dev") || access(path, F_OK) < 0)
-			continue; /* the first two are replaced, with all below */
+			continue; /* the first two are replaced, with everything below */
 		if (is_one_of(type, told))
 			mount_restrict(path, MOUNT_ATTR_RDONLY, false);
 		else if (is_one_of(type, showing))
@@ -225,7 +225,8 @@ static void mute_kernel(void)
 	fclose(mounts);
 }
 
-/* The caller's /dev has the caller's terminals; this one has what is needed, and makes new ones. */
+/* The caller's /dev has the caller's terminals; this one has what is needed, and creates new
+ * ones. */
 static void replace_dev(void)
 {
 	static const char *const own[] = {"tty", "shm", "log", NULL};
@@ -252,6 +253,6 @@ void view_open(const struct cage *cage)
 		mount_private("/run/netns", MS_RDONLY, NULL); /* the other hosts */
 	replace_dev();
 	mount_proc("/proc");
-	/* What was entered before leads past the new mounts. */
+	/* The old working folder leads past the new mounts. */
 	cage_must(getcwd(here, sizeof(here)) ? chdir(here) : -1, "the working folder");
 }

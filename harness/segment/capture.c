@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* From the wire: what enters and what leaves this network namespace. */
+/* Captures what enters and leaves this network namespace. */
 #include "segment/segment.h"
 
 #include <errno.h>
@@ -21,7 +21,7 @@ pcap_t *segment_listen(const struct segment_filter *filter, struct error *error)
 			    GATHER, error);
 }
 
-/* Dropped for want of buffer: what is looked for may be gone, so there is no point in waiting. */
+/* The buffer was full: the wanted segment may be gone, so waiting is pointless. */
 static int nothing_dropped(pcap_t *pcap, struct error *error)
 {
 	struct pcap_stat seen;
@@ -31,7 +31,8 @@ static int nothing_dropped(pcap_t *pcap, struct error *error)
 				 pcap_geterr(pcap));
 	if (seen.ps_drop)
 		return error_set(error, EXIT_NOT_HELD,
-				 "too much traffic: %u packets dropped before they were looked at",
+				 "too much traffic: the kernel dropped %u packets unseen; capture "
+				 "on a quieter network",
 				 seen.ps_drop);
 	return 0;
 }
@@ -65,7 +66,7 @@ int segment_capture(pcap_t *pcap, const struct segment_filter *filter, double de
 			continue;
 		if (nothing_dropped(pcap, error) < 0)
 			return -1;
-		if (left <= 0) /* whatever still comes: others' traffic need not end */
+		if (left <= 0) /* ignore what still comes: other traffic may never end */
 			return 0;
 		left = left < LONGEST ? left : LONGEST;
 		if (poll(&readable, 1, (int)(left * 1000) + 1) < 0 && errno != EINTR)

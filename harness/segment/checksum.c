@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The Internet checksum (RFC 1071) of the IPv4 header and of a segment with its pseudo header. */
+/* The Internet checksum (RFC 1071) of the IPv4 header, and of a segment with its pseudo-header. */
 #include "segment/segment.h"
 
 #include <netinet/in.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is changed in a segment before it is sent again. */
+/* Changes a segment before replay. */
 #include "segment/segment.h"
 
 #include <ctype.h>
@@ -12,7 +12,7 @@
 
 #define IPV6_HEADER 40
 
-/* "+1" or "-1" to what is added modulo 2^32. Returns -1 for anything else. */
+/* "+1" or "-1" to a number to add modulo 2^32. Returns -1 for anything else. */
 static int read_shift(const char *text, uint32_t *shift)
 {
 	unsigned long value;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Segments in files of libpcap, pcap-savefile(5): any tool can show what was kept. */
+/* Keeps segments in pcap files, pcap-savefile(5), which any tool can show. */
 #include "segment/segment.h"
 
 #include <errno.h>
@@ -38,7 +38,7 @@ int segment_next(pcap_t *file, uint8_t bytes[PACKET_MOST], struct packet *packet
 	}
 }
 
-/* Write what waits in the file's buffer. pcap_dump(3PCAP) itself tells of no failure. */
+/* Flush the file's buffer. pcap_dump(3PCAP) itself reports no failure. */
 static int written(struct segment_file *file, struct error *error)
 {
 	if (pcap_dump_flush(file->dump) == 0 && !ferror(pcap_dump_file(file->dump)))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which segments are meant: words to a filter, and a filter against a segment. */
+/* Selects segments: turns words into a filter, and matches it against a segment. */
 #include "segment/segment.h"
 
 #include <arpa/inet.h>
@@ -91,8 +91,8 @@ int segment_filter_word(struct segment_filter *filter, const char *word)
 }
 
 /*
- * The bytes of the headers that tell of flags and payload. libpcap looks into TCP over IPv6 by
- * offsets in ip6[] alone: pcap-filter(7), "BUGS".
+ * The header bytes with flags and payload length. libpcap looks into TCP over IPv6 only by offsets
+ * in ip6[]: pcap-filter(7), "BUGS".
  */
 static const char *flags_byte(int family)
 {
@@ -113,7 +113,7 @@ const char *segment_filter_expression(const struct segment_filter *filter,
 	FILE *out = fmemopen(text, SEGMENT_EXPRESSION, "w");
 
 	if (!out)
-		return "tcp"; /* all of them; segment_matches() chooses */
+		return "tcp"; /* pass all; segment_matches() chooses */
 	inet_ntop(filter->family, filter->server.address, address, sizeof(address));
 	fputs("tcp and (", out);
 	if (from)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* segment: takes TCP segments from the wire, and sends them again. See --help and segment.h. */
+/* segment: captures TCP segments and replays them. See --help and segment.h. */
 #include <arpa/inet.h>
 #include <err.h>
 #include <stdlib.h>
@@ -16,13 +16,13 @@ static struct options o = {.address = "127.0.0.1", .port = 9000, .connections = 
 
 static const struct option_row rows[] = {
     {NULL, 'l', OPTION_TEXT, OPTION_AT(struct options, address), .shown = true, .value = "ADDRESS",
-     .help = "address of the server, at whichever end this runs"},
+     .help = "address of the server, whichever end this runs at"},
     {NULL, 'p', OPTION_NUMBER, OPTION_AT(struct options, port), .most = UINT16_MAX, .shown = true,
      .value = "PORT", .help = "its port"},
     {NULL, 'n', OPTION_NUMBER, OPTION_AT(struct options, connections), .most = 10 * 1000 * 1000,
-     .shown = true, .value = "CONNECTIONS", .help = "how many to capture a segment of"},
+     .shown = true, .value = "CONNECTIONS", .help = "capture a segment of this many connections"},
     {NULL, 't', OPTION_SECONDS, OPTION_AT(struct options, seconds), .shown = true,
-     .value = "SECONDS", .help = "give up a capture after that, 0: never"},
+     .value = "SECONDS", .help = "give up a capture after this time; 0: never"},
     {0},
 };
 
@@ -31,14 +31,14 @@ static const char details[] =
     "\n"
     "  from, to       sent by the server, or to it\n"
     "  flags:FIN,...  with these flags set (fin, syn, rst, psh, ack, urg), whatever the others\n"
-    "  bytes:N        with exactly so many bytes of payload\n"
-    "  text:WORD      with a payload that begins so\n"
+    "  bytes:N        with exactly N bytes of payload\n"
+    "  text:WORD      with a payload that begins with WORD\n"
     "  port:N         of the client with this port\n"
     "\n"
-    "replay sends all that the file holds, as it is or altered, with its checksums completed:\n"
+    "replay sends everything in the file, unchanged or altered, with completed checksums:\n"
     "\n"
     "  flags:RST,...  with these flags and no others\n"
-    "  seq:next       with the sequence number that follows the segment\n"
+    "  seq:next       with the sequence number after the segment\n"
     "  seq:+N, ack:-N with numbers moved by N\n"
     "  empty          without payload\n"
     "\n"
@@ -56,8 +56,8 @@ static const char details[] =
 static const struct command command = {
     .name = "segment",
     .usage = "[OPTION]... capture FILE [WORD]...\nreplay FILE [WORD]...",
-    .summary = "Takes TCP segments from the wire, keeps them in a file of libpcap, and sends them "
-	       "again later, whole or altered.",
+    .summary =
+	"Captures TCP segments into a pcap file and replays them later, unchanged or altered.",
     .rows = rows,
     .details = details,
 };
@@ -73,7 +73,7 @@ static void tell(const char *event, const struct packet *s)
 	    packet_next(s), s->length);
 }
 
-/* The server that -l and -p name. */
+/* The server named by -l and -p. */
 static void find_server(struct segment_filter *filter)
 {
 	struct sockaddr_storage address;
@@ -97,7 +97,7 @@ static bool is_among(const struct packet *packet, const struct packet *kept, uns
 	return false;
 }
 
-/* Keep a segment of each of so many connections. Returns 0, or -1 with @error. */
+/* Keep one segment of each of the wanted connections. Returns 0, or -1 with @error. */
 static int keep_each(pcap_t *pcap, const struct segment_filter *filter, struct segment_file *file,
 		     struct error *error)
 {
@@ -138,7 +138,7 @@ static int capture(const char *path, char **words, struct error *error)
 	for (; *words; words++)
 		if (segment_filter_word(&filter, *words) < 0)
 			return error_set(error, EXIT_USAGE,
-					 "capture does not know '%s': see segment --help", *words);
+					 "capture has no word '%s': see segment --help", *words);
 	find_server(&filter);
 	if (segment_create(&file, path, error) < 0)
 		goto out;
@@ -165,7 +165,7 @@ static int replay(const char *path, char **words, struct error *error)
 	for (; *words; words++)
 		if (segment_edit_word(&edit, *words) < 0)
 			return error_set(error, EXIT_USAGE,
-					 "replay does not know '%s': see segment --help", *words);
+					 "replay has no word '%s': see segment --help", *words);
 	file = capture_read(path, error);
 	if (!file)
 		return -1;
@@ -189,12 +189,13 @@ int main(int argc, char **argv)
 	if (first <= 0)
 		return command_ended(first, &error);
 	if (argc - first < 2)
-		errx(EXIT_USAGE, "it needs capture or replay, and a file: see segment --help");
+		errx(EXIT_USAGE, "name capture or replay, and a file: see segment --help");
 	if (strcmp(argv[first], "capture") == 0)
 		result = capture(argv[first + 1], argv + first + 2, &error);
 	else if (strcmp(argv[first], "replay") == 0)
 		result = replay(argv[first + 1], argv + first + 2, &error);
 	else
-		errx(EXIT_USAGE, "capture or replay, not '%s': see segment --help", argv[first]);
+		errx(EXIT_USAGE, "write capture or replay, not '%s': see segment --help",
+		     argv[first]);
 	return result < 0 ? error_report(&error) : EXIT_OK;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Back to the wire: raw(7), headers included. */
+/* Sends packets: raw(7), headers included. */
 #include "segment/segment.h"
 
 #include <errno.h>
@@ -30,7 +30,7 @@ int segment_replay(const uint8_t *bytes, const struct packet *packet, struct err
 
 	memcpy(&v4.sin_addr, packet->to.address, sizeof(v4.sin_addr));
 	memcpy(&v6.sin6_addr, packet->to.address, sizeof(v6.sin6_addr));
-	/* IPPROTO_RAW says that the header is there (IP_HDRINCL). */
+	/* IPPROTO_RAW implies that we supply the header (IP_HDRINCL). */
 	fd = socket(packet->family, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
 	if (fd < 0)
 		return failed("socket SOCK_RAW", error);

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * segment: keeps TCP segments from the wire, and sends them again later, whole or altered.
+ * segment: captures TCP segments and replays them later, unchanged or altered.
  *
  *	wire ── capture.c ──> packet ── file.c ──> file ── edit.c ──> replay.c ──> wire
  *	                        filter.c: which one; checksum.c: complete it
  *
  * A packet is an IPv4 or IPv6 header, the TCP header and its payload, without a link header. The
- * parts that only look at bytes (filter.c, edit.c, checksum.c) make no system call, read nothing
- * outside what they are given, and are tested with bytes.
+ * parts that only look at bytes (filter.c, edit.c, checksum.c) make no system call and read nothing
+ * outside their input; bytes test them.
  *
  * RFC 791 and 8200 (IP), RFC 9293 (TCP), RFC 1071 (the checksum). Statements about the kernel were
- * seen on Linux 6.18.
+ * observed on Linux 6.18.
  */
 #ifndef SEGMENT_H
 #define SEGMENT_H
@@ -23,12 +23,11 @@
 #include "common/errors.h"
 #include "common/packet.h"
 
-#define SEGMENT_TEXT 32 /* bytes for the names of all flags, and the zero behind them */
+#define SEGMENT_TEXT 32 /* bytes for the names of all flags and the final zero */
 
 /*
- * Read a packet that begins with its IP header, of which all bytes must be there.
- * Returns 0, or -1 for what is not a whole TCP segment: another protocol, a fragment, a header with
- * impossible lengths, or bytes that are missing.
+ * Read a complete packet that begins with its IP header. Returns 0, or -1 when it is not a whole
+ * TCP segment: another protocol, a fragment, a header with impossible lengths, or missing bytes.
  */
 static inline int segment_parse(const uint8_t *bytes, size_t length, struct packet *packet)
 {
@@ -41,53 +40,52 @@ static inline int segment_parse(const uint8_t *bytes, size_t length, struct pack
 
 /*
  * Write the checksums of IP and TCP into a packet. A local sender leaves the TCP checksum to its
- * device, and a veth has none to do it: what is captured there holds only a part of it.
+ * device, and a veth does not compute it: a packet captured there has only a part of it.
  */
 void segment_complete(uint8_t *bytes, const struct packet *packet);
 
-/* Whether the checksums are those of the bytes. */
+/* Whether the checksums match the bytes. */
 bool segment_intact(const uint8_t *bytes, const struct packet *packet);
 
 /* ---- filter.c ----------------------------------------------------------------------------- */
 
-/* Which segments: those that satisfy everything that is said. */
+/* Selects the segments that satisfy every member. */
 struct segment_filter {
 	int family;
 	struct packet_end server;
 	enum { SEGMENT_BOTH_WAYS, SEGMENT_FROM_SERVER, SEGMENT_TO_SERVER } way;
-	uint8_t flags;	  /* these are set, whatever the others are */
-	uint16_t port;	  /* the other end's; 0: any */
-	const char *text; /* the payload begins so; NULL: however */
-	bool exactly;	  /* only with so many bytes of payload: */
+	uint8_t flags;	  /* these flags are set; the others do not matter */
+	uint16_t port;	  /* the other end's port; 0: any */
+	const char *text; /* the payload begins with this; NULL: any payload */
+	bool exactly;	  /* only with exactly this many bytes of payload: */
 	unsigned long payload;
 };
 
 /*
- * Understand a word of a filter: from, to, flags:fin,ack, port:40000, bytes:256, text:GET.
- * The filter refers to the word, which must stay.
- * Returns 0, or -1 for a word that is none.
+ * Parse a word of a filter: from, to, flags:fin,ack, port:40000, bytes:256, text:GET.
+ * The filter refers to the word, which must stay. Returns 0, or -1 for an unknown word.
  */
 int segment_filter_word(struct segment_filter *filter, const char *word);
 
-/* Whether a packet, of which segment_parse() told, is one of those. */
+/* Whether a packet, read by segment_parse(), matches. */
 bool segment_matches(const uint8_t *bytes, const struct packet *packet,
 		     const struct segment_filter *filter);
 
-/* Whether two segments belong to one connection and go the same way. */
+/* Whether two segments belong to one connection and have the same direction. */
 bool segment_same_way(const struct packet *one, const struct packet *other);
 
 #define SEGMENT_EXPRESSION 512 /* bytes for an expression */
 
 /*
- * The filter for the kernel, as pcap-filter(7) has it: it passes all that match, and others only
- * because of their text. Returns text, or an expression that passes more.
+ * The filter for the kernel, in the syntax of pcap-filter(7). It passes all matching segments, and
+ * others only if they differ in text alone. Returns text, or an expression that passes more.
  */
 const char *segment_filter_expression(const struct segment_filter *filter,
 				      char text[SEGMENT_EXPRESSION]);
 
 /* ---- flags, in filter.c ------------------------------------------------------------------- */
 
-/* "fin,ack" to bits; -1 for a name that is none, or no name at all. */
+/* "fin,ack" to bits; -1 for an unknown name or no name at all. */
 int segment_flags_read(const char *names);
 
 /* Bits to "fin,ack", or "none". Returns text. */
@@ -95,37 +93,38 @@ const char *segment_flags_text(uint8_t flags, char text[SEGMENT_TEXT]);
 
 /* ---- edit.c ------------------------------------------------------------------------------- */
 
-/* What is changed before a segment is sent again; all zero: nothing. */
+/* The changes to a segment before replay; all zero: none. */
 struct segment_edit {
 	bool reflag; /* the flags become: */
 	uint8_t flags;
-	bool next;    /* the sequence number becomes the one that follows the segment */
-	uint32_t seq; /* then it is moved by so much, modulo 2^32 */
+	bool next;    /* the sequence number becomes the one after the segment */
+	uint32_t seq; /* then it moves by this much, modulo 2^32 */
 	uint32_t ack;
-	bool empty; /* the payload goes */
+	bool empty; /* drop the payload */
 };
 
 /*
- * Understand a word of an edit: flags:rst, seq:next, seq:+1, seq:-1, ack:+1, empty.
- * Returns 0, or -1 for a word that is none.
+ * Parse a word of an edit: flags:rst, seq:next, seq:+1, seq:-1, ack:+1, empty. Returns 0, or -1 for
+ * an unknown word.
  */
 int segment_edit_word(struct segment_edit *edit, const char *word);
 
-/* Change a packet and complete its checksums; *packet tells what it is before, and after. */
+/* Change a packet and complete its checksums; *packet describes it before and after. */
 void segment_apply(uint8_t *bytes, struct packet *packet, const struct segment_edit *edit);
 
 /* ---- file.c ------------------------------------------------------------------------------- */
 
 /*
- * Take the IP packet out of a @frame of @from, a capture or a file, into @bytes.
- * Returns 0, or -1 for what is no whole TCP segment.
+ * Copy the IP packet in a @frame of @from, a capture or a file, into @bytes. Returns 0, or -1 when
+ * it is not a whole TCP segment.
  */
 int segment_take(pcap_t *from, const struct pcap_pkthdr *head, const uint8_t *frame,
 		 uint8_t bytes[PACKET_MOST], struct packet *packet);
 
 /*
  * Take the next packet of a file of capture_read().
- * Returns 1; 0 at the end; -1 with @error: it is no whole TCP segment, or the file is cut short.
+ * Returns 1; 0 at the end; -1 with @error when it is not a whole TCP segment or the file is cut
+ * short.
  */
 int segment_next(pcap_t *file, uint8_t bytes[PACKET_MOST], struct packet *packet,
 		 struct error *error);
@@ -137,10 +136,10 @@ struct segment_file {
 	pcap_dumper_t *dump;
 };
 
-/* Make a file that holds no packet yet. Returns 0, or -1 with @error; segment_close() anyway. */
+/* Create a file without packets. Returns 0, or -1 with @error; call segment_close() either way. */
 int segment_create(struct segment_file *file, const char *path, struct error *error);
 
-/* Write a packet at once, captured now. Returns 0, or -1 with @error. */
+/* Write a packet at once, with the current time. Returns 0, or -1 with @error. */
 int segment_keep(struct segment_file *file, const uint8_t *bytes, size_t length,
 		 struct error *error);
 
@@ -149,24 +148,23 @@ void segment_close(struct segment_file *file);
 /* ---- capture.c and replay.c: the wire ------------------------------------------------------- */
 
 /*
- * Capture what enters and leaves this network namespace from now on, and may match.
+ * Capture whatever enters or leaves this network namespace from now on and may match.
  * Returns the capture, for pcap_close(), or NULL with @error.
  */
 pcap_t *segment_listen(const struct segment_filter *filter, struct error *error);
 
-/* The time by which deadlines are told: seconds of CLOCK_MONOTONIC. */
+/* The clock of deadlines: seconds of CLOCK_MONOTONIC. */
 double segment_now(void);
 
 /*
- * Wait for the next segment that matches. It is an error if the kernel had to drop some, as one of
- * them may have been it.
- * deadline: until when, as segment_now() tells the time; 0: forever.
- * Returns 1, or 0 when the time is over, or -1 with @error.
+ * Wait for the next segment that matches. It is an error if the kernel dropped packets: one of them
+ * may have matched. deadline: until when, by segment_now(); 0: forever. Returns 1; 0 when the time
+ * is over; -1 with @error.
  */
 int segment_capture(pcap_t *pcap, const struct segment_filter *filter, double deadline,
 		    uint8_t bytes[PACKET_MOST], struct packet *packet, struct error *error);
 
-/* Send a packet as it is, headers included (raw(7), IP_HDRINCL). Returns 0, or -1 with @error. */
+/* Send a packet unchanged, headers included (raw(7), IP_HDRINCL). Returns 0, or -1 with @error. */
 int segment_replay(const uint8_t *bytes, const struct packet *packet, struct error *error);
 
 #endif

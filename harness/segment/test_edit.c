@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Checksums, and what is changed before a segment is sent again. */
+/* Checksums, and changes to a segment before replay. */
 #include "common/bytes.h"
 #include "common/test_packets.h"
 #include "segment/segment.h"
@@ -33,7 +33,7 @@ static void any_wrong_bit_is_noticed(void **state)
 	}
 }
 
-/* As a veth shows it: the checksum field holds something else. */
+/* As seen on a veth: the checksum field holds something else. */
 static void completed(void **state)
 {
 	(void)state;
@@ -50,7 +50,7 @@ static void completed(void **state)
 	}
 }
 
-/* Whatever is a segment can be completed. */
+/* Every segment can be completed. */
 static void completed_whatever_bit_is_wrong(void **state)
 {
 	(void)state;
@@ -71,7 +71,7 @@ static void completed_whatever_bit_is_wrong(void **state)
 	}
 }
 
-/* Apply words to a packet. *s becomes what is then read from its bytes. */
+/* Apply words to a packet. *s becomes the result, read from its bytes. */
 static uint8_t *edited(size_t which, const char *const *words, struct packet *s)
 {
 	uint8_t *packet = copy_of(packets[which].packet, packets[which].length);
@@ -102,7 +102,7 @@ static void without_words_nothing_changes(void **state)
 	}
 }
 
-/* What is no control bit (ECN) goes as it came, unless the flags are given. */
+/* Bits that are not control bits (ECN) stay unchanged, unless the flags are given. */
 static void other_flags_stay(void **state)
 {
 	const struct segment_edit nothing = {0}, reset = {.reflag = true, .flags = TCP_RST};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the kernel need not hand over: the expression passes what matches, and else only by its
- * text. */
+/* What the kernel may withhold: the expression passes every match, and otherwise only what differs
+ * in text alone. */
 #include "common/test_packets.h"
 #include "segment/segment.h"
 
@@ -23,7 +23,7 @@ static bool passes(const struct segment_filter *filter, const uint8_t *bytes, si
 	return passed;
 }
 
-/* The filter for whatever the server of packet @i, to whom it goes, sends and gets. */
+/* The filter for everything sent or received by the server of packet @i, its destination. */
 static struct segment_filter filter_of(size_t i)
 {
 	struct segment_filter filter = {0};
@@ -49,7 +49,7 @@ static void flags(void **state)
 		}
 }
 
-/* Exactly so many bytes, whatever padding a link added. */
+/* Exactly this many bytes, whatever padding a link added. */
 static void payload(void **state)
 {
 	(void)state;
@@ -103,7 +103,7 @@ static void ends_and_ways(void **state)
 	}
 }
 
-/* Whatever the kernel refuses does not match either, and what passes is what was meant. */
+/* What the kernel refuses does not match either, and what passes was meant. */
 static void passes_what_matches(void **state)
 {
 	(void)state;

@@ -49,8 +49,8 @@ static uint8_t *contents(size_t *size)
 }
 
 /*
- * Read a file of these bytes to its end. *count becomes how many packets it gave.
- * Returns what was said last: 0, or -1 with a sentence.
+ * Read a file of these bytes to its end. *count becomes the number of packets. Returns the last
+ * result: 0, or -1 with a sentence.
  */
 static int read_all(const uint8_t *bytes, size_t size, size_t *count)
 {
@@ -95,7 +95,7 @@ static void there_and_back(void **state)
 	pcap_close(file);
 }
 
-/* Only where a packet ends does a file look whole. */
+/* A file looks whole only when cut at the end of a packet. */
 static void truncated_everywhere(void **state)
 {
 	size_t size, count;
@@ -135,7 +135,7 @@ static void flipped_bits(void **state)
 	free(bytes);
 }
 
-/* A packet is taken out of its frame, and padding stays behind. */
+/* A packet is copied out of its frame; padding is dropped. */
 static void behind_a_link(void **state)
 {
 	static const uint8_t ethernet[14] = {2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which segments are meant. */
+/* Selecting segments. */
 #include "common/test_packets.h"
 #include "segment/segment.h"
 
@@ -18,7 +18,7 @@ static void words_choose(void **state)
 {
 	static const struct {
 		const char *words[4];
-		bool there, back; /* whether ipv4_packet matches, and the same the other way */
+		bool there, back; /* whether ipv4_packet matches, and its reverse */
 	} cases[] = {
 	    {{NULL}, true, true},
 	    {{"to"}, true, false},

@@ -183,7 +183,7 @@ def bounded(outside: Outside, build: Path) -> bool:
         text=True,
         check=True,
     ).stdout
-    assert told.startswith(("A control group bounds", "No control group can be had (")), told
+    assert told.startswith(("A control group limits", "No control group is available (")), told
     return told.startswith("A")
 
 

@@ -143,7 +143,7 @@ def test_limits_are_those_of_the_largest_number() -> None:
     )
     assert "at this rate 2,400,000 can be there at once" in found
     assert "TIME_WAIT takes 4,100 bytes" in found and "about 1,048,576 would fit" in found
-    assert "but waiting" in found and "500 CLOSE_WAIT are too few to tell" in found
+    assert "So waiting" in found and "500 CLOSE_WAIT are too few to measure" in found
     assert "1,024 descriptors" in found and "20,000 needed 2 servers," in found
     assert limits.limits([], {"cores": 2, "free": 1, "descriptors": 1}) == []
 

@@ -180,7 +180,7 @@ def test_what_is_asked_for_is_shown(run: Run, options: list[str], ports: list[in
 @pytest.mark.parametrize(
     "options, sentence",
     [
-        (["--only", "resets"], "name ways of reset, refused,"),
+        (["--only", "resets"], "write one or more of reset, refused,"),
         (["--host", "10.0.0.0/33"], "--host 10.0.0.0/33: write an address, or a prefix"),
         (["--connection", "a:1-b:2"], "write ADDRESS:PORT-ADDRESS:PORT"),
         (["--groups", "0"], "--groups takes a whole number from 1"),
@@ -240,7 +240,7 @@ def test_packed_files_and_odd_names(run: Run, tmp_path: Path) -> None:
         assert run("wire", "list", tmp_path / "c.zst").stdout == wanted
     (tmp_path / "d.zst").write_bytes(b"\x28\xb5\x2f\xfd rest")
     done = run("wire", "list", tmp_path / "d.zst", env={"PATH": "/nowhere"})
-    assert done.returncode == 77 and "install zstd, or unpack it" in done.stderr
+    assert done.returncode == 77 and "install zstd, or unpack the file" in done.stderr
 
 
 def test_a_neighbour_is_taken_for_losses_only_when_asked(run: Run, tmp_path: Path) -> None:

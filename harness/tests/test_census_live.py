@@ -334,7 +334,7 @@ def test_a_process_that_ends_is_no_repair(run: Run) -> None:
             assert watch.stderr and "LISTEN is 1" in watch.stderr.readline()
             listener.kill()
             assert watch.wait(10) == 3
-            assert f"process {listener.pid} ended while it was" in watch.stderr.read()
+            assert f"process {listener.pid} ended while census watched it" in watch.stderr.read()
 
 
 @pytest.mark.parametrize("name", ["census", "wire"])

@@ -192,7 +192,7 @@ def test_a_defect_of_linger_is_no_verdict() -> None:
     done = subprocess.run(words, env=outside(), capture_output=True, text=True)
     assert done.returncode == BROKEN
     assert done.stderr.startswith("Traceback")
-    assert "linger: this is a defect of linger: TypeError" in done.stderr
+    assert "linger: this is a bug in linger, report it: TypeError" in done.stderr
 
 
 INTERRUPTED = """
@@ -222,7 +222,7 @@ def test_a_scenario_file_that_cannot_be_read(run: Run, tmp_path: Path) -> None:
 def test_a_scenario_file_without_a_scenario(run: Run, tmp_path: Path) -> None:
     done = run("linger", "run", "planted", env=failing(tmp_path, '"""planted: nothing."""\n'))
     assert done.returncode == 2
-    assert "planted.py holds no scenario" in done.stderr
+    assert "planted.py contains no scenario" in done.stderr
 
 
 def test_the_environment_and_descriptors_of_the_caller_do_no_harm(tmp_path: Path) -> None:

@@ -202,10 +202,15 @@ def test_it_ends_though_its_caller_ignores_the_end_of_children(words: list[str])
 
 
 WRONG = {
-    "it needs a command": [],
+    "a command is missing": [],
     "unknown limit 'speed=9'": ["--limit", "speed=9", "--", "true"],
     "'many' is not a whole number": ["--limit", "nproc=many", "--", "true"],
-    "'4294967296' is no user's number": ["--user", "4294967296", "--", "true"],  # 2^32: as root
+    "--user takes the number of a user, not '4294967296'": [
+        "--user",
+        "4294967296",
+        "--",
+        "true",
+    ],  # 2^32: as root
     "unknown option --frobnicate": ["--frobnicate", "--", "true"],
 }
 
@@ -251,7 +256,7 @@ def test_output_that_cannot_be_written_is_not_lost_in_silence() -> None:
     words = [str(program("confine")), "--", "echo", "lost"]
     with open("/dev/full", "w") as full:
         done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, timeout=20)
-    sentence = "confine: cannot write what the program puts out: No space left on device\n"
+    sentence = "confine: cannot write the program's output: No space left on device\n"
     assert (done.returncode, done.stderr) == (70, sentence)
 
 

@@ -106,8 +106,8 @@ def test_a_libc_that_is_new_enough(machine: Machine, version: str) -> None:
 
 
 APT_GETS = {
-    "exit 100": f"deps: apt-get failed (see above); these packages are needed: {PACKAGES}\n",
-    "exit 0": f"deps: installed, and still missing: {PACKAGES}; for Python,",
+    "exit 100": f"deps: apt-get failed (see above); linger needs these packages: {PACKAGES}\n",
+    "exit 0": f"deps: installed, but still missing: {PACKAGES}; for Python,",
 }
 
 
@@ -127,8 +127,8 @@ def test_without_what_installs_it_says_what_is_needed(machine: Machine, lacking:
     (tools / lacking).unlink()
     all_but(tools, lacking)
     done = machine.make_deps(PATH=str(tools))
-    sentence = {"apt-get": "not a Debian or Ubuntu system; install what these packages hold:",
-                "sudo": "not root and no sudo; ask for: apt-get install"}[lacking]  # fmt: skip
+    sentence = {"apt-get": "not a Debian or Ubuntu system; install the contents of these packages:",
+                "sudo": "not root and no sudo; ask root to run: apt-get install"}[lacking]  # fmt: skip
     assert (done.returncode, done.stdout) == (77, "")
     assert done.stderr == f"deps: {sentence} {PACKAGES}\n"
 

@@ -47,16 +47,16 @@ def symptom(name: str = "x", order: int = 0, **table: Any) -> symptoms.Symptom:
 @pytest.mark.parametrize(
     "table, sentence",
     [
-        ({"needs": {}}, "it has `needs` and `look`"),
-        ({"look": ""}, "it has `needs` and `look`"),
+        ({"needs": {}}, "it must have `needs` and `look`"),
+        ({"look": ""}, "it must have `needs` and `look`"),
         ({"wants": {}}, "unknown key wants"),
-        ({"lasts": "long"}, "`lasts` is a number of seconds"),
+        ({"lasts": "long"}, "`lasts` must be a number of seconds"),
         (
             {"for": {"CLOSE_WAITS >= 1": ""}},
             "not a predicate on what is measured: 'CLOSE_WAITS >= 1'",
         ),
         ({"for": {"CLOSE_WAIT": ""}}, "not a predicate"),
-        ({"for": {"gone >= 1": "{lost} left"}}, "{lost} is nothing that is measured"),
+        ({"for": {"gone >= 1": "{lost} left"}}, "{lost} is not measured"),
     ],
 )
 def test_a_rule_that_cannot_be_is_refused(table: dict[str, Any], sentence: str) -> None:
@@ -278,7 +278,7 @@ def test_a_process_that_nobody_has_collected_has_ended(run: Run) -> None:
         (["--pid", os.getpid(), "--for", 0], 2, "seconds from 0.1 to 3600"),
         (["--pid", os.getpid(), "--capture", "/nowhere"], 2, "cannot read the capture: /nowhere"),
         (["--pid", os.getpid(), "--blame", "/nowhere"], 2, "/nowhere: No such file"),
-        (["--pid", os.getpid(), "--blame", __file__], 2, "is no report of linger blame"),
+        (["--pid", os.getpid(), "--blame", __file__], 2, "is not a report of linger blame"),
     ],
 )
 def test_what_cannot_be_explained_is_one_sentence(

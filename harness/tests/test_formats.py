@@ -109,7 +109,7 @@ LADDER = {
     "disagreements": [
         {
             "host": "server", "state": "CLOSE_WAIT", "by": "census", "time": 1795365881.2,
-            "count": 100, "derived": 0, "sentence": "the census saw 100, the packets tell of none",
+            "count": 100, "derived": 0, "sentence": "the census saw 100, the packets show none",
         }
     ],
 }  # fmt: skip

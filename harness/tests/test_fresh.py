@@ -48,9 +48,9 @@ def refused(run: Path, *prefix: str, **variables: str) -> tuple[int, str]:
         ({"DEBIAN": "12 11"}, "no release '11' for DEBIAN; there are: 12 13"),
         ({"WAYS": "mach"}, "no way 'mach' for WAYS; there are: machine python container chroot "
          "dist deb portable"),
-        ({"DEBIAN": " "}, "DEBIAN or WAYS is empty, so nothing would be tried"),
-        ({"WAYS": ""}, "DEBIAN or WAYS is empty, so nothing would be tried"),
-        ({"PLANT": "emacs"}, "no line of harness/deps needs 'emacs', so it cannot forget it"),
+        ({"DEBIAN": " "}, "DEBIAN or WAYS is empty, so nothing would run"),
+        ({"WAYS": ""}, "DEBIAN or WAYS is empty, so nothing would run"),
+        ({"PLANT": "emacs"}, "no line of harness/deps needs 'emacs', so deps cannot forget it"),
     ],
 )
 def test_wrong_usage(run: Path, variables: dict[str, str], sentence: str) -> None:

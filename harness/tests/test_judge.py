@@ -207,7 +207,7 @@ def test_the_page_for_the_projector(tmp_path: Any) -> None:
         assert [urllib.request.urlopen(server.address).read() for _ in range(2)] == [b"one", b"two"]
         with pytest.raises(urllib.error.HTTPError, match="404"):
             urllib.request.urlopen(f"{server.address}x")
-        with pytest.raises(Usage, match="choose another one with --port"):
+        with pytest.raises(Usage, match="choose another with --port"):
             projector.Server(server.server_address[1], str)
         server.shutdown()
     assert score.collect([tmp_path], [LEAK], False, tmp_path)[0]["labs"] == {}

@@ -63,7 +63,7 @@ def test_only_what_leaked_is_repeated(
     assert [path.name for path in (tmp_path / "check/half-request-fin").iterdir()] == ["2.blame.json"]
 
 
-@pytest.mark.parametrize("rule, fails, sentence", [("open", False, "under blame nothing was held"),
+@pytest.mark.parametrize("rule, fails, sentence", [("open", False, "under blame the program held nothing"),
                                                    ("eof", True, "the server ended")])  # fmt: skip
 def test_what_blame_cannot_tell(
     options: argparse.Namespace, tmp_path: Path, resolved: Any, rule: str, fails: bool, sentence: str,  # noqa: F811

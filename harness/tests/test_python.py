@@ -168,7 +168,7 @@ def test_a_choice_is_made_again(machine: Machine) -> None:
     (machine.folder / "private").rename(machine.folder / "moved")
     gone = machine.run(machine.build / "linger", "list")
     assert gone.returncode == 77
-    assert gone.stderr == f"linger: {private} does not run any more; run: make\n"
+    assert gone.stderr == f"linger: {private} no longer runs; run: make\n"
     assert machine.make_linger(first=private).returncode == 0
     assert machine.linked() == SYSTEM
 
@@ -184,4 +184,4 @@ def test_what_another_user_built_stays_if_it_runs(machine: Machine) -> None:
     options["before"] += f" && mount --bind /dev/null {SYSTEM}"
     done = machine.make_linger(**options)
     assert done.returncode == 2
-    assert f"{machine.build}/python cannot become a link to {private}; let its owner" in done.stderr
+    assert f"{machine.build}/python cannot become a link to {private}; ask its owner to remove" in done.stderr

@@ -65,7 +65,7 @@ CAUSES = {
     "filter, container": Cause(ROOT_ALONE, [*CONTAINED, *REFUSE, "always"],
                                ["seccomp filter", *BOTH, PRIVILEGED], CONTAINED),
     "filter, root": Cause(ROOT_ALONE, [*REFUSE, "namespaces"], ["seccomp filter"], []),
-    "unknown, user": Cause(USER_ALONE, ["unshare", "--user"], ["does not know user 65534"],
+    "unknown, user": Cause(USER_ALONE, ["unshare", "--user"], ["does not map user 65534"],
                            ["unshare", "--user", "--map-current-user"]),
     "no /proc": Cause(USER_ALONE, after("mount -t tmpfs none /proc"), ["/proc is not mounted"], []),
 }  # fmt: skip

@@ -141,7 +141,7 @@ def make_ladder(segments: list[Any], host: str | None = "server") -> dict[str, A
 
 
 def recording(segments: list[Any]) -> dict[str, Any]:
-    sentence = "the census saw 3 CLOSE_WAIT, the packets tell of none"
+    sentence = "the census saw 3 CLOSE_WAIT, the packets show none"
     return {
         "schema": 1,
         "hosts": {
@@ -269,7 +269,7 @@ def test_a_page_shows_counts_over_time_and_ladders(again: Path) -> None:
     pages.write(again)
     page = read(again)["good/index.html"]
     assert "No ladder was recorded." in page.text, "of the fixed variant"
-    assert "the census saw 3 CLOSE_WAIT, the packets tell of none" in page.text
+    assert "the census saw 3 CLOSE_WAIT, the packets show none" in page.text
     assert "2 connections went this way" in page.text and "1 missed by the recorder" in page.text
     assert "buggy/server.pcap" in [attributes["href"] for attributes in page.all("a")]
     labels = [attributes["aria-label"] or "" for attributes in page.all("svg")]
@@ -283,7 +283,7 @@ def test_numbers_that_must_differ_are_explained_and_no_warning(again: Path) -> N
     beside.write_text('[packets_differ]\nCLOSE_WAIT = "Nobody sends one."\n')
     pages.write(again)
     green = read(again)["good/index.html"].text
-    assert "packets tell of none, as it must be. Nobody sends one." in green
+    assert "packets show none, as it must be. Nobody sends one." in green
     assert "census and the packets disagree" not in green
     result = json.loads((again / "good/buggy/result.json").read_text())
     (again / "good/buggy/result.json").write_text(json.dumps({**result, "verdict": "fail"}))
@@ -523,7 +523,7 @@ def test_ladders_of_any_length(count: int) -> None:
     text = ladder.draw(make_ladder(count * SEGMENTS[2:3], host=None))
     svg(text)
     assert len(text) < 200_000
-    assert ("⋮ 4880 segments more" in text) == (count == 5000)
+    assert ("⋮ 4880 more segments" in text) == (count == 5000)
 
 
 def contrast(one: str, other: str) -> float:

@@ -62,8 +62,8 @@ def test_what_is_not_there_is_a_sentence(run: Run, results: Path, tmp_path: Path
     [folder] = results.glob("2*")
     for words, sentence in {
         ("closewait-leek",): "did you mean closewait-leak?",
-        ("reset-leak",): "reset-leak has not been run; try: make scenario-reset-leak",
-        ("reset-leak", "--run", folder): "holds no run of reset-leak",
+        ("reset-leak",): "reset-leak has not been run; run it: make scenario-reset-leak",
+        ("reset-leak", "--run", folder): "has no results of reset-leak",
         ("closewait-leak", "--variant", "bugy"): "no variant bugy; it has buggy, fixed",
     }.items():
         done = run("linger", "show", *words, "--results", results)

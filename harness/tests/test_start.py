@@ -20,7 +20,7 @@ WHY = {
     "./plain/x": (126, "Not a directory"),
     "./in-nosuch": (127, f"its interpreter /nosuch/sh: {NOT_FOUND}"),
     "in-nosuch": (127, f"its interpreter /nosuch/sh: {NOT_FOUND}"),
-    "./from-windows": (127, "its first line ends with CR LF; write it with LF"),
+    "./from-windows": (127, "its first line ends with CR LF; end it with LF"),
 }
 WAYS = {
     "sandbox": ["sandbox"],
@@ -90,7 +90,7 @@ def test_what_only_the_kernel_finds_out(run: Run, folder: Path) -> None:
     program.write_bytes(program.read_bytes().replace(b"/ld-", b"/xx-"))
     for way in WAYS.values():
         done = run(*way, "./foreign")
-        why = "the loader that it needs is missing"
+        why = "the loader it needs is missing"
         assert (done.returncode, done.stderr) == (127, f"{way[0]}: cannot start ./foreign: {why}\n")
     done = run("linger", "check", "--port", "1", "--results", "results", "--", "./foreign")
     assert done.returncode == 3 and f"| linger: cannot start ./foreign: {why}" in done.stderr

@@ -281,7 +281,7 @@ def test_the_same_folder_by_two_paths_counts_once(tmp_path: Path) -> None:
     folders = [tmp_path / name / "labs" for name in ("aaron", "zoe")]
     aaron, zoe = score.collect(folders, [texts.load(LEAK)], False, tmp_path)
     assert (aaron["who"], zoe["who"], zoe["error"]) == ("aaron", "zoe", None)
-    assert "give each one once" in aaron["error"]
+    assert "name each one once" in aaron["error"]
 
 
 def test_what_only_a_student_says_is_shown_as_noted(run: Run, tmp_path: Path) -> None:

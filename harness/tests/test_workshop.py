@@ -87,7 +87,7 @@ def test_the_situation_is_shown_again_and_solved_stays_solved(student: Student) 
     assert shown.returncode == 0
     assert "three weeks" in shown.stdout and "Your task" in shown.stdout and "variant" not in shown.stdout
     again = student.lab(LEAK)
-    assert again.returncode == 1 and "solved this before" in again.stdout
+    assert again.returncode == 1 and "already solved this" in again.stdout
     assert student.noted["solved"] == 1.0
 
 
@@ -197,7 +197,7 @@ def test_only_a_students_program_is_short_of_time(
 
 WRONG = {
     "did you mean closewait-leak?": ["closewait-leek"],
-    "a prediction is one of a, b, c, not 'z'": [LEAK, "--predict", "z"],
+    "a prediction must be one of a, b, c, not 'z'": [LEAK, "--predict", "z"],
     "has not been started": [LEAK, "--reset"],
 }
 
@@ -250,7 +250,7 @@ def test_what_the_other_side_did_not_say_is_told() -> None:
 def test_any_signal_can_end_a_program(number: int, name: str) -> None:
     subject = {"killed": False, "status": -number, "tail": ""}
     [found] = endings.signalled({"subjects": [subject]})
-    assert found.sentence == f"Your program was ended by {name}."
+    assert found.sentence == f"{name} ended your program."
 
 
 @pytest.mark.parametrize(
@@ -359,9 +359,9 @@ GOOD = texts.table(LEAK)
 BAD = {
     "task is missing": {"task": ""},
     "colour is unknown": {"colour": "red"},
-    "letter of no choice": {"answer": "d"},
-    "choices are 2 to 4": {"choices": ["yes"]},
-    "hints are 3": {"hints": ["one"]},
+    "is not the letter of a choice": {"answer": "d"},
+    "choices: give 2 to 4": {"choices": ["yes"]},
+    "hints: give 3": {"hints": ["one"]},
     "service is missing": {"service": ""},
     "a pattern and a text": {"discuss": [{"pattern": "x"}]},
     "unterminated": {"discuss": [{"pattern": "(", "text": "x"}]},

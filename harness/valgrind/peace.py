@@ -1,8 +1,8 @@
-"""A pytest plugin: no program is ended before it has dealt with the end of those that went before.
+"""A pytest plugin: stops no program before it has dealt with the end of its predecessors.
 
-The younger programs of a lab are ended first, as a rule the clients. Of a server that is ended in
-the next moment valgrind would say that it had connections open, though it was about to close them.
-And what valgrind holds for itself in a program is not the program's.
+A lab stops its younger programs first, usually the clients. If it stopped the server a moment
+later, valgrind would report open connections that the server was about to close. And descriptors
+that valgrind holds inside a program do not belong to the program.
 """
 
 from __future__ import annotations

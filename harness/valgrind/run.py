@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""The fixed programs under valgrind: no error, no lost byte, no descriptor that should be closed.
+"""Run the fixed programs under valgrind: no error, no lost byte, no descriptor left open.
 
     build/sandbox build/python harness/valgrind/run.py build
 
-Every scenario with a fixed variant runs once with its programs behind `wrap`. Most of them are
-ended by SIGTERM, whose default action leaves no time to clean up; valgrind looks at that moment: what
-nothing refers to any more is lost, and each descriptor is listed with where it was opened. A buggy
-program runs as well, whose leak must be found, so a valgrind that sees nothing is not a pass.
+Every scenario with a fixed variant runs once with its programs under `wrap`. SIGTERM ends most of
+them, and its default action leaves no time to clean up. At that moment valgrind reports
+unreferenced memory as lost, and lists each descriptor with where it was opened. A buggy program
+runs as well, and its leak must be found: a valgrind that sees nothing is not a pass.
 
 Exit codes: 0 all clean; 1 something was found; 77 no valgrind.
 """
@@ -23,10 +23,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 WRAP = Path(__file__).with_name("wrap")
-WITNESS = "closewait_leak_buggy"  # what must be found, or nothing was looked for
-# Connections that a program rightly holds when it is ended.
+WITNESS = "closewait_leak_buggy"  # what must be found, or the check is blind
+# Connections that a program rightly holds when it is stopped.
 IN_USE = {
-    "double_close_fixed": "the clients that are not to be hurt are still connected",
+    "double_close_fixed": "the clients that must not be hurt are still connected",
     "poisoned_pool_fixed": "its pool keeps the connection for the next request",
     "self_connect_fixed": "it is connected to the server that came back",
 }
@@ -35,7 +35,7 @@ UNJUDGED = ("descriptor_exhaustion",)
 
 
 def disguise(build: Path, folder: Path) -> None:
-    """Make a folder that looks like build, with every program of a pair behind `wrap`."""
+    """Make a folder that looks like build, with every program of a pair under `wrap`."""
     for path in build.iterdir():
         if path.name not in ("servers", "clients"):
             (folder / path.name).symlink_to(path)
@@ -62,7 +62,7 @@ def run_scenarios(folder: Path, build: Path, reports: Path, words: list[str], ju
 
 
 def faults(report: str) -> list[str]:
-    """What a whole report of valgrind complains of, in words."""
+    """The complaints in a complete valgrind report, in words."""
     found = [line for line in re.findall(r"== (.* lost in loss record.*)", report)]
     found += re.findall(r"== ((?:Invalid|Use of uninit|Conditional jump|Syscall param).*)", report)
     connected = len(re.findall(r"== Open AF_INET6? socket \d+: .* <-> (?!unbound)", report))
@@ -70,11 +70,11 @@ def faults(report: str) -> list[str]:
 
 
 def judge(reports: Path) -> int:
-    """Print what was found, program by program; returns the exit code."""
+    """Print the results, program by program; returns the exit code."""
     whole: dict[str, list[str]] = {}
     for path in sorted(reports.iterdir()):
         report = path.read_text(errors="replace")
-        if "FILE DESCRIPTORS:" in report:  # else it was killed, or became another program
+        if "FILE DESCRIPTORS:" in report:  # otherwise it was killed, or became another program
             whole.setdefault(path.name.partition(".")[0], []).extend(faults(report))
     programs = {path.stem for kind in ("servers", "clients") for path in (ROOT / kind).glob("*")}
     code = 0

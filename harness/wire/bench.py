@@ -1,9 +1,9 @@
-"""What recording costs: a scenario with and without it, and how fast packets become ladders.
+"""Measures what recording costs a scenario, and how fast packets become ladders.
 
     make bench-wire
 
-Runs with and without take turns, so that whatever else the machine does meets both; what counts
-is the ratio of the medians, which is not to be much above 1.2.
+Runs with and without recording alternate, so that other load on the machine affects both. The
+result is the ratio of the medians, which should not be much above 1.2.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ BITS = {"F": 1, "S": 2, "A": 16}
 
 
 def seconds(command: list[str], **environment: str) -> float:
-    """How long a command takes; it must end with 0."""
+    """How long a command takes; it must exit with 0."""
     began = time.monotonic()
     ends = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     subprocess.run(command, env={**os.environ, **environment}, check=True, **ends)
@@ -56,8 +56,9 @@ def write_capture(path: Path, connections: int) -> int:
 
 
 def write_large(path: Path, connections: int) -> int:
-    """Write a capture (Ethernet) of about 1 GB for 150,000 connections that are open 64 at once: a
-    request of 300 bytes, 4 segments of 1448 bytes in answer, an orderly end. Returns the packets.
+    """Write a capture (Ethernet) of about 1 GB: 150,000 connections, 64 open at once, each with a
+    request of 300 bytes, a reply of 4 segments of 1448 bytes and an orderly end. Returns the number
+    of packets.
     """
     steps = [  # from the client?, flags, payload
         (True, "S", 0), (False, "SA", 0), (True, "A", 0), (True, "A", 300), (False, "A", 0),
@@ -103,7 +104,7 @@ def write_large(path: Path, connections: int) -> int:
 
 
 def memory(command: list[str]) -> tuple[float, int]:
-    """How long a command takes, and how many bytes it needs at most."""
+    """How long a command takes, and its peak memory in bytes."""
     began = time.monotonic()
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         _, status, usage = os.wait4(process.pid, 0)
@@ -113,7 +114,7 @@ def memory(command: list[str]) -> tuple[float, int]:
 
 
 def compare_large(build: Path, scratch: Path, rounds: int) -> None:
-    """The large capture, by wire and, where they are installed, by others; they take turns."""
+    """Read the large capture with wire and with any other installed tool, alternating."""
     capture = scratch / "large.pcap"
     packets = write_large(capture, 150000)
     size = capture.stat().st_size

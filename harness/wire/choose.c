@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which packets are kept: all of the first connections, of the others what begins and ends them.
+ * Chooses which packets to keep: all of the first connections; of the others, how they begin and
+ * end.
  *
- * A connection gets its place, or none, when its first packet is looked at, wherever that was. A
- * place is never given up, so every host keeps the same connections, however late it looks.
+ * A connection gets a place, or none, at its first packet, on whichever host. It never gives the
+ * place up, so every host keeps the same connections, however late it looks.
  */
 #include "wire/wire.h"
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The census against the packets: two ways to know the states of a host, which must agree. Pure.
+ * Compares the census with the packets: two views of a host's states, which must agree. Pure.
  *
- * The census samples, so it sees no state that came and went between two looks; a packet that a
- * host keeps back (linger.faults.hold) is recorded only when it leaves, after the state it made. So
- * while the census sees a state, or a little before or after, as many connections must have been
- * in the state by their packets, though perhaps not at once; and if the count lasts, the packets
- * must not tell of more all the time. The same holds the other way round for what lasts.
+ * The census samples, so it misses a state that came and went between two looks. A packet that a
+ * host keeps back (linger.faults.hold) is recorded only when it leaves, after the state it caused.
+ * So while the census sees a state, or a little before or after, as many connections must have been
+ * in that state by their packets, though perhaps not at once. If the count lasts, the packets must
+ * not show more all the time. For states that last, the reverse holds too.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -14,12 +14,14 @@
 #include "wire/wire.h"
 
 #define SLACK 100000000 /* ns: a busy machine looks late */
-#define LASTS 200000000 /* ns: from here on a state was surely looked at, if there are FEW */
+#define LASTS                                                                                      \
+	200000000 /* ns: a state that lasts this long was certainly seen, if there are FEW         \
+		   */
 #define FEW 200
-#define EACH 1000000 /* ns more for each socket beyond: after a long walk the census rests */
+#define EACH 1000000 /* ns more for each further socket: after a long walk the census rests */
 
-/* A host's connections in one state: how many from a time on, and how many had entered it by then.
- */
+/* A host's connections in one state: how many there are from a time on, and how many had entered by
+ * then. */
 struct point {
 	int64_t time;
 	uint64_t count, entered;
@@ -30,7 +32,7 @@ struct curve {
 	size_t count;
 };
 
-/* What a curve is at @time: nothing before its first point. */
+/* The value of a curve at @time: zero before its first point. */
 static struct point at(const struct curve *curve, int64_t time, size_t *next)
 {
 	size_t low = 0, high = curve->count;
@@ -71,7 +73,7 @@ static uint64_t fewest_in(const struct curve *curve, int64_t from, int64_t to)
 static void disagree(struct wire_ladders *l, struct wire_disagreement what)
 {
 	if (what.by_census && !l->whole)
-		return; /* of a connection that was not kept the packets do not tell */
+		return; /* the packets say nothing about a connection that was not kept */
 	for (size_t i = 0; i < l->disagreements; i++)
 		if (l->disagreement[i].host == what.host &&
 		    l->disagreement[i].state == what.state &&
@@ -81,7 +83,7 @@ static void disagree(struct wire_ladders *l, struct wire_disagreement what)
 		l->disagreement[l->disagreements++] = what;
 }
 
-/* For how long a state must last to be surely seen by the census. */
+/* How long a state must last so that the census certainly sees it. */
 static int64_t surely(const struct wire_ladders *l)
 {
 	uint64_t sockets = l->store.connections;
@@ -89,17 +91,17 @@ static int64_t surely(const struct wire_ladders *l)
 	return LASTS + (sockets > FEW ? (int64_t)(sockets - FEW) * EACH : 0);
 }
 
-/* When point @i of a curve gives way to the next. */
+/* When point @i of a curve ends. */
 static int64_t end_of(const struct wire_ladders *l, const struct curve *curve, size_t i)
 {
 	return i + 1 < curve->count ? curve->point[i + 1].time : l->rules.until;
 }
 
-/* Compare each count of one side with what the other side has about that time. */
+/* Compare each count of one side with the other side around that time. */
 static void check(struct wire_ladders *l, int host, int state, bool by_census,
 		  const struct curve *here, const struct curve *there)
 {
-	size_t last = 0; /* point @i and those behind it up to this one are not 0 */
+	size_t last = 0; /* the points from @i up to this one are not 0 */
 
 	for (size_t i = 0; i < here->count; i++) {
 		struct wire_disagreement what = {
@@ -113,7 +115,7 @@ static void check(struct wire_ladders *l, int host, int state, bool by_census,
 		       here->point[last + 1].count)
 			last++;
 		what.time = from;
-		/* Too few there: what passes quickly only packets tell. */
+		/* Too few there: only packets show a short state. */
 		passed = passed_in(there, from - SLACK, end_of(l, here, last) + SLACK);
 		if (passed < (lasts ? count : by_census && count)) {
 			what.count = by_census ? count : passed;
@@ -174,7 +176,7 @@ int wire_compare(struct wire_ladders *l, const struct wire_sample *samples, size
 	for (int host = 0; seen.point && derived.point && host < (int)l->hosts; host++)
 		for (int state = 1; state < STATES; state++) {
 			if (state == STATE_LISTEN || state == STATE_CLOSED)
-				continue; /* no packet tells of them */
+				continue; /* no packet shows them */
 			seen.count = derived.count = 0;
 			curve_of_samples(samples, count, host, state, &seen);
 			curve_of_changes(l, host, state, &derived);
@@ -197,8 +199,8 @@ void wire_disagreement_text(const struct wire_disagreement *d, char *text, size_
 	if (other)
 		snprintf(rest, sizeof(rest), "%llu", (unsigned long long)other);
 	snprintf(text, size,
-		 d->by_census ? "the census saw %llu %s, the packets tell of %s"
-			      : "the packets tell of %llu %s, the census saw %s",
+		 d->by_census ? "the census saw %llu %s, the packets show %s"
+			      : "the packets show %llu %s, the census saw %s",
 		 (unsigned long long)first, state, rest);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From the segments of one connection to the states of both ends, in the order of what happened:
- * a segment acts on its sender when it leaves, and on the other end when it arrives. So segments
- * that cross on the way come out right. Pure.
+ * Derives the states of both ends from the segments of one connection, in the order of events. A
+ * segment acts on its sender when it leaves, and on the other end when it arrives, so segments that
+ * cross come out right. Pure.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 #include "wire/losses.h"
 #include "wire/machine.h"
 
-#define FAR (1u << 30) /* a number so far on is not of this connection */
+#define FAR (1u << 30) /* a number this far ahead belongs to another connection */
 
 struct event {
 	int64_t time;
@@ -38,13 +38,13 @@ static int by_time(const void *one, const void *other)
 	return (int)a->arrival - (int)b->arrival;
 }
 
-/* Whether it connects one socket with itself. */
+/* Whether it connects one socket to itself. */
 static bool is_self(const struct wire_connection *connection)
 {
 	return packet_same_end(&connection->end[0], &connection->end[1]);
 }
 
-/* Of a socket connected with itself both ends are one. */
+/* A socket connected to itself is both ends. */
 static struct machine *machine_of(struct course *course, int end)
 {
 	return &course->end[is_self(course->connection) ? WIRE_CLIENT : end];
@@ -68,7 +68,7 @@ static void set(struct course *course, int end, int64_t time, int state)
 	tell(course, end, time, before);
 }
 
-/* What happens without a segment up to @time: TIME_WAIT is over, a new connection takes its place.
+/* What happens up to @time without a segment: TIME_WAIT ends, a new connection takes its place.
  */
 static void pass_time(struct course *course, int64_t time)
 {
@@ -84,8 +84,8 @@ static void pass_time(struct course *course, int64_t time)
 	}
 }
 
-/* An end has sent up to @number, as its own numbers or the other's ACK show, though it was not
- * seen. */
+/* An end has sent up to @number, as its own numbers or the other's ACK show, though nobody saw
+ * it. */
 static void prove(struct course *course, int end, uint32_t number, int64_t time)
 {
 	struct machine *machine = machine_of(course, end), *peer = machine_of(course, !end);
@@ -95,14 +95,14 @@ static void prove(struct course *course, int end, uint32_t number, int64_t time)
 	machine_prove(machine, number, fin);
 	if (!fin || peer->fin_heard)
 		return;
-	/* With its FIN it acknowledged the other's, if it had that. */
+	/* Its FIN acknowledges the other's, if it had received that. */
 	if (first && machine->fin_taken && !course->evidence.crossed)
 		machine_acknowledged(peer, machine->rcv_nxt, time);
 	peer->fin_heard = true;
 	peer->fin_at = number - 1;
 }
 
-/* What a segment in a capture of both sides tells of what was missed before it. */
+/* What a segment in a capture of both sides shows about those missed before it. */
 static void prove_before(struct course *course, const struct wire_segment *s)
 {
 	struct machine *machine = machine_of(course, s->from);
@@ -141,7 +141,7 @@ static void receive(struct course *course, const struct wire_segment *s, struct 
 	struct machine *machine = machine_of(course, !s->from);
 	int before = machine->state;
 
-	/* The capture missed what the sender of a RST had sent before it. */
+	/* The capture missed segments that the sender of a RST had sent before it. */
 	if (course->connection->one_tap && s->flags & TCP_RST && machine->heard &&
 	    s->seq - machine_of(course, s->from)->snd_nxt - 1 < FAR)
 		machine->rcv_nxt = s->seq;
@@ -170,9 +170,9 @@ static void show_answered(const struct wire_connection *c, size_t answer, struct
 }
 
 /*
- * Whether an end sent its FIN before it knew of the other's, by what it acknowledged with it. Then
- * it had closed when that arrived, even if its own FIN left later: the tap sees a segment before
- * TCP does, and a host can keep back what it sends.
+ * Whether an end sent its FIN before it knew of the other's, judging by the FIN's acknowledgment.
+ * Then it had closed when the other's arrived, even if its own FIN left later: the tap sees a
+ * segment before TCP does, and a host can keep back what it sends.
  */
 static bool is_unaware(const struct wire_connection *c, int end)
 {
@@ -188,7 +188,7 @@ static bool is_unaware(const struct wire_connection *c, int end)
 	       fin[end]->ack != fin[!end]->seq + fin[!end]->length + 1;
 }
 
-/* Sort what happened: with one tap as it was captured, whatever the times; else by time. */
+/* Sort the events: with one tap in capture order, whatever the times; else by time. */
 static size_t events_of(const struct wire_connection *c, const struct wire_step *steps,
 			struct event *events)
 {
@@ -220,7 +220,7 @@ static void begin(struct course *course, const struct wire_rules *rules)
 		course->end[end].unaware =
 		    is_unaware(c, end) || (course->evidence.fin[end] && course->evidence.crossed);
 	}
-	/* Counts are of what is known. */
+	/* Count only what is known. */
 	if (course->evidence.unsure || course->evidence.one_sided)
 		course->moved = NULL;
 }

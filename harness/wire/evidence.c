@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a capture missed. What an end acknowledges it has received, so the other end has sent it.
- * Where that goes beyond all that was captured of the other end, text, a FIN or both were missed:
+ * Finds what a capture missed. An end has received what it acknowledges, so the other end has sent
+ * it. Where that exceeds everything captured of the other end, the capture missed text, a FIN or
+ * both:
  *
  *	one number, and this end closed, too	a FIN: every connection has one, and hardly any ends
  *						with a single octet
  *	anything else				it may hold a FIN or not; nothing tells
  *
- * An end of which nothing was captured is not seen. Pure.
+ * An end of which nothing was captured is "not seen". Pure.
  */
 #include "wire/evidence.h"
 
-#define FAR (1 << 30) /* a number so far on is not of this connection: no window is larger */
+#define FAR                                                                                        \
+	(1 << 30) /* a number this far ahead belongs to another connection: no window is larger */
 
-/* What an end has sent, as the other end acknowledged it, or as the numbers that follow show. */
+/* How far an end has sent, according to the other end's ACKs or to its later numbers. */
 static uint32_t sent_up_to(const struct wire_connection *c, int end)
 {
 	int32_t beyond = (int32_t)(c->acked[end] - c->top[end]);
@@ -22,8 +24,8 @@ static uint32_t sent_up_to(const struct wire_connection *c, int end)
 }
 
 /*
- * A capture that begins in the middle and shows one FIN: the other end may have sent its own before
- * that, unless it still sends text.
+ * A capture begins in the middle and shows one FIN: the other end may have sent its own earlier,
+ * unless it still sends text.
  */
 static bool began_late(const struct wire_connection *c)
 {
@@ -33,8 +35,8 @@ static bool began_late(const struct wire_connection *c)
 }
 
 /*
- * Whether an end acknowledged the other's FIN only after its own, which was missed: then the two
- * crossed. One that knew of the other's FIN acknowledged it before, or with its own.
+ * Whether an end acknowledged the other's FIN only after its own, which the capture missed: then
+ * the two crossed. An end that knew of the other's FIN acknowledged it before its own, or with it.
  */
 static bool crossed(const struct wire_connection *c, int end, uint32_t behind_fin)
 {
@@ -51,7 +53,7 @@ struct evidence evidence_of(const struct wire_connection *c)
 {
 	struct evidence evidence = {0};
 
-	/* Taps of their own tell of both ends; and of a socket connected with itself both are one.
+	/* With one tap per end, both ends are seen; a socket connected to itself is both.
 	 */
 	for (int end = 0; end < 2; end++)
 		evidence.seen[end] =
@@ -84,8 +86,8 @@ struct evidence evidence_of(const struct wire_connection *c)
 }
 
 /*
- * What an end sends tells its state only as far as nothing that was not captured can have changed
- * it: what arrived there was not.
+ * What an end sends shows its state only if nothing uncaptured can have changed it; what arrived
+ * there was not captured.
  */
 void evidence_one_side(const struct wire_connection *c, int end, struct wire_step *steps,
 		       uint8_t ends[2])
@@ -100,7 +102,7 @@ void evidence_one_side(const struct wire_connection *c, int end, struct wire_ste
 		if (s->flags & TCP_RST) {
 			state = STATE_CLOSED;
 		} else if (s->flags & TCP_FIN || (state == WIRE_NOT_SEEN && i)) {
-			state = WIRE_NOT_SEEN; /* who was first, and what came of it, nobody saw */
+			state = WIRE_NOT_SEEN; /* nobody saw who was first, nor the outcome */
 		} else if (s->flags & TCP_SYN) {
 			opening = state == STATE_CLOSED; /* once more: nothing came */
 			state = s->flags & TCP_ACK ? STATE_SYN_RECEIVED : STATE_SYN_SENT;
@@ -124,7 +126,7 @@ void evidence_one_side(const struct wire_connection *c, int end, struct wire_ste
 	ends[!end] = WIRE_NOT_SEEN;
 }
 
-/* What the packets leave open is not told: from where it begins, and unless a RST ended it. */
+/* Mark what the packets leave open as unknown: from where it begins, unless a RST ended it. */
 void evidence_leave_open(const struct wire_connection *c, const struct evidence *e,
 			 struct wire_step *steps, uint8_t ends[2])
 {

@@ -7,12 +7,12 @@
 
 struct evidence {
 	bool seen[2];	 /* something was captured of that end, or its host was tapped */
-	bool one_sided;	 /* of one end nothing was captured, though it spoke */
+	bool one_sided;	 /* one end spoke, but nothing of it was captured */
 	bool fin[2];	 /* a FIN of that end was not captured, and follows ... */
-	uint32_t end[2]; /* ... with this number behind it */
-	bool crossed;	 /* that FIN did not know of the other end's */
-	bool unsure;	 /* whether one end has closed cannot be told ... */
-	int missed;	 /* ... because so much of this end was not captured: */
+	uint32_t end[2]; /* ... with this number after it */
+	bool crossed;	 /* its sender did not know of the other end's FIN */
+	bool unsure;	 /* it is unknown whether one end has closed ... */
+	int missed;	 /* ... because this much of this end was not captured: */
 	uint32_t number; /* up to here */
 };
 

@@ -27,7 +27,8 @@ int filter_only(struct wire_filter *filter, const char *text, struct error *erro
 
 		if (!bit)
 			return error_set(error, EXIT_USAGE,
-					 "--only %s: name ways of %s, divided by commas", text,
+					 "--only %s: write one or more of %s, separated by commas",
+					 text,
 					 "reset, refused, unanswered, half-closed, open, orderly, "
 					 "unknown, retransmitting");
 		filter->only |= bit;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which connections are shown; see filter.c. */
+/* Which connections to show; see filter.c. */
 #ifndef WIRE_FILTER_H
 #define WIRE_FILTER_H
 
@@ -19,12 +19,12 @@ struct wire_filter {
 	int64_t since, until; /* ns since 1970: when it began; 0: any time */
 };
 
-/* Fill in a part of @filter from what an option says. Return 0, or -1 with @error. */
+/* Fill in a part of @filter from an option. Return 0, or -1 with @error. */
 int filter_only(struct wire_filter *filter, const char *text, struct error *error);
 int filter_host(struct wire_filter *filter, const char *text, struct error *error);
 int filter_connection(struct wire_filter *filter, const char *text, struct error *error);
 
-/* Whether a connection of these addresses that began then may be shown; and one that went so. */
+/* Whether to show a connection with these addresses that began then; and one with this outcome. */
 bool filter_takes(const struct wire_filter *filter, const struct wire_connection *connection,
 		  int64_t began);
 bool filter_takes_outcome(const struct wire_filter *filter, const struct wire_outcome *outcome);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * RFC 791, section 3.2, and RFC 8200, section 4.5, as far as a segment's length goes: the first
- * fragment has its header, and the last one tells where it ends. What is between does not matter.
- * Pure.
+ * fragment has its header, and the last one shows where it ends. The rest does not matter. Pure.
  */
 #include "wire/fragments.h"
 

@@ -5,20 +5,20 @@
 
 #include "common/packet.h"
 
-#define FRAGMENTS 16 /* packets of which some fragments are still to come */
+#define FRAGMENTS 16 /* packets that still miss fragments */
 
 struct fragments {
 	struct fragmented {
 		struct packet first; /* of its first fragment, if begun */
-		size_t length;	     /* bytes behind the header of IP, if ended */
+		size_t length;	     /* bytes after the IP header, if ended */
 		bool begun, ended;
 	} packet[FRAGMENTS];
-	size_t next; /* the place that is given up for another */
+	size_t next; /* the next place to reuse */
 };
 
 /*
- * Take a fragment. Once the first and the last one of a packet are there, @packet becomes the whole
- * packet, as far as its headers tell: returns whether it did.
+ * Take a fragment. Once the first and the last one of a packet have come, @packet becomes the whole
+ * packet, as far as its headers go: returns whether it did.
  */
 bool fragments_take(struct fragments *fragments, struct packet *packet);
 

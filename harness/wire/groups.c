@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* All connections: groups that went the same way, and counts of states over time. Pure. */
+/* Groups connections that went the same way, and counts states over time. Pure. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,7 +71,7 @@ static uint64_t signature(const struct wire_connection *c, const struct wire_ste
 	return mix(mix(hash, ends[0]), ends[1]);
 }
 
-/* A connection of which only the ends were kept. */
+/* A connection of which only its beginning and end were kept. */
 static bool is_partial(const struct wire_ladders *l, const struct wire_connection *c)
 {
 	if (l->whole)
@@ -88,7 +88,7 @@ struct groups {
 	struct wire_summary *summary;
 };
 
-/* Groups by signature in a hash table of their own: most connections go few ways. */
+/* Groups by signature, in a hash table: most connections go one of a few ways. */
 static int add_to_group(struct groups *groups, uint64_t sign, int badness,
 			const struct wire_connection *c)
 {
@@ -203,7 +203,7 @@ out:
 	return result;
 }
 
-/* How bad a way is: what nobody wanted to happen before what is merely not over. */
+/* How bad a way is: failures rank above connections that are merely not over. */
 static int badness_of(const struct wire_outcome *outcome)
 {
 	return 4 * (int)outcome->how + 2 * outcome->half_open + outcome->retransmitting;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A keyed hash of an end: without the key nobody can choose ends that meet in one place. */
+/* A keyed hash of an end: without the key nobody can choose ends that collide. */
 #ifndef WIRE_HASH_H
 #define WIRE_HASH_H
 

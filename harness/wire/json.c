@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ladder.json, as results/README.md describes it. */
+/* Writes ladder.json, as results/README.md describes it. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,7 +18,7 @@ static void since(struct json *json, const char *name, int64_t time, int64_t beg
 		json_seconds(json, name, time - began, DECIMALS);
 }
 
-/* Names of the bits that are set, in their order. */
+/* The names of the bits that are set, in order. */
 static void names(struct json *json, const char *member, unsigned bits, unsigned count,
 		  const char *(*name)(unsigned bit))
 {
@@ -98,7 +98,8 @@ static void segment(struct json *json, const struct wire_ladder *ladder, size_t 
 	json_end(json);
 }
 
-/* The ladder as a terminal of 80 columns shows it, a line each: nobody needs to draw it again. */
+/* The ladder as a terminal of 80 columns shows it, one string a line, so that nobody needs to draw
+ * it again. */
 static void drawn(struct json *json, const struct wire_ladders *l, const struct wire_ladder *ladder)
 {
 	char *text = NULL;
@@ -166,7 +167,7 @@ static void row(struct json *json, int64_t time, const int64_t counts[STATES])
 	json_end(json);
 }
 
-/* Counts of one host, at most WIRE_ROWS of them: what is closer together becomes one row. */
+/* Counts of one host, at most WIRE_ROWS: changes closer together share a row. */
 static void states(struct json *json, const struct wire_ladders *l, int host)
 {
 	int64_t counts[STATES] = {0};

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* One connection, ready to be shown. Pure. */
+/* Prepares one connection for display. Pure. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "wire/wire.h"
 
 #define ENDING (TCP_SYN | TCP_FIN | TCP_RST)
-#define EDGE 10 /* segments at either end of a long ladder that are shown whatever they are */
+#define EDGE 10 /* segments always shown at either end of a long ladder */
 
-/* Whether a segment belongs to the way a connection went: it is not just data, or its ACK. */
+/* Whether a segment is part of how a connection went: it is more than data or its ACK. */
 bool wire_tells(const struct wire_connection *c, const struct wire_step *steps, size_t i)
 {
 	if (c->segments[i].flags & ENDING || steps[i].marks & WIRE_TELLING)
@@ -16,7 +16,7 @@ bool wire_tells(const struct wire_connection *c, const struct wire_step *steps, 
 	return i > 0 && memcmp(steps[i].state, steps[i - 1].state, sizeof(steps[i].state));
 }
 
-/* One tap's file need not be in the order of time. */
+/* One tap's file may not be in order of time. */
 int64_t wire_began(const struct wire_connection *c)
 {
 	int64_t began = INT64_MAX;
@@ -35,7 +35,7 @@ uint32_t wire_relative(const struct wire_connection *c, int end, uint32_t number
 	return c->known[end] || c->guessed[end] ? number - c->isn[end] : number;
 }
 
-/* Choose the segments that are shown of a long connection: what tells most, and both edges. */
+/* Choose which segments of a long connection to show: the most informative, and both edges. */
 static void choose(struct wire_ladder *ladder)
 {
 	const struct wire_connection *c = ladder->connection;
@@ -44,7 +44,7 @@ static void choose(struct wire_ladder *ladder)
 
 	for (size_t i = 0; i < c->count; i++)
 		plain += !wire_tells(c, ladder->steps, i);
-	/* Of what tells less than fits, all is shown. */
+	/* Show all of the less informative ones that fit. */
 	room = c->count - plain < WIRE_RUNGS - 2 * EDGE ? c->count - plain : WIRE_RUNGS - 2 * EDGE;
 	for (size_t i = 0; i < c->count; i++) {
 		bool shown = c->count <= WIRE_RUNGS || i < EDGE || c->count - i <= EDGE;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* wire list: a line a connection, in the order in which they began. */
+/* wire list: one line a connection, in the order they began. */
 #include <arpa/inet.h>
 #include <inttypes.h>
 #include <string.h>
@@ -15,7 +15,7 @@ struct listing {
 	FILE *out;
 	const struct wire_ladders *ladders;
 	bool json;
-	int64_t first; /* ns since 1970: times for people count from it */
+	int64_t first; /* ns since 1970: times for people start at it */
 };
 
 static void end_text(const struct wire_connection *c, int end, char text[END])

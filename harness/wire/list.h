@@ -5,8 +5,8 @@
 
 #include "wire/wire.h"
 
-/* A line for each connection that the filter takes, and that went one of the ladders->most_groups
- * worst ways, if that is not 0. Returns 0, or -1 without memory. */
+/* Print a line for each connection that passes the filter and, if ladders->most_groups is not 0,
+ * went one of that many worst ways. Returns 0, or -1 without memory. */
 int wire_list(FILE *out, struct wire_ladders *ladders, bool json);
 
 #endif

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* What arrived, and what came from TCP, before any state is known. Pure. */
+/* Finds what arrived, and what TCP sent, before any state is known. Pure. */
 #include "wire/losses.h"
 
-#define ANSWERED 200000000 /* ns: what arrives is acknowledged so soon */
-#define LOOK_BACK 64 /* segments among which the first copy of a retransmission is looked for */
+#define ANSWERED 200000000 /* ns: a segment that arrives is acknowledged within this */
+#define LOOK_BACK 64	   /* segments to search for the first copy of a retransmission */
 
-/* Whether it begins a connection in the same way: the SYN ACK of a simultaneous open is no copy of
+/* Whether it opens a connection in the same way: the SYN ACK of a simultaneous open is no copy of
  * its SYN. */
 static bool same_ends(const struct wire_segment *s, const struct wire_segment *again)
 {
@@ -14,13 +14,13 @@ static bool same_ends(const struct wire_segment *s, const struct wire_segment *a
 	return ends && (!(ends & TCP_SYN) || !((s->flags ^ again->flags) & TCP_ACK));
 }
 
-/* How many numbers a segment takes. */
+/* How many sequence numbers a segment takes. */
 static uint32_t sends(const struct wire_segment *s)
 {
 	return s->length + !!(s->flags & (TCP_SYN | TCP_FIN));
 }
 
-/* Whether it answers what begins at @seq: it has that, or no room for it. */
+/* Whether it answers the segment at @seq: it has received that, or has no room for it. */
 static bool answers(const struct wire_segment *s, uint32_t seq, uint32_t length)
 {
 	if (!(s->flags & TCP_ACK))
@@ -30,8 +30,8 @@ static bool answers(const struct wire_segment *s, uint32_t seq, uint32_t length)
 }
 
 /*
- * Where nothing tells what a fault dropped: a segment did not arrive if its numbers were sent again
- * and nobody had acknowledged them in between.
+ * Without a log of dropped packets: a segment did not arrive if its numbers were sent again and
+ * nobody had acknowledged them in between.
  */
 static void infer_losses(const struct wire_connection *c, struct wire_step *steps)
 {
@@ -58,8 +58,8 @@ static void infer_losses(const struct wire_connection *c, struct wire_step *step
 }
 
 /*
- * The last copy of what was sent again did not arrive either if nobody acknowledged it, though
- * there was time to.
+ * The last copy of a retransmission did not arrive either if nobody acknowledged it although there
+ * was time.
  */
 static void infer_last_loss(const struct wire_connection *c, int from, int64_t until,
 			    struct wire_step *steps)
@@ -82,8 +82,8 @@ static void infer_last_loss(const struct wire_connection *c, int from, int64_t u
 }
 
 /*
- * An end that still speaks long after a RST did not take it; and if the end speaks that it came
- * from, its TCP did not send it.
+ * An end that still speaks long after a RST did not accept it. If the end that the RST came from
+ * still speaks, its TCP did not send it.
  */
 static void infer_idle_resets(const struct wire_connection *c, struct wire_step *steps)
 {
@@ -104,7 +104,7 @@ static void infer_idle_resets(const struct wire_connection *c, struct wire_step 
 	}
 }
 
-/* What is known of a segment before any state is: whether it came from TCP, and whether it arrived.
+/* What is known of a segment before any state: whether TCP sent it, and whether it arrived.
  */
 void losses_mark(const struct wire_connection *c, const struct wire_rules *rules,
 		 struct wire_step *steps)
@@ -113,7 +113,7 @@ void losses_mark(const struct wire_connection *c, const struct wire_rules *rules
 		const struct wire_segment *s = &c->segments[i];
 
 		if (s->lost || s->arrived == WIRE_NEVER)
-			/* where the other end has no tap, nobody knows whether it arrived */
+			/* without a tap at the other end, nobody knows whether it arrived */
 			steps[i].marks |= s->lost || c->host[!s->from] >= 0 ? WIRE_IS_LOST : 0;
 		if (s->twice)
 			steps[i].marks |= WIRE_DUPLICATE;

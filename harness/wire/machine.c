@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * One end of a connection: RFC 9293, 3.3.2 and 3.10, driven by the segments that leave it and those
- * that arrive. What the program does is seen by what is sent: a FIN means close() or shutdown().
+ * that arrive. What is sent shows what the program does: a FIN means close() or shutdown().
  *
- * The tap sees a segment arrive a little before TCP processes it. So what an end sends may not know
- * of it yet, and the number it acknowledges tells.
+ * The tap sees a segment arrive a little before TCP processes it. So an end may send something
+ * before it knows of that segment; the number it acknowledges shows which.
  */
 #include "wire/machine.h"
 
@@ -15,7 +15,7 @@ static void take_fin(struct machine *m, int64_t time)
 	m->rcv_nxt = m->fin_at + 1;
 	switch (m->state) {
 	case STATE_SYN_RECEIVED:
-	case STATE_ESTABLISHED: /* if unaware, it has closed, and its FIN is not out yet */
+	case STATE_ESTABLISHED: /* if unaware, it has closed, but its FIN has not left yet */
 		m->state = m->unaware ? STATE_CLOSING : STATE_CLOSE_WAIT;
 		break;
 	case STATE_FIN_WAIT1: /* had its FIN been acknowledged, it would be in FIN_WAIT2 */
@@ -28,7 +28,7 @@ static void take_fin(struct machine *m, int64_t time)
 	}
 }
 
-/* It has received everything before @number: it said so, or the numbers show it. */
+/* It has received everything before @number: its ACK says so, or the numbers show it. */
 static void advance(struct machine *m, uint32_t number, int64_t time)
 {
 	if (before(m->rcv_nxt, number) && !m->fin_taken)
@@ -53,7 +53,7 @@ static void send_syn(struct machine *m, const struct wire_segment *s)
 			m->state = STATE_SYN_SENT;
 		return;
 	}
-	/* A SYN ACK that is sent again shows that the last ACK of the handshake was not taken. */
+	/* A repeated SYN ACK shows that the last ACK of the handshake was not accepted. */
 	if (m->state == STATE_CLOSED || m->state == STATE_SYN_SENT ||
 	    (m->state == STATE_ESTABLISHED && m->answered && s->seq + 1 == m->snd_nxt))
 		m->state = STATE_SYN_RECEIVED;
@@ -65,7 +65,7 @@ static void send_syn(struct machine *m, const struct wire_segment *s)
 static void send_reset(struct machine *m, const struct wire_segment *s)
 {
 	switch (m->state) {
-	case STATE_SYN_SENT: /* in answer to an ACK of something else it goes on; else it gave up */
+	case STATE_SYN_SENT: /* in answer to a wrong ACK it continues; otherwise it gave up */
 		if (s->seq != m->snd_nxt && s->seq != m->iss + 1)
 			return;
 		break;
@@ -93,7 +93,7 @@ static void send_fin(struct machine *m)
 	}
 }
 
-/* Its own ACK tells what it has received, whether that was seen to arrive or not. */
+/* Its own ACK shows what it has received, whether or not anyone saw that arrive. */
 static void send_ack(struct machine *m, const struct machine *peer, const struct wire_segment *s)
 {
 	if (m->state == STATE_SYN_SENT && !(s->flags & TCP_SYN))
@@ -161,13 +161,14 @@ void machine_prove(struct machine *m, uint32_t number, bool fin)
 		send_fin(m);
 }
 
-/* Whether it is of something sent and not yet acknowledged: RFC 9293, 3.10.7.3 and 3.10.7.4. */
+/* Whether it acknowledges something sent and not yet acknowledged: RFC 9293, 3.10.7.3 and
+ * 3.10.7.4. */
 static bool acknowledges(const struct machine *m, uint32_t ack)
 {
 	return before(m->iss, ack) && !before(m->snd_nxt, ack);
 }
 
-/* RFC 5961, section 3.2, as Linux has it; WIRE_RESET if it ends the connection. */
+/* RFC 5961, section 3.2, as Linux implements it; WIRE_RESET if it ends the connection. */
 static uint16_t receive_reset(struct machine *m, const struct wire_segment *s)
 {
 	bool exact = s->seq == m->rcv_nxt;
@@ -203,7 +204,7 @@ static void receive_syn(struct machine *m, const struct wire_segment *s)
 	bool mine = s->flags & TCP_ACK && acknowledges(m, s->ack);
 
 	switch (m->state) {
-	case STATE_CLOSED: /* whether it is taken is shown by the SYN ACK */
+	case STATE_CLOSED: /* the SYN ACK shows whether it was accepted */
 		m->rcv_nxt = s->seq + 1;
 		m->heard = true;
 		return;
@@ -224,7 +225,7 @@ static void receive_syn(struct machine *m, const struct wire_segment *s)
 
 static void receive_ack(struct machine *m, uint32_t ack, int64_t time)
 {
-	if (before(m->snd_nxt, ack)) /* of something never sent */
+	if (before(m->snd_nxt, ack)) /* acknowledges something never sent */
 		return;
 	if (m->state == STATE_SYN_RECEIVED && acknowledges(m, ack))
 		m->state = STATE_ESTABLISHED;
@@ -255,7 +256,7 @@ static void receive_text(struct machine *m, const struct wire_segment *s, int64_
 		m->fin_heard = true;
 		m->fin_at = end;
 	}
-	if (s->before) /* left out of a long connection; those did arrive */
+	if (s->before) /* segments left out of a long connection did arrive */
 		advance(m, s->seq, time);
 	if (before(m->rcv_nxt, s->seq)) {
 		if (m->gaps < GAPS && s->length) {
@@ -296,7 +297,7 @@ uint16_t machine_receive(struct machine *m, const struct wire_segment *s, int64_
 	if (s->flags & TCP_ACK)
 		receive_ack(m, s->ack, time);
 	m->shut = s->windowed && !s->window;
-	if (m->state == STATE_TIME_WAIT) { /* whatever it answers, the time begins anew */
+	if (m->state == STATE_TIME_WAIT) { /* whatever it answers, the time starts again */
 		m->waits_since = time;
 		return 0;
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* wire: records the packets of hosts, and shows how each connection went. See --help and wire.h. */
+/* wire: records the packets of hosts and shows how each connection went. See --help and wire.h. */
 #include "wire/program.h"
 
 #include <signal.h>
@@ -14,7 +14,7 @@ int main(int argc, char **argv)
 	int code;
 
 	open_standard_descriptors();
-	signal(SIGPIPE, SIG_IGN); /* a reader that goes away is seen by the write */
+	signal(SIGPIPE, SIG_IGN); /* the write reports a reader that went away */
 	code = wire_options_parse(&options, argc, argv, &error);
 	if (code <= 0)
 		return command_ended(code, &error);

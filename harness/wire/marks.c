@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is special about a segment that an end sends, by what that end sent before. Pure. */
+/* What is special about a segment, given what its sender sent before. Pure. */
 #include "wire/machine.h"
 
 /* Whether it carries nothing but an acknowledgment and @length octets of text. */
@@ -9,8 +9,8 @@ static bool is_ack(const struct wire_segment *s, uint32_t length)
 }
 
 /*
- * RFC 9293, 3.8.4: one below the next number, with an octet that was acknowledged before or with
- * none. An ACK that its own FIN overtook looks the same.
+ * RFC 9293, 3.8.4: one below the next number, with an already acknowledged octet or with none. An
+ * ACK overtaken by its own FIN looks the same.
  */
 static bool is_keepalive(const struct machine *m, const struct wire_segment *s)
 {
@@ -20,8 +20,8 @@ static bool is_keepalive(const struct machine *m, const struct wire_segment *s)
 }
 
 /*
- * RFC 9293, 3.8.6.1: while the other's window is 0, the number before the next one, or that, again
- * and again until it is taken.
+ * RFC 9293, 3.8.6.1: while the other's window is 0, the number before the next one, or the next
+ * one, repeated until it is accepted.
  */
 static bool is_probe(const struct machine *m, const struct wire_segment *s)
 {
@@ -29,7 +29,7 @@ static bool is_probe(const struct machine *m, const struct wire_segment *s)
 			   (is_ack(s, 1) && (s->seq == m->snd_nxt || s->seq == m->snd_una)));
 }
 
-/* Whether it fills a hole in what was seen of this end; then it was not sent again. */
+/* Whether it fills a hole in what was seen of this end; then it is no retransmission. */
 static bool fills_hole(struct machine *m, uint32_t from, uint32_t to)
 {
 	for (size_t i = 0; i < m->holes; i++) {
@@ -46,7 +46,7 @@ static bool fills_hole(struct machine *m, uint32_t from, uint32_t to)
 	return false;
 }
 
-/* It was seen to send up to @end, from @from on. */
+/* It was seen sending from @from up to @end. */
 void marks_sent(struct machine *m, uint32_t from, uint32_t end)
 {
 	if (before(m->snd_nxt, from) && m->holes < GAPS) {
@@ -56,7 +56,7 @@ void marks_sent(struct machine *m, uint32_t from, uint32_t end)
 	m->snd_nxt = end;
 }
 
-/* RFC 5681, section 2: it tells what the ACK before it told, while more is on its way. */
+/* RFC 5681, section 2: it repeats the previous ACK while more is in flight. */
 static bool is_duplicate_ack(const struct machine *m, const struct machine *peer,
 			     const struct wire_segment *s)
 {

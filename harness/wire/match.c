@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Packets to connections: told apart by addresses, ports and initial sequence number. A SYN with a
- * new one begins a connection, and so does what fits none of those that are over. Pure.
+ * Assigns packets to connections, by addresses, ports and initial sequence number. A SYN with a new
+ * number begins a connection, and so does a packet that fits none when the others are over. Pure.
  *
- * The hash is keyed: nobody can choose ports so that all connections meet in one place.
+ * The hash is keyed: nobody can choose ports that make all connections collide.
  */
 #include "wire/match.h"
 
@@ -14,9 +14,9 @@
 #include "wire/segments.h"
 
 #define CONNECTIONS 1000000 /* at most */
-#define FAR (1u << 28)	    /* a sequence number so far on is not of this connection */
+#define FAR (1u << 28)	    /* a sequence number this far ahead belongs to another connection */
 
-/* Which end of @connection sent the packet, or -1 if it is of other addresses or ports. */
+/* Which end of @connection sent the packet, or -1 if addresses or ports differ. */
 int match_sender(const struct wire_connection *connection, const struct packet *packet)
 {
 	if (connection->family != packet->family)
@@ -28,7 +28,7 @@ int match_sender(const struct wire_connection *connection, const struct packet *
 	return -1;
 }
 
-/* Where the connection of a packet is, or may be placed: the same for both directions. */
+/* The slot of a packet's connection, found or free: the same for both directions. */
 static struct wire_slot *slot_of(const struct wire_store *store, const struct packet *packet)
 {
 	uint64_t sum = hash_end(&packet->from, store->key) + hash_end(&packet->to, store->key);
@@ -74,7 +74,7 @@ static int grow_table(struct wire_store *store)
 static struct wire_connection *place_new(struct wire_store *store, const struct packet *packet)
 {
 	struct wire_connection *connection = calloc(1, sizeof(*connection));
-	/* Who begins in the middle of a connection: rather the higher port is the client's. */
+	/* When the capture begins in the middle: the higher port is probably the client's. */
 	bool answer =
 	    packet->flags & TCP_SYN ? packet->flags & TCP_ACK : packet->from.port < packet->to.port;
 	struct wire_slot *slot;
@@ -103,8 +103,8 @@ static struct wire_connection **opening_of(struct wire_store *store, const struc
 
 /*
  * The connection that a SYN opened before its addresses were translated (NAT): one tap sees it on
- * both sides. A time stamp tells that it is the same packet. Without one there must be a number of
- * IPv4 and the same source; and a sequence number that is not 0, as crafted packets often have.
+ * both sides. A time stamp identifies the packet. Without one, it takes an IPv4 number and the same
+ * source, and a sequence number other than 0, which crafted packets often have.
  */
 static struct wire_connection *original(struct wire_store *store, const struct packet *packet)
 {
@@ -119,7 +119,7 @@ static struct wire_connection *original(struct wire_store *store, const struct p
 	return segments_copied(c, WIRE_CLIENT, packet, true) ? c : NULL;
 }
 
-/* A new connection, or the one that it is behind a translation; NULL: one too many, or no memory.
+/* A new connection, or its counterpart before translation; NULL: one too many, or no memory.
  */
 static struct wire_connection *begin(struct wire_store *store, const struct packet *packet)
 {
@@ -151,8 +151,8 @@ static struct wire_connection *begin(struct wire_store *store, const struct pack
 	return connection;
 }
 
-/* Whether it is the SYN of the connection; of one that was captured late, what the other end
- * acknowledged tells. */
+/* Whether it is the SYN of the connection; if captured late, the other end's acknowledgment
+ * decides. */
 static bool opened_by(const struct wire_connection *c, int end, const struct packet *packet)
 {
 	if (c->known[end] || !c->guessed[end] || !c->one_tap)
@@ -160,10 +160,10 @@ static bool opened_by(const struct wire_connection *c, int end, const struct pac
 	return c->isn[end] == packet->seq || c->isn[end] + 1 == packet_next(packet);
 }
 
-/* Whether it may be a number of @end, of which a SYN or a later segment was seen. */
+/* Whether the number may belong to @end, of which a SYN or a later segment was seen. */
 static bool is_near(const struct wire_connection *c, int end, uint32_t number)
 {
-	uint32_t below = c->known[end] ? 0 : FAR; /* what came before the capture */
+	uint32_t below = c->known[end] ? 0 : FAR; /* what preceded the capture */
 
 	return number - c->isn[end] + below <= c->top[end] - c->isn[end] + below + FAR;
 }
@@ -188,7 +188,7 @@ static uint64_t distance(uint32_t one, uint32_t other)
 	return (uint64_t)(apart < 0 ? -(int64_t)apart : apart);
 }
 
-/* How far the numbers of a packet are from those that come next. */
+/* How far the numbers of a packet are from the next expected ones. */
 static uint64_t misfit(const struct wire_connection *c, int end, const struct packet *packet)
 {
 	uint64_t sum = 0;
@@ -214,7 +214,7 @@ static bool is_over(const struct wire_connection *c)
 	return c->reset || (c->fin[WIRE_CLIENT] && c->fin[WIRE_SERVER]);
 }
 
-/* Whether a packet that fits no connection of its addresses begins one. */
+/* Whether a packet that fits no connection of its addresses begins a new one. */
 static bool begins(const struct wire_connection *newest, int end, const struct packet *packet)
 {
 	if (packet->flags & TCP_RST)
@@ -227,8 +227,7 @@ static bool begins(const struct wire_connection *newest, int end, const struct p
 	}
 	if (!newest->one_tap)
 		return false;
-	if (packet->flags &
-	    TCP_SYN) /* the ACK of one that was not captured tells its number, too */
+	if (packet->flags & TCP_SYN) /* the ACK of an uncaptured SYN shows its number too */
 		return newest->known[end] || newest->guessed[end];
 	if (!is_over(newest))
 		return false;
@@ -236,7 +235,7 @@ static bool begins(const struct wire_connection *newest, int end, const struct p
 	       (packet->flags & TCP_ACK && !is_near(newest, !end, packet->ack));
 }
 
-/* Which end is which was guessed by what came first; now its SYN tells. */
+/* The roles of the ends were a guess by the first packet; now the SYN decides. */
 static void turn(struct wire_connection *c)
 {
 	const struct wire_connection was = *c;
@@ -266,7 +265,7 @@ struct wire_connection *match_newest(const struct wire_store *store, const struc
 	return store->slots ? slot_of(store, packet)->newest : NULL;
 }
 
-/* The connection whose numbers come nearest; of several taps the newest that they fit. */
+/* The connection whose numbers are nearest; with several taps, the newest that fits. */
 static struct wire_connection *nearest(struct wire_connection *newest, const struct packet *packet)
 {
 	bool opens = (packet->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN;

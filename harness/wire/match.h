@@ -9,7 +9,7 @@
 
 /*
  * The connection of a packet, a new one for a new SYN; NULL: none, or no memory. from: which end
- * sent it. The packet may have other addresses than the connection, which was translated then.
+ * sent it. If the packet's addresses differ from the connection's, they were translated.
  */
 struct wire_connection *match_find(struct wire_store *store, const struct packet *packet,
 				   int *from);
@@ -17,7 +17,7 @@ struct wire_connection *match_find(struct wire_store *store, const struct packet
 /* The newest connection of its addresses and ports, or NULL. */
 struct wire_connection *match_newest(const struct wire_store *store, const struct packet *packet);
 
-/* Which end of @connection sent the packet, or -1 if it is of other addresses or ports. */
+/* Which end of @connection sent the packet, or -1 if addresses or ports differ. */
 int match_sender(const struct wire_connection *connection, const struct packet *packet);
 
 #endif

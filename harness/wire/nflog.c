@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What faults drop: nft(8) rules hand a copy of each packet to an NFLOG group before they drop it,
- * after the packet sockets have seen it arrive. Copies carry a number, so that a gap is counted.
+ * Records what faults drop: nft(8) rules send a copy of each packet to an NFLOG group before they
+ * drop it, after the packet sockets have seen it arrive. Copies are numbered, so gaps are counted.
  */
 #include "wire/program.h"
 
@@ -121,7 +121,7 @@ static int packet(const struct nlmsghdr *message, void *data)
 	    mnl_attr_validate(found[NFULA_SEQ], MNL_TYPE_U32) < 0)
 		return MNL_CB_OK;
 	number = ntohl(mnl_attr_get_u32(found[NFULA_SEQ]));
-	log->count += number - log->next + 1; /* with those that found no room */
+	log->count += number - log->next + 1; /* including those that found no room */
 	log->next = number + 1;
 	if (!log->dump)
 		log->dump = pcap_dump_open(log->dead, log->file);

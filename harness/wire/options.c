@@ -33,16 +33,15 @@ static const struct option_row record_rows[] = {
     {"host", .kind = OPTION_OTHER, .take = take_host, .value = "NAME=NETNS:FILE",
      .help = "record this network namespace (a path, or a name in /run/netns) into FILE"},
     {"whole", .kind = OPTION_NUMBER, AT(whole), .most = 1 << 20, .shown = true, .value = "N",
-     .help = "of the first N connections every packet is kept, of the others only what has SYN, "
-	     "FIN or RST"},
+     .help =
+	 "keep every packet of the first N connections, and of the others only SYN, FIN and RST"},
     {"most", .kind = OPTION_NUMBER, AT(most), .most = UINT64_MAX / 2, .shown = true,
-     .value = "BYTES", .help = "a file grows to so many bytes"},
+     .value = "BYTES", .help = "let a file grow to this many bytes"},
     /* At least IPv6, TCP with all its options, and the link's header. */
     {"snap", .kind = OPTION_NUMBER, AT(snap), .least = 128, .most = 65535, .shown = true,
-     .value = "BYTES", .help = "of a packet so many bytes are kept"},
+     .value = "BYTES", .help = "keep this many bytes of each packet"},
     {"group", .kind = OPTION_NUMBER, AT(group), .most = 65535, .shown = true, .value = "N",
-     .help = "rules of nft that drop log to this NFLOG group; what they log is kept in "
-	     "FILE-lost.pcap"},
+     .help = "read this NFLOG group, to which the dropping nft rules log, into FILE-lost.pcap"},
     {0},
 };
 
@@ -61,10 +60,11 @@ static int take_connection(void *data, char *text, struct error *error)
 	return filter_connection(&((struct wire_options *)data)->filter, text, error);
 }
 
-/* Which connections are shown, and what is read. */
+/* Which connections to show, and what to read. */
 #define SELECTION                                                                                  \
 	{"only", .kind = OPTION_OTHER, .take = take_only, .value = "WAY,...",                      \
-	 .help = "those that went so: reset, refused, unanswered, half-closed, open, orderly, "    \
+	 .help = "show connections that went this way: reset, refused, unanswered, half-closed, "  \
+		 "open, orderly, "                                                                 \
 		 "unknown, retransmitting"},                                                       \
 	    {"port",                                                                               \
 	     .kind = OPTION_NUMBER,                                                                \
@@ -72,48 +72,49 @@ static int take_connection(void *data, char *text, struct error *error)
 	     .least = 1,                                                                           \
 	     .most = 65535,                                                                        \
 	     .value = "PORT",                                                                      \
-	     .help = "those with this port at either end"},                                        \
+	     .help = "show connections with this port at either end"},                             \
 	    {"host", .kind = OPTION_OTHER, .take = take_address, .value = "ADDRESS[/BITS]",        \
-	     .help = "those with this address, or one of this prefix, at either end"},             \
+	     .help = "show connections with this address, or one of this prefix, at either end"},  \
 	    {"connection", .kind = OPTION_OTHER, .take = take_connection,                          \
-	     .value = "ADDRESS:PORT-ADDRESS:PORT", .help = "those between these two"},             \
+	     .value = "ADDRESS:PORT-ADDRESS:PORT",                                                 \
+	     .help = "show connections between these two ends"},                                   \
 	    {"since", .kind = OPTION_TIME, AT(filter.since), .value = "SECONDS",                   \
-	     .help = "since 1970: those that did not begin before"},                               \
+	     .help = "show connections that began at this time (since 1970) or later"},            \
 	    {"until", .kind = OPTION_TIME, AT(filter.until), .value = "SECONDS",                   \
-	     .help = "since 1970: those that did not begin later"},                                \
+	     .help = "show connections that began at this time (since 1970) or earlier"},          \
 	    {"losses", .kind = OPTION_FLAG, AT(losses),                                            \
-	     .help =                                                                               \
-		 "beside each FILE.pcap, FILE-lost.pcap holds what a fault dropped on arrival, "   \
-		 "as wire record writes it"},                                                      \
+	     .help = "next to each FILE.pcap read FILE-lost.pcap, which holds what a fault "       \
+		     "dropped on arrival, "                                                        \
+		     "as wire record writes it"},                                                  \
 	{                                                                                          \
 		"infer-losses",                                                                    \
 		    .kind = OPTION_FLAG, AT(infer),                                                \
-		    .help = "nothing tells what was dropped on arrival: infer it from "            \
-			    "retransmissions (with a single FILE this is always done)"             \
+		    .help = "no file records what was dropped on arrival: infer it from "          \
+			    "retransmissions (always so for a single FILE)"                        \
 	}
 
 static const struct option_row ladder_rows[] = {
-    {"json", .kind = OPTION_FLAG, AT(json), .help = "one JSON object"},
+    {"json", .kind = OPTION_FLAG, AT(json), .help = "print one JSON object"},
     {"verbose", 'v', OPTION_FLAG, AT(verbose),
-     .help = "tell of each segment which packet of its file it is, when it came, and its window"},
+     .help = "show for each segment its packet number in the file, its time, and its window"},
     {"groups", .kind = OPTION_NUMBER, AT(groups), .least = 1, .most = 1000000, .shown = true,
-     .value = "N", .help = "show so many ways that connections went, the worst first"},
+     .value = "N", .help = "show this many ways that connections went, the worst first"},
     {"width", .kind = OPTION_NUMBER, AT(width), .least = WIRE_NARROW, .most = 1000,
-     .value = "COLUMNS", .help = "draw ladders so wide (the terminal's width, 97 at most)"},
+     .value = "COLUMNS", .help = "draw ladders this wide (the terminal's width, 97 at most)"},
     SELECTION,
     {"census", .kind = OPTION_TEXT, AT(census), .value = "TIMELINE",
-     .help = "compare with what `census --stream` saw"},
+     .help = "compare with the output of `census --stream`"},
     {"recorder", .kind = OPTION_TEXT, AT(recorder), .value = "LOG",
-     .help = "what `wire record` said: what is missing, and sysctls"},
+     .help = "the output of `wire record`: what is missing, and sysctls"},
     {"verdict", .kind = OPTION_TIME, AT(verdict), .value = "SECONDS",
-     .help = "since 1970: what happened later was the end of the lab"},
+     .help = "when the lab ended (since 1970): what happened later is its cleanup"},
     {0},
 };
 
 static const struct option_row list_rows[] = {
-    {"json", .kind = OPTION_FLAG, AT(json), .help = "a JSON object a line"},
+    {"json", .kind = OPTION_FLAG, AT(json), .help = "print one JSON object a line"},
     {"groups", .kind = OPTION_NUMBER, AT(ways), .least = 1, .most = 1000000, .value = "N",
-     .help = "those that went one of so many ways, the worst (all)"},
+     .help = "show connections that went one of this many worst ways (all)"},
     SELECTION,
     {0},
 };
@@ -121,21 +122,19 @@ static const struct option_row list_rows[] = {
 static const struct command record = {
     .name = "wire record",
     .usage = "[OPTION]... --host NAME=NETNS:FILE...",
-    .summary = "Keeps the TCP packets of network namespaces, a pcap file each, until SIGTERM. It "
-	       "says ev=ready when everything is recorded that happens from now on. After a line "
-	       "on standard input it has written everything that had happened, and says "
-	       "ev=flushed.",
+    .summary = "Records the TCP packets of network namespaces, one pcap file each, until SIGTERM. "
+	       "It prints ev=ready once it records everything from then on. After a line on "
+	       "standard input it writes everything that has happened, then prints ev=flushed.",
     .rows = record_rows,
 };
 
 static const struct command ladder = {
     .name = "wire ladder",
     .usage = "[OPTION]... FILE\n[OPTION]... NAME=FILE...",
-    .summary = "Shows how connections went: their segments, and the states of both ends as RFC "
-	       "9293 has them; before them a summary, and of the ways that they went the worst "
-	       "first. Each NAME=FILE is what the host NAME recorded; a single FILE, of any "
-	       "interface, shows both sides (tcpdump -w FILE). It may be packed by gzip or zstd; "
-	       "- is standard input.",
+    .summary = "Shows how connections went: a summary, then ladders of their segments and of the "
+	       "states of both ends as in RFC 9293, worst first. Each NAME=FILE is a recording of "
+	       "the host NAME; a single FILE, of any interface, shows both sides (tcpdump -w "
+	       "FILE). A file may be compressed with gzip or zstd; - is standard input.",
     .rows = ladder_rows,
 };
 
@@ -143,15 +142,14 @@ static const struct command list = {
     .name = "wire list",
     .usage = "[OPTION]... FILE\n[OPTION]... NAME=FILE...",
     .summary =
-	"Tells of each connection in a line who began and who ended it, how, in which states "
-	"it was last, and how much payload each end sent. Files are as for wire ladder; - is "
-	"standard input.",
+	"Prints one line for each connection: who began it, who ended it and how, its last states, "
+	"and how much payload each end sent. Files are as for wire ladder; - is standard input.",
     .rows = list_rows,
 };
 
 static const struct command wire = {
     .name = "wire",
-    .summary = "Records the packets of hosts, and shows from them how each connection went.",
+    .summary = "Records the packets of hosts, and shows how each connection went.",
     .modes = (const struct command *const[]){&record, &ladder, &list, NULL},
     .details = "Exit status:\n"
 	       "  0   all is well\n"

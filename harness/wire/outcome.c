@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* How a connection went, in a few words: what `wire list` tells, and what ways are ordered by.
- * Pure. */
+/* How a connection went, in a few words: `wire list` shows them, and they rank the ways. Pure. */
 #include "wire/outcome.h"
 
 #include <stddef.h>
@@ -26,11 +25,11 @@ const char *wire_closer_name(enum wire_closer closer)
 
 /* ---- who closed first, and how it ended ------------------------------------------------------ */
 
-/* What the segments of a connection have in common; each is an index, or count: there is none. */
+/* Landmarks among the segments of a connection; each is an index, or count if there is none. */
 struct ends_of {
 	size_t fin[2]; /* the first FIN of each end */
 	size_t reset;  /* the first RST that counts */
-	size_t opened; /* the first segment behind which both ends were open */
+	size_t opened; /* the first segment after which both ends were open */
 	size_t text;   /* the first one with payload */
 	bool refused, again;
 };
@@ -64,7 +63,7 @@ static bool is_done(uint8_t state)
 	return state == STATE_CLOSED || state == STATE_TIME_WAIT;
 }
 
-/* Whether both ends were through before the RST came. */
+/* Whether both ends had finished before the RST came. */
 static bool came_too_late(const struct wire_step *steps, const struct ends_of *ends)
 {
 	return ends->reset > 0 && is_done(steps[ends->reset - 1].state[0]) &&
@@ -111,7 +110,7 @@ static enum wire_closer closer_of(const struct wire_connection *c, const struct 
 
 	if (evidence->one_sided || (evidence->unsure && ends->reset == c->count))
 		return WIRE_NOT_KNOWN;
-	for (int end = 0; end < 2; end++) /* the FIN that was seen knows of the one that was not */
+	for (int end = 0; end < 2; end++) /* the seen FIN acknowledges the unseen one */
 		if (evidence->fin[end] && ends->fin[!end] < c->count)
 			return c->segments[ends->fin[!end]].ack == evidence->end[end]
 				   ? (enum wire_closer)end
@@ -138,15 +137,14 @@ static enum wire_after after_of(const struct wire_connection *c, const struct en
 	return ends->opened < ends->reset ? WIRE_AFTER_OPENING : WIRE_IN_HANDSHAKE;
 }
 
-/* ---- all of it --------------------------------------------------------------------------------
- */
+/* ---- the whole outcome ----------------------------------------------------------------------- */
 
 static int64_t moment(const struct wire_segment *s)
 {
 	return s->sent != WIRE_NEVER ? s->sent : s->arrived;
 }
 
-/* Payload of an end; what was acknowledged counts, even if the capture missed it. */
+/* The payload of an end; acknowledged bytes count even if the capture missed them. */
 static void count_bytes(const struct wire_connection *c, const struct evidence *evidence,
 			struct wire_outcome *outcome)
 {

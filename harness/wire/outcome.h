@@ -7,7 +7,7 @@
 
 #define WIRE_HISTORY 48 /* bytes for Zeek's history of a connection */
 
-/* The worse the later. */
+/* From best to worst. */
 enum wire_how {
 	WIRE_ORDERLY,
 	WIRE_OPEN,
@@ -28,7 +28,7 @@ enum wire_closer {
 	WIRE_NOT_KNOWN,
 };
 
-/* What came before a RST. */
+/* What preceded a RST. */
 enum wire_after {
 	WIRE_IN_HANDSHAKE,
 	WIRE_AFTER_OPENING,
@@ -53,7 +53,7 @@ struct wire_outcome {
 	char history[WIRE_HISTORY];
 };
 
-/* steps, states: as wire_derive() filled them in. */
+/* steps, states: as filled in by wire_derive(). */
 void wire_outcome_of(const struct wire_connection *connection, const struct wire_step *steps,
 		     const uint8_t states[2], struct wire_outcome *outcome);
 

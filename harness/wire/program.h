@@ -30,8 +30,8 @@ struct wire_options {
 };
 
 /*
- * Fill @options from the command line. Returns what command_parse() does: only more than 0 is a
- * command line to be followed.
+ * Fill @options from the command line. Returns what command_parse() does: only a result above 0 is
+ * a command to run.
  */
 int wire_options_parse(struct wire_options *options, int argc, char **argv, struct error *error);
 
@@ -41,7 +41,7 @@ struct tap {
 	const char *name, *file;
 	pcap_t *pcap;
 	pcap_dumper_t *dump;
-	int rfc1337;	   /* the sysctl tcp_rfc1337 of that namespace; -1: not to be read */
+	int rfc1337;	   /* the sysctl tcp_rfc1337 of that namespace; -1: unreadable */
 	struct nflog *log; /* what faults drop; NULL: this kernel cannot tell */
 	uint64_t packets, kept, bytes;
 	uint64_t most;
@@ -49,36 +49,34 @@ struct tap {
 	int error; /* errno of the first write that failed */
 };
 
-/* Begin to record in the namespace of @host. Returns 0, or -1 with @error. */
+/* Start to record in the namespace of @host. Returns 0, or -1 with @error. */
 int tap_open(struct tap *tap, const struct tapped *host, const struct wire_options *options,
 	     struct error *error);
 
-/* Write what the kernel has by now. Returns how many packets there were, or -1 with @error. */
+/* Write what the kernel has so far. Returns how many packets there were, or -1 with @error. */
 int tap_drain(struct tap *tap, struct error *error);
 
 /* Whether TIME_WAIT ignores a RST there (tcp_rfc1337=1). */
 bool tap_rfc1337(const struct tap *tap);
 
-/* Packets that the kernel dropped for want of buffer, before we saw them. */
+/* Packets that the kernel dropped before we saw them, because its buffer was full. */
 uint64_t tap_missed(struct tap *tap);
 
 void tap_close(struct tap *tap);
 
-/* ---- nflog.c: the packets that a rule of nft(8) logged before it dropped them ------------------
- */
+/* ---- nflog.c: the packets that an nft(8) rule logged before it dropped them ------------------ */
 
-/* Listen to @group in the current namespace. NULL: not on this kernel. */
+/* Listen to @group in the current namespace. NULL: this kernel cannot. */
 struct nflog *nflog_open(unsigned group, int snap);
 int nflog_fd(const struct nflog *log);
 
-/* Take what is there: each packet goes to @file (created with the first). -1 with @error. */
+/* Write each waiting packet to @file (created with the first). -1 with @error. */
 int nflog_drain(struct nflog *log, const char *file, struct error *error);
 
 uint64_t nflog_count(const struct nflog *log); /* those missed included */
 void nflog_close(struct nflog *log);
 
-/* ---- the modes; each returns the exit code, and @error says why
- * ---------------------------------- */
+/* ---- the modes; each returns the exit code, and @error says why ------------------------------ */
 
 int run_record(const struct wire_options *options, struct error *error);
 int run_show(const struct wire_options *options, struct error *error); /* ladder, and list */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The files of all hosts, merged by time, into the store. */
+/* Reads the files of all hosts, merged by time, into the store. */
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -43,7 +43,7 @@ static struct source *earliest(struct source *sources, size_t count)
 	return first;
 }
 
-/* Whether all files can be read twice: once to find how far their clocks are apart. */
+/* Whether all files can be read twice: the first time to find how far apart their clocks are. */
 static bool can_look_first(const struct wire_ladders *ladders)
 {
 	struct stat status;
@@ -54,7 +54,7 @@ static bool can_look_first(const struct wire_ladders *ladders)
 	return ladders->hosts > 1 && !ladders->one_clock;
 }
 
-/* Open the files of a host; returns how many of @sources are taken now, -1 with @error. */
+/* Open the files of a host; returns how many of @sources are now in use, or -1 with @error. */
 static int open_host(struct wire_ladders *ladders, int host, struct source *source,
 		     struct error *error)
 {

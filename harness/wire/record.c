@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * wire record: one process records every host until SIGTERM or SIGINT. A line on standard input
- * makes it write what happened so far, and say so.
+ * wire record: one process records every host until SIGTERM or SIGINT. On a line on standard input
+ * it writes everything so far, and reports that.
  */
 #include "wire/program.h"
 
@@ -17,7 +17,9 @@
 
 #include "common/events.h"
 
-#define BATCH 5 /* ms: one packet seldom comes alone, and to wake for each costs the programs */
+#define BATCH                                                                                      \
+	5 /* ms: packets come in bursts; waking per packet steals CPU from the programs under test \
+	   */
 
 static int catch_signals(void)
 {
@@ -56,7 +58,7 @@ static void tell_all(struct tap *taps, size_t count)
 	}
 }
 
-/* Returns whether we were told to write; when the other side is gone nobody will tell again. */
+/* Returns whether a line told us to write; once the other side is gone, none will come again. */
 static bool told(struct pollfd *input)
 {
 	char line[256];
@@ -76,7 +78,7 @@ static int record(struct tap *taps, size_t count, struct error *error)
 	size_t used = 2;
 	int packets = 0;
 
-	if (fds[0].fd < 0) /* poll(2) would pass over it, and no signal would end us */
+	if (fds[0].fd < 0) /* poll(2) would ignore it, and no signal would end us */
 		return error_set(error, EXIT_BROKEN, "signalfd: %s", strerror(errno));
 	for (size_t i = 0; i < count; i++) {
 		fds[used++] = (struct pollfd){pcap_get_selectable_fd(taps[i].pcap), POLLIN, 0};
@@ -85,7 +87,7 @@ static int record(struct tap *taps, size_t count, struct error *error)
 	}
 	say("ready hosts=%zu losses=%s", count, taps[0].log ? "logged" : "inferred");
 	for (;;) {
-		/* While packets come, let some gather; otherwise sleep until one comes. */
+		/* While packets come, let some accumulate; otherwise sleep until one comes. */
 		if (poll(fds, packets ? 2 : used, packets ? BATCH : -1) < 0 && errno != EINTR)
 			return error_set(error, EXIT_BROKEN, "poll: %s", strerror(errno));
 		packets = drain_all(taps, count, error);
@@ -109,7 +111,7 @@ static void *close_one(void *tap)
 	return NULL;
 }
 
-/* Close all taps at the same time: the kernel takes some 25 ms to let go of each. */
+/* Close all taps at the same time: the kernel takes about 25 ms to release each. */
 static void close_all(struct tap *taps, size_t count)
 {
 	pthread_t thread[WIRE_HOSTS];

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* The segments of one connection: which one a packet is, and which are left out. Pure. */
+/* The segments of one connection: finds the one a packet is, and leaves some out. Pure. */
 #include "wire/segments.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define ENDING (TCP_SYN | TCP_FIN | TCP_RST)
-#define PLENTY 2000000 /* segments in memory, from which on connections are kept short */
+#define PLENTY 2000000 /* segments in memory beyond which connections are shortened */
 #define LONG 4096      /* segments of a connection */
-#define SHORT 64       /* ... when there are plenty */
-#define LATE 5	       /* segments before which one that is late may belong */
-#define COPIES 32      /* segments among which the first copy of a packet is looked for */
-#define SEARCH 256     /* segments that are looked at for one that matches */
+#define SHORT 64       /* ... when memory holds many */
+#define LATE 5	       /* how many segments back a late one may belong */
+#define COPIES 32      /* segments to search for the first copy of a packet */
+#define SEARCH 256     /* segments to search for a match */
 
-/* Leave out what is in the middle of a connection and only carries data; if that is little, all. */
+/* Leave out segments in the middle of a connection that only carry data; if those are few, all. */
 static void shorten(struct wire_store *store, struct wire_connection *c, size_t most)
 {
 	size_t head = most / 4, tail = c->count - most / 4, kept = head, endings = 0;
@@ -58,7 +58,7 @@ struct wire_segment *segments_append(struct wire_store *store, struct wire_conne
 	return memset(&c->segments[c->count++], 0, sizeof(struct wire_segment));
 }
 
-/* Whether a segment looks as the packet does. */
+/* Whether a segment looks like the packet. */
 static bool looks_like(const struct wire_segment *s, int from, const struct packet *packet)
 {
 	return s->from == from && s->seq == packet->seq && s->ack == packet->ack &&
@@ -78,7 +78,7 @@ struct wire_segment *segments_place(struct wire_store *store, struct wire_connec
 
 		if (then->from == from) /* a RST is the last */
 			behind = resets && (int32_t)(then->seq - next) >= 0;
-		else /* a RST without ACK has the number that it answers */
+		else /* a RST without ACK has the number it answers */
 			behind = then->flags & TCP_ACK ? (int32_t)(then->ack - next) >= 0
 						       : resets && then->seq == ack;
 		if (behind)
@@ -92,8 +92,8 @@ struct wire_segment *segments_place(struct wire_store *store, struct wire_connec
 }
 
 /*
- * Copies have all in common, the number of the IPv4 header and the time stamp among it: TCP uses
- * neither again so soon. Where there is no number, or no time stamp, they must be closer together.
+ * Copies agree in everything, including the IPv4 number and the time stamp: TCP reuses neither so
+ * soon. Without a number or a time stamp, they must be closer together.
  */
 struct wire_segment *segments_copied(struct wire_connection *c, int from,
 				     const struct packet *packet, bool translated)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* wire ladder and wire list: what is read, what is told. */
+/* wire ladder and wire list: reads the files and shows the result. */
 #include <errno.h>
 #include <inttypes.h>
 #include <langinfo.h>
@@ -35,17 +35,17 @@ static int name_hosts(const struct wire_options *options, struct wire_ladders *l
 	return 0;
 }
 
-/* Close a file that was read to its end. Returns -1 with @error when it could not be. */
+/* Close a file that should have been read to its end. Returns -1 with @error when it was not. */
 static int close_read(FILE *file, const char *path, struct error *error)
 {
-	bool failed = ferror(file); /* errno is that of the last read */
+	bool failed = ferror(file); /* errno comes from the last read */
 	int why = errno;
 
 	fclose(file);
 	return failed ? error_set(error, EXIT_USAGE, "%s: %s", path, strerror(why)) : 0;
 }
 
-/* The last line of each host in what the recorder said, and whether it was told of losses. */
+/* The last line of each host in the recorder's output, and whether it knew of losses. */
 static int read_recorder(const char *path, struct wire_ladders *l, struct error *error)
 {
 	FILE *file = fopen(path, "re");
@@ -76,7 +76,7 @@ static int read_recorder(const char *path, struct wire_ladders *l, struct error 
 	return close_read(file, path, error);
 }
 
-/* The census's timeline, by time. Lines that are none, as a last one cut off, are passed over. */
+/* The census's timeline, by time. Skips invalid lines, such as a truncated last one. */
 static int read_census(const char *path, const struct wire_ladders *l, struct wire_sample **samples,
 		       size_t *count, struct error *error)
 {
@@ -108,7 +108,7 @@ out:
 	return close_read(file, path, error) < 0 ? -1 : result;
 }
 
-/* Columns of the terminal that reads us, as COLUMNS or the terminal itself tells; else the most. */
+/* Columns of our terminal, from COLUMNS or the terminal itself; otherwise the maximum. */
 static int columns(void)
 {
 	const char *told = getenv("COLUMNS");
@@ -122,7 +122,7 @@ static int columns(void)
 	return columns < WIRE_NARROW ? WIRE_NARROW : columns;
 }
 
-/* The file that ended early, as an error that is told once all has been shown. */
+/* The file that ended early, as an error to report after everything has been shown. */
 static int tell_early(const struct wire_ladders *l, struct error *error)
 {
 	for (size_t i = 0; i < l->hosts; i++)

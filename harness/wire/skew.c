@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Clocks of hosts. A packet that both hosts recorded arrives after it was sent, so of two hosts
- * that sent each other packets the least times on the way tell how far the clocks are apart, if one
- * of them is less than nothing: half of the difference, where both directions take equally long.
+ * Finds how far the clocks of hosts are apart. A packet that both hosts recorded arrives after it
+ * was sent. So for two hosts that sent each other packets, a negative least transit time reveals
+ * the skew: half of the difference of the two directions, if both take equally long.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +10,7 @@
 #include "wire/hash.h"
 #include "wire/source.h"
 
-#define PRINTS 32768 /* packets of a host that are looked at */
+#define PRINTS 32768 /* packets of a host to look at */
 #define NEVER INT64_MAX
 
 /* A packet, and where it was seen. */
@@ -81,7 +81,7 @@ static void compare(struct prints *prints, const struct print *first, size_t cou
 				prints->least[from][to] = seen[0][to] - seen[1][from];
 }
 
-/* By how much the clock of @to is ahead of that of @from; false: they do not tell. */
+/* How far the clock of @to is ahead of that of @from; false: unknown. */
 static bool apart(const struct prints *prints, int from, int to, int64_t *ahead)
 {
 	int64_t there = prints->least[from][to], back = prints->least[to][from];
@@ -98,7 +98,7 @@ static bool apart(const struct prints *prints, int from, int to, int64_t *ahead)
 	return true;
 }
 
-/* From the first host on, to all that it is connected with. */
+/* Start at the first host, and reach every host connected to it. */
 static void spread(struct wire_ladders *ladders, const struct prints *prints)
 {
 	bool known[WIRE_HOSTS] = {true};

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BUFFER (1 << 17)  /* bytes: a capture is read once, from end to end */
-#define LATEST 9000000000 /* s since 1970: what is later is nonsense, and would overflow in ns */
+#define BUFFER (1 << 17)  /* bytes: we read a capture once, from end to end */
+#define LATEST 9000000000 /* s since 1970: later times are nonsense, and would overflow in ns */
 
 int source_open(struct source *source, const char *path, const struct wire_ladders *ladders,
 		struct error *error)
@@ -18,7 +18,7 @@ int source_open(struct source *source, const char *path, const struct wire_ladde
 	if (!file)
 		return -1;
 	source->buffer = malloc(BUFFER);
-	if (source->buffer) /* the C library ignores the size when it is to find the room itself */
+	if (source->buffer) /* without our buffer the C library ignores the size */
 		setvbuf(file, source->buffer, _IOFBF, BUFFER);
 	source->pcap =
 	    pcap_fopen_offline_with_tstamp_precision(file, PCAP_TSTAMP_PRECISION_NANO, why);
@@ -30,19 +30,19 @@ int source_open(struct source *source, const char *path, const struct wire_ladde
 	name = pcap_datalink_val_to_name(source->link);
 	if (!packet_link_known(source->link))
 		return error_set(error, EXIT_USAGE,
-				 "%s was captured on a link of type %s (%d), which wire does not "
-				 "know: capture on Ethernet, or on the device any",
+				 "%s was captured on a link of type %s (%d), which wire cannot "
+				 "read: capture on Ethernet, or on the device any",
 				 path, name ? name : "unknown", source->link);
 	if (!source->lost && ladders->hosts > 1 && source->link != DLT_LINUX_SLL &&
 	    source->link != DLT_LINUX_SLL2)
 		return error_set(error, EXIT_USAGE,
-				 "%s does not tell which packets its host sent: record with the "
+				 "%s does not show which packets its host sent: record with the "
 				 "device any (tcpdump -i any), or show it alone",
 				 path);
 	return 0;
 }
 
-/* In ns since 1970; what no clock says is cut off. */
+/* In ns since 1970, limited to plausible times. */
 static int64_t time_of(const struct pcap_pkthdr *head)
 {
 	int64_t seconds = head->ts.tv_sec;
@@ -52,7 +52,7 @@ static int64_t time_of(const struct pcap_pkthdr *head)
 	return seconds > LATEST ? LATEST * 1000000000 : seconds * 1000000000 + head->ts.tv_usec;
 }
 
-/* Note where time goes back. Of several hosts the order of a file is kept when they are merged. */
+/* Note where time goes back. Merging several hosts keeps the order of each file. */
 static void take_time(struct source *source, const struct pcap_pkthdr *head,
 		      struct wire_ladders *ladders)
 {
@@ -70,7 +70,7 @@ static void take_time(struct source *source, const struct pcap_pkthdr *head,
 	source->packet.number = source->number;
 }
 
-/* Why reading ended at another place than the end of the file; NULL: it did not. */
+/* Why reading stopped before the end of the file; NULL: it did not. */
 static const char *early(struct source *source, int status)
 {
 	bool packed = source->unpacker, whole = !packed || unpack_ended(source->unpacker);

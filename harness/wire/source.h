@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One file of packets that is read to its end; see source.c. */
+/* One file of packets, read to its end; see source.c. */
 #ifndef WIRE_SOURCE_H
 #define WIRE_SOURCE_H
 
@@ -23,34 +23,32 @@ struct source {
 };
 
 /*
- * Open a file of a capture, one packed by gzip or zstd as well; "-": standard input.
+ * Open a capture file, also one compressed with gzip or zstd; "-": standard input.
  * Returns 0, or -1 with @error.
  */
 int source_open(struct source *source, const char *path, const struct wire_ladders *ladders,
 		struct error *error);
 
-/* Find the next TCP segment. At the end of the file, and where it cannot be read on, there is none:
- * source->more. What was passed over, and why reading ended, is noted in @ladders. */
+/* Find the next TCP segment. At the end of the file, or where it is unreadable, there is none:
+ * source->more. @ladders notes what was skipped and why reading ended. */
 void source_advance(struct source *source, struct wire_ladders *ladders);
 
 void source_close(struct source *source);
 
-/* ---- unpack.c ---------------------------------------------------------------------------------
- */
+/* ---- unpack.c -------------------------------------------------------------------------------- */
 
 /*
- * Open a file; if it is packed, what comes from the program that unpacks it.
- * program: that, to be waited for; 0: there is none. Returns NULL with @error.
+ * Open a file; if it is compressed, the output of the program that unpacks it. program: its pid, to
+ * wait for; 0: none. Returns NULL with @error.
  */
 FILE *unpack_open(const char *path, pid_t *program, struct error *error);
 
-/* Wait for the program. Returns whether it could unpack all. */
+/* Wait for the program. Returns whether it unpacked everything. */
 bool unpack_ended(pid_t program);
 
-/* ---- skew.c -----------------------------------------------------------------------------------
- */
+/* ---- skew.c ---------------------------------------------------------------------------------- */
 
-/* Find how far the clocks of hosts are apart: nothing arrives before it was sent. */
+/* Find how far apart the clocks of hosts are: nothing arrives before it was sent. */
 int skew_find(struct wire_ladders *ladders, struct error *error);
 
 #endif

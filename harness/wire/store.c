@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The packets of a connection to its segments: the packet that left one host and the one that
- * arrived at the other become one segment, and so do copies that one tap saw. Pure.
+ * Turns the packets of a connection into segments: the packet that left one host and the one that
+ * arrived at the other become one segment, and so do copies seen by one tap. Pure.
  *
- * Memory is bounded: a long connection loses segments of its middle that only carry data, and
- * connections beyond the most are not looked at. Both are counted.
+ * Memory is bounded: a long connection loses data segments of its middle, and connections beyond
+ * the maximum are ignored. Both are counted.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +12,8 @@
 #include "wire/match.h"
 #include "wire/segments.h"
 
-#define FAR (1 << 30) /* no window is larger: a number so far on is not of this connection */
+#define FAR                                                                                        \
+	(1 << 30) /* no window is larger: a number this far ahead belongs to another connection */
 
 void wire_store_init(struct wire_store *store, bool one_tap)
 {
@@ -45,7 +46,7 @@ static void guess(struct wire_connection *c, int end, uint32_t number)
 	c->top[end] = c->shown[end] = number;
 }
 
-/* Note the highest number of an end, and how much of its text is new. */
+/* Record the highest number of an end, and how much of its text is new. */
 static void rise(struct wire_connection *c, int from, const struct packet *packet)
 {
 	uint32_t text = packet->seq + !!(packet->flags & TCP_SYN) + packet->length;
@@ -60,7 +61,7 @@ static void rise(struct wire_connection *c, int from, const struct packet *packe
 		c->shown[from] = packet_next(packet);
 }
 
-/* What an end acknowledged of the other one. */
+/* What an end acknowledged of the other. */
 static void acknowledge(struct wire_connection *c, int of, uint32_t ack)
 {
 	if (c->answered[of] && (int32_t)(ack - c->acked[of]) <= 0)
@@ -71,7 +72,7 @@ static void acknowledge(struct wire_connection *c, int of, uint32_t ack)
 	c->acked[of] = ack;
 }
 
-/* The SYN of an end; what its peer acknowledged before may hold text that came with it. */
+/* The SYN of an end; what its peer acknowledged before may include text sent with the SYN. */
 static void opened(struct wire_connection *c, int from, const struct packet *packet)
 {
 	int32_t text = (int32_t)(c->isn[from] - packet->seq);
@@ -87,7 +88,7 @@ static void opened(struct wire_connection *c, int from, const struct packet *pac
 	c->isn[from] = packet->seq;
 }
 
-/* Note the numbers of an end: RSTs have those of the other's choice. */
+/* Record the numbers of an end, but not of RSTs: the other end chooses those. */
 static void number(struct wire_connection *c, int from, const struct packet *packet)
 {
 	bool reset = packet->flags & TCP_RST;
@@ -107,7 +108,8 @@ static void number(struct wire_connection *c, int from, const struct packet *pac
 		rise(c, from, packet);
 }
 
-/* Once an end takes part in a new connection, the old one of these addresses has none there. */
+/* Once an end takes part in a new connection, the old one with these addresses has lost that
+ * end. */
 static void replace(struct wire_connection *c, int from, int64_t time)
 {
 	for (struct wire_connection *old = c->older; old; old = old->older) {
@@ -121,8 +123,8 @@ static void replace(struct wire_connection *c, int from, int64_t time)
 }
 
 /*
- * Whether the host sends a packet again that its TCP had sent before: TCP never uses the number of
- * an IPv4 header again so soon, not even to retransmit. Numbers of 0 tell nothing.
+ * Whether the host repeats a packet that its TCP sent before: TCP never reuses the number of an
+ * IPv4 header so soon, not even to retransmit. A number of 0 means nothing.
  */
 static bool is_replayed(const struct wire_connection *c, const struct packet *packet)
 {
@@ -139,7 +141,7 @@ static bool is_replayed(const struct wire_connection *c, const struct packet *pa
 	return false;
 }
 
-/* Whether it is the SYN of its end, or what goes beyond all that was seen of that. */
+/* Whether it is the SYN of its end, or goes beyond everything seen of that end. */
 static bool is_fresh(const struct wire_connection *c, int from, const struct packet *packet)
 {
 	if (!c->known[from] && packet->flags & TCP_SYN)
@@ -191,7 +193,7 @@ static int add_new(struct wire_store *store, struct wire_connection *c, int from
 	return 0;
 }
 
-/* Of one tap: a copy of a packet that it saw before, or a new one. */
+/* With one tap: a copy of an earlier packet, or a new one. */
 static int add_passing(struct wire_store *store, struct wire_connection *c, int from,
 		       const struct packet *packet)
 {
@@ -200,7 +202,7 @@ static int add_passing(struct wire_store *store, struct wire_connection *c, int 
 	if (!s)
 		return add_new(store, c, from, true, true, packet);
 	s->copies += s->copies < UINT8_MAX;
-	s->here = false; /* it went on */
+	s->here = false; /* it continued */
 	store->doubled++;
 	return 0;
 }

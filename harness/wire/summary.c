@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The summary, for people and as JSON. Pure, but for where it is written. */
+/* Writes the summary, for people and as JSON. Pure except for the output. */
 #include "wire/summary.h"
 
 #include <inttypes.h>
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LINE 2048 /* bytes of a line before it is broken */
+#define LINE 2048 /* bytes of a line before wrapping */
 
 static const char *const afters[WIRE_AFTERS] = {
     [WIRE_IN_HANDSHAKE] = "in the handshake",	[WIRE_AFTER_OPENING] = "before any data",
@@ -60,10 +60,9 @@ static void durations(const struct wire_summary *s, int64_t *median, int64_t *lo
 	*longest = s->lasted[s->connections - 1];
 }
 
-/* ---- for people -------------------------------------------------------------------------------
- */
+/* ---- for people ------------------------------------------------------------------------------ */
 
-/* A line of several parts, broken where it is too long. */
+/* A line of several parts, wrapped when too long. */
 struct line {
 	char text[LINE];
 	size_t parts;
@@ -176,7 +175,7 @@ static void list_passed_over(struct line *line, const struct wire_ladders *l)
 	}
 }
 
-/* What the capture is worth. */
+/* How complete the capture is. */
 static void tell_capture(FILE *out, const struct wire_ladders *l, int width)
 {
 	struct line line = {.text = ""}, passed = {.text = ""};
@@ -199,15 +198,15 @@ static void tell_capture(FILE *out, const struct wire_ladders *l, int width)
 	if (l->options_cut)
 		part(&line, "; ", "%" PRIu64 " with options cut off", l->options_cut);
 	if (l->back)
-		part(&line, "; ", "time goes back %" PRIu64 " time%s, by %.3f ms at most", l->back,
+		part(&line, "; ", "time goes back %" PRIu64 " time%s, by at most %.3f ms", l->back,
 		     plural(l->back), (double)l->furthest_back / 1e6);
 	for (size_t i = 1; i < l->hosts; i++)
 		if (l->host[i].ahead)
-			part(&line, "; ", "the clock of %s is %.3f ms %s that of %s (taken out)",
+			part(&line, "; ", "the clock of %s is %.3f ms %s that of %s (corrected)",
 			     l->host[i].name, (double)llabs(l->host[i].ahead) / 1e6,
 			     l->host[i].ahead < 0 ? "behind" : "ahead of", l->host[0].name);
 	if (l->store.ignored)
-		part(&line, "; ", "%" PRIu64 " belonged to more connections than are looked at",
+		part(&line, "; ", "%" PRIu64 " belonged to connections beyond the maximum",
 		     l->store.ignored);
 	print(out, "capture:", &line, width);
 	list_passed_over(&passed, l);
@@ -228,8 +227,7 @@ void summary_text(FILE *out, const struct wire_ladders *l, int width)
 	putc('\n', out);
 }
 
-/* ---- for programs -----------------------------------------------------------------------------
- */
+/* ---- for programs ---------------------------------------------------------------------------- */
 
 static void json_summary(struct json *json, const struct wire_summary *s)
 {

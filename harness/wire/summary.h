@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What all connections of a capture have in common, and what the capture itself is worth. */
+/* Sums over all connections of a capture, and how complete the capture is. */
 #ifndef WIRE_SUMMARY_H
 #define WIRE_SUMMARY_H
 
@@ -14,11 +14,11 @@ struct wire_summary {
 	size_t room;
 };
 
-/* Count one more. Returns 0, or -1 without memory. */
+/* Count one connection more. Returns 0, or -1 without memory. */
 int summary_add(struct wire_summary *summary, const struct wire_outcome *outcome);
 void summary_clear(struct wire_summary *summary);
 
-/* Before all ladders: lines of at most @width columns. */
+/* The text before all ladders, in lines of at most @width columns. */
 void summary_text(FILE *out, const struct wire_ladders *ladders, int width);
 
 /* The members "summary" and "capture". */

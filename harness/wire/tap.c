@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The packets of one host: libpcap's device "any" in its namespace, to a pcap file. */
+/* Records the packets of one host: libpcap's device "any" in its namespace, into a pcap file. */
 #include "wire/program.h"
 
 #include <errno.h>
@@ -12,8 +12,8 @@
 #include "common/netns.h"
 
 /*
- * The kernel's buffer has a place of some 370 bytes for each packet: 11000 of them. That is 0.1 s
- * of 100000 packets a second.
+ * The kernel's buffer needs about 370 bytes a packet, so it holds 11000 packets: 0.1 s at 100000
+ * packets a second.
  */
 #define RING (4 << 20)
 #define STDIO (1 << 16) /* bytes written at once */
@@ -33,7 +33,7 @@ static int open_there(void *data, struct error *error)
 	if (!tap->pcap)
 		return -1;
 	tap->log = nflog_open(options->group, options->snap);
-	/* An open sysctl stays with the namespace it was opened in. */
+	/* An open sysctl keeps the namespace it was opened in. */
 	tap->rfc1337 = open("/proc/sys/net/ipv4/tcp_rfc1337", O_RDONLY | O_CLOEXEC);
 	return 0;
 }
@@ -62,16 +62,16 @@ static void keep(u_char *data, const struct pcap_pkthdr *head, const u_char *byt
 	struct packet packet;
 
 	if (packet_parse(CAPTURE_LINK, bytes, head->caplen, &packet) < 0)
-		return; /* a fragment, or a header longer than what was kept */
+		return; /* a fragment, or a header longer than the kept bytes */
 	tap->packets++;
 	if (tap->bytes + head->caplen > tap->most || !wire_choice_keeps(tap->choice, &packet))
 		return;
 	tap->kept++;
-	tap->bytes += head->caplen + 16; /* and the head of its record, pcap-savefile(5) */
+	tap->bytes += head->caplen + 16; /* plus its record header, pcap-savefile(5) */
 	errno = 0;
 	pcap_dump((u_char *)tap->dump, head, bytes);
 	if (errno && !tap->error && ferror(pcap_dump_file(tap->dump)))
-		tap->error = errno; /* pcap_dump() tells nothing */
+		tap->error = errno; /* pcap_dump() reports nothing */
 }
 
 int tap_drain(struct tap *tap, struct error *error)

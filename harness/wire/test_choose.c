@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Which packets are worth their bytes. */
+/* Which packets to keep. */
 #include "wire/test_common.h"
 
-/* The first connections whole, of the others what begins and ends them; both ways alike. */
+/* The first connections whole; of the others, how they begin and end; the same in both
+ * directions. */
 static void choice(void **state)
 {
 	struct wire_choice *two = wire_choice_new(2), *none = wire_choice_new(0);

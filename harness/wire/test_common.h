@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the tests share: cmocka, and connections told in words. */
+/* What the tests share: cmocka, and connections written in words. */
 #ifndef WIRE_TEST_COMMON_H
 #define WIRE_TEST_COMMON_H
 
@@ -9,10 +9,11 @@
 #include "wire/wire.h"
 
 #define MS 1000000	       /* ns */
-#define ISN_CLIENT 0xfffffff0u /* numbers go round during the tests */
+#define ISN_CLIENT 0xfffffff0u /* numbers wrap around during the tests */
 #define ISN_SERVER 5000u
 
-/* One segment in words: at which ms it is sent and arrives (NO: not), from whom, and what it is. */
+/* One segment in words: when it is sent and arrives, in ms (NO: never), its sender, and its
+ * contents. */
 #define NO -1
 
 struct told {

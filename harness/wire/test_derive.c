@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* From segments to states: the ways in which connections begin and end. */
+/* From segments to states: how connections begin and end. */
 #include "wire/test_common.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -90,7 +90,8 @@ static void simultaneous_close(void **state)
 			   "TIME_WAIT CLOSING; = TIME_WAIT TIME_WAIT");
 }
 
-/* The server's FIN was kept back: it left after the client's had come, and does not know of it. */
+/* The server's FIN was kept back: it left after the client's had come, but does not acknowledge
+ * it. */
 static void a_fin_that_was_kept_back(void **state)
 {
 	const struct told told[] = {HANDSHAKE,
@@ -113,7 +114,7 @@ static void lost_fin(void **state)
 			   "FIN_WAIT2 CLOSE_WAIT; = FIN_WAIT2 CLOSE_WAIT");
 }
 
-/* Nobody logs what is dropped: the same is inferred, with one tap as with two. */
+/* Nobody logs what is dropped: the same result is inferred, with one tap and with two. */
 static void lost_fin_inferred(void **state)
 {
 	const struct told told[] = {HANDSHAKE,
@@ -137,7 +138,7 @@ static void lost_fin_inferred(void **state)
 	check_with(single, COUNT(single), &infer, true, wanted);
 }
 
-/* A FIN that was acknowledged in between was not lost, though it is sent again. */
+/* A FIN that was acknowledged in between was not lost, although it is sent again. */
 static void lost_last_ack(void **state)
 {
 	const struct told told[] = {HANDSHAKE,
@@ -262,7 +263,7 @@ static void reset_in_each_state(void **state)
 	}
 #define ENDED "FIN_WAIT1 CLOSE_WAIT; TIME_WAIT LAST_ACK; TIME_WAIT CLOSED; "
 
-/* RFC 1337: a RST ends TIME_WAIT, unless the host ignores it. */
+/* RFC 1337: a RST ends TIME_WAIT unless the host ignores it. */
 static void assassination(void **state)
 {
 	const struct told told[] = {
@@ -285,7 +286,7 @@ static void time_wait_is_over(void **state)
 	check_with(told, COUNT(told), &later, false, OPENED ENDED "= CLOSED CLOSED");
 }
 
-/* A new SYN with other numbers takes the place of a TIME_WAIT: another connection. */
+/* A new SYN with other numbers replaces a TIME_WAIT: another connection. */
 static void time_wait_is_reused(void **state)
 {
 	const struct told told[] = {HANDSHAKE,
@@ -332,7 +333,8 @@ static void keepalive(void **state)
 			   "= ESTABLISHED ESTABLISHED");
 }
 
-/* A socket that connects to itself is both ends: shown as it sends, and as it gets what it sent. */
+/* A socket that connects to itself is both ends: shown when it sends, and when it receives what it
+ * sent. */
 static void self_connect(void **state)
 {
 	static const char *const flags[] = {"S", "SA", "FA", "A"};
@@ -405,8 +407,8 @@ static void a_long_connection(void **state)
 	wire_store_clear(&store);
 }
 
-/* One tap: an end that still speaks after a RST did not take it; one that sent it and still speaks
- * did not send it. */
+/* One tap: an end that still speaks after a RST did not accept it. A RST whose sender still speaks
+ * was forged. */
 static void resets_without_effect(void **state)
 {
 	const struct told lost[] = {{0, NO, 'c', "S", 0, 0, 0, 0, false},
@@ -428,7 +430,7 @@ static void resets_without_effect(void **state)
 			  "ESTABLISHED ESTABLISHED; = ESTABLISHED ESTABLISHED");
 }
 
-/* One tap: the last copy of a FIN is as lost as those before it, if there was time to answer. */
+/* One tap: the last copy of a FIN is lost like those before it, if there was time to answer. */
 static void a_fin_that_nobody_answers(void **state)
 {
 	const struct told told[] = {{0, NO, 'c', "S", 0, 0, 0, 0, false},

@@ -38,7 +38,7 @@ static void groups(void **state)
 	assert_int_equal(l.group[0].connections, 1);
 	assert_int_equal(l.change_count, 3 + 3); /* SYN_SENT, not it, ESTABLISHED; as the other */
 	wire_ladders_clear(&l);
-	make(&l, true, 1 * MS); /* it began before: in no group, and counted */
+	make(&l, true, 1 * MS); /* it began earlier: in no group, but counted */
 	assert_int_equal(l.groups, 0);
 	assert_int_equal(l.change_count, 3 + 3);
 	wire_ladders_clear(&l);
@@ -71,7 +71,7 @@ static void samples(void **state)
 	wire_ladders_clear(&l);
 }
 
-/* What the census saw at the server from some ms on, and the disagreement that makes. */
+/* What the census saw at the server from some ms on, and the resulting disagreement. */
 static void compared(void **state)
 {
 	static const struct {
@@ -80,8 +80,8 @@ static void compared(void **state)
 	} cases[] = {
 	    {STATE_ESTABLISHED, 5, 1000, ""},
 	    {STATE_ESTABLISHED, 90, 1000, ""}, /* a late look */
-	    {STATE_ESTABLISHED, 5, 300, "the packets tell of 1 ESTABLISHED, the census saw none"},
-	    {STATE_CLOSE_WAIT, 500, 505, "the census saw 1 CLOSE_WAIT, the packets tell of none"},
+	    {STATE_ESTABLISHED, 5, 300, "the packets show 1 ESTABLISHED, the census saw none"},
+	    {STATE_CLOSE_WAIT, 500, 505, "the census saw 1 CLOSE_WAIT, the packets show none"},
 	};
 	char text[160];
 
@@ -110,7 +110,7 @@ static void compared(void **state)
 	}
 }
 
-/* Of connections that were not kept the census may see what it will. */
+/* The census may see anything of connections that were not kept. */
 static void not_whole(void **state)
 {
 	struct wire_sample seen[] = {{.host = 1, .time = 5 * MS}, {.host = 0, .time = 5 * MS}};
@@ -167,8 +167,7 @@ static long read_bytes(const char *path, const uint8_t *bytes, size_t size)
 	return result;
 }
 
-/* Wherever it is cut or altered, a file is refused with a sentence, or read as far as it makes
- * sense. */
+/* A file cut or altered anywhere is refused with a sentence, or read as far as it makes sense. */
 static void broken_files(void **state)
 {
 	char path[] = "/tmp/wire-test-XXXXXX";

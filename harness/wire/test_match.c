@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* One tap: which connection a packet is of, which one is a copy, and where it belongs. */
+/* One tap: which connection a packet belongs to, whether it is a copy, and its place. */
 #include "wire/test_common.h"
 
-/* Show segments to one tap, one a ms, in the order in which they stand; @way as the link tells. */
+/* Show segments to one tap, one a ms, in the given order; @way as the link reports. */
 static void tell_tap(struct wire_store *store, const struct told *told, size_t count,
 		     enum packet_way client)
 {
@@ -48,7 +48,7 @@ static void a_port_that_is_used_again(void **state)
 	}
 }
 
-/* Of a port that is used again the tap missed what opened the first connection, or the second. */
+/* A port is reused, and the tap missed the opening of the first connection, or of the second. */
 static void openings_that_were_missed(void **state)
 {
 	static const struct told told[] = {
@@ -79,7 +79,7 @@ static void openings_that_were_missed(void **state)
 	}
 }
 
-/* The text of a SYN counts, even if what acknowledges it was captured first. */
+/* The text of a SYN counts, even if its acknowledgment was captured first. */
 static void text_in_a_late_syn(void **state)
 {
 	static const struct told told[] = {
@@ -97,7 +97,7 @@ static void text_in_a_late_syn(void **state)
 	wire_store_clear(&store);
 }
 
-/* The other end's answer is captured first: one connection, in the order of what happened. */
+/* The other end's answer is captured first: one connection, in the order of events. */
 static void what_was_captured_late(void **state)
 {
 	static const struct told told[] = {
@@ -123,7 +123,7 @@ static void what_was_captured_late(void **state)
 	wire_store_clear(&store);
 }
 
-/* A copy has the number of the IPv4 header; what is sent again has another one. */
+/* A copy has the same IPv4 number; a retransmission has another one. */
 static void copies(void **state)
 {
 	static const struct told told[] = {
@@ -143,7 +143,7 @@ static void copies(void **state)
 	wire_store_clear(&store);
 }
 
-/* Behind a translation the same packet has other addresses; another packet has other numbers. */
+/* After translation the same packet has other addresses; another packet has other numbers. */
 static void translated(void **state)
 {
 	static const struct {
@@ -187,7 +187,7 @@ static void translated(void **state)
 	}
 }
 
-/* Whatever ports are chosen, the time that it takes grows with their number. */
+/* Whatever the ports, the time grows linearly with their number. */
 static void many_in_one_place(void **state)
 {
 	struct wire_store store;

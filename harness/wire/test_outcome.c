@@ -117,7 +117,7 @@ static void outcomes(void **state)
 	}
 }
 
-/* The first and the last fragment tell how long the segment is, in any order. */
+/* The first and the last fragment give the segment's length, in any order. */
 static void fragments(void **state)
 {
 	struct packet first = {.family = AF_INET,

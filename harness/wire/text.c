@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Ladders for people: two life lines, an arrow a segment. */
+/* Draws ladders for people: two lifelines, and one arrow a segment. */
 #include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -11,10 +11,10 @@
 #define STATE 12				      /* columns of a state */
 #define TIME 12					      /* columns of a time */
 #define BESIDE (2 + STATE + 1 + TIME + 2 + 2 + STATE) /* columns that are not the arrow's */
-#define HEAD 8	  /* columns of an arrow beside its label, at least */
+#define HEAD 8	  /* least columns of an arrow beside its label */
 #define LABEL 160 /* bytes of the longest label */
 
-/* Columns between the life lines. */
+/* Columns between the lifelines. */
 static int arrow_columns(struct wire_look look)
 {
 	return look.width - BESIDE;
@@ -26,7 +26,7 @@ static void repeat(FILE *out, const char *text, int count)
 		fputs(text, out);
 }
 
-/* Add to a text that is never longer than its room. */
+/* Append to a text, never beyond its room. */
 static void add(char *text, size_t size, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 static void add(char *text, size_t size, const char *format, ...)
@@ -69,7 +69,7 @@ static void label(const struct wire_connection *c, const struct wire_segment *s,
 		add(text, size, "%s seen %u times", comma, s->copies + 1u);
 }
 
-/* Cut a label where it no longer fits on the arrow; returns the rest of it, "" if all fits. */
+/* Cut a label where it no longer fits on the arrow; returns the rest, "" if all of it fits. */
 static char *overflow(char *text, int room)
 {
 	char *cut = text;
@@ -85,7 +85,7 @@ static char *overflow(char *text, int room)
 	return cut + 1;
 }
 
-/* The arrow from its tail to its head, with the label on it; a lost one ends half way in an x. */
+/* The arrow from tail to head, with its label; a lost one ends half way in an x. */
 static void arrow(FILE *out, const char *text, bool to_the_right, bool lost, struct wire_look look)
 {
 	const char *line = look.ascii ? "-" : "─";
@@ -116,7 +116,7 @@ static void remark(FILE *out, const char *text, struct wire_look look)
 	fprintf(out, "  %*s%s\n", STATE + 1 + TIME + 2 + (space > 0 ? space : 0), "", text);
 }
 
-/* Where the packet is in its file, and what else only a close look needs. */
+/* The packet's place in its file, and other details for a close look. */
 static void details(FILE *out, const struct wire_segment *s, struct wire_look look)
 {
 	int64_t time = moment(s);
@@ -170,7 +170,7 @@ static void name(const struct wire_ladders *l, const struct wire_connection *c, 
 		 c->end[end].port);
 }
 
-/* Whether the verdict fell before this rung and not before the one above it. */
+/* Whether the verdict came between the rung above and this one. */
 static bool judged_before(const struct wire_ladders *l, const struct wire_ladder *ladder, size_t i)
 {
 	const struct wire_segment *segments = ladder->connection->segments;
@@ -188,20 +188,20 @@ void wire_text_ladder(FILE *out, const struct wire_ladders *l, const struct wire
 	name(l, ladder->connection, WIRE_CLIENT, client, sizeof(client));
 	name(l, ladder->connection, WIRE_SERVER, server, sizeof(server));
 	width = look.width - 2 - STATE - (int)strlen(client);
-	/* Long names leave the columns before they leave the line. */
+	/* Long names may overflow their columns, but not the line. */
 	if (width + (int)strlen(client) + (int)strlen(server) > look.width - 2)
 		width = look.width - 2 - (int)strlen(client) - (int)strlen(server);
 	fprintf(out, "  %s%*s%s\n", client, width > 2 ? width : 2, "", server);
 	for (size_t i = 0; i < ladder->rungs; i++) {
 		if (judged_before(l, ladder, i))
-			remark(out, "the verdict; then all processes were ended", look);
+			remark(out, "the verdict; then all processes were stopped", look);
 		rung(out, ladder, i, look);
 	}
 	fprintf(out, "  at the end: %s, %s\n", wire_state_name(ladder->ends[WIRE_CLIENT]),
 		wire_state_name(ladder->ends[WIRE_SERVER]));
 }
 
-/* What is not in the ladders. */
+/* What the ladders leave out. */
 static void rest(FILE *out, const struct wire_ladders *l, uint64_t shown)
 {
 	uint64_t other = l->store.connections - shown - l->filtered - l->partial;
@@ -211,7 +211,7 @@ static void rest(FILE *out, const struct wire_ladders *l, uint64_t shown)
 			"  %" PRIu64 " connections went other ways; --groups %zu shows all ways\n",
 			other, l->ways);
 	if (l->filtered)
-		fprintf(out, "  %" PRIu64 " connections were not asked for\n", l->filtered);
+		fprintf(out, " %" PRIu64 " connections were filtered out\n", l->filtered);
 	if (l->partial)
 		fprintf(out, "  %" PRIu64 " connections were not kept whole\n", l->partial);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Files that were packed, by the programs that everybody packs with. */
+/* Unpacks compressed files, with the usual programs. */
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
@@ -11,7 +11,7 @@
 
 extern char **environ;
 
-/* What a packed file begins with, and the program that unpacks it. */
+/* The first bytes of a compressed file, and the program that unpacks it. */
 static const struct packing {
 	uint8_t magic[4];
 	size_t length;
@@ -21,7 +21,7 @@ static const struct packing {
     {{0x28, 0xb5, 0x2f, 0xfd}, 4, "zstd"},
 };
 
-/* What comes first of a pipe, and stays in it. */
+/* The first bytes in a pipe, which stay in it. */
 static ssize_t peek(int fd, uint8_t *bytes, size_t size)
 {
 	int ends[2];
@@ -49,7 +49,7 @@ static const struct packing *packing_of(int fd)
 	return NULL;
 }
 
-/* Let @program unpack @from. Returns the descriptor of what comes out, or -1 with @error. */
+/* Let @program unpack @from. Returns the descriptor of its output, or -1 with @error. */
 static int start(const char *program, int from, const char *path, pid_t *pid, struct error *error)
 {
 	char *words[] = {(char *)(uintptr_t)program, "-dc", NULL};
@@ -70,8 +70,8 @@ static int start(const char *program, int from, const char *path, pid_t *pid, st
 	close(ends[0]);
 	*pid = 0;
 	return error_set(error, EXIT_CANNOT,
-			 "%s is packed, and %s, which unpacks it, cannot be "
-			 "started: %s; install %s, or unpack it",
+			 "%s is compressed, and %s, which unpacks it, does not start: %s; install "
+			 "%s, or unpack the file",
 			 path, program, strerror(why), program);
 }
 

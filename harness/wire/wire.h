@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * wire: records the packets of hosts, and tells from them how each connection went.
+ * wire: records the packets of hosts and shows how each connection went.
  *
  *	wire ── tap.c, nflog.c ──> record.c ──> pcap of each host   (choose.c: which packets)
  *	pcap ── read.c ──> store.c ──> derive.c ──> ladder.c ──> json.c, text.c
  *	        merge      match       states       group        compare.c: the census
  *
- * The parts that only look at bytes and structs (choose, store, derive, ladder, compare) make
- * no system call and are tested with bytes.
+ * The parts that only look at bytes and structs (choose, store, derive, ladder, compare) make no
+ * system call; bytes test them.
  *
  * RFC 9293 (TCP), 5961 (which RST counts), 7323 (time stamps), 1337 (RST in TIME_WAIT). Statements
- * about the kernel were seen on Linux 6.18.
+ * about the kernel were observed on Linux 6.18.
  */
 #ifndef WIRE_H
 #define WIRE_H
@@ -31,19 +31,19 @@
 
 enum wire_end { WIRE_CLIENT, WIRE_SERVER };
 
-#define WIRE_NOT_SEEN 0 /* instead of a state: the packets do not tell it */
+#define WIRE_NOT_SEEN 0 /* instead of a state: the packets do not show it */
 
-/* Name of a state, "not seen" among them. */
+/* Name of a state, including "not seen". */
 const char *wire_state_name(int state);
 
-/* ---- choose.c: which packets are worth their bytes ------------------------------------------- */
+/* ---- choose.c: which packets to keep ------------------------------------------- */
 
-/* The connections that are kept whole, told by addresses and ports; of the others only the ends. */
+/* The connections kept whole, by addresses and ports; of the others only beginning and end. */
 struct wire_choice;
 struct wire_choice *wire_choice_new(size_t whole); /* NULL: no memory */
 void wire_choice_free(struct wire_choice *choice);
 
-/* Whether to keep a packet. All hosts ask the same choice, so they keep the same connections. */
+/* Whether to keep a packet. All hosts share one choice, so they keep the same connections. */
 bool wire_choice_keeps(struct wire_choice *choice, const struct packet *packet);
 
 /* ---- store.c: packets of all taps to connections --------------------------------------------- */
@@ -52,7 +52,7 @@ bool wire_choice_keeps(struct wire_choice *choice, const struct packet *packet);
 struct wire_segment {
 	int64_t sent, arrived; /* ns since 1970, or WIRE_NEVER: not seen there */
 	uint32_t seq, ack, length, stamp;
-	uint32_t before; /* segments left out just before it */
+	uint32_t before; /* segments left out just before this one */
 	uint32_t number; /* of its packet in the file, from 1 on */
 	uint16_t id, window, check;
 	uint8_t flags;
@@ -60,7 +60,7 @@ struct wire_segment {
 	uint8_t copies; /* the same packet, seen further times */
 	bool stamped : 1;
 	bool windowed : 1; /* the window was kept */
-	bool here : 1;	   /* the link says that it arrived at the host of the only tap */
+	bool here : 1;	   /* the link reports that it arrived at the host of the only tap */
 	bool lost : 1;	   /* a fault dropped it where it arrived */
 	bool replayed : 1; /* sent by the host, but not by its TCP */
 	bool twice : 1;	   /* arrived a second time, sent once */
@@ -71,28 +71,28 @@ struct wire_connection {
 	struct wire_connection *next;  /* in the order of their first segments */
 	int family;
 	struct packet_end end[2];     /* by enum wire_end */
-	int host[2];		      /* which tap is at that end, -1: none */
+	int host[2];		      /* the tap at that end, -1: none */
 	struct wire_connection *same; /* this is it, before its addresses were translated */
 	bool translated;	      /* another one is the same as it */
 	bool one_tap;		      /* one file shows both sides */
-	bool known[2];		      /* isn is that of a SYN; otherwise a guess, or none */
+	bool known[2];		      /* isn comes from a SYN; otherwise a guess, or none */
 	bool guessed[2];
 	uint32_t isn[2], top[2];       /* initial, and highest sequence number so far */
 	bool answered[2];	       /* the other end acknowledged ... */
 	uint32_t acked[2];	       /* ... up to this number */
-	uint32_t shown[2];	       /* highest number behind text, SYN or FIN that was seen */
-	bool fin[2], reset;	       /* a FIN of that end, and a RST of any were seen */
+	uint32_t shown[2];	       /* highest number seen after text, SYN or FIN */
+	bool fin[2], reset;	       /* saw a FIN of that end; saw a RST of either */
 	uint64_t bytes[2];	       /* of payload that end sent, each once */
 	uint32_t packets[2];	       /* seen of that end */
 	int64_t replaced[2];	       /* when a new connection took its place, or WIRE_NEVER */
 	struct wire_segment *segments; /* in the order they were first seen */
 	size_t count, room;
-	size_t first[2];   /* before it no segment of that end waits to arrive */
+	size_t first[2];   /* no earlier segment of that end waits to arrive */
 	uint64_t left_out; /* segments in the middle of a long connection */
 	uint16_t id[2];	   /* of the newest packet that end's TCP sent */
 };
 
-#define WIRE_OPENINGS 1024 /* connections among which one that was translated is looked for */
+#define WIRE_OPENINGS 1024 /* connections to search for a translated one */
 
 /* A place in the hash table. */
 struct wire_slot {
@@ -107,18 +107,18 @@ struct wire_store {
 	struct wire_connection *oldest, *newest;
 	uint64_t connections;
 	uint64_t segments; /* kept in memory */
-	uint64_t ignored;  /* packets of connections beyond the most that are looked at */
+	uint64_t ignored;  /* packets of connections beyond the maximum */
 	uint64_t doubled;  /* copies of packets */
 	struct wire_connection *translated;		/* those that are the same as another */
 	struct wire_connection *opening[WIRE_OPENINGS]; /* by the initial number of the client */
 	int64_t first, last;				/* times of the first and the last packet */
-	bool one_tap; /* one file shows both sides: what is sent is taken to arrive */
+	bool one_tap; /* one file shows both sides: assume that sent segments arrive */
 };
 
 void wire_store_init(struct wire_store *store, bool one_tap);
 void wire_store_clear(struct wire_store *store);
 
-/* Add a packet of tap @host; packets come in the order of their times. Returns -1 without memory.
+/* Add a packet of tap @host; packets come in order of time. Returns -1 without memory.
  */
 int wire_store_add(struct wire_store *store, int host, const struct packet *packet);
 
@@ -143,7 +143,7 @@ enum wire_mark {
 };
 #define WIRE_MARKS 11
 
-/* What is told of a segment besides its bytes. */
+/* What is known of a segment besides its bytes. */
 struct wire_step {
 	uint16_t marks;
 	uint8_t state[2]; /* enum state: of either end once it had sent or processed it */
@@ -151,8 +151,8 @@ struct wire_step {
 
 struct wire_rules {
 	uint32_t rfc1337;  /* bits 1 << host: there TIME_WAIT ignores a RST (tcp_rfc1337=1) */
-	bool infer_losses; /* the taps do not tell what a fault dropped */
-	int64_t until;	   /* ns since 1970: the time for which the last states are asked */
+	bool infer_losses; /* the taps do not record what a fault dropped */
+	int64_t until;	   /* ns since 1970: when to take the last states */
 };
 
 /* The state of an end has changed. */
@@ -166,11 +166,10 @@ typedef void wire_moved_fn(void *data, int end, int64_t time, int before, int af
 int wire_derive(const struct wire_connection *connection, const struct wire_rules *rules,
 		struct wire_step *steps, uint8_t ends[2], wire_moved_fn *moved, void *data);
 
-/* ---- groups.c, ladder.c: connections to what is told of them ----------------------------------
- */
+/* ---- groups.c, ladder.c: what to show of connections ----------------------------------------- */
 
-#define WIRE_GROUPS 4  /* ladders that are shown unless told otherwise */
-#define WIRE_RUNGS 60  /* segments of a ladder that are shown */
+#define WIRE_GROUPS 4 /* ladders shown by default */
+#define WIRE_RUNGS 60 /* segments shown of a ladder */
 #define WIRE_ROWS 2000 /* rows of derived counts a host */
 #define WIRE_DISAGREEMENTS 20
 
@@ -188,7 +187,7 @@ struct wire_group {
 /* A change of a host's count of sockets in a state. */
 struct wire_change {
 	int64_t time;
-	uint32_t order; /* of what happened at the same time */
+	uint32_t order; /* for changes at the same time */
 	uint8_t host, state;
 	int8_t by;
 };
@@ -208,7 +207,7 @@ struct wire_host {
 
 struct wire_disagreement {
 	int host, state;
-	bool by_census; /* the census saw it; otherwise the packets tell of it */
+	bool by_census; /* the census saw it; otherwise the packets show it */
 	int64_t time;
 	uint64_t count, derived;
 };
@@ -218,17 +217,17 @@ struct wire_ladders {
 	struct wire_rules rules;
 	struct wire_host host[WIRE_HOSTS];
 	size_t hosts;
-	uint64_t passed_over[OTHERS];	  /* packets that were not looked at, by what they are */
+	uint64_t passed_over[OTHERS];	  /* skipped packets, by kind */
 	uint64_t options_cut;		  /* segments of which not all options were kept */
-	uint64_t back;			  /* times that a packet is older than the one before it */
+	uint64_t back;			  /* how often a packet is older than the previous one */
 	int64_t furthest_back;		  /* ns */
 	bool losses;			  /* what faults dropped is in FILE-lost.pcap */
 	bool one_clock;			  /* all hosts have the same */
 	bool early;			  /* a file ended early */
-	bool whole;			  /* every packet was kept, and read */
-	const struct wire_filter *filter; /* of what is in groups and in the summary; NULL: all */
+	bool whole;			  /* every packet was kept and read */
+	const struct wire_filter *filter; /* selects what groups and summary include; NULL: all */
 	int64_t verdict; /* ns since 1970: later segments are the end of the lab; 0: not known */
-	struct wire_group *group; /* the worst first; of several the most numerous is one */
+	struct wire_group *group; /* the worst first; one of several is the most numerous */
 	size_t groups, most_groups, ways;
 	uint64_t partial, filtered;   /* connections that are in no group */
 	struct wire_summary *summary; /* to be filled in, or NULL */
@@ -245,7 +244,7 @@ typedef int wire_told_fn(void *data, const struct wire_connection *connection,
 			 const struct wire_outcome *outcome);
 
 /*
- * Derive all connections, count their changes, and tell of each that the filter takes.
+ * Derive all connections, count their changes, and call @told for each that passes the filter.
  * Returns 0, or -1 without memory, or if @told ended it.
  */
 int wire_each(struct wire_ladders *ladders, wire_told_fn *told, void *data);
@@ -253,13 +252,13 @@ int wire_each(struct wire_ladders *ladders, wire_told_fn *told, void *data);
 /* The same into groups and summary. */
 int wire_ladders_make(struct wire_ladders *ladders);
 
-/* Whether a connection went one of the ways in groups. */
+/* Whether a connection went one of the ways in the groups. */
 bool wire_grouped(const struct wire_ladders *ladders, const struct wire_connection *connection,
 		  const struct wire_step *steps, const uint8_t ends[2]);
 
 void wire_ladders_clear(struct wire_ladders *ladders);
 
-/* One connection, ready to be shown. */
+/* One connection, ready for display. */
 struct wire_ladder {
 	const struct wire_connection *connection;
 	struct wire_step *steps;
@@ -278,7 +277,7 @@ void wire_ladder_clear(struct wire_ladder *ladder);
 
 #define WIRE_TELLING (~(unsigned)(WIRE_ZERO_WINDOW | WIRE_DUPLICATE_ACK)) /* of what is no data */
 
-/* Whether a segment belongs to the way a connection went: it is not just data, or its ACK. */
+/* Whether a segment is part of how a connection went: it is more than data or its ACK. */
 bool wire_tells(const struct wire_connection *connection, const struct wire_step *steps,
 		size_t segment);
 
@@ -297,7 +296,7 @@ struct wire_sample {
 	uint64_t states[STATES];
 };
 
-/* Read one line; -1 for what is none. hosts: whose index is looked up. Pure. */
+/* Read one line; -1 when it is invalid. hosts: gives the index of a name. Pure. */
 int wire_sample_parse(const char *line, const struct wire_ladders *hosts,
 		      struct wire_sample *sample);
 
@@ -310,24 +309,24 @@ void wire_disagreement_text(const struct wire_disagreement *disagreement, char *
 /* ---- read.c, json.c, text.c ------------------------------------------------------------------ */
 
 /*
- * Read the files of all hosts by time into ladders->store. Where one ends early, what comes before
- * is read, and its host says why. Returns 0, or -1 with @error.
+ * Read the files of all hosts by time into ladders->store. A file that ends early is read up to
+ * that point, and its host says why. Returns 0, or -1 with @error.
  */
 int wire_read(struct wire_ladders *ladders, struct error *error);
 
 void wire_json(FILE *out, const struct wire_ladders *ladders, bool verbose);
 
-#define WIRE_NARROW 64 /* columns that a ladder needs at least */
-#define WIRE_WIDE 97   /* and at most: a longer arrow tells no more */
+#define WIRE_NARROW 64 /* the least columns of a ladder */
+#define WIRE_WIDE 97   /* and the most: a longer arrow shows no more */
 
-/* How ladders are drawn. */
+/* How to draw ladders. */
 struct wire_look {
 	int width;    /* columns of a line, from WIRE_NARROW on */
 	bool ascii;   /* no arrows of Unicode */
 	bool verbose; /* where each packet is in the file, when it came, and its window */
 };
 
-/* All ladders, and what there is to say of the rest. */
+/* All ladders, and a note on the rest. */
 void wire_text(FILE *out, const struct wire_ladders *ladders, struct wire_look look);
 
 /* One of them. */

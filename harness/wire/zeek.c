@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* A connection in the notation of Zeek's conn.log: conn_state and history. Pure. */
+/* Describes a connection in the notation of Zeek's conn.log: conn_state and history. Pure. */
 #include <ctype.h>
 #include <string.h>
 
 #include "wire/outcome.h"
 
-/* What Zeek makes of an end (its manual, conn.log: conn_state). */
+/* How Zeek classifies an end (its manual, conn.log: conn_state). */
 enum zeek { INACTIVE, SYN_SENT, SYN_ACK_SENT, PARTIAL, ESTABLISHED, CLOSED, RESET };
 
 static void zeek_follow(enum zeek ends[2], const struct wire_segment *s)
@@ -13,8 +13,7 @@ static void zeek_follow(enum zeek ends[2], const struct wire_segment *s)
 	enum zeek *end = &ends[s->from], *peer = &ends[!s->from];
 
 	if (s->flags & TCP_RST) {
-		if (*end != CLOSED ||
-		    *peer != CLOSED) /* behind an orderly end it changes nothing */
+		if (*end != CLOSED || *peer != CLOSED) /* after an orderly end it changes nothing */
 			*end = RESET;
 	} else if (s->flags & TCP_SYN && (*end == INACTIVE || *end == SYN_SENT)) {
 		*end = s->flags & TCP_ACK ? SYN_ACK_SENT : SYN_SENT;
@@ -55,7 +54,7 @@ static const char *zeek_state(const struct wire_connection *c, const enum zeek e
 	return o == ESTABLISHED && r == ESTABLISHED ? "S1" : "OTH";
 }
 
-/* What was noted of an end: letters that are told once, and the last numbers of others. */
+/* What was noted of an end: letters written once, and the last numbers of others. */
 struct noted {
 	bool text, ack, syn, fin, reset;
 	uint32_t syn_seq, fin_seq, reset_seq;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * Runs in the kernel, for each descriptor of each table: an iterator over task_file (Linux 5.8,
- * bpf_sock_from_file() 5.11). Tells those of TCP and MPTCP sockets, connected or not, and those
- * that lead to namespaces. It reads, and changes nothing.
+ * Runs in the kernel for each descriptor of each table: an iterator over task_file (Linux 5.8,
+ * bpf_sock_from_file() 5.11). It reports descriptors of TCP and MPTCP sockets, connected or not,
+ * and those that lead to namespaces. It only reads.
  *
- * Of the kernel's structs only the members that are read are here. Where they lie, libbpf finds out
- * when it loads this (CO-RE), by the kernel's own BTF.
+ * The kernel's structs below have only the members that it reads. When libbpf loads this (CO-RE),
+ * it finds their offsets in the kernel's own BTF.
  */
 #include <linux/bpf.h>
 
@@ -94,8 +94,8 @@ struct bpf_iter__task_file {
 } OF_THE_KERNEL;
 
 /*
- * The number of a process or thread in our pid namespace. We are the one who reads; how deep our
- * namespace lies, our own pid tells.
+ * The number of a process or thread in our pid namespace. The reader is the current task; its own
+ * pid shows how deep its namespace lies.
  */
 static __u32 number_of(const struct pid *pid)
 {

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Record what the kernel answers, for the tests of the parser.
+"""Record the kernel's answers, for the tests of the parser.
 
-    build/sandbox python3 harness/census/recorded/record.py harness/census/recorded
+build/sandbox python3 harness/census/recorded/record.py harness/census/recorded
 
-Run it in a network namespace of its own, with nft(8) and ip(8): it makes at least one socket in each
-state that the kernel lists, asks as dump.c does, and writes the bytes of the replies, one datagram
-after the other, with the sequence number 7:
+Run it in a network namespace of its own, with nft(8) and ip(8): it makes at least one socket in
+each state that the kernel lists, asks as dump.c does, and writes the bytes of the replies, one
+datagram after the other, with the sequence number 7:
 
     all_states.bin  a dump of all states
     empty.bin       a dump in which there was nothing to list
@@ -28,7 +28,7 @@ SEQUENCE = 7
 DONE, ERROR = 3, 2
 ALL_STATES = 0xFFE
 
-kept = []  # a socket that nobody refers to would be closed
+kept = []  # Python would close a socket that nobody refers to
 
 
 def run(command: str) -> None:
@@ -72,7 +72,7 @@ def pair(listener: socket.socket) -> tuple[socket.socket, socket.socket]:
 
 
 def start(port: int) -> None:
-    """Begin to connect and do not wait for it."""
+    """Start to connect, without waiting."""
     client = socket.socket()
     client.setblocking(False)
     client.connect_ex(("127.0.0.1", port))
@@ -91,10 +91,10 @@ def make_all_states() -> None:
     pair(listen(9001, socket.AF_INET6))  # ESTABLISHED 2, IPv6
 
     closed = listen(9002)
-    client, server = pair(closed)  # CLOSE_WAIT that read the EOF; FIN_WAIT2 orphan
+    client, server = pair(closed)  # CLOSE_WAIT that has read the EOF; FIN_WAIT2 orphan
     client.close()
     assert server.recv(1) == b""
-    pair(closed)[0].close()  # CLOSE_WAIT that did not; FIN_WAIT2 orphan
+    pair(closed)[0].close()  # CLOSE_WAIT that has not; FIN_WAIT2 orphan
     pair(closed)[0].shutdown(socket.SHUT_WR)  # CLOSE_WAIT; FIN_WAIT2 that is held
 
     listen(9003)  # never accepts

@@ -18,27 +18,27 @@ and of Python and node; of Java only native code.
 
 
 def add_to(add: Add) -> None:
-    blame = add("blame", _blame, "say which lines of a program hold its connections")
+    blame = add("blame", _blame, "report which lines of a program hold its connections")
     blame.usage = (
         "linger blame [OPTION]... -- COMMAND...\n       linger blame [OPTION]... --report\n"
         "       linger blame [OPTION]... --pid P"
     )
     blame.description = ABOUT
     option = blame.add_argument
-    option("--report", action="store_true", help="say what the programs under blame hold now")
+    option("--report", action="store_true", help="report what the programs under blame hold now")
     option("--pid", type=count, metavar="P",
-           help="a process that runs already, watched without stopping it (as root)")  # fmt: skip
-    option("--json", type=Path, metavar="FILE", help="write the report as JSON, too")
+           help="watch a running process without stopping it (as root)")  # fmt: skip
+    option("--json", type=Path, metavar="FILE", help="also write the report as JSON")
     option("--sample", type=count, default=1, metavar="N",
-           help="follow only descriptors that are a multiple of N, a power of two")  # fmt: skip
+           help="follow only descriptors divisible by N, a power of two")  # fmt: skip
     option("--deep", action="store_true",
-           help="write down each line that ran when a connection had been taken, or had ended")  # fmt: skip
+           help="record each line that ran after a connection was taken or ended")  # fmt: skip
     option("--symbols", type=Path, metavar="FILE",
-           help="the unstripped file of a program of the same name")  # fmt: skip
+           help="an unstripped file of the program with the same name")  # fmt: skip
     add_command(blame)
 
 
 def _blame(options: argparse.Namespace) -> int:
-    from linger.blame import sitting  # not at the top: the other commands do without
+    from linger.blame import sitting  # not at the top: the other commands do not need it
 
     return sitting.run(options)

@@ -19,45 +19,45 @@ def add_to(add: Add) -> None:
     option = check.add_argument
     option("--port", type=int, metavar="P", help="the port that the server listens on")
     option("--with", action="append", default=[], dest="helpers", metavar="COMMAND",
-           help="a shell command to start before it, in the same host: a backend, a mkdir")  # fmt: skip
+           help="a shell command to run first, in the same host: a backend, a mkdir")  # fmt: skip
     option("--request", type=Path, metavar="FILE", help="a request that the server answers")
-    option("--large-request", type=Path, metavar="FILE", help="one for a reply of some megabytes")
+    option("--large-request", type=Path, metavar="FILE", help="one with a reply of some megabytes")
     option("--upload-request", type=Path, metavar="FILE",
-           help="how an HTTP upload of 10 MB begins, with a path and headers that it needs")  # fmt: skip
+           help="the start of an HTTP upload of 10 MB: its path and headers")  # fmt: skip
     option("--dialogue", type=Path, metavar="FILE",
-           help="what is said before anything can be asked: lines of `> text` and `< regex`")  # fmt: skip
-    option("--tls", action="store_true", help="ask inside TLS; no certificate is verified")
-    option("--tls-name", default="", metavar="NAME", help="the name that the clients ask for (SNI)")
-    option("--http", action="store_true", help="the request is GET / HTTP/1.0")
+           help="a dialogue before any request: lines of `> text` and `< regex`")  # fmt: skip
+    option("--tls", action="store_true", help="use TLS; certificates are not verified")
+    option("--tls-name", default="", metavar="NAME", help="the server name that clients send (SNI)")
+    option("--http", action="store_true", help="send GET / HTTP/1.0 as the request")
     option("--stop", type=_signal, default=signal.SIGTERM, metavar="SIGNAL",
-           help="what ends the server in an orderly way (default TERM)")  # fmt: skip
+           help="the signal that stops the server in order (default TERM)")  # fmt: skip
     option("-n", type=int, default=CLIENTS, metavar="N", help=f"clients (default {CLIENTS})")
-    add_course(check, PATIENCE, "what is still held is a leak, also with --quick")
+    add_course(check, PATIENCE, "connections still held are a leak, also with --quick")
 
 
 def add_course(command: argparse.ArgumentParser, patience: float, late: str) -> None:
-    """Add what the batteries of linger.check have in common: which checks, how judged, reported.
+    """Add the common options of both batteries: which checks, how to judge and report.
 
-    patience: by default, in seconds; late: what is so after them.
+    patience: the default, in seconds; late: what happens after that time.
     """
     option = command.add_argument
-    option("--only", metavar="ID,...", help="only these checks")
+    option("--only", metavar="ID,...", help="run only these checks")
     option("--checks", type=folder, action="append", default=[], metavar="DIR",
-           help="checks of your own as well: the files NAME.py in a folder")  # fmt: skip
-    option("--quick", action="store_true", help="only checks that wait for no time-outs")
+           help="also run your own checks: the files NAME.py in a folder")  # fmt: skip
+    option("--quick", action="store_true", help="run only checks that wait for no time-outs")
     option("--patience", type=float, default=patience, metavar="S",
            help=f"seconds after which {late} (default {patience:g})")  # fmt: skip
-    option("--strict", action="store_true", help="WARN fails, too")
+    option("--strict", action="store_true", help="make WARN fail, too")
     option("--expected", type=Path, metavar="FILE", help="known verdicts: lines of ID VERDICT")
-    option("--write-expected", type=Path, metavar="FILE", help="write such a file, of this run's verdicts")
+    option("--write-expected", type=Path, metavar="FILE", help="write such a file for this run")
     option("--junit", type=Path, metavar="FILE", help="write the verdicts as JUnit XML")
     option("--json", type=Path, metavar="FILE", help="write the verdicts as JSON")
     option("--tap", action="store_true", help="print KTAP instead of a table")
     option("--jobs", type=int, default=AT_ONCE, metavar="J",
-           help=f"checks at the same time (default {AT_ONCE})")  # fmt: skip
+           help=f"how many checks run at the same time (default {AT_ONCE})")  # fmt: skip
     add_results(command)
     option("--blame", action="store_true",
-           help="repeat the checks that found a leak, and say which lines hold the connections")  # fmt: skip
+           help="repeat the checks that found a leak, and report which lines hold it")  # fmt: skip
     option("--list", action="store_true", help="explain every check, and start nothing")
     add_command(command)
 

@@ -1,6 +1,6 @@
-"""What a person sees: the title, progress while it runs, the table, the cure.
+"""Shows the title, progress while it runs, the table and the cure.
 
-On a terminal by rich, otherwise plain lines. NO_COLOR (https://no-color.org) is respected.
+It uses rich on a terminal, otherwise plain lines. NO_COLOR (https://no-color.org) is respected.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from linger.run.tables import grid, table
 
 
 class Console:
-    """A pytest plugin that takes the place of pytest's own terminal output for `linger run`."""
+    """A pytest plugin that replaces pytest's terminal output for `linger run`."""
 
     def __init__(
         self, run: Path, names: Sequence[str], verbose: bool, live: bool, cure: bool
@@ -32,13 +32,13 @@ class Console:
         self.cure = cure
         self.done = 0
         self.total = 0
-        self.complaints: dict[str, str] = {}  # of each test the first, which is the cause
+        self.complaints: dict[str, str] = {}  # the first of each test, which is the cause
         self._started = time.monotonic()
         self._progress = Progress() if live else None
 
     @pytest.hookimpl(trylast=True)
     def pytest_configure(self, config: pytest.Config) -> None:
-        """Take the place of pytest's own reporter, whose options stay."""
+        """Replace pytest's own reporter, but keep its options."""
         config.pluginmanager.unregister(name="terminalreporter")
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -46,13 +46,13 @@ class Console:
         present = {scenarios.name_of(item.fspath) for item in session.items}
         for name in self.names:
             if name not in present and not session.testsfailed:
-                raise pytest.UsageError(f"{scenarios.path_of(name).name} holds no scenario")
+                raise pytest.UsageError(f"{scenarios.path_of(name).name} contains no scenario")
         if len(self.names) == 1:
             say(f"{self.names[0]}: {scenarios.title(self.names[0])}")
 
     @property
     def _step_by_step(self) -> bool:
-        """Whether every step gets a line: for one scenario, unless it is shown in place."""
+        """Whether every step gets a line: for a single scenario, unless it is shown in place."""
         return self.verbose or not self._progress and self.total <= len(scenarios.PAIR)
 
     def on_step(self, labels: Sequence[str], step: str) -> None:
@@ -79,7 +79,7 @@ class Console:
             self.complaints[report.nodeid] = report.longreprtext
 
     def conclude(self) -> None:
-        """Print the tables, the complaints, the cure and where the evidence lies."""
+        """Print the tables, the complaints, the cure and where the evidence is."""
         if self._progress:
             self._progress.stop()
         measured = list(results.read_results(self.run))
@@ -104,14 +104,14 @@ class Console:
 
 
 class Progress:
-    """One line a running test, redrawn in place."""
+    """One line for each running test, redrawn in place."""
 
     def __init__(self) -> None:
         from rich.console import Console as Terminal
         from rich.status import Status
         from rich.text import Text
 
-        self._as_it_is = Text  # a string would be markup
+        self._as_it_is = Text  # a plain string would be parsed as markup
         self._steps: dict[str, str] = {}
         self._status = Status("starting", console=Terminal())
         self._status.start()
@@ -126,14 +126,14 @@ class Progress:
 
 
 def print_cure(name: str) -> None:
-    """Print what happens in a scenario, what helps and what does not, and, for a pair, the lines that
-    make the difference."""
+    """Print what happens in a scenario, what helps and what does not and, for a pair, the lines
+    that differ."""
     say("\n" + paragraphs(scenarios.docstring(name).partition("\n")[2]))
     try:
         answers = scenarios.answers(name)
         _print_answers("What helps", answers.helps)
         _print_answers("What does not help", answers.does_not_help)
-    except Broken as missing:  # of a scenario in the making
+    except Broken as missing:  # a scenario under development
         say(f"\n  ({missing})")
     if pair := pairs.pair_of(name):
         say(f"\nthe cure: diff {results.shortest(pair[0])} {results.shortest(pair[1])}")

@@ -9,7 +9,7 @@ from linger.cli.options import Add, count
 
 SECONDS = 1.0
 ABOUT = """
-Looks at a program that runs, twice within a second, and names the scenarios that fit what it holds,
+Looks at a running program twice within a second, and names the scenarios that fit what it holds,
 best first, with the facts for and against each. It changes nothing and stops nothing.
 """
 
@@ -19,19 +19,21 @@ def add_to(add: Add) -> None:
     explain.usage = "linger explain --pid P [OPTION]..."
     explain.description = ABOUT
     option = explain.add_argument
-    option("--pid", type=count, required=True, metavar="P", help="the process")
-    option("--port", type=_port, metavar="N", help="only sockets with this local port")
-    option("--capture", type=Path, metavar="FILE", help="packets of it (tcpdump -w FILE)")
-    option("--blame", type=Path, metavar="FILE", help="what linger blame --json wrote of it")
+    option("--pid", type=count, required=True, metavar="P", help="the process to look at")
+    option("--port", type=_port, metavar="N", help="look only at sockets with this local port")
+    option(
+        "--capture", type=Path, metavar="FILE", help="a capture of its packets (tcpdump -w FILE)"
+    )
+    option("--blame", type=Path, metavar="FILE", help="the output of linger blame --json for it")
     option("--for", type=_seconds, default=SECONDS, dest="seconds", metavar="S",
-           help=f"what lasts so many seconds counts (default {SECONDS:g})")  # fmt: skip
-    option("--json", action="store_true", help="one JSON object (explain.schema.json)")
+           help=f"count what lasts this many seconds (default {SECONDS:g})")  # fmt: skip
+    option("--json", action="store_true", help="print one JSON object (explain.schema.json)")
 
 
 def _port(text: str) -> int:
     port = count(text)
     if port > 65535:
-        raise argparse.ArgumentTypeError(f"a port from 1 to 65535, not {text!r}")
+        raise argparse.ArgumentTypeError(f"write a port from 1 to 65535, not {text!r}")
     return port
 
 
@@ -41,11 +43,11 @@ def _seconds(text: str) -> float:
     except ValueError:
         seconds = -1
     if not 0.1 <= seconds <= 3600:
-        raise argparse.ArgumentTypeError(f"seconds from 0.1 to 3600, not {text!r}")
+        raise argparse.ArgumentTypeError(f"write seconds from 0.1 to 3600, not {text!r}")
     return seconds
 
 
 def _explain(options: argparse.Namespace) -> int:
-    from linger.explain import asking  # not at the top: the other commands do without
+    from linger.explain import asking  # not at the top: the other commands do not need it
 
     return asking.run(options)

@@ -16,20 +16,27 @@ LAST_HINT = "blame"
 
 def add_to(add: Add) -> None:
     lab = add("lab", _lab, "list the exercises, or work on one")
-    lab.add_argument("name", nargs="?", metavar="NAME", help="an exercise; none: list them all")
+    lab.add_argument(
+        "name", nargs="?", metavar="NAME", help="an exercise; without one, list them all"
+    )
     lab.add_argument("--hint", choices=("0", "1", "2", "3", LAST_HINT), default="0", metavar="K",
-                     help="show the hints up to this one, 1 to 3; blame: and the lines of the buggy "
-                     "program that hold its connections")  # fmt: skip
+                     help="show the hints up to this one, 1 to 3; blame: also the lines of the "
+                          "buggy "
+                      "program that hold its connections")  # fmt: skip
     lab.add_argument("--predict", default="", metavar="LETTER", help="your prediction")
-    lab.add_argument("--show", action="store_true", help="the situation and the task again; no run")
-    lab.add_argument("--reset", action="store_true", help="begin again; yours is kept as a backup")
+    lab.add_argument(
+        "--show", action="store_true", help="show the situation and the task again, without a run"
+    )
+    lab.add_argument("--reset", action="store_true", help="begin again; keep yours as a backup")
     add_results(lab)
-    score = add("lab-score", _score, "show who has solved what")
-    score.add_argument("folders", nargs="*", metavar="DIR", help="the labs/ of a checkout; yours")
-    score.add_argument("--regrade", action="store_true", help="run every program once more")
+    score = add("lab-score", _score, "show who has solved which exercises")
+    score.add_argument(
+        "folders", nargs="*", metavar="DIR", help="the labs/ of a checkout (default: yours)"
+    )
+    score.add_argument("--regrade", action="store_true", help="run every program again")
     score.add_argument("--watch", action="store_true", help="serve a page for the projector")
     score.add_argument("--port", type=int, default=8080, metavar="PORT",
-                       help="of that page, on the loopback interface (default 8080; 0: a free one)")  # fmt: skip
+                       help="its port on the loopback interface (default 8080; 0: a free one)")  # fmt: skip
     add_results(score, "where to")
 
 
@@ -47,7 +54,7 @@ def _lab(options: argparse.Namespace) -> int:
 
 
 def _blame(name: str) -> None:
-    """The last hint: what blame says of the program that the exercise began with."""
+    """The last hint: what blame reports about the exercise's original program."""
     from linger.blame import documents, wording
     from linger.run import scenarios
 

@@ -1,4 +1,4 @@
-"""check --blame, check-client --blame: the checks that found a leak, once more and under blame."""
+"""check --blame, check-client --blame: repeat the checks that found a leak, under blame."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from linger.lab.errors import LingerError
 from linger.run.printer import say
 
 LEAK = "LEAK"
-REPEATED = "blame"  # the folder in that of a run
+REPEATED = "blame"  # the folder inside that of a run
 AGAIN = {"blame": False, "json": None, "junit": None, "write_expected": None, "tap": False}
 
 
 def blamed(run: Callable[[argparse.Namespace], int], options: argparse.Namespace) -> int:
-    """Run a battery; with --blame, then say of each check that found a leak which lines hold what.
+    """Run a battery; with --blame, then report for each check that found a leak which lines hold
+    what.
 
     run: the battery, by its options. Returns its exit code, whatever the repetition finds.
     """
@@ -55,5 +56,5 @@ def _repeat(
     except LingerError as error:
         say(f"  {error}")
         return
-    for line in wording.lines(made) if made else ["under blame nothing was held"]:
+    for line in wording.lines(made) if made else ["under blame the program held nothing"]:
         say(f"  {line}")

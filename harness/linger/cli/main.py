@@ -1,6 +1,6 @@
 """The command line of linger.
 
-Counting and ladders are programs of their own, build/census and build/wire.
+Counting and ladders are separate programs, build/census and build/wire.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from linger.lab.programs import ROOT
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a subcommand; returns the exit code, every error one sentence on standard error."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # where it is ignored every child seems to succeed
+    """Run a subcommand; returns the exit code. Every error is one sentence on standard error."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # if it is ignored, every child seems to succeed
     for stream in filter(None, (sys.stdout, sys.stderr)):
-        stream.reconfigure(errors="replace")  # rather a wrong arrow than no verdict
+        stream.reconfigure(errors="replace")  # a wrong arrow beats no verdict
     options = _parser().parse_args(arguments)
     try:
         return _act(options)
     finally:
-        _ignore_signals_to_end()  # all is done: Python would end by a SIGINT of its own
+        _ignore_signals_to_end()  # everything is done: Python would end by its own SIGINT
         _write_what_is_left()
 
 
 def _act(options: argparse.Namespace) -> int:
-    if "LINGER_SANDBOX" not in os.environ:  # where all that was started ends with its first process
+    if "LINGER_SANDBOX" not in os.environ:  # there everything ends with its first process
         _interruptible()
     try:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])  # linger.sh blocked it
@@ -39,10 +39,10 @@ def _act(options: argparse.Namespace) -> int:
     except LingerError as error:
         complain(f"linger: {error}")
         return error.code
-    except BrokenPipeError:  # whoever read our output has gone, as in `linger list | head -1`
+    except BrokenPipeError:  # our reader has gone, as in `linger list | head -1`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
-    except KeyboardInterrupt as interrupt:  # pytest has answered those that came while it ran
+    except KeyboardInterrupt as interrupt:  # pytest has handled those that came while it ran
         number = signal.Signals(*interrupt.args or (signal.SIGINT,))
         _ignore_signals_to_end()  # once is enough
         complain(f"linger: interrupted by {number.name}")
@@ -57,12 +57,12 @@ def _act(options: argparse.Namespace) -> int:
             return error.code
         import traceback  # which every start would pay for
 
-        complain(f"{traceback.format_exc()}linger: this is a defect of linger: {error!r}")
+        complain(f"{traceback.format_exc()}linger: this is a defect in linger, please report it: {error!r}")
         return BROKEN
 
 
 def _interruptible() -> None:
-    """Let every signal to end be as ^C: what was started is ended before."""
+    """Treat every terminating signal like ^C: stop what was started first."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt(number)
@@ -78,8 +78,8 @@ def _ignore_signals_to_end() -> None:
 
 
 def _write_what_is_left() -> None:
-    """Write what the streams still hold. Where nobody reads any more, that is no failure of ours;
-    Python would end with status 120."""
+    """Flush the streams. A reader that has gone is no failure of ours; Python would end with status
+    120."""
     for stream in filter(None, (sys.stdout, sys.stderr)):
         try:
             stream.flush()
@@ -88,7 +88,7 @@ def _write_what_is_left() -> None:
 
 
 class Version(argparse.Action):
-    """As argparse has it, but the file is read only when asked for."""
+    """As in argparse, but the file is read only when needed."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(nargs=0, **options)
@@ -102,8 +102,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="linger",
         description="How TCP connections end badly, and what the right code does instead.",
-        epilog="Two programs beside this one need no Python: census counts sockets, wire records "
-        "packets and draws ladders. See census --help, wire --help.",
+        epilog="Two separate programs need no Python: census counts sockets, wire records packets "
+        "and draws ladders. See census --help and wire --help.",
     )
     parser.add_argument("--version", action=Version, help="print the version and exit")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")

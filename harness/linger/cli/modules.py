@@ -1,6 +1,6 @@
-"""Modules that are no part of Python: which of them a command needs, it asks when it needs them.
+"""Modules outside Python's library: a command checks for those it needs when it needs them.
 
-The build chooses a Python (harness/python) whatever it has, so `linger list` works on a bare one.
+The build accepts any Python (harness/python), so `linger list` works on a bare one.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from linger.lab.errors import CannotRun
 
 
 def require(command: str, *names: str) -> None:
-    """See that a command can import these modules, before it begins what it could not end.
+    """Check that a command can import these modules before it starts what it could not finish.
 
-    Errors: CannotRun, which names those that are missing.
+    Errors: CannotRun, which names the missing ones.
     """
     missing = [name for name in names if not present(name)]
     if missing:
@@ -27,7 +27,7 @@ def present(name: str) -> bool:
 
 
 def lacking(command: str, *names: str) -> CannotRun:
-    """What to tell when `linger COMMAND` cannot import these modules."""
+    """What to say when `linger COMMAND` cannot import these modules."""
     modules = " and ".join(names)
     return CannotRun(
         f"`linger {command}` needs {modules}, which {sys.executable} lacks; run: make deps all"

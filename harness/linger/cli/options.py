@@ -1,4 +1,4 @@
-"""What options of several subcommands have in common."""
+"""What several subcommands' options have in common."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from linger.lab.programs import WRITABLE
 
 RESULTS = Path(os.environ.get("RESULTS") or WRITABLE / "results")
 CORES = os.cpu_count() or 1
-# Tests, or checks, at the same time: they wait more than they compute. Within a test they are fewer.
+# Tests, or checks, at the same time: they wait more than they compute. Inside a test there are
+# fewer.
 AT_ONCE = int(os.environ.get("LINGER_AT_ONCE") or 4 * CORES)
-JSON = "run.json on standard output, everything else on standard error"
-TAP = "KTAP on standard output, everything else on standard error"
+JSON = "print run.json on standard output, everything else on standard error"
+TAP = "print KTAP on standard output, everything else on standard error"
 
 # Adds a subcommand by its name, its action, and what it does in a few words.
 Add = Callable[[str, "Callable[[argparse.Namespace], int]", str], argparse.ArgumentParser]
@@ -23,14 +24,14 @@ Add = Callable[[str, "Callable[[argparse.Namespace], int]", str], argparse.Argum
 def count(text: str) -> int:
     """A number of things, for add_argument(type=)."""
     if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"a whole number from 1 on, not {text!r}")
+        raise argparse.ArgumentTypeError(f"write a whole number from 1 on, not {text!r}")
     return int(text)
 
 
 def folder(text: str) -> Path:
     """A path, for add_argument(type=)."""
     if not text:
-        raise argparse.ArgumentTypeError("a folder, not an empty word")
+        raise argparse.ArgumentTypeError("write a folder, not an empty word")
     return Path(text)
 
 

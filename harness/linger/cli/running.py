@@ -1,4 +1,4 @@
-"""linger run, prove, soak, test: what runs scenarios and tests, in the sandbox."""
+"""linger run, prove, soak, test: run scenarios and tests in the sandbox."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from linger.run import scenarios
 from linger.run.printer import say
 
 PLAIN = dict(n=None, v=False, repeat=1, keep=False, prove=False, blame=False, deep=False, tap=False, json=False, yours=())  # a run
-# Plugins of pytest that no scenario has a use for: together they take a tenth of its start.
+# Plugins of pytest that no scenario needs: together they take a tenth of its start-up time.
 UNUSED = ("doctest unittest nose debugging faulthandler pastebin stepwise setuponly "
           "setupplan logging").split()  # fmt: skip
 SPARE_DESCRIPTORS = 64  # of a program, besides its connections
@@ -29,18 +29,18 @@ SPARE_DESCRIPTORS = 64  # of a program, besides its connections
 def add_to(add: Add) -> None:
     run = add("run", run_scenarios, "run scenarios in a sandbox, both variants at once")
     run.add_argument("names", nargs="*", metavar="NAME", help="a scenario, or: all")
-    run.add_argument("-n", type=count, metavar="N", help="connections instead of the default")
+    run.add_argument("-n", type=count, metavar="N", help="use N connections instead of the default")
     run.add_argument("-v", action="store_true", help="show every step")
     run.add_argument("--repeat", type=count, default=1, metavar="K", help="run K times")
     run.add_argument("--blame", action="store_true",
-                     help="say which lines of its programs hold connections")  # fmt: skip
+                     help="report which lines of its programs hold connections")  # fmt: skip
     run.add_argument("--deep", action="store_true",
-                     help="--blame, with each line that ran when a connection had ended; slower")  # fmt: skip
+                     help="--blame, with each line that ran after a connection ended; slower")  # fmt: skip
     run.add_argument("--keep", action="store_true", help="on failure open a shell in the lab")
     add_results(run)
     _add_formats(run)
     run.add_argument("--yours", action="append", default=[], metavar="PROGRAM",
-                     help="run this program too, in place of the pair's own")  # fmt: skip
+                     help="also run this program in place of the pair's own")  # fmt: skip
     run.set_defaults(prove=False)
     prove = add("prove", run_scenarios, "show that every expectation can fail, and every guard")
     prove.add_argument("names", nargs="*", metavar="NAME", help="a scenario, or: all")
@@ -48,7 +48,7 @@ def add_to(add: Add) -> None:
     prove.set_defaults(**{**PLAIN, "prove": True})
     soak = add("soak", soak_scenarios, "run scenarios again and again, also on a busy machine")
     soak.add_argument("names", nargs="*", metavar="NAME", help="a scenario; by default all")
-    soak.add_argument("--runs", type=count, default=200, metavar="K", help="rounds in all")
+    soak.add_argument("--runs", type=count, default=200, metavar="K", help="rounds in total")
     soak.add_argument("--fresh", action="store_true", help="forget the rounds so far")
     add_results(soak)
     test = add("test", run_tests, "run everything: C tests, driver tests, all scenarios")
@@ -71,7 +71,7 @@ def run_scenarios(options: argparse.Namespace) -> int:
 
     names = scenarios.choose(options.names)
     if len(names) > 1:
-        modules.require(options.called, "jinja2")  # of its report, which is written last
+        modules.require(options.called, "jinja2")  # the last part of its report
     if options.n:
         os.environ["LINGER_CONNECTIONS"] = str(options.n)
     yours = [os.path.abspath(path) for path in options.yours]
@@ -80,7 +80,7 @@ def run_scenarios(options: argparse.Namespace) -> int:
     if yours:
         os.environ["LINGER_YOURS"] = os.pathsep.join(yours)
     _allow_descriptors(options.n or 100)
-    tempfile.tempdir = "/run"  # the sandbox's own, so that whoever is killed leaves nothing in /tmp
+    tempfile.tempdir = "/run"  # the sandbox's own, so that a killed process leaves nothing in /tmp
     run = results.begin(options.results)
     arguments = [str(scenarios.path_of(name)) for name in names]
     arguments += [f"--repeat={options.repeat}"]
@@ -107,7 +107,7 @@ def run_scenarios(options: argparse.Namespace) -> int:
 
 
 def _say_blame(scenario: Path) -> None:
-    """Print what blame found out about the buggy programs of a scenario."""
+    """Print what blame found about the buggy programs of a scenario."""
     from linger.blame import documents, wording
 
     for path in documents.of_variant(scenario / scenarios.BUGGY):
@@ -124,7 +124,7 @@ def soak_scenarios(options: argparse.Namespace) -> int:
 
 def run_tests(options: argparse.Namespace) -> int:
     if INSTALLED:
-        raise CannotRun("the tests are not installed; clone the repository, and there run: make test")
+        raise CannotRun("the tests are not installed; clone the repository and run: make test")
     modules.require("test", "pytest", "xdist", "jsonschema", "jinja2")
     from linger.report import collect
     from linger.run import results, session
@@ -149,7 +149,7 @@ def run_tests(options: argparse.Namespace) -> int:
 
 
 def _allow_descriptors(connections: int) -> None:
-    """Raise the soft limit of descriptors for all programs to come, as far as allowed."""
+    """Raise the soft limit of descriptors for all later programs, as far as allowed."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < connections + SPARE_DESCRIPTORS:
         raise CannotRun(
@@ -161,7 +161,7 @@ def _allow_descriptors(connections: int) -> None:
 
 @contextlib.contextmanager
 def _for_machines(options: argparse.Namespace, run: Path) -> Iterator[list[object]]:
-    """The plugins that --tap and --json ask for. What is for people goes to standard error then."""
+    """The plugins for --tap and --json. Output for people then goes to standard error."""
     if not options.tap and not options.json:
         yield []
         return
@@ -183,9 +183,9 @@ def _for_machines(options: argparse.Namespace, run: Path) -> Iterator[list[objec
 
 
 def _report_on(run: Path, code: int) -> int:
-    """Write the report of a run that ended with a code; returns the code it then ends with.
+    """Write the report of a run that ended with a code; returns the final code.
 
-    A run that was interrupted gets none: whoever interrupts does not want to wait.
+    An interrupted run gets no report: the user does not want to wait.
     """
     from linger.report import pages
 
@@ -200,7 +200,7 @@ def _report_on(run: Path, code: int) -> int:
 
 
 def measure(names: Sequence[str], folder: Path) -> Path:
-    """Run scenarios, all output on standard error; returns the run's directory."""
+    """Run scenarios with all output on standard error; returns the run's directory."""
     with contextlib.redirect_stdout(sys.stderr):
         run_scenarios(argparse.Namespace(called="claims", names=names, results=folder, **PLAIN))
     return Path(os.environ["LINGER_RUN"])

@@ -1,4 +1,4 @@
-"""linger show: what a run left of a scenario, in plain text, for a terminal without a browser."""
+"""linger show: the results of a scenario in plain text, for a terminal without a browser."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from linger.run.tables import grid, table
 
 
 def show(name: str, results: Path, run: Path | None = None, variant: str | None = None) -> None:
-    """Print the title, the expectations, and of each variant the ladders and the pcaps.
+    """Print the title, the expectations, and the ladders and pcaps of each variant.
 
-    results: where the runs are; run: one of them, otherwise the newest that holds the scenario.
+    results: where the runs are; run: one of them, by default the newest with the scenario.
     variant: only this one. Errors: Usage when there is no such scenario, run or variant.
     """
     [name] = scenarios.choose([name])
@@ -26,7 +26,7 @@ def show(name: str, results: Path, run: Path | None = None, variant: str | None 
     if not shown:
         variants = sorted({result["variant"] for result in found.values()})
         has = f"it has {', '.join(variants)}" if variants else "it was not finished"
-        raise Usage(f"{shortest(folder)} holds no variant {variant or 'at all'}; {has}")
+        raise Usage(f"{shortest(folder)} has no variant {variant or 'at all'}; {has}")
     measured = [found[path] for path in shown]
     say(f"{name}: {scenarios.title(name)}\n")
     print_table(*table(measured))
@@ -41,16 +41,16 @@ def _folder(name: str, results: Path, run: Path | None) -> Path:
     """The directory of a scenario in a run."""
     if run:
         if not (run / name).is_dir():
-            raise Usage(f"{run} holds no run of {name}")
+            raise Usage(f"{run} has no results of {name}; run it: make scenario-{name}")
         return run / name
     runs = [path for path in results.glob(f"[0-9]*/{name}") if path.is_dir()]
     if not runs:
-        raise Usage(f"{name} has not been run; try: make scenario-{name}")
+        raise Usage(f"{name} has not been run; run it: make scenario-{name}")
     return max(runs, key=lambda path: _made(path.parent))
 
 
 def _made(run: Path) -> tuple[str, int]:
-    """When a run was made, by its name: 2026-11-22T18-51-38, and .2 the next in that second.
+    """When a run was made, by its name: 2026-11-22T18-51-38, then .2 for the next in that second.
 
     The time of its directory changes whenever a report is written into it.
     """
@@ -59,7 +59,7 @@ def _made(run: Path) -> tuple[str, int]:
 
 
 def _show_ladders(path: Path, result: dict[str, Any]) -> None:
-    """Print one variant of one run; of repetitions each."""
+    """Print one variant of one run, every repetition of it."""
     say(f"\n{result['variant']}: {result['verdict']}" + _repetition(result))
     if result["message"]:
         say(f"  {result['message']}")

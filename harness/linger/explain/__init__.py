@@ -1,8 +1,8 @@
-"""From a symptom to the scenarios that fit it; each module stands on those before it.
+"""Finds the scenarios that fit a symptom. Each module builds on those before it.
 
-    watching   what a program asks epoll of the connections that it has not closed
+    watching   what a program asks epoll about connections it has not closed
     observe    a process that runs, twice: what the census and /proc tell, and nothing is changed
-    sums       these, a capture's summary and a report of blame as numbers with names
+    sums       these, a capture's summary and a blame report as named numbers
     symptoms   the rules beside the scenarios: [symptom] in their TOML
     fitting    which of them fit, best first, and the facts for and against each
     telling    that in words, and as JSON

@@ -1,4 +1,4 @@
-"""linger explain, from its options to what it prints."""
+"""linger explain, from its options to its output."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from linger.lab.foreign import read_json
 from linger.lab.programs import program
 from linger.run.printer import say
 
-LOOK = 5.0  # s between looks at what has to last longer than was asked for
-MOMENT = 0.1  # s at least
+LOOK = 5.0  # s between looks at something that must last longer than requested
+MOMENT = 0.1  # s, at least
 
 
 def run(options: argparse.Namespace) -> int:
@@ -38,8 +38,8 @@ def run(options: argparse.Namespace) -> int:
 def _watched(
     options: argparse.Namespace, rules: list[Symptom], more: sums.Values
 ) -> tuple[observe.Observation, sums.Values, float]:
-    """Look at a process until it is clear what lasts; returns the last observation, the numbers
-    that held all the time, and for how many seconds."""
+    """Watch a process until it is clear what lasts; returns the last observation, the numbers that
+    held all the time, and for how many seconds."""
     values = sums.measured(observe.once(options.pid, options.port)) | more | {"cpu": 100}
     began, next, longest = time.monotonic(), options.seconds, 0.0
     while next:
@@ -50,29 +50,29 @@ def _watched(
         values = sums.lasting(values, now)
         before, longest = longest, fitting.undecided(rules, values, seconds)
         if longest and not before:
-            complain(f"linger: this may pass; looking for {longest:g} s in all")
+            complain(f"linger: this may pass; watching for {longest:g} s in total")
         next = max(MOMENT, min(LOOK, longest - seconds)) if longest else 0.0
     return last, values, seconds
 
 
 def _ladders(capture: Path, port: int | None) -> dict[str, Any]:
-    """What wire says of a capture. Errors: Usage when it cannot be read."""
+    """What wire reports about a capture. Errors: Usage when it cannot be read."""
     words = [program("wire"), "ladder", "--json", "--groups", "1"]
     words += ["--port", str(port), capture] if port else [capture]
     done = subprocess.run(words, capture_output=True, text=True, errors="replace")
     if done.returncode not in (0, 1):
         kinds = {Usage.code: Usage}
         raise kinds.get(done.returncode, Broken)(done.stderr.strip().removeprefix("wire: "))
-    if done.returncode:  # it ends early: what comes before counts
+    if done.returncode:  # it ends early: what came before counts
         complain(f"linger: {done.stderr.strip().removeprefix('wire: ')}")
     return json.loads(done.stdout)
 
 
 def _blamed(report: Path, pid: int) -> sums.Values:
-    """What blame says. Errors: Usage when the file is none of its reports."""
+    """What blame reports. Errors: Usage when the file is not one of its reports."""
     try:
         return sums.of_blame(read_json(report.read_text(errors="replace")), pid)
     except OSError as error:
         raise Usage(os_sentence(error)) from None
     except (ValueError, KeyError, TypeError):
-        raise Usage(f"{report} is no report of linger blame --json") from None
+        raise Usage(f"{report} is not a report of linger blame --json") from None

@@ -1,4 +1,4 @@
-"""Which scenarios fit what was measured, best first. Pure."""
+"""Finds which scenarios fit the measurements, best first. Pure."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ class Fit:
 
 
 def fits(symptoms: Iterable[Symptom], values: Mapping[str, int], seconds: float) -> list[Fit]:
-    """The scenarios all of whose needs have held for long enough; of equal weight the one that is
-    taught first. seconds: for which the numbers held."""
+    """The scenarios whose needs have all held long enough; with equal weight, the one taught first
+    comes first. seconds: how long the numbers held."""
     lasting = (symptom for symptom in symptoms if symptom.lasts <= seconds)
     found = [_fit(symptom, values) for symptom in lasting if _may_be(symptom, values)]
     return sorted(found, key=lambda fit: (-fit.weight, fit.symptom.order, fit.symptom.scenario))
 
 
 def undecided(symptoms: Iterable[Symptom], values: Mapping[str, int], seconds: float) -> float:
-    """For how many seconds the needs of some scenario would have to hold, which hold so far; 0: all
-    is decided."""
+    """How many seconds the needs that hold so far must hold to decide every scenario; 0: all is
+    decided."""
     held = (symptom.lasts for symptom in symptoms if _may_be(symptom, values))
     return max((lasts for lasts in held if lasts > seconds), default=0.0)
 

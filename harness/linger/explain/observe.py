@@ -1,7 +1,7 @@
-"""A process at one moment, as the census and /proc tell it.
+"""A process at one moment, as seen by the census and /proc.
 
-Nothing is changed, stopped or copied: the census is asked without --copy. What may not be looked at
-is None, and `unseen` says why.
+Nothing is changed, stopped or copied: the census runs without --copy. What we may not look at is
+None, and `unseen` says why.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from linger.lab.process import descendants
 from linger.lab.programs import program
 
 Snapshot = dict  # of one host, as harness/linger/schema/census.schema.json has it
-MOST_MEMBERS = 64  # processes of one program that are looked at
+MOST_MEMBERS = 64  # processes of one program to look at, at most
 Looked = TypeVar("Looked")
 
 
@@ -32,11 +32,12 @@ Looked = TypeVar("Looked")
 class Observation:
     """What a program holds, and what it does.
 
-    members: the census of each process of the program, which are the one named and those below it
-    that run the same file; below: the pids of all below it; host: the census of all in its network
-    namespace; shared: descriptors that are gone and were so before the program forked, for several
-    members have them; left: as watching.left() has it; threads: of the members; waits: what the census says of those that wait, "socket" telling whether it is for
-    one; open, limit: descriptors of the process named, and how many it may have.
+    members: the census of each process of the program, i.e. the named one and its descendants that
+    run the same file; below: the pids of all its descendants; host: the census of its whole network
+    namespace; shared: descriptors that were gone before the program forked, because several members
+    have them; left: the result of watching.left(); threads: of the members; waits: the census's
+    entries for waiting threads, "socket" says whether they wait for one; open, limit: descriptors
+    of the named process, and how many it may have.
     """
 
     pid: int
@@ -55,7 +56,7 @@ class Observation:
 
 
 def wanted(pid: int, seconds: float) -> float:
-    """Watch a program for so many seconds; returns how many percent of a processor it wanted."""
+    """Watch a program for some seconds; returns how many percent of a processor it wanted."""
     return processor.busy(_members(pid)[:MOST_MEMBERS], seconds)
 
 
@@ -110,12 +111,12 @@ def _look(unseen: list[str], what: str, look: Callable[[], Looked]) -> Looked | 
 
 
 def _has_ended(pid: int) -> bool:
-    """Whether a process is gone, or only waits for its parent to collect it (proc(5), stat)."""
+    """Whether a process is gone, or only waits for its parent to reap it (proc(5), stat)."""
     return processor.stat(pid)[1] in ("", "Z", "X")
 
 
 def _members(pid: int) -> list[int]:
-    """The process, and those below it that run the same file, as workers do."""
+    """The process, and its descendants that run the same file, as workers do."""
 
     def file(one: int) -> str:
         with contextlib.suppress(OSError):
@@ -133,7 +134,7 @@ def _tasks(pid: int) -> list[str]:
 
 
 def _ask_of(one: int, pid: int, port: int | None) -> Snapshot | None:
-    """What a member holds; None if it has ended, unless it is the process named."""
+    """What a member holds; None if it has ended, unless it is the named process."""
     try:
         return ask("--pid", one, "--age", *(["--port", port] if port else []))
     except LingerError:
@@ -145,7 +146,7 @@ def _ask_of(one: int, pid: int, port: int | None) -> Snapshot | None:
 
 
 def _host(pid: int) -> Snapshot:
-    """All that is in the namespace of a process."""
+    """Everything in the namespace of a process."""
     theirs, ours = (os.stat(f"/proc/{one}/ns/net") for one in (pid, "self"))
     if os.path.samestat(theirs, ours):
         return ask()
@@ -158,7 +159,7 @@ def _ports() -> int:
 
 
 def _shared(members: list[Snapshot]) -> int:
-    """Of the descriptors that are gone, those of sockets that several members have."""
+    """The descriptors that are gone whose sockets several members have."""
     found = Counter(
         _target(owner["pid"], descriptor)
         for snapshot in members
@@ -170,7 +171,7 @@ def _shared(members: list[Snapshot]) -> int:
 
 
 def _target(pid: int, descriptor: int | None) -> str:
-    """What a descriptor leads to, "socket:[7]"; "" when it is closed by now."""
+    """What a descriptor leads to, "socket:[7]"; "" if it is closed by now."""
     with contextlib.suppress(OSError):
         return os.readlink(f"/proc/{pid}/fd/{descriptor}")
     return ""
@@ -185,7 +186,7 @@ def _waits(members: list[Snapshot]) -> Iterator[dict[str, Any]]:
 
 
 def ask(*options: object) -> Snapshot:
-    """One host as the census counts it. Errors: the census's own sentence."""
+    """The census of one host. Errors: the census's own sentence."""
     words = [str(program("census")), "--json", *map(str, options)]
     done = subprocess.run(words, capture_output=True, text=True, errors="replace")
     if done.returncode == 0:

@@ -1,6 +1,6 @@
-"""Observations, a capture's summary and a report of blame as numbers with names.
+"""Turns observations, a capture's summary and a blame report into named numbers.
 
-A name that is not in the numbers was not measured: a rule that needs it does not fit.
+A missing name was not measured: a rule that needs it does not fit.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ ON_SOCKET = {*"read readv recvfrom recvmsg write writev sendto sendmsg connect".
 RULES = "unaccepted shared eof timeout error shutdown unread gone".split()  # of blame
 HOWS = "orderly open unknown half-closed unanswered refused reset".split()  # of wire
 ENDS = ("client", "server")
-# Names, and what they are numbers of. Those of states come three times: "CLOSE_WAIT" all that the
-# program holds, "CLOSE_WAIT.in" on ports that it listens on, "CLOSE_WAIT.out" elsewhere.
+# Names, and what they count. Those of states come three times: "CLOSE_WAIT" all held by the
+# program, "CLOSE_WAIT.in" on ports that it listens on, "CLOSE_WAIT.out" elsewhere.
 MEANINGS = {
     "unread": "CLOSE_WAITs whose end of stream was certainly not read (.in, .out)",
-    "muted": "of the first CLOSE_WAITs those that epoll watches, but not for anything to read",
-    "unwatched": "of the first CLOSE_WAITs those that epoll does not watch",
+    "muted": "of the first CLOSE_WAITs, those that epoll watches but not for reading",
+    "unwatched": "of the first CLOSE_WAITs, those that epoll does not watch",
     "keepalive": "ESTABLISHED with SO_KEEPALIVE on ports that it listens on",
-    "gone": "descriptors of TCP sockets that no table lists, but for those of before it forked",
+    "gone": "descriptors of TCP sockets that no table lists, except those from before it forked",
     "descriptors": "descriptors of TCP sockets that do not listen",
     "open": "descriptors of the process, of all kinds",
     "free": "descriptors that it may still open",
@@ -35,16 +35,16 @@ MEANINGS = {
     "TIME_WAIT.in": "TIME_WAITs on ports that it listens on",
     "TIME_WAIT.out": "TIME_WAITs on other ports of its network namespace",
     "ports": "ports that connect() chooses from",
-    "one_remote": "CLOSE_WAIT.out that lead to one and the same service",
-    "silent": "seconds since anything came from the ESTABLISHED that is silent longest",
+    "one_remote": "the most CLOSE_WAIT.out that lead to one service",
+    "silent": "seconds since anything came on the ESTABLISHED that has been silent longest",
     "threads": "threads of the program",
     "waits.events": "threads that wait for events or connections (epoll_wait, accept)",
     "waits.elsewhere": "threads that wait in poll() without a time-out, or for one socket",
     "cpu": "percent of a processor that it wanted",
     "libevent": "1 if it is linked with libevent",
-    **{f"blame.{rule}": f"connections of which blame says so: {rule}" for rule in RULES},
+    **{f"blame.{rule}": f"connections for which blame reports: {rule}" for rule in RULES},
     "capture.connections": "connections in the capture",
-    **{f"capture.{how}": f"connections in the capture that went so: {how}" for how in HOWS},
+    **{f"capture.{how}": f"connections in the capture that went this way: {how}" for how in HOWS},
     **{f"capture.first.{end}": f"connections that the {end} closed first" for end in ENDS},
     **{f"capture.resets.{end}": f"connections that the {end} reset after data" for end in ENDS},
 }
@@ -55,7 +55,7 @@ NAMES = {*MEANINGS, "unread.in", "unread.out"} | {
 
 
 def lasting(before: Values, later: Values) -> Values:
-    """The numbers that hold at both times, and so between them: of each the smaller."""
+    """The numbers that hold at both times, and so between them: the smaller of each."""
     return {name: min(before[name], later[name]) for name in before if name in later}
 
 
@@ -118,13 +118,13 @@ def _of_process(observation: Observation) -> Values:
 
 
 def _of_host(observation: Observation, listened: set[int]) -> Values:
-    """What is on its ports, whoever has it."""
+    """What is on its ports, whichever process holds it."""
     if observation.host is None:
         return {}
     rows = observation.host["rows"]
     own = {process["pid"] for one in observation.members for process in one["processes"]}
     on_ports = [row for row in rows if row["port"] in listened]
-    others = {  # who listens on the same port, at another address, has connections of its own
+    others = {  # a listener on the same port at another address has its own connections
         each["pid"] for each in observation.host["listeners"] if each["port"] in listened
     } - observation.below
     waiting = observation.host["states"]["TIME_WAIT"]
@@ -146,7 +146,7 @@ def _of_host(observation: Observation, listened: set[int]) -> Values:
 
 
 def _of_others(observation: Observation) -> Values:
-    """What the census tells of the other ends."""
+    """What the census shows of the other ends."""
     silent = [
         row["silent_ms"] // 1000
         for snapshot in observation.members
@@ -166,7 +166,7 @@ def _to_services(snapshot: Snapshot) -> list[int]:
 
 
 def of_capture(ladders: Mapping[str, Any]) -> Values:
-    """The numbers of what `wire ladder --json` says."""
+    """The numbers in the output of `wire ladder --json`."""
     summary = ladders["summary"]
     values = {f"capture.{how}": summary["how"][how] for how in HOWS}
     values |= {f"capture.first.{end}": summary["first_closer"][end] for end in ENDS}
@@ -178,7 +178,7 @@ def of_capture(ladders: Mapping[str, Any]) -> Values:
 
 
 def of_blame(report: Mapping[str, Any], pid: int) -> Values:
-    """The numbers of a report of blame: of the process, or of all if it is of another run."""
+    """The numbers in a blame report: of the process, or of all if it is from another run."""
     groups = report["groups"]
     groups = [group for group in groups if group["pid"] == pid] or groups
     values = dict.fromkeys((f"blame.{rule}" for rule in RULES), 0)

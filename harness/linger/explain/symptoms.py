@@ -1,4 +1,4 @@
-"""The rules beside the scenarios: by what one recognizes each.
+"""The rules beside the scenarios: how to recognize each.
 
     [symptom]
     look = "What to look at next, to decide between it and its neighbours."
@@ -10,8 +10,8 @@
     [symptom.against]                                  # each that holds speaks against it
     "accept_queue >= 1" = "{accept_queue} wait for accept()"
 
-A predicate compares two numbers, which are names of sums.MEANINGS and what is counted from them, in
-the ledger's language (run/predicate.py). In the words, {NAME} is a number, and {NAME|one|many} the
+A predicate compares two numbers: names from sums.MEANINGS and sums of them, in the ledger's
+language (run/predicate.py). In the words, {NAME} is a number, and {NAME|one|many} the
 number with what follows it.
 """
 
@@ -41,7 +41,7 @@ class Fact:
     words: str
 
     def holds(self, values: Mapping[str, int]) -> bool | None:
-        """Whether it is so; None when it was not measured."""
+        """Whether it holds; None when it was not measured."""
         try:
             left, right = (predicate.number(text, values) for text in (self.left, self.right))
         except KeyError:
@@ -60,9 +60,9 @@ class Fact:
 
 @dataclass(frozen=True)
 class Symptom:
-    """How one recognizes a scenario.
+    """How to recognize a scenario.
 
-    look: what to look at next; lasts: seconds for which the needs must hold, because programs
+    look: what to look at next; lasts: how many seconds the needs must hold, because programs
     without a fault show them for a while; order: of teaching.
     """
 
@@ -76,7 +76,7 @@ class Symptom:
 
 
 def load() -> list[Symptom]:
-    """The symptoms of all scenarios that have one. Errors: Broken for a rule that cannot be."""
+    """The symptoms of all scenarios that have one. Errors: Broken for an invalid rule."""
     found = []
     for name in scenarios.names():
         path = scenarios.path_of(name).with_suffix(".toml")
@@ -93,9 +93,9 @@ def read(name: str, table: Mapping[str, Any], order: int = 0) -> Symptom:
     if unknown:
         raise Broken(f"symptom of {name}: unknown key {min(unknown)}")
     if not isinstance(table.get("lasts", 0), (int, float)):
-        raise Broken(f"symptom of {name}: `lasts` is a number of seconds")
+        raise Broken(f"symptom of {name}: `lasts` must be a number of seconds")
     if not table.get("needs") or not table.get("look"):
-        raise Broken(f"symptom of {name}: it has `needs` and `look`")
+        raise Broken(f"symptom of {name}: it must have `needs` and `look`")
     parts = (_facts(name, table.get(key, {})) for key in ("needs", "for", "against"))
     look = " ".join(table["look"].split())
     return Symptom(name, look, float(table.get("lasts", 0)), *parts, order)
@@ -108,8 +108,8 @@ def _facts(name: str, table: Mapping[str, str]) -> tuple[Fact, ...]:
 def _fact(name: str, text: str, words: str) -> Fact:
     match = _PREDICATE.fullmatch(text)
     if not match or not all(predicate.is_number(match[side], NAMES) for side in (1, 3)):
-        raise Broken(f"symptom of {name}: not a predicate on what is measured: {text!r}")
+        raise Broken(f"symptom of {name}: not a predicate about measured numbers: {text!r}")
     for number in _NUMBER.finditer(words):
         if not predicate.is_number(number[1], NAMES):
-            raise Broken(f"symptom of {name}: {number[0]} is nothing that is measured")
+            raise Broken(f"symptom of {name}: {number[0]} is not measured")
     return Fact(match[1], match[2], match[3], words)

@@ -1,4 +1,4 @@
-"""What fits, in words for a person and as a JSON document (schema/explain.schema.json)."""
+"""Presents what fits, in words and as a JSON document (schema/explain.schema.json)."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from linger.run import scenarios
 from linger.run.printer import wrapped
 
 SCHEMA = 1
-INDENT = 14 * " "  # of what is behind a label
-MOST = 4  # scenarios that a person is told of
+INDENT = 14 * " "  # columns of the text after a label
+MOST = 4  # scenarios to show to a person
 MOST_CALLS = 4  # in which its threads wait
 
 
 def document(
     observation: Observation, seconds: float, values: Mapping[str, int], fits: Sequence[Fit]
 ) -> dict[str, Any]:
-    """All of it. observation: the last one; seconds: for which the numbers held."""
+    """The whole document. observation: the last one; seconds: how long the numbers held."""
     [process, *_] = observation.members[0]["processes"]
     return {
         "schema": SCHEMA,
@@ -35,7 +35,7 @@ def document(
 
 
 def _waits(observation: Observation) -> Iterator[dict[str, Any]]:
-    """How many threads wait in the same call, for as long."""
+    """How many threads wait in the same call with the same time-out."""
     known = [wait for wait in observation.waits or () if wait["call"]]
     alike = Counter((wait["call"], wait["timeout_ms"], wait["timeout_known"]) for wait in known)
     for (call, ms, is_known), threads in alike.most_common():
@@ -90,7 +90,7 @@ def lines(made: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _sockets(values: Mapping[str, int]) -> Iterator[str]:
-    """What it has of connections, in words."""
+    """Its connections, in words."""
     for state in STATES:
         if values.get(state):
             unread = f" ({values['unread']} unread)" if state == "CLOSE_WAIT" else ""

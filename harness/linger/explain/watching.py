@@ -1,6 +1,6 @@
-"""What a program that waits with epoll asks of the connections that it has not closed.
+"""What a program that waits with epoll asks about connections it has not closed.
 
-proc_pid_fdinfo(5): of an epoll descriptor each line `tfd:` has a descriptor that it watches and, in
+proc_pid_fdinfo(5): each line `tfd:` of an epoll descriptor has a watched descriptor and, in
 hexadecimal, the events that it waits for.
 """
 
@@ -17,10 +17,10 @@ READS = 0x1 | 0x2000  # EPOLLIN, EPOLLRDHUP
 
 
 def left(snapshots: Iterable[dict[str, Any]]) -> tuple[int, int] | None:
-    """Of the CLOSE_WAITs whose descriptors the census lists: how many are registered with epoll
-    without a wish to read, and how many are not registered.
+    """Of the CLOSE_WAITs whose descriptors the census lists: how many are registered with epoll but
+    not for reading, and how many are not registered.
 
-    None when a process that holds some has no epoll descriptor that may be read.
+    None when a process that holds some has no readable epoll descriptor.
     """
     muted = unwatched = 0
     for snapshot in snapshots:

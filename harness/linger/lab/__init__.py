@@ -1,13 +1,13 @@
-"""The lab: a private network with its hosts, what happens in it, and what is expected of it.
+"""The lab: a private network with its hosts, what happens in it, and what we expect of it.
 
     lab       hosts, links, programs              faults    what can go wrong, counted
-    expect    guards and expectations             capture   segments kept, to be sent again
-    process   a program and its events            wire      every packet, told as ladders
+    expect    guards and expectations             capture   segments kept for replay
+    process   a program and its events            wire      every packet, shown as ladders
     census    what the kernel holds, counted      verdict   rows of expected and measured
-    service   any command, as its owner starts it
-    host, netns, sockets, recorder, confine, withhold       what those are made of
+    service   any command, started as its owner would
+    host, netns, sockets, recorder, confine, withhold       their building blocks
 
-Nothing in here knows what a scenario, a check or an exercise is.
+Nothing here knows what a scenario, a check or an exercise is.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    """`Lab`, when it is asked for: most commands need a module of this package and no lab."""
+    """Import `Lab` on demand: most commands need a module of this package but no lab."""
     if name != "Lab":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from linger.lab import lab

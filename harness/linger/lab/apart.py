@@ -1,8 +1,8 @@
-"""A working folder of one's own: several instances of a program write into it, and never meet.
+"""A private working folder: several instances of a program write into it without meeting.
 
-What this process and all that it starts change in the folder goes to an overlay in memory, which
-nobody else sees and which is gone with them (overlayfs; in a user namespace since Linux 5.11).
-Where the kernel refuses that, they get a copy of a small folder.
+Changes by this process and everything it starts go to an overlay in memory, which nobody else sees
+and which ends with them (overlayfs; in a user namespace since Linux 5.11). If the kernel refuses
+that, they get a copy of a small folder.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ OPTIONS = ("userxattr", "")  # what a user namespace needs, and an older kernel 
 
 
 def keep_apart(evidence: Path) -> str:
-    """Put an own layer over the working folder, but for a folder of evidence in it.
+    """Put a private layer over the working folder, except for a folder of evidence in it.
 
-    Call it within netns.own_run(), before anything is started. Returns "", or in a clause why the
-    folder is shared all the same.
+    Call it within netns.own_run(), before anything is started. Returns "", or a clause that says
+    why the folder is shared anyway.
     """
     folder = Path.cwd()
     if why := _unsuitable(folder):
@@ -74,7 +74,7 @@ def _overlay(folder: Path) -> str:
 
 
 def _larger_than(most: int, folder: Path) -> bool:
-    """Whether the files of a folder have more bytes than that."""
+    """Whether the files of a folder have more bytes than allowed."""
     size = 0
     for path, _, names in os.walk(folder):
         for name in names:

@@ -1,4 +1,4 @@
-"""Segments kept from the wire, to be sent again: what build/segment (harness/segment) does."""
+"""Captures segments for replay, with build/segment (harness/segment)."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class Captured:
 
     @fault
     def replay(self, words: str = "") -> None:
-        """Send all of them again from the same host, checksums completed, when all are captured.
+        """Replay all of them from the same host, with completed checksums, once all are captured.
 
-        words: what is altered before, "flags:rst seq:next empty". Errors: NotHeld, Broken.
+        words: what to change first, "flags:rst seq:next empty". Errors: NotHeld, Broken.
         """
         self.taken()
         if not withheld():

@@ -1,6 +1,6 @@
-"""The census as Python sees it: one expression, awaited; one stream, recorded.
+"""The census for Python: awaits one expression, or records one stream.
 
-The counting itself is done by build/census (harness/census), one process for each question.
+build/census (harness/census) does the counting, one process for each question.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _COMPARE = {
 
 
 def comparison(value: int | str) -> tuple[str, int]:
-    """An expected value as operator and number: 100 is ("==", 100), "<= 1" is ("<=", 1)."""
+    """An expected value as an operator and a number: 100 is ("==", 100), "<= 1" is ("<=", 1)."""
     match = re.fullmatch(r"(==|!=|<=|>=|<|>)? *([0-9]+)", str(value))
     if not match:
         raise Usage(f"an expectation is a number or a comparison like '<= 1', not {value!r}")
@@ -40,7 +40,7 @@ def comparison(value: int | str) -> tuple[str, int]:
 
 
 def term(variable: str, value: int | str) -> str:
-    """The expression that a variable is as expected: "server:CLOSE_WAIT == 100"."""
+    """The expression for an expected variable: "server:CLOSE_WAIT == 100"."""
     return "{} {} {}".format(variable, *comparison(value))
 
 
@@ -53,11 +53,11 @@ def holds(measured: int, value: int | str) -> bool:
 def command(
     hosts: Mapping[str, Path], ports: Iterable[int] = (), copies: bool = False
 ) -> list[str | Path]:
-    """The census program told to count in these hosts (name to namespace).
+    """The census command for these hosts (name to namespace).
 
-    ports: only sockets with these local ports, all if there are none. copies: tell ghosts from
-    descriptors that were never connected by copying these (pidfd_getfd(2)); it disturbs the
-    programs, so only for our own.
+    ports: only sockets with these local ports; none means all. copies: distinguish ghosts from
+    never connected descriptors by copying them (pidfd_getfd(2)); that disturbs the programs, so use
+    it only on our own.
     """
     words: list[str | Path] = [program("census"), *(["--copy"] if copies else [])]
     for name, path in hosts.items():
@@ -93,9 +93,9 @@ def until(
 ) -> dict[str, Any]:
     """Await an expression over the hosts' sockets; see `build/census --help` for its language.
 
-    within: seconds by which it must become true; hold: seconds for which it must then stay so.
-    ports, copies: as for command(). Returns the last snapshot, with "until" telling whether it held
-    and what was measured.
+    within: seconds until it must become true; hold: seconds that it must then stay true.
+    ports, copies: as for command(). Returns the last snapshot; its "until" says whether it held and
+    what was measured.
     Errors: Broken, CannotRun or Usage with the census's own sentence.
     """
     words = command(hosts, ports, copies) + [

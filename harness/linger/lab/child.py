@@ -1,4 +1,4 @@
-"""A child process whose end is seen at the moment it comes."""
+"""A child process whose end is noticed at once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import subprocess
 
 
 class Child(subprocess.Popen):
-    """Popen, whose own wait() with a time-out looks at intervals of up to 50 ms."""
+    """Popen, except that its own wait() with a time-out polls at intervals of up to 50 ms."""
 
     def wait(self, timeout: float | None = None) -> int:
         """As Popen.wait()."""

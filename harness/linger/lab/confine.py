@@ -1,7 +1,7 @@
 """A third-party program: a student's server, the target of a check.
 
-Whether it can be started at all says build/start. build/confine (harness/sandbox/README.md) confines
-it, in two ways of use; hand the words to Lab.start(confined=...) or put them before a command.
+build/start says whether it can be started at all. build/confine (harness/sandbox/README.md)
+confines it, in two ways; pass the words to Lab.start(confined=...) or put them before a command.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from linger.lab.programs import program
 
 
 def cannot_start(name: str | Path) -> str:
-    """The sentence why a program cannot be started; "" when nothing is known against it.
+    """A sentence that says why a program cannot be started; "" when nothing is known against it.
 
     name: a path, or a name for PATH.
     """
@@ -24,8 +24,8 @@ def cannot_start(name: str | Path) -> str:
 
 
 def closed(show: Iterable[Path] = (), **limits: int) -> list[str]:
-    """The words before a command that sees the system's files and its own program alone, writes to
-    a private /tmp only, and has no sockets but the Internet's: for a program that nobody has read.
+    """The words before a command that sees only the system's files and its own program, writes only
+    to a private /tmp, and has only Internet sockets: for a program that nobody has read.
 
     Started by root it runs as nobody. show: folders that it needs to read, too.
     limits: of confine's --limit, as closed(nproc=64, cpu=20): processes, seconds, bytes.
@@ -34,10 +34,10 @@ def closed(show: Iterable[Path] = (), **limits: int) -> list[str]:
 
 
 def opened(read_only: Iterable[Path] = (), **limits: int) -> list[str]:
-    """The words before the caller's own command: it has the caller's files, and no more than that.
+    """The words before the caller's own command: it has the caller's files, and nothing else.
 
-    read_only: folders that it may not write all the same, such as that of the run's evidence.
-    limits: as for closed(); where no control group can be had the kernel exempts root from nproc.
+    read_only: folders that it still may not write, such as the run's evidence.
+    limits: as for closed(); without a control group the kernel exempts root from nproc.
     """
     return [str(program("confine")), *_options("read-only", read_only), *_limits(limits)]
 

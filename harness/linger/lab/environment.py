@@ -1,4 +1,5 @@
-"""What linger's processes tell each other by environment variables, and the environment without it."""
+"""The environment variables that linger's processes pass to each other, and the environment without
+them."""
 
 from __future__ import annotations
 
@@ -18,12 +19,12 @@ CALLERS = "LINGER_CALLER_"
 
 
 def outside(**more: str) -> dict[str, str]:
-    """The environment for a program of ours that is to be no part of this run, with more in it."""
+    """The environment for a program of ours outside this run, with more variables in it."""
     return {**{name: value for name, value in os.environ.items() if name not in OF_A_RUN}, **more}
 
 
 def of_caller() -> list[str]:
-    """The words of env(1) before a program that is not ours, and is to see what the caller set."""
+    """The words of env(1) before a third-party program, which must see the caller's settings."""
     words = ["env"]
     for name in (*OF_A_RUN, *OF_LINGER, *(CALLERS + name for name in OF_PYTHON)):
         words += ["-u", name]

@@ -1,4 +1,4 @@
-"""What can go wrong, each with its exit code (see "Exit codes" in the README)."""
+"""The kinds of failure, each with its exit code (see "Exit codes" in the README)."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ HELD, NOT_HELD, USAGE, TARGET_DIED, BROKEN, CANNOT_RUN = 0, 1, 2, 3, 70, 77
 
 
 def complain(sentence: str) -> None:
-    """Print to standard error; where nobody reads any more (a closed terminal), say nothing."""
+    """Print to standard error, or nothing if it has no reader (a closed terminal)."""
     with contextlib.suppress(OSError):
         print(printable_lines(sentence), file=sys.stderr, flush=True)
 
 
 def last_sentence(said: str) -> str:
-    """The last thing that a process of ours said on standard error, without its name before it."""
+    """The last line that a process of ours wrote to standard error, without its name."""
     lines = said.strip().splitlines() or [""]
     return lines[-1].removeprefix("linger: ")
 
 
 def os_sentence(error: OSError) -> str:
-    """What the system refused, with the file if there was one: "results/x: No space left"."""
+    """The system's refusal, with the file if there was one: "results/x: No space left"."""
     where = f"{error.filename}: " if error.filename else ""
     return f"{where}{error.strerror or error}"
 
 
 def signal_name(number: int) -> str:
-    """What a signal is called, as SIGKILL; those of real time by their distance: SIGRTMIN+6."""
+    """The name of a signal, such as SIGKILL; real-time signals by their offset: SIGRTMIN+6."""
     try:
         return signal.Signals(number).name
     except ValueError:  # Python names the first and the last of them (signal(7))

@@ -17,7 +17,7 @@ def parse_event(line: str) -> Event | None:
 
 
 def words_of(name: str, fields: Mapping[str, object]) -> str:
-    """An event and what it must say, in words: "recv n=0"."""
+    """An event and its required fields, in words: "recv n=0"."""
     return " ".join([name, *(f"{key}={value}" for key, value in fields.items())])
 
 

@@ -1,7 +1,7 @@
-"""How processes ended that are nobody's children here: a worker that its own master reaps.
+"""Finds how processes ended that are not our children: a worker that its own master reaps.
 
-A pidfd that was opened before tells the status of what was reaped since (Linux 6.15,
-PIDFD_GET_INFO of <linux/pidfd.h>). Of a zombie /proc/PID/stat tells it on any kernel.
+A pidfd opened earlier still has the status after the reaping (Linux 6.15, PIDFD_GET_INFO of
+<linux/pidfd.h>). For a zombie, /proc/PID/stat has it on any kernel.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Exit:
 
     pid: int
     name: str
-    status: int | None  # as wait(2) has it; None: this kernel does not tell
+    status: int | None  # as in wait(2); None: this kernel does not report it
 
     @property
     def crashed(self) -> bool:
@@ -49,13 +49,13 @@ class Exit:
 
 
 class Watch:
-    """Some processes, of which one may want to know later whether and how they ended."""
+    """Some processes, to find out later whether and how they ended."""
 
     def __init__(self) -> None:
         self._watched: dict[int, tuple[str, int]] = {}  # by pid the name and a pidfd
 
     def add(self, pids: Iterable[int]) -> None:
-        """Watch more processes; one that has ended by now is none of them."""
+        """Watch more processes, except those that have already ended."""
         for pid in {*pids} - {*self._watched}:
             with contextlib.suppress(OSError):
                 name = Path(f"/proc/{pid}/comm").read_text(errors="replace").rstrip("\n")
@@ -98,7 +98,7 @@ def _zombie(pid: int) -> int | None:
 
 
 def _reaped(fd: int) -> int | None:
-    """The status of a process that was reaped, by its pidfd; None where the kernel does not tell."""
+    """The status of a reaped process, by its pidfd; None where the kernel does not report it."""
     info = bytearray(INFO.pack(WITH_EXIT, *[0] * 13))
     with contextlib.suppress(OSError):  # ENOTTY of an older kernel
         fcntl.ioctl(fd, GET_INFO, info)

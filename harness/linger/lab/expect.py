@@ -1,12 +1,12 @@
 """What a scenario proves and expects: the fault happened, and this is what it left behind.
 
-Two families of verbs. What `happened` guards against a test of nothing: it comes first, and when
+There are two families of verbs. `happened` guards against testing nothing: it comes first, and when
 it does not hold, nothing was tested.
 
     happened         counts of the kernel: ESTABLISHED=100
     happened_event   events of a program: recv with n=0, 100 times
     happened_fault   how often a fault struck, by its own counter
-    happened_value   any other number, looked at until it is right
+    happened_value   any other number, polled until it is right
 
 What is `expect`ed is the scenario's claim.
 
@@ -33,7 +33,7 @@ from linger.lab.process import LONGEST, Process
 from linger.lab.verdict import Table, Verdict, make_row
 from linger.lab.withhold import shortened
 
-DEADLINE = 2.0  # s: a presence must be seen within
+DEADLINE = 2.0  # s: a presence must be seen within this time
 WINDOW = 0.2  # s: it, or an absence, must then last
 STILL = 0.06  # s: what is held still lasts longer than a delayed ACK (40 ms)
 
@@ -75,12 +75,12 @@ class Expectations:
         self.verdict = verdict
         self.snapshot: dict[str, dict[str, Any]] = {}  # the last count of each host
 
-    # The vacuity guard: that the fault happened.
+    # The vacuity guard: the fault happened.
 
     def happened(
         self, who: Peer, within: float = DEADLINE, hold: float = 0, **expected: int | str
     ) -> None:
-        """Prove by the kernel's counts that the fault really happened.
+        """Prove with the kernel's counts that the fault really happened.
 
         expected: counts by state, owner class or SNMP counter. ESTABLISHED stands for all the
         connections that the peer's host ever established, by the kernel's own counters
@@ -96,7 +96,8 @@ class Expectations:
             self.verdict.guard(who.host.name, name, value, first - sum(others), who.tail())
             self.tell(f"{who.host.name}: {name} {first - sum(others)}")
 
-    def happened_fault(self, fault: Drop, times: int | str = ">= 1", within: float = DEADLINE) -> None:
+    def happened_fault(self, fault: Drop, times: int | str = ">= "
+                                                             "1", within: float = DEADLINE) -> None:
         """Prove by its own counter that a fault struck so many times, within so many seconds.
 
         Errors: NotHeld.
@@ -111,7 +112,7 @@ class Expectations:
         expected: int | str,
         within: float = DEADLINE,
     ) -> None:
-        """Prove a number by looking until it is as expected, within so many seconds.
+        """Prove a number by polling until it is as expected, within so many seconds.
 
         Errors: NotHeld.
         """
@@ -145,11 +146,11 @@ class Expectations:
         hold: float = WINDOW,
         **more: int | str,
     ) -> None:
-        """Expect what is left in the kernel: all of it within a deadline, and then it stays so.
+        """Expect what is left in the kernel: all of it within a deadline, and then for a while.
 
         expected, more: name (state, STATE.class, descriptors, ghosts, counter...) to a number or a
-        comparison such as "<= 1". within, hold: seconds. Every row is measured and recorded,
-        also when another one fails. The program must still run, unless the scenario killed it or
+        comparison such as "<= 1". within, hold: seconds. Every row is measured and recorded, even
+        if another one fails. The program must still run, unless the scenario killed it or
         it is a client that ended with status 0. Errors: NotHeld; Broken when no fault was proved
         before.
         """

@@ -1,9 +1,9 @@
 """Faults: what is done to the network, a host or a process, exactly and counted.
 
 A fault of the network is an nft rule in the receiver's prerouting hook, so the sender's TCP
-believes that its packet left (a drop in the sender's own output hook would be told to it).
-Every fault in force says how often it struck; a scenario proves that with `lab.happened_fault(...)`.
-What the rules drop is gone when their host is gone. Faults of a process are methods of it
+believes that its packet left (it would learn of a drop in its own output hook). Every active fault
+counts how often it struck; a scenario proves that with `lab.happened_fault(...)`. The rules end
+with their host. Faults of a process are methods of it
 (`freeze`, `kill`), those of the peer are its actions (clients/peer.c).
 """
 
@@ -75,7 +75,7 @@ class Drop:
 
 
 def _log(host: Host, verdict: str) -> str:
-    """The recorder of packets sees them arrive before a rule drops them, so the rule tells it."""
+    """The recorder sees packets arrive before a rule drops them, so the rule logs the drop."""
     if verdict != "drop" or host.log_group is None:
         return ""
     return f"log group {host.log_group} queue-threshold 1 "
@@ -120,11 +120,11 @@ def partition(*hosts: Host) -> Drop:
 
 
 class Hold:
-    """Packets that a host keeps instead of sending them, and sends later: none is lost.
+    """Packets that a host holds back and sends later: none is lost.
 
     The host forgets its neighbours' link-layer addresses, so its packets wait for an answer
-    (arp(7)) that it never asks for on the wire. TCP knows that they still wait, and sends none
-    of them again.
+    (arp(7)) that it never asks for on the wire. TCP knows that they still wait, and retransmits
+    none.
     """
 
     def __init__(self, host: Host) -> None:
@@ -155,7 +155,7 @@ def hold(host: Host) -> Hold:
 
 @setting
 def patient(*hosts: Host) -> None:
-    """Let hosts wait a minute for an ACK before they send again, on connections made from now on.
+    """Let hosts wait a minute for an ACK before they retransmit, on connections made from now on.
 
     So what hold() keeps back draws no retransmission (ip-route(8), rto_min; tcp_early_retrans).
     """
@@ -174,7 +174,7 @@ def quickack(host: Host) -> None:
 
 
 def _route(host: Host, *metrics: str) -> None:
-    """Give the route of a host's link a metric more."""
+    """Add a metric to the route of a host's link."""
     link = ["dev", "eth0", "scope", "link"]
     shown = host.run("ip", "route", "show", *link).split()
     route = [word for word in shown if word != "lock"]  # shown, but not understood

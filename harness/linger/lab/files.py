@@ -1,5 +1,5 @@
-"""Files that linger writes: whole or not at all, and where that cannot be, a sentence with the path.
-Files of others that it reads: regular ones of a bounded size.
+"""Writes linger's files whole or not at all, or fails with a sentence that has the path. Reads
+other people's files: only regular ones of a bounded size.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ ELSEWHERE = "choose another folder with RESULTS=DIR (--results DIR)"
 
 
 def unwritable(what: object, error: OSError, otherwise: str = ELSEWHERE) -> CannotRun:
-    """The error for what the system does not let us write.
+    """The error for something that the system does not let us write.
 
-    what: the path, perhaps with words before it; otherwise: what else can be done than to make room.
+    what: the path, perhaps with words before it; otherwise: an alternative to making room.
     """
     cure = "free some space there" if error.errno in FULL else "make it writable"
     return CannotRun(f"cannot write {what}: {error.strerror or error}; {cure}, or {otherwise}")
@@ -72,7 +72,7 @@ def replacing(path: Path, otherwise: str = ELSEWHERE) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def scratch() -> Iterator[Path]:
-    """A folder for what nobody wants afterwards. Errors: CannotRun when there can be none."""
+    """A temporary folder. Errors: CannotRun when it cannot be made."""
     try:
         folder = tempfile.TemporaryDirectory(prefix="linger-")
     except OSError as error:  # it tries several places, and names them
@@ -100,7 +100,7 @@ def write_json(path: Path, content: dict[str, Any], otherwise: str = ELSEWHERE) 
 
 
 def read_regular(file: Path, most: int) -> bytes:
-    """What a file of somebody else holds. most: bytes that it may have.
+    """The contents of somebody else's file. most: bytes that it may have.
 
     Errors: OSError; Usage for what is no regular file (a link may lead to a file that only the
     caller can read, a FIFO or a device has no end), or is larger.

@@ -1,8 +1,8 @@
-"""Texts that are not ours: what a program of anybody's has printed, how it calls itself, a folder's name.
+"""Third-party texts: a program's output, its name for itself, a folder's name.
 
-A text of this kind may steer a terminal, end a line of KTAP and begin one that says "ok", have no
-place in XML, or be an order to a CI service. printable() is the only judge of that: whoever takes
-in such a text calls it, and so does all that prints or writes one.
+Such a text may steer a terminal, end a line of KTAP and begin one that says "ok", be invalid in
+XML, or command a CI service. Only printable() decides that: code that takes in, prints or writes
+such a text calls it.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
-"""What programs hold: everything that close(), accept() or wait() would release, wherever it is kept.
+"""Counts what programs hold: everything that close(), accept() or wait() would release, wherever it
+is.
 
-The descriptors of TCP connections, with or without a connection, are in the census; so is what waits
-for accept(). What is in flight lies in a message that nobody has received (unix(7), SCM_RIGHTS): the
-receiving socket's fdinfo counts it (scm_fds), and so does the kernel's count of all sockets
-(unseen.py). Children include the dead ones that nobody waits for.
+The descriptors of TCP connections, with or without a connection, are in the census; so is what
+waits for accept(). A descriptor in flight is in a message that nobody has received (unix(7),
+SCM_RIGHTS): the receiving socket's fdinfo counts it (scm_fds), and so does the kernel's count of
+all sockets (unseen.py). Children include dead ones that nobody waits for.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class Holding:
 
     @property
     def total(self) -> int:
-        """How many things that is."""
+        """The number of things."""
         return sum(dataclasses.astuple(self))
 
     def __str__(self) -> str:
@@ -51,14 +52,14 @@ class Holding:
 
 
 def expect_held(lab: Expectations, subjects: Sequence[Peer], most: int) -> None:
-    """Expect that programs of one host hold no more than so many things, within the usual deadline.
+    """Expect that the programs of one host hold at most so many things, within the usual deadline.
 
     Errors: NotHeld with what they hold.
     """
     deadline = time.monotonic() + DEADLINE
     while (held := measure(subjects)).total > most and time.monotonic() < deadline:
         if seconds_left(subjects) == 0 and measure(subjects) == held:
-            break  # it will not become less
+            break  # it will not shrink
         time.sleep(0.01)  # the next look
     row = make_row(subjects[0].host.name, "held", f"<= {most}", held.total)
     lab.verdict.expectations.append(row)
@@ -69,7 +70,7 @@ def expect_held(lab: Expectations, subjects: Sequence[Peer], most: int) -> None:
 
 
 def measure(subjects: Sequence[Peer]) -> Holding:
-    """What programs of one host hold now, with all that they have started."""
+    """What programs of one host hold now, including everything they started."""
     host = subjects[0].host
     pids, started = set(), 0
     for subject in subjects:

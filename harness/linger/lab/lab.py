@@ -2,7 +2,7 @@
 
     client 10.0.0.1 ──veth── 10.0.0.2 server
 
-What is expected of them is in expect.py, what can go wrong with them in faults.py.
+expect.py has the expectations, faults.py what can go wrong.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ HURRIED = 4.0  # s: the longest wait in a lab with somebody's own program
 
 
 class Own(NamedTuple):
-    """A program of somebody's own: where it is, and the words of linger.confine before it."""
+    """The user's own program: where it is, and the words of linger.confine before it."""
 
     program: Path
     confined: Sequence[str]
@@ -89,14 +89,14 @@ class Lab(Expectations):
             raise
 
     def _record(self, hosts: dict[str, Host]) -> None:
-        """Start to count and to record the hosts."""
+        """Start to count and record the hosts."""
         if wire.recording():
             self.recorder = wire.Recorder(hosts, self.evidence)
         words = census.command({name: host.path for name, host in hosts.items()}) + ["--stream"]
         self._timeline = Process(words, self.evidence / "timeline.jsonl")
 
     def _await_recording(self) -> None:
-        """Wait until nothing that happens from now on is missed; errors: Broken, CannotRun."""
+        """Wait until nothing from now on can be missed; errors: Broken, CannotRun."""
         if self.recorder:
             self.recorder.await_ready()
         try:
@@ -273,7 +273,7 @@ class Lab(Expectations):
         }
 
     def ladder(self) -> dict[str, Any]:
-        """What the packets tell of each connection so far: what ladder.json will hold."""
+        """What the packets show of each connection so far: the future contents of ladder.json."""
         assert self.recorder
         return self.recorder.ladder()
 
@@ -303,5 +303,6 @@ class Lab(Expectations):
             same = False
         os.close(self._folder)
         if not same:
-            raise Broken(f"{self.evidence} is no longer the folder that the evidence was written to; "
+            raise Broken(f"{self.evidence} is no longer the folder that the evidence was written "
+                         "to; "
                          "a program has replaced it, so nothing in it counts")  # fmt: skip

@@ -1,4 +1,4 @@
-"""How long what a program keeps will be kept: forever, or as long as somebody has looked.
+"""Decides how long a program will keep what it keeps: forever, or as long as we have watched.
 
 A count that stayed for 0.2 s proves nothing about 3 s later. What can end it is a timer or an event
 from outside. So where every thread of a program waits without a time-out (proc_pid_syscall(5)), no

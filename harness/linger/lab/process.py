@@ -1,7 +1,7 @@
 """Programs running in a host, and the events they report.
 
-Events (events.py) come on standard output, prose on standard error. Both go to the process's log
-as they come; waiting for an event is how the harness synchronises.
+Events (events.py) come on standard output, prose on standard error. Both go to the process's log at
+once. The harness synchronises by waiting for events.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ MOST_LOG, MOST_LINE = 32 << 20, 1 << 16  # bytes: of a program's output that are
 
 
 def descendants(ancestor: int) -> list[int]:
-    """The pids of a process and all that descend from it."""
+    """The pids of a process and all its descendants."""
     found = [ancestor]
     for pid in found:
-        with contextlib.suppress(OSError):  # it may end while it is looked at
+        with contextlib.suppress(OSError):  # it may end while we look
             for task in os.listdir(f"/proc/{pid}/task"):
                 found += map(int, Path(f"/proc/{pid}/task/{task}/children").read_text().split())
     return found
@@ -183,7 +183,7 @@ class Process:
                         self.tail())  # fmt: skip
 
     def family(self) -> list[int]:
-        """The pids of the program and of all that it has started, though its parent has gone."""
+        """The pids of the program and of everything it started, even if the parent has gone."""
         return descendants(self._popen.pid)[self.generation :]
 
     def go(self) -> None:
@@ -209,7 +209,7 @@ class Process:
                 os.kill(self.pid, number)
 
     def terminate(self) -> None:
-        """Tell the program to end (SIGTERM), and go on."""
+        """Tell the program to end (SIGTERM), without waiting."""
         self.signal(signal.SIGTERM)
 
     @fault
@@ -239,7 +239,7 @@ class Process:
         self._collect()
 
     def _collect(self) -> None:
-        """Wait until what was killed is gone."""
+        """Wait until the killed processes are gone."""
         self._popen.wait()
 
     @property
@@ -271,7 +271,7 @@ class Process:
         return self._popen.poll()
 
     def ending(self, within: float = 0.0) -> str:
-        """How the program ended, in words. within: seconds it has left to end in."""
+        """How the program ended, in words. within: seconds that it still has to end."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._popen.wait(within)
         status = self._popen.poll()

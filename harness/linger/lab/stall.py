@@ -1,9 +1,9 @@
-"""Telling a machine that stood still from an expectation that does not hold.
+"""Distinguishes a stalled machine from an expectation that does not hold.
 
 At a load of 25 on two cores a kernel leaves its own workers without a processor for a minute, and a
-virtual machine may not run at all for as long as its host likes. What a lab waits for then comes too
-late, though nothing in it is wrong. So a thread of the lab sleeps and looks at the clock: what it
-oversleeps, beyond what its own process computed meanwhile, nobody else had either.
+virtual machine may not run at all for as long as its host likes. What a lab waits for then comes
+too late, though nothing in it is wrong. So a thread of the lab sleeps and checks the clock: time
+that it oversleeps, beyond what its own process computed meanwhile, was lost to everyone.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ class Watchdog:
     """A thread that is late when the machine is."""
 
     def __init__(self) -> None:
-        """Begin to watch."""
-        self.seconds = 0.0  # that were lost so far, of delays that are worth the name
+        """Start to watch."""
+        self.seconds = 0.0  # lost so far, in delays of at least NOTICED
         self._before = _accounts()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
@@ -53,7 +53,7 @@ class Watchdog:
         return Broken(f"{self.sentence()}, so this proves nothing: {error}")
 
     def sentence(self) -> str:
-        """How long the machine stood still, with what the kernel says of the reason."""
+        """How long the machine stalled, and the kernel's account of why."""
         why = [
             f"{after - before:.1f} s {words}"
             for (words, before), after in zip(self._before.items(), _accounts().values())
@@ -69,7 +69,8 @@ class Watchdog:
 
 
 def _accounts() -> dict[str, float]:
-    """Seconds since the machine started, by what a stall may be due to, where the kernel tells."""
+    """Seconds since the machine started, by possible cause of a stall, where the kernel counts
+    them."""
     found = {"taken by other virtual machines": _stolen()}
     for resource, words in PRESSURE.items():
         found[f"all waited {words}"] = _pressure(resource)
@@ -77,7 +78,7 @@ def _accounts() -> dict[str, float]:
 
 
 def _stolen() -> float:
-    """The time that a hypervisor gave to others, of one processor (proc(5), stat: steal)."""
+    """The time that a hypervisor gave to others, for one processor (proc(5), stat: steal)."""
     try:
         steal = Path("/proc/stat").read_text().split("\n", 1)[0].split()[8]
     except (OSError, IndexError):
@@ -86,7 +87,8 @@ def _stolen() -> float:
 
 
 def _pressure(resource: str) -> float:
-    """The time in which nobody could go on for want of a resource; 0 where it is not kept."""
+    """The time in which every process waited for a resource; 0 where the kernel does not count it.
+    """
     try:
         lines = Path("/proc/pressure", resource).read_text().splitlines()
     except OSError:

@@ -1,10 +1,11 @@
-"""Sockets of a host that the census does not see: neither the kernel's own dump nor /proc/PID/fd has them.
+"""Finds sockets of a host that the census does not see, because neither the kernel's dump nor
+/proc/PID/fd has them.
 
-A connection that was shut down and has ended is in no dump. Where a program then sends its descriptor
-to itself in a message that nobody receives (unix(7), SCM_RIGHTS), or has it in a thread that shares
-its descriptors with no other (unshare(2), CLONE_FILES), no descriptor of the process leads there
-either, and still the socket exists. The kernel counts all sockets of a host (proc_pid_net(5),
-sockstat); those that are explained are taken away from that.
+A connection that was shut down and has ended is in no dump. Where a program then sends its
+descriptor to itself in a message that nobody receives (unix(7), SCM_RIGHTS), or has it in a thread
+that shares its descriptors with no other (unshare(2), CLONE_FILES), no descriptor of the process
+leads there either, and still the socket exists. The kernel counts all sockets of a host
+(proc_pid_net(5), sockstat); we subtract those that are explained.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ def existing(host: Host) -> int:
 
 
 def _without_descriptor(found: dict[str, Any]) -> int:
-    """How many TCP sockets no program can have a descriptor of: closed, or not accepted yet."""
+    """How many TCP sockets cannot have a descriptor in any program: closed, or not accepted yet."""
     orphans = sum(row["orphan"] for row in found["rows"] if row["state"] in WHOLE)
     return orphans + sum(listener["recv_q"] for listener in found["listeners"])
 
@@ -87,7 +88,7 @@ def _processes(host: Host) -> Iterator[str]:
     """The pids of all processes of a host."""
     there = host.path.stat()
     for pid in filter(str.isdecimal, _entries("/proc")):
-        with contextlib.suppress(OSError):  # it may end while it is looked at
+        with contextlib.suppress(OSError):  # it may end while we look
             if os.path.samestat(there, os.stat(f"/proc/{pid}/ns/net")):
                 yield pid
 

@@ -1,7 +1,7 @@
 """Verdicts: rows of expected and measured, and what makes a row hold.
 
-There are two lists. `struck` proves that the fault happened; a row that does not hold there means
-that nothing was tested. `expectations` are what the scenario claims about the fault's effect.
+There are two lists. `struck` proves that the fault happened; if a row there does not hold, nothing
+was tested. `expectations` are what the scenario claims about the fault's effect.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Verdict:
     def __init__(
         self, prove: bool = False, withhold: bool = False, swapped: Sequence[object] = ()
     ) -> None:
-        """prove: the expectations are those of the other variant, and every row must fail.
+        """prove: use the other variant's expectations, so every row must fail.
 
         swapped: with prove, everything in EXPECT, of which each variant has the other one's.
         withhold: a fault is withheld (withhold.py), so they are not judged: a guard must fail.

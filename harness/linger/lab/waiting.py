@@ -1,4 +1,4 @@
-"""Whether a program can ever do anything again by itself, or waits for what others do.
+"""Decides whether a program can ever act again by itself, or waits for others.
 
 The census tells in which system call each thread waits, for how long, and which timers are armed as
 descriptors. A timer of a process (timer_create(2)) is in /proc/PID/timers. One of setitimer(2) or

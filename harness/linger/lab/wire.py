@@ -1,7 +1,7 @@
-"""The packets of a lab: recorded by build/wire, and told as ladders (results/README.md).
+"""The packets of a lab: recorded by build/wire and shown as ladders (results/README.md).
 
-The recorder runs from before the first program starts until all have ended. What it wrote is
-evidence like the logs: a pcap a host, and ladder.json made of them.
+The recorder runs from before the first program starts until all have ended. Its files are evidence
+like the logs: a pcap for each host, and the ladder.json made of them.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Recorder:
         self._flushed = 0
 
     def await_ready(self) -> None:
-        """Wait until everything is recorded that happens from now on.
+        """Wait until everything from now on is recorded.
 
         Errors: Broken, or CannotRun, with the recorder's own sentence.
         """
@@ -50,19 +50,19 @@ class Recorder:
             raise self._failure() from None
 
     def _failure(self) -> Exception:
-        """Why the recorder did not do what it should, in its own words if it had any."""
+        """Why the recorder failed, in its own words if it printed any."""
         ending = self._process.ending(1.0)
         why = self._process.prose or f"wire {ending}"
         kind = CannotRun if self._process.status == CannotRun.code else Broken
         return kind(f"the packets are not recorded: {why}")
 
     def ladder(self) -> dict[str, Any]:
-        """The ladders of all that has happened so far, as in ladder.json."""
+        """The ladders of everything so far, as in ladder.json."""
         self._flush()
         return json.loads(self._derive())
 
     def connections(self, host: str) -> list[dict[str, Any]]:
-        """What the packets at a host tell of each connection so far, as `wire list --json` does."""
+        """What the packets at a host show of each connection so far, as `wire list --json` does."""
         self._flush()
         words = [program("wire"), "list", "--json", self._evidence / f"{host}.pcap"]
         done = subprocess.run(words, capture_output=True)
@@ -71,7 +71,7 @@ class Recorder:
         return [json.loads(line) for line in done.stdout.splitlines()]
 
     def _flush(self) -> None:
-        """Have all that was recorded so far written."""
+        """Make the recorder write everything so far."""
         self._flushed += 1
         try:
             self._process.go()

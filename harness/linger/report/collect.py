@@ -16,7 +16,7 @@ from linger.report import timeline
 from linger.run import scenarios, summary
 from linger.run.results import GOOD, read_result
 
-UNFINISHED = "the run has no result of it: it ended, or was ended, before"
+UNFINISHED = "the run has no result for it: it ended or was stopped earlier"
 MOST_FILES = 100  # of a variant to name
 LONGEST = 20_000  # characters of a message to show
 
@@ -58,7 +58,7 @@ class Repetition:
         if not said and not self.result:
             said = UNFINISHED
         if len(said) > LONGEST:
-            return f"{said[:LONGEST]} ... and {len(said) - LONGEST} characters more"
+            return f"{said[:LONGEST]} ... and {len(said) - LONGEST} more characters"
         return said
 
     @cached_property

@@ -79,7 +79,7 @@ def sentence(ladder: Ladder) -> str:
     resets = sum("RST" in segment["flags"] for segment in segments)
     counts = [f"{len(segments)} segments"]
     counts += [f"{lost} lost"] if lost else []
-    counts += [f"{again} sent again"] if again else []
+    counts += [f"{again} retransmitted"] if again else []
     counts += [f"{resets} with RST"] if resets else []
     ends = ladder["ends"]
     return (
@@ -116,7 +116,7 @@ class _Drawing:
         for number, segment in enumerate(self.segments):
             self._arrow(segment, *places[number])
         if self.beyond or self.ladder["omitted"] and not self.segments:
-            self._note(f"{self.beyond or self.ladder['omitted']} segments more")
+            self._note(f"{self.beyond or self.ladder['omitted']} more segments")
         bottom = self.y + 26
         for side in LINES:
             self._enter(side, None, bottom - 12)
@@ -142,7 +142,7 @@ class _Drawing:
             leaves = not event.arrives
             if verdict is not None and event.time > verdict:
                 self._note("the verdict")
-                self._note("then all processes were ended")
+                self._note("then all processes were stopped")
                 verdict = None
             if leaves or segment["sent"] is None:
                 self._remarks(segment, event.time - (event.time if before is None else before))

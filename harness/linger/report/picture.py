@@ -23,7 +23,7 @@ def draw(run: Path, scenario: str, host: str = "server") -> str:
             panels[f"{host}, {result['variant']}"] = seen.hosts[host]
             ended = max(ended, seen.ended)
     if not panels:
-        raise Usage(f"{run} holds no run of {scenario}")
+        raise Usage(f"{run} has no results of {scenario}")
     return _alone(plot.draw(timeline.Timeline(panels, ended)))
 
 

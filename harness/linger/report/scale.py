@@ -47,7 +47,9 @@ def pages(path: Path, draw: Callable[..., str]) -> dict[Path, str]:
     """
     scale = read_json(path / "scale.json")
     if scale is None:
-        raise CannotRun(f"{path} is a bench-scale that did not end, so there is nothing to report")
+        raise CannotRun(
+            f"{path} is a bench-scale that did not finish, so there is nothing to report"
+        )
     run = Run(path, read_json(path / "environment.json"))
     try:
         values = {

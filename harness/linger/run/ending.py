@@ -1,7 +1,7 @@
-"""What every scenario ends with, though it does not say so.
+"""The implicit end of every scenario.
 
-Of a bug: that what is kept will be kept (lab/lasting.py). Of its cure, of a student's, and of either
-variant of what a kernel does: that no program holds more than it may (lab/holding.py).
+For a bug: what is kept will stay (lab/lasting.py). For its cure, a student's cure, and both
+variants of a kernel's behaviour: no program holds more than it may (lab/holding.py).
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Another project's test with its lab: what our plugin does inside the sandbox (linger.pytest)."""
+"""Runs another project's test with its lab: our plugin's part inside the sandbox (linger.pytest).
+"""
 
 from __future__ import annotations
 
@@ -37,7 +38,7 @@ def make(node: Any, places: pytest.TempPathFactory) -> Iterator[Lab]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_call(item: pytest.Item) -> None:
-    """The test has passed. That counts only if it also proved that something happened."""
+    """The test has passed; that counts only if it also proved that something happened."""
     lab = item.stash.get(LAB, None)
     if lab and not lab.verdict.struck:
         raise NotHeld(

@@ -1,4 +1,4 @@
-"""Pairs: a buggy program and its repair, whose difference is the lesson and nothing else.
+"""Pairs: a buggy program and its repair, which differ only in the lesson.
 
 The rules: both files exist, at most three hunks and fifteen changed lines, and every hunk
 carries a `LESSON:` comment that says what to see.

@@ -51,7 +51,7 @@ class Hooks:
 
     @pytest.hookspec
     def pytest_linger_observe(self, item: pytest.Item, lab: Lab) -> None:
-        """The scenario has ended, in whatever way; its programs run still."""
+        """The scenario has ended, in whatever way; its programs still run."""
 
     @pytest.hookspec
     def pytest_linger_examine(self, item: pytest.Item, lab: Lab, passed: bool) -> None:
@@ -65,7 +65,8 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--repeat", type=int, default=1, help="run every scenario so many times")
     parser.addoption("--prove", action="store_true", help="expect what the other variant leaves")
-    parser.addoption("--withhold", default="", help="the scenarios to withhold faults in, by commas")
+    parser.addoption("--withhold", default="", help="the scenarios to withhold faults in, by "
+                                                    "commas")
     parser.addoption("--keep", action="store_true", help="on failure open a shell in the lab")
 
 
@@ -84,7 +85,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Start what takes longest first, so that the whole ends when the longest ends."""
+    """Start the longest first, so that everything ends when the longest ends."""
 
     def seconds(item: pytest.Item) -> float:
         marker = item.get_closest_marker("scenario")

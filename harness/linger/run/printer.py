@@ -1,8 +1,8 @@
 """The one printer: lines, prose and tables for a person, as wide as the terminal.
 
-Prose is wrapped, a table is laid out so that no name and no number is ever cut: cells break between
-words, and what does not fit side by side stands one below the other. Where there is no terminal a
-table is as wide as it is. NO_COLOR (https://no-color.org) is respected.
+Prose is wrapped. A table never cuts a name or a number: cells break between words, and columns that
+do not fit side by side are stacked. Without a terminal a table takes the width it needs. NO_COLOR
+(https://no-color.org) is respected.
 """
 
 from __future__ import annotations
@@ -58,9 +58,9 @@ def paint(words: str, colour: str, out: TextIO | None = None) -> str:
 
 
 def say(line: str = "", out: TextIO | None = None) -> None:
-    """Print a line, or several, at once; when nobody reads any more (`| head`), the run goes on unheard.
+    """Print lines at once; if the reader has gone (`| head`), the run continues silently.
 
-    Whatever is in it, nothing but the colours of paint() steers the terminal.
+    Whatever the text, only the colours of paint() steer the terminal.
     """
     out = out or sys.stdout
     shown = "".join(part.replace(OURS, "") if PAINTED.fullmatch(part) else printable_lines(part)

@@ -1,7 +1,8 @@
-"""Every guard of every scenario can fail: each fault is withheld once, and the scenario must notice.
+"""Proves that every guard of every scenario can fail: withholds each fault once, and the scenario
+must notice.
 
-`make prove` withholds in every variant of the scenarios named; `make test` in the first variant of
-all, since the guards are the same for both.
+`make prove` withholds in every variant of the named scenarios; `make test` in the first variant of
+all, because both variants share the guards.
 """
 
 from __future__ import annotations

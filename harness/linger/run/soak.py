@@ -1,4 +1,5 @@
-"""soak: the scenarios again and again, in peace and in need, until a rare failure shows.
+"""soak: runs the scenarios repeatedly, on an idle and on a busy machine, until a rare failure
+shows.
 
 Round after round runs every scenario once in both variants, in turn under three conditions:
 
@@ -9,8 +10,8 @@ Round after round runs every scenario once in both variants, in turn under three
              such slices (sched_setattr(2); since Linux 6.12, older kernels keep their own), while
              base_slice_ns of debugfs and real-time priorities are for root.
 
-Nothing is tried again. A failure keeps its evidence, a pass does not. The state is written after
-each round, so it can be interrupted and goes on where it was, as long as the commit is the same.
+Nothing is retried. A failure keeps its evidence, a pass does not. The state is saved after each
+round, so an interrupted soak continues where it was, as long as the commit is the same.
 """
 
 from __future__ import annotations

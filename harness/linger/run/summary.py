@@ -1,4 +1,4 @@
-"""What became of each test of a run: run.json, and what `linger run --json` prints."""
+"""The outcome of each test of a run: run.json, and the output of `linger run --json`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a scenario measured as tables: of its expectations, and of its outcomes."""
+"""A scenario's measurements as tables: its expectations and its outcomes."""
 
 from __future__ import annotations
 

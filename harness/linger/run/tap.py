@@ -1,8 +1,8 @@
 """The run as KTAP, version 1 (Linux: Documentation/dev-tools/ktap.rst), for test harnesses.
 
-A test file is a test, what it holds are its subtests: of a scenario the variants, with what was
-measured in diagnostic lines. A test appears when its last subtest has ended. What was skipped,
-crashed, could not be read or never ran is "not ok".
+A test file is a test, and its contents are the subtests: for a scenario, the variants, with the
+measurements in diagnostic lines. A test appears when its last subtest has ended. Anything skipped,
+crashed, unreadable or never run is "not ok".
 """
 
 from __future__ import annotations

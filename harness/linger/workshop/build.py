@@ -1,8 +1,9 @@
-"""The compiler in the cage, told what the Makefile tells it (build/compile), and what it complains of.
+"""Runs the compiler in the cage, with the Makefile's options (build/compile), and collects its
+complaints.
 
 A source can have the compiler read any file (`.incbin`, #include), load one (a precompiled header),
-or take all memory and time. So the compiler sees the system's files and a private /tmp; what it
-needs of ours comes on its standard input, the program that it makes on its standard output.
+or take all memory and time. So the compiler sees only the system's files and a private /tmp. Our
+files come on its standard input, and the program goes to its standard output.
 """
 
 from __future__ import annotations
@@ -28,12 +29,12 @@ from linger.workshop.workplace import read_source
 
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-omit-frame-pointer", "-O1"]
 COMPILE_WITHIN = 60  # s
-# What the linker and the compiler say when only they are installed.
+# What the linker and the compiler say when the libraries are missing.
 MISSING = re.compile(r"\b(?:stdio|event2/event)\.h(?=: No such)|-levent_core\b(?=:|$)", re.M)
-# More than a compiler needs for an exercise, with sanitizers too: bytes of all together and of a
-# file, seconds of CPU time, processes.
+# More than a compiler needs for an exercise, even with sanitizers: bytes of memory in total and of
+# a file, seconds of CPU time, processes.
 LIMITS = {"memory": 512 << 20, "fsize": 16 << 20, "cpu": 20, "nproc": 32, "core": 0}
-ROOM = 4 << 20  # bytes: what a program may need, with sanitizers
+ROOM = 4 << 20  # bytes: the most that a program needs, with sanitizers
 ELSEWHERE = "choose another folder with TMPDIR=DIR"
 LIBRARY = "libcommon.a"
 # In the cage, in its /tmp: unpack, compile, show the program or the beginning of the complaint.
@@ -44,7 +45,7 @@ head -c 65536 said >&2
 
 
 def command(name: str, *more: str) -> list[str]:
-    """The words that compile and link a student's file of this name, in the cage.
+    """The command that compiles and links a student's file of this name, in the cage.
 
     Errors: CannotRun before `make`.
     """
@@ -59,7 +60,7 @@ def command(name: str, *more: str) -> list[str]:
 
 
 def sanitized() -> bool:
-    """Whether students' programs are built with sanitizers: to look at a crash, or by SAN=1."""
+    """Whether to build students' programs with sanitizers: to examine a crash, or with SAN=1."""
     return "LINGER_SANITIZED" in os.environ or "-fsanitize" in program("compile").read_text()
 
 
@@ -80,7 +81,7 @@ def compile(source: Path, binary: Path, *more: str) -> tuple[bool, str]:
         raise _lacking(words[0])
     if status not in (0, 1):
         _must_have_room(binary.parent)
-        raise CannotRun(last_sentence(said) or f"the compiler's cage ended with status {status}")
+        raise CannotRun(last_sentence(said) or f"the compiler's cage exited with status {status}")
     if status:
         binary.unlink()
         if missing := MISSING.search(said):
@@ -117,14 +118,14 @@ def _run(words: list[str], given: bytes, out: int) -> tuple[int, str]:
         except subprocess.TimeoutExpired:
             raise Broken(f"the compiler did not end within {COMPILE_WITHIN} s") from None
         finally:
-            with contextlib.suppress(ProcessLookupError):  # with the cage all in it ends
+            with contextlib.suppress(ProcessLookupError):  # everything in the cage ends with it
                 os.killpg(cage.pid, signal.SIGKILL)
     return cage.returncode, said.decode(errors="replace")
 
 
 def _must_have_room(folder: Path) -> None:
-    """After a failure: a student is not to be told that his program does not compile, when the
-    program could not be written. Errors: CannotRun."""
+    """After a failure: do not tell students that their program does not compile when it could not
+    be written. Errors: CannotRun."""
     room = os.statvfs(folder)
     full = room.f_bavail * room.f_frsize < ROOM or (room.f_files and not room.f_favail)
     if full or not os.access(folder, os.W_OK):
@@ -134,17 +135,17 @@ def _must_have_room(folder: Path) -> None:
 
 def _lacking(what: str) -> CannotRun:
     return CannotRun(
-        f"exercises need gcc, libc6-dev and libevent-dev, and there is no {what}; run: make deps"
+        f"exercises need gcc, libc6-dev and libevent-dev, and {what} is missing; run: make deps"
     )
 
 
 def shortened(complaint: str, most: int = 24) -> str:
-    """The beginning of what a compiler said: the first error is the one to look at."""
+    """The beginning of the compiler's output: the first error matters most."""
     lines = complaint.rstrip().splitlines()
     more = len(lines) - most
-    return "\n".join(lines[:most] + ([f"... and {more} lines more"] if more > 0 else []))
+    return "\n".join(lines[:most] + ([f"... and {more} more lines"] if more > 0 else []))
 
 
 def wrongs(complaint: str) -> int:
-    """How many errors or warnings a compiler's complaint holds."""
+    """How many errors or warnings a compiler reports."""
     return len(re.findall(r"\b(?:error|warning): ", complaint))

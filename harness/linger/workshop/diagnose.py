@@ -1,8 +1,8 @@
-"""From what a program did to what is wrong with it: one diagnosis, the most telling first.
+"""Concludes from what a program did what is wrong with it: one diagnosis, the most telling first.
 
 The kernel's counts, the other programs and the wait status decide. What the student's program says
-of itself is a guard of the scenario, never by itself a reason to pass; WORKSHOP.md names the few rows
-of scenarios that only the program can know.
+about itself is a guard of the scenario, never a sufficient reason to pass; WORKSHOP.md lists the
+few rows of scenarios that only the program can know.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ LIVING = ("ESTABLISHED", "descriptors")  # rows that count connections which cli
 def diagnose(
     text: Text, source: str, untouched: bool, yours: Evidence, fixed: Evidence, buggy: Evidence
 ) -> Diagnosis:
-    """The diagnosis of a run. source: the student's code; untouched: it is the buggy one still."""
+    """The diagnosis of a run. source: the student's code; untouched: it is still the buggy one."""
     if not yours.result or not yours.trial or not fixed.trial or not buggy.result:
-        return Diagnosis("no-verdict", "The run ended before there was a verdict.",
+        return Diagnosis("no-verdict", "The run ended before it reached a verdict.",
                          "Does your program signal other processes, start very many of its own, or "
-                         "print without end? Only what the task asks for is allowed here.")  # fmt: skip
+                         "print without end? It may do only what the task asks for.")  # fmt: skip
     looks = (
         _untouched(untouched, yours),
         ended(text, yours.trial, fixed.trial),
@@ -82,7 +82,7 @@ def _like_the_bug(result: dict[str, Any], buggy: dict[str, Any]) -> Found:
         yield Diagnosis(
             "not-repaired" if whole else "half-repaired",
             f"Not repaired yet: {rows(failed)}.",
-            "" if whole else "Part of it is better, and the rest is as before.",
+            "" if whole else "Part of it is better; the rest is as before.",
         )
 
 
@@ -126,13 +126,13 @@ def _client_error(error: str, times: int) -> Diagnosis:
     if name == "EBADMSG":
         return Diagnosis(
             "answers-wrong",
-            f"Your program answers something else than it should: {met}.",
-            "A repair leaves the answers as they are.",
+            f"Your program gives a wrong answer: {met}.",
+            "A repair does not change the answers.",
         )
     if action in ("hello", "recv", "send", "fill"):
         return Diagnosis(
             "closes-early",
-            f"Your program hung up before it had answered: {met}.",
+            f"Your program hung up before it answered: {met}.",
             "Close when the client has left or the work is done, not before.",
         )
     if name == "ECONNRESET":
@@ -141,13 +141,13 @@ def _client_error(error: str, times: int) -> Diagnosis:
 
 
 ABORT_ADVICE = (
-    "A reset (RST) is not a close: what the other side has not read may be lost, and it sees an "
-    "error instead of an end. SO_LINGER {1, 0} does that, and so does close() with unread input."
+    "A reset (RST) is not a close: the other side may lose unread data, and it sees an error "
+    "instead of an end. SO_LINGER {1, 0} causes one, and so does close() with unread input."
 )
 
 
 def _silenced(text: Text, source: str, yours: Evidence) -> Found:
-    """The scenario waits for an event that the student took out of the program."""
+    """The scenario waits for an event that the student removed from the program."""
     assert text.buggy
     spoken = set(re.findall(r'say\("(\w+)', text.buggy.read_text()))
     missing = spoken - set(re.findall(r'say\("(\w+)', source))
@@ -156,12 +156,12 @@ def _silenced(text: Text, source: str, yours: Evidence) -> Found:
         yield Diagnosis(
             "silenced",
             f'The harness waits for your program to say "{words}".',
-            f'The buggy program did; put its line say("{words.split()[0]} ...") back.',
+            f'The buggy program did so; put its line say("{words.split()[0]} ...") back.',
         )
 
 
 def _awaited(yours: Evidence) -> str:
-    """What the scenario waited in vain to hear from the student's program, as "recv n=0", or ""."""
+    """The event awaited in vain from the student's program, as "recv n=0", or ""."""
     assert yours.trial
     found = _first(yours, failure.EVENT)
     subjects = [subject["program"] for subject in yours.trial["subjects"]]
@@ -169,13 +169,13 @@ def _awaited(yours: Evidence) -> str:
 
 
 def _first(yours: Evidence, kind: str) -> dict[str, Any] | None:
-    """The first failure of a kind, as result.json has it."""
+    """The first failure of a kind, as in result.json."""
     assert yours.result
     return next((one for one in yours.result["failures"] if one["kind"] == kind), None)
 
 
 def _stuck(yours: Evidence) -> Found:
-    """It runs, and does not come to where the scenario waits for it."""
+    """It runs, but does not get to where the scenario waits for it."""
     assert yours.result and yours.trial
     message = (yours.result["message"] or "").split("\n")[0]
     words = _awaited(yours)
@@ -186,12 +186,12 @@ def _stuck(yours: Evidence) -> Found:
         yield Diagnosis("stuck", f"Your program did not say \"{words}\" as often as it should.",
                         waiting(last), message)  # fmt: skip
     elif late and late["counted"] == "none" and late["subject"] in subjects:
-        yield Diagnosis("stuck", "Your program does not come to its end.",
+        yield Diagnosis("stuck", "Your program does not end.",
                         waiting(subjects[late["subject"]]), message)  # fmt: skip
 
 
 def _conduct(yours: Evidence) -> Found:
-    """The kernel counts something else than in both halves of the pair, where they are alike."""
+    """The kernel's count differs from both halves of the pair, which agree."""
     assert yours.result
     failed = [row for row in yours.result["struck"] if not row["held"]]
     if failed:
@@ -201,24 +201,24 @@ def _conduct(yours: Evidence) -> Found:
 
 
 def _cut_off(yours: Evidence) -> Found:
-    """There is less than the fixed program has: it ended what still lived."""
+    """Less is left than with the fixed program: it ended something that was still alive."""
     assert yours.result
     less = [row for row in yours.result["expectations"]
             if row["name"] in LIVING and not row["held"] and _number(row["expected"]) > row["measured"]]  # fmt: skip
     if less:
-        yield Diagnosis("closes-early", "Your program ended connections that nobody had ended: "
+        yield Diagnosis("closes-early", "Your program ended connections that were still in use: "
                         f"{rows(less)}.",
-                        "A client that is quiet has done nothing wrong. What tells it from one that "
+                        "A quiet client has done nothing wrong. How does it differ from one that "
                         "has left?")  # fmt: skip
 
 
 def _number(expected: str) -> int:
-    """The number that is expected exactly; 0 when it is a comparison or a word."""
+    """The exact expected number; 0 for a comparison or a word."""
     return int(expected[3:]) if re.fullmatch(r"== \d+", expected) else 0
 
 
 def _expectations(yours: Evidence) -> Found:
-    """Whatever else the scenario does not accept."""
+    """Anything else that the scenario does not accept."""
     if not yours.failed:
         return
     assert yours.result
@@ -233,56 +233,56 @@ def _expectations(yours: Evidence) -> Found:
         if other
         else ""
     )
-    yield Diagnosis("fails", "The scenario did not go as it should.", advice, yours.result["message"] or "")
+    yield Diagnosis("fails", "The scenario failed.", advice, yours.result["message"] or "")
 
 
 def _holds(yours: Evidence) -> Found:
-    """All that the scenario asks for is right, and at the end more is held than with the fixed one."""
+    """The scenario's counts are right, but at the end more is held than with the fixed program."""
     if left := _first(yours, failure.HELD):
         yield Diagnosis("still-holds", "Not repaired: what is counted is right, and yet at the end "
                         f"your program holds {left['because']}.",
-                        "The kernel gives back what is closed, accepted or waited for, and nothing "
-                        "else: not what is shut down, set to -1, or sent away in a message.")  # fmt: skip
+                        "The kernel releases only what you close, accept or wait for, and nothing "
+                        "that you shut down, set to -1, or send away in a message.")  # fmt: skip
 
 
 def _hides(source: str) -> Found:
-    """What the judge cannot know: the sandbox refuses a pair of datagram sockets, and the program may
-    close what it could not send away."""
+    """A case that the judge cannot decide: the sandbox refuses a pair of datagram sockets, and the
+    program may close what it could not send away."""
     if "SCM_RIGHTS" in strip_comments(source):
         yield Diagnosis("hides", "Not judged: your program sends descriptors away in messages "
-                        "(SCM_RIGHTS), and the sandbox lets it do that only in part.",
-                        "A descriptor in a message that nobody receives keeps its connection, and is "
-                        "in no list. A repair closes it.")  # fmt: skip
+                                 "(SCM_RIGHTS), which the sandbox permits only in part.",
+                        "A descriptor in a message that nobody receives keeps its connection open, "
+                        "and appears in no list. A repair closes it.")  # fmt: skip
 
 
 def _service(trial: dict[str, Any], fixed: dict[str, Any]) -> Found:
-    """Whether a fresh client, afterwards, met what it meets with the fixed program."""
+    """Whether a fresh client was served afterwards as by the fixed program."""
     mine, model = trial["service"], fixed["service"]
     if not model:
         return
     if not mine or (mine["done"], mine["errors"]) != (model["done"], model["errors"]):
         got = ", ".join([*mine["errors"], *mine["done"]]) if mine else "nothing"
-        yield Diagnosis("drops-service", "What was wrong is gone, and so is the service: a fresh "
+        yield Diagnosis("drops-service", "The fault is gone, and so is the service: a fresh "
                         f"client did \"{model['words']}\" and got as far as: {got or 'nothing'}.",
-                        "A repair leaves the program doing its job.")  # fmt: skip
+                        "After a repair the program still does its job.")  # fmt: skip
 
 
 def _afterwards(trial: dict[str, Any], fixed: dict[str, Any]) -> Found:
-    """What other clients met afterwards, and left behind, of which the fixed program has no trace."""
+    """What other clients met afterwards and left behind, unlike with the fixed program."""
     for mine, model in zip(trial["guests"], fixed["guests"]):
         if (mine["done"], mine["errors"]) != (model["done"], model["errors"]):
             yield Diagnosis("treats-otherwise", f"A client did \"{mine['words']}\", and your program did "
                             f"not treat it as the fixed one does: {_met(mine)} instead of {_met(model)}.",
-                            "It is as much a client as those of the scenario.")  # fmt: skip
+                            "It is a client like those of the scenario.")  # fmt: skip
     if trial["held"] and trial["held"] > max(fixed["held"] or 0, 0):
-        yield Diagnosis("still-holds", "Not repaired: what the scenario counts is right, and yet other "
-                        "clients have left, and your program still holds something of them.",
-                        "Every way out of a connection needs its close().")  # fmt: skip
+        yield Diagnosis("still-holds", "Not repaired: the scenario's counts are right, but your "
+                        "program still holds something of other clients that have left.",
+                        "Every way out of a connection needs a close().")  # fmt: skip
     for what, count in (trial["kept"] or {}).items():
         if fixed["kept"] and count >= fixed["kept"][what] + SEVERAL:
             yield Diagnosis("keeps-memory", f"Not repaired: no descriptor is held, but {count} {what} "
                             f"were never freed, where the fixed program has {fixed['kept'][what]}.",
-                            "What was made for a connection ends with it: free(), event_free(), "
+                            "Free what belongs to a connection when it ends: free(), event_free(), "
                             "bufferevent_free().")  # fmt: skip
 
 
@@ -298,7 +298,7 @@ def _witness(text: Text, trial: dict[str, Any], fixed: dict[str, Any]) -> Found:
     if mine < model:
         yield Diagnosis("drops-service", f"The other side served {mine} of {model} requests "
                         f"(its event \"{text.witness}\").",
-                        "A repair does all of the work, with less harm.")  # fmt: skip
+                        "A repair does all of the work with less harm.")  # fmt: skip
 
 
 def _aborts(text: Text, trial: dict[str, Any], fixed: dict[str, Any]) -> Found:

@@ -1,4 +1,4 @@
-"""How a program ended, or where it stays: what its wait status and the kernel tell of it."""
+"""How a program ended, or where it waits, from its wait status and the kernel."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from linger.workshop.texts import Text
 
 CRASHES = ("SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT", "SIGTRAP", "SIGSYS")
 SANITIZER = re.compile(r"SUMMARY: \w*Sanitizer|runtime error:")
-PLACES = {  # in the kernel: what a program waits for there
+PLACES = {  # the kernel's function: what a program waits for there
     "epoll": "an event (epoll_wait)",
     "poll_schedule": "an event (poll or select)",
     "accept": "a client (accept)",
@@ -30,22 +30,23 @@ SEVERAL = 3  # children: one or two may be about to end
 SWARM = 32  # processes: half of what it may have
 MANY_LINES = 1000
 SPIN_ADVICE = (
-    "Something spins: is there a loop that goes on after an error, or an event that stays ready?"
+    "Something spins: is there a loop that continues after an error, or an event that stays ready?"
 )
 CRASH_ADVICE = {
-    "SIGSEGV": "It used memory that is not its own: a pointer that is NULL, freed or never set.",
-    "SIGABRT": "It ended itself by abort(): often after free() of something that was freed before.",
-    "SIGFPE": "An impossible division, most likely by 0.",
+    "SIGSEGV": "It used memory it does not own: a pointer that is NULL, freed or never set.",
+    "SIGABRT": "It called abort(), often after a second free() of the same memory.",
+    "SIGFPE": "An invalid division, most likely by 0.",
 }
 SIGNAL_ADVICE = {
-    "SIGKILL": "Does it send that to itself, as by kill(0, ...)?",
+    "SIGKILL": "Does it send that to itself, for example with kill(0, ...)?",
     "SIGPIPE": "It wrote to a connection whose other end is gone. send() with MSG_NOSIGNAL returns "
     "-1 and EPIPE instead.",
 }
 
 
 def _ends(trial: dict[str, Any]) -> Iterator[tuple[int, str, dict[str, Any]]]:
-    """Of each program that ended unasked its status, the signal's name or "", and all of it."""
+    """For each program that ended unasked: its status, the signal's name or "", and the whole
+    entry."""
     for subject in trial["subjects"]:
         status = subject["status"]
         if not subject["killed"] and status is not None:
@@ -53,7 +54,7 @@ def _ends(trial: dict[str, Any]) -> Iterator[tuple[int, str, dict[str, Any]]]:
 
 
 def ended(text: Text, trial: dict[str, Any], fixed: dict[str, Any]) -> Found:
-    """By a crash, by the limit of CPU time, or by itself although nobody asked it to."""
+    """It crashed, hit the limit of CPU time, or exited although nobody asked it to."""
     stays = any(subject["status"] is None for subject in fixed["subjects"])
     for status, name, subject in _ends(trial):
         tail = subject["tail"]
@@ -61,30 +62,31 @@ def ended(text: Text, trial: dict[str, Any], fixed: dict[str, Any]) -> Found:
             yield Diagnosis("crashes", f"Your program crashed{f' ({name})' if name else ''}.",
                             CRASH_ADVICE.get(name, "The report names the line."), tail)  # fmt: skip
         elif name == "SIGXCPU":
-            yield Diagnosis("spins", "Your program used up its seconds of CPU time, and was ended.",
+            yield Diagnosis("spins", "Your program used up its CPU time and was killed.",
                             SPIN_ADVICE, tail)  # fmt: skip
         elif not name and text.serves and subject["events"].get("ready"):
-            yield Diagnosis("exits", f"Your server ended by itself, with status {status}.",
-                            "That closes everything, and serves nobody any more. A server goes on "
-                            "after a connection has ended.", tail)  # fmt: skip
+            yield Diagnosis("exits", f"Your server exited with status {status}.",
+                            "That closes everything, but no client is served any more. A server "
+                            "continues after a connection has ended.", tail)  # fmt: skip
         elif status > 0 and not text.serves:
-            yield Diagnosis("exits", f"Your client ended with status {status}.",
+            yield Diagnosis("exits", f"Your client exited with status {status}.",
                             "It gave up before its work was done.", tail)  # fmt: skip
         elif not name and not text.serves and stays:
-            yield Diagnosis("exits", "Your client ended by itself; it should have gone on.",
-                            "At the end of a program the kernel closes what it left open. A "
-                            "program that runs for months cannot wait for that.")  # fmt: skip
+            yield Diagnosis("exits", "Your client exited; it should have continued.",
+                            "When a program exits, the kernel closes what it left open. A program "
+                            "that runs for months cannot wait for that.")  # fmt: skip
 
 
 def babbles(trial: dict[str, Any], fixed: dict[str, Any]) -> Found:
-    """It prints and prints: there are very many lines, or many and it is about to write more."""
+    """It never stops printing: there are very many lines, or many and it is about to write more."""
     usual = sum(subject["lines"] for subject in fixed["subjects"])
     said = sum(subject["lines"] for subject in trial["subjects"])
     writes = any("pipe_write" in (subject["waits"] or "") for subject in trial["subjects"])
     if said > 10 * usual + (MANY_LINES if writes else 10 * MANY_LINES):
-        yield Diagnosis("babbles", f"Your program prints without end: {said} lines so far, where the "
+        yield Diagnosis("babbles", f"Your program prints without end: {said} lines so far, where "
+                                   "the "
                         f"fixed one prints {usual}.",
-                        "Which loop does it print in, and what ends that?")  # fmt: skip
+                        "Which loop prints, and what ends that loop?")  # fmt: skip
 
 
 def forks(trial: dict[str, Any]) -> Found:
@@ -92,9 +94,10 @@ def forks(trial: dict[str, Any]) -> Found:
     for subject in trial["subjects"]:
         count = sum(subject["children"].values())
         if count >= SWARM and subject["children"].get("", 0) >= SEVERAL:
-            yield Diagnosis("forks", f"Your program has started {count} processes, and they are busy.",
-                            "Something calls fork() again and again: a child goes on where its parent "
-                            "is, in the same loop, unless it ends (_exit).")  # fmt: skip
+            yield Diagnosis("forks", f"Your program has started {count} processes, and they are "
+                                     "busy.",
+                            "Something calls fork() again and again: a child continues in its "
+                            "parent's loop unless it exits (_exit).")  # fmt: skip
 
 
 def children(trial: dict[str, Any], fixed: dict[str, Any]) -> Found:
@@ -107,16 +110,18 @@ def children(trial: dict[str, Any], fixed: dict[str, Any]) -> Found:
             place = max(places, key=lambda place: places[place])
             what = _place(place) or place
             waits = f" Most of them wait for {what}." if what else ""
-            yield Diagnosis("children-stay", f"{count} child processes of your program have not gone.",
-                            f"A child has all the descriptors that its parent had.{waits}")  # fmt: skip
+            yield Diagnosis("children-stay", f"{count} child processes of your program are still "
+                                             "there.",
+                            f"A child has all of its parent's descriptors.{waits}")  # fmt: skip
 
 
 def signalled(trial: dict[str, Any]) -> Found:
-    """By a signal that is no crash; where that is the bug itself, the rows have said so."""
+    """A signal that is not a crash ended it; where that is the bug itself, the rows already say so.
+    """
     for _, name, subject in _ends(trial):
         if name:
-            yield Diagnosis("ended-by-signal", f"Your program was ended by {name}.",
-                            SIGNAL_ADVICE.get(name, "Who sends it that signal?"),
+            yield Diagnosis("ended-by-signal", f"{name} ended your program.",
+                            SIGNAL_ADVICE.get(name, "What sends it that signal?"),
                             subject["tail"])  # fmt: skip
 
 
@@ -128,15 +133,15 @@ def never_listens(text: Text, trial: dict[str, Any]) -> Found:
     ready = last["events"].get("ready")
     if not ready and last["status"] is not None:
         yield Diagnosis("never-listens", f"Your server ended with status {last['status']} before "
-                        "it listened.", "See what it said:", last["tail"])  # fmt: skip
+                        "it listened.", "Its last output:", last["tail"])  # fmt: skip
     elif not ready and trial["listening"]:
         yield Diagnosis(
             "silenced",
-            "Your server listens, and does not say so (ev=ready).",
+            "Your server listens but does not report it (ev=ready).",
             'The harness waits for its event lines. Put say("ready ...") back.',
         )
     elif not trial["listening"] and last["status"] is None:
-        yield Diagnosis("never-listens", "Your server runs, and does not listen (any more).",
+        yield Diagnosis("never-listens", "Your server runs but does not listen (any more).",
                         waiting(last) or "No client can connect.", last["tail"])  # fmt: skip
 
 
@@ -144,12 +149,12 @@ def spins(trial: dict[str, Any]) -> Found:
     """Still on a CPU when the scenario is over, whether all else is right or not."""
     for subject in trial["subjects"]:
         if subject["spins"]:
-            yield Diagnosis("spins", "Your program uses a whole CPU, and nobody asks it for "
+            yield Diagnosis("spins", "Your program uses a whole CPU although nobody asks it for "
                             "anything.", SPIN_ADVICE)  # fmt: skip
 
 
 def waiting(subject: dict[str, Any]) -> str:
-    """Where a program waits, in a sentence; of one with children where most of those do."""
+    """Where a program waits, in a sentence; if it has children, where most of those wait."""
     own = _place(subject["waits"] or "")
     children = subject["children"]
     theirs = _place(max(children, key=lambda place: children[place])) if children else ""
@@ -159,5 +164,5 @@ def waiting(subject: dict[str, Any]) -> str:
 
 
 def _place(where: str) -> str:
-    """What a function of the kernel waits for, in words; "" for one that is not known."""
+    """What a function of the kernel waits for, in words; "" for an unknown one."""
     return next((what for part, what in PLACES.items() if part in where), "")

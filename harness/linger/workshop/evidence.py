@@ -1,4 +1,4 @@
-"""What a run left of one program, and what it comes down to."""
+"""What a run left of one program, and the conclusion from it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ REPAIRED = "repaired"
 
 @dataclasses.dataclass(frozen=True)
 class Diagnosis:
-    """What is wrong, as a word that tests know and sentences that people read."""
+    """What is wrong: a word for tests, and sentences for people."""
 
     word: str
     sentence: str  # what happened

@@ -1,9 +1,9 @@
-"""In the sandbox: a student's program in the place of a pair's own, and what it did there.
+"""In the sandbox: runs a student's program in place of the pair's own, and examines what it did.
 
-The scenario itself says what its expectations measured. What it does not ask is asked here, after it
-and in the same lab: how each program ended, what the other programs met, whether a fresh client is
-still served, and what is held and kept after it. The answers, for the student's program and for the
-fixed one, which is the measure of it, go to trial.json.
+The scenario itself records what its expectations measured. This asks the rest afterwards, in the
+same lab: how each program ended, what the other programs met, whether a fresh client is still
+served, and what is held and kept after it. The answers for the student's program and for the fixed
+one, its yardstick, go to trial.json.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from linger.workshop import build, texts
 if TYPE_CHECKING:  # the judge outside of the sandbox needs none
     import pytest
 
-# More than an exercise needs: bytes of memory of each process and of all together, seconds of CPU
-# time, processes, core dumps.
+# More than an exercise needs: bytes of memory for each process and in total, seconds of CPU time,
+# processes, core dumps.
 LIMITS = {"as": 512 << 20, "memory": 512 << 20, "cpu": 5, "nproc": 64, "core": 0}
 SANITIZED = {"memory": 1 << 30}  # AddressSanitizer keeps what was freed, to recognize it
 SPINNING = 0.1  # s of CPU time, after the scenario
@@ -41,7 +41,7 @@ ABORTS = ("TCPAbortOnData", "TCPAbortOnClose")  # close() that became a reset (t
 
 
 def label(program: Path) -> str:
-    """What the variant with a program is called: closewait_leak_yours is "yours"."""
+    """The name of the variant with a program: closewait_leak_yours is "yours"."""
     return program.name.rpartition("_")[2]
 
 
@@ -85,7 +85,7 @@ def limits() -> dict[str, int]:
 def examine(lab: Lab, scenario: str, passed: bool) -> dict[str, Any]:
     """What the programs of a lab did, after its scenario has ended.
 
-    passed: whether it ended well; only then it matters if a fresh client is served.
+    passed: whether it ended well; only then does it matter whether a fresh client is served.
     """
     stem = scenarios.path_of(scenario).stem
     subjects = [peer for peer in lab.peers if peer.program.startswith(f"{stem}_")]
@@ -150,14 +150,14 @@ def _tally(peer: Peer) -> dict[str, int]:
 
 
 def _misuse(peer: Peer) -> dict[str, int]:
-    """What it did that harms another time, by the call (common/watched.c)."""
+    """What it did that could do harm another time, by call (common/watched.c)."""
     return dict(collections.Counter(event.get("call", "") for event in peer.events("misuse")))
 
 
 def _spins(peer: Peer) -> bool:
-    """Whether a program goes on computing until it has used so much CPU time as no exercise needs.
+    """Whether a program keeps computing until it has used more CPU time than any exercise needs.
 
-    On a busy machine it takes long to get that; a program that only has its turn stops before.
+    That takes long on a busy machine; a program that is merely working stops earlier.
     """
     began, deadline = peer.cpu_seconds, time.monotonic() + SPIN_WATCH
     while peer.computes and time.monotonic() < deadline:
@@ -168,8 +168,8 @@ def _spins(peer: Peer) -> bool:
 
 
 def _children(peer: Peer) -> dict[str, int]:
-    """The processes that a program has started and that have not ended, by where they wait; a dead one
-    waits for its parent."""
+    """The living processes that a program has started, by where they wait; a dead one waits for its
+    parent."""
     found: collections.Counter[str] = collections.Counter()
     for pid in peer.family()[1:]:
         found["zombie" if processor.stat(pid)[1] == "Z" else waiting.place(pid)] += 1
@@ -209,9 +209,9 @@ def _guest(lab: Lab, words: str) -> dict[str, Any]:
 
 
 def _kept(subject: Peer) -> dict[str, int] | None:
-    """What a server has taken of memory and not given back, if it tells (common/watched.c).
+    """The memory that a server has taken and not given back, if it reports that (common/watched.c).
 
-    That ends its wait, and perhaps the program: it comes last.
+    The request ends its wait, and perhaps the program, so it comes last.
     """
     subject.signal(signal.SIGRTMAX)
     try:

@@ -26,7 +26,7 @@ def lab(options: argparse.Namespace) -> int:
         return HELD
     text = texts.load(scenarios.choose([options.name])[0])
     if options.predict and options.predict not in LETTERS[: len(text.choices)]:
-        raise Usage(f"a prediction is one of {', '.join(LETTERS[: len(text.choices)])}, "
+        raise Usage(f"a prediction must be one of {', '.join(LETTERS[: len(text.choices)])}, "
                     f"not {options.predict!r}")  # fmt: skip
     if options.show:
         screen.opening(text)
@@ -49,7 +49,7 @@ def begin(text: Text, place: Workplace, given: str) -> str:
         screen.opening(text)
     predicted = given or mine.get("predicted") or (first and ask(len(text.choices))) or ""
     if predicted and first:
-        say(f"You predict {predicted}. Let us see.\n")
+        say(f"You predict {predicted}. Let's see.\n")
     if first and not predicted:
         say(f"(To record a prediction: make lab-{text.name} PREDICT=a)\n")
     place.note(text.name, runs=mine["runs"] + 1, predicted=predicted)
@@ -63,7 +63,7 @@ def ask(choices: int) -> str:
     letters = LETTERS[:choices]
     while True:
         try:
-            answer = input(f"Your prediction ({letters[0]}-{letters[-1]}, Enter to go on): ")
+            answer = input(f"Your prediction ({letters[0]}-{letters[-1]}, Enter to skip): ")
         except EOFError:
             return ""
         answer = answer.strip().lower()
@@ -101,13 +101,13 @@ def repair(text: Text, place: Workplace, options: argparse.Namespace) -> int:
         screen.closing(text)
         return HELD
     if place.progress()[text.name].get("solved"):
-        say("You have solved this before, and that counts: go on trying what you like.")
+        say("You have already solved this, and that counts. Feel free to experiment.")
     advance(text, place, options.hint, first)
     return NOT_HELD
 
 
 def advance(text: Text, place: Workplace, hint: int, first: bool) -> None:
-    """The task, the hints asked for, and, at the end, the next step."""
+    """The task, the requested hints and, at the end, the next step."""
     if first:
         screen.section("Your task:", text.task)
     if hint:
@@ -126,7 +126,7 @@ def predict(text: Text, place: Workplace, options: argparse.Namespace) -> int:
     run = grade.run_scenario(text.name, [], options.results)
     screen.measured(run)
     if run.code:
-        raise Broken(f"{text.name} went wrong, so it teaches nothing:\n{run.complaint}")
+        raise Broken(f"{text.name} failed here, so it teaches nothing:\n{run.complaint}")
     screen.answered(text, predicted)
     screen.closing(text)
     place.note(text.name, solved=time.time())
@@ -140,11 +140,11 @@ def score(options: argparse.Namespace) -> int:
     folders = [Path(name) for name in options.folders] or [Workplace().folder]
     for folder in folders:
         if not os.path.lexists(folder):
-            raise Usage(f"there is no {folder}; give the labs/ folders of the checkouts")
+            raise Usage(f"there is no {folder}; name the labs/ folders of the checkouts")
     course = texts.course()
     if options.watch:
         if options.regrade:
-            raise Usage("--watch shows what students have noted; run --regrade beside it")
+            raise Usage("--watch shows what students' notes say; run --regrade separately")
         return projector.serve(folders, course, options.port)
     scores = score.collect(folders, course, options.regrade, options.results)
     score.show(scores, course, options.regrade)

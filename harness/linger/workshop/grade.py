@@ -1,7 +1,7 @@
 """Compile a student's program, run the scenario with it, and say what is wrong with it.
 
-The program itself runs only in the sandbox. This, the judge, stays outside of it, where the
-program can neither end nor deceive it.
+The program runs only in the sandbox. The judge stays outside, where the program can neither stop
+nor deceive it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ LIMIT = 30  # s: for a run, for each student's program in it
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """A run of one scenario, as it lies on disk."""
+    """A run of one scenario on disk."""
 
     folder: Path | None  # results/<run>/<scenario>; None when it ended too early
     code: int  # the exit code of linger run; -9 when it took too long
@@ -78,7 +78,7 @@ def run_scenario(name: str, programs: Sequence[Path], results: Path, sanitized: 
         done = subprocess.run(words, env=environment, capture_output=True, text=True, errors="replace",
                               stdin=subprocess.DEVNULL, timeout=limit if programs else None)  # fmt: skip
     except subprocess.TimeoutExpired:
-        return Run(None, -9, f"the run took more than {limit} s")
+        return Run(None, -9, f"the run took longer than {limit} s")
     document = json.loads(done.stdout) if done.stdout else None
     complaint = summary.complaints(document) if document else done.stderr.strip()
     if done.returncode == CannotRun.code:
@@ -88,7 +88,7 @@ def run_scenario(name: str, programs: Sequence[Path], results: Path, sanitized: 
 
 
 def trust(run: Run, name: str) -> None:
-    """Make sure that the pair's own programs did as always, and that the machine did not stall.
+    """Check that the pair's own programs behaved as always, and that the machine did not stall.
 
     Errors: Broken when they did not, or it did.
     """
@@ -98,7 +98,8 @@ def trust(run: Run, name: str) -> None:
     for variant in ("buggy", "fixed"):
         result = run.evidence(variant).result
         if result and result["verdict"] not in GOOD:
-            raise Broken(f"{name}/{variant}, which is ours, did not do as expected, so yours cannot be "
+            raise Broken(f"{name}/{variant}, which is ours, did not do as expected, so yours cannot "
+                         "be "
                          f"judged: {result['message']}{_edited(name)}")  # fmt: skip
     service = (run.evidence("fixed").trial or {}).get("service")
     if service and (service["errors"] or service["status"] != 0):
@@ -117,7 +118,8 @@ def _edited(name: str) -> str:
     if not found:
         return ""
     folder = found[0].partition("/")[0]
-    return (f"\n{' and '.join(found)} was edited, and is the lesson itself; the program to repair is its "
+    return (f"\n{' and '.join(found)} was edited, and is the lesson itself; the program to repair "
+            "is its "
             f"copy in labs/. Copy your change there, then: git checkout {folder} && make")  # fmt: skip
 
 
@@ -149,7 +151,7 @@ def refused(complaint: str) -> Diagnosis:
     """The diagnosis of a program that does not compile."""
     count = build.wrongs(complaint)
     return Diagnosis("does-not-compile", "Your program does not compile.",
-                     "Begin with the first error; others often follow from it."
+                     "Start with the first error; the others often follow from it."
                      if count > 1 else "", complaint)  # fmt: skip
 
 

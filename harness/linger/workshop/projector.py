@@ -1,8 +1,8 @@
 """`linger lab-score --watch`: who has solved what, as a page for the projector.
 
-It is served on the loopback interface alone, is made anew whenever a browser asks, and asks for itself
-every few seconds. Letters are as high as a hundredth part or more of the page is wide, so that the last
-row reads them: a bar for each exercise that somebody has begun, and a number for each student.
+It is served only on the loopback interface, rebuilt for each request, and reloads every few
+seconds. Letters are at least a hundredth of the page's width high, so that the last row can read
+them: a bar for each exercise that somebody has begun, and a number for each student.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class Server(http.server.ThreadingHTTPServer):
             super().__init__(("127.0.0.1", port), Handler)
         except (OSError, OverflowError) as error:
             why = os_sentence(error) if isinstance(error, OSError) else str(error)
-            raise Usage(f"cannot serve on port {port}: {why}; choose another one with --port") from None
+            raise Usage(f"cannot serve on port {port}: {why}; choose another with --port") from None
 
     @property
     def address(self) -> str:
@@ -114,7 +114,7 @@ def serve(folders: Sequence[Path], course: Sequence[Text], port: int) -> int:
         return page(score.collect(folders, course, False, Path()), course, time.time())
 
     with Server(port, make) as server:
-        printer.say(f"{server.address} shows who has solved what; end it with ^C")
+        printer.say(f"{server.address} shows who has solved what; stop it with ^C")
         try:
             server.serve_forever()
         except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""What is to be said about the means a student chose, whether they repaired anything or not."""
+"""Remarks on the means that a student chose, whether or not they repaired anything."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ from linger.workshop.workplace import strip_comments
 # Of any exercise: pattern and text.
 MEANS = (
     (r"/proc/sys|\bsysctl\b",
-     "No sysctl repairs a program: what one holds open, the kernel keeps, whatever its settings. "
-     "(Here a program may not change them, either.)"),
+     "No sysctl repairs a program: the kernel keeps whatever a program holds open, whatever its "
+     "settings. (Here a program may not change them anyway.)"),
 )  # fmt: skip
 # Of what a program did, by the call (common/watched.c).
 MISUSE = {
-    "close": "close() failed with EBADF, {times} x: your program closes what it has closed already. Here "
-    "nothing came of it. With threads or callbacks the number may by then be another connection's, and "
-    "that is the one you close (see double-close).",
-    "send": "send() without MSG_NOSIGNAL, {times} x. Here nothing came of it. When the other side has reset "
-    "the connection, SIGPIPE ends your program there (see sigpipe-exit).",
+    "close": "close() failed with EBADF, {times} x: your program closes a descriptor twice. Here "
+             "that did no harm. With threads or callbacks the number may by then belong to another "
+             "connection, and you would close that one (see double-close).",
+    "send": "send() without MSG_NOSIGNAL, {times} x. Here that did no harm. After the other side "
+            "has reset the connection, SIGPIPE kills your program there (see sigpipe-exit).",
 }
 AT_ONCE = (
-    "SO_LINGER {1, 0} changes what close() does: it throws away what was not delivered and sends a reset. "
-    "It closes nothing by itself, and it trades a leak for lost data."
+    "SO_LINGER {1, 0} changes close(): it discards undelivered data and sends a reset. It closes "
+    "nothing by itself, and it trades a leak for lost data."
 )
 PATIENT = (
-    "SO_LINGER {{1, {seconds}}} changes what close() does: it waits until the other side has acknowledged "
-    "all, at most {seconds} s, on a non-blocking socket too. Meanwhile a program with one thread serves "
-    "nobody. It closes nothing by itself."
+    "SO_LINGER {{1, {seconds}}} changes close(): it waits at most {seconds} s until the other "
+    "side has acknowledged everything, even on a non-blocking socket. Meanwhile a program with "
+    "one thread serves nobody. It closes nothing by itself."
 )
 TIMES = ("o.seconds", "patience")  # the option -t, as programs have it
 OWN_TIME = (
-    "Your program does not use the time that the task gives (-t): with another one it would still wait as "
-    "long as now."
+    "Your program ignores the time that the task gives (-t): with another value it would still "
+    "wait as long as now."
 )
 
 
 def conduct(text: Text, trial: dict[str, Any] | None) -> list[str]:
-    """What is to be said about what a program did, by its trial, though no harm came of it here."""
+    """Remarks on what a program did in its trial, although it did no harm here."""
     misuse: collections.Counter[str] = collections.Counter()
     lingers: set[str] = set()
     for subject in (trial or {}).get("subjects", ()):
@@ -55,7 +55,7 @@ def conduct(text: Text, trial: dict[str, Any] | None) -> list[str]:
 
 
 def remarks(text: Text, source: str) -> list[str]:
-    """What is to be said about the means in a student's code that the pair does without."""
+    """Remarks on means in a student's code that the pair does not use."""
     known, written = "".join(_codes(text)), strip_comments(source)
     entries = [(entry["pattern"], entry["text"]) for entry in text.discuss]
     return [words for pattern, words in (*entries, *MEANS)
@@ -63,8 +63,8 @@ def remarks(text: Text, source: str) -> list[str]:
 
 
 def own_time(text: Text, source: str) -> list[str]:
-    """What is to be said of a cure that waits for a time of its own where the task gives one: the fixed
-    program uses that more often than the buggy one, the cure does not."""
+    """A remark on a cure that waits for its own time although the task gives one: the fixed program
+    uses that more often than the buggy one, but the cure does not."""
     (buggy, fixed), written = _codes(text), strip_comments(source)
     ignored = any(fixed.count(time) > buggy.count(time) >= written.count(time) for time in TIMES)
     return [OWN_TIME] if ignored and re.search(r"-t\b", text.task) else []

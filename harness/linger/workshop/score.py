@@ -1,8 +1,8 @@
 """Who has solved what: results/labs.json and results/labs.html, for the instructor.
 
-It reads the progress that each checkout noted of itself. A student can write that file; regrading
-runs every program again instead of believing it. What an exercise without a program has left is a
-note and nothing else, so it is shown as one. A folder that cannot be read is a row that says why.
+It reads the progress that each checkout recorded itself. A student can write that file; regrading
+runs every program again instead of trusting it. An exercise without a program leaves only a note,
+and is shown as one. An unreadable folder becomes a row that says why.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def collect(
     """
     scores = [_of(Workplace(folder), course, same) for folder, same in zip(folders, _twice(folders))]
     if regrade:
-        files.make_folder(evidence)  # rather one sentence than one for each program
+        files.make_folder(evidence)  # one sentence instead of one for each program
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             list(pool.map(lambda job: _regrade(*job, evidence), _jobs(folders, scores, course)))
     return scores
@@ -89,9 +89,10 @@ def _of(place: Workplace, course: Sequence[Text], same_as: str) -> Score:
     score = {"who": who(folder), "folder": printable(str(folder)), "labs": labs, "error": None}
     if folder.is_symlink() or not folder.is_dir():
         kind = "a symbolic link" if folder.is_symlink() else "no folder"
-        return score | {"error": printable(f"{folder} is {kind}; give the folder itself")}
+        return score | {"error": printable(f"{folder} is {kind}; name the folder itself")}
     if same_as:
-        return score | {"error": printable(f"{folder} is the folder {same_as}; give each one once")}
+        return score | {"error": printable(f"{folder} is the same folder as {same_as}; name each "
+                                           "one once")}
     try:
         progress = place.progress()
     except (LingerError, OSError) as error:
@@ -163,7 +164,7 @@ def show(scores: list[Score], course: Sequence[Text], regraded: bool) -> None:
     noted = {name for score in scores for name, lab in score["labs"].items()
              if lab["solved"] and not lab["judged"]}  # fmt: skip
     if regraded and noted:
-        printer.say(f"\nBy the students' own notes, since there is no program to run again: "
+        printer.say(f"\nFrom the students' own notes, because there is no program to run again: "
                     f"{', '.join(sorted(noted))}")  # fmt: skip
 
 
@@ -180,8 +181,8 @@ thead th {{ writing-mode: sideways-lr; font-weight: normal }}
 .done {{ background: #dcf2dc }} .begun {{ background: #fdf3d0 }}
 </style>
 <h1>Who has solved what</h1>
-<table><caption>{when}. A cell says when it was solved, and with how many hints; "noted" means that
-only the student says so. What nobody has begun is left out.</caption>
+<table><caption>{when}. A cell shows when it was solved, and with how many hints; "noted" means that
+only the student says so. Exercises that nobody has begun are left out.</caption>
 <thead><tr><td></td><td>done</td>{heads}</tr></thead>
 <tbody>
 {rows}

@@ -1,4 +1,4 @@
-"""What a student sees: short and calm, coloured on a terminal only (NO_COLOR respected)."""
+"""What a student sees: short and calm, coloured only on a terminal (NO_COLOR respected)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def course(texts: Sequence[Text], progress: dict[str, dict[str, Any]]) -> None:
         line = wrapped(text.symptom, first, " " * len(first))
         say(paint(line, "green") if mark == "done" else line)
     done = sum(bool(progress.get(text.name, {}).get("solved")) for text in texts)
-    say(f"\n{done} of {len(texts)} done; start or go on with: make lab-NAME")
+    say(f"\n{done} of {len(texts)} done; start or continue one: make lab-NAME")
 
 
 def opening(text: Text) -> None:
@@ -44,7 +44,7 @@ def opening(text: Text) -> None:
 
 
 def answered(text: Text, predicted: str) -> None:
-    """The answer to the question, once it was measured."""
+    """The answer to the question, once it has been measured."""
     right = f"{text.answer}) {text.choices[LETTERS.index(text.answer)]}"
     yours = f" You said {predicted}." if predicted and predicted != text.answer else ""
     yours = " As you predicted." if predicted == text.answer else yours
@@ -64,7 +64,7 @@ def measured(run: Run) -> None:
 
 
 def ladder(run: Run, variant: str) -> None:
-    """The ladder of the most usual connection, if packets were recorded."""
+    """The ladder of the most common connection, if packets were recorded."""
     folder = run.folder / variant if run.folder else None
     result = run.evidence(variant).result
     told = ladders(folder, result, columns() - 2) if folder and result else ""
@@ -74,7 +74,7 @@ def ladder(run: Run, variant: str) -> None:
 
 
 def verdict(found: Diagnosis) -> None:
-    """What is wrong with a program, or that nothing is."""
+    """What is wrong with a program, if anything."""
     say(paint(wrapped(found.sentence, "", ""), "green" if found.repaired else "red"))
     if found.advice:
         say(wrapped(found.advice, "", ""))
@@ -90,7 +90,7 @@ def hints(text: Text, upto: int) -> None:
 
 
 def closing(text: Text) -> None:
-    """What is to be learnt, when it is done."""
+    """What to learn, when it is done."""
     section("Why:", text.explanation)
     section("In the wild:", text.wild)
     section("To think about:", text.further)

@@ -45,7 +45,7 @@ class Text:
     wild: str = ""  # real incidents
     further: str = ""  # a question to go on with
     service: str = ""  # what a client asks of the server after the faults, in words of clients/peer
-    witness: str = ""  # the event by which the other programs tell that the client was served
+    witness: str = ""  # the event by which the other programs report that the client was served
     aborts: bool = False  # whether a repair may end connections by reset
     deaf: bool = False  # whether a client that sends and never reads must not stop the others
     discuss: list[dict[str, str]] = dataclasses.field(default_factory=list)  # pattern, text
@@ -62,7 +62,7 @@ class Text:
 
 
 def buggy_of(name: str) -> Path | None:
-    """The buggy program of the pair a scenario is about, or None when it is about the kernel."""
+    """The buggy program of a scenario's pair, or None when the scenario is about the kernel."""
     pair = pairs.pair_of(name)
     return pair[0] if pair else None
 
@@ -85,18 +85,18 @@ def faults(name: str, lab: dict[str, Any]) -> list[str]:
     if found:
         return found
     if not 2 <= len(lab["choices"]) <= len(LETTERS):
-        found.append(f"choices are 2 to {len(LETTERS)}")
+        found.append(f"choices: give 2 to {len(LETTERS)}")
     if lab["answer"] not in LETTERS[: len(lab["choices"])]:
-        found.append(f"answer {lab['answer']!r} is the letter of no choice")
+        found.append(f"answer {lab['answer']!r} is not the letter of a choice")
     if buggy and len(lab["hints"]) != HINTS:
-        found.append(f"hints are {HINTS}, from gentle to nearly the answer")
+        found.append(f"hints: give {HINTS}, from gentle to nearly the answer")
     if buggy and buggy.parent.name == "servers" and not lab.get("service"):
         found.append("service is missing: what a client asks of the server after the faults")
     if buggy and buggy.parent.name == "clients" and not lab.get("witness"):
         found.append("witness is missing: the other side's event that tells of a served request")
     for entry in lab.get("discuss", ()):
         if sorted(entry) != ["pattern", "text"]:
-            found.append("an entry of discuss has a pattern and a text")
+            found.append("an entry of discuss needs a pattern and a text")
             continue
         try:
             re.compile(entry["pattern"])
@@ -116,7 +116,8 @@ def load(name: str) -> Text:
 def _text(name: str, lab: dict[str, Any]) -> Text:
     """load() with the table that was read."""
     if not lab:
-        raise Usage(f"{name} is no exercise yet: scenarios/{scenarios.path_of(name).stem}.toml has "
+        raise Usage(f"{name} is not an exercise yet: scenarios/{scenarios.path_of(name).stem}.toml "
+                    "has "
                     "no table [exercise]; `linger lab` shows the exercises")  # fmt: skip
     if found := faults(name, lab):
         raise Broken(f"{scenarios.path_of(name).stem}.toml, [exercise]: " + "; ".join(found))

@@ -20,7 +20,7 @@ from linger.workshop.texts import LETTERS, Text
 PROGRESS = ".progress.json"
 FLAGS = "compile_flags.txt"  # by which editors find the headers (clangd)
 ELSEWHERE = "choose other folders with LABS=DIR and RESULTS=DIR"
-# What may be noted of an exercise: a student can write anything into the file.
+# The facts recorded for an exercise: a student can write anything into the file.
 FACTS = {
     "began": lambda value: _is_time(value),
     "runs": lambda value: _is_count(value),
@@ -44,7 +44,7 @@ def _is_count(value: object) -> bool:
 
 
 def _is_sound(noted: object) -> bool:
-    """Whether what a progress file holds is of the kinds that were written there."""
+    """Whether the contents of a progress file have the types that we write."""
     return isinstance(noted, dict) and all(
         isinstance(facts, dict)
         and {"began", "runs", "hints"} <= facts.keys() <= FACTS.keys()
@@ -64,8 +64,8 @@ def strip_comments(source: str) -> str:
 
 
 def bare(source: str) -> str:
-    """A program for somebody to repair: without what tells the answer, which is every LESSON and all of
-    the head but its first paragraph."""
+    """A program to repair, without what gives the answer away: every LESSON, and all of the head
+    except its first paragraph."""
     source = re.sub(r"^[ \t]*/\* LESSON:.*?\*/\n", "", source, flags=re.DOTALL | re.MULTILINE)
     return re.sub(r"^ \*\n.*?^ \*/\n", " */\n", source, count=1, flags=re.DOTALL | re.MULTILINE)
 
@@ -100,12 +100,12 @@ class Workplace:
         return True
 
     def keep(self, text: Text) -> None:
-        """Keep the program that is solved now: it counts, whatever becomes of the file."""
+        """Keep the solved program: it counts, whatever happens to the file."""
         kept = read_source(self.file(text)).decode(errors="replace")
         files.write_text(self._kept(text), kept, ELSEWHERE)
 
     def judged(self, text: Text) -> Path:
-        """The program that counts: the one that was kept, else the file itself."""
+        """The program that counts: the kept one, else the file itself."""
         kept = self._kept(text)
         return kept if os.path.lexists(kept) else self.file(text)
 
@@ -133,11 +133,11 @@ class Workplace:
         return backup
 
     def digest(self, text: Text) -> str:
-        """What tells one version of the program that counts from another. Errors: as read_source()."""
+        """A fingerprint of the program that counts. Errors: as read_source()."""
         return hashlib.sha256(read_source(self.judged(text))).hexdigest() if text.buggy else ""
 
     def progress(self) -> dict[str, dict[str, Any]]:
-        """What is noted of each exercise: the FACTS.
+        """The recorded FACTS of each exercise.
 
         Errors: Broken when the file is not what it should be; as read_regular().
         """
@@ -148,11 +148,11 @@ class Workplace:
         except (ValueError, RecursionError):  # the latter: brackets in brackets in brackets
             noted = None
         if not _is_sound(noted):
-            raise Broken(f"{self.folder / PROGRESS} is damaged; move it away to begin a new one")
+            raise Broken(f"{self.folder / PROGRESS} is damaged; move it away to start a new one")
         return noted
 
     def note(self, name: str, **facts: Any) -> dict[str, Any]:
-        """Note facts of an exercise; returns all that is known of it."""
+        """Record facts of an exercise; returns all that is known of it."""
         noted = self.progress()
         mine = noted.setdefault(name, {"began": time.time(), "runs": 0, "hints": 0})
         mine.update(facts)
