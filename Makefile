@@ -125,7 +125,7 @@ clean: ## remove what was built
 	$(Q)rm -rf build
 
 documents: all ## write the transcripts and tables in all READMEs anew, and the picture
-	@LINGER_DOCUMENTS=1 $(BUILD)/linger test -- harness/tests/test_documents.py
+	@LINGER_DOCUMENTS=1 $(BUILD)/linger test -- harness/tests/test_documents.py harness/tests/test_kernels.py
 	@$(BUILD)/linger run closewait-leak >/dev/null && PYTHONPATH=harness $(BUILD)/python \
 		-m linger.report.picture results/latest closewait-leak >scenarios/closewait_leak.svg
 

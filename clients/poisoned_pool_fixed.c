@@ -82,7 +82,7 @@ static void ask(unsigned number)
 
 int main(int argc, char **argv)
 {
-	options_parse(&o, argc, argv, "Puts -n requests over a connection that it keeps.");
+	options_parse(&o, argc, argv, "Sends -n requests over a connection that it keeps.");
 	for (unsigned number = 1; number <= o.connections; number++)
 		ask(number);
 	say("idle");

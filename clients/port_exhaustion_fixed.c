@@ -51,7 +51,7 @@ int main(int argc, char **argv)
 	int result = 0;
 	int fd = -1;
 
-	options_parse(&o, argc, argv, "Puts -n requests to a server.");
+	options_parse(&o, argc, argv, "Sends -n requests to a server.");
 	say("start requests=%u ports=%d", o.connections, local_ports());
 	for (unsigned i = 0; i < o.connections && result == 0; i++) {
 		if (fd < 0)

@@ -65,7 +65,7 @@ int main(int argc, char **argv)
 	struct pollfd *jobs;
 	size_t *bytes;
 
-	options_parse(&o, argc, argv, "Works off two batches of -n jobs.");
+	options_parse(&o, argc, argv, "Works through two batches of -n jobs.");
 	jobs = calloc(o.connections, sizeof(*jobs));
 	bytes = calloc(o.connections, sizeof(*bytes));
 	if (!jobs || !bytes)

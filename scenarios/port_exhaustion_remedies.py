@@ -16,7 +16,7 @@ server port; for the next 60 s connect() fails with EADDRNOTAVAIL. What makes ro
 from linger import connections, scenario
 from linger.lab.faults import watch
 from linger.lab.sockets import NO_PORT, REUSEADDR, connect, use_up
-from linger.lab.verdict import ABSENT, table
+from linger.lab.verdict import absent, table
 
 N = connections(100)
 # With tcp_tw_reuse=1 each port serves once more, the even ones first; with 0 none does.
@@ -71,7 +71,7 @@ def test_port_exhaustion_remedies(lab, variant):
             client.sysctl(tcp_tw_reuse=reuse, **delay)
             yield [connect(client, (to, port)) for port in (WITH, WITHOUT)]
 
-    at_once = 4 * [2 * [ABSENT]]
+    at_once = 4 * [2 * [absent("tcp_tw_reuse_delay came with Linux 6.14")]]
     if client.knows("tcp_tw_reuse_delay"):  # a longer one first: a slow machine is never too late
         at_once = list(one_more(tcp_tw_reuse_delay=60000))
         client.sysctl(tcp_tw_reuse_delay=1000)

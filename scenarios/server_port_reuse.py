@@ -6,9 +6,11 @@
 
 A TIME_WAIT may be reopened by a new SYN from the same port whose sequence number or timestamp is
 beyond the old connection's (RFC 9293 section 3.6.1, RFC 6191), and Linux does so: the server's
-listener takes the SYN, the old TIME_WAIT goes, and TcpExtTW counts the one that follows. A client
-cannot: connect() avoids the ports of its own TIME_WAITs, unless tcp_tw_reuse says otherwise. So
-thousands of TIME_WAITs on a busy server are harmless, and turn no client away.
+listener takes the SYN, and the old TIME_WAIT goes. A client cannot: connect() avoids the ports of
+its own TIME_WAITs, unless tcp_tw_reuse says otherwise. So thousands of TIME_WAITs on a busy server
+are harmless, and turn no client away.
+
+(TcpExtTW counts TIME_WAITs when they begin; on Linux 5.10 it did when they ended.)
 """
 
 from linger import connections, scenario
@@ -19,8 +21,8 @@ PORTS = 5 * N
 
 ACTIONS = {"condition": "connect hello drain fin ", "control": "connect hello fin "}
 EXPECT = {
-    "condition": {"TIME_WAIT": ">= 1", "TW": N * ROUNDS, "PassiveOpens": N * ROUNDS},
-    "control": {"TIME_WAIT": 0, "TW": 0, "PassiveOpens": PORTS},
+    "condition": {"TIME_WAIT": ">= 1", "PassiveOpens": N * ROUNDS},
+    "control": {"TIME_WAIT": 0, "PassiveOpens": PORTS},
 }
 
 

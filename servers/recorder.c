@@ -86,7 +86,7 @@ int main(int argc, char **argv)
 	struct options o = {.address = "127.0.0.1", .port = 9000};
 	int listener;
 
-	options_parse(&o, argc, argv, "Takes down records, one connection after the other.");
+	options_parse(&o, argc, argv, "Takes down records, one connection after another.");
 	listener = endpoint_listen(&o);
 	say("ready port=%u pid=%d", endpoint_port(listener), getpid());
 	for (;;) {

@@ -50,7 +50,7 @@ int main(int argc, char **argv)
 	struct options o = {.address = "127.0.0.1", .port = 9000};
 	int listener;
 
-	options_parse(&o, argc, argv, "Answers one line a connection, and closes it.");
+	options_parse(&o, argc, argv, "Answers one line per connection, and closes it.");
 	listener = listen_at(&o);
 	say("ready port=%u pid=%d", endpoint_port(listener), getpid());
 	for (;;) {

@@ -54,7 +54,7 @@ int main(int argc, char **argv)
 	int listener;
 	int epoll;
 
-	options_parse(&o, argc, argv, "Answers one line a connection with the same line.");
+	options_parse(&o, argc, argv, "Answers one line per connection with the same line.");
 	listener = endpoint_listen(&o);
 	epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (epoll < 0)

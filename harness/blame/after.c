@@ -11,23 +11,27 @@
 #include <string.h>
 #include <sys/syscall.h>
 
+#define STEPPING_MOST 1000000000 /* ns: on a loaded machine a step takes long, and peers wait */
+
 static struct after *afters[AFTER_MOST];
 static size_t count;
-static bool seen[STACKS_MOST + 1]; /* by the number of the stack */
+static bool seen[2][STACKS_MOST + 1]; /* by the number of the stack: taken there, ended there */
 
 void after_begin(struct task *task, const struct touch *touch, const struct socket *socket)
 {
+	bool end = socket->end.happened;
 	struct after *after;
 
-	if (tracer.watching || task->after || !touch->stack || seen[touch->stack] ||
+	if (tracer.watching || task->after || !touch->stack || seen[end][touch->stack] ||
 	    count == AFTER_MOST)
 		return;
 	after = calloc(1, sizeof(*after));
 	if (!after)
 		return;
-	seen[touch->stack] = true;
+	seen[end][touch->stack] = true;
 	after->stack = touch->stack;
-	after->end = socket->end.happened;
+	after->began = clock_now();
+	after->end = end;
 	afters[count++] = after;
 	task->after = after;
 	task->subject = socket->inode;
@@ -98,7 +102,7 @@ void after_step(struct task *task)
 	long next;
 
 	if (registers_read(task->tid, &registers) < 0 || ++after->steps > STEPS_MOST ||
-	    after->lines >= LINES_MOST) {
+	    after->lines >= LINES_MOST || clock_now() - after->began > STEPPING_MOST) {
 		after_end(task, AFTER_LIMIT);
 		return;
 	}

@@ -23,6 +23,7 @@ class Source:
     function: str  # in which that is
     build: str
     run: str
+    fault: tuple[str, ...] = ("connect", "fin")  # of the clients (clients/peer)
 
 
 SOURCES = (
@@ -41,7 +42,8 @@ SOURCES = (
              "handleClose", f"{BOOTSTRAP} && make -s", "./rinetd -f -c {folder}/rinetd.conf"),
     Source("lighttpd", "src/connections.c", "if (0 == close(con->fd))", "if (1)", "connection_close",
              f"{CONFIGURE} --without-pcre2 --without-pcre --without-zlib --without-bzip2 && make -s -C src",
-             "src/lighttpd -D -m src/.libs -f {folder}/lighttpd.conf"),
+             "src/lighttpd -D -m src/.libs -f {folder}/lighttpd.conf",
+             ("connect", "send:GET / HTTP/1.0\r\n\r\n", "fin")),  # TCP_DEFER_ACCEPT
     Source("dropbear", "svr-main.c", "\t\t\tm_close(childsock);\n\t\t\tif (remote_host)",
              "\t\t\tif (remote_host)", "main_noinetd",
              f"{CONFIGURE} --disable-zlib --enable-bundled-libtom && make -s PROGRAMS='dropbear dropbearkey' && "
@@ -99,4 +101,4 @@ def ready(source: Source, folder: Path, apt: list[str], port: int) -> Stranger |
     for name, text in FILES.items():
         (folder / name).write_text(text.format(**values))
     words = ["sh", "-c", "exec " + source.run.format(**values)]
-    return Stranger(source.package, source.function, source.file, words, place)
+    return Stranger(source.package, source.function, source.file, words, place, source.fault)

@@ -204,10 +204,12 @@ static void leave_accept(struct task *task, int32_t result)
 	if (listener) {
 		listener->listener = true;
 		listener->read = listener->last = touch;
-		if (result < 0 && result != -EAGAIN)
-			listener->end = touch;
-		else if (result >= 0)
+		if (result >= 0) {
 			listener->end = (struct touch){0};
+		} else if (result != -EAGAIN && result != -EINTR) {
+			listener->end = touch;
+			after_begin(task, &touch, listener);
+		}
 	}
 	if (ours)
 		take(task, result, &touch);

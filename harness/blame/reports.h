@@ -26,6 +26,7 @@ struct after {
 	uint32_t stack;
 	bool end; /* the call was the end of a connection, else a socket was taken */
 	enum after_why why;
+	int64_t began; /* ns */
 	size_t calls, steps, lines, room;
 	struct {
 		uint16_t call;

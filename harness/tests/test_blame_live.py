@@ -19,6 +19,7 @@ from lessons import score, spots
 
 import linger
 from linger.blame import document, documents, tracing
+from linger.lab import processor
 from linger.lab.environment import outside
 from linger.lab.programs import program
 from linger.run import pairs
@@ -168,10 +169,11 @@ def test_a_daemon_is_followed(start: Started, tmp_path: Path) -> None:
 def test_what_was_held_before_the_program_was_told_to_end(start: Started, tmp_path: Path) -> None:
     child = start(sys.executable, "-S", BLAMED, "thread")
     child.stdout.readline()
+    tracers = processor.tracer(child.pid)
     child.terminate()
     child.wait(20)
     report = tracing.read(tmp_path / "report.json")
-    assert report["why"] == "told"
+    assert report["why"] == "told" and report["tracer"] in tracers and processor.tracer(os.getpid()) == []
     assert [group["state"] for group in report["groups"]] == ["LISTEN", "CLOSE_WAIT"]
 
 
@@ -224,6 +226,16 @@ def test_linger_blame_says_what_a_command_held(tmp_path: Path, way: str, place: 
     assert "1 × CLOSE_WAIT" in said and re.search(rf" blamed.py:{place}", said), said
     valid("blame", json.loads((tmp_path / "x.json").read_text()))
     assert not [*tmp_path.glob("linger-blame-*/*")], "nothing is left"
+
+
+@pytest.mark.parametrize("action", [signal.SIG_IGN, signal.SIG_DFL])
+def test_what_the_caller_ignores_the_command_ignores(tmp_path: Path, action: Any) -> None:
+    """A shell starts what is in the background so that ^C is not meant for it."""
+    words = [program("linger"), "blame", "--", "grep", "SigIgn", "/proc/self/status"]
+    done = subprocess.run(words, capture_output=True, text=True, env=outside(XDG_RUNTIME_DIR=str(tmp_path)),
+                          preexec_fn=lambda: signal.signal(signal.SIGINT, action), timeout=60)  # fmt: skip
+    ignored = int(done.stdout.split()[1], 16) >> signal.SIGINT - 1 & 1
+    assert bool(ignored) == (action == signal.SIG_IGN)
 
 
 @pytest.mark.parametrize("words", [[], ["--report", "--", "true"], ["--sample", "3", "--", "true"],

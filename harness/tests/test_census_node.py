@@ -67,7 +67,7 @@ def test_all_is_one_count(run: Run, words: list[str]) -> None:
 def test_what_grew_is_watched(run: Run) -> None:
     """Lines where there is no terminal; on one a screen, sorted by growth."""
     with holding("ends_later") as holder:
-        words = [str(program("census")), "--watch", "0.05", "--pid", str(holder.pid)]
+        words = ["timeout", "60", program("census"), "--watch", "0.05", "--pid", str(holder.pid)]
         with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as watch:
             assert watch.stdout and holder.stdin
             assert "from now on" in watch.stdout.readline()

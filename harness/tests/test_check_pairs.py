@@ -96,6 +96,7 @@ SERVERS: dict[str, tuple[list[str], dict[str, tuple[str, str]]]] = {
         "close-notify": ("PASS", "20 × close_notify, then FIN"), "tls-cut": LEFT,
         "half-close": ("PASS", "20 of 20"), "descriptor-limit": ("PASS", "silent clients: 6"),
     }),
+    "tls-serial": (inside("serial"), {"close-notify": ("PASS", "20 ×"), "half-close": ("PASS", "20 of 20")}),
     "tls-rude": (inside("rude"), {
         "close-notify": ("WARN", "20 × no close_notify, then FIN"), "tls-cut": GHOSTS, "abandon": LEFT,
     }),

@@ -174,3 +174,10 @@ def test_a_strike_is_proved_by_the_packets(
 ) -> None:
     strike = {"conn": "1", "what": what, "sent": sent}
     assert (not proof.unproved([strike], [ACCEPT], [{**PACKETS, **packets}])) == proved
+
+
+def test_a_port_that_is_used_again_hides_no_strike() -> None:
+    refused = {**PACKETS, "server_bytes": 0, "history": "Sr"}
+    strike = {"conn": "1", "what": "fin", "sent": "40"}
+    assert not proof.unproved([strike], [ACCEPT], [PACKETS, refused])
+    assert proof.unproved([strike], [ACCEPT], [refused]) == ["fin on port 9000: 0 bytes, not 40"]

@@ -21,7 +21,7 @@ def make(report: dict[str, Any], symbols: Path | None = None) -> dict[str, Any]:
     symbols: a file with the debug information of the program, whose name it has.
     """
     stacks = Stacks(report, symbols)
-    after = {one["stack"]: one for one in report["after"]}
+    after = {(one["stack"], one["after"]): one for one in report["after"]}
     told = [(group, reasons.rule_of(group)) for group in report["groups"]]
     told = [(group, rule) for group, rule in told if rule != "listening"]
     shown = [(group, rule, reasons.told(group, rule)) for group, rule in told]
@@ -41,7 +41,7 @@ def make(report: dict[str, Any], symbols: Path | None = None) -> dict[str, Any]:
     }
 
 
-def _resolve(stacks: Stacks, shown: list[Any], after: dict[int, Any]) -> None:
+def _resolve(stacks: Stacks, shown: list[Any], after: dict[tuple[int, str], Any]) -> None:
     numbers: set[int] = set()
     lines: list[list[int]] = []
     for group, _, kinds in shown:
@@ -53,14 +53,14 @@ def _resolve(stacks: Stacks, shown: list[Any], after: dict[int, Any]) -> None:
     stacks.resolve(numbers, lines)
 
 
-def _afters(group: dict[str, Any], after: dict[int, Any]) -> Iterator[dict[str, Any]]:
+def _afters(group: dict[str, Any], after: dict[tuple[int, str], Any]) -> Iterator[dict[str, Any]]:
     """What ran after a socket came to its end, and after it was taken. Where nobody accepts: what
     ran after others came to their end, since that is when a program may go on to accept."""
     for kind in ("end", "taken"):
-        found = after.get(group[kind]["stack"]) if kind in group else None
-        if found and found["after"] == kind:
+        found = after.get((group[kind]["stack"], kind)) if kind in group else None
+        if found:
             yield found
-    if group.get("waiting"):
+    if group.get("waiting") and "end" not in group:
         yield from (one for one in after.values() if one["after"] == "end")
 
 
@@ -69,7 +69,7 @@ def _group(
     rule: str,
     kinds: list[str],
     stacks: Stacks,
-    after: dict[int, Any],
+    after: dict[tuple[int, str], Any],
     program: str,
 ) -> dict[str, Any]:
     touches = [_touch(kind, group[kind], stacks, program) for kind in kinds]

@@ -9,7 +9,7 @@ from typing import Any, Iterable, Mapping, Sequence
 from linger.claims import ledger
 from linger.claims.ledger import Case, Cell, Claim, Row
 from linger.lab import census
-from linger.lab.verdict import ABSENT
+from linger.lab.verdict import is_absent
 from linger.run.predicate import is_number, number
 from linger.run.results import labels
 
@@ -84,9 +84,9 @@ def _decide(case: Case, results: Results) -> tuple[bool, str]:
         held.append(not against if decided else None)
         words = shown.setdefault(f"{case.scenario}/{predicate.variant}", [])
         words.append((against or [words for _, words in answers])[0])
-    if all(true is None for true in held):
-        raise Unmeasured(f"this kernel cannot show it: {case.scenario} has only cells {ABSENT!r}")
     evidence = "; ".join(f"{who}: {', '.join(dict.fromkeys(what))}" for who, what in shown.items())
+    if all(true is None for true in held):
+        raise Unmeasured(f"this kernel cannot show it: {evidence}")
     return False not in held, evidence
 
 
@@ -126,7 +126,7 @@ def _look_up(predicate: Cell, result: Mapping[str, Any]) -> tuple[bool | None, s
             if (table["title"], cell["row"], cell["column"]) == wanted:
                 measured = cell["measured"]
                 outcome = re.sub(r"\bN\b", str(result["connections"]), predicate.outcome)
-                true = None if measured == ABSENT else measured == outcome
+                true = None if is_absent(measured) else measured == outcome
                 return true, f"{cell['row']} / {cell['column']}: {measured}"
     raise Unmeasured(
         f"{result['scenario']}/{result['variant']} did not measure "

@@ -47,15 +47,15 @@ def by_run(run: Path, chosen: Sequence[Claim]) -> Found:
     chosen: of the ledger. Errors: Usage when the folder holds no finished run; Broken naming what
     it does not decide.
     """
-    environment = _environment(run)
-    if environment is None:
-        raise Usage(f"{run} holds no finished run (its environment.json is missing or too old)")
+    found = environment(run)
+    if found is None:
+        raise unfinished(run)
     judged = judge.judge(list(results.read_results(run)), chosen)
     gaps = [f"claim {one.id}: {one.evidence}" for one in judged if one.verdict is None]
     if gaps:
         more = f"; and {len(gaps) - 1} more" if len(gaps) > 1 else ""
         raise Broken(f"{results.shortest(run)} does not decide {gaps[0]}{more}")
-    return run, environment, judged
+    return run, found, judged
 
 
 def newest(folder: Path, chosen: Sequence[Claim]) -> Found | None:
@@ -74,13 +74,19 @@ def _finished(folder: Path, names: Sequence[str]) -> Iterator[Path]:
     for run in folder.glob("*/") if folder.is_dir() else ():
         if run.is_symlink() or not all((run / name).is_dir() for name in names):
             continue
-        environment = _environment(run)
-        if environment and environment["kernel"] == platform.release():
-            dated.append((environment["date"], run))
+        found = environment(run)
+        if found and found["kernel"] == platform.release():
+            dated.append((found["date"], run))
     return (run for _, run in sorted(dated, reverse=True))
 
 
-def _environment(run: Path) -> dict[str, Any] | None:
+def unfinished(run: Path) -> Usage:
+    """What is wrong with a folder that has no environment()."""
+    return Usage(f"{run} holds no finished run (its environment.json is missing or too old)")
+
+
+def environment(run: Path) -> dict[str, Any] | None:
+    """What a finished run ran on, or None."""
     try:
         environment = json.loads((run / "environment.json").read_text())
     except (OSError, ValueError):

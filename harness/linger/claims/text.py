@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any, Iterator, Mapping, Sequence
 
+from linger.claims import across
 from linger.claims.judge import FAILS, HOLDS, Judged
 from linger.claims.ledger import ARTICLES
+from linger.run import results
 from linger.run.printer import wrapped
 
 
 def measured_on(environment: Mapping[str, Any]) -> str:
-    """Where and when the verdicts were measured: "Linux 6.18.44, 2026-11-22".
-
-    What a builder adds to the version of the kernel is in environment.json.
-    """
-    return f"Linux {environment['kernel'].partition('-')[0]}, {environment['date'][:10]}"
+    """Where and when the verdicts were measured: "Linux 6.18.44, 2026-11-22"."""
+    linux = environment.get("linux") or results.linux(environment["kernel"])
+    return f"Linux {linux}, {environment['date'][:10]}"
 
 
 def plain(judged: Sequence[Judged]) -> Iterator[str]:
@@ -46,10 +46,14 @@ def tally(judged: Sequence[Judged]) -> str:
     return f"{hold} hold, {len(verdicts) - hold - fail} hold under a condition, {fail} fail"
 
 
-def markdown(judged: Sequence[Judged], environment: Mapping[str, Any]) -> Iterator[str]:
-    """The lines of the table in scenarios/CLAIMS.md."""
-    yield f"| claim | in words | from | on {measured_on(environment)} | measured by |"
-    yield "| --- | --- | --- | --- | --- |"
+def markdown(
+    judged: Sequence[Judged], environment: Mapping[str, Any], kernels: Sequence[across.Column]
+) -> Iterator[str]:
+    """The lines of the table in scenarios/CLAIMS.md. kernels: that may show something else."""
+    yield f"| claim | in words | from | on {measured_on(environment)} | differs on | measured by |"
+    yield "| --- | --- | --- | --- | --- | --- |"
     for claim in judged:
-        cells = (claim.id, claim.sentence, claim.article, claim.verdict, ", ".join(claim.scenarios))
+        other = ", ".join(column.linux for column in across.differs_on(claim, kernels)) or "-"
+        by = ", ".join(claim.scenarios)
+        cells = (claim.id, claim.sentence, claim.article, claim.verdict, other, by)
         yield f"| {' | '.join(map(str, cells))} |"

@@ -30,8 +30,12 @@ def add_to(add: Add) -> None:
     report.add_argument("--open", action="store_true", help="show it, if there is a display")
     claims = add("claims", show_claims, "judge the claims of the ledger by what a run measured")
     claims.add_argument("names", nargs="*", metavar="NAME", help="a claim, or a scenario")
-    claims.add_argument("--run", type=folder, metavar="DIR", help="this run, not the newest")
-    claims.add_argument("--markdown", action="store_true", help="as scenarios/CLAIMS.md has it")
+    source = claims.add_mutually_exclusive_group()
+    source.add_argument("--run", type=folder, metavar="DIR", help="this run, not the newest")
+    source.add_argument("--runs", type=folder, nargs="+", metavar="DIR",
+                        help="runs on several kernels, a column each")  # fmt: skip
+    claims.add_argument("--markdown", action="store_true",
+                        help="as scenarios/CLAIMS.md has it, or KERNELS.md")  # fmt: skip
     add_results(claims)
 
 
@@ -72,10 +76,14 @@ def write_report(options: argparse.Namespace) -> int:
 
 def show_claims(options: argparse.Namespace) -> int:
     """Read the newest run that decides the claims; without one, measure them in the sandbox."""
-    from linger.claims import measured, text
+    from linger.claims import across, measured, text
     from linger.run import results
 
     chosen = measured.choose(options.names)
+    if options.runs:
+        show = across.markdown if options.markdown else across.plain
+        say("\n".join(show(chosen, across.columns(options.runs, chosen))))
+        return HELD
     if options.run:
         found = measured.by_run(options.run, chosen)
     else:
@@ -88,7 +96,8 @@ def show_claims(options: argparse.Namespace) -> int:
             found = measured.by_run(running.measure(names, options.results), chosen)
     run, environment, judged = found
     if options.markdown:
-        say("\n".join(text.markdown(judged, environment)))
+        kernels = across.columns(across.in_folder(options.results / "kernels"), chosen)
+        say("\n".join(text.markdown(judged, environment, kernels)))
     else:
         say("\n".join(text.plain(judged)))
         say(

@@ -190,7 +190,7 @@ class Expectations:
     def expect_table(self, title: str, expected: Table, measured: Table) -> None:
         """Expect a table of outcomes, (row, column) to "ok" or an error name; every cell counts.
 
-        A cell may be verdict.ABSENT ("not on this kernel"). Errors: NotHeld naming the cells.
+        A cell may be verdict.absent(why): this kernel cannot tell. Errors: NotHeld naming the cells.
         """
         self.verdict.tabulate(title, expected, measured)
         self.tell(f"{title}: {len(measured)} cells as expected")

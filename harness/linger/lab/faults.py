@@ -196,16 +196,5 @@ def destroy(host: Host, filter: str) -> int:
     return len(host.run("ss", "-HKtan", *filter.split()).splitlines())
 
 
-@fault
-def forget(host: Host, filter: str) -> int:
-    """As destroy(), but no RST tells the other ends: the host might have lost its power."""
-    hook = "{ type filter hook output priority 0; }"
-    _nft(host, f"add table {_TABLE}; add chain {_TABLE} mute {hook}\n")
-    _nft(host, f"add rule {_TABLE} mute tcp flags & rst == rst drop\n")
-    count = destroy(host, filter)
-    _nft(host, f"delete chain {_TABLE} mute\n")
-    return count
-
-
 def _nft(host: Host, commands: str) -> str:
     return host.run("nft", "-f", "-", input=commands)

@@ -256,8 +256,9 @@ class Process:
         """Watch the program for so many seconds; returns in how many percent of them it was busy.
 
         That is the CPU time it would use on a machine of its own, whatever else runs on this one.
+        Whoever traces it works while it stands still, so that counts as well.
         """
-        return round(processor.busy([self.pid], window))
+        return round(processor.busy([self.pid, *processor.tracer(self.pid)], window))
 
     @property
     def running(self) -> bool:

@@ -41,6 +41,14 @@ def busy(pids: list[int], window: float) -> float:
     return 100 * sum(now[thread] - before.get(thread, now[thread]) for thread in now) / took
 
 
+def tracer(pid: int) -> list[int]:
+    """The process that traces another one (ptrace(2)); none, or one."""
+    with contextlib.suppress(OSError):
+        status = Path(f"/proc/{pid}/status").read_text(errors="replace")
+        return [number for number in (int(status.partition("\nTracerPid:")[2].split()[0]),) if number]
+    return []
+
+
 def stat(pid: int, thread: str = "") -> list[str]:
     """What /proc tells of a process, or of one of its threads: its name, its state (R runs, or would if
     it were its turn; Z has ended), and the further fields; two empty ones once it is gone."""

@@ -14,24 +14,26 @@ from linger.lab.host import Host
 from linger.lab.withhold import fault, withheld
 
 Address = tuple[str, int]
+Option = tuple  # level and name; and a value other than 1, as setsockopt() takes it
 REUSEADDR = (socket.SOL_SOCKET, socket.SO_REUSEADDR)
 REUSEPORT = (socket.SOL_SOCKET, socket.SO_REUSEPORT)
 NO_PORT = (socket.IPPROTO_IP, 24)  # IP_BIND_ADDRESS_NO_PORT, ip(7); Python names it from 3.12 on
+LOCAL_PORT_RANGE = (socket.IPPROTO_IP, 51)  # IP_LOCAL_PORT_RANGE: low | high << 16
 ANY = ("0.0.0.0", 0)
 ANSWER_WITHIN = 10.0  # s: an answer that takes longer is an error, ETIMEDOUT
 
 
-def create(host: Host, *options: tuple[int, int]) -> socket.socket:
+def create(host: Host, *options: Option) -> socket.socket:
     """A TCP socket in a host, with options such as REUSEADDR switched on."""
     with netns.inside(host.path):
         made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     made.settimeout(ANSWER_WITHIN)
-    for level, option in options:
-        made.setsockopt(level, option, 1)
+    for level, option, *value in options:
+        made.setsockopt(level, option, *(value or [1]))
     return made
 
 
-def listener(host: Host, at: Address, *options: tuple[int, int]) -> socket.socket:
+def listener(host: Host, at: Address, *options: Option) -> socket.socket:
     """A socket listening in a host. Errors: OSError, from bind() or listen()."""
     made = create(host, *options)
     try:
@@ -43,7 +45,7 @@ def listener(host: Host, at: Address, *options: tuple[int, int]) -> socket.socke
     return made
 
 
-def listen(host: Host, at: Address, *options: tuple[int, int]) -> str:
+def listen(host: Host, at: Address, *options: Option) -> str:
     """Try to listen, and stop at once: "ok", or the name of the error of bind() or listen()."""
     try:
         listener(host, at, *options).close()
@@ -52,7 +54,7 @@ def listen(host: Host, at: Address, *options: tuple[int, int]) -> str:
         return errno.errorcode[error.errno]
 
 
-def connect(host: Host, to: Address, source: Address = ANY, *options: tuple[int, int]) -> str:
+def connect(host: Host, to: Address, source: Address = ANY, *options: Option) -> str:
     """Try one connection, and close it: "ok", or the name of the error of bind() or connect().
 
     source: where from; ANY leaves address and port to connect(), port 0 with an address leaves
@@ -63,7 +65,7 @@ def connect(host: Host, to: Address, source: Address = ANY, *options: tuple[int,
 
 @fault
 def use_up(
-    host: Host, to: Address, source: Address = ANY, *options: tuple[int, int], most: int = 10000
+    host: Host, to: Address, source: Address = ANY, *options: Option, most: int = 10000
 ) -> tuple[int, str]:
     """Connect until it fails, or so many times, then close them all, each into TIME_WAIT.
 

@@ -12,8 +12,18 @@ from linger.lab import census
 from linger.lab.errors import Broken
 from linger.lab.failure import ALIKE, BRIEF, CELL, EXPECTATION, GUARD, Failure, not_held
 
-ABSENT = "not on this kernel"
+ABSENT = "not on this kernel"  # of a cell, then why
 Table = Mapping["tuple[str, str]", str]
+
+
+def absent(why: str) -> str:
+    """What a kernel shows that lacks what a cell is about. why: "tcp_tw_reuse_delay came with 6.15"."""
+    return f"{ABSENT}: {why}"
+
+
+def is_absent(measured: int | str) -> bool:
+    """Whether a cell says that this kernel cannot tell."""
+    return str(measured).startswith(ABSENT)
 
 
 class Verdict:
@@ -78,7 +88,7 @@ class Verdict:
         """Record a table of outcomes and judge it cell by cell.
 
         expected, measured: (row, column) to an outcome in a word, "ok" or the name of an error.
-        A cell measured as ABSENT is not judged: this kernel cannot tell. With prove, a table that
+        A cell measured as absent() is not judged: this kernel cannot tell. With prove, a table that
         EXPECT has for each variant must differ; one that all variants share must not, and is
         covered by withholding. Errors: NotHeld naming the cells that differ; Broken for a table
         that shows nothing.
@@ -92,7 +102,7 @@ class Verdict:
                 "expected": outcome,
                 "measured": measured[row, column],
                 "held": None
-                if measured[row, column] == ABSENT
+                if is_absent(measured[row, column])
                 else measured[row, column] == outcome,
             }
             for (row, column), outcome in expected.items()

@@ -15,7 +15,7 @@ from linger.lab import files
 from linger.lab.errors import Broken, CannotRun, LingerError, os_sentence
 from linger.lab.foreign import printable_lines
 from linger.lab.programs import typed
-from linger.report import blamed, findings, ladder, palette, plot, prose, scale, words
+from linger.report import blamed, findings, grid, ladder, palette, plot, prose, scale, words
 from linger.report.collect import Run, Scenario, collect
 from linger.run import results, scenarios
 
@@ -34,7 +34,7 @@ def write(path: Path) -> Path:
     Errors: CannotRun when the run cannot be read or the pages cannot be written.
     """
     try:
-        for kind in (findings, scale):
+        for kind in (findings, scale, grid):
             if kind.is_of(path):
                 for file, page in kind.pages(path, _draw).items():
                     _write(file, page)

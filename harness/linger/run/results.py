@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 import time
@@ -124,6 +125,15 @@ def labels(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     return found
 
 
+def linux(release: str, built: str = "") -> str:
+    """The version of a kernel without what its builder adds: "5.10.262".
+
+    built: uname -v, where Debian says what the release does not: 5.10.0-46-amd64 is of many versions.
+    """
+    debian = re.search(r"\bDebian (\d[\d.]*\d)", built)
+    return debian[1] if debian else re.match(r"[\d.]*", release)[0].rstrip(".") or release  # type: ignore[index]
+
+
 class Environment:
     """What a run ran on. The versions are asked for at the start and read at the end."""
 
@@ -160,6 +170,7 @@ class Environment:
                 "schema": ENVIRONMENT,
                 "date": self._date,
                 "kernel": platform.release(),
+                "linux": linux(platform.release(), platform.version()),
                 "machine": platform.machine(),
                 "cores": os.cpu_count(),
                 "uid": os.getuid(),

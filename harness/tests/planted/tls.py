@@ -1,8 +1,8 @@
 """A server inside TLS for the tests of `linger check --tls`, with or without its mistakes.
 
-usage: tls.py right|rude|impatient PORT [VERSION]
+usage: tls.py right|serial|rude|impatient PORT [VERSION]
 
-right ends TLS before TCP. impatient drops the reply when the client has said good-bye by then. rude answers once and closes, without close_notify; and when a client ends so,
+right ends TLS before TCP, and serial too, which serves one client after the other. impatient drops the reply when the client has said good-bye by then. rude answers once and closes, without close_notify; and when a client ends so,
 it forgets close().
 """
 
@@ -64,7 +64,7 @@ def main(mode: str, port: str, version: str = "TLSv1_3") -> None:
             inside = context.wrap_socket(client, server_side=True, suppress_ragged_eofs=False)
         except OSError:
             return client.close()
-        {"right": right, "rude": rude, "impatient": impatient}[mode](inside)
+        {"right": right, "serial": right, "rude": rude, "impatient": impatient}[mode](inside)
 
     while True:
         try:
@@ -72,7 +72,10 @@ def main(mode: str, port: str, version: str = "TLSv1_3") -> None:
         except OSError:
             time.sleep(0.1)  # at the limit of descriptors: others must leave first
             continue
-        threading.Thread(target=serve, args=(client,), daemon=True).start()
+        if mode == "serial":
+            serve(client)
+        else:
+            threading.Thread(target=serve, args=(client,), daemon=True).start()
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Any, Mapping, Sequence
 
 from linger.check.finding import NotStruck
@@ -37,18 +38,25 @@ def unproved(
     (`wire list --json`).
     """
     peers = {event["conn"]: event for event in accepts}
-    seen = {(one["client"], one["server"].rpartition(":")[2]): one for one in connections}
+    # A client may have had the same port again, for a connection that was refused, say.
+    seen: defaultdict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
+    for one in connections:
+        seen[one["client"], one["server"].rpartition(":")[2]].append(one)
     found = []
     for strike in strikes:
         peer = peers[strike["conn"]]
-        one = seen.get((f"{peer['peer']}:{peer['peerport']}", peer["port"]))
-        what = f"{strike['what']} on port {peer['port']}"
-        if not one:
-            found.append(f"{what}: no packet")
-            continue
-        wanted, count = int(strike["sent"]), one["server_bytes"]
-        if count < wanted or count > wanted and strike["what"] != "trickle":
-            found.append(f"{what}: {count} bytes, not {wanted}")
-        elif ENDS.get(strike["what"], "") not in one["history"]:
-            found.append(f"{what}: no such end, but {one['history']}")
+        rows = seen[f"{peer['peer']}:{peer['peerport']}", peer["port"]]
+        whys = [_unlike(strike, one) for one in rows] or ["no packet"]
+        if all(whys):
+            found.append(f"{strike['what']} on port {peer['port']}: {whys[0]}")
     return found
+
+
+def _unlike(strike: Mapping[str, str], one: Mapping[str, Any]) -> str:
+    """Why the packets of a connection do not show a strike, "" if they do."""
+    wanted, count = int(strike["sent"]), one["server_bytes"]
+    if count < wanted or count > wanted and strike["what"] != "trickle":
+        return f"{count} bytes, not {wanted}"
+    if ENDS.get(strike["what"], "") not in one["history"]:
+        return f"no such end, but {one['history']}"
+    return ""

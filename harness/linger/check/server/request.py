@@ -33,6 +33,7 @@ class Request:
     banner: bool = False  # the server speaks first
     http: bool = False
     source: str = ""  # what it is, in words
+    one_by_one: bool = False  # inside TLS: it shakes hands with the next when one has left
     large: bytes = b""  # one with a large reply, where it was looked for and found
 
     @property

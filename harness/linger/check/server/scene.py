@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Callable, Iterator
 
@@ -22,6 +22,7 @@ from linger.lab.errors import TargetDied
 SOON = 10.0  # s: what is let go by then is as it should be, later by a slow policy
 PACE = 0.01  # s between connects to a server with a short accept queue
 FRESH = 10.0  # s: a request must be answered within
+SHAKING = 2.0  # s for a handshake beside a client that stays
 AGAIN = 0.25  # s until a request that was refused is tried again
 RECEIVE_BUFFER = 4096  # bytes, of a client that lets a reply pile up
 SEND_BUFFER = 16384  # bytes, most that the server's kernel takes of it
@@ -114,6 +115,7 @@ class Scene:
         try:
             tls = self.wish.tls is not None
             request = discover(self._greeted, self.wish.request, inside_tls=tls)
+            request = replace(request, one_by_one=tls and self._one_by_one())
             return request if self.wish.large else find_large(self._greeted, request)
         except NotStruck as error:
             raise TargetDied(
@@ -121,6 +123,12 @@ class Scene:
             ) from None
         finally:
             self._must_run()
+
+    def _one_by_one(self) -> bool:
+        """Whether a client's handshake waits until the one before has left."""
+        to = (self.address, self.wish.plan.port)
+        with self.crowd(1), Crowd(self.client, to, 1, within=SHAKING, tls=self.wish.tls) as second:
+            return not second.connected
 
     def _greeted(self) -> Crowd:
         """One client that may ask. Errors: NotStruck."""
@@ -179,12 +187,16 @@ class Scene:
         """
         left = self.n
         while left:
-            size = min(left, max(1, self.target.backlog))
+            size = self.at_once(left, bare)
             with self.crowd(size, bare=bare) as crowd:
                 if not (bare and (self.wish.tls or self.wish.dialogue)):
                     self.greet(crowd)
                 yield crowd
             left -= size
+
+    def at_once(self, count: int, bare: bool = False) -> int:
+        """How many of so many clients can be with the server at a time. bare: as for crowd()."""
+        return 1 if self.request.one_by_one and not bare else min(count, max(1, self.target.backlog))
 
     def greet(self, crowd: Crowd) -> None:
         """Hear what the server says first, if it does, or hold the dialogue.

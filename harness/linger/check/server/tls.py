@@ -87,10 +87,11 @@ class TlsConnection(Connection):
         return data[:0] if self.unsent else data
 
     def half(self) -> None:
-        """close_notify, a FIN, and go on reading."""
-        with contextlib.suppress(ssl.SSLError, ValueError):  # it wants to read, or has ended
-            self._tls.unwrap()
-        self._flush()
+        """close_notify, where anybody is there to read it, a FIN, and go on reading."""
+        if not self.ended:  # or the other side's kernel would answer with a RST
+            with contextlib.suppress(ssl.SSLError, ValueError):  # it wants to read, or has ended
+                self._tls.unwrap()
+            self._flush()
         super().half()
 
     def cut(self) -> None:

@@ -46,7 +46,7 @@ def _halved(trial: Trial, control: int) -> Finding:
     replies: list[int] = []
     tries = max(TRIES, trial.n)
     while len(replies) < tries:
-        with trial.crowd(min(tries - len(replies), max(1, trial.target.backlog), FEW)) as crowd:
+        with trial.crowd(min(trial.at_once(tries - len(replies)), FEW)) as crowd:
             trial.ask(crowd)
             crowd.half()
             crowd.read_while_it_comes(FRESH, QUIET)

@@ -47,7 +47,7 @@ def early_reply(trial: Trial) -> Finding:
     """
     if not trial.request.http:
         raise NotStruck("it does not speak HTTP, so no early reply is known")
-    count = min(TRIES, max(1, trial.target.backlog))
+    count = trial.at_once(TRIES)
     with trial.crowd(count, receive_buffer=FLIGHT) as crowd:
         crowd.send((trial.wish.upload or POST) + bytes(SENT), within=REPLYING)
         crowd.at_news(_go_on, REPLYING)

@@ -74,7 +74,7 @@ def _restart(trial: Trial, end: Callable[[], str]) -> Finding:
     Those that leave come first: a server that serves one after the other would be held up by
     those that stay.
     """
-    live = max(1, min(trial.n // 2, trial.target.backlog))
+    live = trial.at_once(max(1, trial.n // 2))
     _leave_timewaits(trial)
     with trial.crowd(live, at_least=1) as crowd:
         trial.greet(crowd)
