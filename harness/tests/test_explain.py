@@ -53,7 +53,7 @@ def symptom(name: str = "x", order: int = 0, **table: Any) -> symptoms.Symptom:
         ({"lasts": "long"}, "`lasts` must be a number of seconds"),
         (
             {"for": {"CLOSE_WAITS >= 1": ""}},
-            "not a predicate on what is measured: 'CLOSE_WAITS >= 1'",
+            "not a predicate about measured numbers: 'CLOSE_WAITS >= 1'",
         ),
         ({"for": {"CLOSE_WAIT": ""}}, "not a predicate"),
         ({"for": {"gone >= 1": "{lost} left"}}, "{lost} is not measured"),

@@ -238,12 +238,12 @@ def test_a_run_of_check_has_its_findings_and_a_page_for_each(run: Run, tmp_path:
     assert len(page.all("svg")) >= 2 and "make scenario-closewait-leak" in page.text
     (path / "check/check.json").unlink()
     cut = run("linger", "report", path)
-    assert cut.returncode == 77 and "did not end" in cut.stderr
+    assert cut.returncode == 77 and "did not finish" in cut.stderr
 
 
 @pytest.mark.parametrize(
     "left, code, sentence",
-    [("", 77, "did not end"), ('{"rows": [{}], "short": []}', 70, "not as linger writes it")],
+    [("", 77, "did not finish"), ('{"rows": [{}], "short": []}', 70, "not as linger writes it")],
 )
 def test_a_bench_scale_that_left_no_figures(
     run: Run, tmp_path: Path, left: str, code: int, sentence: str
@@ -359,7 +359,7 @@ def test_a_run_that_was_cut_off_is_reported_all_the_same(again: Path) -> None:
     (again / "good/fixed/timeline.jsonl").write_text('{"time": 1795365880.9, "host": "ser')
     pages.write(again)
     found = read(again)
-    assert "the run did not end in order" in found["index.html"].text
+    assert "the run did not finish in order" in found["index.html"].text
     good = found["good/index.html"].text
     assert "buggy BROKEN" in good and collect.UNFINISHED in good
     assert "No timeline was recorded." in good

@@ -52,7 +52,7 @@ def pages(path: Path, draw: Draw) -> dict[Path, str]:
     """
     summary = read_json(path / "check" / "check.json")
     if summary is None:
-        raise CannotRun(f"{path} is an unfinished check, so there are no findings to report")
+        raise CannotRun(f"{path} is a check that did not finish, so there is nothing to report")
     run = Run(path, read_json(path / "environment.json"))
     all_shown = sorted(
         (_shown(path, found) for found in summary["results"]),
