@@ -40,8 +40,9 @@ def test_close_unread_reset(lab, variant):
     lab.happened_event(server, "reply", N, bytes=REPLY)
     lab.happened_value("server", "processes that listen", lambda: listening(server), 1)
     lab.happened_fault(lost, f">= {N}")
-    lost.lift()  # what is sent again gets there
     peer.go()  # on with the upload
+    peer.said("done", 2, action="fill")
+    lost.lift()  # what is sent again gets there
     bytes = int(peer.wait().events("done", action="drain")[0]["bytes"])
     resets = [error for error in peer.events("error") if error["err"] == "ECONNRESET"]
     lab.expect_values(found, {"bytes": bytes, "resets": len(resets)})

@@ -26,13 +26,13 @@ EXPECT = {
 def test_half_close_relay(lab, variant):
     home = lab.hosts["client"].address  # of the backend: "server" has the relay alone
     lab.hosts["server"].sysctl(tcp_fin_timeout=1)  # no help
-    backend = lab.start("client", "servers/closewait_leak_buggy", "-l", home, "-p", "9001")
-    backend.said("ready")
-    relay = lab.server("half_close_relay", variant, "-t", "1", home, "9001")
     lab.start("client", "servers/echo", "-l", home, "-p", "9002").said("ready")
     lab.server("half_close_relay", variant, "-p", "9003", "-t", "60", home, "9002")
     whole = lab.peer("connect send:hello half recv:6 drain", port=9003)
     lab.happened_event(whole, "done", action="drain", count=1)  # both ends are passed on
+    backend = lab.start("client", "servers/closewait_leak_buggy", "-l", home, "-p", "9001")
+    backend.said("ready")
+    relay = lab.server("half_close_relay", variant, "-t", "1", home, "9001")
     quiet = lab.peer("connect hello stay")  # may be: there was no FIN
     lab.happened_event(quiet, "stay")
     backend.freeze()  # so that every FIN comes before its answer

@@ -11,10 +11,13 @@ others, so that programs that bind leave the ports that connect() can share (Lin
 inet_hashtables.c). Only half of the range is cheap to find: once that half is in use, each call
 searches all of it before it tries the other.
 
-A socket can have a range of its own within that one, with IP_LOCAL_PORT_RANGE (ip(7), Linux 6.3).
-Since Linux 6.8 connect() on such a socket takes either parity; bind() works as before.
+A socket can have a range of its own within that one, with IP_LOCAL_PORT_RANGE (ip(7), Linux 6.3, and
+6.1 by a later update). Since Linux 6.8 connect() on such a socket takes either parity; bind() works
+as before.
 """
 
+import platform
+import re
 import struct
 
 from linger import connections, scenario
@@ -27,7 +30,9 @@ LOW = {"condition": 40000, "control": 40001}
 EXPECT = {"condition": {"even ports": N // 2}, "control": {"even ports": 0}}
 
 OWN = {"connect()": (NO_PORT,), "bind(), port 0": ()}
-PREFERRED = {"connect()": ["as the low end", "either"], "bind(), port 0": 2 * ["the other"]}
+KERNEL = [int(part) for part in re.findall(r"\d+", platform.release())[:2]]
+FREE = "either" if KERNEL >= [6, 8] else "as the low end"
+PREFERRED = {"connect()": ["as the low end", FREE], "bind(), port 0": 2 * ["the other"]}
 WHOSE = ["the range of the host", "a range of its own"]
 WORDS = {N // 2: "as the low end", 0: "the other"}
 
