@@ -22,7 +22,7 @@ def add_to(add: Add) -> None:
     shown = add("show", show_run, "show the results of a run: the table, the ladders, the packets")
     shown.add_argument("name", metavar="NAME", help="a scenario")
     shown.add_argument("--variant", metavar="V", help="show only this variant")
-    shown.add_argument("--run", type=folder, metavar="DIR", help="a run other than the newest with this scenario")
+    shown.add_argument("--run", type=folder, metavar="DIR", help="instead of the newest with it")
     add_results(shown)
     report = add("report", write_report, "write a run as web pages")
     report.add_argument("run", nargs="?", metavar="RUN", help="directory or name (the newest)")
@@ -31,7 +31,7 @@ def add_to(add: Add) -> None:
     claims = add("claims", show_claims, "judge the claims of the ledger by a run's measurements")
     claims.add_argument("names", nargs="*", metavar="NAME", help="a claim, or a scenario")
     source = claims.add_mutually_exclusive_group()
-    source.add_argument("--run", type=folder, metavar="DIR", help="use this run instead of the newest")
+    source.add_argument("--run", type=folder, metavar="DIR", help="use this run, not the newest")
     source.add_argument("--runs", type=folder, nargs="+", metavar="DIR",
                         help="runs on several kernels, a column each")  # fmt: skip
     claims.add_argument("--markdown", action="store_true",
