@@ -93,7 +93,7 @@ def test_what_ends_before_all_are_made_is_said(monkeypatch: pytest.MonkeyPatch) 
     visit = crowd.Crowd.visit
     monkeypatch.setattr(crowd, "LIFETIME", 0.0)
     monkeypatch.setattr(crowd.Crowd, "visit", lambda self, n, share: visit(self, n, share - 1))
-    sentence = r"took longer to make and count than the 0 s that they last; at most [1-9]\d\d were"
+    sentence = r"took longer to make and count than the 0 s that they last; at most [1-9]\d\d existed"
     with pytest.raises(NotHeld, match=f"1,000 TIME_WAIT {sentence}.*cores were busy"):
         scale.measure("TIME_WAIT", 1000)
 

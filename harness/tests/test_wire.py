@@ -352,8 +352,8 @@ def test_a_full_disk_is_a_sentence(lab: Lab, tmp_path: Path) -> None:
 
 
 def test_a_recorder_that_failed_fails_the_lab(lab: Lab) -> None:
-    assert lab._recorder
-    os.kill(lab._recorder._process.pid, signal.SIGKILL)
+    assert lab.recorder
+    os.kill(lab.recorder._process.pid, signal.SIGKILL)
     with pytest.raises(Broken, match="the packets are not recorded: wire was ended by SIGKILL"):
         lab.close()
     netns.await_removed()

@@ -9,8 +9,12 @@ end the program.
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import os
 import re
 import signal
+import sys
+import termios
 from pathlib import Path
 from typing import Any, Iterable
 
@@ -42,6 +46,18 @@ def place(pid: int) -> str:
     with contextlib.suppress(OSError):
         return Path(f"/proc/{pid}/wchan").read_text().removeprefix("0")
     return ""
+
+
+def unheard(pid: int) -> int:
+    """How many bytes a process has not read yet of its standard input, a pipe (pipe(7), FIONREAD).
+
+    Errors: OSError when it has ended, or may not be looked at.
+    """
+    pipe = os.open(f"/proc/{pid}/fd/0", os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
+    finally:
+        os.close(pipe)
 
 
 def timed(pid: int) -> bool:
