@@ -204,7 +204,7 @@ def test_the_grid_is_a_page(run: Run, tmp_path: Path) -> None:
         put(tmp_path / number, number, error)
     (index := tmp_path / "index.html").write_text("")
     assert run("linger", "report", tmp_path).returncode == 0
-    page = index.read_text()
+    page = index.read_text().replace("<wbr>", "")
     assert "<h1>1 of " in page and ">5.10.262</th><th scope=\"col\">7.3.4</th>" in page
     differs = page[: page.index('id="alike"')]
     assert 'id="tw-reuse-wait-fixed"' in differs and 'id="self-connect"' not in differs

@@ -24,7 +24,7 @@ from linger.report import collect, ladder, pages, palette, prose, words
 from linger.run import scenarios
 
 HOSTILE = "</pre><script>alert('x')</script>&amp;\x07\x1b[31m\u202e\"' -->]]>"
-VOID = {"meta", "input", "br", "link", "hr", "img"}
+VOID = {"meta", "input", "br", "wbr", "link", "hr", "img"}
 
 
 class Page(HTMLParser):
