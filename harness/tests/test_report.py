@@ -280,10 +280,10 @@ def test_a_page_shows_counts_over_time_and_ladders(again: Path) -> None:
 def test_numbers_that_must_differ_are_explained_and_no_warning(again: Path) -> None:
     (again / "good/buggy/ladder.json").write_text(json.dumps(recording(SEGMENTS)))
     beside = scenarios.SCENARIOS / "good.toml"
-    beside.write_text('[packets_differ]\nCLOSE_WAIT = "Nobody sends one."\n')
+    beside.write_text('[packets_differ]\n"server CLOSE_WAIT" = "Nobody sends one."\n')
     pages.write(again)
     green = read(again)["good/index.html"].text
-    assert "packets show none, as it must be. Nobody sends one." in green
+    assert "packets show none, as expected here. Nobody sends one." in green
     assert "census and the packets disagree" not in green
     result = json.loads((again / "good/buggy/result.json").read_text())
     (again / "good/buggy/result.json").write_text(json.dumps({**result, "verdict": "fail"}))

@@ -11,14 +11,14 @@ from markupsafe import Markup
 from linger.report.collect import Run
 from linger.run import scenarios
 
-# Names of rows that are no words, as they are read: counters (snmp_counter.rst), classes of sockets.
+# What to call the rows whose names are not words: counters (snmp_counter.rst), classes of sockets.
 SPOKEN = {
     "OutRsts": "RST segments sent",
     "PAWSEstab": "segments discarded for their time stamp",
     "PassiveOpens": "connections from clients",
     "TCPAbortOnClose": "connections reset because close() left data unread",
-    "TCPAbortOnData": "connections reset with data waiting",
-    "TCPTimeWaitOverflow": "TIME_WAITs not made, for there were too many",
+    "TCPAbortOnData": "connections reset by SO_LINGER 0, or by data after close()",
+    "TCPTimeWaitOverflow": "TIME_WAITs not made because of the limit",
     "TW": "TIME_WAITs begun",
     "TWRecycled": "TIME_WAITs used again by connect()",
     "CLOSE_WAIT.unaccepted": "CLOSE_WAIT that nobody has accepted",
@@ -29,7 +29,7 @@ SPOKEN = {
     "busy_percent": "percent of a processor",
     "descriptors": "descriptors of connections",
     "ghosts": "descriptors whose connection is gone",
-    "held": "held at the end, beyond what is right",
+    "held": "held at the end",
     "unconnected": "descriptors never connected",
 }
 

@@ -139,14 +139,15 @@ def answers(name: str) -> Answers:
 
 
 def disagreements(name: str) -> dict[str, str]:
-    """Why the packets of a scenario tell of other numbers than the census, by state; from its TOML file.
+    """Why the packets of a scenario must show other numbers than the census, by host and state, as
+    "client TIME_WAIT"; from its TOML file.
 
     Errors: Broken when the file cannot be read, a reason is no sentence, or a key is unknown.
     """
     path, content = _beside(name)
     found = content.get("packets_differ", {})
     if not isinstance(found, dict) or not all(isinstance(why, str) for why in found.values()):
-        raise Broken(f"{path.name}: packets_differ has a sentence a state")
+        raise Broken(f"{path.name}: packets_differ needs one sentence per host and state")
     return found
 
 
