@@ -300,9 +300,9 @@ def test_what_it_can_do_where_only_the_caller_is_mapped(
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="who is root here is tried by root")
-def test_closed_is_never_root(run: Run) -> None:
+def test_closed_is_never_root(run: Run, checkout: Path) -> None:
     """As root it is nobody; where there is only root it is refused; root by name alone is no root."""
-    ask = [str(program("confine")), "--closed", "--", "id", "-u"]
+    ask = [str(checkout / BUILD / "confine"), "--closed", "--", "id", "-u"]
     assert subprocess.run(ask, capture_output=True, text=True).stdout == "65534\n"
     only_root = subprocess.run(["unshare", "--map-root-user", *ask], capture_output=True, text=True)
     assert only_root.returncode == 77 and "must not be root" in only_root.stderr, only_root
