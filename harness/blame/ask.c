@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A report that is asked for: its tracer is named in the last one, and writes a new one on SIGUSR1.
- */
+/* Asks for a report: the last one names its tracer, which writes a new one on SIGUSR1. */
 #include "blame/internal.h"
 
 #include <errno.h>
@@ -78,9 +77,7 @@ int ask(const char *file, struct error *error)
 		return error_set(error, EXIT_USAGE, "%s is no report of blame", file);
 	if (!traces(pid))
 		return error_set(error, EXIT_ENDED,
-				 "the program of %s has ended; that is its last "
-				 "report",
-				 file);
+				 "the program of %s has ended; that is its last report", file);
 	copy = strdup(file);
 	watch = inotify_init1(IN_CLOEXEC);
 	if (!copy || watch < 0 || inotify_add_watch(watch, dirname(copy), IN_MOVED_TO) < 0)

@@ -1,4 +1,4 @@
-"""C servers of Debian, each with one close() taken out: for strangers.py."""
+"""C servers of Debian, each with one close() removed: for strangers.py."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ SOURCES = (
 )  # fmt: skip
 FILES = {
     "tinyproxy.conf": "Port {port}\nTimeout 600\nMaxClients 100\nLogLevel Critical\nUser root\nGroup root\n",
-    "rinetd.conf": "127.0.0.1 {port} 127.0.0.1 9001\n",
+    "rinetd.conf": "127.0.0.1 {port} 127.0.0.1 {behind}\n",
     "lighttpd.conf": 'server.document-root = "{folder}"\nserver.port = {port}\n'
     'server.modules = ()\nserver.errorlog = "/dev/null"\n',
 }
@@ -88,8 +88,8 @@ def _unpacked(stranger: Source, folder: Path, apt: list[str]) -> Path | None:
     return place / found.relative_to(place).parts[0]
 
 
-def ready(source: Source, folder: Path, apt: list[str], port: int) -> Stranger | str:
-    """Build it; or why that could not be."""
+def ready(source: Source, folder: Path, apt: list[str], port: int, behind: int) -> Stranger | str:
+    """Build it; or why that could not be. behind: as in npm.py."""
     place = _unpacked(source, folder, apt)
     if not place:
         return "not tried: no source to be had"
@@ -97,7 +97,7 @@ def ready(source: Source, folder: Path, apt: list[str], port: int) -> Stranger |
         built = subprocess.run(source.build, shell=True, cwd=place, stdout=log, stderr=log, check=False)
     if built.returncode:
         return "not tried: not built, see its log"
-    values = {"port": port, "folder": folder}
+    values = {"port": port, "behind": behind, "folder": folder}
     for name, text in FILES.items():
         (folder / name).write_text(text.format(**values))
     words = ["sh", "-c", "exec " + source.run.format(**values)]

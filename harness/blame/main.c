@@ -86,7 +86,7 @@ static const struct command blame_command = {
     .modes = (const struct command *const[]){&trace_command, &watch_command, &ask_command,
 					     &lines_command, NULL},
     .details = "A program under blame is 2 to 6 times slower, and slower still when it does\n"
-		   "little but system calls: it is for staging and tests.\n"
+	       "little but system calls: it is for staging and tests.\n"
 	       "\n"
 	       "Exit status: that of the command; or\n"
 	       "  2   wrong usage\n"

@@ -58,8 +58,7 @@ static size_t read_descriptors(const struct task *task, int fds[PASSED_MOST])
 
 void passed_sent(const struct task *task)
 {
-	static struct socket
-	    *under_way[UNDER_WAY]; /* the last ones: nobody tells when one arrives */
+	static struct socket *under_way[UNDER_WAY]; /* the last: nobody tells when one arrives */
 	static size_t next;
 	int fds[PASSED_MOST];
 	size_t count = read_descriptors(task, fds);

@@ -102,8 +102,7 @@ static int begin(struct error *error)
 		return error_set(error, EXIT_BROKEN, "pipe: %s", strerror(errno));
 	/* Where Yama is, only an ancestor may trace (Documentation/admin-guide/LSM/Yama.rst). */
 	prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0, 0, 0);
-	/* A child that ends without SIGCHLD is met only by a wait(2) for such (__WALL, __WCLONE).
-	 */
+	/* Only wait(2) with __WALL or __WCLONE meets a child that ends without SIGCHLD. */
 	child = direct ? (pid_t)syscall(SYS_clone, 0, 0, 0, 0, 0) : fork();
 	if (child < 0)
 		return error_set(error, EXIT_BROKEN, "fork: %s", strerror(errno));

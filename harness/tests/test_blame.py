@@ -54,6 +54,12 @@ def test_only_shutdown_sends_a_fin_and_leaves_a_descriptor() -> None:
     assert reasons.rule_of(group("ESTABLISHED")) == "open"
 
 
+def test_a_fork_says_nothing_of_a_second_descriptor_in_the_same_process() -> None:
+    forked = {"inherited": touch("clone", 4.5, result=9)}
+    assert "inherited" in reasons.told({**RULES["shared"], **forked}, "shared")
+    assert "inherited" not in reasons.told({**RULES["copied"], **forked}, "copied")
+
+
 def test_a_close_before_the_last_touch_is_none_of_another_process() -> None:
     """dup(2): the program itself went on with the other descriptor."""
     used = group(end=EOF, last=touch("send", 5.0, result=1), closed=touch("close", 4.0, result=0))
@@ -199,7 +205,8 @@ def test_files_are_not_followed_and_that_is_said(resolved: Path) -> None:
     process = {**report()["processes"][0], "files": 40}
     said = list(wording.lines(document.make(report(processes=[process]))))
     assert said == ["no TCP connection is held",
-                    "pid 7 holds 40 files open, which blame does not follow: ls -l /proc/7/fd"]  # fmt: skip
+                    "pid 7 held 40 files open, which blame does not follow; while it runs, ls -l /proc/7/fd "
+                    "lists them"]  # fmt: skip
 
 
 def test_a_name_of_theirs_steers_no_terminal(resolved: Path) -> None:

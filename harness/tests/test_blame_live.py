@@ -61,6 +61,13 @@ def held(tmp_path: Path) -> list[dict[str, Any]]:
     return [group for group in report["groups"] if group["state"] != "LISTEN"]
 
 
+def compiled(source: Path, code: str) -> Path:
+    """Compile C code; returns the program, which is beside the source."""
+    source.write_text(code)
+    subprocess.run(["cc", "-w", "-o", source.with_suffix(""), source], check=True)
+    return source.with_suffix("")
+
+
 @pytest.mark.parametrize("way", ["thread", "dup", "dup2", "range", "getfd", "fork", "message"])
 def test_descriptors_are_followed(start: Started, tmp_path: Path, way: str) -> None:
     child = start(sys.executable, "-S", BLAMED, way)
@@ -107,15 +114,14 @@ def test_a_program_runs_as_without(start: Started) -> None:
 
 def test_a_wait_is_not_interrupted(start: Started, tmp_path: Path) -> None:
     """A stop would end epoll_wait(2) with EINTR, handler or not (signal(7)); Python would hide it."""
-    source = tmp_path / "waits.c"
-    source.write_text(
+    waiter = compiled(
+        tmp_path / "waits.c",
         "#include <stdio.h>\n#include <sys/epoll.h>\n#include <unistd.h>\n"
         "int main(void) { struct epoll_event e = {.events = EPOLLIN}; int fd = epoll_create1(0);\n"
         "epoll_ctl(fd, EPOLL_CTL_ADD, 0, &e); puts(\"ready\"); fflush(stdout);\n"
-        "printf(\"%d\\n\", epoll_wait(fd, &e, 1, -1)); return 0; }\n"
+        "printf(\"%d\\n\", epoll_wait(fd, &e, 1, -1)); return 0; }\n",
     )
-    subprocess.run(["cc", "-o", tmp_path / "waits", source], check=True)
-    child = start(tmp_path / "waits")
+    child = start(waiter)
     child.stdout.readline()
     for _ in range(3):
         held(tmp_path)
@@ -126,16 +132,15 @@ def test_a_wait_is_not_interrupted(start: Started, tmp_path: Path) -> None:
 
 def test_a_parent_that_is_killed_as_it_makes_a_child(start: Started, tmp_path: Path) -> None:
     """Nobody tells then what the child shares; it goes on, and ends as its pipe tells."""
-    source = tmp_path / "killed.c"
-    source.write_text(
+    killer = compiled(
+        tmp_path / "killed.c",
         "#include <signal.h>\n#include <stdio.h>\n#include <sys/wait.h>\n#include <unistd.h>\n"
         "int main(void) { int fds[2]; pipe(fds); for (int n = 0; n < 300; n++) { pid_t child = fork();\n"
         "if (!child) for (;;) if (!fork()) _exit(0);\n"
         "usleep(n * 10); kill(child, SIGKILL); waitpid(child, NULL, 0); }\n"
-        "close(fds[1]); char end; printf(\"%zd\\n\", read(fds[0], &end, 1)); return 0; }\n"
+        "close(fds[1]); char end; printf(\"%zd\\n\", read(fds[0], &end, 1)); return 0; }\n",
     )
-    subprocess.run(["cc", "-w", "-o", tmp_path / "killed", source], check=True)
-    out, _ = start(tmp_path / "killed").communicate(timeout=60)
+    out, _ = start(killer).communicate(timeout=60)
     assert out == "0\n"
 
 

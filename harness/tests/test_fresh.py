@@ -6,6 +6,7 @@ harness/fresh/prove.py does the rest (`make fresh-prove`).
 from __future__ import annotations
 
 import os
+import runpy
 import shutil
 import subprocess
 import tempfile
@@ -55,6 +56,11 @@ def refused(run: Path, *prefix: str, **variables: str) -> tuple[int, str]:
 )
 def test_wrong_usage(run: Path, variables: dict[str, str], sentence: str) -> None:
     assert refused(run, **variables) == (2, f"fresh: {sentence}\n")
+
+
+def test_the_proof_knows_the_sentence_of_an_unreachable_archive() -> None:
+    prove = runpy.run_path(str(ROOT / "harness/fresh/prove.py"))
+    assert f"$MIRROR {prove['UNREACHABLE']}" in (ROOT / "harness/fresh/machines").read_text()
 
 
 def test_an_ordinary_user_is_told_to_be_root(run: Path) -> None:

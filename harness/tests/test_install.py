@@ -228,6 +228,21 @@ def test_what_only_a_package_needs_is_named(tmp_path: Path, script: str) -> None
     assert "apt-get install" in done.stderr
 
 
+def test_the_sources_come_from_no_repository_of_others(tmp_path: Path) -> None:
+    """In a tree of `make dist` git finds what is around it."""
+    tree = tmp_path / "linger"
+    (tree / "harness").mkdir(parents=True)
+    for name in ("VERSION", "COMMIT"):
+        (tree / "harness" / name).write_text("1\n")
+    git = tmp_path / "git"
+    git.write_text("#!/bin/sh\necho 0123456789ab\n")  # of whatever is around it
+    git.chmod(0o755)
+    done = subprocess.run([INSTALL / "dist", tmp_path / "dist"], cwd=tree, capture_output=True, text=True,
+                          env={"PATH": f"{tmp_path}:/usr/bin:/bin"})  # fmt: skip
+    assert done.returncode == 77 and "no clone" in done.stderr
+    assert not (tmp_path / "dist").exists()
+
+
 def test_an_installation_takes_nothing_of_others(tmp_path: Path) -> None:
     theirs = tmp_path / "lib/linger/theirs"
     theirs.mkdir(parents=True)

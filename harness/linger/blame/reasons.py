@@ -14,7 +14,7 @@ WAITED = "EAGAIN"  # of a call that waits: SO_RCVTIMEO or SO_SNDTIMEO ended it
 SENTENCES = {
     "unaccepted": "{waiting} connections wait, and nobody accepts",
     "shared": "closed, and still open in another process",
-    "copied": "closed, but not the other descriptor that leads to it",
+    "copied": "closed, and still open through another descriptor",
     "eof": "EOF read, never closed",
     "timeout": "time-out, never closed",
     "error": "{call}() failed with {error}, never closed",
@@ -83,7 +83,9 @@ def told(group: dict[str, Any], rule: str) -> list[str]:
         kinds.append("read")
     kinds += ["end", "last"]
     if rule in ("shared", "copied"):
-        kinds += ["closed", "inherited"]
+        kinds.append("closed")
+    if rule == "shared":  # a fork says nothing of a second descriptor in the same process
+        kinds.append("inherited")
     present = [kind for kind in kinds if kind in group]
     # The first touch may be the end, and the last one is often told already.
     hidden = {kind for kind in ("adopted", "last") for other in present

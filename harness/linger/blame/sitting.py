@@ -58,7 +58,7 @@ def _run(options: argparse.Namespace) -> int:
         if not tracing.runs(report["tracer"]):
             traced.unlink()
         else:
-            say(f"{_left(report)} still run under blame; linger blame --report asks them", sys.stderr)
+            say(f"{_left(report)} under blame; ask with linger blame --report", sys.stderr)
     except BrokenPipeError:
         pass
     return status if status >= 0 else 128 - status
@@ -66,7 +66,7 @@ def _run(options: argparse.Namespace) -> int:
 
 def _left(report: dict[str, Any]) -> str:
     left = sum(not process["ended"] for process in report["processes"])
-    return f"{left} processes" if left > 1 else "a process"
+    return f"{left} processes still run" if left > 1 else "a process still runs"
 
 
 def _report(options: argparse.Namespace) -> int:

@@ -9,7 +9,7 @@ from linger.blame import places, reasons
 from linger.blame.symbols import Frame
 
 WIDTH = 11  # of what stands before the places
-MANY_FILES = 10
+MANY_FILES = 10  # of a process, from which on they are mentioned
 MOST_NEXT = 8  # functions of which it is told which lines ran next
 
 
@@ -94,8 +94,8 @@ def notes(document: dict[str, Any]) -> Iterator[str]:
         yield f"{document['lost']} calls came too fast to be seen"
     for process in document["processes"]:
         if process["files"] >= MANY_FILES:
-            yield (f"pid {process['pid']} holds {process['files']} files open, which blame does not follow: "
-                   f"ls -l /proc/{process['pid']}/fd")  # fmt: skip
+            yield (f"pid {process['pid']} held {process['files']} files open, which blame does not follow; "
+                   f"while it runs, ls -l /proc/{process['pid']}/fd lists them")  # fmt: skip
         if process["io_uring_refused"]:
             yield (f"pid {process['pid']} was refused io_uring, which blame cannot see into; without "
                    "blame it may behave differently")  # fmt: skip

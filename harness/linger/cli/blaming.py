@@ -10,11 +10,11 @@ from linger.cli.options import Add, add_command, count
 ABOUT = """
 Runs a command as it would run without, and says which of its lines took the TCP connections that
 it holds, and which touched them last: when the command ends (^C), and by `linger blame --report`
-from another terminal. It makes a program 2 to 6 times slower, and more when it does little but system calls, so it
-is for staging and tests;
---sample 8 costs less. Programs that gain rights by exec (setuid) do not gain them under
-blame unless it runs as root, and io_uring is refused. It sees lines of C, C++, Rust and Go built with debug information,
-and of Python and node; of Java only native code.
+from another terminal. It makes a program 2 to 6 times slower, and more when it does little but
+system calls, so it is for staging and tests; --sample 8 costs less. Programs that gain rights by
+exec (setuid) do not gain them under blame unless it runs as root, and io_uring is refused. It sees
+lines of C, C++, Rust and Go built with debug information, and of Python and node; of Java only
+native code.
 """
 
 

@@ -20,9 +20,8 @@ def add_to(add: Add) -> None:
         "name", nargs="?", metavar="NAME", help="an exercise; without one, list them all"
     )
     lab.add_argument("--hint", choices=("0", "1", "2", "3", LAST_HINT), default="0", metavar="K",
-                     help="show the hints up to this one, 1 to 3; blame: also the lines of the "
-                          "buggy "
-                      "program that hold its connections")  # fmt: skip
+                     help="show the hints up to this one, 1 to 3; blame: also the lines of the buggy "
+                     "program that hold its connections")  # fmt: skip
     lab.add_argument("--predict", default="", metavar="LETTER", help="your prediction")
     lab.add_argument(
         "--show", action="store_true", help="show the situation and the task again, without a run"

@@ -96,8 +96,9 @@ class Expectations:
             self.verdict.guard(who.host.name, name, value, first - sum(others), who.tail())
             self.tell(f"{who.host.name}: {name} {first - sum(others)}")
 
-    def happened_fault(self, fault: Drop, times: int | str = ">= "
-                                                             "1", within: float = DEADLINE) -> None:
+    def happened_fault(
+        self, fault: Drop, times: int | str = ">= 1", within: float = DEADLINE
+    ) -> None:
         """Prove by its own counter that a fault struck so many times, within so many seconds.
 
         Errors: NotHeld.

@@ -303,6 +303,5 @@ class Lab(Expectations):
             same = False
         os.close(self._folder)
         if not same:
-            raise Broken(f"{self.evidence} is no longer the folder that the evidence was written "
-                         "to; "
+            raise Broken(f"{self.evidence} is no longer the folder that the evidence was written to; "
                          "a program has replaced it, so nothing in it counts")  # fmt: skip

@@ -45,7 +45,8 @@ def tracer(pid: int) -> list[int]:
     """The process that traces another one (ptrace(2)); none, or one."""
     with contextlib.suppress(OSError):
         status = Path(f"/proc/{pid}/status").read_text(errors="replace")
-        return [number for number in (int(status.partition("\nTracerPid:")[2].split()[0]),) if number]
+        number = int(status.partition("\nTracerPid:")[2].split()[0])
+        return [number] if number else []
     return []
 
 

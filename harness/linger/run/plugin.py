@@ -65,8 +65,9 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--repeat", type=int, default=1, help="run every scenario so many times")
     parser.addoption("--prove", action="store_true", help="expect what the other variant leaves")
-    parser.addoption("--withhold", default="", help="the scenarios to withhold faults in, by "
-                                                    "commas")
+    parser.addoption(
+        "--withhold", default="", help="withhold faults in these scenarios, separated by commas"
+    )
     parser.addoption("--keep", action="store_true", help="on failure open a shell in the lab")
 
 

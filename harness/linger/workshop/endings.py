@@ -83,8 +83,7 @@ def babbles(trial: dict[str, Any], fixed: dict[str, Any]) -> Found:
     said = sum(subject["lines"] for subject in trial["subjects"])
     writes = any("pipe_write" in (subject["waits"] or "") for subject in trial["subjects"])
     if said > 10 * usual + (MANY_LINES if writes else 10 * MANY_LINES):
-        yield Diagnosis("babbles", f"Your program prints without end: {said} lines so far, where "
-                                   "the "
+        yield Diagnosis("babbles", f"Your program prints without end: {said} lines so far, where the "
                         f"fixed one prints {usual}.",
                         "Which loop prints, and what ends that loop?")  # fmt: skip
 

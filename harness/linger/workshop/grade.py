@@ -99,8 +99,7 @@ def trust(run: Run, name: str) -> None:
         result = run.evidence(variant).result
         if result and result["verdict"] not in GOOD:
             raise Broken(f"{name}/{variant}, which is ours, did not do as expected, so yours cannot "
-                         "be "
-                         f"judged: {result['message']}{_edited(name)}")  # fmt: skip
+                         f"be judged: {result['message']}{_edited(name)}")  # fmt: skip
     service = (run.evidence("fixed").trial or {}).get("service")
     if service and (service["errors"] or service["status"] != 0):
         raise Broken(f"{name}: our fixed program does not give the service "

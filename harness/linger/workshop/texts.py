@@ -117,8 +117,7 @@ def _text(name: str, lab: dict[str, Any]) -> Text:
     """load() with the table that was read."""
     if not lab:
         raise Usage(f"{name} is not an exercise yet: scenarios/{scenarios.path_of(name).stem}.toml "
-                    "has "
-                    "no table [exercise]; `linger lab` shows the exercises")  # fmt: skip
+                    "has no table [exercise]; `linger lab` shows the exercises")  # fmt: skip
     if found := faults(name, lab):
         raise Broken(f"{scenarios.path_of(name).stem}.toml, [exercise]: " + "; ".join(found))
     words = {key: value.strip() if isinstance(value, str) else value for key, value in lab.items()}
