@@ -161,6 +161,7 @@ PACKETS = {"client": "10.0.0.1:5000", "server": "10.0.0.2:9000", "server_bytes":
         ("fin", "41", {}, False),
         ("fin", "39", {}, False),
         ("trickle", "39", {}, True),
+        ("trickle", "41", {}, False),
         ("rst", "40", {}, False),
         ("rst", "40", {"history": "ShADadr"}, True),
         ("half", "40", {"history": "ShADad"}, False),

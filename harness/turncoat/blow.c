@@ -5,13 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct {
-	const char *name;
-	enum strike how;
-} ways[] = {
-    {"pass", STRIKE_NONE}, {"fin", STRIKE_FIN},	    {"rst", STRIKE_RST},
-    {"half", STRIKE_HALF}, {"stall", STRIKE_STALL}, {"trickle", STRIKE_TRICKLE},
-    {"gone", STRIKE_GONE},
+static const enum strike ways[] = {
+    STRIKE_NONE, STRIKE_FIN, STRIKE_RST, STRIKE_HALF, STRIKE_STALL, STRIKE_TRICKLE, STRIKE_GONE,
 };
 
 /* Read a number and the character behind it, if that is one of @ends, from *@text on. */
@@ -50,15 +45,15 @@ int blow_read(const char *word, struct blow *blow, struct error *error)
 	size_t length = strcspn(word, "@"), i = 0;
 
 	*blow = (struct blow){.at_once = !word[length]};
-	while (i < sizeof(ways) / sizeof(ways[0]) &&
-	       (strlen(ways[i].name) != length || strncmp(ways[i].name, word, length)))
+	while (i < sizeof(ways) / sizeof(ways[0]) && (strlen(strike_name(ways[i])) != length ||
+						      strncmp(strike_name(ways[i]), word, length)))
 		i++;
 	if (i == sizeof(ways) / sizeof(ways[0]))
 		return error_set(
 		    error, EXIT_USAGE,
 		    "a strike is pass, fin, rst, half, stall, trickle or gone, not '%.*s'",
 		    (int)length, word);
-	blow->how = ways[i].how;
+	blow->how = ways[i];
 	if (strlen(word) >= sizeof(blow->text) ||
 	    (!blow->at_once && (!blow->how || !read_place(word + length + 1, blow))))
 		return error_set(

@@ -40,10 +40,6 @@ static void drain(struct relay *relay)
 
 void deed_do(struct relay *relay)
 {
-	static const char *const names[] = {
-	    [STRIKE_FIN] = "fin",     [STRIKE_RST] = "rst",	    [STRIKE_HALF] = "half",
-	    [STRIKE_STALL] = "stall", [STRIKE_TRICKLE] = "trickle", [STRIKE_GONE] = "gone",
-	};
 	const char *ended = stream_peer(&relay->client.stream);
 	enum strike how = relay->blow.how;
 	size_t unread = 0;
@@ -67,7 +63,7 @@ void deed_do(struct relay *relay)
 	relay->client.shut = how != STRIKE_TRICKLE;
 	tell("strike", "conn=%u n=%u after=%" PRIu64 " sent=%" PRIu64 " what=%s unread=%zu",
 	     relay->number, relay->turns.said[BACKEND], relay->after, relay->sent,
-	     names[unread ? STRIKE_RST : how], unread);
+	     strike_name(unread ? STRIKE_RST : how), unread);
 	if (how == STRIKE_FIN || how == STRIKE_RST)
 		relay_close(relay, how);
 }

@@ -46,19 +46,22 @@ void relay_tell(struct relay *relay, const struct message *message)
 	     message->by == CLIENT ? "client" : "backend", message->bytes);
 }
 
+static void side_close(struct side *side, enum strike how)
+{
+	if (side->readable)
+		event_free(side->readable);
+	if (side->writable)
+		event_free(side->writable);
+	side->readable = side->writable = NULL;
+	if (side->stream.fd >= 0)
+		stream_close(&side->stream, how);
+}
+
 void relay_close(struct relay *relay, enum strike how)
 {
 	event_del(relay->timer);
-	for (struct side *side = &relay->client; side;
-	     side = side == &relay->client ? &relay->backend : NULL) {
-		if (side->readable)
-			event_free(side->readable);
-		if (side->writable)
-			event_free(side->writable);
-		side->readable = side->writable = NULL;
-		if (side->stream.fd >= 0)
-			stream_close(&side->stream, side == &relay->client ? how : STRIKE_FIN);
-	}
+	side_close(&relay->client, how);
+	side_close(&relay->backend, STRIKE_FIN);
 	relay_tell(relay, &relay->turns.message);
 	tell("closed", "conn=%u received=%" PRIu64 " sent=%" PRIu64 " withheld=%" PRIu64,
 	     relay->number, relay->received, relay->sent, relay->withheld);

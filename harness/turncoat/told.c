@@ -35,21 +35,7 @@ void tell_sent(const struct connection *c)
 
 void tell_strike(const struct connection *c, enum strike strike, size_t unread)
 {
-	static const char *const names[] = {
-	    [STRIKE_FIN] = "fin",
-	    [STRIKE_CUT] = "cut",
-	    [STRIKE_RST] = "rst",
-	    [STRIKE_SILENCE] = "silence",
-	    [STRIKE_STALL] = "stall",
-	    [STRIKE_TRICKLE] = "trickle",
-	    [STRIKE_UNSOLICITED] = "unsolicited",
-	    [STRIKE_404] = "404",
-	    [STRIKE_408] = "408",
-	    [STRIKE_413] = "413",
-	    [STRIKE_NO_CONTINUE] = "no-continue",
-	};
-
-	tell("strike", "conn=%u n=%u what=%s unread=%zu", c->number, c->n, names[strike], unread);
+	tell("strike", "conn=%u n=%u what=%s unread=%zu", c->number, c->n, strike_name(strike), unread);
 }
 
 void tell_error(const struct connection *c, const char *call)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * turncoat: an HTTP/1.1 server that turns against its clients, in every way of a table. As a relay
- *in front of a real server it is in relay.h.
+ * turncoat: an HTTP/1.1 server that turns against its clients, in every way of a table. What it
+ * does as a relay, in front of a real server, is in relay.h.
  *
  *	main.c ── commands.c ── server.c: ports ── connection.c: bytes in and out ── stream.c: TLS
  *	    behaviours.c: the table                   │  request.c: bytes to requests
@@ -70,6 +70,9 @@ struct behaviour {
 	enum { READ_ON, CLOSE_UNREAD, READ_NO_MORE } after; /* an early reply */
 	int64_t time; /* ns until it strikes; 0: it does not wait */
 };
+
+/* The word for a strike, of events and the command line; "pass" for none. */
+const char *strike_name(enum strike strike);
 
 /* All behaviours; the name of the last one is NULL. */
 const struct behaviour *behaviour_all(void);

@@ -20,6 +20,14 @@ from linger.lab.errors import CANNOT_RUN, HELD, NOT_HELD, Usage
 from linger.run import printer, results
 
 
+def only_lists(battery: Battery, options: argparse.Namespace) -> bool:
+    """Load the checks of a battery; with --list explain them. Returns whether that is all."""
+    battery.load(options.checks)
+    if options.list:
+        output.explain(battery.checks.values())
+    return bool(options.list)
+
+
 class Course:
     """One run of chosen checks of a battery."""
 
@@ -48,6 +56,11 @@ class Course:
         self._environment = results.Environment()
         self.console = output.Console(sys.stdout, head, self._checks, quiet=self._options.tap)
         return self._folder / "check"
+
+    def starts(self, known: str) -> None:
+        """Print what is known of the program by now, and how many checks come."""
+        count = len(self.chosen)
+        self.console.step(f"{known}; {count} check{'s' * (count > 1)}")
 
     def run(self, attempt: schedule.Attempt, about: Mapping[str, Any]) -> int:
         """Run the checks and report them; returns the exit code.

@@ -2,8 +2,9 @@
 
 usage: tls.py right|serial|rude|impatient PORT [VERSION]
 
-right ends TLS before TCP, and serial too, which serves one client after the other. impatient drops the reply when the client has said good-bye by then. rude answers once and closes, without close_notify; and when a client ends so,
-it forgets close().
+right ends TLS before TCP, and serial too, which serves one client after the other. impatient drops
+the reply when the client has said good-bye by then. rude answers once and closes, without
+close_notify; and when a client ends so, it forgets close().
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from typing import Any, Callable, Sequence
 from linger.check import schedule
 from linger.check.client import oneshot, surroundings, turncoat
 from linger.check.client.driver import Driver
-from linger.check.client.outcome import DONE, PENDING, RETRIES, Outcome
+from linger.check.client.outcome import DONE, Outcome
 from linger.check.client.subject import Address, Order, Program
 from linger.check.client.turncoat import AUTHORITY, GOOD, REFUSE, Turncoat
 from linger.check.client.vigil import LOOK, Watch, connections, opens
@@ -98,7 +98,7 @@ class Encounter:
             outcome = self._driver.ask(method, at, body, watch, limit)
         self.turncoat.sync()
         self.tell(f"{method} {behaviour}: {outcome.end}, {outcome.said}")
-        self.timed |= outcome.end in (PENDING, RETRIES)
+        self.timed |= outcome.goes_on
         if outcome.end != DONE and program is self._driver.program:
             self._driver.end()
         return outcome
@@ -126,7 +126,7 @@ class Encounter:
             outcomes = oneshot.together(runs, watches, self.client, self.order.yardstick, limit)
         self.turncoat.sync()
         for outcome in outcomes:
-            self.timed |= outcome.end in (PENDING, RETRIES)
+            self.timed |= outcome.goes_on
             self.tell(f"{outcome.behaviour}: {outcome.end}, {outcome.said}")
         return outcomes
 

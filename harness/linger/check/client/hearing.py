@@ -9,10 +9,9 @@ from pathlib import Path
 from linger.check import record
 from linger.check.battery import Check
 from linger.check.client.encounter import Encounter
-from linger.check.client.outcome import DONE
 from linger.check.client.subject import Order
 from linger.check.client.turncoat import GOOD, REFUSE
-from linger.check.client.yardstick import Product, Yardstick
+from linger.check.client.yardstick import Yardstick
 from linger.check.finding import BAD, FAIL, NotStruck, died, not_tested
 from linger.check.record import Result
 from linger.lab import files
@@ -35,9 +34,8 @@ def take_measure(order: Order, folder: Path) -> Order:
         if encounter.driven:
             return order
         second, refused = encounter.good(), encounter.ask(REFUSE)
-        alike = (first.size, first.digest) == (second.size, second.digest)
-        made = Product(first.size or 0, first.digest or "") if alike else None
-        mute = refused.end == DONE and bool(refused.success) and not order.verify
+        made = first.product if first.product == second.product else None
+        mute = refused.took and not order.verify
         return replace(order, yardstick=Yardstick(mute, made))
     finally:
         encounter.close()

@@ -5,20 +5,18 @@ from __future__ import annotations
 import argparse
 import shlex
 
-from linger.check import output, schedule
+from linger.check import schedule
 from linger.check.client import BATTERY, subject
 from linger.check.client.hearing import hear, take_measure
 from linger.check.client.subject import Order
 from linger.check.client.turncoat import PORT
-from linger.check.course import Course
+from linger.check.course import Course, only_lists
 from linger.lab.errors import HELD, Usage
 
 
 def run(options: argparse.Namespace) -> int:
     """Check a client as the options say; returns the exit code."""
-    BATTERY.load(options.checks)
-    if options.list:
-        output.explain(BATTERY.checks.values())
+    if only_lists(BATTERY, options):
         return HELD
     course = Course(BATTERY, options)
     order = _understood(options, course.command)
@@ -26,8 +24,7 @@ def run(options: argparse.Namespace) -> int:
     order = schedule.Child(take_measure, order, folder / "start").result()
     kind = "one process, a line for each request" if order.driver else "a run for each request"
     mute = "; its exit code is 0 even when the server refuses" if order.yardstick.mute else ""
-    count = len(course.chosen)
-    course.console.step(f"it fetches from a good server; {kind}{mute}; {count} check{'s' * (count > 1)}")
+    course.starts(f"it fetches from a good server; {kind}{mute}")
     about = {
         "command": list(order.command), "port": PORT, "request": kind, "clients": order.failures,
     }  # fmt: skip
@@ -38,14 +35,12 @@ def _understood(options: argparse.Namespace, command: tuple[str, ...]) -> Order:
     """What the options ask for. Errors: Usage."""
     if options.driver and options.verify:
         raise Usage("--driver and --verify exclude each other: a driver tells success itself")
-    if options.quick and options.long:
-        raise Usage("--quick and --long exclude each other")
+    patience = subject.patience(options)
     if options.port:
         raise Usage("--port goes with --with only")
     if not options.driver:
         subject.must_name_the_server(command)
     return Order(
-        command, options.driver, options.tls, options.verify,
-        subject.LONG if options.long else options.patience,
+        command, options.driver, options.tls, options.verify, patience,
         subject.SHORT_REST if options.quick else subject.REST, options.n,
     )  # fmt: skip

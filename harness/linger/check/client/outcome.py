@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from linger.check.client.yardstick import Product
+
 DONE = "done"  # it told success or failure
 DIED = "died"  # by a signal, or a driver in the middle of a request
 WAITS = "waits"  # not done, and no connection from which anything could come any more
@@ -31,3 +33,13 @@ class Outcome:
     def took(self) -> bool:
         """Whether it takes what it got for a success."""
         return self.end == DONE and self.success is True
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether it was not done when the time was over, so that a busy machine may be to blame."""
+        return self.end in (RETRIES, PENDING)
+
+    @property
+    def product(self) -> Product:
+        """What a run made."""
+        return Product(self.size or 0, self.digest or "")

@@ -166,8 +166,9 @@ def idle(
 ) -> Finding:
     """Idle connections that the server has ended.
 
-    tries: the requests that made them, and later ones; counts: how many are left over the baseline after each round; origins: servers in a round;
-    seconds: of rest before the last count; held: who has them.
+    tries: the requests that made them, and later ones; counts: how many are left over the baseline
+    after each round; origins: servers in a round; seconds: of rest before the last count; held: who
+    has them.
     """
     if finding := broken(tries):
         return finding
@@ -295,7 +296,7 @@ def worst(findings: Sequence[Finding]) -> Finding:
 
 def _refused(tries: Sequence[Outcome]) -> str:
     """How a client tells that it takes no part of a reply for the whole."""
-    if again := [one for one in tries if one.end in (RETRIES, PENDING)]:
+    if again := [one for one in tries if one.goes_on]:
         return f"not taken; it tries again, {again[0].connects} connections in {again[0].seconds:.0f} s"
     said = next((one.said for one in tries if one.said), "")
     return f"an error is reported ({said})" if said else "an error is reported"

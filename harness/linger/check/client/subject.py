@@ -6,6 +6,7 @@ beside them the lab's names and CA.
 
 from __future__ import annotations
 
+import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,6 +55,13 @@ class Address:
     @property
     def url(self) -> str:
         return f"http{'s' * self.tls}://{self.host}:{self.port}{self.path}"
+
+
+def patience(options: argparse.Namespace) -> float:
+    """How many seconds a client may take to give up. Errors: Usage."""
+    if options.quick and options.long:
+        raise Usage("--quick and --long exclude each other")
+    return LONG if options.long else options.patience
 
 
 def must_name_the_server(command: tuple[str, ...]) -> None:

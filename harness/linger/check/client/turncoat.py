@@ -35,13 +35,17 @@ class Ports:
         """The port of a behaviour that it was started with."""
         return self._ports[behaviour]
 
+    def accepted(self, port: int) -> list[Event]:
+        """The connections on a port, oldest first."""
+        return self.peer.events("accept", port=port)
+
     def accepts(self, port: int) -> int:
         """How many connections it has accepted on a port."""
-        return len(self.peer.events("accept", port=port))
+        return len(self.accepted(port))
 
     def connections(self, port: int) -> set[str]:
         """The numbers of the connections on a port, as its events have them."""
-        return {event["conn"] for event in self.peer.events("accept", port=port)}
+        return {event["conn"] for event in self.accepted(port)}
 
     def events(self, port: int, name: str, **fields: object) -> list[Event]:
         """What it reported of the connections on a port, oldest first."""
@@ -52,9 +56,13 @@ class Ports:
         """The requests that it read to their end, with a method or with any."""
         return self.events(port, "request", whole=1, **({"method": method} if method else {}))
 
+    def struck(self, port: int) -> list[Event]:
+        """The strikes on a port, oldest first: what it did that the client is to suffer."""
+        return self.events(port, "strike")
+
     def strikes(self, port: int) -> int:
-        """How often it did on a port what the client is to suffer."""
-        return len(self.events(port, "strike"))
+        """How often it has struck on a port."""
+        return len(self.struck(port))
 
     def keeps(self, port: int) -> bool:
         """Whether it has a connection on a port that neither side has ended."""

@@ -6,10 +6,9 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from linger.check.client.outcome import DONE
 from linger.check.client.subject import Program
 from linger.check.client.vigil import LOOK
-from linger.check.client.yardstick import Product, Yardstick, product
+from linger.check.client.yardstick import Yardstick, product
 from linger.check.relay import exchange
 from linger.check.relay.middle import PASS, REFUSES
 from linger.check.relay.stage import Stage, Task
@@ -49,9 +48,8 @@ def get_to_know(task: Task, folder: Path) -> Task:
             raise TargetDied(f"the client fails against the real server, the second time: {second.said}")
         [refused] = stage.meets([REFUSES])
         made = product(stage.folder / "stdout", stage.folder / "out")
-        alike = made == Product(second.size or 0, second.digest or "")
-        mute = refused.end == DONE and bool(refused.success) and not task.order.verify
-        yardstick = Yardstick(mute, made if alike else None)
+        mute = refused.took and not task.order.verify
+        yardstick = Yardstick(mute, made if made == second.product else None)
         return replace(
             task, order=replace(task.order, yardstick=yardstick),
             exchange=exchange.agreed(_said(stage, PASS), _said(stage, AGAIN)),

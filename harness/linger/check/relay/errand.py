@@ -7,11 +7,11 @@ import shlex
 import time
 from pathlib import Path
 
-from linger.check import output, record, schedule
+from linger.check import record, schedule
 from linger.check.battery import Check
 from linger.check.client import subject
 from linger.check.client.subject import Order
-from linger.check.course import Course
+from linger.check.course import Course, only_lists
 from linger.check.finding import FAIL, NotStruck, died, not_tested
 from linger.check.record import Result
 from linger.check.relay import BATTERY, exchange
@@ -27,9 +27,7 @@ SPAN = 128  # ports that a relay may have
 
 def run(options: argparse.Namespace) -> int:
     """Check a client as the options say; returns the exit code."""
-    BATTERY.load(options.checks)
-    if options.list:
-        output.explain(BATTERY.checks.values())
+    if only_lists(BATTERY, options):
         return HELD
     course = Course(BATTERY, options)
     task = _understood(options, course.command)
@@ -39,8 +37,7 @@ def run(options: argparse.Namespace) -> int:
     mute = "; its exit code is 0 even when the server refuses" if task.order.yardstick.mute else ""
     messages = exchange.count(task.exchange)
     said = f"{messages} message{'s' * (messages != 1)} of the server in a good exchange"
-    count = len(course.chosen)
-    course.console.step(f"{kind}{mute}; {said}; {count} check{'s' * (count > 1)}")
+    course.starts(f"{kind}{mute}; {said}")
     about = {"command": list(task.order.command), "port": task.port, "request": said, "clients": 1}
     return course.run(lambda check, folder: hear(check, task, folder), about)
 
@@ -50,8 +47,7 @@ def _understood(options: argparse.Namespace, command: tuple[str, ...]) -> Task:
     for name in ("driver", "tls"):
         if getattr(options, name):
             raise Usage(f"--with and --{name} exclude each other: the client meets the real server's own protocol")
-    if options.quick and options.long:
-        raise Usage("--quick and --long exclude each other")
+    patience = subject.patience(options)
     if not any(PLACE in word or "{url}" in word for word in command):
         raise Usage("the command names no {port}: each run of it meets a port of its own")
     *helpers, backend = options.helpers
@@ -65,9 +61,7 @@ def _understood(options: argparse.Namespace, command: tuple[str, ...]) -> Task:
         raise Usage("--with names no {port}, so --port must: the port that the server listens on")
     else:
         other, first = port, next(one for one in (RELAY, *BACKENDS) if not one <= port < one + SPAN)
-    order = Order(
-        command, verify=options.verify, patience=subject.LONG if options.long else options.patience
-    )
+    order = Order(command, verify=options.verify, patience=patience)
     filled = [words.replace(PLACE, str(other)) for words in (*helpers, backend)]
     return Task(order, filled[-1], tuple(filled[:-1]), other, first)
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Sequence
 
 from linger.check.client import ruling
 from linger.check.client.outcome import DONE, PENDING, RETRIES, Outcome
 from linger.check.client.yardstick import Product
-from linger.check.finding import CHOICE, FAIL, LEAK, PASS, WARN, Finding, not_tested
+from linger.check.finding import CHOICE, FAIL, LEAK, PASS, WARN, Finding, died, not_tested
 from linger.check.relay import pulse
 from linger.check.relay.phases import Lived
 
 SOON = ruling.SOON  # s
 NAMED = 4  # strikes in one line
-UNLIKE = "exit code 0 after a strike, but good runs differ, or more was made than by them: give --verify COMMAND"
+UNLIKE = (
+    "exit code 0 after a strike, but good runs differ, or this one made more than they did: "
+    "give --verify COMMAND"
+)
 
 
 @dataclass(frozen=True)
@@ -34,10 +37,9 @@ def met(outcome: Outcome, good: Product | None, verified: bool) -> Met:
     """What a run made of a strike. good: what all good runs make; verified: --verify has told success."""
     if verified or outcome.end != DONE:
         return Met(outcome, outcome.success if outcome.end == DONE else None)
-    made = Product(outcome.size or 0, outcome.digest or "")
-    if not good or made.size > good.size:  # perhaps a message beside the whole
+    if not good or outcome.product.size > good.size:  # perhaps a message beside the whole
         return Met(outcome, None)
-    return Met(outcome, made == good)
+    return Met(outcome, outcome.product == good)
 
 
 def cut(tries: Sequence[Met], good: Product | None, planned: int) -> Finding:
@@ -51,7 +53,7 @@ def cut(tries: Sequence[Met], good: Product | None, planned: int) -> Finding:
     whole = [one for one in tries if one.outcome.took]
     told = [f"an error is reported {len(failed)} of {len(tries)} times ({failed[0].said})"] if failed else []
     told += [f"{len(whole)} made the whole all the same"] if whole else []
-    again = [one for one in outcomes if one.end in (RETRIES, PENDING)]
+    again = [one for one in outcomes if one.goes_on]
     told += [f"{len(again)} still trying after {again[0].seconds:.0f} s ({_named(again)})"] if again else []
     return Finding(PASS, "; ".join(told) + _missed(len(tries), planned))
 
@@ -94,7 +96,10 @@ def _unclear(tries: Sequence[Met]) -> Finding | None:
 
 
 def _named(outcomes: Sequence[Outcome]) -> str:
-    names = [one.behaviour for one in outcomes]
+    return _some([one.behaviour for one in outcomes])
+
+
+def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
 
 
@@ -117,9 +122,7 @@ def recovered(what: str, lived: Lived, hard: bool) -> Finding:
 def _ending(what: str, lived: Lived) -> Finding | None:
     if not lived.ended:
         return None
-    sentence, *output = lived.ended.splitlines()
-    told = f"{what}: the program {sentence}"
-    return Finding(FAIL if lived.killed else WARN, told, notes=[line.strip() for line in output])
+    return replace(died(f"{what}: the program {lived.ended}"), verdict=FAIL if lived.killed else WARN)
 
 
 def _leaking(lived: Lived) -> Finding | None:
@@ -167,9 +170,8 @@ def survived(tries: Sequence[Survived], planned: int) -> Finding:
     if killed:
         return Finding(FAIL, f"{killed[0].strike}: the program {killed[0].ended}{missed}")
     if lost:
-        names = ", ".join(one.strike for one in lost[:NAMED])
         told = f"no byte of the server reaches it in {SOON:.0f} s after {len(lost)} of {len(tries)} strikes"
-        return Finding(FAIL, f"{told} ({names}){missed}")
+        return Finding(FAIL, f"{told} ({_some([one.strike for one in lost])}){missed}")
     if ended:
         told = f"the program ends at {len(ended)} of {len(tries)} strikes ({ended[0].strike}: {ended[0].ended})"
         return Finding(WARN, told + missed)

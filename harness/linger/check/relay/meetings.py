@@ -10,12 +10,12 @@ from linger.check.client.subject import Program
 from linger.check.client.vigil import LOOK
 from linger.check.finding import NotStruck
 from linger.check.relay import exchange, proof
-from linger.check.relay.judgement import Met, Survived, met
+from linger.check.relay.judgement import SOON, Met, Survived, met
 from linger.check.relay.stage import QUICKLY, Stage
 
 FEW = 4  # messages of a program that lasts: those of its first words
 SEVERAL = 6  # of them at the same time
-SOON, FALLS = 10.0, 15.0  # s: a program must have come back by then; a strike have fallen
+FALLS = 15.0  # s: a strike must have fallen by then
 
 
 def strikes(stage: Stage, ways: Sequence[str], most: int = exchange.MOST) -> list[str]:

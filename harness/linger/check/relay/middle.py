@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any, Sequence
 
 from linger.check.client.turncoat import Ports
@@ -11,7 +10,7 @@ from linger.lab.events import Event
 from linger.lab.programs import program
 
 PASS = "pass"
-REFUSES = "refuse"  # not of turncoat's strikes: a port on which nothing listens
+REFUSES = "refuse"  # none of turncoat's strikes: a port on which nothing listens
 
 
 class Relay(Ports):
@@ -31,14 +30,6 @@ class Relay(Ports):
             if strike == REFUSES:
                 self.command(f"refuse {self.port(strike)}")
 
-    def struck(self, port: int) -> list[Event]:
-        """The strikes on a port, oldest first."""
-        return self.events(port, "strike")
-
-    def accepted(self, port: int) -> list[Event]:
-        """The connections on a port, oldest first."""
-        return self.peer.events("accept", port=port)
-
     def open(self, port: int) -> int:
         """How many connections on a port it has not closed."""
         return self.accepts(port) - len(self.events(port, "closed"))
@@ -48,15 +39,13 @@ class Relay(Ports):
         return self.peer.events("message")
 
     def talks_since(self, port: int, since: float) -> float | None:
-        """When first after a time bytes of the backend have reached the client on a port, of a
-        connection that is not struck; None: not yet. All in seconds since 1970."""
+        """When bytes of the backend first reached the client on a port after a time, on a connection
+        that is not struck; None: not yet. All in seconds since 1970."""
         struck = {event["conn"] for event in self.struck(port)}
         told = [*self.events(port, "served"), *self.events(port, "message", by="backend")]
         times = [float(event["t"]) for event in told if event["conn"] not in struck]
         return min((at for at in times if at > since), default=None)
 
-    def become(self, port: int, strike: str) -> float:
-        """Let another strike fall from now on; returns when it does, in seconds since 1970."""
-        now = time.time()
+    def become(self, port: int, strike: str) -> None:
+        """Let another strike fall from now on."""
         self.command(f"become {port} {strike}")
-        return now

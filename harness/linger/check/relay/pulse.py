@@ -43,15 +43,13 @@ class Pulse:
         at = time.monotonic() - self._began
         self.looks.append(Look(at, phase, opens(self._host) - self._first, size, held))
 
-    def watch(self, phase: str, seconds: float, until: Callable[[], object] = lambda: None) -> bool:
-        """Look again and again, for so many seconds or until something is true; whether it is."""
+    def watch(self, phase: str, seconds: float, until: Callable[[], object]) -> None:
+        """Look again and again, for so many seconds or until something is true."""
         deadline = time.monotonic() + seconds
         while True:
             self.look(phase)
-            if until():
-                return True
-            if time.monotonic() >= deadline:
-                return False
+            if until() or time.monotonic() >= deadline:
+                return
             time.sleep(LOOK)  # the next look
 
 
@@ -72,9 +70,8 @@ def timeline(looks: Sequence[Look]) -> list[dict[str, Any]]:
             continue
         row = {"phase": look.phase, "connects": look.opened - opened, "held": look.held}
         opened = look.opened
-        alike = rows and not row["connects"] and {**rows[-1], "connects": 0} | row == {
-            **rows[-1], "connects": 0}  # fmt: skip
-        if alike:
+        same = rows and (rows[-1]["phase"], rows[-1]["held"]) == (look.phase, look.held)
+        if same and not row["connects"]:
             rows[-1]["until"] = round(look.at, 1)
         else:
             since = rows[-1]["until"] if rows else 0.0

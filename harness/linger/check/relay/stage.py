@@ -10,7 +10,7 @@ from typing import Any, Callable, Sequence
 
 from linger.check import schedule
 from linger.check.client import oneshot, surroundings
-from linger.check.client.outcome import PENDING, RETRIES, Outcome
+from linger.check.client.outcome import Outcome
 from linger.check.client.subject import Address, Order, Program, filled
 from linger.check.client.vigil import Watch, opens
 from linger.check.measure import Meter
@@ -99,8 +99,8 @@ class Stage:
     # A client that ends.
 
     def meets(self, strikes: Sequence[str], limit: float = QUICKLY) -> list[Outcome]:
-        """Let the client meet strikes, a run for each; several at the same time, for the relay keeps
-        them apart. limit: seconds that each is watched."""
+        """Let the client meet strikes, a run for each; several at the same time, since the relay
+        keeps them apart. limit: seconds that each is watched."""
         waits = limit > QUICKLY
         several = WAITING if waits else AT_ONCE
         found: list[Outcome] = []
@@ -109,7 +109,7 @@ class Stage:
                 found += self._meet(strikes[first : first + several], limit)
         self.relay.sync()
         for outcome in found:
-            self.timed |= outcome.end in (PENDING, RETRIES)
+            self.timed |= outcome.goes_on
             self.tell(f"{outcome.behaviour}: {outcome.end}, {outcome.said}")
         return found
 

@@ -7,8 +7,8 @@ import shlex
 from dataclasses import replace
 from pathlib import Path
 
-from linger.check import output, schedule
-from linger.check.course import Course
+from linger.check import schedule
+from linger.check.course import Course, only_lists
 from linger.check.server import BATTERY, dialogue
 from linger.check.server.attempt import attempt, find_request
 from linger.check.server.request import HTTP_GET, Request
@@ -20,20 +20,15 @@ from linger.lab.errors import HELD, Usage, os_sentence
 
 def run(options: argparse.Namespace) -> int:
     """Check a server as the options say; returns the exit code."""
-    BATTERY.load(options.checks)
-    if options.list:
-        output.explain(BATTERY.checks.values())
+    if only_lists(BATTERY, options):
         return HELD
     course = Course(BATTERY, options)
     wish = _understood(options, course.command)
     folder = course.begin(f"check: {shlex.join(course.command)}, port {wish.plan.port}")
     start = schedule.Child(find_request, wish, folder / "start", listen=course.console.step)
     request = start.result()
-    count = len(course.chosen)
     inside = "inside TLS " if wish.tls else ""
-    course.console.step(
-        f"it listens; {inside}{request.source}; {count} check{'s' if count > 1 else ''}"
-    )
+    course.starts(f"it listens; {inside}{request.source}")
     wish = replace(wish, request=request)
     about = {
         "command": list(wish.plan.command),

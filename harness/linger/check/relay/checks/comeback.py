@@ -54,14 +54,15 @@ def _vanished(stage: Stage, port: int) -> Iterator[None]:
         lost.lift()
 
 
-def _must_last(stage: Stage) -> None:
-    """Errors: NotStruck for a program that ends by itself."""
+def _comes_back(stage: Stage, what: str, name: str, fault: Fault) -> Finding:
+    """A program that lasts meets what a server tells. Errors: NotStruck for one that ends by itself."""
     if not stage.task.lasts:
         raise NotStruck("it ends by itself, so it does not come back; see cut-at-each-message")
+    return judgement.recovered(what, live(stage, name, fault), hard=True)
 
 
 def _waited(stage: Stage, ways: Sequence[str]) -> Finding:
-    """A program that ends meets what does not, at each message."""
+    """A program that ends meets a silence that does not, at each message."""
     planned = meetings.strikes(stage, ways)
     limit = stage.task.order.patience
     tries = meetings.met_all(stage, planned, limit)
@@ -76,8 +77,7 @@ def _waited(stage: Stage, ways: Sequence[str]) -> Finding:
     scenarios=["pool-keeps-dead"],
 )
 def recover_fin(stage: Stage) -> Finding:
-    _must_last(stage)
-    return judgement.recovered("4 s of FIN", live(stage, "fin", _strike("fin")), hard=True)
+    return _comes_back(stage, "4 s of FIN", "fin", _strike("fin"))
 
 
 @check(
@@ -88,8 +88,7 @@ def recover_fin(stage: Stage) -> Finding:
     scenarios=["pool-keeps-dead"],
 )
 def recover_rst(stage: Stage) -> Finding:
-    _must_last(stage)
-    return judgement.recovered("4 s of RST", live(stage, "rst", _strike("rst")), hard=True)
+    return _comes_back(stage, "4 s of RST", "rst", _strike("rst"))
 
 
 @check(
@@ -101,7 +100,7 @@ def recover_rst(stage: Stage) -> Finding:
 )
 def recover_refuse(stage: Stage) -> Finding:
     if stage.task.lasts:
-        return judgement.recovered("4 s of refusal", live(stage, "refuse", _refused), hard=True)
+        return _comes_back(stage, "4 s of refusal", "refuse", _refused)
     stage.serve()
     stage.begin(REFUSES)
     return ruling.turned_away(stage.meets([REFUSES])[0])
@@ -115,8 +114,7 @@ def recover_refuse(stage: Stage) -> Finding:
     scenarios=["pool-keeps-dead"],
 )
 def recover_restart(stage: Stage) -> Finding:
-    _must_last(stage)
-    return judgement.recovered("a restart", live(stage, "restart", _restarted), hard=True)
+    return _comes_back(stage, "a restart", "restart", _restarted)
 
 
 @check(
