@@ -31,8 +31,7 @@ def limits(rows: Sequence[Row], machine: Mapping[str, int]) -> list[str]:
             f"Descriptors and ports: a program may have {machine['descriptors']:,} descriptors "
             f"(ulimit -Hn), and a client address {MOST_PORTS:,} ports to one server port. So "
             f"{row['size']:,} needed {row['servers']} server{'s' * (row['servers'] > 1)}, each with "
-            "a "
-            "client address of its own. A TIME_WAIT keeps a port, but no descriptor."
+            "a client address of its own. A TIME_WAIT keeps a port, but no descriptor."
         )
     return found
 

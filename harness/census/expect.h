@@ -81,8 +81,7 @@ enum census_truth census_expr_holds(const struct census_expr *expr,
 /*
  * Refuses expectations that no count could refute or fulfil: a variable that is always 0, a
  * comparison that is always true or always false. @by_process: counting only what processes hold.
- * Returns 0 when
- * @expr makes sense, or -1 with @error.
+ * Returns 0 when @expr makes sense, or -1 with @error.
  */
 int census_expr_sensible(const struct census_expr *expr, bool by_process, struct error *error);
 

@@ -11,7 +11,7 @@
  *
  * Numbers, times (5min) and truths are different types, which the parser checks: `CLOSE_WAIT and
  * ghosts` or a bare `CLOSE_WAIT` would be true by accident. The result is code for the stack
- *machine of eval.c. Names are looked up in names.c.
+ * machine of eval.c. Names are looked up in names.c.
  */
 #include "census/internal.h"
 

@@ -315,7 +315,7 @@ void remotes_clear(struct remote_index *index); /* a new walk begins */
 /* The inode_entry.number for @socket, shown on @port. -1: no memory. */
 int64_t remote_number(struct census_host *host, struct census_snapshot *snapshot,
 		      enum census_ends ends, const struct census_socket *socket, uint16_t port);
-/* Prefetch for the next remotes_number() of @socket. */
+/* Prefetch the memory of the next remote_number() of @socket. */
 void remote_expect(const struct census_host *host, const struct census_snapshot *snapshot,
 		   enum census_ends ends, const struct census_socket *socket, uint16_t port);
 void remotes_sort(struct census_snapshot *snapshot);

@@ -77,7 +77,7 @@ static bool plain(const char *word, size_t length, const struct census_names *na
 static const char *nearest(const char *word, size_t length, const struct census_names *names)
 {
 	const char *best = state_nearest(word, length);
-	unsigned int distance = 3; /* others must be nearer than the nearest state */
+	unsigned int distance = 3; /* others must be nearer than this to beat a state */
 
 	for (int class = 0; class < CENSUS_CLASSES; class ++)
 		nearest_offer(word, length, census_class_name(class), &best, &distance);

@@ -56,9 +56,9 @@ static void notes(FILE *out, const struct census_snapshot *snapshot)
 			snapshot->elsewhere == 1 ? "" : " and perhaps others",
 			snapshot->by_process ? "" : " (--pid counts them)");
 	if (snapshot->interrupted)
-		fputs(" not exact: the table changed during every attempt to read it\n", out);
+		fputs("  not exact: the table changed during every attempt to read it\n", out);
 	if (snapshot->from_procfs)
-		fputs(" counted from /proc/net/tcp, because sock_diag is not available here: a "
+		fputs("  counted from /proc/net/tcp, because sock_diag is not available here: a "
 		      "busy table is not exact\n",
 		      out);
 }

@@ -166,7 +166,7 @@ static void waiting(const struct source_of_series *from)
 
 static void backlog(const struct source_of_series *from)
 {
-	if (from->snapshot->from_procfs) /* which does not tell it */
+	if (from->snapshot->from_procfs) /* which does not show it */
 		return;
 	for (size_t i = 0; i < from->snapshot->listener_count; i++)
 		add(from, from->snapshot->listeners[i].backlog, ",port=\"%u\"",

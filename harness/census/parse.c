@@ -19,8 +19,7 @@
 #include <string.h>
 
 /* include/net/tcp_states.h; not in the user-space headers. */
-#define TCP_NEW_SYN_RECV                                                                           \
-	12 /* a request socket: the kernel answered the SYN; nothing more exists yet */
+#define TCP_NEW_SYN_RECV 12 /* a request socket: the SYN is answered, nothing more exists */
 
 /*
  * idiag_timer names the timer that runs: 1 retransmission, 2 keepalive, 3 TIME_WAIT, 4 zero-window

@@ -6,8 +6,8 @@
  *	  0: 0100007F:2328 00000000:0000 0A 00000000:00000000 00:00000000 00000000  0 0 8445729 ...
  *	     local         remote        st tx       rx       timer       retransmits uid   inode
  *
- * Addresses are words in the byte order of the machine, ports are numbers. What a listener's
- * backlog is, such a file does not tell. Pure.
+ * Addresses are words in the byte order of the machine, ports are numbers. Such a file
+ * does not show a listener's backlog. Pure.
  */
 #include "census/census.h"
 

@@ -61,7 +61,7 @@ static uint32_t hash(const struct census_remote *remote)
 	return (uint32_t)h;
 }
 
-/* The slot of @remote, whose hash is @tag, or the free one where it belongs; the latter for NULL. */
+/* The slot of @remote, whose hash is @tag, or a free one for it; always a free one for NULL. */
 static struct remote_slot *slot_of(const struct remote_index *index,
 				   const struct census_remote *remotes,
 				   const struct census_remote *remote, uint32_t tag)

@@ -162,7 +162,7 @@ static void remotes(FILE *out, const struct census_snapshot *snapshot)
 			snapshot->remotes[i].count, remote_text(&snapshot->remotes[i], text));
 	census_and_more(out, snapshot->remote_count - i, "other end");
 	if (snapshot->remote_count == CENSUS_REMOTES)
-		fputs(" not distinguished: further other ends\n", out);
+		fputs("  not distinguished: further other ends\n", out);
 }
 
 void census_table_rows(FILE *out, const struct census_snapshot *snapshot)

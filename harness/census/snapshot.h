@@ -92,7 +92,7 @@ struct census_listener {
 	char process[64];
 };
 
-/* ---- what processes hold and wait for (hold.c, waits.c) --------------------------- */
+/* ---- what processes hold and wait for (hold.c, waits.c) -------------------------------------- */
 
 /* Things of one kind and name. */
 struct census_held {

@@ -110,11 +110,9 @@ struct census_sink {
 	void *data;
 };
 
-#define CENSUS_SUBFLOWS                                                                            \
-	(1u << 31) /* among the states: report which are subflows; a longer reply                  \
-		    */
-
-#define CENSUS_TIMES (1u << 30) /* ... and report silent and idle; longer, too */
+/* Among the states, for longer replies: report which are subflows; report silent and idle. */
+#define CENSUS_SUBFLOWS (1u << 31)
+#define CENSUS_TIMES (1u << 30)
 
 /* The states in which the other end can be silent. */
 #define STATES_OF_TWO                                                                              \

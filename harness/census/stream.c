@@ -11,7 +11,7 @@
  *    sockets or timewaits in use.
  *  - InSegs counts a segment before it changes the state (tcp_v4_rcv(); later still when the
  *    program has the socket locked): a walk in between would be too early. So a second walk follows
- * at the next tick.
+ *    at the next tick.
  *  - No counter shows a request socket (SYN_RECEIVED) that is given up, nor, with --pid, a
  *    descriptor that changes hands. Hence a walk every 100 ms whatever the pulse says.
  *

@@ -129,7 +129,7 @@ static void listeners(FILE *out, const struct census_snapshot *snapshot)
 				census_printable(listener->process, name, sizeof(name)),
 				listener->pid);
 		fprintf(out, ": %u", listener->recv_queue);
-		if (!snapshot->from_procfs) /* which does not tell the backlog */
+		if (!snapshot->from_procfs) /* which does not show the backlog */
 			fprintf(out, " of %u", listener->backlog);
 		fprintf(out, " waiting for accept()\n");
 	}

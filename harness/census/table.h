@@ -13,7 +13,7 @@ static inline const char *plural(uint64_t n)
 	return n == 1 ? "" : "s";
 }
 
-/* " ... and 7 more owners (--json lists all)", if there are any. */
+/* "  ... and 7 more owners (--json lists all)", if there are any. */
 void census_and_more(FILE *out, size_t count, const char *what);
 
 /* Does @row of @snapshot show how long its sockets have been silent? */

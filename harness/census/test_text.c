@@ -280,6 +280,11 @@ static void the_table_says_what_it_did_not_see(void **state)
 	table = WRITTEN(out, census_table(out, "server", &snapshot));
 	assert_non_null(strstr(table, "what 3 processes hold, so"));
 	free(table);
+	snapshot.interrupted = snapshot.from_procfs = true;
+	table = WRITTEN(out, census_table(out, "server", &snapshot));
+	assert_non_null(strstr(table, "\n  not exact: "));
+	assert_non_null(strstr(table, "\n  counted from /proc/net/tcp"));
+	free(table);
 }
 
 int main(void)

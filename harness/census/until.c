@@ -19,8 +19,8 @@
 
 #define STEP 1000000   /* 1 ms between counts, more when a count costs more */
 #define BORED 20000000 /* up to 20 ms after a long wait: a 32nd of that time */
-#define SOON 100000000 /* what is to come within 100 ms may cost a third of a processor */
-#define MOST 250000000 /* but 250 ms at most, of so many sockets and processes */
+#define SOON 100000000 /* in the first 100 ms of a wait it may use a third of a processor */
+#define MOST 250000000 /* but 250 ms at most, however many sockets and processes there are */
 
 struct wait {
 	const struct census_options *options;
@@ -210,7 +210,7 @@ static struct census_needs full_needs(const struct wait *wait)
 /*
  * How long to rest after a count that took @worked of a processor, @waited after the last change of
  * the truth. What takes seconds need not be known to the millisecond, and counting steals time from
- * the programs we watch; least of all while it @holds, and nothing but an interruption is awaited.
+ * the programs we watch. While it @holds we rest longest: then only an interruption can come.
  */
 static int64_t rest_for(int64_t worked, int64_t waited, bool holds)
 {

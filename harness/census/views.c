@@ -11,7 +11,7 @@ static void wait_line(FILE *out, const struct census_wait *wait)
 {
 	char text[64];
 
-	fprintf(out, " thread %d: %s", wait->thread,
+	fprintf(out, "    thread %d: %s", wait->thread,
 		*wait->call ? census_printable(wait->call, text, sizeof(text)) : "call unknown");
 	if (wait->descriptor >= 0)
 		fprintf(out, ", descriptor %d", wait->descriptor);

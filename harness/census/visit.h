@@ -25,7 +25,7 @@ int visit_descriptor(struct visit *visit, int fd, const char *target);
 /* The process of @visit holds the socket @inode, by descriptor @fd if @hold says so. */
 int visit_meet(struct visit *visit, enum census_hold hold, int fd, uint32_t inode);
 
-/* ---- beyond.c: sockets that no descriptor table holds ----------------------------- */
+/* ---- beyond.c: sockets that no descriptor table holds ---------------------------------------- */
 
 /* Pure: the inode in a line "   0: socket:[123]" of an io_uring's fdinfo; 0: none. @slot: its 0. */
 uint32_t ring_line_inode(const char *line, int *slot);

@@ -28,9 +28,10 @@ struct key {
 /*
  * Sockets are numbered as they come; number n is in link[n % SIZE] and key[n % SIZE] until n + SIZE
  * takes its place. Sockets with the same hash form a chain of falling numbers. So a chain ends at
- * the first number that is too old, and nothing is ever removed or cleared. Numbers may wrap: only
- * their distance counts. A key is compared only when its tag matches, which keeps the memory
- * touched per socket small.
+ * the first number that is too old, and nothing is ever removed or cleared. Numbers wrap, and only
+ * their distance counts; so one from before the wrap can look young, but ends a chain because it is
+ * not older than its predecessor. A key is compared only when its tag matches, which keeps the
+ * memory touched per socket small.
  */
 struct census_window {
 	uint32_t next;	/* number of the next socket */
@@ -82,7 +83,7 @@ bool census_window_seen(struct census_window *window, const struct census_socket
 	    .interface = socket->interface,
 	    .family = socket->family,
 	};
-	uint32_t tag, number, age, oldest = window->next - window->first;
+	uint32_t tag, number, age, younger = 0, oldest = window->next - window->first;
 
 	memcpy(key.address, socket->address, sizeof(key.address));
 	memcpy(key.peer, socket->peer, sizeof(key.peer));
@@ -93,11 +94,14 @@ bool census_window_seen(struct census_window *window, const struct census_socket
 
 	tag = hash(&key);
 	oldest = oldest < SIZE ? oldest : SIZE;
-	for (number = window->head[tag % HEADS]; (age = window->next - number) <= oldest && age;
-	     number = window->link[number % SIZE].before)
+	number = window->head[tag % HEADS];
+	while ((age = window->next - number) > younger && age <= oldest) {
 		if (window->link[number % SIZE].tag == tag &&
 		    !memcmp(&window->key[number % SIZE], &key, sizeof(key)))
 			return true;
+		younger = age;
+		number = window->link[number % SIZE].before;
+	}
 	number = window->next++;
 	window->key[number % SIZE] = key;
 	window->link[number % SIZE].before = window->head[tag % HEADS];

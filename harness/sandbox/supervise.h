@@ -1,7 +1,7 @@
 /*
  * The two ends of a private pid namespace (pid_namespaces(7)):
  *
- *     outer forwards signals; ends the way the command ended
+ *     outer    forwards signals; ends the way the command ended
  *      └─ init     process 1: reaps what it inherits; dies with outer, and everything with it
  *          └─ command
  */

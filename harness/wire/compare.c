@@ -14,9 +14,7 @@
 #include "wire/wire.h"
 
 #define SLACK 100000000 /* ns: a busy machine looks late */
-#define LASTS                                                                                      \
-	200000000 /* ns: a state that lasts this long was certainly seen, if there are FEW         \
-		   */
+#define LASTS 200000000 /* ns: a state that lasts this long was surely seen, if there are FEW */
 #define FEW 200
 #define EACH 1000000 /* ns more for each further socket: after a long walk the census rests */
 

@@ -6,14 +6,14 @@
  *
  *	one number, and this end closed, too	a FIN: every connection has one, and hardly any ends
  *						with a single octet
- *	anything else				it may hold a FIN or not; nothing tells
+ *	anything else				it may hold a FIN or not: unknown
  *
  * An end of which nothing was captured is "not seen". Pure.
  */
 #include "wire/evidence.h"
 
-#define FAR                                                                                        \
-	(1 << 30) /* a number this far ahead belongs to another connection: no window is larger */
+/* A number this far ahead belongs to another connection: no window is larger. */
+#define FAR (1 << 30)
 
 /* How far an end has sent, according to the other end's ACKs or to its later numbers. */
 static uint32_t sent_up_to(const struct wire_connection *c, int end)

@@ -84,8 +84,7 @@ static int take_connection(void *data, char *text, struct error *error)
 	     .help = "show connections that began at this time (since 1970) or earlier"},          \
 	    {"losses", .kind = OPTION_FLAG, AT(losses),                                            \
 	     .help = "next to each FILE.pcap read FILE-lost.pcap, which holds what a fault "       \
-		     "dropped on arrival, "                                                        \
-		     "as wire record writes it"},                                                  \
+		     "dropped on arrival, as wire record writes it"},                              \
 	{                                                                                          \
 		"infer-losses",                                                                    \
 		    .kind = OPTION_FLAG, AT(infer),                                                \

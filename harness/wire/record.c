@@ -17,9 +17,8 @@
 
 #include "common/events.h"
 
-#define BATCH                                                                                      \
-	5 /* ms: packets come in bursts; waking per packet steals CPU from the programs under test \
-	   */
+/* ms: packets come in bursts; waking per packet steals CPU from the programs under test. */
+#define BATCH 5
 
 static int catch_signals(void)
 {

@@ -12,8 +12,8 @@
 #include "wire/match.h"
 #include "wire/segments.h"
 
-#define FAR                                                                                        \
-	(1 << 30) /* no window is larger: a number this far ahead belongs to another connection */
+/* A number this far ahead belongs to another connection: no window is larger. */
+#define FAR (1 << 30)
 
 void wire_store_init(struct wire_store *store, bool one_tap)
 {

@@ -211,7 +211,7 @@ static void rest(FILE *out, const struct wire_ladders *l, uint64_t shown)
 			"  %" PRIu64 " connections went other ways; --groups %zu shows all ways\n",
 			other, l->ways);
 	if (l->filtered)
-		fprintf(out, " %" PRIu64 " connections were filtered out\n", l->filtered);
+		fprintf(out, "  %" PRIu64 " connections were filtered out\n", l->filtered);
 	if (l->partial)
 		fprintf(out, "  %" PRIu64 " connections were not kept whole\n", l->partial);
 }

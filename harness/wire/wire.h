@@ -36,7 +36,7 @@ enum wire_end { WIRE_CLIENT, WIRE_SERVER };
 /* Name of a state, including "not seen". */
 const char *wire_state_name(int state);
 
-/* ---- choose.c: which packets to keep ------------------------------------------- */
+/* ---- choose.c: which packets to keep --------------------------------------------------------- */
 
 /* The connections kept whole, by addresses and ports; of the others only beginning and end. */
 struct wire_choice;
@@ -106,10 +106,10 @@ struct wire_store {
 	size_t slots, used;
 	struct wire_connection *oldest, *newest;
 	uint64_t connections;
-	uint64_t segments; /* kept in memory */
-	uint64_t ignored;  /* packets of connections beyond the maximum */
-	uint64_t doubled;  /* copies of packets */
-	struct wire_connection *translated;		/* those that are the same as another */
+	uint64_t segments;		    /* kept in memory */
+	uint64_t ignored;		    /* packets of connections beyond the maximum */
+	uint64_t doubled;		    /* copies of packets */
+	struct wire_connection *translated; /* those that are the same as another */
 	struct wire_connection *opening[WIRE_OPENINGS]; /* by the initial number of the client */
 	int64_t first, last;				/* times of the first and the last packet */
 	bool one_tap; /* one file shows both sides: assume that sent segments arrive */
@@ -168,8 +168,8 @@ int wire_derive(const struct wire_connection *connection, const struct wire_rule
 
 /* ---- groups.c, ladder.c: what to show of connections ----------------------------------------- */
 
-#define WIRE_GROUPS 4 /* ladders shown by default */
-#define WIRE_RUNGS 60 /* segments shown of a ladder */
+#define WIRE_GROUPS 4  /* ladders shown by default */
+#define WIRE_RUNGS 60  /* segments shown of a ladder */
 #define WIRE_ROWS 2000 /* rows of derived counts a host */
 #define WIRE_DISAGREEMENTS 20
 
@@ -227,7 +227,7 @@ struct wire_ladders {
 	bool whole;			  /* every packet was kept and read */
 	const struct wire_filter *filter; /* selects what groups and summary include; NULL: all */
 	int64_t verdict; /* ns since 1970: later segments are the end of the lab; 0: not known */
-	struct wire_group *group; /* the worst first; one of several is the most numerous */
+	struct wire_group *group; /* the worst first, and among them the most numerous */
 	size_t groups, most_groups, ways;
 	uint64_t partial, filtered;   /* connections that are in no group */
 	struct wire_summary *summary; /* to be filled in, or NULL */

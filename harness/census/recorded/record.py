@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Record the kernel's answers, for the tests of the parser.
 
-build/sandbox python3 harness/census/recorded/record.py harness/census/recorded
+    build/sandbox python3 harness/census/recorded/record.py harness/census/recorded
 
 Run it in a network namespace of its own, with nft(8) and ip(8): it makes at least one socket in
 each state that the kernel lists, asks as dump.c does, and writes the bytes of the replies, one
