@@ -79,20 +79,13 @@ static const struct behaviour behaviours[] = {
 const char *strike_name(enum strike strike)
 {
 	static const char *const names[] = {
-	    [STRIKE_NONE] = "pass",
-	    [STRIKE_FIN] = "fin",
-	    [STRIKE_CUT] = "cut",
-	    [STRIKE_RST] = "rst",
-	    [STRIKE_SILENCE] = "silence",
-	    [STRIKE_STALL] = "stall",
-	    [STRIKE_TRICKLE] = "trickle",
-	    [STRIKE_UNSOLICITED] = "unsolicited",
-	    [STRIKE_404] = "404",
-	    [STRIKE_408] = "408",
-	    [STRIKE_413] = "413",
-	    [STRIKE_NO_CONTINUE] = "no-continue",
-	    [STRIKE_HALF] = "half",
-	    [STRIKE_GONE] = "gone",
+	    [STRIKE_NONE] = "pass",	  [STRIKE_FIN] = "fin",
+	    [STRIKE_CUT] = "cut",	  [STRIKE_RST] = "rst",
+	    [STRIKE_SILENCE] = "silence", [STRIKE_STALL] = "stall",
+	    [STRIKE_TRICKLE] = "trickle", [STRIKE_UNSOLICITED] = "unsolicited",
+	    [STRIKE_404] = "404",	  [STRIKE_408] = "408",
+	    [STRIKE_413] = "413",	  [STRIKE_NO_CONTINUE] = "no-continue",
+	    [STRIKE_HALF] = "half",	  [STRIKE_GONE] = "gone",
 	};
 
 	return names[strike];

@@ -35,7 +35,8 @@ void tell_sent(const struct connection *c)
 
 void tell_strike(const struct connection *c, enum strike strike, size_t unread)
 {
-	tell("strike", "conn=%u n=%u what=%s unread=%zu", c->number, c->n, strike_name(strike), unread);
+	tell("strike", "conn=%u n=%u what=%s unread=%zu", c->number, c->n, strike_name(strike),
+	     unread);
 }
 
 void tell_error(const struct connection *c, const char *call)

@@ -18,7 +18,7 @@ from linger.check.server.trial import Trial
 from linger.lab import apart, files
 from linger.lab.errors import TargetDied
 
-STANDSTILL = 10  # part of the patience that the machine may stand still before a leak is doubted
+STANDSTILL = 0.1  # of the patience; a leak is doubted only if the machine stood still for longer
 
 
 def find_request(wish: Wish, folder: Path) -> Request:
@@ -64,7 +64,7 @@ def attempt(check: Check, wish: Wish, folder: Path) -> Result:
             finding = replace(finding, verdict=WARN, measured=f"{finding.measured}; but {end}")
         measured = trial.result()
         dog = trial.lab.watchdog
-        tolerated = trial.late / STANDSTILL if finding.verdict == LEAK else 0.0  # it had all the rest
+        tolerated = trial.late * STANDSTILL if finding.verdict == LEAK else 0.0  # the server had the rest
         stall = dog.sentence() if dog.stalled and dog.seconds > tolerated else ""
     finally:
         trial.close()

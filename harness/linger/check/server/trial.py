@@ -109,7 +109,7 @@ class Trial(Scene):
         more = self.meter.take().threads_since(before) - first
         if abs(more) < several or (more > 0) != (first > 0):
             return None
-        what = "more, which stay" if more > 0 else "fewer, which are missed in a pool"
+        what = "more, which stay" if more > 0 else "fewer, which a pool would miss"
         said = f"{self.n} clients left, then as many again: {abs(first)} and {abs(more)} threads {what}"
         return Finding(WARN, said)
 

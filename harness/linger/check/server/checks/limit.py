@@ -61,7 +61,7 @@ def descriptor_limit(trial: Trial) -> Finding:
 
 
 def _fullest(trial: Trial) -> int:
-    """The descriptors of the process that has most, once they are all or change no more."""
+    """The descriptors of the process that has most, once it has all of them or their number rests."""
     most, since = -1, time.monotonic()
     deadline = since + 5.0
     while most < LIMIT and time.monotonic() < min(deadline, since + STILL):

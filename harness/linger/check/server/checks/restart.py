@@ -38,7 +38,7 @@ def restart_term(trial: Trial) -> Finding:
     listens = False
     found = _restart(trial, stop)
     if listens and found.verdict == PASS:
-        told = f"{trial.wish.plan.stop.name} leaves some of it that listens on, so a start finds the port in use"
+        told = f"{trial.wish.plan.stop.name} leaves a process that listens on, so a start finds the port in use"
         return replace(found, verdict=WARN, measured=f"{told}; {found.measured}")
     return found
 
