@@ -1,4 +1,4 @@
-"""What a measurement costs: processor time, memory, and whether there is enough of it."""
+"""Measures processor time and memory, and whether there is enough memory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Iterable
 from linger.lab.errors import CannotRun
 from linger.lab.processor import ran_seconds
 
-FALLING = 0.0005  # the share of Slab by which it falls between two looks while much is being freed
+FALLING = 0.0005  # while much is being freed, Slab falls by more than this share between two looks
 TICKS = os.sysconf("SC_CLK_TCK")
 IDLE = (3, 4)  # idle and iowait among the fields of the first line of /proc/stat (proc_stat(5))
 KERNEL = (2, 5, 6)  # system, irq, softirq
@@ -28,9 +28,9 @@ def meminfo(name: str) -> int:
 
 
 def settled_slab(within: float = 60.0) -> int:
-    """Slab in bytes, once the kernel has freed what earlier sockets used, or after some seconds.
+    """Slab in bytes, once the kernel has freed what earlier sockets used, or after `within` seconds.
 
-    It frees a namespace and what was in it a while after its end, and a million of them for long.
+    The kernel frees a namespace and its sockets some time after its end; a million of them take long.
     """
     deadline = time.monotonic() + within
     before, now = math.inf, meminfo("Slab")
@@ -46,9 +46,10 @@ def resident(pid: int) -> int:
 
 
 class Cores:
-    """How busy the machine's cores are from now on, and with what.
+    """Measures how busy the machine's cores are from now on, and with what.
 
-    ours: the processes that go on, of one thread each; those that start and end meanwhile are counted as children.
+    ours: the processes that keep running, each with one thread. Processes that start and end
+    meanwhile count as children.
     """
 
     def __init__(self, ours: Iterable[int]) -> None:
@@ -66,8 +67,8 @@ class Cores:
     def shares(self) -> dict[str, float]:
         """Shares of all cores: busy; of that in the kernel; of that with programs not ours.
 
-        The work of interrupts, which is most of what TCP does, is in the kernel's share; whose it
-        was nobody can tell, and it is not among the others'.
+        The work of interrupts, which is most of TCP's, is in the kernel's share. Nobody can tell
+        which program caused it, so it is not in the share of the others.
         """
         machine, own = self._look()
         spent = [after - before for before, after in zip(self._machine, machine)]

@@ -1,16 +1,16 @@
-"""So many sockets in CLOSE_WAIT or TIME_WAIT at once, on a pair of hosts of their own.
+"""Makes many sockets in CLOSE_WAIT or TIME_WAIT at once, on a pair of hosts of their own.
 
 The programs are those of the scenario closewait-leak: the peer closes first, so the buggy server
 keeps a CLOSE_WAIT of each connection, and with the fixed one the peer's host keeps a TIME_WAIT.
 
-A program may have so many descriptors (ulimit -Hn), and a client address so many ports to one
-server port. So larger numbers are shared among several servers, each with an address and with a
-client address of its own:
+The descriptors of a program (ulimit -Hn) and the ports of a client address to one server port are
+limited. So larger numbers are shared among several servers, each with its own address and its own
+client address:
 
     client 10.1.0.1, 10.1.1.1, ... ──veth── 10.1.0.2, 10.1.1.2, ... server
 
-connect() chooses the ports. It takes those of one parity first, and only when these are used up it
-begins to search for long, so half of them is what an address is good for here.
+connect() chooses the ports. It takes those of one parity first, and once these are used up its
+search becomes slow. So the crowd uses only half of the ports of an address.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from linger.lab.programs import program
 
 
 class Kind(NamedTuple):
-    """What is counted where, and what causes it."""
+    """Where to count a state, and which program causes it."""
 
     where: str
     program: str
@@ -111,18 +111,18 @@ class Crowd:
         self.hosts[one].run("ip", "-batch", "-", input=lines)
 
     def _make_room(self, one: host.Host) -> None:
-        """No limit of a host is to end what is to be counted."""
+        """Raise every limit of a host that would end sockets before they are counted."""
         one.sysctl(tcp_max_tw_buckets=2 * self.size + 1000, tcp_max_syn_backlog=1 << 17)
         with netns.inside(one.path):
             netns.set_sysctls({"net.core.somaxconn": str(1 << 17)})
 
     @property
     def pids(self) -> list[int]:
-        """The processes that go on while the sockets are made."""
+        """The processes that keep running while the sockets are made."""
         return [one.pid for one in (*self.servers, self.stream) if one]
 
     def make(self) -> float:
-        """Let all clients come and go; returns the seconds until all that is left was counted.
+        """Let all clients come and go; returns the seconds until everything left was counted.
 
         Errors: NotHeld when a connection was not made, or as await_all().
         """
@@ -175,7 +175,7 @@ class Crowd:
         return found["values"]
 
     def peak(self) -> int:
-        """The most that the census that streams has seen at once, so far."""
+        """The most that the streaming census has seen at once so far."""
         file = self._samples.fileno()
         written = os.pread(file, os.fstat(file).st_size, 0)  # it shares our place in the file
         samples = map(json.loads, written.rpartition(b"\n")[0].splitlines())

@@ -6,7 +6,7 @@ from typing import Any, Mapping, Sequence
 
 from crowd import LIFETIME, MOST_PORTS
 
-BUSY = 0.9  # of all cores, from where on they are what limits the rate
+BUSY = 0.9  # of all cores: from here on they limit the rate
 
 Row = Mapping[str, Any]
 

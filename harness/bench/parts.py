@@ -3,8 +3,8 @@
 
     build/sandbox build/python harness/bench/parts.py [--rounds 11] [--suite]
 
-All measurements are interleaved, round by round in turn, so that a machine that is busy with other
-things disturbs each of them alike: compare the shares. Medians, in milliseconds.
+All measurements are interleaved, round by round, so that other load on the machine disturbs all of
+them alike: compare the shares. Medians, in milliseconds.
 
     whole, parts    `build/linger run closewait-leak` as a user calls it, and what it is made of
     cold            the same when none of its files is in memory (posix_fadvise(2), DONTNEED)
@@ -91,8 +91,8 @@ PARTS = {
     "processes": "the server starts and listens",
     "fault": f"{N} connections come and go, and the guard proves it",
     "settle": "the count is right and stays so for 0.2 s",
-    "evidence": "what was measured is put together",
-    "end": "processes end, the lab goes",
+    "evidence": "the evidence is put together",
+    "end": "processes end, the lab is removed",
 }
 
 

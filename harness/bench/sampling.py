@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What a sampler misses: states entered by the packets, and those that polling came to see.
+"""Measures what a sampler misses: states that the packets show, and those that polling saw.
 
     build/sandbox build/python harness/bench/sampling.py [-n 200] [--rounds 5] [--tracefs]
 
@@ -12,7 +12,7 @@ every 5 ms and another every 1 ms. For each host and state, medians over the rou
               removed at the end). The kernel has no such event for TIME_WAIT.
     seen      the sum of all increases of the count between two samples: what a sampler can know
 
-The packets' column needs every connection in a ladder; "of so many" is said when groups were cut.
+The packets' column needs every connection in a ladder. A line says so if some were cut.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ from linger.lab.process import Process
 
 PERIODS = ("5ms", "1ms")
 INSTANCE = "linger-sampling"  # of tracefs
-PORT = 9743  # no other lab's, since the kernel traces the whole machine
+PORT = 9743  # used by no other lab, because the kernel traces the whole machine
 KERNEL_NAMES = {"SYN_RECV": "SYN_RECEIVED", "NEW_SYN_RECV": "SYN_RECEIVED", "CLOSE": "CLOSED"}
 Counts = Dict[Tuple[str, str], int]  # by host and state
 
 
 def seen(timeline: Path) -> Counts:
-    """What the samples of a census stream tell of entries into each state."""
+    """Entries into each state, as the samples of a census stream show them."""
     last: Counts = {}
     entries: Counter = Counter()
     for line in timeline.read_text().splitlines():
@@ -55,7 +55,7 @@ def seen(timeline: Path) -> Counts:
 
 
 def entered(ladder: dict) -> tuple[Counts, int]:
-    """Entries by the packets, and of how many connections the ladders tell."""
+    """Entries by the packets, and the number of connections in the ladders."""
     entries: Counter = Counter()
     told = 0
     for group in ladder["groups"]:
@@ -71,7 +71,7 @@ def entered(ladder: dict) -> tuple[Counts, int]:
 
 @contextlib.contextmanager
 def kernel_trace(wanted: bool) -> Iterator[Path | None]:
-    """A tracefs instance of our own that notes the state changes on our port."""
+    """Our own tracefs instance, which records the state changes on our port."""
     if not wanted:
         yield None
         return

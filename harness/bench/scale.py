@@ -12,7 +12,7 @@ A TIME_WAIT lasts 60 seconds, so a million must be made in less. For each state 
     count       seconds of one count by state in a census that runs
     owners      seconds of a whole census, processes and descriptors included
     sampling    share of a core that `census --stream` took while they were made
-    busy        share of all cores that was in use meanwhile, by anybody
+    busy        share of all cores in use meanwhile, by any program
 
 Then it says what limits (limits.py). A new run in DIR gets scale.json, the curves time.svg and
 memory.svg, and the page of all that. Exit codes: 0; 1 a number was not reached, or a count was not
@@ -45,7 +45,7 @@ from linger.run import results
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 NEEDED = {"CLOSE_WAIT": 6000, "TIME_WAIT": 1500}  # bytes of memory a socket, table included
 RESERVE = 2 << 30  # bytes that stay free
-TELLING = 10_000  # of fewer sockets the rest of the machine makes more noise than they use memory
+TELLING = 10_000  # with fewer, the rest of the machine changes Slab more than they do
 COLUMNS = (
     "state size servers seconds per_second kernel_bytes program_bytes count_seconds "
     "owners_seconds sampling_share busy_share"
@@ -97,7 +97,7 @@ def _measure(crowd: Crowd, slab: int) -> dict[str, Any]:
         "count_seconds": _running_count(crowd),
         "owners_seconds": _whole_census(crowd),
     }
-    if crowd.left < 0:  # it was not all of them that was counted in this time
+    if crowd.left < 0:  # some ended before the count was done
         costs = dict.fromkeys(costs)
     return {
         "state": crowd.state,
@@ -115,7 +115,7 @@ def _measure(crowd: Crowd, slab: int) -> dict[str, Any]:
 
 
 def _exactly(crowd: Crowd) -> int:
-    """What the census counts. Errors: NotHeld when it is not exact, or does not stay so."""
+    """Check what the census counts. Errors: NotHeld when it is not exact, or does not stay so."""
     expected = f"{crowd.variable} == {crowd.size}"
     if crowd.state == "CLOSE_WAIT":
         expected += f" and server:descriptors == {crowd.size} and server:EstabResets == 0"
