@@ -4,9 +4,9 @@ VERSIONS: of kernels, "5.10 6.12.117"; the newest one that Debian has of each. S
 CACHE, RESULTS: folders. AGAIN=1 runs what has passed already, too. PIECE: how many scenarios a guest runs.
 
 Scenarios run in pieces, each in a guest of its own, so a kernel that hangs or panics loses one piece.
-What has passed stays, until its scenario is changed: called again, it goes on. What did not pass in a piece is retried alone before
-the result counts. Exit status: 0 all passed; 1 not all; 2 wrong usage; 70 guests ended without a result;
-77 cannot run here.
+What has passed stays until its scenario changes; called again, it continues. What did not pass in a piece
+is retried alone before the result counts. Exit status: 0 all passed; 1 not all; 2 wrong usage; 70 guests
+ended without a result; 77 cannot run here.
 """
 
 from __future__ import annotations
@@ -45,6 +45,8 @@ class Matrix:
     def run(self, kernel: Kernel) -> None:
         """Run on a kernel what has not passed there yet."""
         left = [name for name in self.names if not current(self.folder / kernel.number / name)]
+        for name in left:  # or a guest that brings nothing back would pass by what is there
+            shutil.rmtree(self.folder / kernel.number / name, ignore_errors=True)
         for first in range(0, len(left), self.piece):
             self._piece(kernel, left[first : first + self.piece])
         if self.piece > 1:
