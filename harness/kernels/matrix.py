@@ -12,6 +12,7 @@ ended without a result; 77 cannot run here.
 from __future__ import annotations
 
 import concurrent.futures
+import fcntl
 import json
 import os
 import shutil
@@ -24,7 +25,7 @@ from typing import Any, Iterator
 
 from guests import Guests, Kernel, Refused, require
 
-from linger.lab.errors import CANNOT_RUN, USAGE, LingerError, complain
+from linger.lab.errors import CANNOT_RUN, USAGE, CannotRun, LingerError, complain
 from linger.lab.files import write_json
 from linger.report import pages
 from linger.run import results, scenarios
@@ -73,6 +74,15 @@ class Matrix:
         bad = ", ".join(sorted({*names} - {*good}))
         seconds = time.monotonic() - begun
         print(f"  {kernel.number:<9} {seconds:4.0f} s  {words}{': ' * bool(bad)}{bad}", flush=True)
+
+
+def reserve(folder: Path) -> None:
+    """Keep a folder for this process until it ends. Errors: CannotRun when another one has it."""
+    try:
+        fcntl.flock(os.open(folder, os.O_RDONLY), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        sentence = f"another `make kernels` is using {results.shortest(folder)}; wait until it ends"
+        raise CannotRun(sentence) from error
 
 
 def clear(folder: Path) -> None:
@@ -148,6 +158,8 @@ def main() -> int:
         names = scenarios.choose(os.environ["SCENARIOS"].split())
         cache.mkdir(parents=True, exist_ok=True)
         folder.mkdir(parents=True, exist_ok=True)
+        for place in (cache, folder):
+            reserve(place)
         clear(folder)
         kernels = [Kernel(cache, version) for version in versions]
         guests = Guests(cache, kernels[-1])

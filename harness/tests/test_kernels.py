@@ -164,6 +164,12 @@ def test_what_a_killed_run_left_goes(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == [f".guest-{os.getpid()}-x"]
 
 
+def test_two_at_once_are_refused(tmp_path: Path) -> None:
+    matrix.reserve(tmp_path)
+    with pytest.raises(guests.CannotRun, match="another `make kernels` is using"):
+        matrix.reserve(tmp_path)
+
+
 REFUSED = {
     "unknown scenario 'no-such'; `linger list` shows them": ("7.3", "no-such"),
     "VERSIONS is empty, so nothing would be run": (" ", "all"),
