@@ -7,7 +7,7 @@
 condition: the range begins with an even port. control: with an odd one.
 
 connect() takes the ports with the parity of the range's low end first, and bind() to port 0 the
-others, so that programs that bind leave the ports that connect() can share (Linux 4.3, in
+others, so that programs that bind leave the ports that connect() can share (since Linux 4.2, in
 inet_hashtables.c). Only half of the range is cheap to find: once that half is in use, each call
 searches all of it before it tries the other.
 

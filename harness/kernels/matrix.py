@@ -4,14 +4,15 @@ VERSIONS: of kernels, "5.10 6.12.117"; the newest one that Debian has of each. S
 CACHE, RESULTS: folders. AGAIN=1 runs what has passed already, too. PIECE: how many scenarios a guest runs.
 
 Scenarios run in pieces, each in a guest of its own, so a kernel that hangs or panics loses one piece.
-What has passed stays, until its scenario is changed: called again, it goes on. What did not pass in a piece is retried alone before
-the result counts. Exit status: 0 all passed; 1 not all; 2 wrong usage; 70 guests ended without a result;
-77 cannot run here.
+What has passed stays until its scenario changes; called again, it continues. What did not pass in a piece
+is retried alone before the result counts. Exit status: 0 all passed; 1 not all; 2 wrong usage; 70 guests
+ended without a result; 77 cannot run here.
 """
 
 from __future__ import annotations
 
 import concurrent.futures
+import fcntl
 import json
 import os
 import shutil
@@ -24,7 +25,7 @@ from typing import Any, Iterator
 
 from guests import Guests, Kernel, Refused, require
 
-from linger.lab.errors import CANNOT_RUN, USAGE, LingerError, complain
+from linger.lab.errors import CANNOT_RUN, USAGE, CannotRun, LingerError, complain
 from linger.lab.files import write_json
 from linger.report import pages
 from linger.run import results, scenarios
@@ -45,6 +46,8 @@ class Matrix:
     def run(self, kernel: Kernel) -> None:
         """Run on a kernel what has not passed there yet."""
         left = [name for name in self.names if not current(self.folder / kernel.number / name)]
+        for name in left:  # or a guest that brings nothing back would pass by what is there
+            shutil.rmtree(self.folder / kernel.number / name, ignore_errors=True)
         for first in range(0, len(left), self.piece):
             self._piece(kernel, left[first : first + self.piece])
         if self.piece > 1:
@@ -71,6 +74,15 @@ class Matrix:
         bad = ", ".join(sorted({*names} - {*good}))
         seconds = time.monotonic() - begun
         print(f"  {kernel.number:<9} {seconds:4.0f} s  {words}{': ' * bool(bad)}{bad}", flush=True)
+
+
+def reserve(folder: Path) -> None:
+    """Keep a folder for this process until it ends. Errors: CannotRun when another one has it."""
+    try:
+        fcntl.flock(os.open(folder, os.O_RDONLY), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        sentence = f"another `make kernels` is using {results.shortest(folder)}; wait until it ends"
+        raise CannotRun(sentence) from error
 
 
 def clear(folder: Path) -> None:
@@ -146,6 +158,8 @@ def main() -> int:
         names = scenarios.choose(os.environ["SCENARIOS"].split())
         cache.mkdir(parents=True, exist_ok=True)
         folder.mkdir(parents=True, exist_ok=True)
+        for place in (cache, folder):
+            reserve(place)
         clear(folder)
         kernels = [Kernel(cache, version) for version in versions]
         guests = Guests(cache, kernels[-1])

@@ -77,7 +77,7 @@ def test_where_it_cannot_be_it_says_so() -> None:
 
 
 def test_what_holds_is_watched_with_little_of_a_processor() -> None:
-    """However much there is to look at; of the processor time of the census, not of the clock."""
+    """The limit is on processor time, not on the clock, however much there is to look at."""
     with contextlib.ExitStack() as many:
         for _ in range(2000):
             many.enter_context(open("/dev/null"))

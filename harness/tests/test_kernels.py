@@ -140,6 +140,21 @@ def test_it_goes_on_where_it_was_and_retries_alone(tmp_path: Path) -> None:
     assert double.asked[3:] == ["linger-zero"]
 
 
+def test_a_guest_that_brings_nothing_back_has_not_passed(tmp_path: Path) -> None:
+    """Even if its scenario passed before it was changed."""
+    home = tmp_path / "7.3.4"
+    home.mkdir()
+    matrix.keep(brought(tmp_path / "before", "reproduced", "pass"), home)
+    (home / "a-leak").rename(home / "linger-zero")
+    for path in (home / "linger-zero").glob("*/result.json"):
+        os.utime(path, (0, 0))
+    panics = Double()
+    panics.run = lambda kernel, command, folder, limit: 1  # type: ignore[method-assign]
+    kernel = type("Kernel", (), {"number": "7.3.4"})()
+    matrix.Matrix(panics, tmp_path, ["linger-zero"], 5).run(kernel)  # type: ignore[arg-type]
+    assert matrix.report(tmp_path, [kernel], ["linger-zero"]) == matrix.BROKEN
+
+
 def test_what_a_killed_run_left_goes(tmp_path: Path) -> None:
     gone = subprocess.Popen("true")
     gone.wait()
@@ -147,6 +162,12 @@ def test_what_a_killed_run_left_goes(tmp_path: Path) -> None:
         (tmp_path / f".guest-{pid}-x").mkdir()
     matrix.clear(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [f".guest-{os.getpid()}-x"]
+
+
+def test_two_at_once_are_refused(tmp_path: Path) -> None:
+    matrix.reserve(tmp_path)
+    with pytest.raises(guests.CannotRun, match="another `make kernels` is using"):
+        matrix.reserve(tmp_path)
 
 
 REFUSED = {
