@@ -31,9 +31,15 @@ void process_refusal(pid_t pid, char *text, size_t size)
 	process_read(pid, "status", other, sizeof(other));
 	uid = status_number(other, "\nUid:", 10, (unsigned long long)-1);
 	capabilities = status_number(own, "\nCapEff:", 16, 0);
-	snprintf(path, sizeof(path), "/proc/%d", pid);
+	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
 	if (!other[0] || stat(path, &st) < 0)
 		snprintf(text, size, "/proc hides it (hidepid): run census as root");
+	/* What is in the folder of a process that is not dumpable belongs to root (proc(5)): in a
+	 * user namespace to somebody who is unknown there, whatever capabilities we have. */
+	else if (uid == geteuid() && st.st_uid != geteuid())
+		snprintf(text, size,
+			 "it is not dumpable, because it changed its user or its capabilities "
+			 "(prctl(2), PR_SET_DUMPABLE): run census as root");
 	else if (capabilities & 1ull << CAP_SYS_PTRACE)
 		snprintf(text, size,
 			 "a security module forbids it, or it belongs to an outer user namespace: "
@@ -42,11 +48,6 @@ void process_refusal(pid_t pid, char *text, size_t size)
 		snprintf(text, size,
 			 "root lacks CAP_SYS_PTRACE here: give it to census (docker run --cap-add "
 			 "SYS_PTRACE)");
-	/* The files of a process that is not dumpable belong to root (proc(5)). */
-	else if (uid == geteuid() && st.st_uid != geteuid())
-		snprintf(text, size,
-			 "it is not dumpable, because it changed its user or its capabilities "
-			 "(prctl(2), PR_SET_DUMPABLE): run census as root");
 	else
 		snprintf(text, size, "it belongs to another user: run census as root");
 }

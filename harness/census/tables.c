@@ -103,6 +103,15 @@ static bool known(struct tables *tables, pid_t task)
 	return false;
 }
 
+/* A leader that ended before its threads has no table, and its folder is root's (proc(5)). */
+static bool has_ended(pid_t task)
+{
+	char stat[1024];
+
+	process_read(task, "stat", stat, sizeof(stat));
+	return stat[0] && !process_stat_may_hold(stat, false);
+}
+
 static int look_at_task(void *data, pid_t task)
 {
 	struct tables *tables = data;
@@ -113,7 +122,7 @@ static int look_at_task(void *data, pid_t task)
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/fd", tables->pid, task);
 	directory = opendir(path);
 	if (!directory) {
-		*tables->refused |= errno == EACCES || errno == EPERM;
+		*tables->refused |= (errno == EACCES || errno == EPERM) && !has_ended(task);
 		return 0;
 	}
 	if (!known(tables, task))

@@ -202,7 +202,7 @@ def test_a_sample(start: Started, tmp_path: Path) -> None:
         (["trace", "--", "true"], 2, "blame needs -o FILE"),
         (["trace", "-o", "{}/x.json"], 2, "blame trace needs a COMMAND"),
         (["trace", "-o", "{}/x.json", "--sample=3", "--", "true"], 2, "power of two, not '3'"),
-        (["trace", "-o", "{}/x.json", "--", "no-such"], 2, "no-such: No such file or directory"),
+        (["trace", "-o", "{}/x.json", "--", "{}/no-such"], 2, "no-such: No such file or directory"),
         (["trace", "-o", "{}/none/x.json", "--", "true"], 70, "No such file or directory"),
         (["watch", "-o", "{}/x.json"], 2, "blame watch needs --pid P"),
         (["watch", "-o", "{}/x.json", "--pid", "4194999"], 2, "process 4194999"),
