@@ -123,7 +123,12 @@ def failing(tmp_path: Path, body: str) -> dict[str, str]:
     scenarios = tmp_path / "scenarios"
     scenarios.mkdir()
     (scenarios / "planted.py").write_text(body)
-    return outside(LINGER_SCENARIOS=str(scenarios), RESULTS=str(tmp_path / "results"))
+    return in_catalogue(tmp_path)
+
+
+def in_catalogue(folder: Path) -> dict[str, str]:
+    """An environment in which the catalogue is folder/scenarios."""
+    return outside(LINGER_SCENARIOS=str(folder / "scenarios"), RESULTS=str(folder / "results"))
 
 
 PLANTED = '''"""planted: a scenario of the tests.
@@ -282,6 +287,7 @@ def test_two_runs_at_once_do_not_meet(tmp_path: Path) -> None:
     assert len([path for path in tmp_path.iterdir() if not path.is_symlink()]) == 4
 
 
+@pytest.mark.takes(15)
 def test_runs_ended_at_random_leave_nothing(run: Run) -> None:
     """Every ending once; `make kill-test` does it a few hundred times."""
     done = run("sandbox", sys.executable, Path(__file__).with_name("kill.py"), 7, timeout=120)

@@ -55,6 +55,7 @@ def patched(text: texts.Text, patch: Path, folder: Path) -> Path:
     return source
 
 
+@pytest.mark.takes(15)
 @pytest.mark.parametrize("name", EXERCISES)
 def test_repairs_get_the_diagnosis_they_deserve(name: str, tmp_path: Path) -> None:
     text = texts.load(name)
