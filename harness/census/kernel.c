@@ -80,7 +80,7 @@ static int meet(struct kernel_scan *scan, const struct record *record)
 	visit->pid = (pid_t)record->pid;
 	visit->task = (pid_t)record->thread;
 	visit->home = host_of_inode(visit->census, record->netns);
-	if (record->kind == RECORD_TCP)
+	if (record->kind == RECORD_STREAM)
 		return visit_meet(visit, CENSUS_BY_DESCRIPTOR, (int)record->fd, record->inode);
 	if (process_link(visit->pid, visit->task, (int)record->fd, target, sizeof(target)) < 0)
 		return 0;
@@ -104,7 +104,6 @@ int kernel_scan(struct visit *visit, struct error *error)
 	if (kernel->failure)
 		return error_set(error, EXIT_BROKEN, "the BPF iterator failed: %s",
 				 strerror(kernel->failure));
-	visit->certain = true;
 	visit->home = -1;
 	for (size_t i = 0; i < records->count && result == 0; i++) {
 		if (i + AHEAD < records->count)
@@ -112,7 +111,6 @@ int kernel_scan(struct visit *visit, struct error *error)
 		result = meet(&scan, &records->record[i]);
 	}
 	free(scan.apart);
-	visit->certain = false;
 	return result < 0 ? error_no_memory(error) : 0;
 }
 
@@ -179,11 +177,9 @@ int kernel_has_told(struct census *census, bool second, struct error *error)
 		return census->kernel.asked;
 	return census->ask != CENSUS_ASK_KERNEL
 		   ? 0
-		   : error_set(
-			 error, EXIT_CANNOT,
-			 "owners by BPF need root (CAP_BPF and CAP_PERFMON), Linux 5.11 with "
-			 "CONFIG_DEBUG_INFO_BTF, and a census built with libbpf and clang: use "
-			 "--owners proc");
+		   : error_set(error, EXIT_CANNOT,
+			       "owners by BPF need root (CAP_BPF and CAP_PERFMON), Linux 5.11 with "
+			       "CONFIG_DEBUG_INFO_BTF: use --owners proc");
 }
 
 void kernel_end(struct census *census)

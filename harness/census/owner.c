@@ -103,9 +103,8 @@ static int unlisted(struct visit *visit, enum census_hold hold, int fd, uint32_t
 	if (visit->home < 0 || visit->second ||
 	    (!visit->needs->descriptors && !visit->census->process_count))
 		return 0;
-	switch (hold == CENSUS_BY_DESCRIPTOR && !visit->certain
-		    ? descriptor_protocol(visit->pid, visit->task, fd)
-		    : PROTOCOL_TCP) {
+	switch (hold == CENSUS_BY_DESCRIPTOR ? descriptor_protocol(visit->pid, visit->task, fd)
+					     : PROTOCOL_TCP) {
 	case PROTOCOL_TCP:
 		return gone_note(visit->census, &candidate);
 	case PROTOCOL_REFUSED:

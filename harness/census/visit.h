@@ -13,7 +13,6 @@ struct visit {
 	int home;     /* the host it lives in, -1: none */
 	bool deep;    /* look into rings and mappings, too */
 	bool second;  /* the second time: only for sockets without a known holder */
-	bool certain; /* every socket it meets is a TCP socket */
 	bool refused;
 	bool busy;     /* an io_uring did not list its files */
 	char name[64]; /* empty: not read yet */
