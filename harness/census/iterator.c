@@ -17,11 +17,9 @@
  *	bpf_seq_write(meta->seq, &(struct record){...}, sizeof(record));
  *	return 0;
  *
- * The time goes into memory that is not cached: the file, its inode, the socket. So it does not
- * look into socket->sk, which knows the protocol.
- *
- * Each kernel has its own offsets, and BTF tells them. The verifier of the kernel checks every
- * access against the same BTF; so a wrong one is refused, and never runs.
+ * It spends its time waiting for memory: the file, its inode, the socket. So it leaves alone
+ * socket->sk, which knows the protocol. BTF tells the offsets of this kernel. The verifier checks
+ * every access against the same BTF: a wrong one is refused, and never runs.
  */
 #include "census/iterator.h"
 
@@ -42,6 +40,7 @@ enum field {
 	SOCKET_OPERATIONS,
 	OPERATIONS_FAMILY,
 	TASK_LEADER,
+	TASK_NAME,
 	TASK_PID,
 	TASK_TABLE,
 	TASK_NAMESPACES,
@@ -65,6 +64,7 @@ static const struct btf_wanted wanted[FIELDS] = {
     [SOCKET_OPERATIONS] = {"socket", "ops"},
     [OPERATIONS_FAMILY] = {"proto_ops", "family"},
     [TASK_LEADER] = {"task_struct", "group_leader"},
+    [TASK_NAME] = {"task_struct", "comm"},
     [TASK_PID] = {"task_struct", "thread_pid"},
     [TASK_TABLE] = {"task_struct", "files"},
     [TASK_NAMESPACES] = {"task_struct", "nsproxy"},
@@ -211,15 +211,21 @@ static void find_number(struct writing *w)
 	add(w, NUMBER_AT, (int)(w->offset[PID_NUMBERS] + w->offset[UPID_NUMBER]));
 }
 
-/* The number of the task in A3, into the record; 0 when it is not in our namespace. */
+/* Copy what A3 points to. */
+static void copy(struct writing *w, int offset, size_t size)
+{
+	set(w, A2, (int)size);
+	move(w, A1, FRAME);
+	add(w, A1, offset);
+	call(w, BPF_FUNC_probe_read_kernel);
+}
+
+/* The number of the task in A3; 0 when it is not in our namespace. */
 static void store_number(struct writing *w, int offset)
 {
 	load_field(w, BPF_DW, A3, A3, TASK_PID);
 	put(w, BPF_ALU64 | BPF_ADD | BPF_X, A3, NUMBER_AT, 0, 0);
-	set(w, A2, sizeof(uint32_t));
-	move(w, A1, FRAME);
-	add(w, A1, offset);
-	call(w, BPF_FUNC_probe_read_kernel);
+	copy(w, offset, sizeof(uint32_t));
 }
 
 static void store_task(struct writing *w)
@@ -231,6 +237,9 @@ static void store_task(struct writing *w)
 	find_number(w);
 	load_field(w, BPF_DW, A3, TASK, TASK_LEADER);
 	store_number(w, IN_RECORD(pid));
+	load_field(w, BPF_DW, A3, TASK, TASK_LEADER);
+	add(w, A3, (int)w->offset[TASK_NAME]);
+	copy(w, IN_RECORD(name), sizeof(((struct record *)0)->name));
 	move(w, A3, TASK);
 	store_number(w, IN_RECORD(thread));
 	set(w, A1, 0);

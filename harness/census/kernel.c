@@ -80,6 +80,7 @@ static int meet(struct kernel_scan *scan, const struct record *record)
 	if (visit->pid != (pid_t)record->pid)
 		visit->name[0] = '\0';
 	visit->pid = (pid_t)record->pid;
+	visit->comm = record->name;
 	visit->task = (pid_t)record->thread;
 	visit->home = host_of_inode(visit->census, record->netns);
 	if (record->kind == RECORD_STREAM)
@@ -114,6 +115,7 @@ int kernel_scan(struct visit *visit, struct error *error)
 		result = meet(&scan, &records->record[i]);
 	}
 	free(scan.apart);
+	visit->comm = NULL;
 	return result < 0 ? error_no_memory(error) : 0;
 }
 

@@ -18,7 +18,9 @@
 
 static const char *visit_name(struct visit *visit)
 {
-	if (!visit->name[0])
+	if (!visit->name[0] && visit->comm)
+		process_name_of(visit->pid, visit->comm, visit->name, sizeof(visit->name));
+	else if (!visit->name[0])
 		process_name(visit->pid, visit->name, sizeof(visit->name));
 	return visit->name;
 }

@@ -14,6 +14,7 @@ struct record {
 	__u32 inode;
 	__u32 netns; /* the inode of the network namespace that the thread lives in; 0: none */
 	__u32 kind;
+	char name[16]; /* of the process, as in /proc/PID/comm; with a NUL */
 };
 
 #endif

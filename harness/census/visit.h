@@ -15,8 +15,9 @@ struct visit {
 	bool deep;   /* look into rings and mappings, too */
 	bool second; /* the second time: only for sockets without a known holder */
 	bool refused;
-	bool busy;     /* an io_uring did not list its files */
-	char name[64]; /* empty: not read yet */
+	bool busy;	  /* an io_uring did not list its files */
+	char name[64];	  /* empty: not read yet */
+	const char *comm; /* of its task; NULL: not known yet */
 };
 
 /* The task of @visit has this descriptor. */
