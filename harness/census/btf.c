@@ -10,6 +10,10 @@
 #include <linux/btf.h>
 #include <string.h>
 
+/* Newer than the <linux/btf.h> of some systems that we support. */
+enum { KIND_FLOAT = 16, KIND_DECL_TAG, KIND_TYPE_TAG, KIND_ENUM64 };
+#define ENUM64_VALUE 12 /* bytes: a name, and both halves of the value */
+
 #define MOST_NESTED 8 /* anonymous structs and unions in each other */
 
 struct btf {
@@ -31,12 +35,12 @@ static size_t rest_of(const struct btf_type *type)
 	case BTF_KIND_CONST:
 	case BTF_KIND_RESTRICT:
 	case BTF_KIND_FUNC:
-	case BTF_KIND_FLOAT:
-	case BTF_KIND_TYPE_TAG:
+	case KIND_FLOAT:
+	case KIND_TYPE_TAG:
 		return 0;
 	case BTF_KIND_INT:
 	case BTF_KIND_VAR:
-	case BTF_KIND_DECL_TAG:
+	case KIND_DECL_TAG:
 		return sizeof(uint32_t);
 	case BTF_KIND_ARRAY:
 		return sizeof(struct btf_array);
@@ -49,8 +53,8 @@ static size_t rest_of(const struct btf_type *type)
 		return count * sizeof(struct btf_param);
 	case BTF_KIND_DATASEC:
 		return count * sizeof(struct btf_var_secinfo);
-	case BTF_KIND_ENUM64:
-		return count * sizeof(struct btf_enum64);
+	case KIND_ENUM64:
+		return count * ENUM64_VALUE;
 	default:
 		return SIZE_MAX;
 	}
