@@ -3,8 +3,8 @@
  * server, as programs do that empty a queue or a mailbox.
  *
  * A reply says in Content-Length how long it is, and is incomplete when the connection ends before
- * (RFC 9112 sections 6.3 and 8). A server that is killed in the middle sends the same FIN as one
- * that has finished: recv() returns 0 (recv(2)).
+ * (RFC 9112 sections 6.3 and 8). A server that is killed in the middle, and has read all that it
+ * was sent, ends with the same FIN as one that has finished: recv() returns 0 (recv(2)).
  */
 #include <err.h>
 #include <stdio.h>

@@ -3,7 +3,7 @@
  *
  * At the end of a connection the event callback frees its bufferevent. Whether that closes the
  * socket too was decided when it was made: bufferevent_free() does with BEV_OPT_CLOSE_ON_FREE
- * (event2/bufferevent.h). After the peer's FIN only close() leads on from CLOSE_WAIT (RFC 9293
+ * (event2/bufferevent.h). After the peer's FIN only the program leads on from CLOSE_WAIT (RFC 9293
  * section 3.6, case 2).
  */
 #include <err.h>
