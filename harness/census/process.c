@@ -11,8 +11,10 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#define COMM_WHOLE 15	      /* TASK_COMM_LEN - 1: a name of this length may be cut off */
-#define PF_KTHREAD 0x00200000 /* include/linux/sched.h */
+#define COMM_WHOLE 15 /* TASK_COMM_LEN - 1: a name of this length may be cut off */
+/* include/linux/sched.h */
+#define PF_EXITING 0x00000004
+#define PF_KTHREAD 0x00200000
 
 static int netns_of(const char *path, struct netns_id *id)
 {
@@ -156,19 +158,26 @@ void process_whole_name(const char *comm, const char *argument0, char *name, siz
 	replace_controls(name);
 }
 
+void process_name_of(pid_t pid, const char *comm, char *name, size_t size)
+{
+	char argument0[4096];
+
+	argument0[0] = '\0';
+	if (strlen(comm) == COMM_WHOLE) /* it may be cut off; arguments end with NUL */
+		process_read(pid, "cmdline", argument0, sizeof(argument0));
+	process_whole_name(comm, argument0, name, size);
+}
+
 void process_name(pid_t pid, char *name, size_t size)
 {
-	char comm[64], argument0[4096];
+	char comm[64];
 	size_t length;
 
 	process_read(pid, "comm", comm, sizeof(comm));
 	length = strlen(comm);
 	if (length && comm[length - 1] == '\n')
 		comm[length - 1] = '\0';
-	argument0[0] = '\0';
-	if (strlen(comm) == COMM_WHOLE) /* it may be cut off; arguments end with NUL */
-		process_read(pid, "cmdline", argument0, sizeof(argument0));
-	process_whole_name(comm, argument0, name, size);
+	process_name_of(pid, comm, name, size);
 }
 
 bool process_stat_may_hold(const char *stat, bool threads)
@@ -180,7 +189,8 @@ bool process_stat_may_hold(const char *stat, bool threads)
 
 	if (!end || sscanf(end, ") %c %*d %*d %*d %*d %*d %u", &state, &flags) != 2)
 		return true; /* unknown: report it as unreadable */
-	return (threads || (state != 'Z' && state != 'X')) && !(flags & PF_KTHREAD);
+	return (threads || (state != 'Z' && state != 'X' && !(flags & PF_EXITING))) &&
+	       !(flags & PF_KTHREAD);
 }
 
 bool process_may_hold(pid_t pid)

@@ -88,6 +88,7 @@ static void which_processes_hold(void **state)
 	(void)state;
 	assert_true(process_stat_may_hold("12 (a) S 1 12 12 0 -1 4194560 0", false));
 	assert_false(process_stat_may_hold("12 (a) Z 1 12 12 0 -1 4194560 0", false));
+	assert_false(process_stat_may_hold("12 (a) R 1 12 12 0 -1 4194564 0", false)); /* exiting */
 	assert_false(
 	    process_stat_may_hold("2 (kthreadd) S 0 0 0 0 -1 2129984 0", false)); /* PF_KTHREAD */
 	assert_true(process_stat_may_hold("12 (a) Z) S 1 12 12 0 -1 4194560 0", false));
@@ -95,6 +96,7 @@ static void which_processes_hold(void **state)
 	assert_true(process_stat_may_hold("garbage", false));
 	/* A leader that ended with pthread_exit(), and others that live on. */
 	assert_true(process_stat_may_hold("12 (a) Z 1 12 12 0 -1 4194560 0", true));
+	assert_true(process_stat_may_hold("12 (a) R 1 12 12 0 -1 4194564 0", true));
 	assert_false(process_stat_may_hold("2 (kthreadd) S 0 0 0 0 -1 2129984 0", true));
 }
 

@@ -4,7 +4,7 @@ A trial that crashes takes nothing else with it, and each has an own /run, so th
 of one program do not meet in their pid files there. They may meet elsewhere, in a file that all
 share, and they take each other's processor: so what does not start beside the others, fails or
 starves is retried by itself before that is believed. A trial that only waits for what may end by a
-time-out takes no processor, so it takes nobody's place either.
+time-out takes no processor, so it takes nobody's place either; before it goes on, it gets one again.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from linger.lab.errors import Broken, LingerError, os_sentence
 
 Attempt = Callable[[Check, Path], Result]  # the folder is for its evidence
 FORK = get_context("fork")
-WAITS, WORKS = "waits", "works"  # of a child
+WAITS, RETURNS = "waits", "returns"  # what a child says: it needs no place, and one again
+GO_ON = "go on"  # what it is answered when it has one
 
 
 def run(
@@ -35,7 +36,9 @@ def run(
     at_once: int,
     on_end: Callable[[Result], None],
 ) -> list[Result]:
-    """Run checks, the slow ones first; returns their results in the order of checks.
+    """Run checks; returns their results in their order.
+
+    The slow ones start first, then the long ones: so they wait at the same time.
 
     attempt: makes a trial of one, and says in its result whether other trials may be to blame for it
     ("doubt") and whether the machine stood still ("stall"); folder: for the evidence, a folder each.
@@ -43,7 +46,7 @@ def run(
     Errors: what a trial could not run for.
     """
     done: dict[str, Result] = {}
-    waiting = sorted(checks, key=lambda check: check.slow)  # the last goes first
+    waiting = sorted(checks, key=lambda check: (not check.slow, not check.long))
     doubtful: list[Check] = []
     running: dict[Any, tuple[Child, Check, bool]] = {}
 
@@ -61,12 +64,18 @@ def run(
         else:
             doubtful.append(check)
 
+    def room(alone: bool) -> bool:
+        busy = [by_itself for child, _, by_itself in running.values() if child.works]
+        return not busy if alone else len(busy) < at_once and not any(busy)
+
     try:
         while waiting or doubtful or running:
-            busy = [alone for child, _, alone in running.values() if not child.waits]
-            if waiting and len(busy) < at_once:
-                start(waiting.pop(), alone=False)
-            elif doubtful and not waiting and not busy:
+            returning = [child for child, _, alone in running.values() if child.returns and room(alone)]
+            if returning:
+                returning[0].go_on()
+            elif waiting and room(alone=False):
+                start(waiting.pop(0), alone=False)
+            elif doubtful and not waiting and room(alone=True):
                 start(doubtful.pop(0), alone=True)
             else:
                 for pipe in wait(list(running)):
@@ -82,14 +91,18 @@ def run(
 
 @contextlib.contextmanager
 def only_waiting() -> Iterator[None]:
-    """Within this, the work of a Child only waits, and needs no place; no-op outside of a Child."""
+    """Within this, the work of a Child only waits, and needs no place; no-op outside of a Child.
+
+    It ends when the Child has a place again, so what takes its time is measured within.
+    """
     if Child.ours:
         Child.ours.send(WAITS)
     try:
         yield
     finally:
         if Child.ours:
-            Child.ours.send(WORKS)
+            Child.ours.send(RETURNS)
+            Child.ours.recv()
 
 
 def say(line: str) -> None:
@@ -111,10 +124,10 @@ class Child:
     ) -> None:
         """Start work(*arguments). listen: called with each line that it says, by say()."""
         self._listen = listen
-        self.waits = False  # whether it is only_waiting()
+        self.works, self.returns = True, False  # neither: it is only_waiting()
         self._result: Any = None
         self._work, self._arguments = work, arguments
-        self.pipe, self._sender = FORK.Pipe(duplex=False)
+        self.pipe, self._sender = FORK.Pipe()
         self._process = FORK.Process(target=self._run)
         self._process.start()
         self._sender.close()
@@ -139,19 +152,26 @@ class Child:
             said = self.pipe.recv()
         except EOFError:
             said = Broken("the process of a check ended without a result")
-        if isinstance(said, str):
-            self.waits = said == WAITS
-            if said not in (WAITS, WORKS):
-                self._listen(said)
-            return False
-        self._result = said
-        return True
+        if said in (WAITS, RETURNS):
+            self.works, self.returns = False, said == RETURNS
+        elif isinstance(said, str):
+            self._listen(said)
+        else:
+            self._result = said
+        return self._result is not None
+
+    def go_on(self) -> None:
+        """Give it a place again. One that died meanwhile is heard next."""
+        self.works, self.returns = True, False
+        with contextlib.suppress(BrokenPipeError):
+            self.pipe.send(GO_ON)
 
     def result(self) -> Any:
         """What the work returned, once it has. Errors: those of the work; Broken when it died."""
         try:
             while self._result is None and not self.heard():
-                pass
+                if self.returns:
+                    self.go_on()
         except KeyboardInterrupt:
             self._process.terminate()
             raise

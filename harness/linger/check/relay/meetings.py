@@ -31,7 +31,7 @@ def met_all(stage: Stage, planned: Sequence[str], limit: float = QUICKLY) -> lis
     stage.serve()
     stage.begin(*planned)
     fell = _fallen(stage, planned, limit)
-    if limit == QUICKLY:  # a busy machine may make other messages of the same words
+    if limit <= QUICKLY:  # a busy machine may make other messages of the same words
         missed = [strike for strike in planned if not stage.relay.struck(stage.relay.port(strike))]
         for strike in missed:
             stage.relay.become(stage.relay.port(strike), strike)
