@@ -3,8 +3,8 @@
  * server, like programs that empty a queue or a mailbox.
  *
  * A reply gives its length in Content-Length, and is incomplete when the connection ends earlier
- * (RFC 9112 sections 6.3 and 8). A server that is killed in the middle sends the same FIN as one
- * that has finished: recv() returns 0 (recv(2)).
+ * (RFC 9112 sections 6.3 and 8). A server that is killed in the middle, and has read all that it
+ * was sent, ends with the same FIN as one that has finished: recv() returns 0 (recv(2)).
  */
 #include <err.h>
 #include <stdio.h>

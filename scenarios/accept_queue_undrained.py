@@ -12,8 +12,8 @@ are dropped and connect() times out.
 
 from linger import connections, scenario
 
-N = connections(100)
 LIMIT = 4  # clients at a time
+N = connections(100, least=LIMIT)  # so that those who waited fill it once more
 
 EXPECT = {
     "buggy": ({"CLOSE_WAIT.unaccepted": N, "accept_queue": N}, {"full": 1}),

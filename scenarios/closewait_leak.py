@@ -2,8 +2,8 @@
 
    client 10.0.0.1 ──veth── 10.0.0.2 server
 
-The peer's FIN moves the server's socket to CLOSE_WAIT, and recv() returns 0. From there only
-close() leads on (RFC 9293 section 3.6, case 2): nothing is in flight, so no timer runs, and no
+The peer's FIN moves the server's socket to CLOSE_WAIT, and recv() returns 0. From there only the
+program leads on (RFC 9293 section 3.6, case 2): nothing is in flight, so no timer runs, and no
 sysctl sets one. Each connection that the error path forgets holds a socket and a descriptor until
 the process ends, and one day accept() fails with EMFILE.
 """

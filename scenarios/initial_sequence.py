@@ -17,7 +17,7 @@ import time
 
 from linger import connections, scenario
 
-N = connections(10)
+N = connections(10, least=2)
 CLOCK = 10**9 / 64  # steps a second
 MODULUS = 2**32
 

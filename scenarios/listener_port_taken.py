@@ -20,7 +20,7 @@ from linger import connections, scenario
 from linger.lab.sockets import ANY, REUSEADDR, REUSEPORT, create, listen, use_up
 from linger.lab.verdict import table
 
-N = connections(10)  # ports to choose from, the server's is the first of them
+N = connections(10, even=True)  # ports to choose from, the server's is the first of them
 
 EXPECT = {
     "condition": {"error": "EADDRINUSE", "outgoing": N},

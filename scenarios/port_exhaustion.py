@@ -15,7 +15,7 @@ for the next request (HTTP/1.1 does, RFC 9112 section 9.3): then a single TIME_W
 
 from linger import connections, scenario
 
-N = connections(100)
+N = connections(100, even=True)
 
 EXPECT = {
     "buggy": ({"answered": N, "error": "EADDRNOTAVAIL"}, {"TIME_WAIT": N}),

@@ -21,7 +21,7 @@ from linger import connections, scenario
 from linger.lab.sockets import REUSEADDR, REUSEPORT, create, listen, listener
 from linger.lab.verdict import table
 
-N = connections(100)
+N = connections(100, least=32)  # of whom the hash sends some to each
 SECOND = {"condition": REUSEPORT, "control": REUSEADDR}
 EXPECT = {
     "condition": ({"the second's clients": ">= 1"}, {"shared of 24": 16}),

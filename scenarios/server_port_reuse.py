@@ -15,7 +15,7 @@ are harmless, and turn no client away.
 
 from linger import connections, scenario
 
-N = connections(10)  # at a time, and in ROUNDS after another
+N = connections(10, even=True)  # at a time, and in ROUNDS after another
 ROUNDS = 100
 PORTS = 5 * N
 

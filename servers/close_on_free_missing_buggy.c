@@ -1,9 +1,9 @@
 /*
  * close_on_free_missing: an echo server on libevent's bufferevents.
  *
- * At the end of a connection the event callback frees its bufferevent. Whether that also closes the
- * socket was decided when it was made: bufferevent_free() does so with BEV_OPT_CLOSE_ON_FREE
- * (event2/bufferevent.h). After the peer's FIN only close() leads out of CLOSE_WAIT (RFC 9293
+ * At the end of a connection the event callback frees its bufferevent. Whether that closes the
+ * socket too was decided when it was made: bufferevent_free() does with BEV_OPT_CLOSE_ON_FREE
+ * (event2/bufferevent.h). After the peer's FIN only the program leads on from CLOSE_WAIT (RFC 9293
  * section 3.6, case 2).
  */
 #include <err.h>

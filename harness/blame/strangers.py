@@ -24,6 +24,7 @@ from lessons import places
 from stranger import FILES_ONLY, Stranger
 
 from linger.blame import document, helping, reasons, tracing, wording
+from linger.lab.errors import CANNOT_RUN, HELD, NOT_HELD
 
 PORT, BEHIND, CLIENTS = 9000, 9001, 20
 
@@ -122,7 +123,14 @@ def main() -> int:
         right += said.startswith(("right function", "cannot"))
         print(f"{name:24} {stranger.function:22} {said}", flush=True)
     print(f"{right} of {tried}, {untried} not tried")
-    return 0 if tried and right == tried else 1
+    return ends_with(right, tried, untried)
+
+
+def ends_with(right: int, tried: int, untried: int) -> int:
+    """The exit code: one that was not tried is none that was named."""
+    if right < tried:
+        return NOT_HELD
+    return CANNOT_RUN if untried or not tried else HELD
 
 
 if __name__ == "__main__":

@@ -1,42 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Asks the kernel in one pass who holds which socket (bpf/owners.c), instead of reading a link for
+ * Asks the kernel in one pass who holds which socket (iterator.c), instead of reading a link for
  * each descriptor. It needs root and a kernel with BTF, and pays off from a few thousand
  * descriptors on. A running census loads it once and uses it for every count.
  */
 #include "census/internal.h"
+#include "census/iterator.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
-
-#ifdef OWNERS_BPF
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
-
-/* The program compiled by clang. */
-extern const char owners_bpf[], owners_bpf_end[];
-__asm__(".pushsection .rodata\n"
-	".balign 8\n"
-	"owners_bpf: .incbin \"" OWNERS_BPF "\"\n"
-	"owners_bpf_end: .byte 0\n"
-	".popsection\n");
 
 #define AT_ONCE 1024 /* records of a read() */
 
 struct bpf_owners {
-	struct bpf_object *object;
-	struct bpf_link *link;
+	int link;
 };
-
-static int quiet(enum libbpf_print_level level, const char *format, va_list arguments)
-{
-	(void)level;
-	(void)format;
-	(void)arguments;
-	return 0;
-}
 
 /* /proc may belong to another pid namespace; then its numbers are not the iterator's. */
 static bool proc_is_ours(void)
@@ -49,24 +33,85 @@ static bool proc_is_ours(void)
 	return !strcmp(own, link);
 }
 
+static int bpf(enum bpf_cmd command, union bpf_attr *attributes)
+{
+	return (int)syscall(SYS_bpf, command, attributes, sizeof(*attributes));
+}
+
+/* The file can be mapped since Linux 6.16; before, it must be copied. */
+static void *map_file(int fd, size_t length)
+{
+	void *bytes = mmap(NULL, length, PROT_READ, MAP_PRIVATE, fd, 0);
+
+	if (bytes != MAP_FAILED)
+		return bytes;
+	bytes = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	for (size_t had = 0; bytes != MAP_FAILED && had < length;) {
+		ssize_t more = pread(fd, (char *)bytes + had, length - had, (off_t)had);
+
+		if (more <= 0)
+			break; /* the rest stays 0, and makes no sense */
+		had += (size_t)more;
+	}
+	return bytes;
+}
+
+/* Write the program for this kernel. Returns 0, or -1. */
+static int write_program(struct iterator *iterator)
+{
+	int fd = open("/sys/kernel/btf/vmlinux", O_RDONLY | O_CLOEXEC), result = -1;
+	struct stat file;
+	void *bytes;
+
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, &file) == 0 && file.st_size > 0) {
+		bytes = map_file(fd, (size_t)file.st_size);
+		if (bytes != MAP_FAILED) {
+			result = iterator_write(iterator, bytes, (size_t)file.st_size);
+			munmap(bytes, (size_t)file.st_size);
+		}
+	}
+	close(fd);
+	return result;
+}
+
+/* Returns a link to it, or -1. */
+static int load_program(const struct iterator *iterator)
+{
+	union bpf_attr load = {
+	    .prog_type = BPF_PROG_TYPE_TRACING,
+	    .expected_attach_type = BPF_TRACE_ITER,
+	    .attach_btf_id = iterator->attach,
+	    .insns = (uintptr_t)iterator->code,
+	    .insn_cnt = (uint32_t)iterator->count,
+	    .license = (uintptr_t)ITERATOR_LICENSE,
+	    .prog_name = "list_owners",
+	};
+	union bpf_attr create = {0};
+	int program = bpf(BPF_PROG_LOAD, &load), link;
+
+	if (program < 0)
+		return -1;
+	create.link_create.prog_fd = (uint32_t)program;
+	create.link_create.attach_type = BPF_TRACE_ITER;
+	link = bpf(BPF_LINK_CREATE, &create);
+	close(program); /* the link keeps it */
+	return link;
+}
+
 struct bpf_owners *bpf_owners_new(void)
 {
 	struct bpf_owners *owners = calloc(1, sizeof(*owners));
-	struct bpf_program *program;
+	struct iterator iterator;
 
-	libbpf_set_print(quiet);
-	if (!owners || !proc_is_ours())
-		goto failed;
-	owners->object =
-	    bpf_object__open_mem(owners_bpf, (size_t)(owners_bpf_end - owners_bpf), NULL);
-	if (!owners->object || bpf_object__load(owners->object) < 0)
-		goto failed;
-	program = bpf_object__find_program_by_name(owners->object, "list_owners");
-	owners->link = program ? bpf_program__attach_iter(program, NULL) : NULL;
-	if (owners->link)
+	if (!owners)
+		return NULL;
+	owners->link =
+	    proc_is_ours() && write_program(&iterator) == 0 ? load_program(&iterator) : -1;
+	if (owners->link >= 0)
 		return owners;
-failed:
-	bpf_owners_free(owners);
+	free(owners);
 	return NULL;
 }
 
@@ -74,15 +119,21 @@ void bpf_owners_free(struct bpf_owners *owners)
 {
 	if (!owners)
 		return;
-	bpf_link__destroy(owners->link);
-	bpf_object__close(owners->object);
+	close(owners->link);
 	free(owners);
+}
+
+static int create_iterator(const struct bpf_owners *owners)
+{
+	union bpf_attr attributes = {.iter_create.link_fd = (uint32_t)owners->link};
+
+	return bpf(BPF_ITER_CREATE, &attributes);
 }
 
 /* The kernel fills 32 KiB at most, and never splits a record. */
 int bpf_owners_list(struct bpf_owners *owners, struct records *records)
 {
-	int fd = bpf_iter_create(bpf_link__fd(owners->link)), result = fd < 0 ? errno : 0;
+	int fd = create_iterator(owners), result = fd < 0 ? errno : 0;
 	ssize_t length = 1;
 
 	records->count = 0;
@@ -109,21 +160,3 @@ int bpf_owners_list(struct bpf_owners *owners, struct records *records)
 		close(fd);
 	return result;
 }
-#else /* built without clang or libbpf */
-struct bpf_owners *bpf_owners_new(void)
-{
-	return NULL;
-}
-
-void bpf_owners_free(struct bpf_owners *owners)
-{
-	(void)owners;
-}
-
-int bpf_owners_list(struct bpf_owners *owners, struct records *records)
-{
-	(void)owners;
-	(void)records;
-	return ENOSYS;
-}
-#endif

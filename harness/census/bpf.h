@@ -5,11 +5,11 @@
 
 #include <stddef.h>
 
-#include "census/bpf/record.h"
+#include "census/record.h"
 
 struct bpf_owners;
 
-/* Load the program; NULL when that is impossible: no root, no BTF, or built without libbpf. */
+/* Load the program; NULL when that is impossible: no root, or no BTF. */
 struct bpf_owners *bpf_owners_new(void);
 void bpf_owners_free(struct bpf_owners *owners);
 

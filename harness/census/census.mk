@@ -1,20 +1,7 @@
 # Runs the census against programs that it must not disturb, and beside other counters.
 HARMLESS := $(addprefix $(BUILD)/harmless/,server server-asan load)
 
-# Owners by BPF need clang and libbpf to build.
-HAS_BPF := $(shell command -v clang >/dev/null && \
-	echo '\#include <bpf/libbpf.h>' | $(CC) -E -x c - >/dev/null 2>&1 && echo yes)
-OWNERS_BPF := $(BUILD)/obj/harness/census/bpf/owners.o
-ifdef HAS_BPF
-$(BUILD)/obj/harness/census/bpf.o: ALL_CFLAGS += -DOWNERS_BPF='"$(OWNERS_BPF)"'
-$(BUILD)/obj/harness/census/bpf.o: $(OWNERS_BPF)
-LDLIBS += -lbpf
-endif
 LDLIBS += -pthread
-$(OWNERS_BPF): harness/census/bpf/owners.c harness/census/bpf/record.h
-	@mkdir -p $(@D)
-	$(Q)clang -O2 -g -fdebug-prefix-map=$(CURDIR)=. -target bpf -Wall -Wextra -Werror \
-		-I/usr/include/$(shell $(CC) -print-multiarch) -c -o $@ $<
 
 .PHONY: bench-census test-harmless test-openmetrics
 bench-census: all ## time the census against ss, netstat, lsof and /proc/net/tcp, with owners and without

@@ -31,7 +31,7 @@ static int resize(struct inodes *inodes, size_t size)
 {
 	struct inodes larger = {.size = size};
 
-	larger.slot = calloc(larger.size, sizeof(*larger.slot));
+	larger.slot = census_zeroed(larger.size, sizeof(*larger.slot));
 	if (!larger.slot)
 		return -1;
 	for (size_t i = 0; i < inodes->size; i++)

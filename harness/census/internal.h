@@ -138,6 +138,9 @@ static inline void bit_set(uint8_t *bits, unsigned int n)
 /* Make room for one more element of @size bytes; returns the (perhaps moved) array or NULL. */
 void *census_grow(void *array, size_t count, size_t *room, size_t size);
 
+/* As calloc(), for a large table that will be used in no order. */
+void *census_zeroed(size_t count, size_t size);
+
 /* The port to show for a socket: 0 for every ephemeral port on which nobody listens. */
 uint16_t census_shown_port(const struct census *census, const struct census_host *host,
 			   uint16_t port);

@@ -109,7 +109,7 @@ static const struct option_row rows[] = {
      .help = "do not look for processes: needs no privilege and less work"},
     {"owners", .kind = OPTION_OTHER, .take = take_owners, .value = "bpf|proc",
      .help = "look for processes with BPF (needs root) or in /proc; by default, with BPF from a "
-	     "few thousand sockets on"},
+	     "few thousand sockets on. Large counts use up to four threads"},
     {"copy", .kind = OPTION_FLAG, AT(copy),
      .help = "copy descriptors that no table lists, to ask whether they were ever connected; this "
 	     "disturbs the program: never use it on a server in production"},

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Finds who holds which socket: /proc/PID/task/TASK/fd/N is a link to "socket:[inode]", and the
- * dump has the inode of every socket. It looks at all processes, wherever they live: a process can
+ * Finds who holds which socket: a descriptor leads to an inode (listing.c), and the dump has the
+ * inode of every socket. It looks at all processes, wherever they live: a process can
  * hold sockets of a namespace that it has left or was never in.
  *
  * The kernel decides what we may read (man 2 ptrace, "Ptrace access mode checking"): listing needs
@@ -10,7 +10,6 @@
  */
 #include "census/visit.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +18,9 @@
 
 static const char *visit_name(struct visit *visit)
 {
-	if (!visit->name[0])
+	if (!visit->name[0] && visit->comm)
+		process_name_of(visit->pid, visit->comm, visit->name, sizeof(visit->name));
+	else if (!visit->name[0])
 		process_name(visit->pid, visit->name, sizeof(visit->name));
 	return visit->name;
 }
@@ -103,9 +104,8 @@ static int unlisted(struct visit *visit, enum census_hold hold, int fd, uint32_t
 	if (visit->home < 0 || visit->second ||
 	    (!visit->needs->descriptors && !visit->census->process_count))
 		return 0;
-	switch (hold == CENSUS_BY_DESCRIPTOR && !visit->certain
-		    ? descriptor_protocol(visit->pid, visit->task, fd)
-		    : PROTOCOL_TCP) {
+	switch (hold == CENSUS_BY_DESCRIPTOR ? descriptor_protocol(visit->pid, visit->task, fd)
+					     : PROTOCOL_TCP) {
 	case PROTOCOL_TCP:
 		return gone_note(visit->census, &candidate);
 	case PROTOCOL_REFUSED:
@@ -130,44 +130,24 @@ int visit_meet(struct visit *visit, enum census_hold hold, int fd, uint32_t inod
 	return unlisted(visit, hold, fd, inode);
 }
 
-int visit_descriptor(struct visit *visit, int fd, const char *target)
+int visit_descriptor(struct visit *visit, const struct descriptor *descriptor)
 {
-	unsigned int inode;
 	char path[64];
 
-	if (sscanf(target, "socket:[%u]", &inode) == 1)
-		return visit_meet(visit, CENSUS_BY_DESCRIPTOR, fd, inode);
-	if (visit->deep && !strcmp(target, "anon_inode:[io_uring]"))
-		return visit_ring(visit, fd);
-	if (visit->home >= 0 && !strncmp(target, "net:[", 5)) {
-		snprintf(path, sizeof(path), "/proc/%d/task/%d/fd/%d", visit->pid, visit->task, fd);
+	switch (descriptor->leads) {
+	case LEADS_TO_SOCKET:
+		return visit_meet(visit, CENSUS_BY_DESCRIPTOR, descriptor->fd, descriptor->inode);
+	case LEADS_TO_RING:
+		return visit->deep ? visit_ring(visit, descriptor->fd) : 0;
+	case LEADS_TO_NETNS:
+		if (visit->home < 0)
+			return 0;
+		snprintf(path, sizeof(path), "/proc/%d/task/%d/fd/%d", visit->pid, visit->task,
+			 descriptor->fd);
 		return elsewhere_note(visit->census, path);
+	default:
+		return 0;
 	}
-	return 0;
-}
-
-static int visit_table(void *data, pid_t task, DIR *directory)
-{
-	struct visit *visit = data;
-	struct dirent *entry;
-	int result = 0;
-
-	visit->task = task;
-	while (result >= 0 && (entry = readdir(directory))) {
-		char target[64];
-		ssize_t length;
-
-		if (!isdigit((unsigned char)entry->d_name[0]))
-			continue;
-		length = readlinkat(dirfd(directory), entry->d_name, target, sizeof(target) - 1);
-		if (length < 0) {
-			visit->refused |= errno == EACCES || errno == EPERM;
-			continue;
-		}
-		target[length] = '\0';
-		result = visit_descriptor(visit, atoi(entry->d_name), target);
-	}
-	return result;
 }
 
 static void unreadable(struct census_snapshot *snapshot, const struct visit *visit)
@@ -196,27 +176,35 @@ static bool missed(const struct visit *visit)
 	return visit->busy || (visit->refused && process_may_hold(visit->pid));
 }
 
-/* @home: its host, or -1 when unknown. */
-static int scan_process(struct visit *visit, pid_t pid, int home)
+/* @home: its host, or -1 when unknown. Frees @listing. */
+static int scan_process(struct visit *visit, struct listing *listing, int home)
 {
-	struct netns_id id;
-	int result;
+	int result = listing->no_memory ? -1 : 0;
+	bool ended = false;
 
-	visit->pid = visit->task = pid;
+	visit->pid = listing->pid;
 	visit->name[0] = '\0';
-	visit->refused = visit->busy = false;
-	if (process_netns(pid, &id) == 0)
-		visit->home = host_of(visit->census, &id);
-	else if ((errno == EACCES || errno == EPERM) && process_may_hold(pid))
+	visit->refused = listing->refused;
+	visit->busy = false;
+	visit->home = -1;
+	if (!listing->hidden)
+		visit->home = host_of(visit->census, &listing->netns);
+	else if ((listing->hidden == EACCES || listing->hidden == EPERM) &&
+		 process_may_hold(listing->pid))
 		visit->refused = true;
 	else
-		return 0; /* it has ended */
+		ended = true;
 	if (home >= 0)
 		visit->home = home;
-	result = process_tables(pid, visit_table, visit, &visit->refused);
-	if (result >= 0 && visit->deep && !visit->refused)
+	for (size_t i = 0; i < listing->count && result >= 0 && !ended; i++) {
+		visit->task = listing->descriptors[i].task;
+		result = visit_descriptor(visit, &listing->descriptors[i]);
+	}
+	listing_free(listing);
+	visit->task = visit->pid;
+	if (result >= 0 && visit->deep && !visit->refused && !ended)
 		result = visit_mappings(visit);
-	if (missed(visit)) {
+	if (!ended && missed(visit)) {
 		if (visit->home >= 0)
 			unreadable(&visit->snapshots[visit->home], visit);
 		else
@@ -225,16 +213,12 @@ static int scan_process(struct visit *visit, pid_t pid, int home)
 	return result;
 }
 
-static int scan_other(void *data, pid_t pid)
-{
-	struct visit *visit = data;
-
-	visit->home = -1;
-	return pid == getpid() ? 0 : scan_process(visit, pid, -1);
-}
-
 static int scan_all(struct visit *visit, struct error *error)
 {
+	struct readers *readers;
+	struct listing listing;
+	int result = 0;
+
 	if (access("/proc", R_OK | X_OK) < 0)
 		return error_set(error, EXIT_CANNOT, "cannot read /proc: %s", strerror(errno));
 	/* Every pid namespace has a process 1. If it is hidden, others are too (hidepid). */
@@ -242,7 +226,13 @@ static int scan_all(struct visit *visit, struct error *error)
 		visit->pid = 1;
 		unreadable_everywhere(visit);
 	}
-	return proc_numbers("/proc", scan_other, visit) < 0 ? error_no_memory(error) : 0;
+	readers = readers_begin();
+	if (!readers)
+		return error_no_memory(error);
+	while (result >= 0 && readers_next(readers, &listing))
+		result = scan_process(visit, &listing, -1);
+	readers_end(readers);
+	return result < 0 ? error_no_memory(error) : 0;
 }
 
 /* Owners from the kernel at the second look are counted: /proc must not count them again. */
@@ -278,13 +268,15 @@ int census_scan(struct census *census, const struct census_needs *needs,
 	}
 	for (size_t i = 0; i < census->process_count; i++) {
 		const struct census_process *process = &census->processes[i];
+		struct listing listing;
 
 		/* Another process may have its number by now; the pidfd still means the dead one.
 		 */
 		if (syscall(SYS_pidfd_send_signal, process->pidfd, 0, NULL, 0) < 0 &&
 		    errno == ESRCH)
 			continue;
-		if (scan_process(&visit, process->pid, (int)process->home) < 0)
+		listing = listing_read(process->pid);
+		if (scan_process(&visit, &listing, (int)process->home) < 0)
 			return error_no_memory(error);
 	}
 	return 0;

@@ -156,19 +156,26 @@ void process_whole_name(const char *comm, const char *argument0, char *name, siz
 	replace_controls(name);
 }
 
+void process_name_of(pid_t pid, const char *comm, char *name, size_t size)
+{
+	char argument0[4096];
+
+	argument0[0] = '\0';
+	if (strlen(comm) == COMM_WHOLE) /* it may be cut off; arguments end with NUL */
+		process_read(pid, "cmdline", argument0, sizeof(argument0));
+	process_whole_name(comm, argument0, name, size);
+}
+
 void process_name(pid_t pid, char *name, size_t size)
 {
-	char comm[64], argument0[4096];
+	char comm[64];
 	size_t length;
 
 	process_read(pid, "comm", comm, sizeof(comm));
 	length = strlen(comm);
 	if (length && comm[length - 1] == '\n')
 		comm[length - 1] = '\0';
-	argument0[0] = '\0';
-	if (strlen(comm) == COMM_WHOLE) /* it may be cut off; arguments end with NUL */
-		process_read(pid, "cmdline", argument0, sizeof(argument0));
-	process_whole_name(comm, argument0, name, size);
+	process_name_of(pid, comm, name, size);
 }
 
 bool process_stat_may_hold(const char *stat, bool threads)

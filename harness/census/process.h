@@ -37,6 +37,8 @@ void process_unit(pid_t pid, char *name, size_t size);
 
 /* The name of @pid, as complete as possible. */
 void process_name(pid_t pid, char *name, size_t size);
+/* The same, when the name of its task is known. */
+void process_name_of(pid_t pid, const char *comm, char *name, size_t size);
 
 /*
  * Pure: the task name @comm, or the base name of @argument0 when @comm is its truncation; without

@@ -9,7 +9,7 @@
 
 #define MAX_HOSTS 64
 #define MAX_LIST 256
-#define IDLE_SHARE 9 /* a census that goes on sleeps at least so many times as long as it works */
+#define IDLE_SHARE 19 /* a census that goes on sleeps at least so many times as long as it works */
 
 struct census_options {
 	struct {

@@ -78,7 +78,7 @@ static int grow(struct remote_index *index)
 {
 	struct remote_index larger = {.size = index->size ? index->size * 2 : 64};
 
-	larger.slot = calloc(larger.size, sizeof(*larger.slot));
+	larger.slot = census_zeroed(larger.size, sizeof(*larger.slot));
 	if (!larger.slot)
 		return -1;
 	for (size_t i = 0; i < index->size; i++)

@@ -18,6 +18,19 @@ void *census_grow(void *array, size_t count, size_t *room, size_t size)
 	return moved;
 }
 
+/*
+ * Not by calloc(): there the first look at a page maps the page of zeros, and the first write then
+ * interrupts every core on which a thread of ours runs.
+ */
+void *census_zeroed(size_t count, size_t size)
+{
+	void *memory = reallocarray(NULL, count, size);
+
+	if (memory)
+		explicit_bzero(memory, count * size); /* GCC makes calloc() of memset() */
+	return memory;
+}
+
 uint32_t *port_index_at(struct port_index *index, unsigned int kind, uint8_t state, uint16_t port)
 {
 	uint32_t **numbers = &index->number[kind * STATES + state];

@@ -4,23 +4,24 @@
 #define CENSUS_VISIT_H
 
 #include "census/internal.h"
+#include "census/listing.h"
 
 struct visit {
 	struct census *census;
 	const struct census_needs *needs;
 	struct census_snapshot *snapshots;
 	pid_t pid, task;
-	int home;     /* the host it lives in, -1: none */
-	bool deep;    /* look into rings and mappings, too */
-	bool second;  /* the second time: only for sockets without a known holder */
-	bool certain; /* every socket it meets is a TCP socket */
+	int home;    /* the host it lives in, -1: none */
+	bool deep;   /* look into rings and mappings, too */
+	bool second; /* the second time: only for sockets without a known holder */
 	bool refused;
-	bool busy;     /* an io_uring did not list its files */
-	char name[64]; /* empty: not read yet */
+	bool busy;	  /* an io_uring did not list its files */
+	char name[64];	  /* empty: not read yet */
+	const char *comm; /* of its task; NULL: not known yet */
 };
 
-/* The process of @visit has a descriptor that leads to @target. */
-int visit_descriptor(struct visit *visit, int fd, const char *target);
+/* The task of @visit has this descriptor. */
+int visit_descriptor(struct visit *visit, const struct descriptor *descriptor);
 
 /* The process of @visit holds the socket @inode, by descriptor @fd if @hold says so. */
 int visit_meet(struct visit *visit, enum census_hold hold, int fd, uint32_t inode);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Walks a host's table: counts each socket, or keeps it until its owner is known. */
 #include "census/walk.h"
+#include "census/handover.h"
 
 #include <string.h>
 #include <time.h>
@@ -151,9 +152,12 @@ int walk_host(struct walk *walk, struct error *error)
 {
 	const struct census_sink sink = {walk_begin, walk_socket, walk};
 	const struct census_sink main_sink = {walk_nothing, walk_main, walk};
+	struct handover handover;
+	const struct census_sink first = handover_to(&handover, &sink);
 	const struct source *source = &walk->host->source;
 	uint32_t states = walk->needs->states;
 	bool interrupted = false;
+	int result;
 
 	walk->host->mptcp = false;
 	if (walk->needs->rows) {
@@ -170,7 +174,9 @@ int walk_host(struct walk *walk, struct error *error)
 	if (walk->needs->owners &&
 	    inodes_reserve(&walk->host->inodes, (size_t)expected(host_sockets(walk->host))) < 0)
 		return error_no_memory(error);
-	if (source_dump(source, states, &sink, &interrupted, &walk->host->mptcp, error) < 0)
+	result = source_dump(source, states, &first, &interrupted, &walk->host->mptcp, error);
+	handover_end(&handover);
+	if (result < 0)
 		return -1;
 	while (walk->counted < walk->came)
 		count_next(walk);

@@ -4,9 +4,9 @@ VERSIONS: kernel versions, "5.10 6.12.117"; Debian's newest of each. SCENARIOS: 
 folders. AGAIN=1 also runs what has already passed. PIECE: how many scenarios a guest runs.
 
 Scenarios run in pieces, each in its own guest, so a kernel that hangs or panics loses one piece. A pass is
-kept until its scenario changes; if interrupted, a second call continues. What did not pass in a piece is
-retried alone before the result counts. Exit status: 0 all passed; 1 not all; 2 wrong usage; 70 guests ended
-without a result; 77 cannot run here.
+kept until its sources change (sources.py); if interrupted, a second call continues. What did not pass in a
+piece is retried alone before the result counts. Exit status: 0 all passed; 1 not all; 2 wrong usage; 70
+guests ended without a result; 77 cannot run here.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import time
 from pathlib import Path
 from typing import Any, Iterator
 
+import sources
 from guests import Guests, Kernel, Refused, require
 
 from linger.lab.errors import CANNOT_RUN, USAGE, CannotRun, LingerError, complain
@@ -56,7 +57,7 @@ class Matrix:
                     self._piece(kernel, [name])
 
     def _piece(self, kernel: Kernel, names: list[str]) -> None:
-        begun = time.monotonic()
+        begun, made_of = time.monotonic(), {name: sources.digest(name) for name in names}
         home = self.folder / kernel.number
         home.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".guest-{os.getpid()}-", dir=self.folder) as name:
@@ -66,6 +67,8 @@ class Matrix:
             for run in guest.glob("*/environment.json"):
                 keep(run.parent, home)
             good = [name for name in names if passed(home / name)]
+            for name in good:
+                (home / name / sources.FILE).write_text(made_of[name])
             words = f"{len(good)} of {len(names)} passed"
             if status not in (0, NOT_HELD):
                 console = home / f"console-{names[0]}.log"
@@ -116,10 +119,9 @@ def passed(folder: Path) -> bool:
 
 
 def current(folder: Path) -> bool:
-    """Whether a scenario has passed and its file has not changed since."""
-    written = scenarios.path_of(folder.name).stat().st_mtime
-    results_of = folder.glob("*/result.json")
-    return passed(folder) and all(path.stat().st_mtime >= written for path in results_of)
+    """Whether a scenario has passed with its current sources."""
+    file = folder / sources.FILE
+    return passed(folder) and file.exists() and file.read_text() == sources.digest(folder.name)
 
 
 def report(folder: Path, kernels: list[Kernel], names: list[str]) -> int:

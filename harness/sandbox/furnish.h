@@ -3,6 +3,14 @@
 #define SANDBOX_FURNISH_H
 
 /*
+ * Move this process from its new network namespace to another one with a socket table of its own,
+ * which namespaces created there get, too. The machine's table, which they share otherwise, has
+ * some 262144 buckets, and each count walks all of it. Changes nothing where the kernel cannot
+ * (before Linux 6.1) or the sysctl cannot be written (no /proc, or it is read-only).
+ */
+void own_socket_table(void);
+
+/*
  * In process 1 of the new namespaces: its own /proc, an empty /run with a place for `ip netns`, and
  * a loopback device that is up; LINGER_SANDBOX=1 tells every program where it runs. The working
  * folder stays. On failure: one sentence on stderr, exit 77.

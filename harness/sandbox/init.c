@@ -51,6 +51,8 @@ int main(int argc, char **argv)
 	program_invocation_short_name = (char *)"sandbox"; /* the name the caller knows */
 	open_standard_descriptors();
 	own_root();
+	if (!options.bare)
+		own_socket_table();
 	watch_signals();
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		err(EXIT_BROKEN, "pipe");

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import select
 import subprocess
+from pathlib import Path
 from typing import Callable, Iterator
+from zlib import crc32
 
 import pytest
 
@@ -14,7 +17,44 @@ from linger.lab.environment import outside
 from linger.lab.programs import program
 
 HANGS = 180  # s: a hanging program is ended; one that only waits for a CPU is not
+LONG = 30  # s: a test that takes as long starts before all others
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
+Once = Callable[[str, Callable[[Path], None]], Path]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mix tests that compute with tests that wait; the longer one takes, the earlier it starts.
+
+    In the order of the files, some minutes need more processor than there is and others leave it idle.
+    The mixture is the same in every run.
+    """
+
+    def place(item: pytest.Item) -> tuple[float, float]:
+        takes, scenario = map(item.get_closest_marker, ("takes", "scenario"))
+        seconds = takes.args[0] if takes else scenario.kwargs["seconds"] if scenario else 0
+        return crc32(item.nodeid.encode()) * max(0, 1 - seconds / LONG), -seconds
+
+    items.sort(key=place)
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
+    """once(name, fill): a folder that the tests of all workers share, filled by the first."""
+    shared = tmp_path_factory.getbasetemp().parent
+
+    def once(name: str, fill: Callable[[Path], None]) -> Path:
+        folder = shared / name
+        with open(shared / f"{name}.lock", "a+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            lock.seek(0)
+            if not lock.read():
+                folder.mkdir()
+                fill(folder)
+                lock.write("filled")
+        return folder
+
+    return once
 
 
 @pytest.fixture(scope="session")

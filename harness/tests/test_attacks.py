@@ -202,6 +202,7 @@ TAKERS = [
 ]
 
 
+@pytest.mark.takes(10)
 @pytest.mark.parametrize("who, uid, more, cage", TAKERS, ids=lambda value: str(value))
 def test_it_cannot_take_all_there_is(
     checkout: Path, scratch: Path, who: str, uid: int, more: list[str], cage: str

@@ -11,7 +11,7 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
-from conftest import Run
+from conftest import Once, Run
 from test_formats import validator
 from test_report import Page, assert_reads_aloud, assert_stands_alone
 
@@ -39,14 +39,16 @@ def test_only_a_whole_measurement_is_kept(tmp_path: Path, status: int, kept: boo
     )
 
 
-@pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="session")
+def ran(once: Once) -> Path:
     """A run of bench-scale with few sockets."""
-    where = tmp_path_factory.mktemp("results")
-    words = [sys.executable, scale.__file__, "--sizes", "300", "--results", where]
-    done = subprocess.run(words, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return (where / "latest").resolve()
+
+    def fill(where: Path) -> None:
+        words = [sys.executable, scale.__file__, "--sizes", "300", "--results", where]
+        done = subprocess.run(words, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    return (once("scaled", fill) / "latest").resolve()
 
 
 def test_scale_counts_exactly(ran: Path) -> None:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from lessons import spots
+from lessons import Score, spots
 
 from linger.blame import document, helping, places, reasons, tracing, wording
 from linger.blame.symbols import Frame, plain
+from linger.lab.programs import ROOT
 from linger.run import pairs
+
+sys.path.insert(0, str(ROOT / "harness" / "blame"))
+import figures  # noqa: E402
+import strangers  # noqa: E402
 
 SERVER = "/srv/server"
 
@@ -77,6 +83,28 @@ def test_sentences_name_the_call_and_its_error() -> None:
     assert reasons.sentence_of(RULES["error"], "error") == "recv() failed with ECONNRESET, never closed"
     told = group("gone", end=touch("getsockopt", error="ECONNREFUSED"))
     assert reasons.sentence_of(told, "error").startswith("connect() failed with ECONNREFUSED")
+
+
+@pytest.mark.parametrize("waiting, said", [(1, "1 connection waits, and"), (4, "4 connections wait, and")])
+def test_one_connection_is_called_one(waiting: int, said: str) -> None:
+    assert reasons.sentence_of(group("LISTEN", waiting=waiting), "unaccepted").startswith(said)
+
+
+def test_a_pair_whose_run_failed_is_not_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Even if it held nothing; one that ran and held nothing does not count."""
+    nowhere = Score(False, None)
+    ran = {"closewait-leak": (0, True, Score(True, 0)), "reset-leak": (1, False, nowhere),
+           "linger-zero": (0, False, nowhere)}  # fmt: skip
+    monkeypatch.setattr(figures, "of_pair", lambda name, build, folder: ran[name])
+    *_, failed, clean, total = figures.table(tmp_path, tmp_path, [*ran])
+    assert "elsewhere" in failed and failed.endswith("its run FAILED, exit code 1")
+    assert clean.endswith("holds nothing that it should not")
+    assert total.startswith("1 of 2 leaking pairs, 1 of the")
+
+
+@pytest.mark.parametrize("counts, code", [((3, 3, 0), 0), ((3, 3, 1), 77), ((0, 0, 0), 77), ((2, 3, 1), 1)])
+def test_a_stranger_that_was_not_tried_is_not_green(counts: tuple[int, int, int], code: int) -> None:
+    assert strangers.ends_with(*counts) == code
 
 
 def test_what_was_told_is_not_told_again() -> None:

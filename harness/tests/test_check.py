@@ -190,6 +190,7 @@ def test_evidence_of_a_check(run: Run, tmp_path: Path) -> None:
     assert json.loads((run_folder / "environment.json").read_text())["kernel"]
 
 
+@pytest.mark.takes(20)
 def test_json_junit_and_expected_verdicts(run: Run, tmp_path: Path) -> None:
     known, out, junit = (tmp_path / name for name in ("known", "out.json", "junit.xml"))
     known.write_text("# of this server\nhalf-request-rst LEAK\nabandon LEAK|FAIL  # before 1.2\n")

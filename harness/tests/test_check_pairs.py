@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import Run
@@ -30,8 +31,8 @@ def inside(mode: str, version: str = "TLSv1_3") -> list[str]:
 
 
 LEFT, GHOSTS = ("PASS", "all let go"), ("LEAK", "descriptors of connections that are gone")
-# For each server, the slowest first: its command, and for some checks the verdict that it must get, with part
-# of its text.
+# Of each server: its command, and of some checks the verdict that it must get, with a part of what
+# that says.
 SERVERS: dict[str, tuple[list[str], dict[str, tuple[str, str]]]] = {
     "one-by-one": (planted("serial"), {
         "idle": ("STARVE", "others get"), "stalled-reader": ("STARVE", "others get"),
@@ -129,9 +130,16 @@ SERVERS: dict[str, tuple[list[str], dict[str, tuple[str, str]]]] = {
     }),
 }  # fmt: skip
 VANISHED = 20  # s: longer than the keepalive probes and the retransmissions take
+TAKES = {"one-by-one": 100, "used-up": 50, "tls-serial": 25, "closewait-leak": 20, "picky": 20}
 
 
-@pytest.mark.parametrize("name", SERVERS)
+def timed(name: str) -> Any:
+    """The parameter of a test, with the seconds that it takes."""
+    seconds = TAKES.get(name, VANISHED if name.startswith("vanish") else 9)
+    return pytest.param(name, marks=pytest.mark.takes(seconds))
+
+
+@pytest.mark.parametrize("name", map(timed, SERVERS))
 def test_a_server_gets_the_verdicts_that_it_must(run: Run, tmp_path: Path, name: str) -> None:
     command, wanted = SERVERS[name]
     file, large = tmp_path / "check.json", tmp_path / "large"

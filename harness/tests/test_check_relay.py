@@ -45,6 +45,7 @@ def test_a_program_that_ends(run: Run, tmp_path: Path, role: str, verdict: str) 
         assert "exit code 0 and 0 to 501 of 1002 bytes, or others, at " in str(cut["measured"])
 
 
+@pytest.mark.takes(30)
 def test_a_program_that_lasts_and_never_returns(run: Run, tmp_path: Path) -> None:
     code, results = found(run, tmp_path, "waits", "--only", "recover-fin", "--patience", 2)
     finding = results["recover-fin"]

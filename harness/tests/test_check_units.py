@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform
 import socket
 import subprocess
@@ -15,13 +16,14 @@ from typing import Any, Iterator
 import pytest
 
 from linger.check import measure, schedule
-from linger.check.finding import Held
+from linger.check.finding import LEAK, Held
 from linger.check.measure import Count
-from linger.check.server import request
+from linger.check.server import BATTERY, request
 from linger.check.server.checks import limit, reply
 from linger.check.server.connection import Connection
 from linger.check.server.crowd import Crowd
 from linger.check.server.request import Request
+from linger.check.server.trial import Trial
 from linger.lab import exits, waiting
 
 TELLS = tuple(map(int, platform.release().split(".")[:2])) >= (6, 15)  # of what others reaped
@@ -213,19 +215,112 @@ def test_a_server_that_rests_is_not_watched_for_long(
     assert (found, len(busy) - len([*windows])) == says
 
 
+def _await(file: Path, within: float = 20.0) -> bool:
+    """Wait for a file, so many seconds; whether it is there."""
+    deadline = time.monotonic() + within
+    while not file.exists() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    return file.exists()
+
+
+def _schedule(
+    attempt: schedule.Attempt, at_once: int, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, str]:
+    """What two checks measured, "one" and "two", of which the first starts first."""
+    monkeypatch.setattr(schedule.netns, "own_run", lambda: None)  # it needs the sandbox
+    checks: Any = [SimpleNamespace(id=id, slow=False, long=False) for id in ("one", "two")]
+    results = schedule.run(checks, attempt, folder, at_once, lambda result: None)
+    return {result["id"]: result["measured"] for result in results}
+
+
+def _result(check: Any, measured: object, doubt: bool = False) -> dict[str, Any]:
+    return {"id": check.id, "verdict": "FAIL", "measured": str(measured), "doubt": doubt, "stall": ""}
+
+
 def test_a_trial_that_only_waits_takes_no_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One place, and the first waits for the second's action."""
-    one, two = (SimpleNamespace(id=id, slow=id == "one") for id in ("one", "two"))
 
     def attempt(check: Any, folder: Path) -> dict[str, Any]:
         if check.id == "two":
             (tmp_path / "done").touch()
-        deadline = time.monotonic() + 20
         with schedule.only_waiting():
-            while not (there := (tmp_path / "done").exists()) and time.monotonic() < deadline:
-                time.sleep(0.01)
-        return {"id": check.id, "verdict": "PASS", "measured": str(there), "doubt": False, "stall": ""}
+            there = _await(tmp_path / "done")
+        return _result(check, there)
+
+    assert _schedule(attempt, 1, tmp_path, monkeypatch) == {"one": "True", "two": "True"}
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_a_trial_that_has_waited_goes_on_when_it_has_a_place(
+    at_once: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One place; or two, and the second is tried again alone: then nothing else may work."""
+
+    def attempt(check: Any, folder: Path) -> dict[str, Any]:
+        if check.id == "one":
+            with schedule.only_waiting():
+                _await(tmp_path / "works")
+            (tmp_path / "goes on").touch()
+            return _result(check, "")
+        if at_once == 2 and not (tmp_path / "doubt").exists():
+            (tmp_path / "doubt").touch()
+            return _result(check, "", doubt=True)
+        (tmp_path / "works").touch()
+        return _result(check, "beside it" if _await(tmp_path / "goes on", within=0.1) else "by itself")
+
+    assert _schedule(attempt, at_once, tmp_path, monkeypatch)["two"] == "by itself"
+
+
+def test_what_may_be_held_forever_is_waited_for_without_a_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the first second, in which servers let go as they should, is no mere wait."""
+
+    @contextlib.contextmanager
+    def only_waiting() -> Iterator[None]:
+        looks.append("free")
+        yield
+
+    before = Count(0, {}, 0, {}, {}, {}, 0)
+    trial = Trial.__new__(Trial)
+    trial.n, trial.soon, trial.late = 20, 10.0, 75.0
+    trial.before = before
+    settles = lambda *_, within: looks.append("settles") or replace(before, sockets=20)  # noqa: E731
+    trial.meter = SimpleNamespace(settles=settles, held=lambda before: [])  # type: ignore[assignment]
+    for name in ("died", "fresh", "_never"):
+        monkeypatch.setattr(trial, name, lambda *_: "")
+    monkeypatch.setattr(schedule, "only_waiting", only_waiting)
+    looks: list[str] = []
+    assert trial.leavings().verdict == LEAK
+    assert looks == ["settles", "free", "settles", "free", "settles"]
+
+
+def test_checks_that_last_long_start_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that wait for time-outs, then those after which a server that leaks is waited for."""
+
+    def attempt(check: Any, folder: Path) -> dict[str, Any]:
+        with (tmp_path / "started").open("a") as started:
+            print(check.id, file=started)
+        return _result(check, "")
 
     monkeypatch.setattr(schedule.netns, "own_run", lambda: None)  # it needs the sandbox
-    results = schedule.run([one, two], attempt, tmp_path, 1, lambda result: None)  # type: ignore[list-item]
-    assert [result["measured"] for result in results] == ["True", "True"]
+    BATTERY.load()
+    schedule.run(BATTERY.choose(None, quick=False), attempt, tmp_path, 1, lambda result: None)
+    started = (tmp_path / "started").read_text().split()
+    slow = [check.id for check in BATTERY.checks.values() if check.slow]
+    leaving = "half-close abandon half-request-fin half-request-rst rst-at-once ignore-reply ask-and-leave"
+    assert {*started[: len(slow)]} == {*slow}
+    assert {*started[len(slow) : len(slow) + 8]} == {*leaving.split(), "early-reply"}
+
+
+def test_a_reply_that_is_long_enough_is_not_waited_for() -> None:
+    """Silence would end it; and a shorter one it does end."""
+    here, there = socket.socketpair()
+    here.setblocking(False)
+    crowd = Crowd.__new__(Crowd)
+    crowd.connections = [one] = [Connection(here)]
+    one.connected = True
+    with here, there:
+        there.send(b"xx")
+        began = time.monotonic()
+        assert crowd.read_while_it_comes(5.0, quiet=5.0, enough=2) and time.monotonic() < began + 4
+        there.send(b"x")
+        assert crowd.read_while_it_comes(5.0, quiet=0.02, enough=4) and one.received == 3

@@ -32,7 +32,7 @@ def test_a_run_shows_the_leak_its_count_its_cause_and_its_cure(run: Run, tmp_pat
     assert buggy.endswith("REPRODUCED: kept forever")
     assert fixed.split()[1] == "0" and fixed.endswith("PASS")
     assert "closewait_leak" in buggy and "pid" in buggy
-    assert "only\nclose() leads on" in done.stdout.replace("\n  ", "\n")
+    assert "From there only\nthe program leads on" in done.stdout.replace("\n  ", "\n")
     assert any(line.split() == ["+", "close(fd);"] for line in lines)
     assert lines[-2].startswith("evidence: ")
     assert lines[-1].startswith("2 passed, 0 failed in ")
@@ -118,12 +118,32 @@ def test_more_connections_than_descriptors(run: Run, tmp_path: Path) -> None:
     assert "1000 connections need 1064 descriptors, and the hard limit is 256" in done.stderr
 
 
+ASKED = {  # what -n asked for, and what a scenario needs: how many it makes
+    ("", ()): 100,
+    ("7", ()): 7,
+    ("7", (64,)): 64,
+    ("7", (1, True)): 8,
+    ("8", (1, True)): 8,
+}
+
+
+@pytest.mark.parametrize("asked", ASKED, ids=str)
+def test_as_many_connections_as_a_scenario_needs(monkeypatch: pytest.MonkeyPatch, asked: tuple) -> None:
+    monkeypatch.setenv("LINGER_CONNECTIONS", asked[0])
+    assert scenarios.connections(100, *asked[1]) == ASKED[asked]
+
+
 def failing(tmp_path: Path, body: str) -> dict[str, str]:
     """An environment in which the catalogue is this one scenario."""
     scenarios = tmp_path / "scenarios"
     scenarios.mkdir()
     (scenarios / "planted.py").write_text(body)
-    return outside(LINGER_SCENARIOS=str(scenarios), RESULTS=str(tmp_path / "results"))
+    return in_catalogue(tmp_path)
+
+
+def in_catalogue(folder: Path) -> dict[str, str]:
+    """An environment in which the catalogue is folder/scenarios."""
+    return outside(LINGER_SCENARIOS=str(folder / "scenarios"), RESULTS=str(folder / "results"))
 
 
 PLANTED = '''"""planted: a scenario of the tests.
@@ -213,6 +233,58 @@ def test_an_interrupted_exec_changes_no_status(tmp_path: Path) -> None:
     assert subprocess.run([sys.executable, "-m", "linger"], env=env).returncode == 129
 
 
+AT_EVERY_LINE = """
+import os, signal, sys
+from types import SimpleNamespace
+from linger.cli import main
+from linger.lab import interrupt
+
+FILES = {main.__file__, interrupt.__file__}
+complain = main.complain
+
+def strike():
+    os.kill(os.getpid(), signal.SIGINT)
+
+def action(options):
+    try:
+        return 0
+    finally:
+        if left < 0:
+            strike()
+
+def trace(frame, event, argument):
+    global left
+    if frame.f_code.co_filename not in FILES:
+        return None
+    left -= event == "line"
+    if left == -1:
+        strike()
+    return trace
+
+main.complain = lambda sentence: (strike(), complain(sentence))
+main._parser = lambda: SimpleNamespace(parse_args=lambda arguments: SimpleNamespace(action=action, called="x"))
+codes = []
+while not codes or codes[-1]:
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    left = len(codes)
+    sys.settrace(trace)
+    code = main.main([])
+    sys.settrace(None)
+    codes.append(code)
+print(len(codes), *sorted({*codes}))
+"""
+
+
+def test_an_interrupt_at_any_line_ends_it_in_one_sentence() -> None:
+    """And others while it cleans up, and while it says so: a terminal and the sandbox send several."""
+    done = subprocess.run([sys.executable, "-c", AT_EVERY_LINE], env=outside(), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    tries, *codes = map(int, done.stdout.split())
+    assert tries > 20 and codes == [0, 130]
+    assert {*done.stderr.splitlines()} == {"linger: interrupted by SIGINT"}
+
+
 def test_a_scenario_file_that_cannot_be_read(run: Run, tmp_path: Path) -> None:
     done = run("linger", "run", "planted", env=failing(tmp_path, '"""p: x."""\nimport nowhere\n'))
     assert done.returncode == 70
@@ -282,6 +354,7 @@ def test_two_runs_at_once_do_not_meet(tmp_path: Path) -> None:
     assert len([path for path in tmp_path.iterdir() if not path.is_symlink()]) == 4
 
 
+@pytest.mark.takes(15)
 def test_runs_ended_at_random_leave_nothing(run: Run) -> None:
     """Every ending once; `make kill-test` does it a few hundred times."""
     done = run("sandbox", sys.executable, Path(__file__).with_name("kill.py"), 7, timeout=120)

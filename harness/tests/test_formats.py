@@ -10,7 +10,7 @@ from typing import Any, Iterator
 
 import jsonschema
 import pytest
-from conftest import Run
+from conftest import Once, Run
 from test_cli import PLANTED, failing
 
 import linger
@@ -24,14 +24,16 @@ def validator(name: str) -> Any:
     return jsonschema.Draft7Validator(schema)
 
 
-@pytest.fixture(scope="module")
-def left(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="session")
+def left(run: Run, once: Once) -> Path:
     """What a run of three scenarios writes: a pair, one with tables, one with nullable values."""
-    results = tmp_path_factory.mktemp("results")
-    names = ["closewait-leak", "linger-zero-closewait", "kernel-defaults"]
-    done = run("linger", "run", *names, "--results", results)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return (results / "latest").resolve()
+
+    def fill(results: Path) -> None:
+        names = ["closewait-leak", "linger-zero-closewait", "kernel-defaults"]
+        done = run("linger", "run", *names, "--results", results)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    return (once("three", fill) / "latest").resolve()
 
 
 def documents(run: Path) -> Iterator[tuple[str, Any]]:

@@ -27,6 +27,7 @@ def executed(output: str) -> int:
     return int(re.findall(r"stat::number_of_executed_units: +(\d+)", output)[-1])
 
 
+@pytest.mark.takes(10)
 @pytest.mark.parametrize("target", TARGETS)
 def test_nothing_breaks_a_parser(target: str, tmp_path: Path) -> None:
     corpus = FUZZ / "corpus" / target

@@ -101,6 +101,7 @@ def test_it_lets_go(lab):
 """
 
 
+@pytest.mark.takes(25)
 def test_an_installation_works_for_everyone_and_anywhere(run: Run, tmp_path: Path) -> None:
     """In one test, because an installation takes two seconds."""
     installed = Installed(tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,11 +11,12 @@ import pytest
 from linger.check.client.outcome import DIED, DONE, PENDING, RETRIES, WAITS, Outcome
 from linger.check.client.yardstick import Product
 from linger.check.finding import CHOICE, FAIL, LEAK, NOT_TESTED, PASS, WARN
-from linger.check.relay import exchange, judgement, proof, pulse
+from linger.check.relay import exchange, judgement, meetings, proof, pulse
 from linger.check.relay.exchange import Place
 from linger.check.relay.judgement import Survived
 from linger.check.relay.phases import Lived
 from linger.check.relay.pulse import Look
+from linger.check.relay.stage import QUICKLY
 
 ALL = Product(100, "all")
 WHOLE = Outcome("fin@1.3", 9000, DONE, True, None, 100, "all", "status 0", 0.1)
@@ -80,11 +82,12 @@ def test_cut(outcomes: list[Outcome], good: Product | None, verdict: str) -> Non
 @pytest.mark.parametrize(
     "outcomes, verdict, said",
     [
-        ([WHOLE, WHOLE], PASS, "made the whole at all 2 strikes"),
+        ([WHOLE, WHOLE], PASS, "made the whole at 2 of 2 strikes"),
         ([WHOLE, SLOW], WARN, "still waits after 30 s at 1 of 2 strikes: no time-out (stall@1.1)"),
         ([ERROR, WHOLE], CHOICE, "after 0.1 s at most it gives up: status 1, reset"),
         ([AGAIN, WHOLE], CHOICE, "after 30.0 s at most it tries again"),
-        ([SLOW, PART], FAIL, "exit code 0 and 59 of 100 bytes"),
+        ([SLOW, PART], FAIL, "exit code 0 and 59 of 100 bytes, or others, at 1 strike (fin@1.3)"),
+        ([SLOW], WARN, "still waits after 30 s at 1 of 1 strike: no time-out"),
     ],
 )
 def test_waited(outcomes: list[Outcome], verdict: str, said: str) -> None:
@@ -138,16 +141,34 @@ ENDED = Survived("rst@1.1", ended="ended with status 1")
 
 
 @pytest.mark.parametrize(
-    "tries, verdict",
+    "tries, verdict, said",
     [
-        ([BACK], PASS),
-        ([BACK, ENDED], WARN),
-        ([BACK, ENDED, LOST], FAIL),
-        ([BACK, replace(ENDED, killed=True)], FAIL),
+        ([BACK], PASS, "after 1 of 1 strike, in"),
+        ([BACK, ENDED], WARN, "ends at 1 of 2 strikes"),
+        ([BACK, ENDED, LOST], FAIL, "after 1 of 3 strikes"),
+        ([BACK, replace(ENDED, killed=True)], FAIL, "rst@1.1: the program"),
     ],
 )
-def test_survived(tries: list[Survived], verdict: str) -> None:
-    assert judgement.survived(tries, len(tries)).verdict == verdict
+def test_survived(tries: list[Survived], verdict: str, said: str) -> None:
+    finding = judgement.survived(tries, len(tries))
+    assert finding.verdict == verdict and said in finding.measured
+
+
+@pytest.mark.parametrize("limit, rounds", [(0.5, 2), (QUICKLY, 2), (QUICKLY + 1, 1)])
+def test_a_strike_that_was_missed_is_tried_again_where_nothing_waits_for_long(
+    limit: float, rounds: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    met = [replace(WHOLE, port=1), replace(WHOLE, port=2)]
+    asked: list[list[str]] = []
+    relay = SimpleNamespace(port=int, struck=lambda port: port == 1, become=lambda port, strike: None)
+    stage: Any = SimpleNamespace(
+        relay=relay, serve=lambda: None, begin=lambda *strikes: None, task=SimpleNamespace(
+            order=SimpleNamespace(yardstick=SimpleNamespace(good=ALL), verify="")),
+        meets=lambda strikes, limit: asked.append(list(strikes)) or met[: len(strikes)],
+    )  # fmt: skip
+    monkeypatch.setattr(proof, "must_hold", lambda stage, planned: None)
+    meetings.met_all(stage, ["1", "2"], limit)
+    assert asked == [["1", "2"], ["2"]][:rounds]
 
 
 ACCEPT = {"conn": "1", "peer": "10.0.0.1", "peerport": "5000", "port": "9000"}

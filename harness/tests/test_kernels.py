@@ -134,10 +134,37 @@ def test_it_goes_on_where_it_was_and_retries_alone(tmp_path: Path) -> None:
         matrix.Matrix(double, tmp_path, names, 5).run(kernel)  # type: ignore[arg-type]
     assert double.asked == ["double-close linger-zero", "double-close", "linger-zero"]
     assert all(matrix.passed(tmp_path / "7.3.4" / name) for name in names)
-    for path in (tmp_path / "7.3.4/linger-zero").glob("*/result.json"):
-        os.utime(path, (0, 0))  # older than its scenario
+    (tmp_path / "7.3.4/linger-zero/sources").write_text("others")
     matrix.Matrix(double, tmp_path, names, 5).run(kernel)  # type: ignore[arg-type]
     assert double.asked[3:] == ["linger-zero"]
+
+
+DECIDES = {  # a file that changes: whether the scenario linger-zero is run again
+    "scenarios/linger_zero.py": True,
+    "servers/linger_zero_fixed.c": True,
+    "clients/peer.c": True,
+    "harness/census/count.c": True,
+    "harness/census/bpf/owners.c": True,
+    "harness/linger/lab/sysctls.conf": True,
+    "servers/reset_leak_fixed.c": False,
+    "scenarios/linger_zero.toml": False,
+    "harness/census/test_count.c": False,
+    "harness/linger/report/pages.py": False,
+}
+
+
+def test_a_result_is_current_as_long_as_its_sources_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in DECIDES:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("linger_zero, lab.peer")
+    monkeypatch.setattr(matrix.sources, "ROOT", tmp_path)
+    monkeypatch.setattr(matrix.scenarios, "SCENARIOS", tmp_path / "scenarios")
+    for name, again in DECIDES.items():
+        before = matrix.sources.digest("linger-zero")
+        (tmp_path / name).write_text("linger_zero, lab.peer, and more")
+        assert (matrix.sources.digest("linger-zero") != before) == again, name
 
 
 def test_a_guest_that_brings_nothing_back_has_not_passed(tmp_path: Path) -> None:
@@ -146,8 +173,6 @@ def test_a_guest_that_brings_nothing_back_has_not_passed(tmp_path: Path) -> None
     home.mkdir()
     matrix.keep(brought(tmp_path / "before", "reproduced", "pass"), home)
     (home / "a-leak").rename(home / "linger-zero")
-    for path in (home / "linger-zero").glob("*/result.json"):
-        os.utime(path, (0, 0))
     panics = Double()
     panics.run = lambda kernel, command, folder, limit: 1  # type: ignore[method-assign]
     kernel = type("Kernel", (), {"number": "7.3.4"})()

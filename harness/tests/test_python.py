@@ -31,8 +31,8 @@ def test_deps_completes_what_the_build_takes(machine: Machine, subset: str) -> N
         build = machine.make_linger(first=private)
         assert build.returncode == 0, build.stderr
         assert machine.linked() == (private if subset == "all" else SYSTEM)
-        imports = "import " + ", ".join(set(MODULES.values()) - {"tomllib"})
-        assert machine.run(machine.linked(), "-I", "-c", imports).returncode == 0
+    imports = "import " + ", ".join(set(MODULES.values()) - {"tomllib"})
+    assert machine.run(machine.linked(), "-I", "-c", imports).returncode == 0
     assert len(machine.asked()) == (subset != "all")
 
 

@@ -281,6 +281,24 @@ def test_a_client_that_leaves_is_let_go(relay: Relay) -> None:
     assert told(relay, "peer", "what") == ["rst", "fin"]
 
 
+def test_an_end_waits_until_the_backend_is_reached(tmp_path: Path) -> None:
+    """shutdown(2) would give the connecting up, and the next read fail with ENOTCONN."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as busy:
+        first = socket.create_connection(busy.getsockname(), WITHIN)  # fills the accept queue
+        relay = Relay(tmp_path / "log", busy.getsockname()[1], "pass")
+        with first, relay.connect() as client:
+            client.shutdown(socket.SHUT_WR)
+            relay.process.said("peer", within=WITHIN, what="fin")
+            busy.accept()[0].close()
+            busy.settimeout(WITHIN)
+            backend, _ = busy.accept()  # when its SYN is sent again, after a second
+            with backend:
+                backend.sendall(MESSAGE)
+                assert backend.recv(1) == b"" and receive(client, 10) == MESSAGE
+        relay.process.stop()
+        assert not relay.process.events("error")
+
+
 def test_a_backend_that_is_not_there(tmp_path: Path) -> None:
     relay = Relay(tmp_path / "log", 1, "pass")
     assert end_at_once(relay) == "rst"

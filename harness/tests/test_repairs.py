@@ -3,8 +3,9 @@
 A patch is made against the buggy program. Its first line is "right: ..." or "wrong: ..." and says what it
 does; the next line of a wrong one names the diagnosis that it must get: "diagnosis: WORD", or "diagnosis:
 WORD or WORD" if timing decides which of two things shows first. All repairs of an exercise run in one
-session, beside the untouched buggy program and the fixed one. `make repairs` grades all of them; by default
-only the first two right ones, and the first wrong one of each diagnosis.
+session, beside the untouched buggy program. The fixed one, which runs there anyway, is also graded. `make
+repairs` grades all of them; by default only the first two right ones, and the first wrong one of each
+diagnosis.
 """
 
 from __future__ import annotations
@@ -55,15 +56,13 @@ def patched(text: texts.Text, patch: Path, folder: Path) -> Path:
     return source
 
 
+@pytest.mark.takes(15)
 @pytest.mark.parametrize("name", EXERCISES)
 def test_repairs_get_the_diagnosis_they_deserve(name: str, tmp_path: Path) -> None:
     text = texts.load(name)
     assert text.buggy
-    wanted = {"untouched": ["untouched"], "reference": [REPAIRED]}
-    sources = {
-        "untouched": text.buggy,
-        "reference": text.buggy.with_name(f"{text.stem}_fixed.c"),
-    }
+    wanted = {"untouched": ["untouched"], "fixed": [REPAIRED]}
+    sources = {"untouched": text.buggy}
     patches = sorted((REPAIRS / name).glob("*.patch"))
     rights = [expected(patch) for patch in patches].count([REPAIRED])
     wrongs = len(patches) - rights
@@ -78,6 +77,7 @@ def test_repairs_get_the_diagnosis_they_deserve(name: str, tmp_path: Path) -> No
     assert all(worked for worked, _ in built), [said for worked, said in built if not worked]
     run = grade.run_scenario(name, list(programs.values()), tmp_path / "results")
     grade.trust(run, name)
+    sources["fixed"] = text.buggy.with_name(f"{text.stem}_fixed.c")
     found = {label: grade.judge(text, sources[label], run, label) for label in sources}
     other = [label for label in found if found[label].word not in wanted[label]]
     assert not other, "\n".join(f"{label}: {found[label]}" for label in other)

@@ -14,8 +14,8 @@ from typing import Any, Iterator
 from urllib.parse import unquote
 
 import pytest
-from conftest import Run
-from test_cli import PLANTED, failing
+from conftest import Once, Run
+from test_cli import PLANTED, failing, in_catalogue
 
 from linger.lab.environment import outside
 from linger.lab.errors import Broken
@@ -164,22 +164,25 @@ ENDINGS = {
 }
 
 
-@pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict[str, str]]]:
+@pytest.fixture(scope="session")
+def ran(once: Once) -> tuple[Path, dict[str, str]]:
     """A real run of planted scenarios, one for each ending, and its environment."""
-    folder = tmp_path_factory.mktemp("report")
-    env = failing(folder, "")
-    (folder / "scenarios/planted.py").unlink()
-    for name, last in ENDINGS.items():
-        body = PLANTED.replace("planted", name).format(last=last)
-        (folder / f"scenarios/{name}.py").write_text(body)
-    done = subprocess.run(
-        [program("linger"), "run", "all"], env=env, capture_output=True, text=True
-    )
-    assert done.returncode == 1, done.stderr
-    run = (folder / "results/latest").resolve()
-    assert f"report: {run}/index.html" in done.stdout, "several scenarios: the run reports itself"
-    yield run, env
+
+    def fill(folder: Path) -> None:
+        env = failing(folder, "")
+        (folder / "scenarios/planted.py").unlink()
+        for name, last in ENDINGS.items():
+            body = PLANTED.replace("planted", name).format(last=last)
+            (folder / f"scenarios/{name}.py").write_text(body)
+        done = subprocess.run(
+            [program("linger"), "run", "all"], env=env, capture_output=True, text=True
+        )
+        assert done.returncode == 1, done.stderr
+        run = (folder / "results/latest").resolve()
+        assert f"report: {run}/index.html" in done.stdout, "several scenarios: the run reports itself"
+
+    folder = once("endings", fill)
+    return (folder / "results/latest").resolve(), in_catalogue(folder)
 
 
 @pytest.fixture
@@ -418,12 +421,15 @@ def test_a_run_that_cannot_be_written_to(run: Run, again: Path) -> None:
     assert "/index.html: Read-only file system; make it writable, or copy the run " in done.stderr
 
 
-def test_a_single_scenario_is_not_held_up(run: Run, ran: tuple[Path, dict[str, str]]) -> None:
-    done = run("linger", "run", "good", env=ran[1])
+def test_a_single_scenario_is_not_held_up(
+    run: Run, ran: tuple[Path, dict[str, str]], tmp_path: Path
+) -> None:
+    env = {**ran[1], "RESULTS": str(tmp_path)}
+    done = run("linger", "run", "good", env=env)
     assert "report: make report" in done.stdout
-    latest = ran[0].parent / "latest"
+    latest = tmp_path / "latest"
     assert not (latest / "index.html").exists()
-    done = run("linger", "report", "--results", ran[0].parent, env=ran[1])
+    done = run("linger", "report", "--results", tmp_path, env=env)
     assert done.stdout == f"{latest.resolve()}/index.html\n", done.stderr
     assert set(read(latest.resolve())) == {"index.html", "good/index.html"}
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Callable, Iterator
 
 import pytest
-from conftest import Run
+from conftest import Once, Run
 from planted.hostile import HOSTILE
 from test_formats import parse, validator
 from test_report import Page
@@ -350,23 +350,27 @@ def test_a_leak_that_no_descriptor_shows(run: Run, tmp_path: Path, mode: str) ->
 # Runs of others.
 
 
-@pytest.fixture(scope="module")
-def evil(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture
+def evil(run: Run, once: Once, tmp_path: Path) -> Path:
     """A run whose evidence has hostile text wherever a program can choose it."""
-    results = tmp_path_factory.mktemp("evil")
-    assert run("linger", "run", LEAK, "--results", results).returncode == 0
-    for file in results.glob("2*/*/*/result.json"):
-        result = json.loads(file.read_text())
-        spoilt = copy.deepcopy(result)
-        spoilt.update(verdict="fail", message=TEXT)
-        for owner in (one for owners in spoilt["owners"].values() for one in owners):
-            owner["process"] = TEXT
-        for process in spoilt["processes"]:
-            process["program"] = TEXT
-        for row in spoilt["expectations"]:
-            row.update(held=False, expected=TEXT)
-        file.write_text(json.dumps(spoilt))
-    return (results / "latest").resolve()
+
+    def fill(results: Path) -> None:
+        assert run("linger", "run", LEAK, "--results", results).returncode == 0
+        for file in results.glob("2*/*/*/result.json"):
+            result = json.loads(file.read_text())
+            spoilt = copy.deepcopy(result)
+            spoilt.update(verdict="fail", message=TEXT)
+            for owner in (one for owners in spoilt["owners"].values() for one in owners):
+                owner["process"] = TEXT
+            for process in spoilt["processes"]:
+                process["program"] = TEXT
+            for row in spoilt["expectations"]:
+                row.update(held=False, expected=TEXT)
+            file.write_text(json.dumps(spoilt))
+
+    mine = tmp_path / "evil"
+    shutil.copytree((once("evil", fill) / "latest").resolve(), mine)
+    return mine
 
 
 def test_a_hostile_run_is_shown_as_text(run: Run, evil: Path) -> None:
@@ -391,8 +395,7 @@ def test_a_hostile_run_is_shown_as_text(run: Run, evil: Path) -> None:
 
 @pytest.mark.parametrize("place", ["index.html", LEAK])
 def test_a_report_follows_no_link(run: Run, evil: Path, tmp_path: Path, place: str) -> None:
-    theirs, mine = tmp_path / "run", tmp_path / "mine"
-    shutil.copytree(evil, theirs)
+    theirs, mine = evil, tmp_path / "mine"
     mine.mkdir()
     (mine / "index.html").write_text("mine")
     if place == LEAK:

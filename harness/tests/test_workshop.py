@@ -67,6 +67,8 @@ def test_from_the_first_call_to_the_cure(student: Student) -> None:
     assert places == sorted(places)
     assert "RFC 9293" not in first.stdout, "the explanation comes with the repair"
     assert re.search(r"yours +100 \(peak 100\) +100 .* FAIL", first.stdout)
+    ladder = r"One connection of yours:\n\n +client 10\.0\.0\.1:.*\n(?: .*\n)+ +99 further connections"
+    assert re.search(ladder, first.stdout)
 
     student.writes("\t\treturn;\n\t}\n\tn = send", f"{CURE}\n\t}}\n\tn = send")
     second = student.lab(LEAK)

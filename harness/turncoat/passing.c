@@ -138,10 +138,14 @@ static void put_out(struct relay *relay, struct side *to)
 	}
 }
 
-/* Pass the end of one side on to the other, after all its data. */
+/*
+ * Pass the end of one side on to the other, after all its data, once that side is connected:
+ * shutdown(2) aborts a connect(2) in progress (Linux 6.18, inet_shutdown()).
+ */
 static void hand_on(struct side *from, struct side *to)
 {
-	if (from->ended && !to->shut && !evbuffer_get_length(to->waiting)) {
+	if (from->ended && !to->shut && !evbuffer_get_length(to->waiting) &&
+	    !stream_connecting(&to->stream)) {
 		stream_shut(&to->stream);
 		to->shut = true;
 	}
@@ -155,6 +159,7 @@ static void await(struct relay *relay, struct side *side, const struct side *oth
 		     evbuffer_get_length(other->waiting) < ROOM;
 	bool writes = evbuffer_get_length(side->waiting) && (!client || relay->allowed) && !gone;
 
+	writes |= !client && other->ended && !side->shut; /* still connecting */
 	if (!side->readable) /* a backend that was never asked */
 		return;
 	(reads ? event_add(side->readable, NULL) : event_del(side->readable));

@@ -121,15 +121,25 @@ bool stream_arrived(const struct stream *stream)
 	return ioctl(stream->fd, SIOCOUTQ, &bytes) < 0 || bytes == 0; /* tcp(7) */
 }
 
-const char *stream_peer(const struct stream *stream)
+static int state_of(const struct stream *stream)
 {
 	struct tcp_info info = {.tcpi_state = TCP_CLOSE};
 	socklen_t length = sizeof(info);
 
 	getsockopt(stream->fd, IPPROTO_TCP, TCP_INFO, &info, &length);
-	return info.tcpi_state == TCP_CLOSE_WAIT ? "fin"
-	       : info.tcpi_state == TCP_CLOSE	 ? "rst"
-						 : NULL;
+	return info.tcpi_state;
+}
+
+const char *stream_peer(const struct stream *stream)
+{
+	int state = state_of(stream);
+
+	return state == TCP_CLOSE_WAIT ? "fin" : state == TCP_CLOSE ? "rst" : NULL;
+}
+
+bool stream_connecting(const struct stream *stream)
+{
+	return state_of(stream) == TCP_SYN_SENT;
 }
 
 void stream_shut(struct stream *stream)

@@ -206,6 +206,9 @@ bool stream_arrived(const struct stream *stream);
 /* How the other side has ended the connection: "fin", "rst"; NULL: it has not. */
 const char *stream_peer(const struct stream *stream);
 
+/* Whether connect(2) is still under way. */
+bool stream_connecting(const struct stream *stream);
+
 /* End this direction with a FIN, and go on reading. */
 void stream_shut(struct stream *stream);
 

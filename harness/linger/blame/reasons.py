@@ -12,7 +12,7 @@ READS = ("read", "readv", "recv", "recvmsg", "recvmmsg")
 WAITED = "EAGAIN"  # from a blocking call: SO_RCVTIMEO or SO_SNDTIMEO ended it
 # The sentence of each rule. Later rows weigh less.
 SENTENCES = {
-    "unaccepted": "{waiting} connections wait, and nobody accepts",
+    "unaccepted": "{waiting}, and nobody accepts",
     "shared": "closed, and still open in another process",
     "copied": "closed, and still open through another descriptor",
     "eof": "EOF read, never closed",
@@ -58,7 +58,9 @@ def sentence_of(group: dict[str, Any], rule: str) -> str:
     """The rule in words. group: from the tracer's report."""
     end = group.get("end", {})
     call = "connect" if end.get("call") == "getsockopt" else end.get("call")
-    return SENTENCES[rule].format(waiting=group.get("waiting"), call=call, error=end.get("error"))
+    count = group.get("waiting")
+    waiting = "1 connection waits" if count == 1 else f"{count} connections wait"
+    return SENTENCES[rule].format(waiting=waiting, call=call, error=end.get("error"))
 
 
 # The touches of a socket, in the order of the report: kind, and its label.
@@ -69,7 +71,7 @@ KINDS = {
     "end": "end",
     "last": "last touch",
     "closed": "closed",
-    "inherited": "forked",
+    "inherited": "last fork",  # an earlier one may have been the one that copied it
 }
 
 

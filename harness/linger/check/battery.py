@@ -33,6 +33,7 @@ class Check:
     clause: str  # of an RFC or a man page that it rests on
     scenarios: tuple[str, ...]  # of the catalogue that show it and its repair
     slow: bool  # it waits for time-outs
+    long: bool  # it lasts longest of the others, or may if something leaks, so it starts early
     ends_target: bool  # the check itself ends the program
     descriptors: int  # the program's limit, 0 for the caller's
     sysctls: Mapping[str, int | str]  # net.ipv4 of the program's host, set before it starts
@@ -103,6 +104,7 @@ class Battery:
         clause: str,
         scenarios: Iterable[str],
         slow: bool = False,
+        long: bool = False,
         ends_target: bool = False,
         descriptors: int = 0,
         sysctls: Mapping[str, int | str] = MappingProxyType({}),
@@ -118,7 +120,7 @@ class Battery:
                 raise Usage(f"there are two checks {id!r}; rename yours")
             self.checks[id] = Check(
                 id, self.program, f"{self._peer} {peer}.", mistake, clause, tuple(scenarios), slow,
-                ends_target, descriptors, sysctls, tls, run,
+                long, ends_target, descriptors, sysctls, tls, run,
             )  # fmt: skip
             return run
 

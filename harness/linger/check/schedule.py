@@ -1,9 +1,10 @@
 """Many trials at the same time, each in its own process.
 
-A trial that crashes takes nothing else with it. Each has its own /run, so the pid files of several instances of
-one program do not collide there. They may collide elsewhere, in a file that all share, and they compete for the
-processor: so a trial that does not start beside the others, fails or starves is retried alone before its result
-counts. A trial that only waits for a time-out uses no processor, so it takes no place either.
+A trial that crashes takes nothing else with it. Each has its own /run, so the pid files of several instances
+of one program do not collide there. They may collide elsewhere, in a file that all share, and they compete
+for the processor: so a trial that does not start beside the others, fails or starves is retried alone before
+its result counts. A trial that only waits for a time-out uses no processor, so it takes no place either;
+before it goes on, it gets one again.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from linger.lab.errors import Broken, LingerError, os_sentence
 
 Attempt = Callable[[Check, Path], Result]  # the path is the folder for its evidence
 FORK = get_context("fork")
-WAITS, WORKS = "waits", "works"  # of a child
+WAITS, RETURNS = "waits", "returns"  # messages of a child: it needs no place; it needs one again
+GO_ON = "go on"  # the answer when it has one
 
 
 def run(
@@ -34,14 +36,16 @@ def run(
     at_once: int,
     on_end: Callable[[Result], None],
 ) -> list[Result]:
-    """Run checks, the slow ones first; returns their results in the order of checks.
+    """Run checks; returns their results in their order.
+
+    The slow ones start first, then the long ones: so they wait at the same time.
 
     attempt: runs a trial of one check; its result says whether other trials may be to blame ("doubt") and
     whether the machine stood still ("stall"); folder: for the evidence, one subfolder each. at_once: trials at
     the same time; on_end: called with each result as it comes. Errors: those that kept a trial from running.
     """
     done: dict[str, Result] = {}
-    waiting = sorted(checks, key=lambda check: check.slow)  # the last one starts first
+    waiting = sorted(checks, key=lambda check: (not check.slow, not check.long))
     doubtful: list[Check] = []
     running: dict[Any, tuple[Child, Check, bool]] = {}
 
@@ -59,12 +63,18 @@ def run(
         else:
             doubtful.append(check)
 
+    def room(alone: bool) -> bool:
+        busy = [by_itself for child, _, by_itself in running.values() if child.works]
+        return not busy if alone else len(busy) < at_once and not any(busy)
+
     try:
         while waiting or doubtful or running:
-            busy = [alone for child, _, alone in running.values() if not child.waits]
-            if waiting and len(busy) < at_once:
-                start(waiting.pop(), alone=False)
-            elif doubtful and not waiting and not busy:
+            returning = [child for child, _, alone in running.values() if child.returns and room(alone)]
+            if returning:
+                returning[0].go_on()
+            elif waiting and room(alone=False):
+                start(waiting.pop(0), alone=False)
+            elif doubtful and not waiting and room(alone=True):
                 start(doubtful.pop(0), alone=True)
             else:
                 for pipe in wait(list(running)):
@@ -80,14 +90,18 @@ def run(
 
 @contextlib.contextmanager
 def only_waiting() -> Iterator[None]:
-    """Within this context the work of a Child only waits and takes no place; no-op outside a Child."""
+    """Within this context the work of a Child only waits and takes no place; no-op outside a Child.
+
+    It ends when the Child has a place again, so what takes its time is measured within.
+    """
     if Child.ours:
         Child.ours.send(WAITS)
     try:
         yield
     finally:
         if Child.ours:
-            Child.ours.send(WORKS)
+            Child.ours.send(RETURNS)
+            Child.ours.recv()
 
 
 def say(line: str) -> None:
@@ -109,10 +123,10 @@ class Child:
     ) -> None:
         """Start work(*arguments). listen: called with each line that it sends with say()."""
         self._listen = listen
-        self.waits = False  # whether it is only_waiting()
+        self.works, self.returns = True, False  # neither: it is only_waiting()
         self._result: Any = None
         self._work, self._arguments = work, arguments
-        self.pipe, self._sender = FORK.Pipe(duplex=False)
+        self.pipe, self._sender = FORK.Pipe()
         self._process = FORK.Process(target=self._run)
         self._process.start()
         self._sender.close()
@@ -137,19 +151,26 @@ class Child:
             said = self.pipe.recv()
         except EOFError:
             said = Broken("the process of a check ended without a result")
-        if isinstance(said, str):
-            self.waits = said == WAITS
-            if said not in (WAITS, WORKS):
-                self._listen(said)
-            return False
-        self._result = said
-        return True
+        if said in (WAITS, RETURNS):
+            self.works, self.returns = False, said == RETURNS
+        elif isinstance(said, str):
+            self._listen(said)
+        else:
+            self._result = said
+        return self._result is not None
+
+    def go_on(self) -> None:
+        """Give it a place again. One that died meanwhile is heard next."""
+        self.works, self.returns = True, False
+        with contextlib.suppress(BrokenPipeError):
+            self.pipe.send(GO_ON)
 
     def result(self) -> Any:
         """What the work returned. Errors: those of the work; Broken when the process died."""
         try:
             while self._result is None and not self.heard():
-                pass
+                if self.returns:
+                    self.go_on()
         except KeyboardInterrupt:
             self._process.terminate()
             raise

@@ -9,10 +9,10 @@ import argparse
 import os
 import signal
 import sys
-from types import FrameType
 from typing import Any, Callable, Sequence
 
 from linger.cli import blaming, checking, clients, explaining, labs, modules, reading, running
+from linger.lab import interrupt
 from linger.lab.errors import BROKEN, LingerError, complain, os_sentence
 from linger.lab.programs import ROOT
 
@@ -24,15 +24,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         stream.reconfigure(errors="replace")  # a wrong arrow beats no verdict
     options = _parser().parse_args(arguments)
     try:
-        return _act(options)
+        code = _act(options)
+        interrupt.never(*interrupt.ENDING)  # everything is done
+    except KeyboardInterrupt as interrupted:  # pytest has handled those that came while it ran
+        number = signal.Signals(*interrupted.args or (signal.SIGINT,))
+        complain(f"linger: interrupted by {number.name}")
+        code = 128 + number
     finally:
-        _ignore_signals_to_end()  # everything is done: Python would end by its own SIGINT
         _write_what_is_left()
+    return code
 
 
 def _act(options: argparse.Namespace) -> int:
-    if "LINGER_SANDBOX" not in os.environ:  # there everything ends with its first process
-        _interruptible()
+    _interruptible()
     try:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])  # linger.sh blocked it
         return options.action(options)
@@ -42,11 +46,6 @@ def _act(options: argparse.Namespace) -> int:
     except BrokenPipeError:  # our reader has gone, as in `linger list | head -1`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
-    except KeyboardInterrupt as interrupt:  # pytest has handled those that came while it ran
-        number = signal.Signals(*interrupt.args or (signal.SIGINT,))
-        _ignore_signals_to_end()  # once is enough
-        complain(f"linger: interrupted by {number.name}")
-        return 128 + number
     except OSError as error:
         complain(f"linger: {os_sentence(error)}")
         return BROKEN
@@ -62,19 +61,14 @@ def _act(options: argparse.Namespace) -> int:
 
 
 def _interruptible() -> None:
-    """Treat every terminating signal like ^C: stop what was started first."""
+    """Treat every terminating signal like ^C: stop what was started first.
 
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt(number)
-
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) == signal.SIG_DFL:  # nohup(1) ignores SIGHUP
-            signal.signal(number, interrupt)
-
-
-def _ignore_signals_to_end() -> None:
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
+    Not in the sandbox, where everything ends with its first process; nor what is ignored, as SIGHUP
+    by nohup(1).
+    """
+    ours = interrupt.ENDING[: 1 if "LINGER_SANDBOX" in os.environ else None]
+    usual = signal.SIG_DFL, signal.default_int_handler
+    interrupt.once(*(number for number in ours if signal.getsignal(number) in usual))
 
 
 def _write_what_is_left() -> None:

@@ -67,9 +67,14 @@ def yours() -> list[Path]:
     return [Path(path) for path in os.environ.get("LINGER_YOURS", "").split(os.pathsep) if path]
 
 
-def connections(default: int) -> int:
-    """The number of connections that a scenario runs with: its default, or the number given by -n."""
-    return int(os.environ.get("LINGER_CONNECTIONS") or default)
+def connections(default: int, least: int = 1, even: bool = False) -> int:
+    """The number of connections that a scenario runs with: its default, or the number given by -n.
+
+    least: with fewer it would not show what it shows. even: an odd number is raised by one, where
+    they are ports: of an odd range connect() leaves one out (Linux 4.2 to 6.18, inet_hashtables.c).
+    """
+    wanted = max(int(os.environ.get("LINGER_CONNECTIONS") or default), least)
+    return wanted + wanted % 2 if even else wanted
 
 
 def names() -> list[str]:

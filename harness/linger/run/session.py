@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from pathlib import Path
-from types import FrameType
 from typing import Sequence
 
 import pytest
 from _pytest.config import get_config
 
-from linger.lab import files
+from linger.lab import files, interrupt
 from linger.lab.errors import BROKEN, CANNOT_RUN, HELD, NOT_HELD, USAGE, Usage, complain
 from linger.lab.programs import INSTALLED, ROOT
 from linger.run import junit, results
@@ -54,7 +52,7 @@ def run_pytest(run: Path, arguments: list[str], plugins: list[object]) -> int:
     codes, summary = ExitCode(), Summary(run)
     fixed = ["-c", str(ROOT / "harness/pytest.ini"), "--rootdir", str(ROOT)]
     fixed += ["-p", "linger.run.plugin", f"--junitxml={run / 'junit.xml'}"]
-    ended_by = _interruptible()
+    ended_by = interrupt.once(*interrupt.ENDING)
     try:
         result = pytest.main([*fixed, *arguments], plugins=[codes, summary, *plugins])
     except KeyboardInterrupt:  # before pytest was ready for it
@@ -69,20 +67,6 @@ def run_pytest(run: Path, arguments: list[str], plugins: list[object]) -> int:
     code = 128 + ended_by[0] if ended_by else codes.of(result)
     summary.write(code)
     return code
-
-
-def _interruptible() -> list[signal.Signals]:
-    """Let the first terminating signal interrupt pytest cleanly; the list then holds it."""
-    ended_by: list[signal.Signals] = []
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        if not ended_by:
-            ended_by.append(signal.Signals(number))
-            raise KeyboardInterrupt(number)
-
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, interrupt)
-    return ended_by
 
 
 class ExitCode:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from typing import Any, Sequence
 
@@ -11,6 +12,8 @@ from linger.run.tables import grid, table
 from linger.workshop.evidence import Diagnosis
 from linger.workshop.grade import Run
 from linger.workshop.texts import LETTERS, Text
+
+ALIKE = re.compile(r"^ +(\d+) further connections? like this$", re.MULTILINE)  # below a ladder
 
 
 def section(title: str, words: str) -> None:
@@ -68,9 +71,11 @@ def ladder(run: Run, variant: str) -> None:
     folder = run.folder / variant if run.folder else None
     result = run.evidence(variant).result
     told = ladders(folder, result, columns() - 2) if folder and result else ""
-    if told:
+    drawn = [part for part in told.split("\n\n") if "──" in part]  # the first part sums them up
+    if drawn:
         say(f"One connection of {variant}:\n")
-        say(textwrap.indent(told.partition("\n\n")[0], "  ") + "\n")
+        most = max(drawn, key=lambda part: sum(map(int, ALIKE.findall(part))))
+        say(textwrap.indent(most, "  ") + "\n")
 
 
 def verdict(found: Diagnosis) -> None:

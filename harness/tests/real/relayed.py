@@ -15,13 +15,13 @@ import shutil
 import subprocess
 from pathlib import Path
 from string import Template
-from typing import Any, Iterator
+from typing import Any, Collection, Iterator
 
 import pytest
 from clients import CHECK, PYTHON, RUNS, UNPACKED, environment
 from conftest import Run
 
-from linger.check.finding import BAD, WARN
+from linger.check.finding import CHOICE, NOT_TESTED, PASS
 from linger.lab.programs import program
 from linger.run import toml
 
@@ -30,6 +30,7 @@ TABLE: dict[str, Any] = toml.read(HERE / "programs.toml")
 NOBODY = 65534
 ROOT = os.getuid() == 0
 LIBRARIES = Path(environment()["LD_LIBRARY_PATH"].partition(":")[0])
+ENDS = dict.fromkeys(("recover-fin", "recover-rst", "recover-restart"), NOT_TESTED)  # of one that ends
 MOST_SECONDS = 180.0  # of a program, with all faults
 SSH = """Host *
 IdentityFile {folder}/key
@@ -115,10 +116,27 @@ def test_a_real_program(run: Run, tmp_path: Path, folder: Path, name: str) -> No
         print(done.stdout)
         found = json.loads((tmp_path / "out.json").read_text())["results"]
         runs.append({one["id"]: one["verdict"] for one in found})
-    known = {id: verdict for id, verdict in entry["known"].items() if id in runs[0]}
     for one in runs:
-        assert {id: verdict for id, verdict in one.items() if verdict in (*BAD, WARN)} == known
+        assert remarkable(one) == known(entry, one)
         assert one == runs[0]
+
+
+def remarkable(found: dict[str, str]) -> dict[str, str]:
+    """The verdicts that must be known: a check that could not test is none that passed."""
+    return {id: verdict for id, verdict in found.items() if verdict not in (PASS, CHOICE)}
+
+
+def known(entry: dict[str, Any], ids: Collection[str]) -> dict[str, str]:
+    """What the table says of a program, of the checks that were run."""
+    verdicts = ({} if entry.get("lasts") else ENDS) | entry["known"]
+    return {id: verdict for id, verdict in verdicts.items() if id in ids}
+
+
+def test_an_unexpected_na_is_told() -> None:
+    ends, lasts = {"known": {}}, {"known": {}, "lasts": True}
+    found = {"recover-fin": NOT_TESTED, "recover-refuse": PASS}
+    assert remarkable(found) == known(ends, found) != known(lasts, found)
+    assert remarkable(found | {"recover-refuse": NOT_TESTED}) != known(ends, found)
 
 
 def test_there_are_enough_of_them() -> None:

@@ -67,10 +67,10 @@ def waited(tries: Sequence[Met], good: Product | None, planned: int, limit: floa
         return unclear
     missed = _missed(len(tries), planned)
     if pending := [one for one in outcomes if one.end == PENDING]:
-        told = f"still waits after {limit:.0f} s at {len(pending)} of {len(tries)} strikes: no time-out"
+        told = f"still waits after {limit:.0f} s at {len(pending)} of {_strikes(tries)}: no time-out"
         return Finding(WARN, f"{told} ({_named(pending)}){missed}", notes=pending[0].notes)
     if all(one.outcome.took for one in tries):
-        return Finding(PASS, f"made the whole at all {len(tries)} strikes{missed}")
+        return Finding(PASS, f"made the whole at {len(tries)} of {_strikes(tries)}{missed}")
     longest = max(outcomes, key=lambda one: one.seconds)
     how = "tries again" if longest.end == RETRIES else f"gives up: {longest.said}"
     return Finding(CHOICE, f"after {longest.seconds:.1f} s at most it {how}{missed}")
@@ -82,7 +82,7 @@ def _truncated(tries: Sequence[Met], good: Product | None) -> Finding | None:
     whole = good.size if good else 0
     sizes = sorted({one.size or 0 for one in parts})
     part = f"{sizes[0]} to {sizes[-1]}" if len(sizes) > 1 else str(sizes[0])
-    told = f"exit code 0 and {part} of {whole} bytes, or others, at {len(parts)} strikes ({_named(parts)})"
+    told = f"exit code 0 and {part} of {whole} bytes, or others, at {_strikes(parts)} ({_named(parts)})"
     return Finding(FAIL, told, ports=[one.port for one in parts])
 
 
@@ -104,7 +104,11 @@ def _some(names: Sequence[str]) -> str:
 
 
 def _missed(fell: int, planned: int) -> str:
-    return f"; {planned - fell} of {planned} strikes did not fall" if fell < planned else ""
+    return f"; {planned - fell} of {planned} strike{'s' * (planned > 1)} did not fall" if fell < planned else ""
+
+
+def _strikes(tries: Sequence[object]) -> str:
+    return f"{len(tries)} strike{'s' * (len(tries) > 1)}"
 
 
 # Programs that last.
@@ -171,10 +175,10 @@ def survived(tries: Sequence[Survived], planned: int) -> Finding:
     if killed:
         return Finding(FAIL, f"{killed[0].strike}: the program {killed[0].ended}{missed}")
     if lost:
-        told = f"no byte of the server reaches it in {SOON:.0f} s after {len(lost)} of {len(tries)} strikes"
+        told = f"no byte of the server reaches it in {SOON:.0f} s after {len(lost)} of {_strikes(tries)}"
         return Finding(FAIL, f"{told} ({_some([one.strike for one in lost])}){missed}")
     if ended:
-        told = f"the program ends at {len(ended)} of {len(tries)} strikes ({ended[0].strike}: {ended[0].ended})"
+        told = f"the program ends at {len(ended)} of {_strikes(tries)} ({ended[0].strike}: {ended[0].ended})"
         return Finding(WARN, told + missed)
     most = max(one.back or 0.0 for one in tries)
-    return Finding(PASS, f"the server reaches it again after each of {len(tries)} strikes, in {most:.1f} s at most{missed}")
+    return Finding(PASS, f"the server reaches it again after {len(tries)} of {_strikes(tries)}, in {most:.1f} s at most{missed}")

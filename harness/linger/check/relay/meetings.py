@@ -31,7 +31,7 @@ def met_all(stage: Stage, planned: Sequence[str], limit: float = QUICKLY) -> lis
     stage.serve()
     stage.begin(*planned)
     fell = _fallen(stage, planned, limit)
-    if limit == QUICKLY:  # a busy machine may split the same bytes into other messages
+    if limit <= QUICKLY:  # a busy machine may split the same bytes into other messages
         missed = [strike for strike in planned if not stage.relay.struck(stage.relay.port(strike))]
         for strike in missed:
             stage.relay.become(stage.relay.port(strike), strike)

@@ -21,7 +21,7 @@ def must_hold(stage: Stage, names: Sequence[str]) -> None:
         stage.lab.recorder.connections("server"),
     )
     if wrong:
-        raise NotStruck(f"the packets do not show {len(wrong)} strikes: {wrong[0]}")
+        raise NotStruck(f"the packets do not show {len(wrong)} strike{'s' * (len(wrong) > 1)}: {wrong[0]}")
 
 
 def unproved(

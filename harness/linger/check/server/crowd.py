@@ -107,31 +107,42 @@ class Crowd:
         waiting = [one for one in self.open if not one.ended and not (enough and enough(one))]
         return not _each(waiting, selectors.EVENT_READ, done, within)
 
-    def read_while_it_comes(self, within: float, quiet: float, most: float = LONGEST) -> bool:
-        """Read on all until they have ended or fall silent.
+    def read_while_it_comes(
+        self, within: float, quiet: float, most: float = LONGEST, enough: int | None = None
+    ) -> bool:
+        """Read on all until they have ended, have enough, or nothing more comes for a while.
 
         within: seconds for the first byte; quiet: seconds of silence that end a reply; most:
-        seconds for all of it. Returns False for a reply without an end.
+        seconds for all of it; enough: bytes. Returns False when it comes on and on: the reply has
+        no end.
         """
         if self.read(within, lambda connection: connection.received > 0):
-            return self.until_quiet(lambda connection: connection.take(), quiet, most)
+            return self.until_quiet(lambda connection: connection.take(), quiet, most, enough)
         return True
 
     def until_quiet(
-        self, act: Callable[[Connection], object], quiet: float, most: float = LONGEST
+        self,
+        act: Callable[[Connection], object],
+        quiet: float,
+        most: float = LONGEST,
+        enough: int | None = None,
     ) -> bool:
-        """Call act() of each, which reads, whenever something has arrived on it, until all have ended or fall
-        silent.
+        """Call act() of each, which reads, whenever something has come in on it, until all have
+        ended or have enough, or nothing more comes for a while.
 
-        quiet, most: as for read_while_it_comes(). Returns False for a reply without an end.
+        quiet, most, enough: as for read_while_it_comes(). Returns False for a reply without an end.
         """
+
+        def over(connection: Connection) -> bool:
+            return bool(connection.ended) or enough is not None and connection.received >= enough
 
         def done(connection: Connection) -> bool:
             act(connection)
-            return bool(connection.ended)
+            return over(connection)
 
         deadline = time.monotonic() + most
-        _each([one for one in self.open if not one.ended], selectors.EVENT_READ, done, quiet, most=most)
+        waiting = [one for one in self.open if not over(one)]
+        _each(waiting, selectors.EVENT_READ, done, quiet, most=most)
         return time.monotonic() < deadline
 
     def at_news(self, done: Callable[[Connection], bool], within: float) -> bool:

@@ -22,6 +22,7 @@ from linger.lab.errors import TargetDied
 SOON = 10.0  # s: releasing by then is as it should be, later is a slow policy
 PACE = 0.01  # s between connects to a server with a short accept queue
 FRESH = 10.0  # s: a request must be answered within
+LETTING_GO = 2.0  # s of the first client: what is still held of it then counts as there before
 SHAKING = 2.0  # s for a handshake beside a client that stays
 AGAIN = 0.25  # s until a request that was refused is tried again
 RECEIVE_BUFFER = 4096  # bytes, for a client that lets a reply pile up
@@ -86,7 +87,7 @@ class Scene:
                 f"the server listens, and its first request fails: {why}"
                 f"{self.target.last_output()}"
             )
-        self.meter.awaits("ESTABLISHED == 0 and CLOSE_WAIT == 0", within=5.0)
+        self.meter.awaits("ESTABLISHED == 0 and CLOSE_WAIT == 0", within=LETTING_GO)
         self.before = self.meter.steady()
         things = self.before.things.items()  # a worker may have come after the master listened
         self.watch.add(pid for pid, held in things if any(kind == "listener" for kind, _ in held))

@@ -22,7 +22,7 @@ ONCE = "makes one request only"
     peer="closes an idle connection 1.2 s before the next request",
     mistake="The pool hands out a connection without checking whether it has ended; recv(MSG_PEEK) or "
     "poll() would tell.",
-    clause="RFC 9112, section 9.5: a client must be ready for a close at any time.",
+    clause="RFC 9112, section 9.5: watch open connections for their end, and respond to it.",
     scenarios=["poisoned-pool", "pool-keeps-dead"],
 )
 def stale_pool(encounter: Encounter) -> Finding:

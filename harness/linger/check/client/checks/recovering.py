@@ -18,7 +18,7 @@ AGAIN = 0.25  # s until a failed request is retried
     "recover-restart",
     peer="is restarted between two requests",
     mistake="A dead connection is used again and again, or a library remembers the failure.",
-    clause="RFC 9112, section 9.5: a client should open a new connection.",
+    clause="RFC 9112, section 9.3.1: be ready to recover from a close at any time.",
     scenarios=["pool-keeps-dead"],
 )
 def recover_restart(encounter: Encounter) -> Finding:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from linger.check import schedule
 from linger.check.client import check, ruling
 from linger.check.client.encounter import Encounter
 from linger.check.client.surroundings import BLACK_HOLE, TWO, reach_two
@@ -54,11 +55,13 @@ def vanished_idle(encounter: Encounter) -> Finding:
         raise NotStruck("it keeps no connection for another request")
     lost = faults.partition(encounter.client, encounter.server)
     released, keepalive, began, waited = False, False, time.monotonic(), 0.0
-    while not released and waited < max(encounter.order.patience, STRIKES + 1):
-        rows = encounter.meter.snapshot()["rows"]
-        keepalive |= any(row["keepalive"] for row in rows if row["state"] == "ESTABLISHED")
-        released = encounter.left(before, 0, within=LOOK) <= 0
-        waited = time.monotonic() - began
+    with schedule.only_waiting():
+        while not released and waited < max(encounter.order.patience, STRIKES + 1):
+            rows = encounter.meter.snapshot()["rows"]
+            keepalive |= any(row["keepalive"] for row in rows if row["state"] == "ESTABLISHED")
+            time.sleep(LOOK)  # the next look
+            released = encounter.meter.take().connections <= before
+            waited = time.monotonic() - began
     if not lost.struck():
         raise NotStruck("no packet was lost")
     held = encounter.meter.held()

@@ -7,7 +7,10 @@ from linger.check.client.encounter import Encounter
 from linger.check.finding import Finding
 
 FOREVER = "No time-out is set, and most libraries have none by default."
-PATIENT = "RFC 9110, section 9.3 leaves it to the client. RFC 9293, section 3.8.3: TCP itself never ends."
+PATIENT = (
+    "RFC 9112, section 9.5 demands no time-out. RFC 9293, section 3.8.3: TCP gives up only what nobody "
+    "acknowledges."
+)
 
 
 @check(
@@ -15,7 +18,7 @@ PATIENT = "RFC 9110, section 9.3 leaves it to the client. RFC 9293, section 3.8.
     peer="ends the connection at every moment of an exchange",
     mistake="No handler sees the end (a promise never settled, a callback never called), so the "
     "program waits for a connection that no longer exists.",
-    clause="RFC 9112, section 9.5: a client must be ready for a close at any time.",
+    clause="RFC 9112, section 9.3.1: be ready to recover from a close at any time.",
     scenarios=["waits-without-socket"],
 )
 def waits_without_socket(encounter: Encounter) -> Finding:

@@ -15,10 +15,8 @@ from linger.lab import faults
 
 NEVER_AGAIN = "A dead connection is used again and again, or nothing opens a new one."
 FOREVER = "No time-out is set, and most libraries have none by default."
-CONNECT_ANEW = (
-    "RFC 9112, section 9.5: a client should open a new connection; the same holds for any protocol."
-)
-PATIENT = "RFC 9293, section 3.8.3: TCP itself never ends. tcp(7): TCP_USER_TIMEOUT."
+CONNECT_ANEW = "RFC 9112, section 9.3.1: be ready to recover from a close at any time; so for any protocol."
+PATIENT = "RFC 9293, section 3.8.3: TCP gives up only what nobody acknowledges. tcp(7): TCP_USER_TIMEOUT."
 
 
 @contextlib.contextmanager

@@ -21,8 +21,8 @@ STALLED = 0.5  # s for which the server must be busy with its replies
     peer="connect, say nothing, and stay",
     mistake="Nothing limits how long a connection may be silent, and each holds a worker or a "
     "slot; keepalive does not help, because these clients are alive.",
-    clause="RFC 9112, section 9.5: a server may close an idle connection at any time, and should "
-    "have a time-out.",
+    clause="RFC 9112, section 9.5: a server may close a connection at any time, and usually does "
+    "when it has been idle for long.",
     scenarios=["idle-connection", "descriptor-exhaustion"],
     slow=True,
 )

@@ -54,6 +54,7 @@ def _how(notified: bool, ended: str) -> str:
     "SSL_ERROR_SYSCALL.",
     scenarios=["closewait-leak", "reset-leak"],
     tls=True,
+    long=True,
 )
 def tls_cut(trial: Trial) -> Finding:
     _must_be_inside(trial)

@@ -18,6 +18,7 @@ from linger.check.server.trial import Trial
     clause="recv(2): 0 is the end of the stream. RFC 9293, section 3.6, case 2: CLOSE-WAIT lasts "
     "until the program closes.",
     scenarios=["closewait-leak", "accept-queue-undrained", "shutdown-without-close"],
+    long=True,
 )
 def abandon(trial: Trial) -> Finding:
     return trial.leave(lambda wave: wave.fin(), bare=True)
@@ -31,6 +32,7 @@ def abandon(trial: Trial) -> Finding:
     clause="recv(2): 0 is the end of the stream. RFC 9293, section 3.6, case 2: CLOSE-WAIT lasts "
     "until the program closes.",
     scenarios=["closewait-leak", "recv-timeout-leak", "read-disabled-masks-eof"],
+    long=True,
 )
 def half_request_fin(trial: Trial) -> Finding:
     def leave(wave: Crowd) -> None:
@@ -48,6 +50,7 @@ def half_request_fin(trial: Trial) -> Finding:
     clause="recv(2): ECONNRESET. RFC 9293, section 3.10.7.4: a RST ends the connection. close(2): "
     "only it gives the descriptor back.",
     scenarios=["reset-leak", "descriptor-exhaustion"],
+    long=True,
 )
 def half_request_rst(trial: Trial) -> Finding:
     def leave(wave: Crowd) -> None:
@@ -64,6 +67,7 @@ def half_request_rst(trial: Trial) -> Finding:
     "an error there ends the accept loop, the process, or only skips close().",
     clause="accept(2): pending network errors are returned by accept() or by the first call.",
     scenarios=["reset-leak", "accept-queue-undrained", "sigpipe-exit"],
+    long=True,
 )
 def rst_at_once(trial: Trial) -> Finding:
     return trial.leave(lambda wave: wave.rst(), bare=True)
@@ -77,6 +81,7 @@ def rst_at_once(trial: Trial) -> Finding:
     clause="send(2): EPIPE and MSG_NOSIGNAL. signal(7): SIGPIPE ends a process that does not ignore "
     "it.",
     scenarios=["sigpipe-exit", "write-into-closewait", "reset-leak"],
+    long=True,
 )
 def ignore_reply(trial: Trial) -> Finding:
     def leave(wave: Crowd, request: bytes) -> None:
@@ -96,6 +101,7 @@ def ignore_reply(trial: Trial) -> Finding:
     clause="close(2): only it gives a descriptor back. recv(2): 0 is the end of the stream, "
     "ECONNRESET a RST.",
     scenarios=["closewait-leak", "reset-leak", "descriptor-exhaustion"],
+    long=True,
 )
 def ask_and_leave(trial: Trial) -> Finding:
     def leave(wave: Crowd, request: bytes) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from linger.check import schedule
 from linger.check.finding import FAIL, PASS, Finding, NotStruck
 from linger.check.measure import LOOK, log_bytes
 from linger.check.server import check
@@ -43,7 +44,8 @@ def descriptor_limit(trial: Trial) -> Finding:
             crowd.fin()
         if reached or trial.target.ending():
             break
-        trial.meter.settles(trial.before, CROWD, within=trial.soon)
+        with schedule.only_waiting():
+            trial.meter.settles(trial.before, CROWD, within=trial.soon)
     if not reached and not trial.target.ending():
         raise NotStruck(f"the limit was not reached: {most} of {LIMIT} descriptors used")
     said = f"{who}{most} of {LIMIT} descriptors, {busy:.0f} % of a core, {logged / 1000:.0f} kB/s of log"

@@ -36,6 +36,7 @@ LAST_CHUNK = b"0\r\n\r\n"  # RFC 9112, section 7.1
     clause="RFC 9112, section 9.6: close in stages. RFC 1122, section 4.2.2.13: a close() with "
     "unread input sends a RST.",
     scenarios=["close-unread-reset", "linger-zero"],
+    long=True,
 )
 def early_reply(trial: Trial) -> Finding:
     """Send a part of the body before the reply, one when it begins, and one after the server's FIN.

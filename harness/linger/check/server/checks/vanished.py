@@ -43,7 +43,7 @@ def vanished_idle(trial: Trial) -> Finding:
         began = time.monotonic()
         with schedule.only_waiting():
             left = trial.meter.settles(trial.before, trial.n, within=trial.late)
-        took = time.monotonic() - began
+            took = time.monotonic() - began
         held = trial.meter.held() if left else []
         if left:
             options = _options(trial)  # it may have been late to set them
@@ -88,7 +88,7 @@ def vanished_sending(trial: Trial) -> Finding:
         began = time.monotonic()
         with schedule.only_waiting():
             left = trial.meter.settles(trial.before, count, within=given_up)
-        took = time.monotonic() - began
+            took = time.monotonic() - began
         struck = cut.struck() + silence.struck()
         if not struck:
             raise NotStruck("no packet was lost")
