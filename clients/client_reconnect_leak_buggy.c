@@ -1,6 +1,6 @@
 /*
- * client_reconnect_leak: a client that keeps one connection to its server, and opens a new one
- * when the server has closed it, -n times in all.
+ * client_reconnect_leak: a client that keeps one connection to its server, and opens a new one when
+ * the server has closed it, -n times in all.
  *
  * The server's FIN moves this end to CLOSE_WAIT, and recv() returns 0 (RFC 9293 section 3.6,
  * case 2). Each connect() takes another port of the range (ip(7), ip_local_port_range).

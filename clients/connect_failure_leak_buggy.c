@@ -3,7 +3,7 @@
  *
  * When connect(2) fails, the socket is still there: POSIX leaves its state unspecified and asks
  * portable programs to close it and to make a new one for the next attempt. It is in CLOSED, where
- * no table of the kernel lists it, and it costs a descriptor.
+ * no kernel table lists it, and it costs a descriptor.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -13,24 +13,24 @@
  *     bind:PORT      take a local port, PORT for the first connection and so on; connect comes next
  *     rebind:PORT    the same with SO_REUSEADDR
  *     connect        open the connections
- *     hello          say "hello" and hear just that back, so that each is known to be served
+ *     hello          say "hello" and read the same back, so that each is known to be served
  *     send:TEXT      send TEXT and a newline
- *     fill:BYTES     send so many bytes, "hello..." again and again
- *     recv:BYTES     read exactly so many bytes
- *     drain          read to the end: reports how many bytes came, and how it ended
+ *     fill:BYTES     send that many bytes, "hello..." repeated
+ *     recv:BYTES     read exactly that many bytes
+ *     drain          read to the end: reports how many bytes came and how it ended
  *     half           shutdown(SHUT_WR): a FIN, and go on reading
- *     shut           shutdown(SHUT_RDWR): a FIN, and reading is over, too
+ *     shut           shutdown(SHUT_RDWR): a FIN, and no more reading
  *     fin            close(): a FIN
  *     rst            close() with SO_LINGER {1, 0}: a RST
  *     keepalive      set SO_KEEPALIVE
  *     over           wait until TCP is done with the connection; fails with its SO_ERROR
- *     linger         set SO_LINGER {1, 0}, and no more
+ *     linger         only set SO_LINGER {1, 0}
  *     await          wait for a line on standard input
  *     stay           do nothing until killed
- *     pretend        from here on do nothing, but report it as done: a test of who believes it
+ *     pretend        from here on do nothing, but report it as done: tests whether that is noticed
  *
- * An error on a connection is an event, and the other connections go on; the failed one is then
- * only closed. Ends with status 1 if `connect` or `hello` failed anywhere.
+ * An error on a connection is an event, and the other connections go on; the failed one is only
+ * closed. Ends with status 1 if `connect` or `hello` failed anywhere.
  */
 #include <ctype.h>
 #include <err.h>
@@ -52,7 +52,7 @@ struct connection {
 	unsigned number; /* from 0 */
 	int fd;		 /* -1: not open */
 	bool failed;	 /* an action on it failed; only closing is left */
-	size_t bytes;	 /* received by the action under way */
+	size_t bytes;	 /* received by the current action */
 };
 
 static struct options o = {.address = "127.0.0.1", .port = 9000, .connections = 1};
@@ -162,7 +162,7 @@ static long do_recv(struct connection *c, const char *argument)
 		return -1;
 	if (c->bytes == length)
 		return 0;
-	errno = ENODATA; /* the stream ended before */
+	errno = ENODATA; /* the stream ended first */
 	return -1;
 }
 
@@ -181,7 +181,7 @@ static long do_hello(struct connection *c, const char *argument)
 	if (n == sizeof(heard) && memcmp(heard, "hello\n", n) == 0)
 		return 0;
 	errno =
-	    n < (ssize_t)sizeof(heard) ? ENODATA : EBADMSG; /* it ended, or says another thing */
+	    n < (ssize_t)sizeof(heard) ? ENODATA : EBADMSG; /* it ended, or says something else */
 	return -1;
 }
 
@@ -251,7 +251,7 @@ static long do_keepalive(struct connection *c, const char *argument)
 	return setsockopt(c->fd, SOL_SOCKET, SO_KEEPALIVE, &yes, sizeof(yes));
 }
 
-/* EPOLLHUP comes with the second FIN already (Linux 6.18): only the state is reliable. */
+/* EPOLLHUP comes as early as the second FIN (Linux 6.18): only the state is reliable. */
 static long do_over(struct connection *c, const char *argument)
 {
 	struct epoll_event changed = {.events = EPOLLIN | EPOLLET};
@@ -275,9 +275,9 @@ static long do_over(struct connection *c, const char *argument)
 
 static const struct action {
 	const char *name;
-	enum { NOTHING, TEXT, PORT, BYTES } takes; /* what stands behind the colon */
-	bool on_failed; /* also done on a connection that failed before */
-	action_fn *act; /* NULL: done once, by main() */
+	enum { NOTHING, TEXT, PORT, BYTES } takes; /* what follows the colon */
+	bool on_failed;				   /* also done on a connection that has failed */
+	action_fn *act;				   /* NULL: done once, by main() */
 } actions[] = {
     {"listen", NOTHING, false, NULL},	     {"await", NOTHING, false, NULL},
     {"stay", NOTHING, false, NULL},	     {"accept", NOTHING, false, do_accept},
@@ -303,7 +303,7 @@ static const struct action *find_action(const char *word)
 	errx(2, "unknown action '%s'; see -h", word);
 }
 
-/* The number behind a colon, of bytes or a port, which grows by one for each connection. */
+/* The number after a colon: of bytes, or a port, which grows by one for each connection. */
 static void check_number(const struct action *action, const char *text)
 {
 	unsigned long most = action->takes == PORT ? UINT16_MAX : LONG_MAX;
@@ -319,7 +319,7 @@ static void check_number(const struct action *action, const char *text)
 }
 
 /*
- * Read the command line to its end, so that a wrong word ends the program before it does anything.
+ * Read the whole command line, so that a wrong word ends the program before it does anything.
  * Returns the index of the first action.
  */
 static int understand(int argc, char **argv)
@@ -338,7 +338,7 @@ static int understand(int argc, char **argv)
 	return first;
 }
 
-/* Do one action on every connection. Returns how many it succeeded on. */
+/* Perform one action on every connection. Returns how many it succeeded on. */
 static unsigned do_on_all(const char *word, struct connection *connections)
 {
 	const struct action *action = find_action(word);

@@ -3,8 +3,8 @@
  * the next one.
  *
  * Nothing in HTTP/1.1 says which request a reply belongs to: the order does (RFC 9112 section 9.2).
- * So a single reply too many is taken for the answer to the next request, and every answer from
- * then on belongs to another one.
+ * So a single extra reply is taken for the answer to the next request, and from then on every
+ * answer belongs to the wrong request.
  */
 #include <err.h>
 #include <errno.h>

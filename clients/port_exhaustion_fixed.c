@@ -1,7 +1,7 @@
 /*
  * port_exhaustion: a client that sends -n requests to a server, one after another.
  *
- * A connection is known by its two addresses and ports, and only the client's port is free to
+ * A connection is identified by its two addresses and ports, and only the client's port is free to
  * choose, from ip_local_port_range (ip(7)). The end that closes first waits in TIME_WAIT, and its
  * port with it: connect(2) fails with EADDRNOTAVAIL when the whole range is in use.
  */

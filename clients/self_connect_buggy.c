@@ -1,10 +1,10 @@
 /*
- * self_connect: a client that tries again, up to -n times, until its server listens.
+ * self_connect: a client that retries, up to -n times, until its server listens.
  *
  * connect(2) takes a local port from ip_local_port_range (ip(7)). If the server's port is in that
- * range and the server on this host, a try may take just that port (on Linux if its parity is that
- * of the range's low end). Then the SYN arrives at its own sender, and that is the simultaneous
- * open of RFC 9293 section 3.5, figure 7, with one socket as both ends.
+ * range and the server on this host, a try may take exactly that port (on Linux if its parity is
+ * that of the range's low end). Then the SYN arrives at its own sender: the simultaneous open of
+ * RFC 9293 section 3.5, figure 7, with one socket as both ends.
  */
 #include <errno.h>
 #include <stdlib.h>

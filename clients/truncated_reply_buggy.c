@@ -1,8 +1,8 @@
 /*
  * truncated_reply: a client that fetches a file -n times and, once it has it, deletes it on the
- * server, as programs do that empty a queue or a mailbox.
+ * server, like programs that empty a queue or a mailbox.
  *
- * A reply says in Content-Length how long it is, and is incomplete when the connection ends before
+ * A reply gives its length in Content-Length, and is incomplete when the connection ends earlier
  * (RFC 9112 sections 6.3 and 8). A server that is killed in the middle, and has read all that it
  * was sent, ends with the same FIN as one that has finished: recv() returns 0 (recv(2)).
  */

@@ -1,9 +1,9 @@
 /*
  * waits_without_socket: a client that works through two batches of -n jobs. Each job is a request
- * on a connection of its own; the next batch begins when every job of the last one is settled.
+ * on its own connection; the next batch begins when every job of the last one is settled.
  *
- * poll(2) passes over an entry whose descriptor is negative, so that one can leave the list without
- * moving the others; with none left it waits for nothing, forever.
+ * poll(2) skips an entry whose descriptor is negative, so one can leave the list without moving the
+ * others; with none left it waits for nothing, forever.
  */
 #include <err.h>
 #include <poll.h>

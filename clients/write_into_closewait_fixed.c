@@ -2,8 +2,8 @@
  * write_into_closewait: ships three log lines to a collector on each of -n connections.
  *
  * A line is shipped whenever there is a newline on standard input; in between the connections are
- * idle, and the collector may close them. send() succeeds when the kernel has taken the bytes;
- * nobody has received them yet (send(2)). On an error the line is sent again on a new connection.
+ * idle, and the collector may close them. send() succeeds when the kernel has taken the bytes; they
+ * need not have been received (send(2)). On an error the line is sent again on a new connection.
  */
 #include <err.h>
 #include <stdio.h>

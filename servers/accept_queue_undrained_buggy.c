@@ -2,9 +2,8 @@
  * accept_queue_undrained: an echo server with at most -n clients at a time.
  *
  * When it is full it disables its listener. Clients that come meanwhile are connected by the kernel
- * and wait in the accept queue (listen(2)). They may leave there as well: their FIN is
- * acknowledged, and the socket that nobody has accepted is in CLOSE_WAIT (RFC 9293 section 3.6,
- * case 2).
+ * and wait in the accept queue (listen(2)). They may also leave while waiting: their FIN is
+ * acknowledged, and the unaccepted socket is in CLOSE_WAIT (RFC 9293 section 3.6, case 2).
  */
 #include <err.h>
 #include <event2/buffer.h>

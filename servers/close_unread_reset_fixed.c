@@ -1,8 +1,8 @@
 /*
  * close_unread_reset: refuses uploads, as a web server does with 413, without reading the body.
  *
- * One process per connection. close() with received bytes unread tells the peer by RST that data was
- * lost (RFC 9293 section 3.6.1). RFC 9112 section 9.6 shows how a server ends a connection
+ * One process per connection. close() with received bytes unread tells the peer with a RST that
+ * data was lost (RFC 9293 section 3.6.1). RFC 9112 section 9.6 shows how a server ends a connection
  * so that its last answer is not lost with it.
  */
 #include <signal.h>

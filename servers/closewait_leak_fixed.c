@@ -1,9 +1,9 @@
 /*
  * closewait_leak: an echo server, and what it does when recv() says that the peer is gone.
  *
- * The peer's FIN has moved this end to CLOSE_WAIT and recv() returns 0 (or -1 after a reset). The
- * next step is the program's alone (RFC 9293 section 3.6, case 2): close() sends the FIN that ends
- * CLOSE_WAIT. No timer does that instead.
+ * The peer's FIN has moved this end to CLOSE_WAIT and recv() returns 0 (or -1 after a reset). Only
+ * the program can take the next step (RFC 9293 section 3.6, case 2): close() sends the FIN that
+ * ends CLOSE_WAIT. No timer does that instead.
  */
 #include <err.h>
 #include <event2/event.h>

@@ -1,8 +1,8 @@
 /*
  * descriptor_exhaustion: answers "hello", and refuses every other request.
  *
- * Each connection takes a descriptor from accept() to close(). When all that RLIMIT_NOFILE grants
- * are taken, accept() fails with EMFILE and the connection stays in the queue (accept(2),
+ * Each connection takes a descriptor from accept() to close(). When all that RLIMIT_NOFILE allows
+ * are in use, accept() fails with EMFILE and the connection stays in the queue (accept(2),
  * getrlimit(2)). The listener then rests for a tenth of a second, so the loop does not spin.
  */
 #include <err.h>

@@ -2,8 +2,9 @@
  * double_close: an echo server that keeps ended sessions until the accounts are done.
  *
  * A line on standard input is the order to do the accounts (elsewhere it might be a timer): every
- * ended session is written down and freed. close(2) makes the number of a descriptor free, and the
- * next call that opens one gets the lowest free number (open(2)): what was ours is then another's.
+ * ended session is recorded and freed. close(2) frees the number of a descriptor, and the next call
+ * that opens one gets the lowest free number (open(2)): what was ours then belongs to another
+ * connection.
  */
 #include <err.h>
 #include <event2/event.h>

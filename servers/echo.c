@@ -1,8 +1,8 @@
 /*
  * echo: an echo server without faults, for lessons whose fault is elsewhere.
  *
- * With -t it closes a connection on which no message has followed the last one for so many seconds,
- * as servers with an idle limit do (nginx calls it keepalive_timeout).
+ * With -t it closes a connection that has been idle that many seconds since its last message, like
+ * servers with an idle limit (keepalive_timeout in nginx).
  */
 #include <err.h>
 #include <event2/buffer.h>
@@ -60,7 +60,7 @@ int main(int argc, char **argv)
 	int fd;
 
 	options_parse(&o, argc, argv,
-		      "An echo server; -t is how long one may be idle after a message.");
+		      "An echo server; -t is how long a connection may be idle after a message.");
 	fd = endpoint_listen(&o);
 	base = event_base_new();
 	listener =

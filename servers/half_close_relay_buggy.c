@@ -1,8 +1,8 @@
 /*
  * half_close_relay: passes bytes, and the end of each direction, between clients and a backend.
  *
- * TCP ends each direction by itself (RFC 9293 section 3.6): a FIN says "I have no more to send",
- * and the other direction may go on. So a relay passes it on by shutdown(2) with SHUT_WR and waits
+ * TCP ends each direction separately (RFC 9293 section 3.6): a FIN says "I have no more to send",
+ * and the other direction may go on. So a relay passes it on with shutdown(2), SHUT_WR, and waits
  * for the second one. Between the two it holds a CLOSE_WAIT and a FIN_WAIT2, and neither has a
  * timer, because a program holds both and nothing is in flight.
  */

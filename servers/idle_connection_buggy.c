@@ -1,9 +1,9 @@
 /*
  * idle_connection: an echo server whose clients may be silent for -t seconds.
  *
- * SO_KEEPALIVE (socket(7)) asks whether the other host still knows the connection. A client that
- * is alive and says nothing answers every probe, without its program being asked (RFC 9293 section
- * 3.8.4), so that question never shows whether anybody still wants something.
+ * SO_KEEPALIVE (socket(7)) asks whether the other host still knows the connection. The kernel of a
+ * client that is alive and silent answers every probe, without asking its program (RFC 9293 section
+ * 3.8.4), so a probe never shows whether anybody still wants something.
  */
 #include <err.h>
 #include <event2/bufferevent.h>

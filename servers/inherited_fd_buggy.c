@@ -1,10 +1,10 @@
 /*
  * inherited_fd: an echo server that starts a log helper when a client asks for a "job".
  *
- * A connection ends for the kernel when the last descriptor that refers to it is closed (close(2)),
- * and fork(2) makes one more of each. execve(2) keeps them all but those marked close-on-exec
- * (fcntl(2), FD_CLOEXEC), which accept4(2) can set from the first moment on; evconnlistener does
- * so with LEV_OPT_CLOSE_ON_EXEC.
+ * For the kernel a connection ends when the last descriptor that refers to it is closed (close(2)),
+ * and fork(2) duplicates each one. execve(2) keeps them all except those marked close-on-exec
+ * (fcntl(2), FD_CLOEXEC), which accept4(2) can set from the first moment; evconnlistener does so
+ * with LEV_OPT_CLOSE_ON_EXEC.
  */
 #include <err.h>
 #include <event2/event.h>

@@ -1,8 +1,8 @@
 /*
  * low_watermark_tail: stores what clients send, in records of 512 bytes; the last may be shorter.
  *
- * With a low watermark the read callback is called only when so much input is there. At the end of
- * the stream there is no such call: the event callback gets BEV_EVENT_EOF, whatever is still in
+ * With a low watermark the read callback is called only when that much input is there. At the end
+ * of the stream there is no such call: the event callback gets BEV_EVENT_EOF, whatever is still in
  * the input buffer (event2/bufferevent.h).
  */
 #include <err.h>

@@ -2,7 +2,7 @@
  * read_disabled_masks_eof: answers "hello" at once; any other line is a job that takes -t seconds.
  *
  * While a client's job runs, its further lines wait: first in the input buffer, up to ROOM bytes,
- * then in the kernel's, and at last TCP itself holds the client back (RFC 9293 section 3.8.6).
+ * then in the kernel's, and finally TCP itself holds the client back (RFC 9293 section 3.8.6).
  * Where all that the client has sent found room, its FIN arrives too, and moves this end to
  * CLOSE_WAIT (section 3.6, case 2).
  */

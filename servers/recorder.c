@@ -1,8 +1,8 @@
 /*
- * recorder: takes down records of 256 bytes, one connection after another.
+ * recorder: stores records of 256 bytes, one connection after another.
  *
  * A record is a word, perhaps a number, and blanks:
- *     skip N   N bytes follow that are of no interest
+ *     skip N   N bytes follow, which are ignored
  *     give N   the server sends N bytes
  *     close    the server closes the connection
  *     WORD     is recorded: an event
@@ -25,8 +25,7 @@
 
 static char block[1 << 20];
 
-/* Receive so many bytes, and keep those that there is room for. Returns false at the end.
- */
+/* Receive @length bytes, and keep those that fit. Returns false at the end. */
 static bool take(int fd, char *into, size_t room, size_t length)
 {
 	while (length) {
@@ -86,7 +85,7 @@ int main(int argc, char **argv)
 	struct options o = {.address = "127.0.0.1", .port = 9000};
 	int listener;
 
-	options_parse(&o, argc, argv, "Takes down records, one connection after another.");
+	options_parse(&o, argc, argv, "Stores records, one connection after another.");
 	listener = endpoint_listen(&o);
 	say("ready port=%u pid=%d", endpoint_port(listener), getpid());
 	for (;;) {

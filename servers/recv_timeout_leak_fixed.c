@@ -1,7 +1,7 @@
 /*
  * recv_timeout_leak: an echo server of lines that gives a client -t seconds to finish its line.
  *
- * SO_RCVTIMEO bounds each recv(): when nothing came in time it returns -1 with EAGAIN
+ * SO_RCVTIMEO limits each recv(): if nothing comes in time, it returns -1 with EAGAIN
  * (socket(7)). That says nothing about the connection, which stays open at both ends until
  * someone closes it. EPOLLONESHOT reports a connection once; only arm() makes it heard again.
  */

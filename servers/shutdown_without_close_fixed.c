@@ -1,9 +1,10 @@
 /*
- * shutdown_without_close: a server that answers one request, says that this was all, and parts.
+ * shutdown_without_close: a server that answers one request, says that this was all, and ends the
+ * connection.
  *
- * shutdown(2) with SHUT_RDWR ends the conversation: it sends the FIN and allows neither sending nor
- * receiving any more. It does not release the descriptor, and while that is held the kernel starts
- * no timer for FIN_WAIT2: tcp_fin_timeout is for connections that no program holds (ip-sysctl.rst).
+ * shutdown(2) with SHUT_RDWR ends the conversation: it sends the FIN and allows no more sending or
+ * receiving. It does not release the descriptor, and while that is held the kernel starts no timer
+ * for FIN_WAIT2: tcp_fin_timeout is for connections that no program holds (ip-sysctl.rst).
  */
 #include <err.h>
 #include <event2/event.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a thread did next: after it had taken a socket, and after one had come to its end. Callback
- * libraries read the EOF themselves, so the program's own line is not in that stack; it comes next.
- * The first time for each stack, call by call; with --deep step by step, so that lines are known
- * that make no call at all.
+ * What a thread did next: after it had taken a socket, and after one had ended. Callback libraries
+ * read the EOF themselves, so the program's own line is not in that stack; it comes next. Recorded
+ * once for each stack, call by call; with --deep step by step, which shows lines that make no call
+ * at all.
  */
 #include "blame/internal.h"
 
@@ -11,11 +11,12 @@
 #include <string.h>
 #include <sys/syscall.h>
 
-#define STEPPING_MOST 1000000000 /* ns: on a loaded machine a step takes long, and peers wait */
+#define STEPPING_MOST                                                                              \
+	1000000000 /* ns: on a loaded machine a step takes long, and peers are waiting */
 
 static struct after *afters[AFTER_MOST];
 static size_t count;
-static bool seen[2][STACKS_MOST + 1]; /* by the number of the stack: taken there, ended there */
+static bool seen[2][STACKS_MOST + 1]; /* by stack number: taken there, ended there */
 
 void after_begin(struct task *task, const struct touch *touch, const struct socket *socket)
 {
@@ -55,7 +56,7 @@ void after_call(struct task *task, long number, const uint64_t argument[6])
 		after_end(task, AFTER_WAITS);
 		return;
 	}
-	if (number == SYS_listen) { /* it is no connection */
+	if (number == SYS_listen) { /* it is not a connection */
 		after_end(task, AFTER_LISTENS);
 		return;
 	}

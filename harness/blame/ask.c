@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Asks for a report: the last one names its tracer, which writes a new one on SIGUSR1. */
+/* Asks for a report: the last report names its tracer, which writes a new one on SIGUSR1. */
 #include "blame/internal.h"
 
 #include <errno.h>
@@ -14,7 +14,7 @@
 
 enum { PATIENCE = 30000 }; /* ms: it walks all descriptors of all processes */
 
-/* The number of its tracer, which is among the first members; 0: that is no report of ours. */
+/* The pid of its tracer, which is among the first members; 0: not a report of ours. */
 static pid_t tracer_of(const char *file)
 {
 	char begin[256];
@@ -29,7 +29,7 @@ static pid_t tracer_of(const char *file)
 	return member ? atoi(member + strlen("\"tracer\":")) : 0;
 }
 
-/* Whether that process is a tracer still: another one may have its number by now. */
+/* Whether that process is still a tracer: its pid may have been reused. */
 static bool traces(pid_t pid)
 {
 	char path[64], text[64] = "", state;
@@ -50,7 +50,7 @@ static bool is_same(const struct stat *one, const struct stat *other)
 	       one->st_mtim.tv_nsec == other->st_mtim.tv_nsec;
 }
 
-/* Wait until another file is in the place of @before. */
+/* Wait until another file has replaced @before. */
 static int await(int watch, const char *file, const struct stat *before)
 {
 	struct pollfd events = {.fd = watch, .events = POLLIN};
@@ -74,19 +74,19 @@ int ask(const char *file, struct error *error)
 	if (stat(file, &before) < 0)
 		return error_set(error, EXIT_USAGE, "%s: %s", file, strerror(errno));
 	if (pid <= 0)
-		return error_set(error, EXIT_USAGE, "%s is no report of blame", file);
+		return error_set(error, EXIT_USAGE, "%s is not a report of blame", file);
 	if (!traces(pid))
 		return error_set(error, EXIT_ENDED,
-				 "the program of %s has ended; that is its last report", file);
+				 "the program of %s has ended; this is its last report", file);
 	copy = strdup(file);
 	watch = inotify_init1(IN_CLOEXEC);
 	if (!copy || watch < 0 || inotify_add_watch(watch, dirname(copy), IN_MOVED_TO) < 0)
 		result = error_set(error, EXIT_BROKEN, "inotify: %s", strerror(errno));
 	else if (kill(pid, SIGUSR1) < 0)
-		result = error_set(error, EXIT_CANNOT, "the tracer %d cannot be asked: %s", pid,
-				   strerror(errno));
+		result =
+		    error_set(error, EXIT_CANNOT, "cannot ask tracer %d: %s", pid, strerror(errno));
 	else if (await(watch, file, &before) < 0)
-		result = error_set(error, EXIT_BROKEN, "the tracer %d does not answer", pid);
+		result = error_set(error, EXIT_BROKEN, "tracer %d does not answer", pid);
 	free(copy);
 	if (watch >= 0)
 		close(watch);

@@ -1,9 +1,9 @@
-"""What blame costs: the throughput of redis beside plain and strace, and memory for many sockets.
+"""What blame costs: the throughput of redis compared with plain and strace, and memory for many sockets.
 
     make bench-blame
 
-The ways take turns, so that whatever else the machine does meets them all; what counts is the ratio
-of the medians. In the sandbox, on the loopback interface.
+The ways take turns, so other load on the machine affects all of them; the ratio of the medians counts. In the
+sandbox, on the loopback interface.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ LEAST_SAMPLED = 0.6
 
 
 def ways(build: Path, folder: Path) -> dict[str, list[str]]:
-    """What is put before the server's words, by name."""
+    """What is put before the server's command, by name."""
     blame = [str(build / "blame"), "trace", f"--output={folder}/%p.json"]
     calls = "socket,accept,accept4,connect,read,readv,recvfrom,recvmsg,write,writev,sendto,sendmsg,close"
     return {
@@ -52,7 +52,7 @@ def await_port() -> None:
 
 
 def throughput(before: list[str]) -> float:
-    """Requests in a second of redis started by these words."""
+    """Requests per second of redis, started by these words."""
     words = [*before, "redis-server", "--port", str(PORT), "--save", "", "--appendonly", "no"]
     server = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
@@ -92,7 +92,7 @@ os.read(0, 1)
 
 
 def memory(build: Path, folder: Path) -> tuple[int, int, float]:
-    """Have many sockets leaked: the tracer's largest size in kB, the sockets, seconds of a report."""
+    """Leak many sockets; returns the tracer's peak size in kB, the sockets, and the seconds for a report."""
     report = folder / "many.json"
     words = [build / "blame", "trace", f"--output={report}", "--", sys.executable, "-S", "-c", LEAKY,
              str(SOCKETS), str(PROCESSES)]  # fmt: skip
@@ -134,7 +134,7 @@ def main() -> int:
     for name, median in medians.items():
         print(f"  {name:18} {median:9.0f} requests/s  {median / medians['plain']:5.2f} of plain")
     size, held, took = memory(build, folder)
-    print(f"{held} sockets held: the tracer took {size / 1024:.1f} MiB at most, a report {took:.2f} s")
+    print(f"{held} sockets held: the tracer's peak size {size / 1024:.1f} MiB, a report {took:.2f} s")
     kept = medians["blame --sample 8"] / medians["plain"] >= LEAST_SAMPLED
     good = kept and medians["blame"] >= medians["strace -f"] and size <= MOST_KB and held == SOCKETS
     print("as it must be" if good else "NOT as it must be")

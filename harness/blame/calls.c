@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The system calls that say something about sockets. */
+/* The system calls that tell something about sockets. */
 #include "blame/internal.h"
 
 #include <sys/epoll.h>
 #include <sys/syscall.h>
 
-/* Newer than the headers of some distributions; the same number on every architecture. */
+/* Newer than some distributions' headers; the same number on every architecture. */
 #ifndef SYS_close_range
 #define SYS_close_range 436
 #endif

@@ -14,13 +14,13 @@ BOOTSTRAP = f"{{ [ -e configure ] || autoreconf -fi; }} && {CONFIGURE}"
 
 @dataclass(frozen=True)
 class Source:
-    """A program and what is done to it."""
+    """A program and how it is changed."""
 
     package: str
     file: str
-    before: str  # the one place that is replaced,
+    before: str  # the one text that is replaced,
     after: str  # by this
-    function: str  # in which that is
+    function: str  # that contains it
     build: str
     run: str
     fault: tuple[str, ...] = ("connect", "fin")  # of the clients (clients/peer)
@@ -70,7 +70,7 @@ FILES = {
 
 
 def _unpacked(stranger: Source, folder: Path, apt: list[str]) -> Path | None:
-    """Fetch and unpack it, and take the line out; None when there is no such source."""
+    """Fetch and unpack it, and remove the line; None when there is no such source."""
     place = folder / stranger.package
     found = next(place.glob("*/" + stranger.file), None) if place.exists() else None
     if not found:
@@ -89,10 +89,10 @@ def _unpacked(stranger: Source, folder: Path, apt: list[str]) -> Path | None:
 
 
 def ready(source: Source, folder: Path, apt: list[str], port: int, behind: int) -> Stranger | str:
-    """Build it; or why that could not be. behind: as in npm.py."""
+    """Build it; or returns why it could not be built. behind: as in npm.py."""
     place = _unpacked(source, folder, apt)
     if not place:
-        return "not tried: no source to be had"
+        return "not tried: source not available"
     with (folder / f"{source.package}.log").open("w") as log:
         built = subprocess.run(source.build, shell=True, cwd=place, stdout=log, stderr=log, check=False)
     if built.returncode:

@@ -7,9 +7,9 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
-#define AT_ONCE 2000 /* us: a call that takes longer has waited */
+#define AT_ONCE 2000 /* us: a call that took longer has waited */
 
-/* The flags of a send(2) or recv(2): MSG_DONTWAIT is among them. */
+/* The flags of a send(2) or recv(2), for MSG_DONTWAIT. */
 static uint64_t message_flags(const struct task *task)
 {
 	switch (task->call->number) {
@@ -52,7 +52,7 @@ bool end_is(const struct task *task, const struct touch *touch)
 {
 	enum call_kind kind = task->call->kind;
 
-	if (touch->result == -EAGAIN) /* SO_RCVTIMEO, SO_SNDTIMEO: else it does not wait */
+	if (touch->result == -EAGAIN) /* SO_RCVTIMEO, SO_SNDTIMEO; otherwise it does not wait */
 		return touch->took > AT_ONCE && is_blocking(task);
 	if (touch->result < 0)
 		return touch->result != -EINTR && touch->result != -EINPROGRESS &&

@@ -2,9 +2,9 @@
 
     make blame-figures
 
-Of a pair the right place is where its repair changes it; of the programs in leaky/ the line marked
-LEAK. A place is found when the words of the report show a line of the right function within 5 lines
-of it. `--deep` everywhere.
+The right place in a pair is where its repair changes it; in the programs of leaky/ it is the line marked
+LEAK. It is found when the report shows a line of the right function within 5 lines of it. `--deep`
+everywhere.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ LEAST_NAMED, LEAST = 15, 0.8
 LEAKY = Path(__file__).with_name("leaky")
 PORT = "9000"
 MUSL = f"usr/lib/{platform.machine()}-linux-musl/musl-gcc.specs"
-KINDS = {  # of other programs: the function that leaks, and how it is built, {out} from its source
+KINDS = {  # of other programs: the source, the function that leaks, and how it is built
     "C, threads, -O3 -flto": ("leaky.c", "serve", "cc -g -O3 -flto -pthread -o {out} {source}"),
     "C, -O0": ("leaky.c", "serve", "cc -g -O0 -pthread -o {out} {source}"),
     "C, static glibc": ("leaky.c", "serve", "cc -g -O2 -static -pthread -o {out} {source}"),
@@ -46,13 +46,14 @@ KINDS = {  # of other programs: the function that leaks, and how it is built, {o
 
 
 def best(made: list[dict[str, Any]], buggy: Path, lesson: list[Spot]) -> Score:
-    """The score of the documents of a program that comes nearest."""
+    """The best score of a program's documents."""
     scores = [score(one, buggy, lesson) for one in made] or [Score(False, None)]
     return min(scores, key=lambda one: (not one.right, not one.function, one.distance or 0))
 
 
 def of_pair(name: str, build: Path, folder: Path) -> tuple[int, bool, Score]:
-    """Run a pair: the exit code, whether its buggy program holds what it should not, its score."""
+    """Run a pair; returns the exit code, whether its buggy program holds what it should not, and its
+    score."""
     buggy, fixed = pairs.pair_of(name)
     results = folder / name
     words = [str(build / "linger"), "run", name, "--deep", "--results", str(results)]
@@ -64,7 +65,7 @@ def of_pair(name: str, build: Path, folder: Path) -> tuple[int, bool, Score]:
 
 
 def musl(folder: Path) -> Path | None:
-    """How a compiler is told of musl (gcc's -specs), wherever that was unpacked; None: nowhere."""
+    """The file for gcc's -specs that selects musl, wherever it was unpacked; None: nowhere."""
     for root in (os.environ.get("ROOT", ""), "/"):
         if (found := Path(root, MUSL)).exists():
             specs = folder / "musl.specs"
@@ -74,7 +75,7 @@ def musl(folder: Path) -> Path | None:
 
 
 def of_kind(kind: str, folder: Path) -> str:
-    """Build a program of a kind, have it leak, and say how near the report comes."""
+    """Build a program of a kind, let it leak, and say how near the report comes."""
     name, function, recipe = KINDS[kind]
     source, out = LEAKY / name, folder / kind.replace(" ", "_").replace(",", "")
     specs = musl(folder) if "{musl}" in recipe else None
@@ -93,7 +94,7 @@ def of_kind(kind: str, folder: Path) -> str:
         subprocess.run(peer, stdout=subprocess.DEVNULL, check=True, timeout=60)
         until = [folder.parent / "census", "--until", "CLOSE_WAIT == 10", "--within", "20s"]
         if subprocess.run([*until, "--port", PORT], stdout=subprocess.DEVNULL, check=False).returncode:
-            return "not tried: its connections were not left to it"
+            return "not tried: it was left no connections"
         tracing.ask(report)
         made = document.make(tracing.read(report))
     finally:
@@ -110,7 +111,7 @@ def of_kind(kind: str, folder: Path) -> str:
 
 
 def table(build: Path, folder: Path, wanted: list[str]) -> Iterator[str]:
-    """The lines of the table; the last one says whether it is as it must be."""
+    """The lines of the table; the last one says whether all is as it must be."""
     right_named = leaking = right = 0
     for name in wanted or scenarios.names():
         if not pairs.pair_of(name):

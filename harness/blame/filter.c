@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * At which calls the kernel stops the program (seccomp(2), SECCOMP_RET_TRACE): the others run as
- * fast as ever. Pointers and files are out of its reach, so it stops at every read(2), whatever of;
- * --sample is what makes it cheaper.
+ * The calls at which the kernel stops the program (seccomp(2), SECCOMP_RET_TRACE); all others run
+ * at full speed. A filter cannot see pointers or file types, so it stops at every read(2), even of
+ * a file; --sample makes it cheaper.
  */
 #include "blame/internal.h"
 
@@ -16,14 +16,14 @@
 #include <unistd.h>
 
 #define LOAD(field) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
-/* The lower half, on machines that have it first. */
+/* The lower half, on little-endian machines. */
 #define ARGUMENT(n)                                                                                \
 	BPF_STMT(BPF_LD | BPF_W | BPF_ABS,                                                         \
 		 (uint32_t)(offsetof(struct seccomp_data, args) + 8 * (n)))
 #define RETURN(action) BPF_STMT(BPF_RET | BPF_K, action)
 #define EQUAL(value, yes, no) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, yes, no)
 
-/* What comes behind the list of calls; each ends with a verdict. */
+/* What follows the list of calls; each ends with a verdict. */
 enum tail { TRACE, FIRST, THIRD, FCNTL, TAILS };
 
 static enum tail tail_of(const struct call *call)
@@ -37,7 +37,7 @@ unsigned short filter_build(unsigned int sample, struct sock_filter code[FILTER_
 {
 	const struct sock_filter head[] = {
 	    LOAD(arch),
-	    EQUAL(AUDIT_ARCH_X86_64, 1, 0), /* elsewhere numbers mean something else */
+	    EQUAL(AUDIT_ARCH_X86_64, 1, 0), /* elsewhere the numbers mean something else */
 	    RETURN(SECCOMP_RET_ALLOW),
 	    LOAD(nr),
 	};
@@ -64,7 +64,7 @@ unsigned short filter_build(unsigned int sample, struct sock_filter code[FILTER_
 	for (size_t i = 0; i < call_count; i++) {
 		if (!call_is_followed(&calls[i]))
 			continue;
-		at++; /* from behind this jump over the others, and into the tail */
+		at++; /* counted from after this jump, over the others, into the tail */
 		code[length++] = (struct sock_filter)EQUAL(
 		    (uint32_t)calls[i].number, (uint8_t)(stopped - at + entry[tail_of(&calls[i])]),
 		    0);
@@ -84,11 +84,11 @@ int filter_install(unsigned int sample, struct error *error)
 	struct sock_fprog program = {.len = filter_build(sample, code), .filter = code};
 	int result = set_filter(&program);
 
-	/* An ordinary user may only filter what gains no rights by exec (seccomp(2)). */
+	/* An ordinary user may filter only programs that gain no rights by exec (seccomp(2)). */
 	if (result < 0 && errno == EACCES)
 		result = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -1 : set_filter(&program);
 	if (result < 0)
-		return error_set(error, EXIT_CANNOT, "the kernel takes no filter (seccomp): %s",
+		return error_set(error, EXIT_CANNOT, "the kernel accepts no filter (seccomp): %s",
 				 strerror(errno));
 	return 0;
 }

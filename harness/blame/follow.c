@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a call does to the descriptors, and what is remembered of it for the socket. */
+/* What a call does to the descriptors, and what is recorded for the socket. */
 #include "blame/internal.h"
 
 #include <errno.h>
@@ -15,7 +15,7 @@
 #define IPPROTO_MPTCP 262
 #endif
 
-/* Results with which the kernel begins a call anew, or lets a handler of a signal run first
+/* Results with which the kernel restarts a call, or first lets a signal handler run
  * (include/linux/errno.h). The program never sees them. */
 enum { RESTART_LAST = -516, RESTART_FIRST = -512 };
 
@@ -64,7 +64,7 @@ static bool is_sampled(int64_t fd)
 	return fd % tracer.sample == 0;
 }
 
-/* A socket whose maker we did not see: what the kernel calls its protocol. */
+/* A socket whose creation we did not see: what the kernel calls its protocol. */
 bool follow_is_tcp(pid_t tid, int fd)
 {
 	char path[64], protocol[32];
@@ -152,7 +152,7 @@ static bool enter(struct task *task, struct socket *socket)
 		if (task->argument[0] == TOLD_DESCRIPTOR)
 			told_by(task, task->argument[1], task->argument[2]);
 		return socket;
-	case CALL_URING: /* what goes through a ring no filter sees */
+	case CALL_URING: /* no filter sees what goes through a ring */
 		task->refused = !tracer.watching;
 		if (task->refused)
 			registers_refuse(task->tid, ENOSYS);
@@ -255,11 +255,11 @@ void follow_leave(struct task *task, int64_t result)
 	case CALL_DUP:
 	case CALL_FCNTL:
 		if (result >= 0 && table_get(task->table, (int)result) != socket)
-			close_one(task, (int)result); /* what was there before */
+			close_one(task, (int)result); /* the descriptor that was there before */
 		if (result >= 0)
 			table_set(task->table, (int)result, socket);
 		return;
-	case CALL_GETFD: /* of another process's */
+	case CALL_GETFD: /* a copy from another process */
 		if (result >= 0)
 			table_set(task->table, (int)result,
 				  socket_find(descriptor_inode(task->tid, (int)result)));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Descriptors that were treated alike are one group: a leak of 100,000 is a handful of them. */
+/* Descriptors that were treated alike form one group: a leak of 100,000 makes a handful. */
 #include "blame/internal.h"
 
 #include <ctype.h>
@@ -149,7 +149,7 @@ int groups_add(struct groups *groups, struct task *task, const struct inet *inet
 		int fd = isdigit((unsigned char)entry->d_name[0]) ? atoi(entry->d_name) : -1;
 		uint32_t inode = fd >= 0 ? descriptor_inode(task->tid, fd) : 0;
 		const struct inet_entry *state = inode ? inet_find(inet, inode) : NULL;
-		/* Nobody saw what was done with a copy outside the sample. */
+		/* What was done with a copy outside the sample was not seen. */
 		const struct socket *socket =
 		    inode && fd % (int)tracer.sample == 0 ? socket_find(inode) : NULL;
 

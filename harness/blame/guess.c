@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where there is no CFI (musl, assembly, a stripped Go program), and where registers are not known:
- * a return address is a word on the stack that points behind a call. Old ones lie there, too, so
- * what is found so may name a caller too many; a program's own lines are mostly among them.
+ * Without CFI (musl, assembly, a stripped Go program), or without known registers: a return address
+ * is a word on the stack that points just after a call. Stale ones are on the stack too, so the
+ * result may name an extra caller; the program's own lines are mostly among them.
  */
 #include "blame/internal.h"
 
@@ -66,7 +66,7 @@ bool guess_frame_pointer(struct maps *maps, struct memory *memory, struct regist
 {
 	uint64_t at = registers->value[REGISTER_RSP] & ~(uint64_t)7, outer, word;
 
-	/* `push rbp` left the caller's, which is further up, below the return address. */
+	/* `push rbp` left the caller's, which is higher up, below the return address. */
 	for (uint64_t end = at + 8 * FRAME_WORDS; at < end; at += 8)
 		if (memory_word(memory, at, &outer) && outer > at && outer - at < FRAME_MOST &&
 		    memory_word(memory, at + 8, &word) && is_return(maps, memory->pid, word)) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The states of sockets by inode, from /proc/PID/net/tcp and tcp6: those of the network namespace
- * of a process, without entering it. At rest they are exact, and a report is about what rests.
+ * of a process, without entering it. They are exact when nothing changes, and a report is about
+ * such sockets.
  */
 #include "blame/internal.h"
 
@@ -9,8 +10,8 @@
 
 #include "common/states.h"
 
-/* A file of a large table comes in pieces, between which sockets that others close shift the rest:
- * some are left out. So it is read until nothing new is found. */
+/* A large table is read in pieces. Sockets that are closed in between shift the rest, and some are
+ * missed; so it is read until nothing new is found. */
 enum { LARGE = 1000, PASSES = 6 };
 
 /* "  0: 0100007F:2328 00000000:0000 0A 00000000:00000000 00:00000000 00000000  0  0 8445729 ..." */

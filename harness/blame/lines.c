@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Addresses become functions and lines. This is done in a process of its own, after the program has
- * gone on: the debug information of a large one takes more memory than all the rest of blame.
+ * Addresses become functions and lines. This is done in a separate process, after the program has
+ * gone on: the debug information of a large program takes more memory than the rest of blame.
  */
 #include "blame/internal.h"
 
@@ -35,7 +35,7 @@ const char *lines_question(const char *line, uint64_t *address)
 	return end == line || errno || end[0] != ' ' || end[1] != '/' ? NULL : end + 1;
 }
 
-/* /usr/lib/debug and .gnu_debuglink are looked at; nothing is fetched from elsewhere. */
+/* /usr/lib/debug and .gnu_debuglink are searched; nothing is fetched from elsewhere. */
 static const Dwfl_Callbacks callbacks = {
     .find_elf = dwfl_build_id_find_elf,
     .find_debuginfo = dwfl_standard_find_debuginfo,
@@ -91,7 +91,7 @@ static void write_frame(struct json *json, const char *function, const char *fol
 	free(whole);
 }
 
-/* The symbol that @address lies in: not one that ends before it. */
+/* The symbol that contains @address, not one that ends before it. */
 static const char *symbol_at(const struct opened *file, GElf_Addr address)
 {
 	GElf_Off offset;
@@ -107,7 +107,7 @@ static bool is_function(int tag)
 	return tag == DW_TAG_subprogram || tag == DW_TAG_inlined_subroutine;
 }
 
-/* Whether something within may be code at @pc: of a namespace or a type it is not said. */
+/* Whether something inside may be code at @pc: a namespace or a type does not say. */
 static bool may_hold(Dwarf_Die *die, Dwarf_Addr pc)
 {
 	switch (dwarf_tag(die)) {
@@ -129,7 +129,7 @@ static bool may_hold(Dwarf_Die *die, Dwarf_Addr pc)
 }
 
 /*
- * The functions at @pc below @die, outermost first, after the @count that were found. (Rust nests
+ * The functions at @pc below @die, outermost first, after the @count already found. (Rust nests
  * them in namespaces, where dwarf_getscopes() of elfutils 0.188 does not look.) Returns how many.
  */
 static int find_functions(Dwarf_Die *die, Dwarf_Addr pc, Dwarf_Die functions[INLINES], int count)
@@ -152,8 +152,8 @@ static int find_functions(Dwarf_Die *die, Dwarf_Addr pc, Dwarf_Die functions[INL
 	return count;
 }
 
-/* The compilation unit with code at @address; *@bias: of the addresses in it. Clang and Go write no
- * .debug_aranges, without which libdwfl finds none. */
+/* The compilation unit with code at @address; *@bias: of the addresses in it. libdwfl needs
+ * .debug_aranges for that, which Clang and Go do not write. */
 static Dwarf_Die *unit_at(const struct opened *file, GElf_Addr address, Dwarf_Addr *bias)
 {
 	Dwarf_Die *unit = dwfl_module_addrdie(file->module, address, bias);
@@ -166,7 +166,7 @@ static Dwarf_Die *unit_at(const struct opened *file, GElf_Addr address, Dwarf_Ad
 	return NULL;
 }
 
-/* The innermost function, and those that it was inlined into. */
+/* The innermost function, and those it was inlined into. */
 static void write_functions(struct json *json, const struct opened *file, GElf_Addr address)
 {
 	const char *source = NULL, *folder = NULL;
@@ -188,7 +188,7 @@ static void write_functions(struct json *json, const struct opened *file, GElf_A
 		Dwarf_Word number;
 
 		write_frame(json, dwarf_diename(&functions[i]), folder, source, line);
-		/* The next one is where it was called from. */
+		/* The next one is the place of the call. */
 		if (dwarf_formudata(dwarf_attr(&functions[i], DW_AT_call_file, &attribute),
 				    &number) == 0)
 			source = dwarf_filesrc(table, number, NULL, NULL);
@@ -228,7 +228,7 @@ int lines(FILE *in, FILE *out, const char *symbols, struct error *error)
 		line[strcspn(line, "\n")] = '\0';
 		path = lines_question(line, &address);
 		if (!path) {
-			result = error_set(error, EXIT_USAGE, "no ADDRESS PATH: %s", line);
+			result = error_set(error, EXIT_USAGE, "not an ADDRESS PATH: %s", line);
 			break;
 		}
 		answer(&json, path, address, symbols);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* blame: where a program takes its sockets, and touches them last. See --help and internal.h. */
+/* blame: where a program takes its sockets and last touches them. See --help and internal.h. */
 #include "blame/internal.h"
 
 #include <limits.h>
@@ -24,14 +24,14 @@ static const struct option_row trace_rows[] = {
      .help = "where the report goes; %p in its name becomes the pid"},
     {"sample", .kind = OPTION_NUMBER, AT(sample), .least = 1, .most = 1 << 16, .shown = true,
      .value = "N",
-     .help = "follow only descriptors that are a multiple of N, a power of two: the program is "
-	     "slowed down less"},
+     .help = "follow only descriptors that are a multiple of N, a power of two, to slow the "
+	     "program down less"},
     {"deep", .kind = OPTION_FLAG, AT(deep),
-     .help = "after a socket was taken, and after one came to its end, write down each line that "
-	     "ran, once for each stack"},
+     .help = "after a socket was taken, and after one ended, record each line that ran, once for "
+	     "each stack"},
     {"at-rest", .kind = OPTION_FLAG, AT(rest),
-     .help = "write the report also whenever nothing has happened for a second: a program that "
-	     "is killed cannot be asked"},
+     .help = "also write the report whenever nothing has happened for a second: a killed program "
+	     "cannot be asked"},
     {0},
 };
 
@@ -51,17 +51,17 @@ static const struct option_row lines_rows[] = {
 static const struct command trace_command = {
     .name = "blame trace",
     .usage = "[OPTION]... -o FILE -- COMMAND [ARGUMENT]...",
-    .summary = "Runs a command as it would run without, and writes down for each TCP socket that "
-	       "it holds where it was taken, and what happened to it. The report is written when "
-	       "the command ends, and by blame ask.",
+    .summary = "Runs a command unchanged, and records for each TCP socket that it holds where it "
+	       "was taken and what happened to it. The report is written when the command ends, "
+	       "and on blame ask.",
     .rows = trace_rows,
 };
 
 static const struct command watch_command = {
     .name = "blame watch",
     .usage = "-o FILE --pid P",
-    .summary = "Writes down what happens to the TCP sockets of a process that runs already, until "
-	       "SIGINT or SIGTERM, without stopping it. Only root of the machine may.",
+    .summary = "Records what happens to the TCP sockets of a running process, until SIGINT or "
+	       "SIGTERM, without stopping it. Needs root on the machine.",
     .rows = watch_rows,
 };
 
@@ -74,15 +74,15 @@ static const struct command ask_command = {
 static const struct command lines_command = {
     .name = "blame lines",
     .usage = "[OPTION]...",
-    .summary = "Tells of each ADDRESS PATH on standard input, an address in an ELF file, the "
-	       "function and the line, a JSON object a line.",
+    .summary = "For each ADDRESS PATH on standard input, an address in an ELF file, writes the "
+	       "function and the line as one JSON object a line.",
     .rows = lines_rows,
 };
 
 static const struct command blame_command = {
     .name = "blame",
-    .summary = "Tells which lines of a program took the sockets that it holds, and which touched "
-	       "them last. `linger blame` turns that into words.",
+    .summary = "Tells which lines of a program took the sockets that it holds, and which last "
+	       "touched them. `linger blame` turns that into words.",
     .modes = (const struct command *const[]){&trace_command, &watch_command, &ask_command,
 					     &lines_command, NULL},
     .details = "A program under blame is 2 to 6 times slower, and slower still when it does\n"
@@ -95,7 +95,7 @@ static const struct command blame_command = {
 	       "  77  not possible here\n",
 };
 
-/* Where the report goes, with the pid for %p; the tracer does not stay in this folder. */
+/* Where the report goes, with the pid for %p; absolute, because the tracer leaves this folder. */
 static int place_of(const char *file, pid_t pid, struct error *error)
 {
 	static char path[PATH_MAX];
@@ -144,7 +144,7 @@ int main(int argc, char **argv)
 	struct error error = {0};
 	int first, result;
 
-	if (argc < 2 || strcmp(argv[1], "trace")) /* the command has those that its caller chose */
+	if (argc < 2 || strcmp(argv[1], "trace")) /* the command keeps its caller's */
 		open_standard_descriptors();
 	first = command_parse(&blame_command, argc, argv, &options, &error);
 	if (first <= 0)

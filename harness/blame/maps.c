@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Where which file is mapped, as far as it can be executed. */
+/* Which files are mapped executable, and where. */
 #include "blame/internal.h"
 
 #include <inttypes.h>
@@ -85,7 +85,7 @@ const struct mapping *maps_find(struct maps *maps, pid_t pid, uint64_t pc)
 
 	if (found || *missing == PAGE(pc) || PAGE(pc) == 0)
 		return found;
-	maps_load(maps, pid); /* a library may have been loaded since, or code been generated */
+	maps_load(maps, pid); /* a library may have been loaded since, or code generated */
 	found = maps_at(maps, pc);
 	if (!found)
 		*missing = PAGE(pc);

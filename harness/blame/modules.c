@@ -18,7 +18,7 @@ struct module {
 	dev_t device;
 	ino_t inode;
 	Elf *elf;
-	Dwarf *dwarf; /* opened when it is needed first: it may have to be unpacked */
+	Dwarf *dwarf; /* opened when first needed: it may have to be unpacked */
 	Dwarf_CFI *frames, *debug_frames;
 	bool opened, opened_debug;
 	size_t segments;
@@ -66,7 +66,7 @@ static struct module *module_new(const char *path, const struct stat *file, int 
 	if (!module->path)
 		return NULL;
 	elf_version(EV_CURRENT);
-	module->elf = elf_begin(fd, ELF_C_READ_MMAP, NULL); /* which needs the descriptor no more */
+	module->elf = elf_begin(fd, ELF_C_READ_MMAP, NULL); /* it no longer needs the descriptor */
 	if (module->elf)
 		elf_cntl(module->elf, ELF_C_FDREAD);
 	read_segments(module);

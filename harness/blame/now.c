@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where a thread is, without stopping it: to interrupt epoll_wait(2) and some others would end them
- * with EINTR, handler or not (signal(7)). /proc tells rsp and rip of a thread that waits in a call;
- * the other registers come from the stack, or are found (guess.c).
+ * Where a thread is, without stopping it: an interruption would end epoll_wait(2) and some others
+ * with EINTR, handler or not (signal(7)). /proc shows rsp and rip of a thread that waits in a call;
+ * the other registers come from the stack, or are guessed (guess.c).
  */
 #include "blame/internal.h"
 

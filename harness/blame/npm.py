@@ -1,6 +1,6 @@
-"""Releases of npm with a leak that was there when they were published: for strangers.py.
+"""npm packages in the release that had a leak: for strangers.py.
 
-They are those of harness/tests/reported, which says where each leak was reported.
+They are the ones of harness/tests/reported, which says where each leak was reported.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ SERVERS = ROOT / "harness/tests/reported/servers.js"
 PEM = ROOT / "harness/tests/planted/tls.pem"
 LARGE = 8 << 20  # bytes
 LEFT = ("connect", "send:GET /large HTTP/1.0\r\n\r\n", "rst")
-# The name of servers.js, the function that its repair changes, the file of that, what clients do.
+# The name in servers.js, the function that its repair changes, the file of that, what clients do.
 RELEASES = (
     ("httpolyglot", "connectionListener", "index.js", ("connect", "fin")),
     ("http-proxy", "stream", "web-incoming.js", LEFT),
@@ -28,9 +28,9 @@ RELEASES = (
 
 
 def ready(modules: Path, folder: Path, port: int, behind: int) -> list[Stranger]:
-    """All of them, of packages that harness/tests/reported/fetch has unpacked.
+    """All of them, from packages that harness/tests/reported/fetch has unpacked.
 
-    behind: a port of ours, where a proxy finds the server that it is for.
+    behind: a port of ours, where a proxy finds its backend.
     """
     www = folder / "www"
     www.mkdir(exist_ok=True)

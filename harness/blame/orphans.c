@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A new process stops before its first instruction, and waits for its parent's stop, which tells
- * what the two share. A parent that is killed in between never stops: then nobody tells, and we
- * read from /proc what the child has.
+ * A new process stops before its first instruction and waits for its parent's stop, which shows
+ * what the two share. A parent that is killed in between never stops; then we read from /proc what
+ * the child has.
  */
 #include "blame/internal.h"
 

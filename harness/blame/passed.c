@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Descriptors that go from process to process in messages of UNIX sockets (unix(7), SCM_RIGHTS). */
+/* Descriptors passed between processes in messages of UNIX sockets (unix(7), SCM_RIGHTS). */
 #include "blame/internal.h"
 
 #include <string.h>
@@ -58,7 +58,7 @@ static size_t read_descriptors(const struct task *task, int fds[PASSED_MOST])
 
 void passed_sent(const struct task *task)
 {
-	static struct socket *under_way[UNDER_WAY]; /* the last: nobody tells when one arrives */
+	static struct socket *under_way[UNDER_WAY]; /* the last ones: no event reports an arrival */
 	static size_t next;
 	int fds[PASSED_MOST];
 	size_t count = read_descriptors(task, fds);

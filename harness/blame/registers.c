@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is peculiar to a machine: registers, and what a system call looks like. */
+/* What is specific to the architecture: registers, and what a system call looks like. */
 #include "blame/internal.h"
 
 #include <errno.h>
@@ -40,7 +40,7 @@ uint64_t registers_clone_flags(pid_t tid)
 	switch (all.orig_rax) {
 	case SYS_clone:
 		return all.rdi;
-	case SYS_clone3: /* struct clone_args begins with them */
+	case SYS_clone3: /* struct clone_args starts with them */
 		return memory_copy(tid, all.rdi, &flags, sizeof(flags)) ? flags : 0;
 	case SYS_vfork:
 		return CLONE_VFORK | CLONE_VM;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Samples of all system calls of a process that say something about sockets, from a ring of memory
- * for each processor. Nothing is stopped: a sample has a copy of the registers and of the stack.
+ * Samples of a process's system calls on sockets, from one ring of memory per processor. Nothing is
+ * stopped: a sample has a copy of the registers and of the stack.
  */
 #include "blame/internal.h"
 
@@ -29,7 +29,7 @@ enum {
 };
 
 struct ring {
-	int fd; /* that the others write to, too */
+	int fd; /* that the others write to as well */
 	struct perf_event_mmap_page *page;
 	uint8_t record[RECORD_MOST]; /* the next one, in one piece */
 	bool ready;
@@ -76,7 +76,7 @@ static int open_event(pid_t tid, int cpu, unsigned int tracepoint, bool leaves)
 	return (int)syscall(SYS_perf_event_open, &attr, tid, cpu, -1, PERF_FLAG_FD_CLOEXEC);
 }
 
-/* Both tracepoints for a thread on a processor. The descriptors live as long as we do. */
+/* Both tracepoints for a thread on a processor. The descriptors stay open as long as we run. */
 static int attach(struct ring *ring, pid_t tid, int cpu, const unsigned int tracepoint[2])
 {
 	char filter[1024];
@@ -113,7 +113,7 @@ static int attach_thread(struct rings *rings, pid_t process, pid_t tid,
 	return 0;
 }
 
-/* All threads, again until no new one is there; those that they start from now on are inherited. */
+/* All threads, repeated until there is no new one; threads that these start later are inherited. */
 static int attach_all(struct rings *rings, pid_t pid, const unsigned int tracepoint[2])
 {
 	bool found = true;
@@ -163,12 +163,10 @@ struct rings *rings_open(pid_t pid, unsigned int enter, unsigned int leave, stru
 		rings->ring[i].fd = -1;
 	if (attach_all(rings, pid, tracepoint) == 0)
 		return rings;
-	error_set(
-	    error, EXIT_CANNOT,
-	    "the kernel does not let the calls of %d be watched "
-	    "(perf_event_open): %s; run it as root of the machine, or start the program under "
-	    "blame",
-	    pid, strerror(errno));
+	error_set(error, EXIT_CANNOT,
+		  "the kernel does not let us watch the calls of %d (perf_event_open): %s; run it "
+		  "as root of the machine, or start the program under blame",
+		  pid, strerror(errno));
 	rings_close(rings);
 	return NULL;
 }
@@ -192,7 +190,7 @@ static void copy(const struct ring *ring, uint64_t at, void *to, size_t length)
 	memcpy((uint8_t *)to + first, data, length - first);
 }
 
-/* Take records out until one is a sample. Returns false when there is none. */
+/* Take out records until one is a sample. Returns false when there is none. */
 static bool advance(struct rings *rings, struct ring *ring)
 {
 	while (ring->fd >= 0 && !ring->ready) {
@@ -233,7 +231,7 @@ int rings_read(struct rings *rings, int fd, void (*each)(const struct sample *sa
 
 	for (size_t i = 0; i < rings->count; i++)
 		polled[i + 1] = (struct pollfd){.fd = rings->ring[i].fd, .events = POLLIN};
-	/* Fewer than WAKEUP bytes wake nobody, and must not wait forever. */
+	/* Fewer than WAKEUP bytes do not wake us, but must not wait forever. */
 	if (poll(polled, rings->count + 1, LATEST) < 0 && errno != EINTR)
 		return -1;
 	while ((ring = oldest(rings))) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How to come from a frame to its caller's, for one address. libdw finds that in the CFI within
- * some microseconds; a program comes to the same addresses again and again, so each answer is kept.
+ * How to get from a frame to its caller's, for one address. libdw finds that in the CFI within some
+ * microseconds; a program reaches the same addresses again and again, so each answer is cached.
  */
 #include "blame/internal.h"
 
@@ -13,7 +13,7 @@ enum { ROWS = 1 << 15, TRIES = 16, R12 = 12, R13, R14, R15 };
 
 const uint8_t row_saved[SAVED] = {REGISTER_RBX, REGISTER_RBP, R12, R13, R14, R15, REGISTER_RIP};
 
-/* The frame begins at an offset from a register: so it is but for signals and the PLT. */
+/* The frame begins at an offset from a register, except for signals and the PLT. */
 static void read_base(struct row *row, const Dwarf_Op *ops, size_t count)
 {
 	if (count != 1)
@@ -53,7 +53,8 @@ static void read_row(struct row *row, Dwarf_Frame *frame)
 		row->at[i] = NOT_SAVED;
 		if (dwarf_frame_register(frame, row_saved[i], memory, &ops, &count) != 0)
 			continue;
-		if (i == SAVED_RETURN && count == 0 && ops == memory) /* undefined: nobody called */
+		if (i == SAVED_RETURN && count == 0 &&
+		    ops == memory) /* undefined: there is no caller */
 			row->kind = ROW_END;
 		row->at[i] = saved_at(ops, count);
 	}
@@ -89,6 +90,6 @@ const struct row *row_of(uint32_t module, uint64_t pc)
 		if (row->module == module && row->pc == pc)
 			return row;
 	}
-	make_row(&spare, module, pc); /* its neighbourhood is full */
+	make_row(&spare, module, pc); /* its slots are full */
 	return &spare;
 }

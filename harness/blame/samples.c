@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* What the kernel writes of a system call (perf_event_open(2), PERF_RECORD_SAMPLE). */
+/* What the kernel writes about a system call (perf_event_open(2), PERF_RECORD_SAMPLE). */
 #include "blame/internal.h"
 
 #include <linux/perf_event.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* The bytes of a record that have not been looked at. */
+/* The bytes of a record that have not been parsed. */
 struct rest {
 	const uint8_t *bytes;
 	size_t length;
@@ -31,7 +31,7 @@ static bool skip(struct rest *rest, size_t size)
 	return true;
 }
 
-/* The fields of raw_syscalls:sys_enter and sys_exit, as their files "format" have them. */
+/* The fields of raw_syscalls:sys_enter and sys_exit, as in their files "format". */
 static bool take_tracepoint(struct rest *rest, unsigned int leave, struct sample *sample)
 {
 	struct {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Signals that come to the program: each does what it would have done without us. */
+/* Signals that reach the program: each does what it would have done without us. */
 #include "blame/internal.h"
 
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define ENDING 10000000000 /* ns: by then a program that was told to end has, or won't */
+#define ENDING 10000000000 /* ns: a program that was told to end has done so by then, or won't */
 
 bool signal_told(void)
 {
@@ -44,8 +44,8 @@ static bool is_ignored(pid_t tid, int number)
 
 /*
  * A signal that a process ignores does not even wake it. Under a tracer it is delivered, and ends
- * epoll_wait(2) and some other calls with EINTR (signal(7)). So we tell the kernel to begin the
- * call again, which it does unless another signal has a handler.
+ * epoll_wait(2) and some other calls with EINTR (signal(7)). So we tell the kernel to restart the
+ * call, which it does unless another signal has a handler.
  */
 void signal_comes(struct task *task, int number)
 {

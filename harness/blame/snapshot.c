@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is held at one moment, and what processes held that have ended lately. */
+/* What is held at one moment, and what processes held that ended recently. */
 #include "blame/internal.h"
 
 #include <stdlib.h>
@@ -9,9 +9,9 @@
 #include "common/states.h"
 
 enum { NAMESPACES = 16, ENDED = 64 };
-#define LATELY 5000 /* ms: what ended before has nothing to do with how all ended */
+#define LATELY 5000 /* ms: processes that ended earlier are unrelated to the end of all */
 
-/* The tables of the network namespaces that were met, each read once. */
+/* The tables of the network namespaces seen so far, each read once. */
 struct places {
 	struct {
 		ino_t number;
@@ -104,7 +104,7 @@ static void take_task(void *data, struct task *task)
 		taking->result = -1;
 }
 
-/* Where the thread is that touched a group's socket last. */
+/* Where the thread is that last touched a group's socket. */
 static void look_now(struct group *group)
 {
 	struct task *task = task_find(group->one.last.tid);
@@ -151,7 +151,7 @@ void snapshot_remember(struct task *task)
 	place->process[0].ms = now;
 	for (size_t i = 0; i < place->groups.count; i++)
 		place->groups.group[i].ended = true;
-	if (place->groups.count) /* else its place is free for the next one */
+	if (place->groups.count) /* else its place is free for the next process */
 		ended_next = (ended_next + 1) % ENDED;
 }
 

@@ -32,11 +32,11 @@ enum call_kind {
 	CALL_RECVMSG,
 	CALL_SENDMSG,
 	CALL_URING,
-	CALL_WAIT, /* not stopped at; a thread that makes one has come to the end of its turn */
+	CALL_WAIT, /* not stopped at; a thread that makes one has finished its turn */
 	CALL_FORK, /* not stopped at by the filter, but by ptrace */
 };
 
-/* Which argument is the descriptor, by which the filter samples. */
+/* Which argument is the descriptor that the filter samples by. */
 enum { DESCRIPTOR_NONE = -1 };
 
 struct call {
@@ -49,10 +49,10 @@ struct call {
 extern const struct call calls[];
 extern const size_t call_count;
 
-/* The call of this number; NULL: it says nothing of sockets. */
+/* The call with this number; NULL: it tells nothing about sockets. */
 const struct call *call_of(long number);
 
-/* Whether it does something to a socket: the others are known by their names only. */
+/* Whether it does something to a socket; the others are only named. */
 bool call_is_followed(const struct call *call);
 
 /* "EPOLL_CTL_DEL" for epoll_ctl, else the call's name, or its number in @text. */
@@ -63,12 +63,12 @@ const char *call_name(long number, long result, char text[24]);
 enum { FILTER_MOST = 128 };
 
 /*
- * Pure: the program that stops at the calls of calls.c. @sample, a power of two: of calls on a
- * descriptor only those where it is a multiple of that. Returns its length.
+ * Pure: the filter that stops at the calls of calls.c. @sample, a power of two: only calls on
+ * descriptors that are a multiple of it. Returns its length.
  */
 unsigned short filter_build(unsigned int sample, struct sock_filter code[FILTER_MOST]);
 
-/* Have it for this process, and all that it starts. Returns 0, or -1 with @error. */
+/* Install it for this process and all that it starts. Returns 0, or -1 with @error. */
 int filter_install(unsigned int sample, struct error *error);
 
 /* ---- tables.c -------------------------------------------------------------------------------- */
@@ -84,18 +84,18 @@ struct touch {
 	bool happened;
 };
 
-/* What few sockets have: they were closed while another descriptor was open. */
+/* Only for the few sockets that were closed while another descriptor was open. */
 struct shared {
 	struct touch closed;
 	pid_t closer; /* the process */
 };
 
-/* What a helper within Python or node tells of a descriptor, since no native stack shows it. */
+/* What a helper inside Python or node reports about a descriptor; no native stack shows it. */
 enum told_kind { TOLD_TAKEN, TOLD_END, TOLD_LAST, TOLD_KINDS };
 
 struct socket {
 	uint32_t inode;
-	uint32_t references; /* descriptors, and the places where it is under way */
+	uint32_t references; /* descriptors, and messages in flight */
 	struct socket *next; /* in its bucket */
 	struct shared *shared;
 	struct touch taken, adopted, read, end, last;
@@ -107,8 +107,8 @@ struct socket {
 struct table {
 	unsigned int users;
 	int size;
-	uint32_t visited;    /* the snapshot that has seen it */
-	struct touch forked; /* the last fork(2) by which it was copied, or became a copy */
+	uint32_t visited;    /* the last snapshot that has seen it */
+	struct touch forked; /* the last fork(2) that copied it, or made it a copy */
 	struct socket **at;
 };
 
@@ -117,19 +117,19 @@ struct table *table_copy(const struct table *table);
 void table_leave(struct table *table);
 struct socket *table_get(const struct table *table, int fd);
 
-/* Make @fd a descriptor of @socket; NULL: of none. Returns 0, or -1: no memory. */
+/* Make @fd a descriptor of @socket; NULL: of no socket. Returns 0, or -1: no memory. */
 int table_set(struct table *table, int fd, struct socket *socket);
 
-/* Whether there is a socket in it. */
+/* Whether it contains a socket. */
 bool table_holds(const struct table *table);
 
-/* The number of the socket behind a descriptor of @pid; 0: it is none. */
+/* The inode of the socket behind a descriptor of @pid; 0: it is not a socket. */
 uint32_t descriptor_inode(pid_t pid, int fd);
 
-/* Whether it is of a file that has a name, but for a device. */
+/* Whether it is of a file with a name, except a device. */
 bool descriptor_is_file(pid_t pid, int fd);
 
-/* The socket of this inode, and a new one; NULL: there is none, no memory. */
+/* The socket with this inode, or NULL; a new one, or NULL: no memory. */
 struct socket *socket_find(uint32_t inode);
 struct socket *socket_new(uint32_t inode);
 void socket_hold(struct socket *socket);
@@ -147,15 +147,15 @@ struct task {
 	struct task *next; /* in its bucket */
 	struct table *table;
 	struct maps *maps;
-	const struct call *call; /* at whose exit it is to be stopped; NULL: at none */
+	const struct call *call; /* whose exit it is to be stopped at; NULL: none */
 	uint32_t inode;		 /* of the socket that the call is about; 0: none is known */
 	uint64_t argument[6];
 	int64_t began;	     /* ns, when it entered the call */
-	struct after *after; /* what it does next is written down there */
+	struct after *after; /* what it does next is recorded there */
 	uint32_t subject;    /* ... of this socket, by inode */
 	bool stepping;
-	bool known;   /* its parent has told of it */
-	bool stopped; /* it waits for that */
+	bool known;   /* its parent has reported it */
+	bool stopped; /* it waits for the report */
 	bool lost;    /* of a process: a thread of it was killed, and may have had children */
 	bool refused; /* its process asked for an io_uring */
 };
@@ -163,7 +163,7 @@ struct task {
 struct task *task_find(pid_t tid);
 struct task *task_get(pid_t tid);
 
-/* The thread @tid of a process that is only watched, with what it shares with its first thread. */
+/* The thread @tid of a process that is only watched; it shares what its first thread has. */
 struct task *task_learn(pid_t process, pid_t tid);
 size_t task_count(void);
 
@@ -176,7 +176,7 @@ int task_begin(struct task *task);
 /* @child was made by @parent, with these flags of clone(2). @touch: that moment. */
 int task_fork(struct task *parent, struct task *child, uint64_t flags, const struct touch *touch);
 
-/* Nobody tells what it shares: it has what is open in it now. */
+/* What it shares is not known: it has what is open in it now. */
 int task_adopt(struct task *task);
 
 /* It has executed a program; @old: the thread that did. */
@@ -192,13 +192,13 @@ struct orphan_status {
 	pid_t process, parent, tracer;
 };
 
-/* Pure: what a line of /proc/PID/status says of these. Returns false when that is nothing. */
+/* Pure: what a line of /proc/PID/status says about these. Returns false if nothing. */
 bool orphan_status(const char *line, struct orphan_status *status);
 
-/* Whether nobody follows @tid any more, though its parent has only now told of it. */
+/* Whether @tid is no longer followed, though its parent has only now reported it. */
 bool orphan_has_ended(pid_t tid);
 
-/* Of a child that waits: whether its parent cannot tell of it, so that it is followed as it is. */
+/* For a waiting child: whether its parent cannot report it, so that it is followed as it is. */
 bool orphan_adopt(struct task *task);
 
 /* ---- follow.c -------------------------------------------------------------------------------- */
@@ -207,14 +207,14 @@ struct tracer {
 	const char *file; /* where the report goes */
 	unsigned int sample;
 	bool deep;
-	bool at_rest;  /* write the report whenever nothing has happened for a while */
+	bool at_rest;  /* also write the report whenever nothing has happened for a while */
 	int64_t began; /* CLOCK_MONOTONIC ns */
 	pid_t program;
-	bool watching; /* no thread is ever stopped: what follows is of the sample at hand */
+	bool watching; /* no thread is ever stopped: the following is from the current sample */
 	int64_t now;
 	struct registers registers;
 	struct dump dump;
-	bool killed;   /* a process ended by SIGKILL, and could not be looked at */
+	bool killed;   /* a process was ended by SIGKILL and could not be examined */
 	int64_t told;  /* ns: when it was told to end; 0: it was not */
 	uint64_t lost; /* samples that came too fast */
 };
@@ -225,31 +225,31 @@ int64_t clock_now(void);
 /* The stack of a stopped thread. */
 uint32_t stack_of(struct task *task);
 
-/* What @task does just now, with the result of its call. */
+/* What @task is doing now, with the result of its call. */
 struct touch touch_now(struct task *task, long call, int32_t result);
 
-/* Whether a socket whose maker we did not see is one of TCP. */
+/* Whether a socket whose creation we did not see is a TCP one. */
 bool follow_is_tcp(pid_t tid, int fd);
 
-/* It is at the entry of a call. Returns whether the call's exit matters. */
+/* It is at a call's entry. Returns whether the call's exit matters. */
 bool follow_enter(struct task *task, const struct call *call, const uint64_t argument[6]);
 
-/* ... at the exit. What happens from here on to a new socket, or to one that has come to its end,
- * is begun to be written down. */
+/* ... at its exit. From here on, what happens to a new socket, or one that has ended, is recorded.
+ */
 void follow_leave(struct task *task, int64_t result);
 
 /* ---- ends.c ---------------------------------------------------------------------------------- */
 
 bool call_reads(enum call_kind kind);
 
-/* After this the connection has nothing more to say, or the program may think so. */
+/* After this the connection is over, or the program may think so. */
 bool end_is(const struct task *task, const struct touch *touch);
 
-/* Pure: a time-out or a connect() that failed was not the end, since now the program has succeeded.
- * To write with success says nothing of the reading that failed. */
+/* Pure: a time-out or a failed connect() was not the end if the program succeeds later. A
+ * successful write says nothing about a failed read. */
 bool end_survived(const struct touch *end, const struct touch *now);
 
-/* getsockopt(SO_ERROR) tells how a connect() ended that nobody waited for: it becomes @result. */
+/* getsockopt(SO_ERROR) reports how a non-blocking connect() ended: it becomes @result. */
 bool end_pending(struct task *task, int32_t *result);
 
 /* ---- passed.c -------------------------------------------------------------------------------- */
@@ -263,26 +263,27 @@ size_t passed_descriptors(const uint8_t *control, size_t length, int fds[PASSED_
 /* Whether the message of a sendmsg(2) or recvmsg(2) has room for some. */
 bool passed_possible(const struct task *task);
 
-/* Sockets that a message takes along live on until it is received. */
+/* Sockets in a message live on until it is received. */
 void passed_sent(const struct task *task);
 void passed_received(struct task *task);
 
 /* ---- told.c ---------------------------------------------------------------------------------- */
 
-/* What is written to this descriptor, which nobody has, is meant for us (harness/linger/blame). */
+/* What is written to this descriptor, which does not exist, is meant for us (harness/linger/blame).
+ */
 #define TOLD_DESCRIPTOR 0x6c6e0000
 enum { TOLD_MOST = 1 << 16, TOLD_LONGEST = 1024 };
 
 /*
- * Pure: "FD KIND WHERE" of @text. Returns where, which is not empty; NULL: it is nothing of the
- * kind.
+ * Pure: parses "FD KIND WHERE" in @text. Returns WHERE, which is not empty; NULL: @text is not like
+ * that.
  */
 const char *told_parse(const char *text, int *fd, enum told_kind *kind);
 
 /* A program of @task has written @length bytes at @address. */
 void told_by(struct task *task, uint64_t address, uint64_t length);
 
-/* What was told, by its number, without a control character; NULL for 0. */
+/* A reported text by its number, without control characters; NULL for 0. */
 const char *told_text(uint32_t number);
 
 /* ---- signals.c ------------------------------------------------------------------------------- */
@@ -290,11 +291,11 @@ const char *told_text(uint32_t number);
 /* Pure: whether a signal does nothing to a process with this /proc/PID/status. */
 bool signal_is_ignored(const char *status, int number);
 
-/* One is about to be delivered. */
+/* A signal is about to be delivered. */
 void signal_comes(struct task *task, int number);
 
-/* The program was told to end, and a report written. An orderly one closes what it holds before it
- * ends: what counts is what it held before. */
+/* The program was told to end, and a report written. A well-behaved program closes what it holds
+ * before it ends; what it held before that counts. */
 bool signal_told(void);
 
 #endif

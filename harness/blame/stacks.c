@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Stacks, each kept once: a hundred thousand sockets come from a handful of them. */
+/* Stacks, each stored once: a hundred thousand sockets come from a handful of them. */
 #include "blame/internal.h"
 
 #include <stdlib.h>

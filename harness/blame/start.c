@@ -2,8 +2,8 @@
 /*
  * How a program gets its tracer. The program keeps the process that was started, so its parent, its
  * pid file and its terminal are as without blame. The tracer is the child of a child that has
- * ended: wait(2) in the program never meets it. When the tracer dies so does the program
- * (PTRACE_O_EXITKILL): without one the calls of the filter would fail with ENOSYS.
+ * ended, so wait(2) in the program never sees it. When the tracer dies, so does the program
+ * (PTRACE_O_EXITKILL): without a tracer the filtered calls would fail with ENOSYS.
  */
 #include "blame/internal.h"
 
@@ -24,9 +24,9 @@
 
 extern long ptrace(int request, ...); /* see trace.c */
 
-enum { READY = 3 }; /* the descriptor by which the tracer tells how it began */
+enum { READY = 3 }; /* the descriptor through which the tracer reports its start */
 
-/* Nothing of the program's: a reader of its output must not wait for us. */
+/* Keep nothing of the program's: a reader of its output must not wait for us. */
 static void let_go(int ready)
 {
 	int null = open("/dev/null", O_RDWR);
@@ -51,7 +51,7 @@ static int seize(pid_t program, struct error *error)
 		return -1;
 	if (ptrace(PTRACE_SEIZE, program, NULL, options) < 0)
 		return error_set(error, EXIT_CANNOT,
-				 "may not trace a program (ptrace): %s; in a container, add "
+				 "not allowed to trace a program (ptrace): %s; in a container, add "
 				 "--cap-add SYS_PTRACE",
 				 strerror(errno));
 	return 0;
@@ -100,9 +100,9 @@ static int begin(struct error *error)
 
 	if (pipe2(ready, O_CLOEXEC) < 0)
 		return error_set(error, EXIT_BROKEN, "pipe: %s", strerror(errno));
-	/* Where Yama is, only an ancestor may trace (Documentation/admin-guide/LSM/Yama.rst). */
+	/* With Yama, only an ancestor may trace (Documentation/admin-guide/LSM/Yama.rst). */
 	prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0, 0, 0);
-	/* Only wait(2) with __WALL or __WCLONE meets a child that ends without SIGCHLD. */
+	/* Only wait(2) with __WALL or __WCLONE sees a child that ends without SIGCHLD. */
 	child = direct ? (pid_t)syscall(SYS_clone, 0, 0, 0, 0, 0) : fork();
 	if (child < 0)
 		return error_set(error, EXIT_BROKEN, "fork: %s", strerror(errno));

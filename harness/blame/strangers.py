@@ -1,10 +1,10 @@
-"""Programs that nobody here wrote: does blame name the function that leaks?
+"""Third-party programs: does blame name the function that leaks?
 
     make blame-strangers
 
-C servers of Debian with one line taken out that the run is not told of (debian.py), and releases of
-npm as they were published (npm.py). Clients leave in the way that the line was for, and the report
-is compared with it. Nothing is installed; all is in build/strangers.
+C servers of Debian with one line removed, unknown to blame (debian.py), and npm releases as published
+(npm.py). Clients leave in the way that the line handled, and the report is compared with it. Nothing is
+installed; everything is in build/strangers.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ PORT, BEHIND, CLIENTS = 9000, 9001, 20
 
 
 def await_rest(report: Path) -> None:
-    """Wait until nothing changes any more: several reports in a row that say the same."""
+    """Wait until nothing changes any more: several equal reports in a row."""
     before, same = None, 0
     for _ in range(40):
         tracing.ask(report)
@@ -43,7 +43,7 @@ def await_rest(report: Path) -> None:
 
 
 def observed(stranger: Stranger, folder: Path, build: Path) -> dict[str, Any] | str:
-    """Run it, have its clients leave, and return its document; or why there is none."""
+    """Run it, let its clients leave, and return its document; or why there is none."""
     report = folder / f"{stranger.name}.traced.json"
     report.unlink(missing_ok=True)
     env = {**helping.environment(), **stranger.env}
@@ -56,9 +56,9 @@ def observed(stranger: Stranger, folder: Path, build: Path) -> dict[str, Any] | 
     try:
         for port in (BEHIND, PORT):
             if subprocess.run([*until, "LISTEN >= 1", "--port", str(port)], stdout=subprocess.DEVNULL).returncode:
-                return f"not tried: nobody listens on port {port}"
+                return f"not tried: nothing listens on port {port}"
         if subprocess.run(peer, stdout=subprocess.DEVNULL, timeout=60).returncode:
-            return "not tried: its clients did not get to where they leave"
+            return "not tried: its clients did not get far enough to leave"
         await_rest(report)
         return document.make(tracing.read(report))
     finally:
@@ -68,10 +68,10 @@ def observed(stranger: Stranger, folder: Path, build: Path) -> dict[str, Any] | 
 
 
 def judge(stranger: Stranger, made: dict[str, Any]) -> str:
-    """What a document names of what it should."""
+    """Whether a document names what it should."""
     if stranger.function == FILES_ONLY:
         said = next((line for line in wording.notes(made) if "files open" in line), "")
-        return f"cannot, and says why: {said}" if said else "not named, and not said why"
+        return f"cannot name it, and says why: {said}" if said else "not named, and no reason given"
     worst = [group for group in made["groups"] if group["rule"] not in reasons.IDLE]
     worst = worst or [group for group in made["groups"] if group["rule"] == "open"]
     if not worst:
@@ -90,7 +90,7 @@ def judge(stranger: Stranger, made: dict[str, Any]) -> str:
 
 
 def strangers(options: argparse.Namespace, folder: Path) -> Iterator[tuple[str, Stranger | str]]:
-    """Each by its name, ready to run; or why it is not."""
+    """Each with its name, ready to run; or why it is not."""
     wanted = set(options.names)
     for source in debian.SOURCES:
         if not wanted or source.package in wanted:
@@ -101,7 +101,7 @@ def strangers(options: argparse.Namespace, folder: Path) -> Iterator[tuple[str, 
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Programs that nobody here wrote.")
+    parser = argparse.ArgumentParser(description="Third-party programs under blame.")
     parser.add_argument("--build", type=Path, required=True)
     parser.add_argument("--apt", default="apt-get", help="apt-get with options that find sources")
     parser.add_argument("names", nargs="*")

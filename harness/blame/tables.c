@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Descriptors and sockets. A socket is known by the number of its inode, which the kernel gives to
- * no other one for a long time, and lives here as long as a descriptor that we know leads to it.
+ * Descriptors and sockets. A socket is identified by its inode number, which the kernel does not
+ * reuse for a long time, and lives here as long as a known descriptor refers to it.
  */
 #include "blame/internal.h"
 

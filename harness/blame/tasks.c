@@ -116,7 +116,7 @@ int task_fork(struct task *parent, struct task *child, uint64_t flags, const str
 		child->table->users++;
 	} else {
 		child->table = table_copy(parent->table);
-		if (child->table) /* it may keep open what the other one has closed */
+		if (child->table) /* it may keep open what the other has closed */
 			parent->table->forked = child->table->forked = *touch;
 	}
 	if (flags & CLONE_VM) {
@@ -182,7 +182,7 @@ int task_exec(struct task *task, pid_t old)
 
 	if (table && task->table)
 		table->forked = task->table->forked;
-	if (former) /* a thread that is not the first one takes over the number of that */
+	if (former) /* a thread that is not the first takes over the first one's number */
 		task_end(former);
 	table_leave(task->table);
 	maps_leave(task->maps);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* At which calls a program is stopped: the filter, run as the kernel runs it (seccomp(2)). */
+/* The calls at which a program is stopped: the filter, run as the kernel runs it (seccomp(2)). */
 #include "blame/internal.h"
 
 #include <fcntl.h>
@@ -9,7 +9,7 @@
 
 #include "common/test.h"
 
-/* What the filter says to a call. */
+/* The filter's verdict on a call. */
 static uint32_t verdict(unsigned int sample, const struct seccomp_data *data)
 {
 	struct sock_filter code[FILTER_MOST];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is read of /proc and of messages: lines as kernels have written them, and damaged ones. */
+/* Parsing of /proc and of messages: lines as kernels have written them, and damaged ones. */
 #include "blame/internal.h"
 
 #include <arpa/inet.h>
@@ -124,7 +124,7 @@ static void a_question_of_lines(void **state)
 	assert_null(lines_question("fffffffffffffffff /a", &address));
 }
 
-/* Behind these bytes of code lies a return address, or not. */
+/* Whether a return address follows these bytes of code. */
 static void what_a_call_looks_like(void **state)
 {
 	static const struct {
@@ -204,7 +204,7 @@ static void what_a_process_does_with_a_signal(void **state)
 	assert_true(signal_is_ignored(status, SIGCHLD));   /* by default */
 	assert_false(signal_is_ignored(status, SIGWINCH)); /* it has a handler */
 	assert_false(signal_is_ignored(status, SIGTERM));
-	assert_false(signal_is_ignored(status, SIGCONT)); /* after SIGSTOP a wait ends by it */
+	assert_false(signal_is_ignored(status, SIGCONT)); /* after SIGSTOP it ends a wait */
 	assert_false(signal_is_ignored("", SIGCHLD));
 }
 
@@ -231,13 +231,14 @@ static void what_a_connection_survives(void **state)
 		int32_t then;
 		bool survived;
 	} ends[] = {
-	    {SYS_recvfrom, -EAGAIN, SYS_read, 5, true}, /* SO_RCVTIMEO, and then it came */
+	    {SYS_recvfrom, -EAGAIN, SYS_read, 5, true}, /* SO_RCVTIMEO, and then data came */
 	    {SYS_recvfrom, -EAGAIN, SYS_read, -EAGAIN, false},
-	    {SYS_recvfrom, -EAGAIN, SYS_sendto, 5, false}, /* it may have told of the time-out */
+	    {SYS_recvfrom, -EAGAIN, SYS_sendto, 5,
+	     false}, /* it may have sent a report of the time-out */
 	    {SYS_sendto, -EAGAIN, SYS_write, 5, true},
 	    {SYS_connect, -ECONNREFUSED, SYS_connect, 0, true},
 	    {SYS_getsockopt, -ECONNREFUSED, SYS_write, 5, true},
-	    {SYS_read, 0, SYS_write, 5, false}, /* EOF is the end, though one may answer */
+	    {SYS_read, 0, SYS_write, 5, false}, /* EOF is the end, though the program may answer */
 	};
 
 	(void)state;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Descriptors that are shared, copied and inherited; stacks that are kept once. */
+/* Descriptors that are shared, copied and inherited; stacks that are stored once. */
 #include "blame/internal.h"
 
 #include <linux/sched.h>
@@ -55,7 +55,7 @@ static void many_sockets(void **state)
 	assert_int_equal(socket_count(), 0);
 }
 
-/* A thread shares; a child has a copy, and what is in it is known to be inherited. */
+/* A thread shares a table; a child has a copy, and its contents are known to be inherited. */
 static void threads_and_children(void **state)
 {
 	struct task *parent = task_get(100), *thread = task_get(101), *child = task_get(200);
@@ -119,7 +119,7 @@ static void too_many_stacks(void **state)
 		assert_int_equal(stack_number(&frame, 1), before + 1);
 	}
 	frame.address++;
-	assert_int_equal(stack_number(&frame, 1), 0); /* unknown, and no memory is taken */
+	assert_int_equal(stack_number(&frame, 1), 0); /* unknown, and no memory is allocated */
 	frame.address = 0x1000;
 	assert_int_equal(stack_number(&frame, 1), first);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The stack of a child that stops in known functions, with its registers and without. */
+/* The stack of a child that stops in known functions, with and without its registers. */
 #include "blame/internal.h"
 
 #include <signal.h>
@@ -9,7 +9,7 @@
 
 #include "common/test.h"
 
-/* Each calls the next one, and does something afterwards, so that no frame is left out. */
+/* Each calls the next and does something afterwards, so that no frame is optimised away. */
 __attribute__((noinline, noclone)) static int innermost(int how)
 {
 	if (how == 0)
@@ -104,7 +104,7 @@ static void check_stopped(void (*body)(void), const char *outermost)
 	size_t count;
 	int status;
 
-	if (body == stop_in_a_handler) { /* it stopped for the signal; let that be delivered */
+	if (body == stop_in_a_handler) { /* it stopped for the signal; deliver that */
 		ptrace(PTRACE_CONT, child, NULL, SIGUSR1);
 		assert_int_equal(waitpid(child, &status, 0), child);
 		assert_int_equal(WSTOPSIG(status), SIGSTOP);
@@ -131,7 +131,7 @@ static void a_stack_through_a_signal(void **state)
 	check_stopped(stop_in_a_handler, "handler");
 }
 
-/* Only rsp and rip are told of a thread that nobody stops. */
+/* Only rsp and rip are known of a thread that is not stopped. */
 static void a_stack_from_what_proc_tells(void **state)
 {
 	pid_t child = child_of(stop_here);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What helpers within the program tell: the lines of Python and of JavaScript. They write to a
- * descriptor that nobody has, so without a tracer the write fails with EBADF and nothing happens.
+ * What helpers inside the program report: the lines of Python and JavaScript. They write to a
+ * descriptor that does not exist, so without a tracer the write fails with EBADF and nothing
+ * happens.
  */
 #include "blame/internal.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The loop of ptrace(2). The tracer must answer each stop, and answers all of them at once: it
- * never waits for one thread while others stand still.
+ * The loop of ptrace(2). The tracer must answer each stop, and answers every one at once: it never
+ * waits for one thread while others are stopped.
  */
 #include "blame/internal.h"
 
@@ -13,11 +13,11 @@
 #include <sys/wait.h>
 #include <time.h>
 
-/* <sys/ptrace.h> and <linux/ptrace.h> exclude each other; the former has the prototype only. */
+/* <sys/ptrace.h> and <linux/ptrace.h> exclude each other; only the former has the prototype. */
 extern long ptrace(int request, ...);
 
 #define STOP_SYSCALL (SIGTRAP | 0x80) /* PTRACE_O_TRACESYSGOOD */
-/* <asm-generic/siginfo.h>: TRAP_TRACE behind an instruction, TRAP_BRKPT behind a system call. */
+/* <asm-generic/siginfo.h>: TRAP_TRACE after an instruction, TRAP_BRKPT after a system call. */
 enum { STEPPED_CALL = 1, STEPPED = 2 };
 
 static void resume(struct task *task, int number)
@@ -38,7 +38,7 @@ static bool call_info(const struct task *task, struct ptrace_syscall_info *info)
 	return ptrace(PTRACE_GET_SYSCALL_INFO, task->tid, sizeof(*info), info) > 0;
 }
 
-/* The filter stops the thread: it is about to make a call of ours. */
+/* The filter stops the thread: it is about to make a call that we follow. */
 static void at_filter(struct task *task)
 {
 	struct ptrace_syscall_info info;
@@ -56,7 +56,7 @@ static void at_filter(struct task *task)
 		task->call = NULL;
 }
 
-/* It enters or leaves a call, and we had asked to be told. */
+/* It enters or leaves a call that we asked to see. */
 static void at_call(struct task *task)
 {
 	struct ptrace_syscall_info info;
@@ -89,10 +89,11 @@ static void at_fork(struct task *task)
 	struct touch touch;
 
 	if (process)
-		process->lost = false; /* it tells of its children again */
+		process->lost = false; /* its children are reported again */
 	if (!child || child->known)
 		return;
-	if (!child->stopped && orphan_has_ended(child->tid)) { /* we have heard of that before */
+	if (!child->stopped &&
+	    orphan_has_ended(child->tid)) { /* its end has been reported already */
 		task_end(child);
 		return;
 	}
@@ -104,7 +105,7 @@ static void at_fork(struct task *task)
 		resume(child, 0);
 }
 
-/* A process ends: nobody can ask it later what it held. */
+/* A process ends: it cannot be asked later what it held. */
 static void at_exit(struct task *task)
 {
 	struct error error;
@@ -115,8 +116,8 @@ static void at_exit(struct task *task)
 	    signal_told())
 		return;
 	snapshot_remember(task);
-	if (task->process == tracer.program)   /* before its parent hears of it */
-		report_write("ended", &error); /* a failure shows: the file is not there */
+	if (task->process == tracer.program)   /* before its parent learns of it */
+		report_write("ended", &error); /* a failure is visible: the file is missing */
 }
 
 static void at_event(struct task *task, int event, int number)
@@ -139,7 +140,7 @@ static void at_event(struct task *task, int event, int number)
 	case PTRACE_EVENT_EXIT:
 		at_exit(task);
 		break;
-	case PTRACE_EVENT_STOP: /* a new one begins; or SIGSTOP and the like stop a process */
+	case PTRACE_EVENT_STOP: /* a new one begins; or a signal such as SIGSTOP stops a process */
 		if (number != SIGTRAP) {
 			ptrace(PTRACE_LISTEN, task->tid, NULL, 0);
 			return;
@@ -151,7 +152,7 @@ static void at_event(struct task *task, int event, int number)
 	resume(task, 0);
 }
 
-/* Whether SIGTRAP is our own step, and not sent by somebody. */
+/* Whether SIGTRAP is from our own step, and was not sent. */
 static bool is_step(const struct task *task)
 {
 	siginfo_t info;
@@ -171,7 +172,7 @@ static void stopped(struct task *task, int status)
 {
 	int number = WSTOPSIG(status), event = status >> 16;
 
-	if (!task->known && event != PTRACE_EVENT_EXIT) { /* its parent has not told of it yet */
+	if (!task->known && event != PTRACE_EVENT_EXIT) { /* its parent has not reported it yet */
 		task->stopped = true;
 		adopt(NULL, task);
 	} else if (number == STOP_SYSCALL) {
@@ -218,8 +219,8 @@ static void handle(pid_t tid, int status)
 static volatile sig_atomic_t wanted;
 
 /*
- * SIGUSR1. It may come just before waitpid(2), which would then go on waiting: so a child is made
- * that ends at once, and waitpid() returns for that.
+ * SIGUSR1. It may arrive just before waitpid(2), which would then go on waiting: so a child is made
+ * that ends at once, for which waitpid() returns.
  */
 static void on_wish(int number)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The stack of a thread, frame by frame. Its memory is read, nothing is written. */
+/* The stack of a thread, frame by frame. Its memory is only read. */
 #include "blame/internal.h"
 
 #include <string.h>
@@ -15,7 +15,7 @@ bool memory_copy(pid_t pid, uint64_t address, void *bytes, size_t length)
 	return process_vm_readv(pid, &here, 1, &there, 1, 0) == (ssize_t)length;
 }
 
-/* Most stacks are small: only a second request reads more at once. A page may be the last one. */
+/* Most stacks are small: only a second request reads more at once. The page may be the last one. */
 static bool refill(struct memory *memory, uint64_t address)
 {
 	size_t wish = memory->length ? sizeof(memory->bytes) : 2048;
@@ -45,7 +45,7 @@ bool memory_word(struct memory *memory, uint64_t address, uint64_t *word)
 }
 
 #ifdef __x86_64__
-/* The handler of a signal returns to code that finds all registers in a ucontext_t at rsp. */
+/* A signal handler returns to code that finds all registers in a ucontext_t at rsp. */
 static bool through_signal(struct memory *memory, struct registers *registers)
 {
 	static const struct {
@@ -73,7 +73,7 @@ static bool through_signal(struct memory *memory, struct registers *registers)
 }
 #endif
 
-/* To the caller of a frame whose row is known. */
+/* Go to the caller of a frame whose row is known. */
 static bool by_row(struct memory *memory, const struct row *row, struct registers *registers,
 		   bool innermost)
 {
@@ -82,7 +82,7 @@ static bool by_row(struct memory *memory, const struct row *row, struct register
 
 	if (row->at[SAVED_RETURN] == NOT_SAVED ||
 	    (!innermost && frame <= registers->value[REGISTER_RSP]))
-		return false; /* a stack only ends upwards: this one is damaged */
+		return false; /* a stack only unwinds upwards: this one is damaged */
 	for (size_t i = 0; i < SAVED; i++) {
 		if (row->at[i] == NOT_SAVED)
 			continue;
@@ -96,7 +96,7 @@ static bool by_row(struct memory *memory, const struct row *row, struct register
 	return true;
 }
 
-/* Code that was generated as the program ran has no CFI, but mostly a frame pointer. */
+/* Code generated at run time has no CFI, but usually a frame pointer. */
 static bool by_frame_pointer(struct memory *memory, struct registers *registers)
 {
 	enum { FRAME_MOST = 1 << 20 };
@@ -152,7 +152,7 @@ size_t unwind(struct maps *maps, pid_t tid, const struct registers *registers,
 		memcpy(memory.bytes, dump->bytes, memory.length);
 	}
 	while (count < DEPTH) {
-		/* A return address is behind the call, maybe in another line or even function. */
+		/* A return address is after the call, maybe in another line or even function. */
 		uint64_t pc = at.value[REGISTER_RIP] - (count > 0);
 		const struct mapping *mapping = maps_find(maps, tid, pc);
 		struct frame *frame = &frames[count];

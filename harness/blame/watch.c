@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A process that runs already is not traced: to attach would end some of its waits with EINTR, and
- * to leave would make calls of the filter fail. It is watched, by the tracepoints of system calls,
- * as far as root may. What it took before is not known, only what happens to it from now on.
+ * A running process is not traced: attaching would end some of its waits with EINTR, and leaving
+ * would make filtered calls fail. It is watched through the tracepoints of system calls, which
+ * needs root. Sockets that it took earlier are of unknown origin; only what happens from now on is
+ * known.
  */
 #include "blame/internal.h"
 
@@ -36,7 +37,7 @@ static unsigned int read_number(const char *name)
 	return sample_tracepoint(text);
 }
 
-/* Its number, mounting tracefs where only we see it; 0 with @error. */
+/* Its number; mounts tracefs where only we see it; 0 with @error. */
 static unsigned int tracepoint_number(const char *name, struct error *error)
 {
 	unsigned int number = read_number(name);
@@ -49,13 +50,13 @@ static unsigned int tracepoint_number(const char *name, struct error *error)
 	if (!number)
 		error_set(
 		    error, EXIT_CANNOT,
-		    "the tracepoint %s cannot be read (tracefs): run it as root of the machine, "
+		    "cannot read the tracepoint %s (tracefs): run it as root of the machine, "
 		    "on a kernel with CONFIG_FTRACE_SYSCALLS; or start the program under blame",
 		    name);
 	return number;
 }
 
-/* A socket that it had before, or got in a way that we did not see. */
+/* A socket that it had earlier, or got in a way that we did not see. */
 static void learn(struct task *task, int fd)
 {
 	uint32_t inode = fd < 0 || table_get(task->table, fd) ? 0 : descriptor_inode(task->tid, fd);
@@ -67,7 +68,7 @@ static void learn(struct task *task, int fd)
 		table_set(task->table, fd, socket);
 }
 
-/* The call is followed as a whole when it leaves: only then there is a stack. */
+/* The whole call is followed when it leaves: only then is there a stack. */
 static void leave(struct task *task, const struct sample *sample)
 {
 	const struct call *call = task->call;
@@ -130,7 +131,7 @@ static int follow(struct rings *rings, int pidfd, int signals, struct error *err
 			return error_set(error, EXIT_BROKEN, "poll: %s", strerror(errno));
 		if (poll(&ended, 1, 0) == 1) /* pidfd_open(2) */
 			return error_set(error, EXIT_ENDED,
-					 "process %d has ended, and what it held with it",
+					 "process %d has ended, and what it held is gone",
 					 tracer.program);
 		if (!ready)
 			continue;

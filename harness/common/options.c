@@ -21,7 +21,7 @@ static const struct option_row rows[] = {
 };
 
 static const char details[] =
-    "Events appear on standard output, one a line: ev=NAME key=value ...\n"
+    "Events appear on standard output, one per line: ev=NAME key=value ...\n"
     "Exit status: 0, 1 for a failure, 2 for wrong usage.\n";
 
 static int parse(struct options *o, int argc, char **argv, const char *summary,

@@ -1,7 +1,7 @@
-"""Guests: other kernels under QEMU, with the linger that was built here.
+"""Guests: other kernels under QEMU, with the linger built here.
 
-The kernels, the root of all guests and what was found out about KVM stay in a cache. A guest gets linger
-packed, runs one command there, and brings back what that left in /evidence.
+The kernels, the guests' common root and whether KVM works stay in a cache. A guest gets a packed linger, runs
+one command, and brings back what that left in /evidence.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from linger.lab.errors import CannotRun
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-PROBE = 10  # s: a KVM that has not booted by then will not do
-STATUS = Path("/var/lib/dpkg/status")  # changes when packages do, of which the root is made
+PROBE = 10  # s: a KVM that has not booted by then is not used
+STATUS = Path("/var/lib/dpkg/status")  # changes with the packages that the root is made of
 
 
-# What a guest is made with; the rest is on every Debian.
+# The tools that make a guest; every Debian has the others.
 TOOLS = ["qemu-system-x86_64", "busybox", "depmod"]
 
 
 class Refused(Exception):
-    """There is no guest; the exit status, and a script has said why."""
+    """There is no guest; has the exit status; a script has said why."""
 
     def __init__(self, status: int) -> None:
         super().__init__(status)
@@ -36,13 +36,13 @@ class Refused(Exception):
 
 
 def require() -> None:
-    """Errors: CannotRun when this machine can have no guests."""
+    """Errors: CannotRun when this machine cannot run guests."""
     if platform.machine() != "x86_64":
-        raise CannotRun(f"guests are x86-64 machines, as this one ({platform.machine()}) would have to be")
+        raise CannotRun(f"guests are x86-64 machines, but this one is {platform.machine()}")
     if not shutil.which("apt-cache"):
-        raise CannotRun("this is not a Debian or Ubuntu system, of whose packages guests are made")
+        raise CannotRun("guests are made of Debian or Ubuntu packages, which this system does not have")
     if not os.path.realpath(sys.executable).startswith("/usr/bin/python3"):
-        raise CannotRun(f"guests have Debian's Python, and linger runs on {sys.executable} here; "
+        raise CannotRun(f"guests have Debian's Python, but linger runs on {sys.executable} here; "
                         "build it with LINGER_PYTHON=/usr/bin/python3")  # fmt: skip
     os.environ["PATH"] += ":/usr/sbin:/sbin"
     for tool in TOOLS:
@@ -51,10 +51,10 @@ def require() -> None:
 
 
 class Kernel:
-    """A kernel of Debian's in the cache."""
+    """One of Debian's kernels in the cache."""
 
     def __init__(self, cache: Path, version: str) -> None:
-        """Fetch the newest one of a version, if there is none. Errors: Refused."""
+        """Fetch the newest one of a version, if the cache has none. Errors: Refused."""
         self.folder = cache / version
         _script("archive", cache, version)
         package, number = (self.folder / "package").read_text().split()
@@ -63,11 +63,11 @@ class Kernel:
 
 
 class Guests:
-    """All that a guest needs besides its kernel."""
+    """Everything that a guest needs besides its kernel."""
 
     def __init__(self, cache: Path, probed: Kernel) -> None:
-        """Make their root, if the one in the cache is older than what it is made of, and find out whether
-        KVM works. probed: a kernel to try. Errors: Refused."""
+        """Make their root, unless the one in the cache is up to date, and find out whether KVM works. probed:
+        a kernel to try. Errors: Refused."""
         self.cache = cache
         self.root = cache / "root.cpio"
         made_of = [STATUS, HERE / "root", HERE / "guest", HERE.parent / "deps"]
@@ -77,7 +77,7 @@ class Guests:
         self.acceleration = self._accelerated(probed)
 
     def _accelerated(self, kernel: Kernel) -> str:
-        """"kvm" or "tcg", found out once on each kernel of this machine."""
+        """"kvm" or "tcg", determined once for each kernel of this machine."""
         known = self.cache / f"acceleration-{platform.release()}"
         if not known.exists():
             works = os.access("/dev/kvm", os.R_OK | os.W_OK) and self._try_kvm(kernel)
@@ -91,16 +91,16 @@ class Guests:
 
     @property
     def at_once(self) -> int:
-        """How many guests the processors of this machine serve."""
+        """How many guests this machine's processors can run at once."""
         cores = os.cpu_count() or 1
         return cores if self.acceleration == "tcg" else max(1, cores // 2)
 
     def run(
         self, kernel: Kernel, command: str, folder: Path, limit: int, complaints: int | None = None
     ) -> int:
-        """Run a shell command where linger lies, for so many seconds at most; what it left in /evidence
-        is in the folder then, and console.log. complaints: where QEMU's go, by default to the caller.
-        Returns the exit status (see boot)."""
+        """Run a shell command in linger's folder, for at most limit seconds; what it left in /evidence, and
+        console.log, are then in the folder. complaints: where QEMU's go, by default to the caller. Returns
+        the exit status (see boot)."""
         folder.mkdir(parents=True, exist_ok=True)
         packed = folder / "packed.tar"
         (folder / "command").write_text(command + "\n")
@@ -113,7 +113,7 @@ class Guests:
 
 
 def pack(file: Path, command: Path) -> None:
-    """Pack what a guest needs of linger, and what it is to run."""
+    """Pack what a guest needs of linger, and the command to run."""
     built = ROOT / "build"
     with tarfile.open(file, "w") as tar:
         tar.add(command, "command")

@@ -1,12 +1,12 @@
 """matrix.py: run scenarios on other kernels, and keep what each kernel shows in results/kernels/NUMBER.
 
-VERSIONS: of kernels, "5.10 6.12.117"; the newest one that Debian has of each. SCENARIOS: names, or all.
-CACHE, RESULTS: folders. AGAIN=1 runs what has passed already, too. PIECE: how many scenarios a guest runs.
+VERSIONS: kernel versions, "5.10 6.12.117"; Debian's newest of each. SCENARIOS: names, or all. CACHE, RESULTS:
+folders. AGAIN=1 also runs what has already passed. PIECE: how many scenarios a guest runs.
 
-Scenarios run in pieces, each in a guest of its own, so a kernel that hangs or panics loses one piece.
-What has passed stays until its sources change (sources.py); called again, it continues. What did not pass in
-a piece is retried alone before the result counts. Exit status: 0 all passed; 1 not all; 2 wrong usage; 70 guests
-ended without a result; 77 cannot run here.
+Scenarios run in pieces, each in its own guest, so a kernel that hangs or panics loses one piece. A pass is
+kept until its sources change (sources.py); if interrupted, a second call continues. What did not pass in a
+piece is retried alone before the result counts. Exit status: 0 all passed; 1 not all; 2 wrong usage; 70
+guests ended without a result; 77 cannot run here.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ class Matrix:
     def __init__(self, guests: Guests, folder: Path, names: list[str], piece: int) -> None:
         """folder: results/kernels; names: the scenarios; piece: how many a guest runs."""
         self.guests, self.folder, self.piece = guests, folder, piece
-        # The longest first: they share a piece, and wait at the same time.
+        # The longest first: they share a piece and wait at the same time.
         self.names = sorted(names, key=lambda name: (-scenarios.seconds(name), name))
 
     def run(self, kernel: Kernel) -> None:
-        """Run on a kernel what has not passed there yet."""
+        """Run what has not passed on a kernel yet."""
         left = [name for name in self.names if not current(self.folder / kernel.number / name)]
-        for name in left:  # or a guest that brings nothing back would pass by what is there
+        for name in left:  # otherwise a guest that brings nothing back would pass on old results
             shutil.rmtree(self.folder / kernel.number / name, ignore_errors=True)
         for first in range(0, len(left), self.piece):
             self._piece(kernel, left[first : first + self.piece])
@@ -80,7 +80,7 @@ class Matrix:
 
 
 def reserve(folder: Path) -> None:
-    """Keep a folder for this process until it ends. Errors: CannotRun when another one has it."""
+    """Reserve a folder for this process until it ends. Errors: CannotRun when another process has it."""
     try:
         fcntl.flock(os.open(folder, os.O_RDONLY), fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
@@ -89,26 +89,26 @@ def reserve(folder: Path) -> None:
 
 
 def clear(folder: Path) -> None:
-    """Remove what guests left whose caller was killed."""
+    """Remove the leftovers of guests whose caller was killed."""
     for left in folder.glob(".guest-*"):
         if not Path("/proc", left.name.split("-")[1]).exists():
             shutil.rmtree(left, ignore_errors=True)
 
 
 def keep(run: Path, home: Path) -> None:
-    """Move the evidence of a run to that of its kernel; what was there of these scenarios goes."""
+    """Move the evidence of a run to its kernel's folder, replacing that of the same scenarios."""
     for folder in filter(Path.is_dir, run.iterdir()):
         shutil.rmtree(home / folder.name, ignore_errors=True)
         shutil.move(folder, home)
     environment = json.loads((run / "environment.json").read_text())
-    environment["commit"] = subprocess.run(  # which the guest cannot know
+    environment["commit"] = subprocess.run(  # the guest cannot know it
         results.COMMIT, capture_output=True, text=True
     ).stdout.strip() or None
     write_json(home / "environment.json", environment)
 
 
 def found(folder: Path) -> list[dict[str, Any]]:
-    """The results of a scenario, one a variant, as far as there are."""
+    """The results of a scenario, one per variant, as far as they exist."""
     return [results.read_result(path) for path in sorted(folder.glob("*/result.json"))]
 
 
@@ -119,7 +119,7 @@ def passed(folder: Path) -> bool:
 
 
 def current(folder: Path) -> bool:
-    """Whether a scenario has passed, with the sources that it has now."""
+    """Whether a scenario has passed with its current sources."""
     file = folder / sources.FILE
     return passed(folder) and file.exists() and file.read_text() == sources.digest(folder.name)
 
@@ -153,7 +153,7 @@ def main() -> int:
     folder = Path(os.environ.get("RESULTS") or "results").absolute() / "kernels"
     versions = os.environ["VERSIONS"].split()
     if not versions:
-        complain("kernels: VERSIONS is empty, so nothing would be run")
+        complain("kernels: VERSIONS is empty, so nothing would run")
         return USAGE
     try:
         require()

@@ -1,15 +1,14 @@
-"""Mutants of a C program: of each call that ends something or limits it, one little thing is wrong.
+"""Mutants of a C program: each has one small mistake in a call that ends or limits something.
 
-A call is left out, made twice, or replaced by its neighbour; a flag is missing; a time-out comes an hour
-late or at once; an end is overlooked. Each mutant differs from the program in one place,
-and compiles. This is no compiler: it knows comments, strings and brackets, which is all that programs
-of one style need.
+A call is left out, made twice, or replaced by its neighbour; a flag is missing; a time-out comes an hour late
+or at once; an end is overlooked. Each mutant differs from the program in one place, and compiles. This is not
+a compiler: it knows comments, strings and brackets, which is enough for programs of one style.
 
-What can make no difference is left alone. What follows event_base_dispatch() in main() never runs: it
+Places that can make no difference are left alone. Code after event_base_dispatch() in main() never runs: it
 returns when no event is left, and the listener is one (event2/event.h); so LEV_OPT_CLOSE_ON_FREE, which
-is for the freeing there, is no flag here. Nor are SOCK_CLOEXEC and EPOLL_CLOEXEC: the programs that have
-them execute nothing. What main() closes and frees just before it returns, the kernel closes and frees as
-well (_exit(2)).
+matters only there, is not among the flags. Nor are SOCK_CLOEXEC and EPOLL_CLOEXEC: the programs that use them
+execute nothing. What main() closes and frees just before it returns, the kernel would close and free anyway
+(_exit(2)).
 """
 
 from __future__ import annotations
@@ -17,8 +16,8 @@ from __future__ import annotations
 import re
 from typing import Iterator, NamedTuple
 
-# Calls that end, free, limit or set something, with what each is replaced by. $0 is the first
-# argument, $* are all.
+# Calls that end, free, limit or set something, with the replacements of each. $0 is the first argument, $*
+# are all.
 CALLS = {
     "close": ["shutdown($0, SHUT_RDWR)"],
     "shutdown": ["close($0)", "shutdown($0, SHUT_RD)"],
@@ -47,24 +46,24 @@ CALLS = {
 }
 VOID = ("free", "event_free", "bufferevent_free", "bufferevent_setwatermark", "arm", "watch", "signal",
         "client_free", "discard", "drop", "_exit", "bufferevent_set_timeouts")  # fmt: skip
-# To set what is set, to enable what is enabled, to schedule what is scheduled for the same time, or to
-# watch what is watched changes nothing by the words of the manual, or is refused: twice is once. Nor does one wait twice for one event.
+# Setting, enabling, scheduling or watching the same thing twice changes nothing according to the manuals, or
+# is refused. Nor can one event be awaited twice.
 NO_TWICE = (
     "setsockopt", "signal", "alarm", "shutdown", "event_add", "bufferevent_enable", "bufferevent_disable",
     "bufferevent_set_timeouts", "bufferevent_setwatermark", "evconnlistener_enable",
     "evconnlistener_disable", "poll", "_exit", "arm", "watch", "epoll_ctl", "drop",
 )  # fmt: skip
-# Flags, each of which can be missing.
+# Flags; each may be missing.
 FLAGS = (
     "MSG_NOSIGNAL", "MSG_DONTWAIT", "MSG_PEEK", "SOCK_NONBLOCK", "BEV_OPT_CLOSE_ON_FREE",
     "EPOLLONESHOT", "EV_PERSIST", "EV_TIMEOUT", "SHUT_WR", "EV_READ", "EV_WRITE", "POLLIN", "POLLOUT",
     "LEV_OPT_CLOSE_ON_EXEC",
 )  # fmt: skip
 
-# Where what is said above begins, in main().
+# Where the part of main() begins that the docstring exempts.
 LAST = re.compile(r"""event_base_dispatch | (?:\s+ (?:(?:for|if)\ \([^{}\n]*\)\s+)* (?:close|free|discard)\([^;]*\);)+
                       \s+return\ EXIT_SUCCESS;""", re.X)  # fmt: skip
-# What else can be wrong: an end that is taken for none, the length of a time-out.
+# Other mistakes: an end that is not recognised, the length of a time-out.
 TIME = r"(?<=\.tv_sec = )[^,;}]+(?=[,;}])|(?<=\.tv_usec = )\d+(?=\})|\bo\.seconds \* 1000(?=\))"
 WORD = re.compile(rf"\b(?:{'|'.join((*CALLS, *FLAGS))})\b|(?P<end>\bn <= 0\b)|(?P<time>{TIME})")
 
@@ -72,7 +71,7 @@ WORD = re.compile(rf"\b(?:{'|'.join((*CALLS, *FLAGS))})\b|(?P<end>\bn <= 0\b)|(?
 class Mutant(NamedTuple):
     """A program that differs in one place."""
 
-    name: str  # "serve close#1 left out": function, call, its number there, what was done
+    name: str  # "serve close#1 left out": function, call, its number there, the change
     line: int
     source: str
 
@@ -88,7 +87,7 @@ class Site(NamedTuple):
 
 
 def blank(source: str) -> str:
-    """The source with comments and the contents of strings as spaces, each at its place."""
+    """The source with comments and the contents of strings replaced by spaces."""
     def spaces(match: re.Match[str]) -> str:
         return re.sub(r"[^\n]", " ", match[0])
 
@@ -109,7 +108,7 @@ def mutants(source: str) -> list[Mutant]:
 
 
 def sites(code: str) -> Iterator[Site]:
-    """Where something can be wrong, in the bodies of functions. code: as of blank()."""
+    """Where something can be wrong, in the bodies of functions. code: from blank()."""
     for name, begin, end in functions(code):
         counts: dict[str, int] = {}
         if name == "main" and (last := LAST.search(code, begin, end)):
@@ -121,13 +120,13 @@ def sites(code: str) -> Iterator[Site]:
 
 
 def functions(code: str) -> Iterator[tuple[str, int, int]]:
-    """The name, beginning and end of each function's body: its braces stand in the first column."""
+    """The name, beginning and end of each function's body, whose braces are in the first column."""
     for match in re.finditer(r"^\w[^;{}=]*?\b(\w+)\([^;{}]*\)\n\{", code, re.M):
         yield match[1], match.end(), code.index("\n}", match.end())
 
 
 def _of_call(code: str, source: str, site: Site) -> Iterator[tuple[str, int, int, str]]:
-    """What can be done to a call: in a word, from where to where, and what stands there then."""
+    """The changes to a call: in a word, from where to where, and the new text."""
     if site.word not in CALLS or code[site.end : site.end + 1] != "(":
         return
     end = closing(code, site.end)
@@ -144,7 +143,7 @@ def _of_call(code: str, source: str, site: Site) -> Iterator[tuple[str, int, int
 
 
 def _tail(text: str, word: str) -> str:
-    """What tells a call of the same function apart: its last argument."""
+    """What distinguishes calls of the same function: the last argument."""
     return " " + re.split(r"\(|, ", text[:-1])[-1] if text.startswith(f"{word}(") else ""
 
 
@@ -155,7 +154,7 @@ def _of_value(code: str, site: Site) -> Iterator[tuple[str, int, int, str]]:
     if site.word == "time":
         written = code[site.start : site.end]
         yield "an hour late", site.start, site.end, f"3600 * 1000 + {written}"
-        if not written.endswith("o.seconds"):  # of which the rest goes into tv_usec
+        if not written.endswith("o.seconds"):  # whose fraction goes into tv_usec
             yield "at once", site.start, site.end, "0"
 
 
@@ -167,7 +166,7 @@ def _of_flag(code: str, site: Site) -> Iterator[tuple[str, int, int, str]]:
 
 
 def closing(code: str, opening: int) -> int:
-    """Behind the bracket that closes the one at an offset."""
+    """The offset after the bracket that closes the one at an offset."""
     depth = 0
     for at in range(opening, len(code)):
         depth += (code[at] == "(") - (code[at] == ")")
@@ -177,7 +176,7 @@ def closing(code: str, opening: int) -> int:
 
 
 def commas(code: str, start: int, end: int) -> Iterator[int]:
-    """The commas between the arguments of a call, which has them from start to end."""
+    """The commas between a call's arguments, which are from start to end."""
     depth = 0
     for at in range(start, end):
         depth += (code[at] in "([{") - (code[at] in ")]}")

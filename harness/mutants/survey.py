@@ -1,10 +1,10 @@
-"""`make mutants`: would the judge notice, if the fixed programs were a little wrong?
+"""`make mutants`: would the judge notice if the fixed programs were slightly wrong?
 
-Every mutant (mutate.py) is compiled as a student's program is, runs in its pair's scenario, and gets a
-diagnosis. One that is "repaired", and of which no remark speaks either, has survived: a hole in the
-scenario or in the judge, unless equivalent.toml says by which rule it does the same as the program.
-What is known is in results/mutants/judged.jsonl, a line a mutant: a run that was ended goes on there.
-What was judged by another scenario or with another judge is judged again.
+Every mutant (mutate.py) is compiled like a student's program, runs in its pair's scenario, and gets a
+diagnosis. One that is "repaired", without any remark, has survived: a hole in the scenario or in the judge,
+unless equivalent.toml gives a rule by which it does the same as the program. Known verdicts are in
+results/mutants/judged.jsonl, one line per mutant: an interrupted run continues there. Verdicts by another
+scenario or another judge are renewed.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ from linger.workshop.remarks import conduct
 
 EQUIVALENT = Path(__file__).with_name("equivalent.toml")
 SURVIVED = "survived"
-IN_A_RUN = 12  # mutants of one program in one sandbox; what ends it costs no more
+IN_A_RUN = 12  # mutants of one program in one sandbox; ending it loses no more than these
 RUNS = 2  # at a time: most of a run is waiting
 QUICK = ("linger-zero", ["serve close#1 twice", "serve close#1 as shutdown"])
-# When one of these changes, a verdict is out of date.
+# If one of these changes, a verdict is out of date.
 JUDGE = ("harness/linger/lab/*.py", "harness/linger/run/*.py", "harness/linger/workshop/*.py",
          "harness/common/*.c", "clients/peer.c")  # fmt: skip
 
@@ -60,10 +60,10 @@ class Case:
 
 
 def cases(names: Sequence[str] = ()) -> list[Case]:
-    """The mutants of these exercises, of all without a name. Errors: Usage for an unknown one."""
+    """The mutants of these exercises, by default of all. Errors: Usage for an unknown one."""
     known = {text.name: text for text in texts.course() if text.buggy}
     if unknown := set(names) - known.keys():
-        raise Usage(f"{min(unknown)} is no exercise with a program")
+        raise Usage(f"{min(unknown)} is not an exercise with a program")
     return [
         Case(text, mutant)
         for name, text in known.items()
@@ -73,12 +73,12 @@ def cases(names: Sequence[str] = ()) -> list[Case]:
 
 
 def rules() -> dict[str, str]:
-    """By a pattern of names the reason why such mutants are equivalent."""
+    """Why mutants are equivalent, by a pattern of their names."""
     return {pattern: rule["why"] for rule in toml.read(EQUIVALENT)["rule"] for pattern in rule["mutants"]}
 
 
 def reason(name: str, known: dict[str, str]) -> str:
-    """Why a mutant is equivalent, "" when no rule says so."""
+    """Why a mutant is equivalent; "" if no rule says so."""
     return next((why for pattern, why in known.items() if fnmatch.fnmatchcase(name, pattern)), "")
 
 
@@ -101,9 +101,9 @@ def _compile(number: int, case: Case, folder: Path) -> Path:
 
 
 def judge(group: Sequence[Case], evidence: Path) -> list[str]:
-    """By what each mutant of one program was noticed: a diagnosis, a remark, or SURVIVED.
+    """How each mutant of one program was noticed: a diagnosis, a remark, or SURVIVED.
 
-    Errors: Broken when the pair's own programs did not do as always.
+    Errors: Broken when the pair's own programs did not behave as usual.
     """
     text = group[0].text
     with files.scratch() as folder:
@@ -122,9 +122,9 @@ def judge(group: Sequence[Case], evidence: Path) -> list[str]:
 
 
 def survey(wanted: Iterable[Case], record: Path, quiet: bool = False) -> dict[str, str]:
-    """The verdicts of mutants by name, of which those that are not known yet are found out.
+    """The verdicts of mutants by name; unknown ones are determined now.
 
-    What cannot be judged now, because the pair's own programs did not do as always, is left out.
+    Those that cannot be judged now, because the pair's own programs did not behave as usual, are left out.
     """
     judged_by = hashlib.sha256(
         b"".join(path.read_bytes() for pattern in JUDGE for path in sorted(ROOT.glob(pattern)))
@@ -141,7 +141,7 @@ def survey(wanted: Iterable[Case], record: Path, quiet: bool = False) -> dict[st
         began = time.monotonic()
         try:
             verdicts = judge(group, record.parent)
-        except Broken as error:  # by one of them, or the machine is too busy: that one stays unknown
+        except Broken as error:  # because of one of them, or a busy machine: that one stays unknown
             if len(group) == 1:
                 complain(f"mutants: {group[0].name}: {error}")
             else:
@@ -164,7 +164,7 @@ def survey(wanted: Iterable[Case], record: Path, quiet: bool = False) -> dict[st
 
 
 def _lines(record: Path) -> list[dict[str, Any]]:
-    """What was noted before; the last line may be half a one."""
+    """The earlier verdicts; the last line may be incomplete."""
     found = []
     for line in record.read_text().splitlines() if record.exists() else ():
         try:
@@ -175,7 +175,7 @@ def _lines(record: Path) -> list[dict[str, Any]]:
 
 
 def show(wanted: Sequence[Case], verdicts: dict[str, str]) -> bool:
-    """Print what became of the mutants, a line an exercise; returns whether all is explained."""
+    """Print the results, one line per exercise; returns whether all is explained."""
     known = rules()
     rows, open_ones, wrong = [], [], []
     for name in dict.fromkeys(case.text.name for case in wanted):
@@ -193,12 +193,12 @@ def show(wanted: Sequence[Case], verdicts: dict[str, str]) -> bool:
     for case in open_ones:
         printer.say(f"survived: {case.name} (line {case.mutant.line})")
     for case in wrong:
-        printer.say(f"killed, and said to be equivalent: {case.name} ({verdicts[case.name]})")
+        printer.say(f"killed, although listed as equivalent: {case.name} ({verdicts[case.name]})")
     return not open_ones and not wrong
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Judge the mutants of the exercises named, or of all."""
+    """Judge the mutants of the named exercises, or of all."""
     parser = argparse.ArgumentParser(prog="mutants", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help="an exercise; by default all")
     parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="evidence")
@@ -208,8 +208,8 @@ def main(arguments: Sequence[str]) -> int:
     files.make_folder(folder)
     verdicts = survey(wanted, folder / "judged.jsonl")
     if len(verdicts) < len(wanted):
-        raise Broken(f"{len(wanted) - len(verdicts)} of {len(wanted)} mutants could not be judged; call "
-                     "it again, on a machine that is less busy: it goes on where it was")  # fmt: skip
+        raise Broken(f"{len(wanted) - len(verdicts)} of {len(wanted)} mutants could not be judged; "
+                     "run it again on a less busy machine: it continues where it stopped")  # fmt: skip
     return HELD if show(wanted, verdicts) else NOT_HELD
 
 

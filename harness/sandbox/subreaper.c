@@ -95,7 +95,7 @@ static const struct command command = {
     .summary = "Runs a third-party command, and keeps hold of everything it starts. Its standard "
 	       "output and error are appended to the file OUTPUT; with \"-\" they stay unchanged, "
 	       "and no events appear.",
-    .details = "Events appear on standard output, one a line: ev=NAME key=value ...\n",
+    .details = "Events appear on standard output, one per line: ev=NAME key=value ...\n",
 };
 
 int main(int argc, char **argv)

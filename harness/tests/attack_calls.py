@@ -1,4 +1,4 @@
-"""System calls for attacker.py, by name or by number, and those that are attacks by themselves."""
+"""System calls for attacker.py, by name or by number, and those that are attacks in themselves."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Callable
 
 AT_FDCWD = -100
 KEYCTL_SEARCH, KEYCTL_READ, KEYCTL_REVOKE, SESSION_KEYRING = 10, 11, 3, -3
-# x86-64, then what the table of all later architectures says.
+# x86-64, then the common table of all later architectures.
 X86 = platform.machine() == "x86_64"
 NR = {
     name: numbers[0 if X86 else 1]
@@ -34,13 +34,13 @@ def checked(result: int) -> int:
 
 
 def call(name: str, *arguments: object) -> int:
-    """A system call by its name; numbers are as wide as registers, also those on the stack."""
+    """A system call by name; numbers are as wide as registers, even on the stack."""
     wide = [ctypes.c_long(each) if isinstance(each, int) else each for each in arguments]
     return checked(libc.syscall(ctypes.c_long(NR[name]), *wide))
 
 
 def in_child(action: Callable[[], object]) -> None:
-    """What changes the process itself is done in another one, which nobody follows."""
+    """Calls that change the process itself run in another process, which nothing follows."""
     child = os.fork()
     if child == 0:
         try:
@@ -54,7 +54,7 @@ def in_child(action: Callable[[], object]) -> None:
 
 
 def must(condition: object) -> None:
-    """What was not refused must also have had its effect."""
+    """A call that was not refused must also have had its effect."""
     if not condition:
         raise OSError(errno.ENODATA, "")
 
@@ -85,7 +85,7 @@ def keyring_read(name: str) -> None:
 
 
 def keyring_add(name: str) -> None:
-    """Leave a key; it is revoked, so that nothing is left of a success."""
+    """Leave a key; it is revoked, so that a success leaves nothing."""
     key = call("add_key", b"user", name.encode(), b"left", 4, SESSION_KEYRING)
     call("keyctl", KEYCTL_REVOKE, key)
 

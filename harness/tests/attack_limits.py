@@ -20,7 +20,7 @@ def held(memory: bytearray) -> None:
 
 
 def memory_file() -> None:
-    """Memory that is in no address space, so that no limit of a process bounds it."""
+    """Memory in no address space, so that no per-process limit bounds it."""
     file = os.memfd_create("attacker")
     for _ in range(MUCH >> 20):
         os.write(file, bytes(1 << 20))
@@ -42,7 +42,7 @@ def share_memory() -> None:
 
 
 def children_with_memory() -> None:
-    """Each takes a quarter, which would be permitted, and keeps it until all have."""
+    """Each takes a quarter, which would be permitted, and keeps it until all have theirs."""
     ready, told = os.pipe()
     children = []
     for _ in range(4):
@@ -82,7 +82,7 @@ def compute(seconds: float = 2.5) -> None:
 
 
 def in_turn() -> None:
-    """Children that each take what one process may, and that nobody waits for."""
+    """Children that each take what one process may, and are not waited for."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     for _ in range(4):
         if (child := os.fork()) == 0:

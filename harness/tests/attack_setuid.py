@@ -1,4 +1,4 @@
-"""Every call that gives a file the setuid bit, for attacker.py."""
+"""Every call that sets a file's setuid bit, for attacker.py."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Callable
 from attack_calls import AT_FDCWD, call, checked, libc, must, opens
 
 SETUID = 0o4755
-HERE = Path("/tmp")  # a place that it can write in any case
+HERE = Path("/tmp")  # a place that it can always write to
 
 
 def is_setuid(path: str | Path) -> bool:
@@ -19,7 +19,7 @@ def is_setuid(path: str | Path) -> bool:
 
 
 def setuid_by(action: Callable[[str], object]) -> Callable[[], None]:
-    """Make a file of its own setuid by a call that takes its path."""
+    """Make its own file setuid with a call that takes a path."""
 
     def attack() -> None:
         path = HERE / f"attacker-{os.getpid()}-setuid"
@@ -49,7 +49,7 @@ def openat2(path: str) -> None:
 
 
 def temporary(path: str) -> None:
-    """A file without a name, which gets one."""
+    """A file without a name, which is then given one."""
     fd = os.open(HERE, os.O_TMPFILE | os.O_WRONLY, SETUID)
     follow = 0x400  # AT_SYMLINK_FOLLOW
     checked(libc.linkat(AT_FDCWD, f"/proc/self/fd/{fd}".encode(), AT_FDCWD, path.encode(), follow))

@@ -1,6 +1,6 @@
 """attacker.py FACTS: a program that tries to leave its host and its cage in many ways.
 
-FACTS is JSON, what the one who starts it prepared outside: `witness`, the pid of a process;
+FACTS is JSON: what its starter prepared outside: `witness`, the pid of a process;
 `evidence`, a folder of evidence; `mine`, another folder of the caller's, with `secret`; `netns`, the
 file of another host; `socket`, `abstract` and `datagram`, names of UNIX sockets; `fifo`; `inherited`,
 the number of a descriptor of a directory; `cgroup`, a delegated folder; `terminal`, a pts; `proc`, a
@@ -80,7 +80,7 @@ def mount() -> None:
 
 
 def read_memory(pid: int) -> None:
-    """Of itself the word is read at an address; there any will do that is not EPERM."""
+    """A word of its own memory is read at an address; any error but EPERM will do there."""
     word = ctypes.create_string_buffer(8)
     span = (ctypes.c_ulong * 2)(ctypes.addressof(word), 8)
     try:
@@ -105,7 +105,7 @@ def stdout_mode() -> None:
 
 
 def stdout_read() -> None:
-    """What else is in the file that its output goes to."""
+    """Read what else is in the file of its output."""
     must(os.path.realpath(f"/proc/self/fd/{OUTPUT}").startswith("/"))
     with open(f"/proc/self/fd/{OUTPUT}", "rb", buffering=0) as file:
         must(stat.S_ISREG(os.fstat(file.fileno()).st_mode) and file.read(1))
@@ -123,7 +123,7 @@ def stdin_written() -> None:
 
 
 def no_file_among_streams() -> None:
-    """That one is a file or a directory would be a way out."""
+    """It would be a way out if one were a file or a directory."""
     must(any(not stat.S_ISFIFO(os.fstat(fd).st_mode) for fd in (INPUT, OUTPUT, 2)))
 
 
@@ -147,7 +147,7 @@ def connect(family: int, address: object) -> None:
 
 
 def ask() -> None:
-    """A program outside does what it is asked to, as tmux does: here it signals the witness."""
+    """A program outside does what it is asked to, like tmux: here it signals the witness."""
     with socket.socket(socket.AF_UNIX) as made:
         made.settimeout(5)
         made.connect(FACTS["socket"])
@@ -163,7 +163,7 @@ def bind() -> None:
 
 
 def forge() -> None:
-    """Put another tree in the place of the evidence, by the name of its parent."""
+    """Replace the evidence by another tree, through the name of its parent."""
     parent = EVIDENCE.parent
     away = parent.with_name(f"{parent.name}-away")
     os.rename(parent, away)
@@ -184,12 +184,12 @@ def cgroup_made() -> None:
 
 
 def cgroup_left() -> None:
-    """Move itself, which may free it of a limit, or move another one."""
+    """Move itself, which may free it from a limit, or move another process."""
     Path(FACTS["cgroup"], "cgroup.procs").write_text(str(os.getpid()))
 
 
 def any_cgroup() -> None:
-    """Wherever a hierarchy of control groups is mounted; what only root may write is no way."""
+    """Every mounted hierarchy of control groups; one that only root may write does not count."""
     roots = [words[4] for words in map(str.split, open("/proc/self/mountinfo"))
              if words[words.index("-") + 1] in ("cgroup", "cgroup2")]  # fmt: skip
     tries = [Path(root, "cgroup.procs") for root in roots]
@@ -216,12 +216,12 @@ def kernel_setting() -> None:
 
 
 def scratch() -> None:
-    """What it leaves is looked for outside."""
+    """Its traces are looked for outside."""
     (HERE / TAG).write_text("")
 
 
 def outlive() -> None:
-    """Take from process 1 the signal that ends it, and all, with the run."""
+    """Take away from process 1 the signal that ends it, and everything, with the run."""
     checked(libc.ptrace(PTRACE_ATTACH, 1, 0, 0))
     os.waitpid(1, 0)
     checked(libc.ptrace(PTRACE_DETACH, 1, 0, 0))

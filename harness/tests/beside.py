@@ -1,10 +1,9 @@
-"""beside.py BUILD SECONDS: count a server at full load in every way, and see that it never notices.
+"""beside.py BUILD SECONDS: count a server at full load in every way, and check that it never notices.
 
-Needs a network of its own: `build/sandbox`. The server (harmless/server.c) dies at the first event for a
-descriptor that it has closed; it is run as it is and under ASan. Each way of counting goes on for so
-many seconds, without a pause; `linger check --quick` for as long as it takes. In the end a descriptor of
-the server is copied, which must be its death: or the rest would prove nothing. Ends with status 1 if
-anything was not so.
+Needs its own network: `build/sandbox`. The server (harmless/server.c) dies at the first event for a
+descriptor that it has closed; it is run plainly and under ASan. Each way of counting runs for SECONDS,
+without a pause; `linger check --quick` as long as it takes. In the end a descriptor of the server is copied,
+which must kill it: otherwise the rest would prove nothing. Exits with status 1 if anything went differently.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ PER_LOAD = 1000  # connections for a byte in the file of load
 
 @dataclass
 class Told:
-    """What became of the server while it was counted."""
+    """What happened to the server while it was counted."""
 
     connections: int
     counts: int
@@ -69,7 +68,7 @@ def counted(build: Path, server: str, way: str, seconds: float, port: int = PORT
         counts += 1
     out, said = served.communicate()
     if served.returncode:
-        load.terminate()  # it would knock at a closed door for the rest of its time
+        load.terminate()  # it would retry in vain for the rest of its time
     load.communicate()
     return Told(int(out or 0), counts, served.returncode, said.strip())
 

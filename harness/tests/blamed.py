@@ -1,4 +1,4 @@
-"""A program that takes connections in every way that descriptors can go, for test_blame_live.py.
+"""A program whose connections take every path that descriptors can, for test_blame_live.py.
 
 It connects to itself: each way keeps one accepted connection whose peer has left. At "ready" it
 waits for the end of its standard input.
@@ -38,7 +38,7 @@ def by_dup():
 
 
 def by_asyncio():
-    """Serves, in another thread, one who leaves."""
+    """Serve, in another thread, a client that leaves."""
     served, connections = threading.Event(), []
 
     async def serve(reader, writer):
@@ -58,7 +58,7 @@ def by_asyncio():
 
 
 def by_dup2():
-    """What is closed by putting another descriptor in its place."""
+    """One that is closed by putting another descriptor in its place."""
     with open(os.devnull) as other:
         connection = accepted()
         copy = os.dup(connection.fileno())

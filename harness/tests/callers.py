@@ -1,6 +1,6 @@
-"""The words before a command that make it run as somebody else: who tries the sandbox, and where.
+"""The words before a command that make it run as another user: who tries the sandbox, and where.
 
-A namespace of one's own makes root of a container out of everybody, so that nothing here needs one.
+A private user namespace makes anybody root of a container, so nothing here needs a container.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ DOCKER = (
     "chown,dac_override,fowner,fsetid,kill,setgid,setuid,setpcap,net_bind_service,net_raw,"
     "sys_chroot,mknod,audit_write,setfcap"
 )
-STRANGER = 12345  # no user of this machine
+STRANGER = 12345  # not a user of this machine
 ORDINARY = ["setpriv", f"--reuid={STRANGER}", f"--regid={STRANGER}", "--clear-groups"]
-# Root, or an ordinary user, with every capability in a user namespace that knows nobody else.
+# Root, or an ordinary user, with every capability in a user namespace that maps nobody else.
 ROOT_ALONE = ["unshare", "--user", "--map-root-user", "--mount"]
 USER_ALONE = [
     "unshare", "--user", f"--map-user={STRANGER}", f"--map-group={STRANGER}", "--keep-caps",
@@ -23,7 +23,7 @@ USER_ALONE = [
 
 
 def contained(capabilities: str = DOCKER) -> list[str]:
-    """Root with these capabilities only, for others who are root already."""
+    """Root with only these capabilities, for callers that are already root."""
     kept = "".join(f",+{name}" for name in capabilities.split(",") if name)
     return ["setpriv", "--inh-caps=-all", f"--bounding-set=-all{kept}"]
 
@@ -34,15 +34,15 @@ def after(script: str) -> list[str]:
 
 
 def may_become_another() -> bool:
-    """Whether we can run a command as a stranger: root can, where the stranger is known."""
+    """Whether we can run a command as a stranger: root can, if the stranger is mapped."""
     return subprocess.run([*ORDINARY, "true"], capture_output=True).returncode == 0
 
 
 def callers() -> dict[str, list[str]]:
-    """For whom the sandbox has to work, as far as we can be them.
+    """The users for whom the sandbox must work, as far as we can act as them.
 
-    Who cannot become another is an ordinary user already, or root of a user namespace that knows
-    nobody else: that is the caller, then.
+    A caller that cannot become another is already an ordinary user, or root of a user namespace that maps
+    nobody else: then the caller itself.
     """
     may_mount = contained(DOCKER.replace(",net_raw", "") + ",net_admin,sys_admin")
     found = {

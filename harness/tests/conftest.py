@@ -16,7 +16,7 @@ import pytest
 from linger.lab.environment import outside
 from linger.lab.programs import program
 
-HANGS = 180  # s: a program that hangs is ended; one that only waits for a CPU is not
+HANGS = 180  # s: a hanging program is ended; one that only waits for a CPU is not
 LONG = 30  # s: a test that takes as long starts before all others
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 Once = Callable[[str, Callable[[Path], None]], Path]
@@ -71,7 +71,7 @@ def run() -> Run:
 
 @contextlib.contextmanager
 def started(words: list[str]) -> Iterator[subprocess.Popen[str]]:
-    """A program of a caller outside of any sandbox, ended with the block whatever happens in it."""
+    """A caller's program outside any sandbox, ended with the block whatever happens in it."""
     process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=outside())
     with process:
         try:
@@ -81,7 +81,7 @@ def started(words: list[str]) -> Iterator[subprocess.Popen[str]]:
 
 
 def pidfds(pids: list[int]) -> list[int]:
-    """Descriptors that tell when these processes end, whoever gets their pids then (pidfd_open(2))."""
+    """Descriptors that report the end of these processes, even if their pids are reused (pidfd_open(2))."""
     found = []
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):  # it has ended already
@@ -90,7 +90,7 @@ def pidfds(pids: list[int]) -> list[int]:
 
 
 def outlived(fds: list[int], within: float = 5.0) -> int:
-    """How many of the processes behind pidfds() do not end within so many seconds."""
+    """How many of the processes behind pidfds() do not end within that many seconds."""
     left = 0
     for fd in fds:
         ended, _, _ = select.select([fd], [], [], within)

@@ -1,4 +1,4 @@
-"""A plot taken apart, known by nothing but what is seen: its lines, its numbers, its key."""
+"""A plot taken apart, known only by what is seen: its lines, its numbers, its key."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ class Panel:
         self.curves = [path for path in paths if "V" in path["d"]]
 
     def x(self, seconds: float) -> float:
-        """Where a time is, by the first and the last number under the panel."""
+        """The position of a time, by the first and the last number under the panel."""
         first, last = self.seconds[0], self.seconds[-1]
         end = float(last.words.replace(",", ""))
         return first.x + (last.x - first.x) * seconds / end
 
     def y(self, count: int) -> float:
-        """Where a count is, by the lowest and the highest number beside the panel."""
+        """The position of a count, by the lowest and the highest number beside the panel."""
         (zero, _), (top, highest) = self.counts[0], self.counts[-1]
         return zero - (zero - top) * self.scale(count) / self.scale(highest)
 
@@ -66,7 +66,7 @@ class Panel:
         return found
 
     def drawn(self, state: str, seconds: float) -> float | None:
-        """How high a state's curve is at a time; None where there is none."""
+        """The height of a state's curve at a time; None where there is none."""
         x = self.x(seconds)
         heights = {y for begin, end, y in self.runs(state) if begin < x < end}
         assert len(heights) <= 1

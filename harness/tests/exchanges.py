@@ -1,7 +1,7 @@
-"""Well-known exchanges of TCP, played by two ends that know their states, and what a tap sees.
+"""Well-known TCP exchanges, played by two ends that know their states, and what a tap sees.
 
-Nothing here is shared with wire: each end follows RFC 9293, 3.10 by itself, and the states that
-wire is to find are the ones that the ends are in. See test_damage.py.
+Nothing here is shared with wire: each end follows RFC 9293, 3.10 by itself, and the states that wire must
+find are those of the ends. See test_damage.py.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class End:
     def __init__(self, isn: int) -> None:
         self.state = "CLOSED"
         self.isn = self.next = isn
-        self.fin: int | None = None  # the number behind its FIN
+        self.fin: int | None = None  # the number after its FIN
         self.got: int | None = None  # the next number that it expects
         self.peer_fin = False
         self.listens = False
@@ -59,7 +59,7 @@ class End:
         return seq, ack
 
     def receive(self, packet: Packet) -> None:
-        """RFC 9293, 3.10.7, as far as these plays go."""
+        """RFC 9293, 3.10.7, as far as these plays need it."""
         if packet.flags & RST:
             if self.state == "SYN_SENT" or packet.seq == self.got:
                 self.state = "CLOSED"
@@ -215,7 +215,7 @@ class Look(NamedTuple):
 
 
 def frame(packet: Packet, look: Look, time: int) -> bytes:
-    """The bytes of a packet, as the tap keeps them."""
+    """The bytes of a packet, as the tap stores them."""
     source, target = PORTS[packet.sender], PORTS[OTHER[packet.sender]]
     options = b"\x01\x01\x08\x0a" + struct.pack(">II", time // STEP + 7, 0) if look.stamps else b""
     if packet.flags & SYN:

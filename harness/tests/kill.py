@@ -1,9 +1,9 @@
-"""kill.py RUNS [SEED]: end runs in every way and at random instants; nothing may be left of any.
+"""kill.py RUNS [SEED]: kills runs at random moments in every way; nothing may be left behind.
 
-Needs a host to itself: `build/sandbox`. A run of a few scenarios gets a signal, or loses its
-terminal, or its disk is full or cannot be written. Afterwards this host has no process, namespace,
-link, rule, mount, sysctl or file more than before, and the next run works. The seed is printed, so
-the same endings and instants can be had again. Ends with status 1 if anything was left.
+Needs its own host: `build/sandbox`. A run of a few scenarios gets a signal, loses its terminal, or has a full
+or read-only disk. Afterwards this host must have no more processes, namespaces, links, rules, mounts, sysctls
+or files than before, and the next run must work. The seed is printed, so the same endings and instants can be
+had again. Ends with status 1 if anything was left.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ from linger.run import scenarios
 SIGNALS = ("SIGKILL", "SIGINT", "SIGTERM", "SIGHUP")
 DISKS = ("full", "read-only")
 ENDINGS = (*SIGNALS, "hang-up", *DISKS)
-LONGEST = 2.0  # s: an instant is a random time before; most runs take less
+LONGEST = 2.0  # s: the moment is random, before this; most runs take less
 SLOW = ("timewait-lifetime",)
 EXERCISE = "closewait_leak_yours"  # a confined program, as a student's
 
 
 class Run:
-    """A run of some scenarios on a terminal of its own, with results and scratch of its own."""
+    """A run of some scenarios on its own terminal, with its own results and scratch."""
 
     def __init__(self, folder: Path, names: Sequence[str], disk: str = "") -> None:
-        """names: of scenarios, or confined(); disk: how it is short, if at all."""
+        """names: of scenarios, or confined(); disk: how it fails, if at all."""
         words = [str(program("linger")), "run", *names]
         if disk:
             options = "ro" if disk == "read-only" else disk
@@ -58,7 +58,7 @@ class Run:
         self._process.send_signal(number)
 
     def hang_up(self) -> None:
-        """Close the terminal: the kernel sends SIGHUP to all in its foreground."""
+        """Close the terminal: the kernel sends SIGHUP to its foreground processes."""
         os.close(self._terminal)
         self._terminal = -1
 
@@ -89,7 +89,7 @@ def confined(folder: Path) -> list[str]:
 
 
 def once(random: random.Random, folder: Path, ending: str) -> tuple[str, str]:
-    """Run and end; returns what was done, and what is wrong with the status, or ""."""
+    """Run and kill; returns what was done, and what is wrong with the status, or ""."""
     names: Sequence[str] = random.sample([name for name in scenarios.names() if name not in SLOW], 3)
     if random.random() < 0.3:
         names = confined(folder)
@@ -100,7 +100,7 @@ def once(random: random.Random, folder: Path, ending: str) -> tuple[str, str]:
         return f"{disk}, {' '.join(names)}", "" if status in expected else f"ended with {status}"
     instant = random.uniform(0, LONGEST)
     run = Run(folder, names)
-    time.sleep(instant)  # the instant is the matter
+    time.sleep(instant)  # the moment matters
     if ending == "hang-up":
         run.hang_up()
         number = signal.SIGHUP
@@ -108,7 +108,7 @@ def once(random: random.Random, folder: Path, ending: str) -> tuple[str, str]:
         number = signal.Signals[ending]
         run.signal(number)
     status = run.end()
-    # By the signal before linger could take it, in order after, or it was over already.
+    # By the signal before linger could handle it, cleanly afterwards, or already over.
     known = status in (-number, 128 + number, 0)
     done = f"{ending} after {instant:.3f} s, {' '.join(names)}: status {status}"
     return done, "" if known else f"ended with {status}"

@@ -1,7 +1,7 @@
-"""leftovers.py SIGNAL|itself|crash: start a run, end it, compare this host with what it was.
+"""leftovers.py SIGNAL|itself|crash: start a run, end it, compare this host with its earlier state.
 
-Needs a host to itself (`build/sandbox`), with the environment of test_cli.failing(). Ends with
-status 1 and a sentence when anything is left. kill.py does the same at random instants.
+Needs its own host (`build/sandbox`), with the environment of test_cli.failing(). Ends with
+status 1 and a sentence when anything is left. kill.py does the same at random moments.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ SETTLED = 1.0  # s that a group is old, so that its confine has locked it
 
 
 def abandoned_groups(within: float = 5.0) -> set[str]:
-    """The control groups that a confine has left behind, and that do not go within so many seconds.
+    """The control groups that a confine left behind and that do not disappear within that many seconds.
 
-    Those of a confine that lives are locked (sandbox/cgroup.c); other runs may be on this machine.
+    Those of a living confine are locked (sandbox/cgroup.c); other runs may be on this machine.
     """
     deadline = time.monotonic() + within
     while True:
@@ -41,7 +41,7 @@ def _age(group: Path) -> float:
 
 
 def _is_locked(group: Path) -> bool:
-    """Whether a confine holds it, or it has gone; of a young one nobody knows yet."""
+    """Whether a confine holds it, or it is gone; not yet known for a young one."""
     if _age(group) < SETTLED:
         return False
     try:
@@ -68,7 +68,7 @@ class HostState:
         self._before, self._mounted = self._look(), self._mounts()
 
     def changes(self, within: float = 5.0) -> str:
-        """What is not as it was, once so many seconds have passed and it still is not; or ""."""
+        """What still differs after that many seconds; or ""."""
         deadline = time.monotonic() + within
         while (found := self._compare()) and time.monotonic() < deadline:
             time.sleep(0.01)  # the next look
@@ -97,7 +97,7 @@ class HostState:
         before, after = self._before, self._look()
         names = [name for name in before | after if before.get(name) != after.get(name)]
         found = [f"{name}: {before.get(name)} -> {after.get(name)}" for name in names]
-        # Not the other way: what the world around this host unmounts goes away here too.
+        # Not the other way round: what is unmounted outside this host disappears here too.
         found += [f"left mounted: {mount}" for mount in self._mounts() - self._mounted]
         return "\n".join(found)
 

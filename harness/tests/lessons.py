@@ -47,7 +47,7 @@ def spots(buggy: Path, fixed: Path) -> list[Spot]:
 
 
 def _function(lines: list[str], index: int) -> str:
-    """The function that a line is in; "" when it is in none."""
+    """The function that contains a line; "" if none does."""
     for line in reversed(lines[: index + 1]):
         if line.startswith("}"):
             return ""
@@ -66,7 +66,7 @@ def places(group: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def score(document: dict[str, Any], buggy: Path, lesson: list[Spot]) -> Score:
-    """How near the groups of a document come that are about more than open connections."""
+    """How near a document's groups come, except those about merely open connections."""
     shown = [
         place
         for group in document["groups"]

@@ -1,7 +1,7 @@
-"""A machine of a test: with the Pythons that it makes, and with an apt-get that only notes what it
-is asked for and gives /usr/bin/python3 the modules. Nothing is installed.
+"""A machine for a test: with Pythons that it makes, and an apt-get that only records what it is asked for and
+gives /usr/bin/python3 the modules. Nothing is installed.
 
-Each Python is a venv without pip, to which .pth files name the folders of empty modules.
+Each Python is a venv without pip; .pth files name its folders of empty modules.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from linger.lab.programs import ROOT
 PYTHON = ROOT / "harness" / "python"
 LISTED = re.findall(r'^modules="(.*)"', PYTHON.read_text(), re.MULTILINE)[0].split()
 MODULES = {name: module for module, _, name in (word.partition("=") for word in LISTED)}
-HIDDEN = "import sys; sys.modules.update(dict.fromkeys({!r}))\n"  # what a .pth file can do, too
+HIDDEN = "import sys; sys.modules.update(dict.fromkeys({!r}))\n"  # a .pth file can do that too
 LIBRARY = Path("lib", f"python{sys.version_info[0]}.{sys.version_info[1]}", "site-packages")
 APT_GET = """#!/bin/sh
 echo "$*" >>{folder}/asked
@@ -33,20 +33,20 @@ for word; do
 	esac
 done
 """
-# What this test was started with, and is not to hand on.
+# What this test was started with, and must not pass on.
 OURS = (*OF_PYTHON, "MAKEFLAGS", "MFLAGS", "MAKELEVEL", "BUILD", "LINGER_PYTHON")
 SYSTEM = Path("/usr/bin/python3")
 
 
 def all_but(folder: Path, *names: str) -> None:
-    """Fill a folder with what PATH has on Debian, but for these programs and what is there."""
+    """Fill a folder with what PATH has on Debian, except these programs and what is already there."""
     for path in (path for where in ("/usr/bin", "/usr/sbin") for path in Path(where).iterdir()):
         if path.name not in names and not (folder / path.name).exists():
             (folder / path.name).symlink_to(path)
 
 
 class Machine:
-    """The machine; /usr/bin/python3 has no module of those that linger needs but tomllib."""
+    """The machine; of the modules that linger needs, /usr/bin/python3 has only tomllib."""
 
     def __init__(self, folder: Path, run: Run) -> None:
         """folder: an empty one for all of it; run: the fixture."""
@@ -78,7 +78,7 @@ class Machine:
         return python
 
     def hide(self, folder: str, *modules: str, until: str = "hidden") -> None:
-        """Let the Python in a folder lack modules, until a package of this name on PyPI comes."""
+        """Let the Python in a folder lack modules until a package of this PyPI name is installed."""
         self._write(f"{folder}/{LIBRARY}/{until}.pth", HIDDEN.format(modules))
 
     def command(self, name: str, script: str) -> Path:

@@ -1,4 +1,4 @@
-"""A reader of OpenMetrics 1.0 that forgives nothing, for the part of it that has gauges only."""
+"""A strict reader of OpenMetrics 1.0, for its gauges only."""
 
 from __future__ import annotations
 

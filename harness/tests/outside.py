@@ -1,4 +1,4 @@
-"""What attacker.py aims at: everything that is the caller's and outside of the cage."""
+"""What attacker.py aims at: everything of the caller's outside the cage."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ATTACKER = (HERE / "attacker.py").read_text()
 
 
 def _loader() -> str:
-    """A text for python -c that is the attacker with its modules: a closed cage shows no file."""
+    """The attacker with its modules as a text for python -c: a closed cage shows no file."""
     texts = {name: (HERE / f"{name}.py").read_text() for name in MODULES}
     return f"""import sys, types
 for name, text in {texts!r}.items():
@@ -44,7 +44,7 @@ class Outside:
     """Folders, sockets, a terminal and a process of the caller's; a context manager."""
 
     def __init__(self, folder: Path, uid: int, netns: Path = Path("/nowhere")) -> None:
-        """folder: an empty one; uid: whose all this is; netns: the file of another host."""
+        """folder: an empty one; uid: their owner; netns: the file of another host."""
         self.uid = uid
         self.folder = folder
         self.evidence, self.mine = folder / "results" / "run", folder / "mine"
@@ -73,7 +73,7 @@ class Outside:
         self.output.write_text("of the caller's\n")
         for path in (self.folder, *self.folder.rglob("*")):
             os.chown(path, self.uid, self.uid)
-        fifo = os.open(self.folder / "fifo", os.O_RDWR | os.O_NONBLOCK)  # so each end can be opened
+        fifo = os.open(self.folder / "fifo", os.O_RDWR | os.O_NONBLOCK)  # so that each end can be opened
         self._stack.callback(os.close, fifo)
         self.witness = self._stack.enter_context(self._process(["sleep", "1000"]))
         self._stack.callback(self.witness.kill)
@@ -93,7 +93,7 @@ class Outside:
         self._stack.callback(subprocess.run, ["umount", "-n", "-l", place], check=True)
 
     def _delegate(self) -> None:
-        """A control group of the caller's own, if there is a hierarchy that can be written."""
+        """A control group of the caller's own, if there is a writable hierarchy."""
         mounts = Path("/proc/self/mountinfo").read_text().splitlines()
         for words in map(str.split, reversed(mounts)):  # the unified hierarchy is the last
             folder = Path(words[4], f"linger-test-{self.folder.parent.name}-{self.folder.name}")
@@ -130,7 +130,7 @@ class Outside:
                     threading.Thread(target=self._serve, args=(made,), daemon=True).start()
 
     def _serve(self, listener: socket.socket) -> None:
-        """Do for anybody what is asked, as a terminal multiplexer or a service manager does."""
+        """Do what anybody asks, like a terminal multiplexer or a service manager."""
         with contextlib.suppress(OSError):
             while True:
                 asker = listener.accept()[0]
@@ -143,11 +143,11 @@ class Outside:
 
     @property
     def name(self) -> str:
-        """What no other one is called: of its abstract sockets, of what the attacker leaves."""
+        """A unique name, for its abstract sockets and what the attacker leaves."""
         return f"{self.folder.parent.name}-{self.folder.name}"
 
     def facts(self, **more: object) -> dict[str, Any]:
-        """What the attacker is told."""
+        """The facts for the attacker."""
         return {
             "witness": self.witness.pid,
             "evidence": str(self.evidence),
@@ -188,7 +188,7 @@ class Outside:
         return [*shell, sys.executable, "-c", LOADER, facts]
 
     def run(self, words: Sequence[object], **options: Any) -> subprocess.CompletedProcess[str]:
-        """Run a command as its user, with all that could lead it out."""
+        """Run a command as its user, with everything that could lead it out."""
         with self.streams() as (given, taken):
             return subprocess.run(
                 [*self.become(), *map(str, words)], stdin=given, stdout=taken, stderr=subprocess.PIPE,
@@ -198,7 +198,7 @@ class Outside:
 
 
 def outcomes(output: str) -> dict[str, str]:
-    """What the attacker printed: the outcome of each way. Empty unless it came to its end."""
+    """What the attacker printed: the outcome of each way. Empty unless it ran to its end."""
     events = [event for line in output.splitlines() if (event := parse_event(line))]
     if not any(event["ev"] == "ready" for event in events):
         return {}

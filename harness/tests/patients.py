@@ -1,7 +1,7 @@
 """Programs to be explained: both halves of each pair that leaks, started without any lab.
 
-Each patient is brought to where its scenario leads, with N connections and some healthy ones among
-them, on the loopback of whoever runs it. test_explain.py takes a sample, real/explained.py all.
+Each patient is brought to its scenario's final state, with N connections and some healthy ones, on the
+caller's loopback. test_explain.py takes a sample, real/explained.py all.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ LATE = 60.0  # s: a thousand connections on a busy machine
 
 
 class Ward:
-    """Programs that end with the block, and what awaits them."""
+    """Programs that end with the block, and ways to await them."""
 
     def __init__(self, folder: Path, n: int) -> None:
         """folder: for logs; n: connections."""
@@ -68,7 +68,7 @@ class Ward:
         )
 
     def healthy(self, port: int, n: int = HEALTHY) -> None:
-        """Clients that are served, and stay."""
+        """Clients that are served and stay."""
         self.peer(port, "connect hello stay", n).said("stay", within=LATE)
 
     def listens(self, port: int, within: float) -> None:
@@ -77,7 +77,7 @@ class Ward:
         subprocess.run([program("census"), *map(str, words)], check=True, capture_output=True)
 
     def left(self, process: Process, expression: str) -> None:
-        """Await what the census says of a process."""
+        """Await what the census says about a process."""
         words = ["--pid", process.pid, "--until", expression, "--within", "60s"]
         done = subprocess.run([program("census"), *map(str, words)], capture_output=True, text=True)
         assert done.returncode == 0, f"{expression}: {done.stdout}{done.stderr}"
@@ -105,7 +105,7 @@ reset_leak = _simple("reset_leak", "connect hello rst", "gone == {N}", NONE)
 
 
 def descriptor_exhaustion(ward: Ward, variant: str, limited: bool = True) -> Process:
-    # Three streams, the listener, epoll: what the program has of its own.
+    # Three streams, the listener, epoll: the program's own.
     limit = ward.n + HEALTHY + 5 if limited else 20000
     server = ward.run(
         "prlimit", f"--nofile={limit}", program(f"servers/descriptor_exhaustion_{variant}"),
@@ -199,7 +199,7 @@ def recv_timeout_leak(ward: Ward, variant: str) -> Process:
 
 def worker_blocked(ward: Ward, variant: str) -> Process:
     address = "127.0.0.2"
-    with socket.create_server((address, 0)) as free:  # a port that both addresses have free
+    with socket.create_server((address, 0)) as free:  # a port that is free on both addresses
         port = free.getsockname()[1]
     backend = ward.start("servers/echo", "-l", address, "-p", port)
     backend.said("ready")

@@ -1,4 +1,4 @@
-"""What Prometheus' own promtool says of census --openmetrics and of the alert in the README.
+"""What Prometheus' own promtool says about census --openmetrics and the alert in the README.
 
     make test-openmetrics
 
@@ -37,7 +37,7 @@ def test_metrics(run: Run) -> None:
 
 
 def test_the_alert(tmp_path: Path) -> None:
-    """It fires for a leak, and for neither a plateau nor a rise that goes down again."""
+    """It fires for a leak, but not for a plateau or a rise that falls again."""
     found = re.search(r"```yaml\n(groups:.*?)```", README.read_text(), re.S)
     assert found
     (tmp_path / "alert.yml").write_text(found[1])

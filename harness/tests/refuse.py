@@ -5,7 +5,7 @@ KIND is
     always      unshare(2), as Docker does without CAP_SYS_ADMIN
     namespaces  only with the flags of namespaces, as systemd does with RestrictNamespaces=
     sock_diag   a netlink socket of sock_diag, as gVisor does
-    copies      pidfd_getfd(2), by death: whoever calls it does not live to hide it
+    copies      pidfd_getfd(2), with death: a caller does not live to hide it
     compare     kcmp(2), as Docker does without CAP_SYS_PTRACE
 """
 
@@ -24,7 +24,7 @@ NUMBER, FIRST_ARGUMENT, THIRD_ARGUMENT = 0, 16, 32  # in struct seccomp_data; of
 LOAD, EQUAL, ANY_OF, RETURN = 0x20, 0x15, 0x45, 0x06  # of bpf
 ALLOW, FAIL, KILL = 0x7FFF0000, 0x00050000, 0x80000000
 EPERM, NO_PROTOCOL = FAIL | errno.EPERM, FAIL | errno.EPROTONOSUPPORT
-NETLINK_SOCK_DIAG = 4  # and no protocol of IPv4 that anybody asks for
+NETLINK_SOCK_DIAG = 4  # and not an IPv4 protocol that anybody uses
 PR_SET_SECCOMP, FILTER, PR_SET_NO_NEW_PRIVS = 22, 2, 38
 
 Step = tuple[int, int, int, int]  # code, how far to go when true, when false; value

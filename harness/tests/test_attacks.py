@@ -1,9 +1,8 @@
-"""What the table of harness/sandbox/README.md says that a program can do, it can, and no more.
+"""A program can do what the table of harness/sandbox/README.md says, and no more.
 
-Each cell is tried by attacker.py, in every way in which a program is started: by root, by root who
-names another user, by an ordinary user; alone, in a lab, under `linger check`, in a sandbox where
-only the caller is mapped. As a program of linger's own (unconfined) each attack must succeed, or it
-would prove nothing.
+attacker.py tries each cell, in every way of starting a program: as root, as root naming another user, as an
+ordinary user; alone, in a lab, under `linger check`, in a sandbox where only the caller is mapped.
+Unconfined, like linger's own programs, each attack must succeed; otherwise it would prove nothing.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ CAGES = ("none", "opened", "closed")
 BUILD = program("confine").parent.relative_to(ROOT)
 LIMITS = {"nproc": 64, "as": 200 << 20, "memory": 200 << 20, "cpu": 1}
 
-# What a kernel may lack or forbid everybody; then there is nothing to deny.
+# What a kernel may lack or forbid to everybody; then there is nothing to deny.
 LACKING = {
     "families.vsock": {"EAFNOSUPPORT"},
     "families.algorithms": {"EAFNOSUPPORT"},
@@ -53,7 +52,7 @@ OF_ROOT = {"outlive", "keeper", "host", "turn", "kernel", "cgroup", "terminal"}
 
 
 def table() -> dict[str, dict[str, bool]]:
-    """What the README says: for each row by its name, whether it is possible in each cage."""
+    """What the README says: for each row, whether it is possible in each cage."""
     rows = re.findall(
         r"^\| `([a-z]+)` \|[^|]+\|([^|]+)\|([^|]+)\|([^|]+)\|$", README.read_text(), re.M
     )
@@ -75,7 +74,7 @@ def test_every_row_of_the_table_is_tried() -> None:
 
 
 def starters() -> list[tuple[str, int, list[str]]]:
-    """Who starts it: a name, the uid, and further words for confine."""
+    """The user who starts it: a name, the uid, and further words for confine."""
     if os.getuid() != 0:
         return [("user", os.getuid(), [])]
     return [("root", 0, []), ("root-user", 0, ["--user", "65534"]), ("user", USER, [])]
@@ -83,7 +82,7 @@ def starters() -> list[tuple[str, int, list[str]]]:
 
 @pytest.fixture
 def checkout() -> Iterator[Path]:
-    """This checkout, at a place where an ordinary user gets to."""
+    """This checkout, at a place that an ordinary user can reach."""
     if os.getuid() != 0:
         yield ROOT
         return
@@ -104,7 +103,7 @@ def scratch() -> Iterator[Path]:
 
 
 def words(outside: Outside, build: Path, cage: str, more: list[str]) -> list[object]:
-    """The words of a cage, as of linger.confine, but for the user."""
+    """The words of a cage, as from linger.confine, except the user."""
     limits = [word for name, value in LIMITS.items() for word in ("--limit", f"{name}={value}")]
     return {
         "none": [],
@@ -120,10 +119,10 @@ def judge(
 ) -> None:
     """Compare outcomes with the table.
 
-    baseline: of the same starter, unconfined; trusted: whether that has the rights of root; less:
-    whether the cage turns the program into another user, who can less than the caller.
+    baseline: of the same starter, unconfined; trusted: whether that has root's rights; less: whether the cage
+    runs the program as another user, with fewer rights than the caller.
     """
-    assert found, "the attacker did not come to its end"
+    assert found, "the attacker did not run to its end"
     wrong = []
     for way, outcome in found.items():
         can = ROWS[way.partition(".")[0]][cage]
@@ -165,18 +164,18 @@ def test_what_an_attacker_can_do(
 
 
 def left_alone(outside: Outside, cage: str) -> None:
-    """What a cage must not have let through, as it is seen from outside."""
+    """What a cage must not have let through, seen from outside."""
     trace = Path("/tmp", outside.name)
     assert trace.exists() == (cage != "closed"), "a closed cage has a /tmp of its own"
     trace.unlink(missing_ok=True)
     if cage != "none":
-        assert oct(outside.output.stat().st_mode) == "0o100644", "evidence is no program"
+        assert oct(outside.output.stat().st_mode) == "0o100644", "evidence is not a program"
         assert [path.name for path in outside.evidence.iterdir()] == ["kept"]
         assert not (cage == "closed" and outside.asked)
 
 
 def bounded(outside: Outside, build: Path) -> bool:
-    """Whether a control group can be had by its user, as confine says itself."""
+    """Whether its user can have a control group, according to confine itself."""
     told = subprocess.run(
         [*outside.become(), build / "confine", "--bounds"],
         capture_output=True,
@@ -187,14 +186,14 @@ def bounded(outside: Outside, build: Path) -> bool:
     return told.startswith("A")
 
 
-# What confine cannot bound without a control group, and says so.
+# What confine cannot limit without a control group, and says so.
 NEEDS_GROUP = {
     "opened": {"limits.memory-file", "limits.shared-memory", "limits.time-in-turn"},
     "closed": {"limits.time-in-turn"},
 }
 
 
-# Unconfined anybody can; that is tried once.
+# Unconfined, anybody can; that is tried once.
 TAKERS = [
     (*one, cage)
     for one in starters()
@@ -208,7 +207,7 @@ TAKERS = [
 def test_it_cannot_take_all_there_is(
     checkout: Path, scratch: Path, who: str, uid: int, more: list[str], cage: str
 ) -> None:
-    """One attack a program, since what takes too much is ended as a whole."""
+    """One attack per program, because a program that takes too much is ended as a whole."""
     names = [way for way in ATTACKS if way.startswith("limits.")]
     with Outside(scratch / cage, uid) as outside:
         without = set() if bounded(outside, checkout / BUILD) else NEEDS_GROUP.get(cage, set())
@@ -224,11 +223,11 @@ def test_it_cannot_take_all_there_is(
 
 
 def test_its_control_group_goes_with_it(tmp_path: Path) -> None:
-    """By itself, or, after a SIGKILL of confine, when the next one comes."""
+    """By itself or, after SIGKILL of confine, when the next one starts."""
     words = confine.closed(memory=256 << 20)
     kill_confine(["sleep", "1000"], words)
     assert subprocess.run([*words, "--", "true"]).returncode == 0
-    assert abandoned_groups() == set()  # also where none can be had
+    assert abandoned_groups() == set()  # also if none is available
 
 
 def kill_confine(command: list[str], words: list[str]) -> None:
@@ -243,7 +242,7 @@ def kill_confine(command: list[str], words: list[str]) -> None:
 
 
 def test_evidence_that_was_replaced_does_not_count(lab: Lab, tmp_path: Path) -> None:
-    """By somebody outside of any cage: a program of linger's own, or another of the user's."""
+    """By a process outside any cage: linger's own, or another one of the user's."""
     (tmp_path / "run").mkdir()
     other = Lab("replaced", tmp_path / "run")
     (tmp_path / "run").rename(tmp_path / "away")
@@ -278,10 +277,10 @@ def test_what_a_server_under_check_can_do(
         check = ["check", "--port", 9000, "--only", "abandon", "--results", results]
         shell = ["sh", "-c", 'exec "$@" </dev/null', "sh"]  # Python takes no directory
         done = outside.run([*shell, checkout / BUILD / "linger", *check, "--", *confined])
-        assert done.returncode == 3, done.stderr  # it ends, and serves nobody
+        assert done.returncode == 3, done.stderr  # it ends, serving nobody
         [output] = results.resolve().glob("20*/check/**/output.log")
         judge(outcomes(output.read_text()), cage, {}, trusted=False, less=True)
-        assert not output.stat().st_mode & 0o7111, "evidence is no program"
+        assert not output.stat().st_mode & 0o7111, "evidence is not a program"
         assert results.joinpath("latest").stat().st_mode & 0o77 == 0
 
 
@@ -289,7 +288,7 @@ def test_what_a_server_under_check_can_do(
 def test_what_it_can_do_where_only_the_caller_is_mapped(
     checkout: Path, scratch: Path, cage: str
 ) -> None:
-    """In the sandbox of an ordinary user, where nobody has the number 65534."""
+    """In an ordinary user's sandbox, where the uid 65534 is not mapped."""
     _, uid, more = starters()[-1]
     with Outside(scratch / cage, uid) as outside:
         command = words(outside, checkout / BUILD, cage, more)
@@ -302,7 +301,8 @@ def test_what_it_can_do_where_only_the_caller_is_mapped(
 
 @pytest.mark.skipif(os.getuid() != 0, reason="who is root here is tried by root")
 def test_closed_is_never_root(run: Run, checkout: Path) -> None:
-    """As root it is nobody; where there is only root it is refused; root by name alone is no root."""
+    """Started by root, it runs as nobody; if only root exists, it is refused; root in name only is not
+    root."""
     ask = [str(checkout / BUILD / "confine"), "--closed", "--", "id", "-u"]
     assert subprocess.run(ask, capture_output=True, text=True).stdout == "65534\n"
     only_root = subprocess.run(["unshare", "--map-root-user", *ask], capture_output=True, text=True)

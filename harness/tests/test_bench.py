@@ -108,7 +108,7 @@ def test_too_little_memory_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_run_has_its_page(ran: Path, run: Run) -> None:
-    """The page is what `linger report` writes again, with the figures, the curves, the limits."""
+    """`linger report` writes the page again, with the figures, the curves, the limits."""
     index = ran / "index.html"
     written = index.read_text()
     index.unlink()
@@ -170,7 +170,7 @@ def test_the_cores_are_busy_with_us_and_with_others() -> None:
 def test_a_failed_trace_leaves_no_mount(
     name: str, refused: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The kernel refuses such a name, and such a filter; who is not root does not come to it."""
+    """The kernel refuses such a name and such a filter; without root we do not get that far."""
 
     def mounted() -> int:
         return Path("/proc/self/mounts").read_text().count(" tracefs ")  # others mount hosts

@@ -1,4 +1,4 @@
-"""What blame says, of reports that are written here: rules, places, words. Nothing is run."""
+"""What blame says about reports written here: rules, places, words. Nothing is run."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_the_rule_that_is_broken(rule: str) -> None:
 
 
 def test_only_shutdown_sends_a_fin_and_leaves_a_descriptor() -> None:
-    """What was touched afterwards does not matter."""
+    """Later touches do not matter."""
     assert reasons.rule_of(group("FIN_WAIT2")) == "shutdown"
     assert reasons.rule_of(group("ESTABLISHED")) == "open"
 
@@ -74,7 +74,7 @@ def test_a_close_before_the_last_touch_is_none_of_another_process() -> None:
 
 @pytest.mark.parametrize("rule", reasons.RULES)
 def test_the_words_are_honest(rule: str) -> None:
-    """Nobody but the program knows whether it will close, and an open connection is no leak."""
+    """Only the program knows whether it will close, and an open connection is not a leak."""
     sentence = reasons.sentence_of(RULES[rule], rule)
     assert "missing" not in sentence and "leak" not in sentence and "{" not in sentence
 
@@ -179,7 +179,7 @@ def report(*groups: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def resolved(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Every address is in serve(), at the line of its number; the source has so many lines."""
+    """Every address is in serve(), at the line of the same number; the source has that many lines."""
     source = tmp_path / "server.c"
     source.write_text("".join(f"line {n}\n" for n in range(1, 40)))
 
@@ -220,7 +220,7 @@ def test_what_it_cannot_tell_is_said(resolved: Path) -> None:
 
 
 def test_a_process_that_was_running_may_have_read_the_fin() -> None:
-    """blame --pid: the socket was not seen being taken, or not touched since."""
+    """blame --pid: nobody saw the socket being taken, or it was not touched since."""
     watched = group()
     del watched["taken"]
     assert reasons.rule_of(watched) == "unknown"

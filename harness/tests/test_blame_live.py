@@ -1,4 +1,4 @@
-"""blame beside programs that run: what it follows, and that they run as without it."""
+"""blame with running programs: what it follows, and that they run as without it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Started = Callable[..., "subprocess.Popen[str]"]
 
 
 def valid(name: str, content: dict[str, Any]) -> dict[str, Any]:
-    """What a document holds, when it is as its schema says."""
+    """What a document holds, if it follows its schema."""
     schema = Path(linger.__file__).parent / "schema" / f"{name}.schema.json"
     jsonschema.validate(content, json.loads(schema.read_text()))
     return content
@@ -54,7 +54,7 @@ def start(tmp_path: Path) -> Iterator[Started]:
 
 
 def held(tmp_path: Path) -> list[dict[str, Any]]:
-    """What is held now, but for listeners."""
+    """What is held now, except listeners."""
     tracing.ask(tmp_path / "report.json")
     report = valid("traced", tracing.read(tmp_path / "report.json"))
     valid("blame", document.make(report))
@@ -113,7 +113,7 @@ def test_a_program_runs_as_without(start: Started) -> None:
 
 
 def test_a_wait_is_not_interrupted(start: Started, tmp_path: Path) -> None:
-    """A stop would end epoll_wait(2) with EINTR, handler or not (signal(7)); Python would hide it."""
+    """A stop would end epoll_wait(2) with EINTR, handler or not (signal(7)); Python would hide that."""
     waiter = compiled(
         tmp_path / "waits.c",
         "#include <stdio.h>\n#include <sys/epoll.h>\n#include <unistd.h>\n"
@@ -125,13 +125,13 @@ def test_a_wait_is_not_interrupted(start: Started, tmp_path: Path) -> None:
     child.stdout.readline()
     for _ in range(3):
         held(tmp_path)
-        child.send_signal(signal.SIGWINCH)  # which it ignores, but its tracer does not
+        child.send_signal(signal.SIGWINCH)  # ignored by the program, but not by its tracer
     out, _ = child.communicate("x", timeout=20)
     assert out == "1\n"
 
 
 def test_a_parent_that_is_killed_as_it_makes_a_child(start: Started, tmp_path: Path) -> None:
-    """Nobody tells then what the child shares; it goes on, and ends as its pipe tells."""
+    """Then nothing reports what the child shares; it goes on, and ends when its pipe says so."""
     killer = compiled(
         tmp_path / "killed.c",
         "#include <signal.h>\n#include <stdio.h>\n#include <sys/wait.h>\n#include <unistd.h>\n"
@@ -145,7 +145,7 @@ def test_a_parent_that_is_killed_as_it_makes_a_child(start: Started, tmp_path: P
 
 
 def test_the_first_process_of_a_container_has_no_child(tmp_path: Path) -> None:
-    """It would be the parent of a tracer that is an orphan, and wait(2) would wait for that."""
+    """It would become the parent of the orphaned tracer, and wait(2) would wait for that."""
     code = "import os\ntry: os.wait()\nexcept ChildProcessError: print('no child')"
     words = ["unshare", "--map-root-user", "--fork", "--pid", "--mount-proc"]
     words += [*tracing.words(tmp_path / "report.json"), sys.executable, "-S", "-c", code]
@@ -183,7 +183,7 @@ def test_what_was_held_before_the_program_was_told_to_end(start: Started, tmp_pa
 
 
 def test_a_sample(start: Started, tmp_path: Path) -> None:
-    """Descriptors are dealt from the lowest on: of 16 a quarter is a multiple of 4."""
+    """Descriptors are assigned from the lowest on: a quarter of 16 are multiples of 4."""
     code = (
         "import socket, sys\n"
         "s = socket.create_server(('127.0.0.1', 0)); kept = []\n"
@@ -220,7 +220,7 @@ def test_bad_input_is_one_sentence(tmp_path: Path, words: list[str], code: int, 
 @pytest.mark.parametrize("way, place", [("thread", r"23 accepted\(\)"),
                                         ("asyncio", r"\d+ (\w+.<locals>.)?serve\(\)")])
 def test_linger_blame_says_what_a_command_held(tmp_path: Path, way: str, place: str) -> None:
-    """In lines of Python, by the helper within it; the command's code is that of linger."""
+    """In lines of Python, by the helper inside it; linger returns the command's exit code."""
     words = [program("linger"), "blame", "--json", tmp_path / "x.json", "--", sys.executable, BLAMED]
     child = subprocess.Popen([*words, way], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
                              stderr=subprocess.PIPE, env=outside(XDG_RUNTIME_DIR=str(tmp_path)))  # fmt: skip
@@ -235,7 +235,7 @@ def test_linger_blame_says_what_a_command_held(tmp_path: Path, way: str, place: 
 
 @pytest.mark.parametrize("action", [signal.SIG_IGN, signal.SIG_DFL])
 def test_what_the_caller_ignores_the_command_ignores(tmp_path: Path, action: Any) -> None:
-    """A shell starts what is in the background so that ^C is not meant for it."""
+    """A shell starts background commands so that ^C does not reach them."""
     words = [program("linger"), "blame", "--", "grep", "SigIgn", "/proc/self/status"]
     done = subprocess.run(words, capture_output=True, text=True, env=outside(XDG_RUNTIME_DIR=str(tmp_path)),
                           preexec_fn=lambda: signal.signal(signal.SIGINT, action), timeout=60)  # fmt: skip
@@ -254,7 +254,7 @@ def test_linger_blame_is_used_wrongly(tmp_path: Path, words: list[str]) -> None:
 
 @pytest.mark.parametrize("name, options", [("closewait-leak", ["--blame"]), ("reset-leak", ["--deep"])])
 def test_a_scenario_under_blame_names_the_line(tmp_path: Path, run: Run, name: str, options: list[str]) -> None:
-    """Of all pairs: make blame-figures."""
+    """For all pairs: make blame-figures."""
     words = [str(program("linger")), "run", name, "-n", "5", *options, "--results", str(tmp_path)]
     done = subprocess.run(words, capture_output=True, text=True, env=outside(), timeout=100)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -268,7 +268,7 @@ def test_a_scenario_under_blame_names_the_line(tmp_path: Path, run: Run, name: s
 
 
 def test_a_running_process_is_watched_or_it_is_said_why_not(tmp_path: Path) -> None:
-    """Root of the machine may; in a user namespace, or without tracepoints, nobody may."""
+    """Root on the machine may; in a user namespace, or without tracepoints, nobody may."""
     code = (
         "import socket, sys\n"
         "s = socket.create_server(('127.0.0.1', 0)); print('ready', flush=True); sys.stdin.readline()\n"

@@ -1,4 +1,4 @@
-"""Small captures of each kind: what wire says of them is right (captures/README.md)."""
+"""Small captures of each kind: what wire says about them is right (captures/README.md)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ OVER = ("TIME_WAIT", "CLOSED")
 OPEN = ("ESTABLISHED", "ESTABLISHED")
 CLOSED = ("CLOSED", "CLOSED")
 
-# Of each capture the last states of its connections, and all marks in their order.
+# For each capture, the last states of its connections, and all marks in order.
 RIGHT: dict[str, tuple[list[tuple[str, str]], list[str]]] = {
     "reuse-eth": ([CLOSED, CLOSED], ["reset"]),
     "reuse-sll-client": ([CLOSED, CLOSED], ["reset"]),

@@ -108,7 +108,7 @@ def agreed(ends: Ends, host: Host) -> dict[str, int]:
 
 
 def test_census_agrees_with_ss_on_all_eleven_states(ends: Ends) -> None:
-    """Each state in a number of its own, so that no two can be taken for each other."""
+    """Each state has a different count, so that no two can be confused."""
     wanted = dict(zip(STATES, range(2, 13)))
     listeners = {state: ends.listen(9100 + n) for n, state in enumerate(STATES)}
     port = {state: listener.getsockname()[1] for state, listener in listeners.items()}
@@ -149,7 +149,7 @@ def test_census_agrees_with_ss_on_all_eleven_states(ends: Ends) -> None:
     for host in (ends.client, ends.server):
         mine = agreed(ends, host)
         seen |= {state for state, count in mine.items() if count}
-    # A CLOSED socket is in no table of the kernel's, so neither has a row for it: see GHOSTS.
+    # A CLOSED socket is in no kernel table, so neither has a row for it: see GHOSTS.
     assert seen == set(STATES) - {"CLOSED"}
 
 
@@ -167,7 +167,7 @@ def test_both_families_are_counted(ends: Ends) -> None:
     assert {entry["address"] for entry in mine["listeners"]} == {"10.0.0.2", "fd00::2"}
 
 
-# A program that ends up holding connections in different ways, told on its command line.
+# A program that holds connections in different ways, given on its command line.
 HOLDER = """
 import socket, struct, sys
 listener = socket.create_server((sys.argv[1], 9000), backlog=100)
@@ -303,7 +303,7 @@ def test_a_process_by_its_pid(run: Run) -> None:
     assert host["states"]["ESTABLISHED"] == 2 and host["states"]["LISTEN"] == 1
 
 
-# Who may not read us, and what would let them.
+# Callers that may not read us, and what would let them.
 REFUSED = {
     "user": ([*USER_ALONE, *contained("")], "run census as root"),
     "root of a container": ([*ROOT_ALONE, *contained("")], "give it to census (docker run --cap-add SYS_PTRACE)"),
@@ -324,7 +324,7 @@ def test_root_is_not_told_to_become_root(words: list[str], remedy: str) -> None:
 
 
 def test_a_process_that_ends_is_no_repair(run: Run) -> None:
-    """Its sockets are gone, but so is it."""
+    """Its sockets are gone, but so is the process."""
     listens = "import socket, signal; s = socket.create_server(('127.0.0.1', 0)); signal.pause()"
     with subprocess.Popen([sys.executable, "-c", listens]) as listener:
         words = ["--pid", str(listener.pid), "--until", "LISTEN == 1"]

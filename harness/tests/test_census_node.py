@@ -1,4 +1,4 @@
-"""The census of a whole node: every network namespace that a process or a name holds."""
+"""The census of a whole node: every network namespace that a process or a name keeps."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_all_is_one_count(run: Run, words: list[str]) -> None:
 
 
 def test_what_grew_is_watched(run: Run) -> None:
-    """Lines where there is no terminal; on one a screen, sorted by growth."""
+    """Lines without a terminal; on a terminal a screen, sorted by growth."""
     with holding("ends_later") as holder:
         words = ["timeout", "60", program("census"), "--watch", "0.05", "--pid", str(holder.pid)]
         with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as watch:

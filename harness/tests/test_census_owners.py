@@ -1,4 +1,4 @@
-"""Owners by BPF and by /proc: the same answer, whatever way sockets are held."""
+"""Owners by BPF and by /proc: the same answer, however sockets are held."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from linger.lab.programs import program
 
 WAYS = """leader table away alone ring mapping flight doubled mptcp subflows gone fin_with_data
     unreadable""".split()
-# What time changes, and processes that only one of both may look into.
+# What changes with time, and processes that only one of the two may examine.
 PASSING = ("counters", "processes", "unreadable_processes", "unreadable")
 
 
@@ -37,7 +37,7 @@ def counted(by: str, *words: object) -> dict[str, Any]:
 
 
 def there(pid: int) -> list[str]:
-    """The namespace in which a process lives, by its last thread: the first may have ended."""
+    """The namespace of a process, by its last thread: the first may have ended."""
     alive = [task for task in Path(f"/proc/{pid}/task").iterdir() if (task / "ns/net").exists()]
     task = max(alive, key=lambda task: int(task.name))
     return ["--host", f"local={task}/ns/net"]
@@ -50,14 +50,14 @@ def test_both_say_the_same(bpf: None, how: str) -> None:
         settled = ["--until", "FIN_WAIT1 == 0"]  # the clients' FINs are acknowledged
         assert census(*words, *settled).returncode == 0
         by_bpf, by_proc = (counted(by, *words) for by in ("bpf", "proc"))
-        for host in (by_bpf, by_proc):  # why nobody was found depends on who may be looked into
+        for host in (by_bpf, by_proc):  # why no owner was found depends on which processes may be examined
             host["unknown"] = sum(host["unknown"].values())
         assert by_bpf == by_proc
         assert sum(by_bpf["states"].values()) or how == "away" or how == "alone"
 
 
 def test_in_a_pid_namespace_of_its_own(bpf: None) -> None:
-    """There processes have other numbers, and the kernel's own are not those."""
+    """There processes have other pids, which are not the kernel's own."""
     script = f"""import socket, subprocess
 subprocess.run(["ip", "link", "set", "lo", "up"])
 listener = socket.create_server(("127.0.0.1", 9000))
@@ -77,7 +77,7 @@ def test_where_it_cannot_be_it_says_so() -> None:
 
 
 def test_what_holds_is_watched_with_little_of_a_processor() -> None:
-    """The limit is on processor time, not on the clock, however much there is to look at."""
+    """The limit is on processor time, not on the clock, however much there is to examine."""
     with contextlib.ExitStack() as many:
         for _ in range(2000):
             many.enter_context(open("/dev/null"))

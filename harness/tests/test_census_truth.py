@@ -1,5 +1,5 @@
-"""What the census says of programs that hold sockets in ways that are easily overlooked, and that it
-does so without touching them. The programs: planted/holder.py; `ss` is the second opinion.
+"""What the census says about programs that hold sockets in easily overlooked ways, without touching them. The
+programs: planted/holder.py; `ss` is the second opinion.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Holder = subprocess.Popen[str]
 
 @contextlib.contextmanager
 def holding(how: str) -> Iterator[Holder]:
-    """A holder.py that is ready; where the machine lacks what it needs, the test is skipped."""
+    """A holder.py that is ready; if the machine lacks what it needs, the test is skipped."""
     words = [sys.executable, str(HOLDER), how]
     pipe = subprocess.PIPE
     with subprocess.Popen(words, stdin=pipe, stdout=pipe, text=True) as holder:
@@ -93,7 +93,7 @@ def test_never_green_while_the_process_has_one(how: str) -> None:
     ],
 )
 def test_owners_are_found(how: str, by: str, descriptors: int) -> None:
-    """By a census of the whole namespace, which is not told where to look."""
+    """With a census of the whole namespace, which is not told where to look."""
     with holding(how) as holder:
         host = counted(*namespace_of(holder))
         (owner,) = (owner for owner in host["owners"] if owner["state"] == "CLOSE_WAIT")
@@ -104,7 +104,7 @@ def test_owners_are_found(how: str, by: str, descriptors: int) -> None:
 
 
 def test_without_kcmp_tables_are_told_apart_by_what_they_hold() -> None:
-    """Docker forbids it. A thread's own table is found, and one that is shared counts once."""
+    """Docker forbids it. A thread's own table is found; a shared one counts once."""
     with holding("table") as holder:
         words = ["--pid", holder.pid]
         plain = counted(*words)
@@ -122,7 +122,7 @@ def test_sockets_of_a_namespace_that_was_left() -> None:
 
 
 def test_a_namespace_that_nobody_can_enter_makes_nothing_green() -> None:
-    """What is there seems gone. That it is, nobody knows, so nothing holds by it."""
+    """What is there seems gone, but nobody knows that, so nothing holds because of it."""
     with holding("alone") as holder:
         words = ["--pid", holder.pid]
         assert counted(*words)["gone"] == 4
@@ -143,7 +143,7 @@ def test_what_is_in_flight_is_said_to_be() -> None:
 
 
 def test_gone_or_never_connected() -> None:
-    """Five in no table: how many of them had a connection, only a copy can tell."""
+    """Five in no table: only a copy can tell how many of them had a connection."""
     with holding("gone") as holder:
         words = ["--pid", holder.pid]
         host = counted(*words, under="copies")
@@ -184,7 +184,7 @@ def test_a_connection_that_was_seen_before_is_a_ghost() -> None:
 
 @pytest.mark.parametrize("how", ["gone", "mptcp", "away", "ring", "flight"])
 def test_nothing_is_ever_copied(how: str) -> None:
-    """The filter kills what calls pidfd_getfd(2): only --copy does."""
+    """The filter kills a caller of pidfd_getfd(2): only --copy calls it."""
     with holding(how) as holder:
         for words in (
             namespace_of(holder),
@@ -221,7 +221,7 @@ def test_subflows_share_an_inode_and_the_application_has_a_state_of_its_own() ->
     with holding("subflows") as holder:
         words = namespace_of(holder)
         subflows = 0
-        while subflows < 18:  # three of each end of three connections; they join by and by
+        while subflows < 18:  # three at each end of three connections; they join over time
             subflows = rows_of_ss(holder, "state", "established")
         host = counted(*words)
         assert host["states"]["ESTABLISHED"] == subflows == 18
@@ -238,7 +238,7 @@ def test_without_sock_diag_the_files_of_proc_are_counted() -> None:
             by_file = counted(*namespace_of(holder), under="sock_diag")
             assert (by_diag.pop("source"), by_file.pop("source")) == ("sock_diag", "/proc/net/tcp")
             for listener in (*by_diag["listeners"], *by_file["listeners"]):
-                listener.pop("backlog")  # the file does not tell
+                listener.pop("backlog")  # the file does not show it
             for host in (by_diag, by_file):  # time goes by
                 host.pop("counters"), host.pop("processes")
             assert by_file == by_diag

@@ -62,10 +62,10 @@ def test_a_server_that_dies_says_why_and_ends_with_3(run: Run, tmp_path: Path) -
 
 
 def test_a_daemon_whose_command_fails_ends_with_3(run: Run, tmp_path: Path) -> None:
-    """What it leaves behind listens and answers, yet nobody would call that started."""
+    """What it leaves behind listens and answers, but that does not count as started."""
     done = check(run, tmp_path, "failed-daemon")
     assert done.returncode == 3, done.stdout + done.stderr
-    assert "the server ended with status 4 while we tried what it answers; some of" in done.stderr
+    assert "the server ended with status 4 while probing for a request; some of" in done.stderr
     assert done.stderr.endswith("\n    | failed-daemon: I cannot write my pid file\n")
 
 
@@ -81,7 +81,7 @@ def test_the_clients_of_a_server_on_its_own_loopback_are_in_its_host(run: Run, t
 def test_what_an_instance_writes_into_its_folder_no_other_sees(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And the evidence, in the same folder, stays where it belongs."""
+    """And the evidence, in the same folder, stays in place."""
     monkeypatch.chdir(tmp_path)
     server = f"mkdir lock && exec {sys.executable} {PLANTED} threads 9000"
     words = ["--port", 9000, "--only", "abandon,rst-at-once", "--results", "results"]
@@ -283,7 +283,7 @@ def test_a_pool_that_shrinks_is_no_policy_towards_clients() -> None:
 
 
 def test_the_ladder_shows_what_was_found(run: Run, tmp_path: Path) -> None:
-    """Not one of those with which it was prepared: there, the reply comes before the FIN."""
+    """Not one of the preparing connections: there the reply comes before the FIN."""
     done = check(run, tmp_path, "impatient", "--only", "half-close")
     shown = done.stdout.partition("half-close: FAIL")[2].partition("What does this")[0]
     assert "20 further connections like this" in shown
@@ -306,7 +306,7 @@ def test_of_a_leak_the_ladder_shows_what_is_held() -> None:
 
 
 def test_the_output_of_a_server_is_harmless(tmp_path: Path) -> None:
-    """It goes to a terminal and into XML, neither of which bears everything."""
+    """It goes to a terminal and into XML; neither can take every character."""
     (tmp_path / "log").write_bytes(b"\x1b[31mred\x00\tand \xff\n")
     assert tail_of(tmp_path / "log") == "\n    | \ufffd[31mred\ufffd\tand \ufffd"
 
@@ -360,7 +360,7 @@ def test_a_check_of_ones_own_is_found_by_its_file(run: Run, tmp_path: Path) -> N
     done = check(run, tmp_path, "threads", "--checks", folder, "--only", "quiet-greeting")
     assert done.returncode == 0 and "of my own: PASS" in done.stdout, done.stdout + done.stderr
     page = run("linger", "report", next((tmp_path / "results").glob("2*")))
-    assert page.returncode == 0, page.stderr  # which needs no file of checks
+    assert page.returncode == 0, page.stderr  # it needs no file of checks
     listed = run("linger", "check", "--list", "--checks", folder).stdout
     assert "quiet-greeting" in listed and "It rests on RFC 9293, section 3.6." in listed
 

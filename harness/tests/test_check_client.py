@@ -1,6 +1,6 @@
 """`linger check-client` as its users meet it: planted clients, right and wrong, and how it ends.
 
-Each mistake alone has its test in harness/tests/real/clients.py, for they take minutes together.
+Each single mistake has its test in harness/tests/real/clients.py, because together they take minutes.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def test_a_client_that_waits_for_nothing(run: Run, tmp_path: Path) -> None:
     done = check(run, tmp_path, *only, "--driver", command=planted("forgets"))
     assert done.returncode == 1 and verdicts(tmp_path) == {only[1]: "FAIL"}, done.stdout + done.stderr
     assert "nothing can wake it: it has no connection" in done.stdout
-    assert "clock_nanosleep" in done.stdout  # what it waits in, of the census
+    assert "clock_nanosleep" in done.stdout  # what it waits in, from the census
 
 
 def test_a_command_that_makes_one_request(run: Run, tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_a_client_that_never_gets_there_ends_with_3(
 
 def test_a_driver_that_speaks_something_else_ends_with_3(run: Run, tmp_path: Path) -> None:
     done = check(run, tmp_path, "--driver", command=["sh", "-c", "read line; echo hello"])
-    assert done.returncode == 3 and "no line of JSON: hello" in done.stderr
+    assert done.returncode == 3 and "not a line of JSON: hello" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Every check has a server that must get its verdict, and one like it that must not."""
+"""Every check has a server that must get its verdict, and a similar one that must not."""
 
 from __future__ import annotations
 
@@ -62,8 +62,8 @@ SERVERS: dict[str, tuple[list[str], dict[str, tuple[str, str]]]] = {
     "reply-right": (built("half_close_dropped_fixed"), {"half-close": ("PASS", "20 of 20")}),
     "threads": (planted("threads"), {
         "ignore-reply": LEFT,
-        "idle": ("CHOICE", "kept for 4 s and longer"),
-        "stalled-reader": ("CHOICE", "kept for 4 s and longer"),
+        "idle": ("CHOICE", "still kept after 4 s"),
+        "stalled-reader": ("CHOICE", "still kept after 4 s"),
         "graceful-stop": ("CHOICE", "5 x FIN"),
         "timewait-holder": ("CHOICE", "the client closes first"),
     }),
@@ -73,7 +73,7 @@ SERVERS: dict[str, tuple[list[str], dict[str, tuple[str, str]]]] = {
     "hoard": (planted("hoard"), {"ignore-reply": ("LEAK", "10 descriptors of connections that are gone")}),  # where no FIN came first
     "zombies": (planted("zombies"), {"abandon": ("LEAK", "20 processes")}),
     "deferred": (planted("deferred"), {
-        "idle": ("CHOICE", "keeps from it (TCP_DEFER_ACCEPT) until"), "abandon": LEFT,
+        "idle": ("CHOICE", "withholds (TCP_DEFER_ACCEPT) until"), "abandon": LEFT,
         "half-request-rst": LEFT, "rst-at-once": LEFT, "half-close": ("PASS", "20 of 20"),
         "restart-term": ("PASS", "starts again over"),
     }),
@@ -86,7 +86,7 @@ SERVERS: dict[str, tuple[list[str], dict[str, tuple[str, str]]]] = {
     "fixed-pool": (planted("fixed-pool"), {
         "abandon": LEFT, "half-request-rst": ("WARN", "20 and 20 threads fewer"),
     }),
-    "deaf-child": (planted("deaf-child"), {"restart-term": ("WARN", "listens on")}),
+    "deaf-child": (planted("deaf-child"), {"restart-term": ("WARN", "still listens")}),
     "grows-pool": (planted("grows-pool"), {"half-close": ("PASS", "20 of 20"), "abandon": ("PASS", "use again")}),
     "ticker": (planted("ticker"), {
         "half-close": ("N/A", "no end"), "timewait-holder": ("N/A", "no end"), "ask-and-leave": LEFT,
@@ -102,7 +102,7 @@ SERVERS: dict[str, tuple[list[str], dict[str, tuple[str, str]]]] = {
         "close-notify": ("WARN", "20 × no close_notify, then FIN"), "tls-cut": GHOSTS, "abandon": LEFT,
     }),
     "tls-older": (inside("impatient", "TLSv1_2"), {"half-close": ("CHOICE", "RFC 5246, section 7.2.1")}),
-    # Its next clients, in the second wave, are refused: that it could not be tested is no excuse.
+    # Its next clients, in the second wave, are refused: "could not be tested" is no excuse.
     "mortal-narrow": (planted("mortal-narrow"), {
         "half-request-rst": ("FAIL", "ended by SIGSEGV"),
     }),
@@ -123,13 +123,13 @@ SERVERS: dict[str, tuple[list[str], dict[str, tuple[str, str]]]] = {
        for how in ("reset", "long-close")},
     **{f"refuse-{how}": (planted(f"refuse-{how}"), {"early-reply": ("PASS", "none reset")})
        for how in ("drain", "long-drain", "keep")},
-    "mute": (planted("mute"), {"early-reply": ("N/A", "without any reply")}),
+    "mute": (planted("mute"), {"early-reply": ("N/A", "without a reply")}),
     "narrow": (planted("narrow"), {"restart-kill": ("PASS", "starts again over")}),
     "closes-first": (planted("closes-first"), {
         "timewait-holder": ("CHOICE", "the server closes first"),
     }),
 }  # fmt: skip
-VANISHED = 20  # s: longer than the probes of keepalive take, and the retransmissions
+VANISHED = 20  # s: longer than the keepalive probes and the retransmissions take
 TAKES = {"one-by-one": 40, "used-up": 25, "tls-serial": 25, "closewait-leak": 20, "picky": 20}
 
 

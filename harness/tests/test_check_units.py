@@ -1,4 +1,4 @@
-"""The parts of `linger check` that need no server: how ends are told, things named, time used."""
+"""The parts of `linger check` that need no server: how ends are reported, things named, time used."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def asleep() -> Iterator[subprocess.Popen[bytes]]:
 
 
 def test_the_end_of_somebody_elses_child_is_known() -> None:
-    """One that its parent reaps, and one that is a zombie, which any kernel tells of."""
+    """One that its parent reaps, and a zombie, which any kernel reports."""
     script = "exec 3<&0; sh -c 'read go <&3; exit 7' & echo $!; wait; echo over; read go"
     watch = exits.Watch()
     with subprocess.Popen(["sh", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -238,7 +238,7 @@ def _result(check: Any, measured: object, doubt: bool = False) -> dict[str, Any]
 
 
 def test_a_trial_that_only_waits_takes_no_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One place, and the first waits for what the second does."""
+    """One place, and the first waits for the second's action."""
 
     def attempt(check: Any, folder: Path) -> dict[str, Any]:
         if check.id == "two":

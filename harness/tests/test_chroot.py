@@ -1,7 +1,7 @@
-"""The sandbox in a chroot, as of debootstrap, pbuilder or schroot, and that nothing leaves it.
+"""The sandbox in a chroot like those of debootstrap, pbuilder or schroot; nothing may leave it.
 
-The tree is made of this machine's folders, and all of it in a namespace of the test's own, whose
-root is shared with whatever is mounted from it: as systemd has it, and as a leak would show.
+The tree is made from this machine's folders in the test's own namespace, whose root is shared with whatever
+is mounted from it: as under systemd, and so that a leak would show.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from linger.lab.programs import ROOT, program
 
 Done = subprocess.CompletedProcess[str]
 SANDBOX = program("sandbox")
-# Within the tree the repository is where it is outside. Only what a debootstrap has is mounted.
+# Inside the tree the repository has the same path as outside. Only what debootstrap provides is mounted.
 TREE = f"""set -e
 mount --make-rshared /
 cd "$1"; shift
@@ -34,7 +34,8 @@ mount --rbind {ROOT} .{ROOT}
 PROC = "mount --rbind /proc proc\n"
 MOUNT_POINT = 'mount --rbind . .; cd "$PWD"\n'  # as schroot
 TREES = {"plain": PROC, "mount point": PROC + MOUNT_POINT}
-# A user namespace may mount /proc only where one is: without it, a chroot is for the machine's root.
+# A user namespace may mount /proc only where one exists: without it, only the machine's root can use a
+# chroot.
 MACHINE = ["unshare", "--mount"]
 INITIAL = "user:[4026531837]"  # PROC_USER_INIT_INO of linux/proc_ns.h
 MAKE_MOUNTS = """mount -t tmpfs none /var && mkdir /var/made && mount --bind /var/made /tmp &&
@@ -72,7 +73,7 @@ def test_root_finds_its_world_in_a_chroot(tmp_path: Path, who: list[str], tree: 
 
 @pytest.mark.parametrize("way", [*TREES, "no chroot"])
 def test_no_mount_is_seen_outside(tmp_path: Path, way: str) -> None:
-    """Neither while the sandbox runs nor when it has ended, though every mount there is shared."""
+    """Neither while the sandbox runs nor after its end, though every mount there is shared."""
     enter = "" if way == "no chroot" else "chroot ."
     told = f'echo built; read line; {enter} "$@"; echo over; read line'
     command = script(TREES.get(way, PROC), told, tmp_path)
@@ -108,7 +109,7 @@ def test_why_a_chroot_is_for_root_is_said(tmp_path: Path, name: str, tree: str) 
 
 
 def test_a_user_finds_a_world_where_the_tree_is_the_root(tmp_path: Path) -> None:
-    """The cure that is named, by pivot_root(8) itself."""
+    """The named remedy, with pivot_root(8) itself."""
     pivot = 'mkdir old; pivot_root . old; umount -l /old; exec "$@"'
     tree = PROC + "mount --make-rprivate /\n" + MOUNT_POINT
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""The claims ledger and its verdicts: what is measured decides, and nothing else."""
+"""The claims ledger and its verdicts: only measurement decides."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def cell(column: str, measured: str) -> dict[str, str]:
 
 
 def measured(left: int = 21, error: str = "-", lost: int = 3, **cells: str) -> list[dict[str, Any]]:
-    """The results of a run in which both claims hold, but for what is given."""
+    """The results of a run in which both claims hold, except for what is given."""
     words = {"new": "10 ok", "newer": "ok", **cells}
     return [
         result("one", "buggy", make_row("server", "CLOSE_WAIT", 21, left)),
@@ -185,7 +185,7 @@ def test_the_ledger_and_the_scenarios_agree(tmp_path: Path) -> None:
     ledger.compare(found, agreed)
     for altered, sentence in [
         ({"three": ("x-nine",)}, "scenario three names claim x-nine, which is not in claims.toml"),
-        ({"three": ("x-one",)}, "claim x-one: decided by three. claims.toml has no case of it"),
+        ({"three": ("x-one",)}, "claim x-one: decided by three. claims.toml has no such case"),
         ({"two": ()}, "claim x-two: decided by two. its scenario does not say so"),
     ]:
         with pytest.raises(Broken, match=sentence):
@@ -294,8 +294,8 @@ def expected(rows: Any) -> Iterator[tuple[str, Any]]:
 
 @pytest.mark.parametrize("name", sorted({n for claim in ledger.load() for n in claim.scenarios}))
 def test_a_claim_asks_for_what_its_story_expects(name: str) -> None:
-    """A scenario may change. Then what decides a claim must be measured still, and a claim that
-    holds in words (the README's) must hold for what the scenario expects."""
+    """A scenario may change. What decides a claim must then still be measured, and a claim that holds in
+    words (the README's) must hold for what the scenario expects."""
     readme = (ROOT / "scenarios/CLAIMS.md").read_text()
     told = runpy.run_path(str(scenarios.path_of(name)))
     for claim in ledger.load():

@@ -36,7 +36,7 @@ def test_a_run_shows_the_leak_its_count_its_cause_and_its_cure(run: Run, tmp_pat
     assert any(line.split() == ["+", "close(fd);"] for line in lines)
     assert lines[-2].startswith("evidence: ")
     assert lines[-1].startswith("2 passed, 0 failed in ")
-    assert "\x1b" not in done.stdout, "no colours where there is no terminal"
+    assert "\x1b" not in done.stdout, "no colours without a terminal"
 
 
 def test_a_run_leaves_its_evidence(run: Run, tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ ENDINGS = {
     "assert variant == 'other'": (1, "AssertionError"),
     "raise SystemError('no')": (70, "SystemError"),
     "pass": (70, "the scenario expects nothing, so nothing was tested"),
-    "import pytest; pytest.skip('later')": (70, "skipped, which is not passed"),
+    "import pytest; pytest.skip('later')": (70, "skipped, which does not count as passed"),
     "import os; os.kill(os.getpid(), 9)": (70, "ended without a report"),
     "lab.expect(server, {'CLOSE_WAIT': 'x'})": (2, "a number or a comparison"),
     "lab.expect(server, {'CLOSE_WEIGHT': 1})": (2, "CLOSE_WAIT"),
@@ -227,7 +227,7 @@ linger.cli.main.main = main
 
 
 def test_an_interrupted_exec_changes_no_status(tmp_path: Path) -> None:
-    """CPython notes it for good (run_eval_code_obj(), 3.11), and `python -m` then ends by SIGINT."""
+    """CPython remembers it (run_eval_code_obj(), 3.11), and `python -m` then ends with SIGINT."""
     (tmp_path / "sitecustomize.py").write_text(INTERRUPTED)
     env = outside(PYTHONPATH=f"{tmp_path}:{os.environ['PYTHONPATH']}")
     assert subprocess.run([sys.executable, "-m", "linger"], env=env).returncode == 129
@@ -331,7 +331,7 @@ NOWHERE = {
 @pytest.mark.parametrize("path", NOWHERE)
 def test_a_path_that_does_not_exist(run: Run, tmp_path: Path, path: str) -> None:
     done = run("linger", "test", "--results", tmp_path, "--", *NOWHERE[path], cwd=ROOT)
-    sentence = f"linger: there is no file or folder {path!r}, so there are no tests in it\n"
+    sentence = f"linger: there is no file or folder {path!r} with tests\n"
     assert (done.returncode, done.stdout, done.stderr) == (2, "", sentence)
     assert not list(tmp_path.iterdir()), "nothing ran, so nothing is left"
 
@@ -364,7 +364,7 @@ def test_runs_ended_at_random_leave_nothing(run: Run) -> None:
 
 @pytest.mark.parametrize("ending", ["itself", "SIGINT", "SIGTERM", "SIGHUP", "SIGKILL", "crash"])
 def test_a_run_leaves_nothing_on_the_host(run: Run, tmp_path: Path, ending: str) -> None:
-    """In a host of its own, which nothing else changes meanwhile."""
+    """In its own host, which nothing else changes meanwhile."""
     last = "lab.expect(server, {'LISTEN': 1})"
     if ending != "itself":
         last = "lab.tell('now'); import time; time.sleep(60)"

@@ -26,7 +26,7 @@ N = 10
 
 @pytest.fixture
 def witness() -> Iterator[int]:
-    """A process outside, such as the harness is."""
+    """A process outside, such as the harness."""
     with subprocess.Popen(["sleep", "1000"]) as process:
         yield process.pid
         process.kill()
@@ -94,7 +94,7 @@ def test_it_can_be_frozen_and_killed(lab: Lab) -> None:
 
 
 def test_its_descriptors_are_limited(lab: Lab) -> None:
-    """As lab.server() limits them: the listener is the fourth, epoll the fifth."""
+    """Limited as by lab.server(): the listener is the fourth, epoll the fifth."""
     server = lab.start(
         "server", "servers/descriptor_exhaustion_buggy", descriptors=7, confined=confine.closed()
     )
@@ -174,7 +174,7 @@ def test_it_cannot_take_all_there_is(lab: Lab, name: str) -> None:
 
 
 def test_it_has_no_terminal(run: Run) -> None:
-    """What is typed into a terminal by TIOCSTI, its owner's shell would read."""
+    """What TIOCSTI types into a terminal would be read by its owner's shell."""
     text = "open('/dev/tty'); print('opened')"
     for words, opened in ([], True), (confine.opened(), False), (confine.closed(), False):
         command = [*words, *(["--"] if words else []), sys.executable, "-c", f'"{text}"']
@@ -193,7 +193,7 @@ def test_its_ending_passes_through(run: Run, words: list[str], command: str, sta
 
 @pytest.mark.parametrize("words", [["confine", "--"], ["subreaper", "/dev/null"]])
 def test_it_ends_though_its_caller_ignores_the_end_of_children(words: list[str]) -> None:
-    """A caller that ignores SIGCHLD, as daemons do, hands that on; the shell cannot show it."""
+    """A caller that ignores SIGCHLD, as daemons do, passes that on; the shell cannot show it."""
     command = [str(program(words[0])), *words[1:], "sh", "-c", "exit 3"]
     ignore = "import os, signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN); "
     text = f"{ignore}os.execv({command[0]!r}, {command!r})"
@@ -261,7 +261,7 @@ def test_output_that_cannot_be_written_is_not_lost_in_silence() -> None:
 
 
 def test_an_interrupt_from_a_terminal_reaches_it() -> None:
-    """It is in another session than the terminal, so that nobody but confine can tell it."""
+    """It is in a different session from the terminal, so only confine can tell it."""
     own, theirs = pty.openpty()
     trap = 'trap "echo told; exit 5" INT; echo ready; while :; do read -t 1 line; done'
     words = [str(program("confine")), "--", "bash", "-c", trap]

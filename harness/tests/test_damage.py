@@ -1,4 +1,4 @@
-"""Captures with something missing, doubled or swapped: wire says what is right, or "not seen"."""
+"""Captures with something missing, duplicated or swapped: wire says what is true, or "not seen"."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ Seen = "tuple[Packet, ...]"
 
 
 def plain(packets: list[Packet]) -> Seen:
-    """What is on the wire, without what tells copies apart."""
+    """What is on the wire, without what distinguishes copies."""
     return tuple(packet._replace(number=0) for packet in packets)
 
 
 @functools.lru_cache(None)
 def worlds() -> dict[Seen, set[tuple[States, ...]]]:
-    """By what is captured, the states in which the ends can be: those of each beginning of each
-    exchange, whole or with a packet that was lost before the tap; both sides, one, and all but a
-    packet that the tap missed."""
+    """The possible states of the ends, by what is captured: those of each beginning of each exchange, whole
+    or with a packet that was lost before the tap; both sides, one side, and all but a packet that the tap
+    missed."""
     found: dict[Seen, set[tuple[States, ...]]] = {}
     for name in EXCHANGES:
         for steps in range(1, len(EXCHANGES[name].split(",")) + 1):
@@ -58,8 +58,8 @@ def told(run: Run, *files: object) -> list[tuple[str, str]]:
 
 
 def fits(got: list[tuple[str, str]], truth: tuple[States, ...]) -> bool:
-    """Whether each state is the true one or "not seen". An end that was replaced by a new
-    connection of the same ports is in none."""
+    """Whether each state is the true one or "not seen". An end that was replaced by a new connection on the
+    same ports is in no state."""
     return len(got) == len(truth) and all(
         state in (NOT_SEEN, true) or (i + 1 < len(truth) and state == "CLOSED")
         for i, (states, trues) in enumerate(zip(got, truth))
@@ -103,7 +103,7 @@ def test_two_packets_that_were_missed(run: Run, tmp_path: Path, name: str) -> No
         got = told(run, file)
         if packets and not any(fits(got, truth) for truth in truths):
             wrong.append(f"{missed}: {got}, not {sorted(truths)}")
-    # Without these two it is the handshake of an ordinary open, of which an ACK is on its way.
+    # Without these two it is the handshake of an ordinary open, with an ACK on its way.
     assert len(wrong) == (2 if name == "simultaneous-open" else 0), "\n".join(wrong)
 
 
@@ -120,7 +120,7 @@ def test_a_capture_cut_at_each_length_is_read_right(run: Run, tmp_path: Path, na
 
 
 def skewed(packets: list[Packet], by: int, there: int) -> Iterator[tuple[str, bytes]]:
-    """What both hosts captured, the server's clock ahead by so many ns, and each packet THERE ns on
+    """What both hosts captured, with the server's clock ahead by that many ns, and each packet THERE ns on
     its way."""
     for who, ahead in ((CLIENT, 0), (SERVER, by)):
         seen = [
@@ -133,7 +133,7 @@ def skewed(packets: list[Packet], by: int, there: int) -> Iterator[tuple[str, by
 @pytest.mark.parametrize("name", [name for name in EXCHANGES if "simultaneous" not in name])
 @pytest.mark.parametrize("by", [-3_000_000_000, -5_000_000, -300_000, 0, 4_000_000, 2_000_000_000])
 def test_clocks_that_are_apart_are_found(run: Run, tmp_path: Path, name: str, by: int) -> None:
-    """The ladder is the one of clocks that go alike, where packets went both ways."""
+    """The ladder is the same as with equal clocks, if packets went both ways."""
     played = play(name)
     files = []
     for who, capture in skewed(played.packets, by, 200_000):

@@ -1,4 +1,4 @@
-"""make deps: what it asks Debian for, and when it cannot help. Nothing is installed here."""
+"""make deps: what it requests from Debian, and when it cannot help. Nothing is installed here."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_the_list_has_every_module_that_we_import() -> None:
 
 
 def standard(name: str) -> bool:
-    """Whether a module is a part of Python: a bare one has it."""
+    """Whether a module is part of Python: a bare one has it."""
     return subprocess.run([sys.executable, "-I", "-S", "-c", f"import {name}"], env=outside(),
                           stderr=subprocess.DEVNULL).returncode == 0  # fmt: skip
 
@@ -72,12 +72,12 @@ def test_tomli_is_installed_where_python_has_no_tomllib(machine: Machine) -> Non
 
 @pytest.mark.parametrize("trouble", ["there is none", "it is python3-minimal"])
 def test_python_first_and_then_what_it_says_that_it_lacks(machine: Machine, trouble: str) -> None:
-    """Whether it has tomllib only the Python knows that apt-get brings."""
+    """Only the Python that apt-get installs knows whether it has tomllib."""
     minimal = machine.python("minimal")
     machine.hide("minimal", "ctypes")
     script = machine.command("minimal.sh", f'exec {minimal} "$@"')
     before = GONE if trouble == "there is none" else f"mount --bind {script} {SYSTEM}"
-    # Whatever comes with the machine that tests.
+    # Whatever comes with the testing machine.
     broken = machine.command("broken/python3", "exit 1")
     build = machine.make_linger(first=broken, before=before)
     assert build.returncode == 2 and "run: make deps\n" in build.stderr
@@ -91,7 +91,7 @@ LIBCS = {"echo glibc 2.31": "glibc 2.31", "exit 1": "another libc", "echo glibc 
 
 @pytest.mark.parametrize("getconf", LIBCS)
 def test_an_old_or_another_libc(machine: Machine, getconf: str) -> None:
-    """Debian 11 and Alpine: said before anything is installed."""
+    """Debian 11 and Alpine: refused before anything is installed."""
     machine.command("tools/getconf", getconf)
     done = machine.make_deps()
     assert done.returncode == 77 and done.stderr.count("\n") == 1
@@ -121,7 +121,7 @@ def test_an_apt_get_that_does_not_help(machine: Machine, script: str) -> None:
 
 @pytest.mark.parametrize("lacking", ["apt-get", "sudo"])
 def test_without_what_installs_it_says_what_is_needed(machine: Machine, lacking: str) -> None:
-    """Where there is no apt-get, and where an ordinary user (as id(1) tells) has no sudo."""
+    """Without apt-get, and as an ordinary user (according to id(1)) without sudo."""
     tools = machine.folder / "tools"
     machine.command("tools/id", "echo 1000")
     (tools / lacking).unlink()
@@ -133,7 +133,7 @@ def test_without_what_installs_it_says_what_is_needed(machine: Machine, lacking:
     assert done.stderr == f"deps: {sentence} {PACKAGES}\n"
 
 
-# By target: a program that it needs beyond `make deps`, its command, and what it says without.
+# By target: a program that it needs beyond `make deps`, its command, and its message without it.
 TARGETS = {
     "valgrind": ("valgrind", [sys.executable, "harness/valgrind/run.py", "build"],
                  "valgrind: not installed; on Debian: apt-get install valgrind\n"),
@@ -165,7 +165,7 @@ def test_what_one_target_needs_it_names(tmp_path: Path, target: str) -> None:
 
 
 def test_a_compiler_for_fuzzing_that_came_later_is_seen(tmp_path: Path) -> None:
-    """Also one that went: what was made by the other is made again."""
+    """Also after one is gone: what the other had made is made again."""
     words = ["make", "-s", f"BUILD={tmp_path}", f"{tmp_path}/fuzz/compiler"]
     for installed in ("no", "yes", "no"):
         path = tmp_path / installed

@@ -1,4 +1,4 @@
-"""`linger check --dialogue`: protocols in which nothing can be asked at once."""
+"""`linger check --dialogue`: protocols in which a dialogue must precede the first request."""
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
-"""The documents say what is so: each transcript is what its command prints, each link leads on.
+"""The documents are true: each transcript is what its command prints, each link leads somewhere.
 
-A transcript is a fenced block whose first line begins with `$ `, under a comment that names the stage
-it is played on: `<!-- transcript: plain -->`. Numbers, times and places may differ, and the order of
-lines; a line `...` stands for any lines. `make documents` writes the transcripts and the catalogue of
-scenarios anew.
+A transcript is a fenced block whose first line begins with `$ `, under a comment that names its stage: `<!--
+transcript: plain -->`. Numbers, times and places may differ, and so may the order of lines; a line `...`
+stands for any lines. `make documents` rewrites the transcripts and the catalogue of scenarios.
 """
 
 from __future__ import annotations
@@ -71,7 +70,7 @@ def leak(lab: Lab, work: Path) -> Callable[[str], str]:
 
 
 def capture(lab: Lab, work: Path) -> Callable[[str], str]:
-    """Where server.pcap is a capture of such a server, always the same one."""
+    """With a capture of such a server in server.pcap, always the same one."""
     shutil.copy(ROOT / "harness/tests/captures/closewait-leak.pcap", work / "server.pcap")
     return lambda command: _output(command, work, work)
 
@@ -90,7 +89,7 @@ def _output(command: str, where: Path, work: Path) -> str:
 
 
 def alike(line: str) -> str:
-    """A line without what is another one each time."""
+    """A line without what differs each time."""
     line = re.sub(r"results/[\w./:-]+", "results/", line)
     line = re.sub(r"\d[\d.,:]*\d|\d", "0", line)
     return re.sub(r"([ ─])\1*", r"\1", line.rstrip())
@@ -125,7 +124,7 @@ def test_a_transcript_is_what_the_command_prints(
 
 
 def test_the_catalogue_is_what_linger_lists(run: Run) -> None:
-    """The only place besides its own files where a scenario is named; no hand writes it."""
+    """The only place besides its own files that names a scenario; it is generated."""
     table = run("linger", "list", "--markdown").stdout
     document = ROOT / "scenarios/README.md"
     if REWRITE:

@@ -1,4 +1,4 @@
-"""linger explain: the rules, the numbers that they are about, and a sample of programs."""
+"""linger explain: the rules, their numbers, and a sample of programs."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_the_rules_of_all_scenarios_can_be_told() -> None:
 
 
 def snapshot(port: int, rows: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
-    """One host as the census has it: a listener, and rows."""
+    """One host in the census's form: a listener, and rows."""
     full = [
         {"port": port, "unread": 0, "keepalive": 0, "unaccepted": 0, "silent_ms": None, **row}
         for row in rows

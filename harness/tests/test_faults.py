@@ -82,7 +82,7 @@ def test_a_frozen_program_answers_when_thawed(lab: Lab) -> None:
 
 
 def test_heard_waits_for_what_the_event_says(lab: Lab) -> None:
-    """Events of the same name that say something else do not end the wait."""
+    """Events of the same name with other fields do not end the wait."""
     server = lab.server("closewait_leak", "fixed")
     leave(lab)
     lab.happened_event(server, "recv", N, n=0)

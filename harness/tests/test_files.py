@@ -1,4 +1,4 @@
-"""Where linger cannot write: one sentence with the path and a way out, and no half of a file."""
+"""If linger cannot write: one sentence with the path and a way out, and no partial file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ELSEWHERE = "choose another folder with RESULTS=DIR (--results DIR)"
 
 
 class Disk:
-    """A small file system at a folder, as one finds it when a command has ended there."""
+    """A small file system at a folder, as left by a command that ended there."""
 
     def __init__(self, run: Run, folder: Path) -> None:
         self.run = run
@@ -45,7 +45,7 @@ class Disk:
         return self.run("sandbox", *words, env=outside(**env), stdin=subprocess.DEVNULL)
 
     def halves(self) -> list[str]:
-        """The files that look whole and are not, and those that were begun."""
+        """The files that look whole but are not, and the unfinished ones."""
         found = [str(path) for path in self.left.rglob(".*.part")]
         for kind, read in (("json", json.loads), ("xml", ElementTree.fromstring)):
             for path in self.left.rglob(f"*.{kind}"):
@@ -67,7 +67,7 @@ def check_words(results: Path) -> list[object]:
     return ["check", *options, "--", server, "-l", "0.0.0.0"]
 
 
-# Sizes at which the disk is full when the run begins, in its middle, and at its end.
+# Sizes at which the disk is full at the beginning, in the middle, and at the end of the run.
 LIMITS = ["size=4k", "size=16k", "size=32k", "size=96k", "size=128k"]
 LIMITS += ["nr_inodes=8", "nr_inodes=16", "nr_inodes=20", "nr_inodes=22"]
 
@@ -139,7 +139,7 @@ def test_a_check_that_cannot_write_its_results(disk: Disk) -> None:
 
 @pytest.mark.parametrize("name", [LEAK, "timewait-no-descriptor"])
 def test_labs_that_cannot_be_written(disk: Disk, name: str) -> None:
-    """As in a clone of somebody else: what is to be chosen is said all at once."""
+    """As in another user's clone: everything to be chosen is said at once."""
     labs = disk.path / "labs"
     done = disk.try_out("ro", "lab", name, LABS=str(labs), RESULTS=str(disk.path))
     why = f"{labs}: Read-only file system; make it writable, or choose other folders with"

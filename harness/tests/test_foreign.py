@@ -1,4 +1,4 @@
-"""Another project's tests with a lab: plain pytest, outside of any session of ours."""
+"""Another project's tests with a lab: plain pytest, outside any session of ours."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Project:
         )  # fmt: skip
 
     def environment(self, **more: str) -> dict[str, str]:
-        """That of a caller who has not installed anything, and is in no session of pytest."""
+        """The environment of a caller who has installed nothing, outside any pytest session."""
         environment = outside(**{"PYTHONPATH": str(ROOT / "harness"), **more})
         return {k: v for k, v in environment.items() if not k.startswith("PYTEST_")}
 
@@ -91,7 +91,7 @@ def test_the_example_fails_as_the_readme_says(project: Project) -> None:
     assert (done.returncode, counts(done)) == (1, {"failed": 1, "passed": 1}), done.stdout
     shown = README.partition("the test fails:\n\n```\n")[2].partition("```")[0]
     assert shown and shown in done.stdout
-    assert "/harness/linger/lab/" not in done.stdout, "our own code is nobody's lead"
+    assert "/harness/linger/lab/" not in done.stdout, "our own code helps nobody"
     (place,) = re.findall("^evidence: (.*)$", done.stdout, re.M)
     evidence = Path(place)
     base = project.folder.parent / "base"
@@ -174,7 +174,7 @@ def test_a_base_temp_under_run_is_said_to_be_out_of_reach(project: Project) -> N
     project.has(EXAMPLE + PLAIN)
     done = project.pytest("--basetemp=/run/of-pytest")
     assert counts(done) == {"error": 1, "passed": 1}
-    assert "/run/of-pytest lies under /run, which the sandbox replaces" in done.stdout
+    assert "/run/of-pytest is under /run, which the sandbox replaces" in done.stdout
 
 
 def test_xdist(project: Project) -> None:

@@ -1,4 +1,4 @@
-"""What a run leaves for machines: JSON by its schemas, junit.xml, KTAP."""
+"""What a run writes for machines: JSON by its schemas, junit.xml, KTAP."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def validator(name: str) -> Any:
 
 @pytest.fixture(scope="session")
 def left(run: Run, once: Once) -> Path:
-    """What a run of three scenarios leaves: a pair, one with tables, one with what may be null."""
+    """What a run of three scenarios writes: a pair, one with tables, one with nullable values."""
 
     def fill(results: Path) -> None:
         names = ["closewait-leak", "linger-zero-closewait", "kernel-defaults"]
@@ -118,7 +118,7 @@ LADDER = {
 
 
 def spoilt(document: Any) -> Iterator[Any]:
-    """Copies of a document, each wrong in one place: a key too few, one too many, a wrong type."""
+    """Copies of a document, each wrong in one place: a missing key, an extra one, a wrong type."""
     if isinstance(document, dict):
         for key in document:
             yield {**document, key: {"wrong": "type"} if not isinstance(document[key], dict) else 7}
@@ -260,7 +260,7 @@ def test_a_run_as_ktap(run: Run, tmp_path: Path) -> None:
         ("assert variant == 'fixed', 'no # way'", "AssertionError: no # way"),
         ("lab.expect(server, {'CLOSE_WAIT': 3}, 0.05)", "measured 0, expected == 3"),
         ("import pytest\n    if variant == 'buggy': pytest.skip('x')\n    lab.expect(server, {'LISTEN': 1})",
-         "# skipped, which is not passed"),
+         "# skipped, which does not count as passed"),
         ("import os\n    if variant == 'buggy': os.kill(os.getpid(), 9)\n    lab.expect(server, {'LISTEN': 1})",
          "# the process of this test ended without a report"),
     ],

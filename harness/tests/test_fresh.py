@@ -1,4 +1,4 @@
-"""`make fresh`, as far as it goes without root, debootstrap and an archive: what it refuses, and how.
+"""`make fresh`, as far as possible without root, debootstrap and an archive: what it refuses, and how.
 
 harness/fresh/prove.py does the rest (`make fresh-prove`).
 """
@@ -69,7 +69,7 @@ def test_an_ordinary_user_is_told_to_be_root(run: Path) -> None:
 
 
 def test_a_missing_debootstrap_is_named(run: Path) -> None:
-    """Hidden where it is installed: what is not executable is no program."""
+    """Hidden even if installed: a file that is not executable is not a program."""
     hide = "[ ! -e /usr/sbin/debootstrap ] || mount --bind /dev/null /usr/sbin/debootstrap"
     status, said = refused(run, *AS_ROOT, "sh", "-c", f'{hide}; exec "$@"', "sh")
     assert status == 77

@@ -1,7 +1,7 @@
-"""The parsers against what nobody would write: corpora and a short, repeatable search.
+"""The parsers against unlikely input: corpora and a short, repeatable search.
 
-With clang's libFuzzer a target runs its corpus and then so many inputs made from it, the same ones
-each time; without, only its corpus. `make fuzz` searches for longer.
+With clang's libFuzzer a target runs its corpus and then a number of inputs made from it, the same ones each
+time; without it, only its corpus. `make fuzz` searches for longer.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ def test_nothing_breaks_a_parser(target: str, tmp_path: Path) -> None:
         errors="replace",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-4000:]
-    assert inputs >= 5, "a corpus of nothing shows nothing"
+    assert inputs >= 5, "an empty corpus shows nothing"
     assert executed(done.stderr) >= inputs
 
 
 def test_a_target_that_breaks_is_seen(tmp_path: Path) -> None:
-    """The same way of running one, with a target that must break at its second input."""
+    """The same, with a target that must fail at its second input."""
     source = tmp_path / "broken.c"
     source.write_text(
         '#include "fuzz/fuzz.h"\n'
@@ -74,7 +74,7 @@ SIGNS = ["==", "!=", "<=", ">=", "<", ">"]
 
 
 def test_python_and_the_census_compare_alike() -> None:
-    """What census.holds() says of two numbers, `census --until` says of the same term."""
+    """census.holds() and `census --until` agree on the same term."""
     dice = random.Random(1)
     nothing = "LISTEN - LISTEN"  # a comparison of constants is refused
     numbers = [0, 1, 2, 99, 100, 101, 2**31, 2**62]
@@ -88,7 +88,7 @@ def test_python_and_the_census_compare_alike() -> None:
 
 
 def test_an_expectation_is_understood_or_refused() -> None:
-    """Every word made of what expectations are made of, against a plain rule for them."""
+    """Every word made from the parts of expectations, against a plain rule for them."""
     dice = random.Random(1)
     pieces = [*SIGNS, "=", "!", " ", "-", "+", "0", "7", "100", "1.5", "\u0663", "\n", "x", ""]
     seen = {True: 0, False: 0}

@@ -1,4 +1,4 @@
-"""The census beside a server at full load, which never notices: a second of `make test-harmless`."""
+"""The census beside a server at full load, which must not notice: a second of `make test-harmless`."""
 
 from __future__ import annotations
 
@@ -18,6 +18,6 @@ def test_the_server_never_notices(way: str) -> None:
 
 
 def test_a_copy_is_its_death() -> None:
-    """Or the others would prove nothing."""
+    """Otherwise the others would prove nothing."""
     told = copied(program("census").parent, "server", PORTS[COPY])
     assert "an event for a closed descriptor" in told.said, told

@@ -1,4 +1,4 @@
-"""What users get: a tree that can be moved (`make install`), and a tar that needs nothing."""
+"""What users get: a relocatable tree (`make install`), and a tar that needs nothing else."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from linger.lab.programs import ROOT, program, typed
 INSTALL = ROOT / "harness/install"
 CAPTURE = ROOT / "harness/tests/captures/closewait-leak.pcap"
 TOOLS = ("blame", "census", "linger", "turncoat", "wire")
-SEEN = Path("/mnt")  # where the folder of a test, closed to others, is seen by an ordinary user
+SEEN = Path("/mnt")  # where an ordinary user sees the test's folder, which is closed to others
 MOST = 8_000_000  # bytes of the tar
 Done = subprocess.CompletedProcess[str]
 
 
 def contents(folder: Path) -> dict[Path, bytes | str]:
-    """What the files below a folder hold, and where its links lead."""
+    """The contents of the files under a folder, and the targets of its links."""
     return {
         path: str(path.readlink()) if path.is_symlink() else path.read_bytes()
         for path in folder.rglob("*")
@@ -49,7 +49,7 @@ done
 
 
 class Installed:
-    """An installation that was moved after it was staged, and a user who may only read it."""
+    """An installation that was moved after staging, for a user who may only read it."""
 
     def __init__(self, folder: Path) -> None:
         """folder: an empty one."""
@@ -73,7 +73,7 @@ class Installed:
         self.work.chmod(0o777)
 
     def run(self, *words: str, **env: str) -> Done:
-        """Run a program of it as an ordinary user, in that user's folder."""
+        """Run one of its programs as an ordinary user, in that user's folder."""
         see = after(f"mount --bind '{self.folder}' {SEEN}\ncd {SEEN}/work")
         user = ORDINARY if may_become_another() else []
         theirs = {k: v for k, v in outside().items() if not k.startswith(("LINGER", "PY", "RES"))}
@@ -86,7 +86,7 @@ class Installed:
 
 @contextlib.contextmanager
 def unchanged(folder: Path) -> Iterator[None]:
-    """See that nothing changes a file below a folder, or adds one."""
+    """Check that nothing changes or adds a file under a folder."""
     before = contents(folder)
     yield
     assert contents(folder) == before
@@ -103,7 +103,7 @@ def test_it_lets_go(lab):
 
 @pytest.mark.takes(25)
 def test_an_installation_works_for_everyone_and_anywhere(run: Run, tmp_path: Path) -> None:
-    """In one test: an installation takes two seconds."""
+    """In one test, because an installation takes two seconds."""
     installed = Installed(tmp_path)
     tree = contents(installed.prefix)
     assert {path.name for path in installed.prefix.joinpath("bin").iterdir()} == {*TOOLS}
@@ -149,7 +149,7 @@ def test_an_installation_works_for_everyone_and_anywhere(run: Run, tmp_path: Pat
 
 
 def told(*words: str) -> str:
-    """What a command of linger says of itself, without a process for each."""
+    """The help of a linger command, without a process for each."""
     out = io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.suppress(SystemExit):
         main._parser().parse_args([*words, "--help"])
@@ -170,8 +170,8 @@ def the_pages_hold_every_option(run: Run, folder: Path) -> None:
 
 @pytest.fixture
 def moved(tmp_path: Path) -> Path:
-    """The folder that comes out of the tar, under another name than it went in."""
-    folder = ROOT / "build"  # whatever we are: with sanitizers they are no programs for strangers
+    """The folder from the tar, under a different name."""
+    folder = ROOT / "build"  # whatever this build is: with sanitizers they are not for other machines
     assert make("SAN=", f"{folder.name}/census", f"{folder.name}/wire").returncode == 0
     words = [INSTALL / "portable", folder.name, tmp_path / "tar", "census", "wire"]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)

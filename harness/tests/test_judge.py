@@ -1,4 +1,4 @@
-"""What the judge makes of a program's end: what it holds, how long that lasts, what it did."""
+"""How the judge sees a program's end: what it holds, how long that lasts, what it did."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from linger.workshop.evidence import Evidence
 
 LEAK = texts.load("closewait-leak")
 PORT = 7000
-# It takes one connection, and with an argument lets it go after so many seconds.
+# It accepts one connection, and with an argument releases it after that many seconds.
 KEEPER = """
 import select, socket, sys, time
 listener = socket.create_server(("0.0.0.0", 7000))
@@ -66,7 +66,7 @@ def test_what_is_kept_without_a_timer_is_kept_forever(lab: Lab) -> None:
 def test_what_a_timer_ends_is_not_kept(lab: Lab) -> None:
     server = keep(lab, KEEPER, "0.6")
     lab.expect(server, CLOSE_WAIT=1, descriptors=1)
-    with pytest.raises(NotHeld, match="descriptors 0, expected == 1, and that did not last"):
+    with pytest.raises(NotHeld, match="descriptors 0, expected == 1, but that did not last"):
         lasting.expect_lasting(lab, [server])
 
 
@@ -101,7 +101,7 @@ def test_how_long_a_process_may_wait(
 
 
 def subject(**facts: Any) -> dict[str, Any]:
-    """A program under trial that did nothing worth telling, but for these facts."""
+    """A program under trial that did nothing notable, except these facts."""
     return {"lines": 10, "children": {}, "misuse": {}, "lingers": [], "waits": "", **facts}
 
 
@@ -199,7 +199,7 @@ def test_the_page_for_the_projector(tmp_path: Any) -> None:
     scores = [{"who": "anna <b>", "labs": labs}, {"who": "bert", "labs": {"closewait-leak": {"solved": None}}}]
     told = projector.page(scores, [LEAK, texts.load("reset-leak")], time.time())
     assert "1 of 2" in told and "anna &lt;b&gt; 1" in told and "bert 0" in told
-    assert "reset-leak" not in told, "what nobody has begun takes no room"
+    assert "reset-leak" not in told, "what nobody has begun takes no space"
     assert f'content="{projector.REFRESH}"' in told
     made = iter(["one", "two"])
     with projector.Server(0, lambda: next(made)) as server:

@@ -56,7 +56,7 @@ def test_a_part_is_told_by_what_good_runs_made() -> None:
     assert not judgement.met(ERROR, ALL, verified=False).truncated
     assert judgement.met(PART, None, verified=False).whole is None
     assert judgement.met(replace(PART, size=101), ALL, verified=False).whole is None
-    assert judgement.met(PART, ALL, verified=True).whole is True  # --verify has the last word
+    assert judgement.met(PART, ALL, verified=True).whole is True  # --verify decides
 
 
 @pytest.mark.parametrize(

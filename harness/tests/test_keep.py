@@ -1,4 +1,4 @@
-"""--keep: the shells of labs that failed, one after the other on one terminal."""
+"""--keep: the shells of failed labs, one after the other on one terminal."""
 
 from __future__ import annotations
 

@@ -23,11 +23,11 @@ from linger.run.results import linux
 
 sys.path.append(str(ROOT / "harness/kernels"))
 DOCUMENT = ROOT / "scenarios/KERNELS.md"
-BEGINS = "\n| claim |"  # what is generated of it, to its end
+BEGINS = "\n| claim |"  # its generated part, up to the end
 import guests  # noqa: E402
 import matrix  # noqa: E402
 
-# What the console gets, what is on the disk in the end, how QEMU ends: a tar holds status and more.
+# What the console gets, what is on the disk at the end, how QEMU ends: a tar holds the status and more.
 QEMU = """#!/bin/sh
 for word; do
 	case $word in
@@ -47,7 +47,7 @@ ENDS = {  # by what QEMU does: the exit status of boot
 
 
 def prepared(tmp_path: Path, act: str, folder: Path) -> tuple[list[str], dict[str, str]]:
-    """The words and the environment of a boot whose QEMU acts like that."""
+    """The command and the environment of a boot whose QEMU behaves like that."""
     tools, kernel = tmp_path / "tools", tmp_path / "7.3"
     for path in (tools, kernel):
         path.mkdir()
@@ -91,7 +91,7 @@ def result(verdict: str, message: str = "") -> dict[str, Any]:
 
 
 def brought(folder: Path, *verdicts: str) -> Path:
-    """What a guest brings back of one scenario."""
+    """What a guest brings back for one scenario."""
     run = folder / "2026-01-01T00-00-00"
     for variant, verdict in zip(("buggy", "fixed"), verdicts):
         (run / "a-leak" / variant).mkdir(parents=True)
@@ -110,7 +110,7 @@ def test_what_passed_stays_and_what_failed_is_replaced(tmp_path: Path) -> None:
 
 
 class Double:
-    """Guests whose scenario passes when it is alone."""
+    """Guests whose scenario passes when run alone."""
 
     acceleration, at_once = "tcg", 1
 
@@ -197,7 +197,7 @@ def test_two_at_once_are_refused(tmp_path: Path) -> None:
 
 REFUSED = {
     "unknown scenario 'no-such'; `linger list` shows them": ("7.3", "no-such"),
-    "VERSIONS is empty, so nothing would be run": (" ", "all"),
+    "VERSIONS is empty, so nothing would run": (" ", "all"),
 }
 
 
@@ -229,7 +229,7 @@ def test_the_version_of_a_kernel_is_not_always_its_release() -> None:
 
 
 def test_the_document_is_what_the_stored_results_say(run: Run, tmp_path: Path) -> None:
-    """`make kernels-document` stores them; that and `make documents` write it anew."""
+    """`make kernels-document` stores them; that and `make documents` rewrite it."""
     for file in sorted((ROOT / "harness/tests/kernels").glob("*.tar.xz")):
         folder = tmp_path / file.name.removesuffix(".tar.xz")
         folder.mkdir()
@@ -288,6 +288,6 @@ def test_claims_by_kernel(run: Run, tmp_path: Path) -> None:
     assert "not decided, 6.12.118: self-connect/buggy was not run (self-connect)" in done.stdout
     assert "| self-connect | not decided | not decided |" in run(*words, tmp_path / "b", "--markdown").stdout
     done = run(*words, tmp_path / "a")
-    assert done.returncode == 2 and "are both of Linux 6.12.118" in done.stderr
+    assert done.returncode == 2 and "are both from Linux 6.12.118" in done.stderr
     done = run(*words, tmp_path)
     assert done.returncode == 2 and "holds no finished run" in done.stderr

@@ -1,6 +1,6 @@
 """The lab itself: hosts, the vacuity guard, and expectations that can fail.
 
-Every expectation of a scenario is run here against the other variant, too: see test_swapped.
+Every expectation of a scenario is also run here against the other variant: see test_swapped.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def test_as_expected(lab: Lab, variant: str) -> None:
 @pytest.mark.parametrize("row", EXPECT["buggy"])
 @pytest.mark.parametrize("variant", EXPECT)
 def test_swapped(lab: Lab, variant: str, row: str) -> None:
-    """Every row alone fails against the other variant."""
+    """Each single row fails against the other variant."""
     server = lab.server("closewait_leak", variant)
     lab.peer("connect hello fin", connections=N).wait()
     lab.happened(server, ESTABLISHED=N)
@@ -74,7 +74,7 @@ def test_a_dead_server_leaks_nothing_and_still_fails(lab: Lab) -> None:
 
 
 def test_an_absence_must_last(lab: Lab) -> None:
-    """True at first and no longer true within the window is not held."""
+    """What is true at first but not throughout the window does not hold."""
     server = lab.server("closewait_leak", "buggy")
     lab.peer("connect hello fin", connections=N).wait()
     lab.happened(server, ESTABLISHED=N)
@@ -128,7 +128,7 @@ def test_a_tool_that_refuses_or_is_missing(lab: Lab) -> None:
 def test_the_socket_table_is_the_labs_own(lab: Lab) -> None:
     with netns.inside(lab.hosts["client"].path):
         entries = int(Path("/proc/sys/net/ipv4/tcp_ehash_entries").read_text())
-    assert entries == 1024  # negative when it is the machine's table
+    assert entries == 1024  # negative: the machine's table
 
 
 def test_the_timeline_has_begun_when_a_lab_is_built(

@@ -1,4 +1,4 @@
-"""The rooms of harness/linger: arrows between them point downwards, and modules form no circle."""
+"""The rooms of harness/linger: arrows between them point downwards, and modules form no cycle."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from linger.lab.programs import ROOT
 
 LINGER = ROOT / "harness" / "linger"
-# From the ground up; rooms of one floor do not know each other.
+# From the ground up; rooms on one floor do not know each other.
 FLOORS = [
     {"lab"},
     {"run"},
@@ -20,7 +20,7 @@ FLOORS = [
     {"report"},
     {"cli"},
 ]
-FACE = {"linger", "linger.__main__", "linger.pytest"}  # what others see of the whole
+FACE = {"linger", "linger.__main__", "linger.pytest"}  # what others see of the package
 MOST_LINES = 310
 FACES = {"__init__", "__main__"}
 
@@ -36,7 +36,7 @@ def modules() -> dict[str, Path]:
 
 
 def imports(text: str, known: set[str]) -> set[str]:
-    """The modules of ours that a source imports, at its top or within a function."""
+    """Our modules that a source imports, at its top or inside a function."""
     found = set()
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
@@ -55,7 +55,7 @@ def room(module: str) -> str:
 
 
 def upward(module: str, imported: str) -> bool:
-    """Whether an import leads to a floor above, or to another room of the same floor."""
+    """Whether an import leads to a higher floor, or to another room on the same floor."""
     floors = [
         next(n for n, rooms in enumerate(FLOORS) if room(m) in rooms) for m in (module, imported)
     ]

@@ -1,4 +1,4 @@
-"""check --blame: which checks are repeated, and what is told of them. Nothing is run."""
+"""check --blame: which checks are repeated, and what is reported. Nothing is run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from linger.lab.errors import TargetDied
 
 
 class Battery:
-    """In place of one: it finds a leak first, and under blame leaves what a tracer would."""
+    """Stands in for one: it finds a leak first, and under blame leaves what a tracer would."""
 
     def __init__(self, folder: Path, rule: str = "eof", fails: bool = False) -> None:
         self.folder, self.rule, self.fails = folder, rule, fails

@@ -1,4 +1,4 @@
-"""The targets of the Makefile: which command each of them stands for, and how it ends."""
+"""The targets of the Makefile: the command behind each, and how it ends."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from linger.lab.programs import ROOT, program
 from linger.run import scenarios
 
 LEAK = "closewait-leak"
-PATTERNS = {"scenario-": "run", "lab-": "lab"}  # what linger is told before the name
+PATTERNS = {"scenario-": "run", "lab-": "lab"}  # linger's arguments before the name
 MAKEFILES = [ROOT / "Makefile", *ROOT.glob("harness/*/*.mk")]
 
 
 def make(*words: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """Run make as if by hand, on what is built already; all that it says goes to stdout."""
+    """Run make as if by hand, on what is already built; all its output goes to stdout."""
     sanitized = ["SAN=1"] if program("linger").parent.name == "san" else []
     env = {name: value for name, value in (env or outside()).items() if name[:4] != "MAKE"}
     options: dict[str, Any] = dict(env=env, text=True, cwd=ROOT, stdin=subprocess.DEVNULL)
@@ -31,7 +31,7 @@ def make(*words: str, env: dict[str, str] | None = None) -> subprocess.Completed
 
 
 def told(*words: str, **env: str) -> list[list[str]]:
-    """What linger would be told by each of these targets."""
+    """The linger command behind each of these targets."""
     done = make("--just-print", *words, env=outside(**env))
     assert done.returncode == 0, done.stdout
     lines = done.stdout.replace("\\\n", " ").splitlines()
@@ -39,14 +39,14 @@ def told(*words: str, **env: str) -> list[list[str]]:
 
 
 def test_every_pattern_target_is_tried() -> None:
-    """One that is not in the table would be tried by nobody."""
+    """A target that is not in the table would never be tried."""
     found = [re.findall(r"^([a-z][a-z-]*)%:", file.read_text(), re.M) for file in MAKEFILES]
     assert sorted(sum(found, [])) == sorted(PATTERNS)
 
 
 @pytest.mark.parametrize("prefix", PATTERNS)
 def test_a_pattern_target_takes_every_name_as_it_is(prefix: str) -> None:
-    """Also the names that no scenario has yet: `make lab-reset-leak` once reset a "leak"."""
+    """Also unused names: `make lab-reset-leak` once reset a "leak"."""
     known = scenarios.names()
     names = [*known, *(f"{word}-{name}" for word in ("reset", "score", "all") for name in known)]
     assert told(*(prefix + name for name in names)) == [[PATTERNS[prefix], name] for name in names]
@@ -61,7 +61,7 @@ def test_what_a_lab_is_told() -> None:
     assert told(target, "RESET=1") == [["lab", LEAK, "--reset"]]
     assert told(target, "HINT=2", "PREDICT=a") == [["lab", LEAK, "--hint", "2", "--predict", "a"]]
     assert told(target, "RESET=") == [["lab", LEAK]]
-    assert told(target, RESET="\x1b[0m") == [["lab", LEAK]], "the colour of a shell begins nothing"
+    assert told(target, RESET="\x1b[0m") == [["lab", LEAK]], "a shell's colour starts nothing"
 
 
 def test_an_exercise_has_the_last_word_itself(tmp_path: Path) -> None:

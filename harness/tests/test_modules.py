@@ -1,4 +1,4 @@
-"""A command asks for the modules it needs when it needs them; the others run without."""
+"""A command imports the modules it needs when it needs them; the others run without them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from machine import LIBRARY, MODULES, Machine
 from linger.lab.environment import outside
 from linger.lab.programs import ROOT, program
 
-NEEDED = {  # by the words of a command: the modules without any of which it cannot run
+NEEDED = {  # by command: the modules that it cannot run without
     "list": [],
     "run closewait-leak -n 3": ["pytest"],
     "run closewait-leak reset-leak": ["pytest", "jinja2"],
@@ -63,7 +63,7 @@ def started(linger: Path, words: str, tmp_path: Path) -> subprocess.CompletedPro
 def test_what_a_command_needs_it_names(
     lacking: Lacking, tmp_path: Path, words: str, name: str
 ) -> None:
-    """In one sentence, before it has begun anything."""
+    """In one sentence, before it has started anything."""
     if words == "report":
         assert started(program("linger"), "run closewait-leak -n 3", tmp_path).returncode == 0
     done = started(lacking(name), words, tmp_path)
@@ -91,7 +91,7 @@ def test_without_rich_a_terminal_gets_plain_lines(lacking: Lacking, tmp_path: Pa
     words = shlex.quote(f"{linger} run closewait-leak -n 3")
     done = started(Path("script"), f"-qec {words} /dev/null", tmp_path)
     assert done.returncode == 0 and "2 passed, 0 failed" in done.stdout
-    assert not re.search(r"\x1b\[[0-9;?]*[^0-9;?m]", done.stdout), "nothing is drawn in place"
+    assert not re.search(r"\x1b\[[0-9;?]*[^0-9;?m]", done.stdout), "nothing is redrawn"
 
 
 def test_the_census_needs_no_python(lacking: Lacking, tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ ALONE = "import os, sys; sys.flags.no_user_site and 'PYTHONHOME' not in os.envir
 def test_linger_runs_on_what_the_choice_was_made_by(
     lacking: Lacking, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """harness/python did not look at ~/.local, nor at what the caller set for another Python."""
+    """harness/python ignores ~/.local, and what the caller set for another Python."""
     linger = lacking("rich")
     (tmp_path / "few" / LIBRARY / "alone.pth").write_text(ALONE)
     monkeypatch.setenv("PYTHONHOME", "/nowhere")

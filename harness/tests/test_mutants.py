@@ -1,4 +1,4 @@
-"""The mutator, the list of equivalent mutants, and a few mutants judged: `make mutants` in small."""
+"""The mutator, the list of equivalent mutants, and a few judged mutants: `make mutants` in miniature."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_a_program_is_changed_in_one_place_and_only_in_its_code() -> None:
 def test_every_mutant_has_a_name_of_its_own() -> None:
     names = [case.name for case in mutants.cases()]
     assert len(names) == len({*names}) > 400
-    with pytest.raises(Usage, match="closewait-leek is no exercise"):
+    with pytest.raises(Usage, match="closewait-leek is not an exercise"):
         mutants.cases(["closewait-leek"])
 
 
@@ -76,7 +76,7 @@ def test_what_is_called_equivalent_exists_and_is_little() -> None:
     equal = [name for name in names if mutants.reason(name, known)]
     assert len(equal) <= MOST_EQUIVALENT * len(names)
     idle = [pattern for pattern in known if not any(mutants.reason(name, {pattern: "x"}) for name in names)]
-    assert not idle, "no mutant is called so"
+    assert not idle, "no mutant has that name"
     assert all(rule["why"].endswith(".") for rule in toml.read(mutants.EQUIVALENT)["rule"])
 
 
@@ -87,7 +87,7 @@ def test_a_few_are_judged_and_not_twice(tmp_path: Path, capsys: pytest.CaptureFi
     verdicts = mutants.survey(few, record)
     assert [verdicts[case.name] for case in few] == ["remark", "still-holds"]
     lines = record.read_text()
-    record.write_text(f'{lines}{{"digest')  # it was ended in the middle of a line
+    record.write_text(f'{lines}{{"digest')  # it was interrupted in the middle of a line
     assert mutants.survey(few, record) == verdicts
     assert len(record.read_text().splitlines()) == len(few) + 1, "nothing was judged again"
     verdicts[few[0].name] = mutants.SURVIVED

@@ -1,4 +1,4 @@
-"""What is offered for a name that nobody has: what was meant, and never any name at all."""
+"""Suggestions for an unknown name: what was meant, never just any name."""
 
 from __future__ import annotations
 

@@ -2,8 +2,8 @@
 
     client ──veth── middle ──veth── server       middle is a bridge, or translates addresses (NAT)
 
-libpcap's device any at the client, in the middle and at the server: what `tcpdump -i any` captures.
-In the middle each packet is seen several times, behind a translation with other addresses.
+libpcap's device any at the client, in the middle and at the server: what `tcpdump -i any` captures. In the
+middle each packet is seen several times, after a translation with other addresses.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ RULES = {
 
 
 def netns(host: str) -> str:
-    """The namespace of a host: other workers have theirs."""
+    """The namespace of a host; other workers have their own."""
     return f"{host}-{os.getpid()}"
 
 
@@ -69,7 +69,7 @@ def ip(*words: str) -> None:
 
 
 def at(host: str, *words: str) -> None:
-    """Configure a host by ip(8)."""
+    """Configure a host with ip(8)."""
     ip("-n", netns(host), *words)
 
 
@@ -80,7 +80,7 @@ def inside(host: str, *words: str, text: str | None = None) -> None:
 
 @pytest.fixture(params=ADDRESSES)
 def topology(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Namespaces that are joined; the name of the kind."""
+    """Joined namespaces; the name of the kind."""
     kind = request.param
     client, left, right, server, _ = ADDRESSES[kind]
     try:

@@ -1,4 +1,4 @@
-"""census --openmetrics: as the standard has it, the same numbers as in the JSON, and bounded."""
+"""census --openmetrics: follows the standard, has the same numbers as the JSON, and is bounded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The plot of a timeline, read back: what is drawn must be what was counted."""
+"""The plot of a timeline, read back: the drawing must show what was counted."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ WANDERED = {
 
 
 def counted(rows: list[Any], host: str, state: str, seconds: float) -> int:
-    """What the samples themselves say of a moment."""
+    """What the samples themselves say about a moment."""
     return next(
         (row[2].get(state, 0) for row in reversed(rows) if row[1] == host and row[0] <= seconds), 0
     )
@@ -107,7 +107,7 @@ PEAKS = [
 
 @pytest.mark.parametrize("lowest", [0, 1])
 def test_counts_are_whole_and_apart(lowest: int) -> None:
-    """Also beside a state of which there is but one, with which the scale becomes logarithmic."""
+    """Also beside a state with a single socket, which makes the scale logarithmic."""
     for peak in PEAKS:
         states = {"CLOSE_WAIT": peak, **({"LAST_ACK": lowest} if lowest else {})}
         panel = Drawing(timeline.collect([(0, "a", states)], 1.0)).panels[0]
@@ -170,7 +170,7 @@ def test_each_state_has_its_look_in_curve_and_key() -> None:
     assert len({look[0] for look in looks}) == len(looks)
     bold = {state: float(look[1]) for state, look in zip(STATES, looks)}
     assert max(bold, key=bold.__getitem__) == "CLOSE_WAIT" and sorted(bold.values())[-2] == 1.6
-    assert len({look[2] for look in looks}) >= 8, "told apart without colours"
+    assert len({look[2] for look in looks}) >= 8, "distinguishable without colours"
 
 
 TIMELINES: dict[str, tuple[list[Any], float]] = {
@@ -199,7 +199,7 @@ def test_no_words_leave_the_drawing_or_lie_on_others(name: str) -> None:
 
 
 def test_names_are_never_markup() -> None:
-    """What a page would mend, a drawing by itself must not need: it is XML, whatever the name."""
+    """A page would tolerate mistakes that a drawing alone must not have: it is XML, whatever the name."""
     tame, wild = (
         Drawing(timeline.collect([(0, host, {state: 3})], 1.0))
         for host, state in (("h" * 90, "s" * 90), (HOSTILE, '"/><script>' + HOSTILE))
@@ -232,7 +232,7 @@ def test_what_tells_nothing_is_not_shown() -> None:
 
 
 def test_the_same_timeline_gives_the_same_text() -> None:
-    """Also in another process, which hashes otherwise."""
+    """Also in another process, with different hashes."""
     code = (
         "from linger.report import plot, timeline\n"
         "rows = [(n / 99, 'a', {'CLOSE_WAIT': n * n % 71, 'LAST_ACK': n % 3}) for n in range(4000)]\n"

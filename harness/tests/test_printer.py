@@ -1,4 +1,4 @@
-"""The printer: as wide as the terminal, and nothing that counts is ever cut."""
+"""The printer: as wide as the terminal, and nothing important is ever cut."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_drawing_in_a_text_stays_as_it_is() -> None:
 
 
 def on_a_terminal(columns: int, words: list[str], **env: str) -> str:
-    """What a command of linger's shows on a terminal of so many columns."""
+    """What a linger command shows on a terminal of that many columns."""
     leader, follower = pty.openpty()
     os.set_blocking(leader, False)
     size = f"stty rows 24 cols {columns}; exec \"$@\""

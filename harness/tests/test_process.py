@@ -56,7 +56,7 @@ def test_speaks_waits_for_output_of_any_kind(tmp_path: Path) -> None:
     with pytest.raises(NotHeld, match="sh ended with status 3"):
         shell("exit 3", tmp_path).speaks(within=10.0)
     mute = shell("exec sleep 60", tmp_path)
-    with pytest.raises(NotHeld, match="nothing to say after 0.05 s"):
+    with pytest.raises(NotHeld, match="is still silent after 0.05 s"):
         mute.speaks(within=0.05)
     mute.stop()
 
@@ -123,7 +123,7 @@ def test_of_what_has_ended_proc_tells_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("action", ["bind", "rebind"])
 def test_a_peer_without_descriptors_says_so(tmp_path: Path, action: str) -> None:
-    """The second connection finds none left: that is no bad descriptor."""
+    """The second connection finds none left, which is not a bad descriptor."""
     words = [built("clients/peer"), "-n", "2", f"{action}:4100", "stay"]
     peer = Process(["prlimit", "--nofile=4", *words], tmp_path / "log")
     assert peer.said("error")["err"] == "EMFILE"

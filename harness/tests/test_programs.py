@@ -1,4 +1,4 @@
-"""What all programs in C have in common: --help, --version, and one sentence for a wrong word."""
+"""What all C programs have in common: --help, --version, and one sentence for a wrong word."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import pytest
 from linger.lab.programs import ROOT, program
 
 BUILD = program(".")
-SCRIPTS = {"linger", "python", "compile"}  # made from other things than C
+SCRIPTS = {"linger", "python", "compile"}  # not made from C
 
 
 def programs() -> list[Path]:
-    """Every program that was built, by being there."""
+    """Every program that was built."""
     folders = [BUILD, BUILD / "servers", BUILD / "clients"]
     files = [path for folder in folders for path in folder.iterdir() if path.is_file()]
     return sorted(path for path in files if os.access(path, os.X_OK) and path.name not in SCRIPTS)

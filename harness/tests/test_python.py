@@ -54,7 +54,7 @@ def test_only_the_first_on_the_path_counts(machine: Machine) -> None:
 
 @pytest.mark.parametrize("name", MODULES)
 def test_a_named_python_that_lacks_something(machine: Machine, name: str) -> None:
-    """It is said what, nothing is installed that could not help, and no other one is taken."""
+    """The reason is given, nothing useless is installed, and no other Python is used."""
     named = machine.python("named", *(other for other in MODULES if other != name))
     whole = machine.python("whole", *MODULES)
     for make, code in ((machine.make_deps, 77), (machine.make_linger, 2)):
@@ -76,7 +76,7 @@ def test_a_named_python_is_taken(machine: Machine) -> None:
 
 
 def test_the_python_of_the_system_may_be_named(machine: Machine) -> None:
-    """Then Debian's packages do help."""
+    """In this case Debian's packages help."""
     options = {"first": machine.python("whole", *MODULES), "LINGER_PYTHON": str(SYSTEM)}
     assert machine.make_deps(**options).returncode == 0 and len(machine.asked()) == 1
     assert machine.make_linger(**options).returncode == 0 and machine.linked() == SYSTEM
@@ -91,7 +91,7 @@ def test_until_3_10_tomli_is_the_tomllib(machine: Machine) -> None:
 
 
 def test_a_venv_of_the_system_is_not_the_system(machine: Machine) -> None:
-    """Its python3 is a link to that of the system, which must not be followed."""
+    """Its python3 is a link to the system's, which must not be followed."""
     venv = machine.python("venv")
     venv.unlink()
     venv.symlink_to(SYSTEM)
@@ -112,7 +112,7 @@ NO_PYTHON = {
 
 @pytest.mark.parametrize("script", NO_PYTHON)
 def test_a_python_that_is_none(machine: Machine, script: str) -> None:
-    """Named, it is an error; first on the path, it is passed over."""
+    """If named, it is an error; if first on the path, it is skipped."""
     pythons = {name: machine.python(name, *MODULES) for name in ("old", "minimal")}
     (machine.folder / "old" / LIBRARY / "old.pth").write_text(VERSION.format(8))
     machine.hide("minimal", "ctypes")
@@ -126,7 +126,7 @@ def test_a_python_that_is_none(machine: Machine, script: str) -> None:
 
 
 def test_a_shim_is_seen_through(machine: Machine) -> None:
-    """It may talk, and lead elsewhere in another folder: what it starts here is linked."""
+    """It may print, and lead elsewhere in another folder: what it starts here is linked."""
     whole = machine.python("whole", *MODULES)
     script = f'echo /usr/bin/python3; echo linger; [ -e Makefile ] && exec {whole} "$@"'
     shim = machine.command("shims/python3", script)
@@ -134,7 +134,7 @@ def test_a_shim_is_seen_through(machine: Machine) -> None:
     assert machine.linked() == whole
 
 
-# What site.py does in a Python that is no venv.
+# What site.py does in a Python that is not a venv.
 OF_USER = "import site, sys; sys.flags.no_user_site or site.addsitedir(site.getusersitepackages())"
 
 
@@ -154,7 +154,7 @@ def test_what_only_one_user_has_does_not_count(machine: Machine) -> None:
 
 
 def test_a_choice_is_made_again(machine: Machine) -> None:
-    """When the Python has gone, or has lost a module, or a better one has come."""
+    """When the Python is gone or has lost a module, or a better one has appeared."""
     private = machine.python("private", *MODULES)
     rich = machine.folder / "private" / LIBRARY / "rich.pth"
     words = rich.read_text()

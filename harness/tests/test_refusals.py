@@ -1,7 +1,7 @@
-"""Where the sandbox cannot work: one sentence with the true reason, and what removes just that.
+"""If the sandbox cannot work: one sentence with the true reason, and the remedy for just that.
 
-A cause that this kernel knows is made, without a container and without root: in a user namespace.
-The answers of others (AppArmor's, an older Debian's) are recorded, and given by an unshare of ours.
+A cause that this kernel can have is produced without a container or root, in a user namespace. The answers of
+others (AppArmor's, an older Debian's) are recorded, and given by our own unshare.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def scarce(kind: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Cause:
-    """Who meets what, what the sandbox has to say of it, and the same without the cause."""
+    """Who meets what, what the sandbox must say about it, and the same without the cause."""
 
     who: list[str]
     made: list[str]
@@ -78,12 +78,12 @@ def tried(words: list[str], **environment: str) -> subprocess.CompletedProcess[s
 
 
 def refused(done: subprocess.CompletedProcess[str], told: list[str], root: bool) -> None:
-    """Assert that it was refused in one sentence, which says this and no nonsense."""
+    """Assert that it was refused in one sentence, which says this and nothing false."""
     assert done.returncode == 77, done.stderr
     assert done.stderr.count("\n") == 1, "one sentence"
     for words in told:
         assert words in done.stderr
-    assert not root or "run as root" not in done.stderr, "who is root is not to become root"
+    assert not root or "run as root" not in done.stderr, "root is not told to become root"
 
 
 @pytest.mark.parametrize("name", CAUSES)
@@ -102,7 +102,7 @@ DENIED = "unshare: write failed /proc/self/uid_map: Operation not permitted"
 FORBIDDEN = "unshare: unshare failed: Operation not permitted"
 NO_MOUNT = "unshare: cannot change root filesystem propagation: Permission denied"
 APPARMOR = "apparmor_restrict_unprivileged_userns"
-# What is recorded, as which sysctl it comes with, and what is to be said of it.
+# What is recorded, the sysctl that it comes with, and what must be said about it.
 RECORDED = {
     "Ubuntu 24.04": (DENIED, f"{APPARMOR}=1", ["AppArmor", f"sysctl -w kernel.{APPARMOR}=0"]),
     "another module": (DENIED, f"{APPARMOR}=0", ["a security module denies user namespaces"]),
@@ -130,7 +130,7 @@ def test_a_recorded_refusal_is_explained(tmp_path: Path, name: str, who: list[st
 
 
 def test_what_is_not_built_is_said(run: Run, tmp_path: Path) -> None:
-    """A part of the sandbox that is missing is no refusal of the machine."""
+    """A missing part of the sandbox is not a refusal by the machine."""
     sandbox = tmp_path / "sandbox"
     sandbox.write_bytes(program("sandbox").read_bytes())
     sandbox.chmod(0o755)

@@ -18,7 +18,7 @@ from test_turncoat import AT_ONCE, WITHIN, end_of, is_quiet, receive
 from linger.lab.process import Process
 from linger.lab.programs import program
 
-MESSAGE = b"0123456789"  # of the backend: one as a greeting, and one for each request
+MESSAGE = b"0123456789"  # of the backend: one as a greeting, and one per request
 
 
 class Backend(threading.Thread):
@@ -45,7 +45,7 @@ class Backend(threading.Thread):
 
 
 class Relay:
-    """turncoat in front of a backend, with a port for each strike."""
+    """turncoat in front of a backend, with one port per strike."""
 
     backend: Backend  # of the fixture's
 
@@ -78,7 +78,7 @@ def relay(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Relay]:
 
 
 def end_at_once(relay: Relay) -> str:
-    """How a connection ends that may be over before connect(2) has returned."""
+    """The end of a connection that may be over before connect(2) has returned."""
     try:
         with relay.connect() as client:
             return end_of(client)
@@ -107,7 +107,7 @@ def test_what_passes_is_told_in_messages(relay: Relay) -> None:
 
 @pytest.mark.parametrize("relay", ["pass"], indirect=True)
 def test_what_is_large_passes_whole(relay: Relay) -> None:
-    """More than both sides hold at a time."""
+    """More than both sides hold at once."""
     body = bytes(8 << 20)
     with relay.connect() as client:
         sender = threading.Thread(target=lambda: client.sendall(body))
@@ -138,7 +138,7 @@ def test_not_every_message_of_very_many_is_told(relay: Relay) -> None:
 
 
 class Case(NamedTuple):
-    """A blow that falls on a client which has said hello once."""
+    """A blow that falls on a client that has said hello once."""
 
     strike: str
     gets: bytes  # all in all
@@ -155,7 +155,7 @@ CASES = [
     Case("half@2+4", MESSAGE + b"0123", "fin", "2 4"),
     Case("stall@2+4", MESSAGE + b"0123", "", "2 4"),
     Case("gone@2+4", MESSAGE + b"0123", "", "2 4"),
-    Case("fin@1+11", MESSAGE, "fin"),  # the first message is over before
+    Case("fin@1+11", MESSAGE, "fin"),  # the first message is already over
     Case("fin", b"", "fin", "0 0"),
     Case("half", b"", "fin", "0 0"),
 ]
@@ -182,7 +182,7 @@ def unacknowledged(client: socket.socket) -> int:
 
 @pytest.mark.parametrize("relay", ["stall@1 gone@1 half@1"], indirect=True)
 def test_who_still_hears_the_client(relay: Relay) -> None:
-    """What the client says reaches the backend, but not when every packet of it is dropped."""
+    """What the client says reaches the backend, unless every packet of it is dropped."""
     for number, word in enumerate((b"stall", b"gone", b"half")):
         with relay.connect(number) as client:
             relay.process.said("strike", number + 1, WITHIN)
@@ -214,7 +214,7 @@ def test_a_trickle_comes_whole_in_the_end(relay: Relay) -> None:
 
 @pytest.mark.parametrize("relay", ["pass"], indirect=True)
 def test_phases(relay: Relay) -> None:
-    """A strike without a place ends what is open, and what comes; then all is good again."""
+    """A strike without a place ends open and new connections; then all is good again."""
     port = relay.ports[0]
     with relay.connect() as old, relay.connect() as other:
         assert receive(old, 10) == receive(other, 10) == MESSAGE
@@ -256,7 +256,7 @@ def test_a_silent_relay_hides_that_the_backend_has_ended(relay: Relay) -> None:
 
 
 def test_what_was_not_read_makes_no_rst_of_a_fin(tmp_path: Path) -> None:
-    """A backend that reads nothing lets the client's bytes pile up in the relay, and before it."""
+    """With a backend that reads nothing, the client's bytes pile up in the relay and in front of it."""
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         relay = Relay(tmp_path / "log", deaf.getsockname()[1], "pass")
         with relay.connect() as client:
@@ -312,7 +312,7 @@ def test_a_backend_that_is_not_there(tmp_path: Path) -> None:
         ("--to 1", "nothing to do"),
         ("--to 1 -b good", "--to and --strike belong together"),
         ("-s fin", "--to and --strike belong together"),
-        ("--to 1 --all", "--to goes with --strike only"),
+        ("--to 1 --all", "--to needs --strike"),
         ("--to 1 -s finn", "a strike is pass, fin, rst,"),
         ("--to 1 -s fin@x", "a strike is HOW@[CONNECTION.]MESSAGE[+BYTES]"),
         ("--to 0 -s fin", "--to takes a whole number from 1"),

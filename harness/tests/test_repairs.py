@@ -1,10 +1,11 @@
 """Every exercise, graded with right and wrong repairs: harness/tests/repairs/NAME/*.patch.
 
-A patch is made against the buggy program. Its first line is "right: ..." or "wrong: ..." and says
-what it does; of a wrong one the next line says which diagnosis must come: "diagnosis: WORD", or "diagnosis:
-WORD or WORD" where timing decides which of two things shows first. All repairs of an
-exercise run in one session, beside the buggy program untouched. The fixed one, which runs there anyway,
-is graded, too. `make repairs` grades every one; by default it is the first two right ones, and the first wrong one of each diagnosis.
+A patch is made against the buggy program. Its first line is "right: ..." or "wrong: ..." and says what it
+does; the next line of a wrong one names the diagnosis that it must get: "diagnosis: WORD", or "diagnosis:
+WORD or WORD" if timing decides which of two things shows first. All repairs of an exercise run in one
+session, beside the untouched buggy program. The fixed one, which runs there anyway, is also graded. `make
+repairs` grades all of them; by default only the first two right ones, and the first wrong one of each
+diagnosis.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ EXERCISES = [text.name for text in texts.course() if text.buggy]
 
 
 def expected(patch: Path) -> list[str]:
-    """The diagnoses, of which one must come, that a patch announces in its first lines."""
+    """The possible diagnoses that a patch announces in its first lines."""
     first, second = patch.read_text().splitlines()[:2]
     if first.startswith("right: "):
         return [REPAIRED]
@@ -36,7 +37,7 @@ def expected(patch: Path) -> list[str]:
 
 
 def chosen(patches: list[Path]) -> list[Path]:
-    """Those that are graded now."""
+    """The patches that are graded now."""
     wanted = [expected(patch) for patch in patches]
     return [
         patch

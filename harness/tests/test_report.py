@@ -1,4 +1,4 @@
-"""The report: pages that stand alone, say what happened, and break on nothing that a run left."""
+"""The report: pages that are self-contained, say what happened, and survive anything that a run left."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ VOID = {"meta", "input", "br", "wbr", "link", "hr", "img"}
 
 
 class Page(HTMLParser):
-    """A page taken apart; what does not nest or has no place in it is an error."""
+    """A page taken apart; bad nesting or a misplaced element is an error."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(convert_charrefs=True)
@@ -64,7 +64,7 @@ IDS = ("abandon", "early-reply")  # of a run of check
 
 
 def read(run: Path) -> dict[str, Page]:
-    """The pages of a run by their place in it, each checked for what holds for every page."""
+    """The pages of a run by path, each checked for what holds for every page."""
     found = {str(path.relative_to(run)): Page(path) for path in sorted(run.rglob("index.html"))}
     for name, page in found.items():
         assert len(page.source.encode()) <= 1_000_000, name
@@ -74,11 +74,11 @@ def read(run: Path) -> dict[str, Page]:
 
 
 def assert_stands_alone(page: Page, run: Path) -> None:
-    """Nothing is loaded, and each link leads to something that is there."""
+    """Nothing is loaded, and each link leads to something that exists."""
     assert not page.all("link"), "a style sheet from elsewhere"
     assert not re.search(r"@import|url\((?!#)", page.source)
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
-    assert len(ids) == len(set(ids)), "two elements of one name"
+    assert len(ids) == len(set(ids)), "two elements with one id"
     for attributes in page.all("a", "use"):
         target = attributes["href"] or ""
         assert "://" not in target and not target.startswith(("/", "javascript:", "data:"))
@@ -99,7 +99,7 @@ def assert_reads_aloud(page: Page) -> None:
     levels = [int(tag[1]) for tag in tags if re.fullmatch("h[1-6]", tag)]
     assert levels[0] == 1 and all(b <= a + 1 for a, b in zip(levels, levels[1:]))
     regions = [one["aria-label"] for _, one in page.tags if one.get("role") == "region"]
-    assert len(regions) == len(set(regions)), "two regions that sound alike"
+    assert len(regions) == len(set(regions)), "two regions with the same name"
     for attributes in page.all("input"):
         assert attributes["id"] in [label["for"] for label in page.all("label")]
 
@@ -166,7 +166,7 @@ ENDINGS = {
 
 @pytest.fixture(scope="session")
 def ran(once: Once) -> tuple[Path, dict[str, str]]:
-    """A real run of planted scenarios, one of each ending, and the environment it ran in."""
+    """A real run of planted scenarios, one for each ending, and its environment."""
 
     def fill(folder: Path) -> None:
         env = failing(folder, "")
@@ -187,7 +187,7 @@ def ran(once: Once) -> tuple[Path, dict[str, str]]:
 
 @pytest.fixture
 def again(ran: tuple[Path, dict[str, str]], tmp_path: Path, monkeypatch: Any) -> Path:
-    """A copy of that run without its report, to be changed and reported on in this process."""
+    """A copy of that run without its report, to be changed and reported in this process."""
     monkeypatch.setattr(scenarios, "SCENARIOS", ran[0].parents[1] / "scenarios")
     copy = tmp_path / "run"
     shutil.copytree(ran[0], copy)
@@ -291,7 +291,7 @@ def test_numbers_that_must_differ_are_explained_and_no_warning(again: Path) -> N
     result = json.loads((again / "good/buggy/result.json").read_text())
     (again / "good/buggy/result.json").write_text(json.dumps({**result, "verdict": "fail"}))
     pages.write(again)
-    assert "packets disagree" in read(again)["good/index.html"].text, "of a run that failed nothing is sure"
+    assert "packets disagree" in read(again)["good/index.html"].text, "nothing is certain about a failed run"
     beside.unlink()
 
 
@@ -369,7 +369,7 @@ def test_a_run_that_was_cut_off_is_reported_all_the_same(again: Path) -> None:
 
 
 def test_a_failure_behind_the_verdict_counts(again: Path) -> None:
-    """As when a lab cannot be closed: its result says reproduced, and run.json knows better."""
+    """As if a lab could not be closed: its result says reproduced, but run.json knows better."""
     file = again / "run.json"
     document = json.loads(file.read_text())
     [test] = [test for test in document["tests"] if test["folder"] == "good/buggy"]
@@ -474,7 +474,7 @@ def test_a_drawing_of_a_ladder_tells_each_segment_and_state() -> None:
 
 
 def test_a_state_unknown_here_is_drawn_and_no_markup() -> None:
-    """As a newer census may know it, or a file that somebody changed."""
+    """As from a newer census, or a file that somebody changed."""
     state = '"/><script>' + HOSTILE
     drawn = svg(ladder.draw(make_ladder([dict(SEGMENTS[0], client=state)], host=HOSTILE)))
     assert {one.tag.partition("}")[2] for one in drawn.iter()} == {
@@ -493,7 +493,7 @@ def test_a_time_is_as_short_as_it_can_be_told(seconds: float, words: str) -> Non
 
 
 def test_a_label_stays_between_the_bars_and_large_numbers_are_short() -> None:
-    """Whatever it says, whether its arrow is level, crosses another or is lost."""
+    """Whatever its text, whether its arrow is level, crosses another or is lost."""
     marks = ["retransmission", "zero window", "duplicate ACK", "out of order", "window probe"]
     odd = dict(seq=4_294_967_295, ack=48_211_337, length=65_000, marks=marks)
     segments = [dict(each, **odd, flags=["FIN", "SYN", "RST", "PSH", "ACK", "URG"]) for each in SEGMENTS]
@@ -510,7 +510,7 @@ def test_a_label_stays_between_the_bars_and_large_numbers_are_short() -> None:
 
 
 def test_a_segment_arrives_below_where_it_leaves() -> None:
-    """Also where the clock does not tell the two apart, as on the loopback device."""
+    """Also if the clock does not separate the two, as on the loopback device."""
     same = [dict(each, arrived=each["sent"]) for each in SEGMENTS[:3]]
     places = ladder._Drawing(make_ladder(same))._place()
     assert all(leaves < arrives for leaves, arrives in places)

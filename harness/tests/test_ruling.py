@@ -1,4 +1,4 @@
-"""The verdicts on clients, as functions of what was measured: each rule from both sides."""
+"""The verdicts on clients, as functions of measurements: each rule from both sides."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sandbox: a private world that passes through what happens in it and leaves nothing."""
+"""The sandbox: a private world that passes on results and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ as_users = pytest.mark.parametrize("prefix", AS.values(), ids=AS.keys())
 
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
-    """A copy of the sandbox where every user can reach it, and to which every user can write."""
+    """A copy of the sandbox that every user can reach, and to which every user can write."""
     with tempfile.TemporaryDirectory(prefix="linger-") as name:
         folder = Path(name)
         folder.chmod(0o777)
@@ -36,7 +36,7 @@ def folder() -> Iterator[Path]:
 
 
 def sandboxed(prefix: list[str], folder: Path, *command: str) -> list[str]:
-    """The words that run a command in a sandbox as somebody else.
+    """The words that run a command in a sandbox as another user.
 
     It starts in the folder, because another user may not be allowed into ours (/root).
     """
@@ -58,7 +58,7 @@ def test_death_by_signal_passes_through(prefix: list[str], folder: Path) -> None
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM])
 def test_death_by_signal_is_told_where_none_can_follow(number: signal.Signals) -> None:
-    """As process 1, what a container starts, the outer end can raise no signal that ends it."""
+    """As process 1, which a container starts, the outer end cannot kill itself with a signal."""
     command = ["unshare", "--pid", "--fork", "--mount-proc", str(program("sandbox"))]
     command += ["sh", "-c", f"kill -{number.name[3:]} $$"]
     assert subprocess.run(command, env=outside()).returncode == 128 + number
@@ -79,7 +79,7 @@ def test_signal_reaches_the_command(
 
 
 def test_a_closed_terminal_ends_the_command(tmp_path: Path) -> None:
-    """As `ssh -t` and `xterm -e` start it: the sandbox itself leads the session."""
+    """As under `ssh -t` and `xterm -e`: the sandbox itself leads the session."""
     script = f"trap 'exit 5' HUP; echo $$ > {tmp_path}/ready; sleep 60 & wait"
     terminal, theirs = pty.openpty()
     outer = subprocess.Popen(
@@ -126,7 +126,7 @@ def test_uid_stays_and_files_belong_to_the_caller(folder: Path) -> None:
 
 @pytest.mark.parametrize("name", [name for name in AS if "container" in name])
 def test_root_of_a_container_still_knows_others(name: str, folder: Path) -> None:
-    """Each whom it knew, so that a server can become another: no fewer, and nobody else."""
+    """Every user who was mapped, so that a server can change its user: no fewer, and nobody else."""
     words = ["cat", "/proc/self/uid_map", "/proc/self/gid_map"]
     maps = [
         subprocess.run(command, env=outside(), capture_output=True, text=True, check=True)

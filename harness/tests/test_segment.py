@@ -11,7 +11,7 @@ from linger.lab.programs import program
 
 
 def test_a_capture_gives_up_in_time_whatever_else_passes(tmp_path: Path) -> None:
-    """The segments of a connection that is taken already do not prolong the wait for another."""
+    """The segments of a connection that is already captured do not prolong the wait for another."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         with socket.create_connection(("127.0.0.1", port)) as client, listener.accept()[

@@ -18,7 +18,7 @@ ECHO = [program("servers/closewait_leak_fixed"), "-l", "0.0.0.0", "-p", PORT]
 
 
 def shell(text: str) -> list[str | Path]:
-    """The words of a shell that knows a server as "$@"."""
+    """The words of a shell with a server as "$@"."""
     return ["sh", "-c", text, "sh", *map(str, ECHO)]
 
 
@@ -36,7 +36,7 @@ def test_it_is_judged_like_a_server_of_ours(lab: Lab) -> None:
 
 
 def test_one_that_ends_leaks_nothing_and_still_fails(lab: Lab) -> None:
-    """Even with status 0, which is how a client ends well."""
+    """Even with status 0, with which a client ends well."""
     server = lab.run(shell('"$@" >/dev/null & read line; kill $!'), port=PORT, name="brief")
     serve(lab)
     lab.happened(server, ESTABLISHED=20)
@@ -119,5 +119,5 @@ def test_what_makes_no_sense_is_said(lab: Lab) -> None:
     with pytest.raises(Usage, match=r"wants the words of a command"):
         lab.run("./srv --port 7000")  # type: ignore[arg-type]
     lab.run(ECHO, port=PORT)
-    with pytest.raises(Usage, match="port 7000 is listened on already"):
+    with pytest.raises(Usage, match="port 7000 is already taken"):
         lab.run(ECHO, port=PORT)

@@ -1,4 +1,4 @@
-"""linger show: what a run left, as text."""
+"""linger show: the results of a run, as text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Soak: it counts what passed, keeps the evidence of what failed, and goes on where it was."""
+"""Soak: it counts passes, keeps the evidence of failures, and continues where it stopped."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FLAKY = f"assert variant == 'buggy', 'a planted failure'; {GOOD}"
     "passed, runs, bound", [(200, 200, 0.9812), (199, 200, 0.9722), (0, 6, 0.0), (1, 1, 0.2065)]
 )
 def test_the_wilson_bound(passed: int, runs: int, bound: float) -> None:
-    """Of the formula in Wilson (1927), with z = 1.96."""
+    """From the formula in Wilson (1927), with z = 1.96."""
     assert soak.wilson(passed, runs) == pytest.approx(bound, abs=5e-5)
 
 
@@ -54,7 +54,7 @@ def test_it_goes_on_where_it_was(run: Run, tmp_path: Path) -> None:
     state = tmp_path / "results" / "soak" / "soak.json"
     for options, rounds, said in (
         (["--runs", "1"], 1, "round 1 of 1"),
-        (["--runs", "2"], 2, "goes on after 1 rounds"),
+        (["--runs", "2"], 2, "continues after 1 rounds"),
         (["--runs", "1", "--fresh"], 1, "round 1 of 1"),
     ):
         done = run("linger", "soak", *options, env=env, timeout=300)

@@ -32,7 +32,7 @@ WAYS = {
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working folder, with what cannot be started; the last one of PATH, too."""
+    """The working folder, with things that cannot be started; also last on PATH."""
     (tmp_path / "folder").mkdir()
     (tmp_path / "plain").write_text("echo hello\n")
     (tmp_path / "in-nosuch").write_text("#! /nosuch/sh -e\n")
@@ -84,7 +84,7 @@ def test_a_program_to_run_beside_the_pair(run: Run, folder: Path, name: str) -> 
 
 
 def test_what_only_the_kernel_finds_out(run: Run, folder: Path) -> None:
-    """A program of another system, say, whose loader is not here."""
+    """For example a program of another system, whose loader is missing here."""
     shutil.copy("/bin/true", "foreign")
     program = folder / "foreign"
     program.write_bytes(program.read_bytes().replace(b"/ld-", b"/xx-"))
@@ -97,7 +97,7 @@ def test_what_only_the_kernel_finds_out(run: Run, folder: Path) -> None:
 
 
 def test_a_path_is_searched_as_execvp_does(run: Run, folder: Path) -> None:
-    """What cannot be started is passed over for a later one that can."""
+    """One that cannot be started is skipped for a later one that can."""
     for name, text in (("first", "#!/nosuch\n"), ("second", "#!/bin/sh\necho second\n")):
         (folder / name).mkdir()
         (folder / name / "tool").write_text(text)

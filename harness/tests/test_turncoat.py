@@ -34,13 +34,13 @@ AT_ONCE = struct.pack("ii", 1, 0)  # SO_LINGER: a RST
 
 
 class Case(NamedTuple):
-    """What a client sends to a behaviour, and what becomes of it."""
+    """What a client sends to a behaviour, and what happens."""
 
-    strikes: str = ""  # what the events of the connection say, in order
-    end: str = "fin"  # how turncoat ends it; "": not at all
+    strikes: str = ""  # the connection's events, in order
+    end: str = "fin"  # how turncoat ends it; "": it does not
     replies: str = "200"  # their status
     body: bytes = GOOD  # of the last one
-    sends: tuple[bytes, ...] = (GET,)  # each when the one before is answered
+    sends: tuple[bytes, ...] = (GET,)  # each when the previous one is answered
 
 
 HALF = GOOD[: SIZE // 2]
@@ -49,7 +49,7 @@ CASES = {
     "half-header-fin": Case("fin", body=b""),
     "half-header-rst": Case("rst", "rst", body=b""),
     **{
-        # Of gzip a stored block of 1000 bytes: 15 bytes before, 8 behind.
+        # In gzip, a stored block of 1000 bytes: 15 bytes before it, 8 after.
         f"short-{framing}-{end}-{after}": Case(end, end, body=HALF[:496] if framing == "gzip" else HALF)
         for framing in ("length", "chunked", "eof", "gzip")
         for end in ("fin", "rst")
@@ -75,11 +75,11 @@ CASES = {
     "accept-fin": Case("fin", "fin", "", b"", ()),
 }  # fmt: skip
 NEED_TLS = {"no-close-notify"}
-ELSEWHERE = {"accept-rst", "trickle", "refuse"}  # have a test of their own
+ELSEWHERE = {"accept-rst", "trickle", "refuse"}  # have their own test
 
 
 class Turncoat:
-    """One that plays all behaviours, each on its port."""
+    """One that plays all behaviours, each on its own port."""
 
     def __init__(self, log: Path, tls: bool) -> None:
         times = dict.fromkeys(("idle-close", "idle-reset", "idle-408", "unsolicited-later"), "=30ms")
@@ -100,7 +100,7 @@ class Turncoat:
 
     @contextlib.contextmanager
     def connection(self, behaviour: str) -> Iterator[tuple[socket.socket, str]]:
-        """A connection, and what the events call it; with TLS, where the behaviour lets it."""
+        """A connection, and its number in the events; with TLS, if the behaviour allows it."""
         times = len(self.process.events("accept")) + 1
         with socket.create_connection(("127.0.0.1", self.ports[behaviour]), WITHIN) as client:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, UPLOAD)  # all of it at once
@@ -147,7 +147,7 @@ def end_of(client: socket.socket) -> str:
 
 
 def is_quiet(client: socket.socket) -> bool:
-    """Whether a connection is open, and nothing waits to be read."""
+    """Whether a connection is open and has nothing to read."""
     client.setblocking(False)
     with contextlib.suppress(BlockingIOError, ssl.SSLWantReadError):
         client.recv(1)
@@ -156,7 +156,7 @@ def is_quiet(client: socket.socket) -> bool:
 
 
 def body_of(reply: bytes) -> bytes:
-    """What a client makes of the body of a reply that may be cut."""
+    """What a client reads of the body of a reply that may be cut."""
     header, _, body = reply.partition(b"\r\n\r\n")
     if b"\r\nContent-Encoding: gzip" in header:
         return zlib.decompressobj(31).decompress(body)
@@ -206,7 +206,7 @@ def test_what_it_does_is_what_it_tells(turncoat: Turncoat, behaviour: str) -> No
         assert body_of(last) == case.body
         assert_counts(sent, last)
         how = "rst" if behaviour == "early-413-deaf" else "fin"
-        if how == "rst":  # what is not read lets no FIN through
+        if how == "rst":  # unread data hides the FIN
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
     closed = process.said("closed", conn=number, within=WITHIN)
     assert turncoat.told("peer", number, "what") == ("" if case.end else how)
@@ -218,14 +218,14 @@ def test_what_it_does_is_what_it_tells(turncoat: Turncoat, behaviour: str) -> No
 
 
 def assert_counts(sent: list[Event], last: bytes) -> None:
-    """What the last reply's event says of it is right."""
+    """The last reply's event is right about it."""
     if sent and (body := int(sent[-1]["body"])):
         raw = last.partition(b"\r\n\r\n")[2]
         assert body == (len(body_of(last)) if b"chunked" in last else len(raw))
 
 
 CHUNKS = b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
-# What a client sends, the statuses and the bytes of all bodies that it gets, and the end.
+# What a client sends, the statuses and the body bytes that it gets, and the end.
 MANNERS = {
     "close": (b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n", "200", SIZE, "fin"),
     "old": (b"GET / HTTP/1.0\r\n\r\n", "200", SIZE, "fin"),
@@ -281,7 +281,7 @@ def test_trickle(turncoat: Turncoat) -> None:
 
 
 def test_refuse_and_the_commands(turncoat: Turncoat) -> None:
-    """A port is refused, comes back, gets another behaviour on an open connection, and goes."""
+    """A port refuses, comes back, gets another behaviour on an open connection, and goes away."""
     port, process = turncoat.ports["refuse"], turncoat.process
 
     def command(words: str, answer: str = "done") -> Event:
@@ -319,8 +319,8 @@ def test_refuse_and_the_commands(turncoat: Turncoat) -> None:
         ("-b no-close-notify", "no-close-notify needs --tls"),
         ("-b good --tls", "--tls, --cert and --key belong together"),
         ("-b good --cert x --key y", "--tls, --cert and --key belong together"),
-        ("-b good --tls --cert /dev/null --key /dev/null", "/dev/null is no certificate"),
-        ("--all -p 65530", "no 39 ports from 65530 on"),
+        ("-b good --tls --cert /dev/null --key /dev/null", "/dev/null is not a certificate"),
+        ("--all -p 65530", "there are no 39 ports from 65530 on"),
         ("-b good -l nowhere", "-l takes a numeric IPv4 or IPv6 address, not 'nowhere'"),
         ("-b good --body 15", "--body takes a whole number from 16"),
     ],

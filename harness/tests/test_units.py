@@ -1,4 +1,4 @@
-"""The cmocka tests of the C parts, each program one test here."""
+"""The cmocka tests of the C parts; each program is one test here."""
 
 from __future__ import annotations
 

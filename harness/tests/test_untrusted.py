@@ -1,4 +1,4 @@
-"""What others wrote and we read: nothing in it harms whoever grades, the page, the terminal, the verdict."""
+"""What others wrote and we read: nothing in it harms the grader, the page, the terminal or the verdict."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SOURCE = "closewait_leak.c"
 
 
 def harmless(text: str) -> None:
-    """Nothing but lines of characters that have a shape, and no line that a CI service obeys."""
+    """Only lines of visible characters, and no line that a CI service obeys."""
     for line in text.split("\n"):
         assert line.replace("\t", "").isprintable(), ascii(line)
         assert not re.match(r"\s*::.*::", line) and "##[" not in line, line
@@ -54,7 +54,7 @@ def test_no_text_of_a_document_is_overlooked(word: str, escaped: bool) -> None:
     assert read == foreign.printable_all(document)
 
 
-# Files that make the compiler read, load, wait for or take what it should not.
+# Files that make the compiler read, load, wait for or use what it should not.
 SOURCES = {
     "reads the caller's file": '__asm__(".incbin \\"{secret}\\"");' + FIXED,
     "includes the caller's file": '#include "{secret}"\n' + FIXED,
@@ -98,7 +98,7 @@ def children_peak() -> int:
 
 
 def compilers(words: str) -> list[str]:
-    """The processes in whose command these words are."""
+    """The processes with these words in their command."""
     found = []
     for file in Path("/proc").glob("[0-9]*/cmdline"):
         try:
@@ -146,7 +146,7 @@ def test_the_end_of_a_file_of_any_size(tmp_path: Path) -> None:
 
 
 def test_a_new_file_is_written_whatever_lies_there(tmp_path: Path) -> None:
-    """Two writers of one file have a part of their own each; a link is replaced and not followed."""
+    """Two writers of one file each have their own partial file; a link is replaced, not followed."""
     mine, page = tmp_path / "mine", tmp_path / "page"
     mine.write_text("mine")
     page.symlink_to(mine)
@@ -157,7 +157,7 @@ def test_a_new_file_is_written_whatever_lies_there(tmp_path: Path) -> None:
     assert mine.read_text() == "mine" and page.read_text() == "one" and not page.is_symlink()
 
 
-# A class: twenty who mean well, ten who do not.
+# A class: twenty well-meaning students, ten hostile ones.
 
 
 def honest(labs: Path, number: int) -> None:
@@ -165,7 +165,7 @@ def honest(labs: Path, number: int) -> None:
 
 
 def _hides(labs: Path) -> None:
-    """All connections that were shut down stay in the descriptors of a thread; then it closes them."""
+    """All connections that were shut down stay in a thread's descriptors; then it closes them."""
     hide = """
     static int gone[1000], count, kept;
     static void *keep(void *arg)
@@ -218,7 +218,7 @@ def _linked(labs: Path) -> None:
     labs.symlink_to("../student01/labs")
 
 
-# By the name of the folder: what is in it, and what its row says.
+# By the name of the folder: its content, and what its row says.
 CROOKS: dict[str, tuple[Callable[[Path], None], str]] = {
     "reads": (_source(f'{FIXED}__asm__(".incbin \\"/etc/shadow\\"");'), "does-not-compile"),
     "big": (_source(f"{FIXED}char a[2u << 30] = {{1}};"), "does-not-compile"),
@@ -281,7 +281,7 @@ def test_the_same_folder_by_two_paths_counts_once(tmp_path: Path) -> None:
     folders = [tmp_path / name / "labs" for name in ("aaron", "zoe")]
     aaron, zoe = score.collect(folders, [texts.load(LEAK)], False, tmp_path)
     assert (aaron["who"], zoe["who"], zoe["error"]) == ("aaron", "zoe", None)
-    assert "name each one once" in aaron["error"]
+    assert "name each only once" in aaron["error"]
 
 
 def test_what_only_a_student_says_is_shown_as_noted(run: Run, tmp_path: Path) -> None:
@@ -331,7 +331,7 @@ def test_a_check_of_a_hostile_server(run: Run, tmp_path: Path) -> None:
 
 
 def test_a_hostile_server_for_people(run: Run, tmp_path: Path) -> None:
-    """One that ends at once: its last words are shown."""
+    """One that ends at once: its last output is shown."""
     code = f"import os, sys; os.write(1, {HOSTILE!r}); sys.exit(5)"
     done = check(run, tmp_path, "--", sys.executable, "-c", code)
     assert done.returncode == 3 and "[link=http://x.example]x[/link]" in done.stderr
@@ -342,7 +342,7 @@ def test_a_hostile_server_for_people(run: Run, tmp_path: Path) -> None:
 def test_a_leak_that_no_descriptor_shows(run: Run, tmp_path: Path, mode: str) -> None:
     done = check(run, tmp_path, "--", sys.executable, PLANTED / "server.py", mode, 9000)
     assert done.returncode == 1, done.stdout
-    assert re.search(r"LEAK +held for .* \d+ sockets that no descriptor shows", done.stdout)
+    assert re.search(r"LEAK +still held after .* \d+ sockets that no descriptor shows", done.stdout)
     if mode == "hides-in-thread":
         assert re.search(r"\d+ × socket, python3\S* pid \d+ \(in descriptors that its thread ", done.stdout)
 
@@ -352,7 +352,7 @@ def test_a_leak_that_no_descriptor_shows(run: Run, tmp_path: Path, mode: str) ->
 
 @pytest.fixture
 def evil(run: Run, once: Once, tmp_path: Path) -> Path:
-    """A run in whose evidence every text that a program can choose is hostile."""
+    """A run whose evidence has hostile text wherever a program can choose it."""
 
     def fill(results: Path) -> None:
         assert run("linger", "run", LEAK, "--results", results).returncode == 0

@@ -1,4 +1,4 @@
-"""Verdicts and how they are shown: every rule must be able to fail."""
+"""Verdicts and their display: every rule must be able to fail."""
 
 from __future__ import annotations
 
@@ -73,12 +73,12 @@ def test_to_prove_a_table_of_each_variant_must_differ() -> None:
     Verdict(prove=True, swapped=[TABLE]).tabulate("binds", TABLE, dict.fromkeys(TABLE, "ok"))
     with pytest.raises(NotHeld, match="does not tell the variants apart"):
         Verdict(prove=True, swapped=[TABLE]).tabulate("binds", TABLE, dict(TABLE))
-    with pytest.raises(NotHeld, match="old / newer is ok"):  # one that both share is as ever
+    with pytest.raises(NotHeld, match="old / newer is ok"):  # one that both share is unchanged
         Verdict(prove=True).tabulate("binds", TABLE, dict.fromkeys(TABLE, "ok"))
 
 
 def test_a_table_that_shows_nothing_is_no_table() -> None:
-    with pytest.raises(Broken, match="tells nothing"):
+    with pytest.raises(Broken, match="shows nothing"):
         Verdict(False).tabulate("binds", dict.fromkeys(TABLE, "ok"), dict.fromkeys(TABLE, "ok"))
     with pytest.raises(Broken, match="no cell can be measured"):
         Verdict(False).tabulate("binds", TABLE, dict.fromkeys(TABLE, ABSENT))

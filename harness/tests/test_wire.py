@@ -1,4 +1,4 @@
-"""The recorder and the ladder against the kernel: what the packets tell is what the sockets are."""
+"""The recorder and the ladder against the kernel: the packets show the sockets' true states."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def pair(lab: Lab) -> tuple[Peer, Peer]:
 def syn_sent(lab: Lab) -> tuple[Peer | None, Peer | None]:
     lab.server("echo")
     faults.drop(lab.hosts["server"], flags="syn")
-    for _ in range(N):  # connect() waits, so each has a process of its own
+    for _ in range(N):  # connect() waits, so each has its own process
         lab.peer("connect stay")
     return None, None
 
@@ -139,7 +139,7 @@ def last_ack_lost(lab: Lab) -> tuple[Peer | None, Peer | None]:
 
 
 def crossed(lab: Lab) -> tuple[Peer | None, Peer | None]:
-    """Both FINs cross; what answers them is lost."""
+    """Both FINs cross; the answers to them are lost."""
     client, server = pair(lab)
     faults.drop(lab.hosts["client"], flags="fin")
     faults.drop(lab.hosts["client"], match=PURE_ACK)
@@ -176,7 +176,7 @@ HELD: dict[Callable[[Lab], Any], tuple[str, str]] = {
 def test_a_state_that_is_held_is_known_in_three_ways(
     lab: Lab, hold: Callable[[Lab], tuple[Peer | None, Peer | None]]
 ) -> None:
-    """The packets, the census and TCP_INFO tell the same of both hosts."""
+    """The packets, the census and TCP_INFO agree about both hosts."""
     faults.quickack(lab.hosts["server"]), faults.quickack(lab.hosts["client"])
     peers = hold(lab)
     wanted = {
@@ -255,7 +255,7 @@ def test_what_a_fault_dropped_is_lost_and_nothing_else(lab: Lab) -> None:
     client.go()
     lab.happened_fault(lost, 1)
     lab.happened(client, FIN_WAIT2=N)  # the first FIN was sent again
-    lab.happened_fault(watched, N)  # after the drop, and it tells the recorder of none
+    lab.happened_fault(watched, N)  # after the drop, and it reports none to the recorder
     ladder = lab.ladder()
     assert (ladder["hosts"]["server"]["lost"], ladder["hosts"]["client"]["lost"]) == (1, 0)
     fins = {
@@ -382,7 +382,7 @@ def test_wrong_usage_is_one_sentence(run: Run, words: list[str], sentence: str) 
 
 @pytest.mark.parametrize("option", ["--census", "--recorder"])
 def test_what_cannot_be_read_is_not_passed_over(run: Run, tmp_path: Path, option: str) -> None:
-    """A folder can be opened and not read; the ladder would be told as if nobody had asked."""
+    """A folder can be opened but not read; without a check the ladder would just be missing."""
     empty = tmp_path / "empty.pcap"
     empty.write_bytes(struct.pack("=IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 101))
     assert run("wire", "ladder", empty).returncode == 0

@@ -30,7 +30,7 @@ CURE = "\t\tclose(fd);\n\t\treturn;"
 
 
 class Student:
-    """Somebody with labs/ of his own."""
+    """A student with their own labs/."""
 
     def __init__(self, run: Run, folder: Path) -> None:
         self.run = run
@@ -65,7 +65,7 @@ def test_from_the_first_call_to_the_cure(student: Student) -> None:
              "Your task", "Not repaired yet. Edit"]  # fmt: skip
     places = [first.stdout.index(words) for words in order]
     assert places == sorted(places)
-    assert "RFC 9293" not in first.stdout, "the explanation comes with the cure"
+    assert "RFC 9293" not in first.stdout, "the explanation comes with the repair"
     assert re.search(r"yours +100 \(peak 100\) +100 .* FAIL", first.stdout)
     ladder = r"One connection of yours:\n\n +client 10\.0\.0\.1:.*\n(?: .*\n)+ +99 further connections"
     assert re.search(ladder, first.stdout)
@@ -178,7 +178,7 @@ def test_an_exercise_about_the_kernel(student: Student) -> None:
 def test_a_story_that_fails_is_never_taken_for_a_program_to_repair(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its 1 would mean "not repaired yet", which make passes over."""
+    """Its 1 would mean "not repaired yet", which make ignores."""
     text, place = texts.load("timewait-no-descriptor"), Workplace(tmp_path)
     monkeypatch.setattr(grade, "run_scenario", lambda *_: grade.Run(None, 1, "no TIME_WAIT"))
     options = argparse.Namespace(predict="a", results=tmp_path)
@@ -190,7 +190,7 @@ def test_a_story_that_fails_is_never_taken_for_a_program_to_repair(
 def test_only_a_students_program_is_short_of_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A scenario of our own may take a minute; a program that hangs must not."""
+    """One of our own scenarios may take a minute; a hanging program must not."""
     monkeypatch.setattr(grade, "LIMIT", 0.01)
     theirs = program("servers/closewait_leak_fixed")
     codes = [grade.run_scenario(LEAK, given, tmp_path / "results").code for given in ([], [theirs])]
@@ -211,7 +211,7 @@ def test_wrong_usage(student: Student, sentence: str) -> None:
 
 
 def test_the_score_believes_files_and_not_their_owners(student: Student, tmp_path: Path) -> None:
-    """One has solved it, one says so, one has not begun, one has a broken page."""
+    """One has solved it, one claims to, one has not begun, one has broken notes."""
     text = texts.load(LEAK)
     assert text.buggy
     names = ["anna", "bert <b>", "carla", "dora"]
@@ -281,7 +281,7 @@ def test_one_damaged_note_does_not_end_the_score(tmp_path: Path, facts: str) -> 
 
 
 def test_folders_are_named_from_where_the_caller_is(run: Run, tmp_path: Path) -> None:
-    """The compiler runs in the project's folder, and still finds what the caller means."""
+    """The compiler runs in the project's folder, but still finds what the caller means."""
     text = texts.load(LEAK)
     assert text.buggy
     folder = tmp_path / "anna" / "labs"
@@ -340,7 +340,7 @@ def test_a_full_disk_leaves_no_half_of_a_program(tmp_path: Path) -> None:
 
 
 def test_what_was_solved_counts_whatever_becomes_of_the_file(tmp_path: Path) -> None:
-    """But not what is only said to be solved: then the program that was kept is another one."""
+    """But not what is only claimed to be solved: then the kept program is a different one."""
     text, place = texts.load(LEAK), Workplace(tmp_path / "anna" / "labs")
 
     def solved() -> float | None:

@@ -11,7 +11,7 @@ from linger.lab import confine
 from linger.workshop import examine, grade, texts
 from linger.workshop.evidence import Diagnosis
 
-# Each ends with status 0 when it could do what it should not.
+# Each ends with status 0 if it could do what it should not.
 ATTEMPTS = {
     "multiply": """
         int children[1000], n = 0;
@@ -55,7 +55,7 @@ def test_what_an_exercise_needs_it_can(tmp_path: Path) -> None:
     assert confined(compiled(tmp_path, body)) == 0
 
 
-# In the place of main()'s first line: what a bad program does to the run it is in.
+# Replaces main()'s first line: what a bad program does to its own run.
 ATTACKS = {
     "kill everything": (
         "kill(-1, SIGKILL);",

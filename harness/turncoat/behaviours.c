@@ -33,7 +33,7 @@ static const struct behaviour behaviours[] = {
     SHORT("length", "rst", BY_LENGTH, "with Content-Length, then RST", STRIKE_RST),
     SHORT("chunked", "fin", BY_CHUNKS, "in chunks, then FIN", STRIKE_FIN),
     SHORT("chunked", "rst", BY_CHUNKS, "in chunks, then RST", STRIKE_RST),
-    SHORT("eof", "fin", BY_EOF, "without a length, then FIN: nobody can tell", STRIKE_FIN),
+    SHORT("eof", "fin", BY_EOF, "without a length, then FIN: looks like a whole one", STRIKE_FIN),
     SHORT("eof", "rst", BY_EOF, "without a length, then RST", STRIKE_RST),
     SHORT("gzip", "fin", BY_EOF_GZIP, "in gzip without a length, then FIN", STRIKE_FIN),
     SHORT("gzip", "rst", BY_EOF_GZIP, "in gzip without a length, then RST", STRIKE_RST),
@@ -46,11 +46,11 @@ static const struct behaviour behaviours[] = {
      .strike = STRIKE_RST, .time = 1000 * MS},
     {"idle-408", "408 and FIN to a connection that waits for a request for TIME", .moment = AT_IDLE,
      .strike = STRIKE_408, .time = 1000 * MS},
-    {"unsolicited-now", "A second reply right behind each reply", .moment = AT_REPLY,
+    {"unsolicited-now", "A second reply right after each reply", .moment = AT_REPLY,
      .strike = STRIKE_UNSOLICITED},
     {"unsolicited-later", "A second reply when the connection has waited for TIME",
      .moment = AT_IDLE, .strike = STRIKE_UNSOLICITED, .time = 1000 * MS},
-    {"early-413-drained", "413 before the upload, which is read then", .moment = AT_HEADER,
+    {"early-413-drained", "413 before the upload, which is then read", .moment = AT_HEADER,
      .strike = STRIKE_413, .after = READ_ON},
     {"early-413-reset", "413 before the upload, then RST with it unread", .moment = AT_HEADER,
      .strike = STRIKE_413, .after = CLOSE_UNREAD},
@@ -61,7 +61,7 @@ static const struct behaviour behaviours[] = {
     {"silence", "Reads requests and never answers", .moment = AT_REQUEST, .strike = STRIKE_SILENCE},
     {"stalled-body", "Half of a body with Content-Length, and no more", .moment = AT_REQUEST,
      .strike = STRIKE_STALL, .part = HALF_BODY},
-    {"trickle", "One byte of the body each TIME", .moment = AT_REQUEST, .strike = STRIKE_TRICKLE,
+    {"trickle", "One byte of the body every TIME", .moment = AT_REQUEST, .strike = STRIKE_TRICKLE,
      .part = WHOLE, .time = 500 * MS},
     {"no-continue", "Never says 100 Continue", .moment = AT_HEADER, .strike = STRIKE_NO_CONTINUE},
     {"unanswered-fin", "Reads each request, then FIN", .moment = AT_REQUEST, .strike = STRIKE_FIN},
@@ -128,7 +128,8 @@ int behaviour_read(const char *word, struct behaviour *behaviour, struct error *
 		return error_set(error, EXIT_USAGE, "%s takes no time", found->name);
 	behaviour->time = duration_read(word + length + 1);
 	if (behaviour->time <= 0)
-		return error_set(error, EXIT_USAGE, "%s takes a time, as 300ms or 2s, not '%s'",
-				 found->name, word + length + 1);
+		return error_set(error, EXIT_USAGE,
+				 "%s takes a time, such as 300ms or 2s, not '%s'", found->name,
+				 word + length + 1);
 	return 0;
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* What is done to a client, and when. */
+/* What happens to a client, and when. */
 #include "turncoat/connection.h"
 
 #include <event2/buffer.h>
 #include <string.h>
 
-#define LOOK 1000000LL /* ns until it is looked again at what nothing tells */
+#define LOOK 1000000LL /* ns between polls for what no event reports */
 
 /* Whether the behaviour of the request strikes at this moment. */
 static bool strikes(const struct connection *c, enum moment moment)
@@ -13,7 +13,7 @@ static bool strikes(const struct connection *c, enum moment moment)
 	return c->behaviour.moment == moment && (!c->behaviour.reused || c->n > 1);
 }
 
-/* A right reply to the request under way. */
+/* A correct reply to the current request. */
 static struct reply reply_with(const struct connection *c, int status, const struct body *body)
 {
 	return (struct reply){
@@ -63,7 +63,7 @@ void betray_header(struct connection *c)
 		connection_queue(c, &go_on, STRIKE_NONE);
 }
 
-/* A good reply, and what comes behind it. */
+/* A good reply, and what follows it. */
 static void reply_well(struct connection *c)
 {
 	const struct server *server = c->port->server;
@@ -118,7 +118,7 @@ void betray_request(struct connection *c)
 	}
 	c->phase = REPLYING;
 	if (c->request.stage == REQUEST_BAD) {
-		c->request = none; /* what it said of keep-alive, and so on, is not believed */
+		c->request = none; /* a bad request's keep-alive and so on do not count */
 		refusal = reply_with(c, 400, &c->port->server->none);
 		refusal.last = true;
 		connection_queue(c, &refusal, STRIKE_NONE);
@@ -199,7 +199,7 @@ void betray_timer(struct connection *c)
 		break;
 	case HANDSHAKE:
 		break;
-	default: /* what nobody reads from does not tell that it has ended */
+	default: /* an unread socket does not report its end */
 		if (ended)
 			connection_lost(c, ended);
 		else if (c->phase == ARRIVING && stream_arrived(&c->stream))

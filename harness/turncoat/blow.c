@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Messages of a protocol that nobody knows, and where among them a relay strikes. */
+/* Messages of an unknown protocol, and where among them a relay strikes. */
 #include "turncoat/relay.h"
 
 #include <stdlib.h>
@@ -9,20 +9,20 @@ static const enum strike ways[] = {
     STRIKE_NONE, STRIKE_FIN, STRIKE_RST, STRIKE_HALF, STRIKE_STALL, STRIKE_TRICKLE, STRIKE_GONE,
 };
 
-/* Read a number and the character behind it, if that is one of @ends, from *@text on. */
+/* Read a number and the character after it, if that is one of @ends, from *@text on. */
 static bool read_number(const char **text, const char *ends, uint64_t *number)
 {
 	size_t digits = strspn(*text, "0123456789");
 
 	if (!digits || digits > 9 ||
-	    !strchr(ends, (*text)[digits])) /* strchr(3) finds the end, too */
+	    !strchr(ends, (*text)[digits])) /* strchr(3) also finds the end */
 		return false;
 	*number = strtoull(*text, NULL, 10);
 	*text += digits;
 	return true;
 }
 
-/* Read [NTH.]MESSAGE[+BYTES]. Returns whether it is that. */
+/* Read [NTH.]MESSAGE[+BYTES]. Returns whether it is well-formed. */
 static bool read_place(const char *text, struct blow *blow)
 {
 	uint64_t number;
@@ -60,7 +60,7 @@ int blow_read(const char *word, struct blow *blow, struct error *error)
 		    error, EXIT_USAGE,
 		    "a strike is HOW@[CONNECTION.]MESSAGE[+BYTES], from 1 on, not '%s'", word);
 	if (blow->at_once && blow->how == STRIKE_TRICKLE)
-		return error_set(error, EXIT_USAGE, "trickle needs a message, as trickle@1");
+		return error_set(error, EXIT_USAGE, "trickle needs a message, such as trickle@1");
 	strcpy(blow->text, word);
 	return 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The good body, of any size and always the same, and what gzip (RFC 1952) makes of it. */
+/* The good body, of any size and always the same, plain and in gzip (RFC 1952). */
 #include "turncoat/turncoat.h"
 
 #include <stdio.h>
@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define LINE 16	    /* bytes of a line of the body */
-#define BLOCK 65535 /* bytes of a stored block at most (RFC 1951, 3.2.4) */
+#define BLOCK 65535 /* most bytes in a stored block (RFC 1951, 3.2.4) */
 
 int body_make(struct body *body, size_t length)
 {
@@ -20,7 +20,7 @@ int body_make(struct body *body, size_t length)
 	for (size_t at = 0; at < length; at += LINE) {
 		size_t part = length - at < LINE ? length - at : LINE;
 
-		snprintf(line, sizeof(line), "%015zu\n", at); /* where it stands */
+		snprintf(line, sizeof(line), "%015zu\n", at); /* its offset */
 		memcpy(bytes + at, line, part);
 	}
 	return 0;
@@ -41,7 +41,7 @@ static uint32_t crc32_of(const uint8_t *bytes, size_t length)
 	return ~crc;
 }
 
-/* The lowest @bytes bytes of a number, the least first. */
+/* The lowest @bytes bytes of a number, little-endian. */
 static uint8_t *put_little(uint8_t *at, uint32_t number, int bytes)
 {
 	for (int i = 0; i < bytes; i++)
@@ -64,7 +64,7 @@ int body_pack(struct body *packed, const struct body *body)
 		size_t left = body->length - from;
 		uint16_t part = (uint16_t)(left < BLOCK ? left : BLOCK);
 
-		*at++ = block + 1 == blocks; /* stored; the last one says so */
+		*at++ = block + 1 == blocks; /* stored; the last one is marked */
 		at = put_little(at, part, 2);
 		at = put_little(at, (uint16_t)~part, 2);
 		at = mempcpy(at, body->bytes + from, part);

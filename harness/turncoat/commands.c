@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What standard input asks of the ports. */
+/* Commands for the ports, from standard input. */
 #include "turncoat/relay.h"
 
 #include <event2/buffer.h>
@@ -22,7 +22,7 @@ static struct port *port_called(struct server *server, const char *word)
 	return NULL;
 }
 
-/* Let another blow fall on a port. Returns 0, or -1 with @error. */
+/* Change the blow of a port. Returns 0, or -1 with @error. */
 static int strike(struct port *port, const char *what, struct error *error)
 {
 	struct blow blow;
@@ -39,7 +39,7 @@ static int obey(struct server *server, const char *verb, const char *where, cons
 {
 	struct port *port = port_called(server, where);
 	const bool refuses = !strcmp(verb, "refuse"), becomes = !strcmp(verb, "become");
-	const bool syncs = !strcmp(verb, "sync"); /* its answer comes behind all that happened */
+	const bool syncs = !strcmp(verb, "sync"); /* its answer comes after all earlier events */
 	struct behaviour behaviour;
 
 	if (!refuses && !becomes && !syncs && strcmp(verb, "listen"))
@@ -52,7 +52,7 @@ static int obey(struct server *server, const char *verb, const char *where, cons
 	if (becomes && port->relaying)
 		return strike(port, what, error);
 	behaviour = port->behaviour;
-	behaviour.refuses = refuses; /* it stays as it is otherwise, for `listen` */
+	behaviour.refuses = refuses; /* otherwise it stays as it is, for `listen` */
 	if (becomes && behaviour_read(what, &behaviour, error) < 0)
 		return -1;
 	if (behaviour.tls && !server->context)
@@ -98,7 +98,7 @@ int commands_await(struct server *server, struct error *error)
 {
 	struct stat input;
 
-	/* epoll(7) waits for no file, and not for /dev/null. */
+	/* epoll(7) cannot wait for a file or /dev/null. */
 	if (fstat(STDIN_FILENO, &input) < 0 ||
 	    (!S_ISFIFO(input.st_mode) && !S_ISSOCK(input.st_mode) && !isatty(STDIN_FILENO)))
 		return 0;

@@ -51,7 +51,7 @@ static void settle(struct connection *c)
 
 /* ---- the end -------------------------------------------------------------------------------- */
 
-/* Close, and tell what has not been told. @strike: whether this is one. */
+/* Close, and report what has not been reported. @strike: whether this is one. */
 static void end(struct connection *c, enum strike how, bool strike)
 {
 	size_t unread = stream_unread(&c->stream);
@@ -65,7 +65,7 @@ static void end(struct connection *c, enum strike how, bool strike)
 	event_del(c->timer);
 	evbuffer_drain(c->out, evbuffer_get_length(c->out));
 	stream_close(&c->stream, how);
-	if (strike) /* what is unread makes a RST of a close() */
+	if (strike) /* unread data turns close() into a RST */
 		tell_strike(c, unread ? STRIKE_RST : how, unread);
 	tell("closed", "conn=%u requests=%u received=%" PRIu64 " sent=%" PRIu64, c->number, c->n,
 	     c->received, c->sent);
@@ -78,7 +78,7 @@ void connection_lost(struct connection *c, const char *how)
 	end(c, STRIKE_FIN, false);
 }
 
-/* A call has failed for good: that is mostly the client's doing. */
+/* A call has failed for good: mostly because of the client. */
 static void fail(struct connection *c, const char *call)
 {
 	if (errno == ECONNRESET || errno == EPIPE) {
@@ -89,7 +89,7 @@ static void fail(struct connection *c, const char *call)
 	end(c, STRIKE_FIN, false);
 }
 
-/* Read what has arrived, for nothing. Returns whether the connection is still open. */
+/* Read and discard what has arrived. Returns whether the connection is still open. */
 static bool drain(struct connection *c)
 {
 	char bytes[PACE];
@@ -131,7 +131,7 @@ void connection_queue(struct connection *c, const struct reply *reply, enum stri
 	reply_write(&queued->reply, c->out);
 }
 
-/* So many bytes more are out: tell of the replies that are. */
+/* @n more bytes are out: report the replies that are complete. */
 static void count_out(struct connection *c, size_t n)
 {
 	evbuffer_drain(c->out, n);
@@ -201,7 +201,7 @@ static void digest(struct connection *c)
 		c->held -= used;
 		memmove(c->input, c->input + used, c->held);
 		if (c->request.headed && !headed) {
-			event_del(c->timer); /* it is idle no more */
+			event_del(c->timer); /* it is no longer idle */
 			betray_header(c);
 		}
 		if (c->request.stage >= REQUEST_WHOLE && c->phase == READING)
@@ -209,7 +209,7 @@ static void digest(struct connection *c)
 	}
 }
 
-/* Requests and replies in turn, as far as it goes without waiting. */
+/* Requests and replies in turn, as far as possible without waiting. */
 static void proceed(struct connection *c)
 {
 	do {
@@ -218,7 +218,7 @@ static void proceed(struct connection *c)
 	} while (is_open(c) && c->phase == READING && c->held);
 }
 
-/* Go on as far as it goes: write, read all that has arrived, and answer. */
+/* Proceed as far as possible: write, read all that has arrived, and answer. */
 static void go_on(struct connection *c)
 {
 	if (is_open(c))
@@ -235,7 +235,7 @@ static void go_on(struct connection *c)
 			if (errno != EAGAIN)
 				fail(c, "read");
 			return;
-		} else if (evbuffer_get_length(c->out)) { /* perhaps it only sends no more */
+		} else if (evbuffer_get_length(c->out)) { /* perhaps it only stopped sending */
 			tell("peer", "conn=%u what=fin", c->number);
 			c->ended = true;
 		} else {

@@ -17,7 +17,7 @@ bool deed_is_due(const struct relay *relay)
 	       (!waits || stream_arrived(&relay->client.stream));
 }
 
-/* Let the kernel drop all that comes from the client, and so acknowledge nothing (socket(7)). */
+/* Let the kernel drop everything from the client, and so acknowledge nothing (socket(7)). */
 static void vanish(struct relay *relay)
 {
 	struct sock_filter nothing = BPF_STMT(BPF_RET | BPF_K, 0);
@@ -28,7 +28,7 @@ static void vanish(struct relay *relay)
 		tell("error", "conn=%u call=setsockopt err=%s", relay->number, error_of(-1));
 }
 
-/* Read what has arrived, for nothing: with it unread, close() would send a RST. */
+/* Read and discard what has arrived: if it were unread, close() would send a RST. */
 static void drain(struct relay *relay)
 {
 	char bytes[4096];

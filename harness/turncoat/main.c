@@ -30,7 +30,8 @@ static int take_behaviour(void *argument, char *value, struct error *error)
 	struct options *options = argument;
 
 	if (options->count == PORTS)
-		return error_set(error, EXIT_USAGE, "more than %d times --behaviour", PORTS);
+		return error_set(error, EXIT_USAGE, "--behaviour was given more than %d times",
+				 PORTS);
 	return behaviour_read(value, &options->ports[options->count++].behaviour, error);
 }
 
@@ -40,7 +41,7 @@ static int take_strike(void *argument, char *value, struct error *error)
 	struct blow blow;
 
 	if (options->count == PORTS)
-		return error_set(error, EXIT_USAGE, "more than %d times --strike", PORTS);
+		return error_set(error, EXIT_USAGE, "--strike was given more than %d times", PORTS);
 	if (blow_read(value, &blow, error) < 0)
 		return -1;
 	options->ports[options->count].behaviour.name = value;
@@ -53,12 +54,12 @@ static const struct option_row rows[] = {
      .value = "ADDRESS", .help = "numeric IPv4 or IPv6 address"},
     {"port", 'p', OPTION_NUMBER, OPTION_AT(struct options, port), .most = UINT16_MAX, .shown = true,
      .value = "PORT",
-     .help = "of the first behaviour; each further one takes the next; 0: any for each"},
+     .help = "of the first behaviour; each further one takes the next; 0: the kernel chooses each"},
     {"behaviour", 'b', OPTION_OTHER, .value = "NAME[=TIME]", .take = take_behaviour,
-     .help = "one more behaviour, on a port of its own"},
+     .help = "one more behaviour, on its own port"},
     {"all", 'a', OPTION_FLAG, OPTION_AT(struct options, all), .help = "all of --list"},
     {"to", 0, OPTION_NUMBER, OPTION_AT(struct options, to_port), .least = 1, .most = UINT16_MAX,
-     .value = "PORT", .help = "be a relay: pass everything to a server on this port"},
+     .value = "PORT", .help = "be a relay: pass everything on to a server on this port"},
     {"to-address", 0, OPTION_TEXT, OPTION_AT(struct options, to), .shown = true, .value = "ADDRESS",
      .help = "of that server"},
     {"strike", 's', OPTION_OTHER, .value = "HOW[@PLACE]", .take = take_strike,
@@ -67,7 +68,7 @@ static const struct option_row rows[] = {
      .help = "silence that ends a message"},
     {"tls", 0, OPTION_FLAG, OPTION_AT(struct options, tls), .help = "speak TLS on all ports"},
     {"cert", 0, OPTION_TEXT, OPTION_AT(struct options, cert), .value = "FILE",
-     .help = "certificate, and what leads to its CA, in PEM"},
+     .help = "certificate and its chain to the CA, in PEM"},
     {"key", 0, OPTION_TEXT, OPTION_AT(struct options, key), .value = "FILE",
      .help = "its key, in PEM"},
     {"body", 0, OPTION_NUMBER, OPTION_AT(struct options, body), .least = 16, .most = 100000000,
@@ -78,7 +79,7 @@ static const struct option_row rows[] = {
 };
 
 static const char details[] =
-    "Events appear on standard output, one a line: ev=NAME t=SECONDS key=value ...\n"
+    "Events appear on standard output, one per line: ev=NAME t=SECONDS key=value ...\n"
     "\n"
     "Commands are read from standard input, unless that is a file:\n"
     "\n"
@@ -86,7 +87,7 @@ static const char details[] =
     "  become PORT HOW[@PLACE]  strike the connections to come; without a place, open ones too\n"
     "  refuse PORT              end its connections, and refuse further ones\n"
     "  listen PORT              listen again\n"
-    "  sync PORT                do nothing: all that happened before is told by then\n"
+    "  sync PORT                do nothing; all earlier events have been printed by then\n"
     "  quit\n"
     "\n"
     "A relay strikes with fin, rst, half, stall, trickle or gone, or not at all: pass.\n"
@@ -98,7 +99,7 @@ static const char details[] =
     "  0   ended by quit, SIGTERM or SIGINT\n"
     "  2   wrong usage\n"
     "  70  failure\n"
-    "  77  a port is not to be had\n"
+    "  77  a port is not available\n"
     "\n"
     "Examples:\n"
     "  turncoat --behaviour short-length-fin-keep --behaviour idle-close=300ms\n"
@@ -109,7 +110,8 @@ static const struct command command = {
     .name = "turncoat",
     .usage = "[OPTION]... --all\n[OPTION]... --behaviour NAME[=TIME]...\n[OPTION]... --to PORT "
 	     "--strike HOW[@PLACE]...\n--list",
-    .summary = "An HTTP server that turns against its clients, on a port for each way to do so.",
+    .summary =
+	"An HTTP server that turns against its clients, with one port for each way of doing so.",
     .rows = rows,
     .details = details,
 };
@@ -124,7 +126,7 @@ static int list(void)
 	return output_is_whole() ? EXIT_OK : EXIT_BROKEN;
 }
 
-/* What is asked for must make sense together. Returns 0, or -1 with @error. */
+/* Check that the options make sense together. Returns 0, or -1 with @error. */
 static int check(struct options *options, struct error *error)
 {
 	if (options->all)
@@ -132,7 +134,7 @@ static int check(struct options *options, struct error *error)
 			if (options->count < PORTS && (options->tls || !b->tls))
 				options->ports[options->count++].behaviour = *b;
 	if (options->to_port && (options->all || options->tls))
-		return error_set(error, EXIT_USAGE, "--to goes with --strike only");
+		return error_set(error, EXIT_USAGE, "--to needs --strike");
 	for (size_t i = 0; i < options->count; i++)
 		if (!options->ports[i].relaying != !options->to_port)
 			return error_set(error, EXIT_USAGE,
@@ -146,8 +148,8 @@ static int check(struct options *options, struct error *error)
 			return error_set(error, EXIT_USAGE, "%s needs --tls",
 					 options->ports[i].behaviour.name);
 	if (options->port && options->port + options->count - 1 > UINT16_MAX)
-		return error_set(error, EXIT_USAGE, "no %zu ports from %u on", options->count,
-				 options->port);
+		return error_set(error, EXIT_USAGE, "there are no %zu ports from %u on",
+				 options->count, options->port);
 	return 0;
 }
 
@@ -187,7 +189,7 @@ static void signal_cb(evutil_socket_t number, short what, void *base)
 	event_base_loopbreak(base);
 }
 
-/* As many descriptors as we may: a client may open many connections. */
+/* Allow as many descriptors as possible: a client may open many connections. */
 static void raise_limit(void)
 {
 	struct rlimit limit;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What passes between a client and a backend, and what no longer does. */
+/* What passes between a client and a backend, and what is withheld. */
 #include "turncoat/relay.h"
 
 #include <errno.h>
@@ -11,9 +11,9 @@
 #include "common/events.h"
 
 #define PACE 16384	      /* bytes read at a time */
-#define ROOM (16 * PACE)      /* bytes that wait for one side, at most */
-#define LOOK 1000000LL	      /* ns until it is looked again at what nothing tells */
-#define TRICKLING 500000000LL /* ns a byte */
+#define ROOM (16 * PACE)      /* most bytes that wait for one side */
+#define LOOK 1000000LL	      /* ns between polls for what no event reports */
+#define TRICKLING 500000000LL /* ns per byte */
 
 static int64_t now_ns(void)
 {
@@ -28,7 +28,7 @@ static bool is_open(const struct relay *relay)
 	return relay->client.stream.fd >= 0;
 }
 
-/* Bytes of the backend: pass them to the client, or keep them from it. */
+/* Bytes from the backend: pass them on to the client, or withhold them. */
 static void hear_backend(struct relay *relay, const char *bytes, size_t count)
 {
 	size_t spared = 0;
@@ -47,7 +47,7 @@ static void hear_backend(struct relay *relay, const char *bytes, size_t count)
 		}
 	}
 	relay->allowed += spared;
-	if (relay->stage != PASSING && relay->blow.how == STRIKE_TRICKLE) /* a byte now and then */
+	if (relay->stage != PASSING && relay->blow.how == STRIKE_TRICKLE) /* one byte at a time */
 		spared = count;
 	evbuffer_add(relay->client.waiting, bytes, spared);
 	relay->withheld += count - spared;
@@ -70,7 +70,7 @@ static void side_is_over(struct side *side)
 	evbuffer_drain(side->waiting, evbuffer_get_length(side->waiting));
 }
 
-/* A side is gone with an error: so is the other one. */
+/* One side has failed: end the other too. */
 static void fail(struct relay *relay, struct side *side, const char *call)
 {
 	bool theirs = errno == ECONNRESET || errno == EPIPE;
@@ -82,10 +82,10 @@ static void fail(struct relay *relay, struct side *side, const char *call)
 	if (side == &relay->client || relay->stage != STRUCK)
 		relay_close(relay, STRIKE_RST);
 	else
-		side_is_over(side); /* the client does not learn it */
+		side_is_over(side); /* the client is not told */
 }
 
-/* Read all that has arrived, as far as the other side takes it. */
+/* Read all that has arrived, as far as there is room for the other side. */
 static void take_in(struct relay *relay, struct side *from)
 {
 	struct side *to = from == &relay->client ? &relay->backend : &relay->client;
@@ -107,7 +107,7 @@ static void take_in(struct relay *relay, struct side *from)
 			if (from != &relay->client)
 				return;
 			tell("peer", "conn=%u what=fin", relay->number);
-			if (relay->stage == STRUCK) /* nothing more can come of it */
+			if (relay->stage == STRUCK) /* nothing more can come from it */
 				relay_close(relay, STRIKE_FIN);
 		}
 	}
@@ -139,8 +139,8 @@ static void put_out(struct relay *relay, struct side *to)
 }
 
 /*
- * Hand the end of one side on to the other, behind all that it has said, and when it is reached:
- * shutdown(2) gives up a connect(2) that is under way (Linux 6.18, inet_shutdown()).
+ * Pass the end of one side on to the other, after all its data, once that side is connected:
+ * shutdown(2) aborts a connect(2) in progress (Linux 6.18, inet_shutdown()).
  */
 static void hand_on(struct side *from, struct side *to)
 {

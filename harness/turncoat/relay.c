@@ -16,8 +16,8 @@
 #include "common/endpoint.h"
 #include "common/events.h"
 
-#define TOLD 64		    /* messages of each side of a connection that all have an event */
-#define SPACING 100000000LL /* ns between those of the backend that have one later */
+#define TOLD 64		    /* messages of each side of a connection that each get an event */
+#define SPACING 100000000LL /* ns between events of the backend's later messages */
 
 struct relaying *relaying_new(const struct blow *blow)
 {
@@ -85,7 +85,7 @@ static void side_open(struct relay *relay, struct side *side, int fd)
 		errx(EXIT_BROKEN, "out of memory");
 }
 
-/* Begin to connect to the backend. Returns the descriptor, or -1 with errno. */
+/* Start connecting to the backend. Returns the descriptor, or -1 with errno. */
 static int reach(const struct server *server)
 {
 	const struct options where = {.address = server->to, .port = server->to_port};
@@ -141,7 +141,7 @@ void relay_become(struct port *port, const struct blow *blow)
 			continue;
 		relay->blow = *blow;
 		if (!blow->at_once)
-			relay->blow.how = STRIKE_NONE; /* the connections to come are meant */
+			relay->blow.how = STRIKE_NONE; /* it is meant for future connections */
 		else if (blow->how)
 			relay->stage = FALLING;
 		relay_settle(relay);

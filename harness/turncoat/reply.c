@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CHUNKS 3 /* of a body, so that its half ends inside of one */
+#define CHUNKS 3 /* of a body, so that half of it ends inside one */
 #define HEADER 256
 
 static const char *reason_of(int status)
@@ -46,7 +46,7 @@ static size_t header_of(const struct reply *reply, char text[HEADER])
 					     : "");
 }
 
-/* Note that @length bytes more belong to the body, or to what frames it. */
+/* Note that @length more bytes belong to the body, or to its framing. */
 static void count(struct reply *reply, bool body, size_t length)
 {
 	if (reply->spans % 2 != body)
@@ -67,7 +67,7 @@ static void add_body(struct reply *reply, struct evbuffer *out, size_t from, siz
 	count(reply, true, length);
 }
 
-/* The first @length bytes of the body in chunks, of which the last may be cut off. */
+/* The first @length bytes of the body in chunks; the last chunk may be cut short. */
 static void add_chunks(struct reply *reply, struct evbuffer *out, size_t length)
 {
 	const size_t most = (reply->body->length + CHUNKS - 1) / CHUNKS;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What has happened, and when. */
+/* Events: what has happened, and when. */
 #include "turncoat/turncoat.h"
 
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Bytes to requests (RFC 9112), however they are cut up on their way. */
+/* Turns bytes into requests (RFC 9112), however they are split on the way. */
 #include "turncoat/turncoat.h"
 
 #include <ctype.h>
@@ -30,7 +30,8 @@ static void keep_text(char *to, size_t room, const char *text, size_t length)
 {
 	length = length < room ? length : room - 1;
 	for (size_t i = 0; i < length; i++)
-		to[i] = text[i] > ' ' && text[i] < 0x7f ? text[i] : '?'; /* one word of an event */
+		to[i] = text[i] > ' ' && text[i] < 0x7f ? text[i]
+							: '?'; /* it stays one word in an event */
 	to[length] = '\0';
 }
 
@@ -53,7 +54,7 @@ static enum request_stage take_start(struct request *request, const char *line)
 	return REQUEST_FIELD;
 }
 
-/* Whether the list @value has @word as an item, whatever its parameters but for q=0. */
+/* Whether the list @value has @word as an item, with any parameters except q=0. */
 static bool lists(const char *value, const char *word)
 {
 	const size_t wanted = strlen(word);
@@ -74,7 +75,7 @@ static bool lists(const char *value, const char *word)
 	return false;
 }
 
-/* The number that all of @text is, in @base; false when it is none, or does not fit. */
+/* Read all of @text as a number in @base; false when it is not one, or does not fit. */
 static bool read_number(const char *text, size_t length, unsigned int base, uint64_t *number)
 {
 	static const char digits[] = "0123456789abcdef";
@@ -92,7 +93,7 @@ static bool read_number(const char *text, size_t length, unsigned int base, uint
 	return length > 0;
 }
 
-/* RFC 9112, 6: whoever says two things about where a body ends is not believed. */
+/* RFC 9112, 6: contradictory body lengths are rejected. */
 static bool take_length(struct request *request, const char *value)
 {
 	uint64_t before = request->length;
@@ -150,7 +151,7 @@ static enum request_stage take_size(struct request *request, const char *line)
 static enum request_stage take_line(struct request *request, char *line)
 {
 	switch (request->stage) {
-	case REQUEST_START: /* RFC 9112, 2.2: empty lines before it mean nothing */
+	case REQUEST_START: /* RFC 9112, 2.2: empty lines before it are ignored */
 		return *line ? take_start(request, line) : REQUEST_START;
 	case REQUEST_FIELD:
 		return *line ? take_field(request, line) : end_header(request);

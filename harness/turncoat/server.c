@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The ports of turncoat, and what standard input may ask of them. */
+/* The ports of turncoat. */
 #include "turncoat/relay.h"
 
 #include <arpa/inet.h>
@@ -23,14 +23,14 @@ int server_open(struct server *server, size_t body, struct error *error)
 	const struct options where = {.address = server->address};
 	struct sockaddr_storage address;
 
-	endpoint_address(&where, &address); /* one that is wrong ends us before anything is told */
+	endpoint_address(&where, &address); /* a wrong one ends us before any event */
 	if (body_make(&server->good, body) < 0 || body_pack(&server->packed, &server->good) < 0)
 		return error_no_memory(error);
 	server->other = (struct body){(const uint8_t *)other, sizeof(other) - 1};
 	return 0;
 }
 
-/* Take all connections that wait. */
+/* Accept all pending connections. */
 static void arrival_cb(evutil_socket_t listener, short what, void *argument)
 {
 	struct port *port = argument;
@@ -71,7 +71,7 @@ static void stop_listening(struct port *port)
 	port->fd = -1;
 }
 
-/* Close the connections of a port, as a program that ends. */
+/* Close the connections of a port, like a program that exits. */
 static void end_all(struct port *port)
 {
 	if (port->relaying)

@@ -32,7 +32,7 @@ SSL_CTX *stream_context(const char *cert, const char *key, struct error *error)
 	SSL_CTX_set_mode(context,
 			 SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	if (SSL_CTX_use_certificate_chain_file(context, cert) != 1)
-		error_set(error, EXIT_USAGE, "%s is no certificate: %s", cert, reason());
+		error_set(error, EXIT_USAGE, "%s is not a certificate: %s", cert, reason());
 	else if (SSL_CTX_use_PrivateKey_file(context, key, SSL_FILETYPE_PEM) != 1)
 		error_set(error, EXIT_USAGE, "%s is not its key: %s", key, reason());
 	else
@@ -50,7 +50,7 @@ int stream_open(struct stream *stream, int fd, SSL_CTX *context)
 	return stream->ssl && SSL_set_fd(stream->ssl, fd) == 1 ? 0 : -1;
 }
 
-/* What OpenSSL returned, as read(2) and write(2) would have said it. */
+/* What OpenSSL returned, in terms of read(2) and write(2). */
 static ssize_t as_call(const struct stream *stream, int result)
 {
 	if (result > 0)
@@ -152,7 +152,8 @@ void stream_close(struct stream *stream, enum strike how)
 	const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
 
 	if (stream->ssl && how == STRIKE_FIN && SSL_is_init_finished(stream->ssl))
-		SSL_shutdown(stream->ssl); /* once: close_notify goes, none is waited for */
+		SSL_shutdown(
+		    stream->ssl); /* once: it sends close_notify and does not wait for one */
 	if (how == STRIKE_RST)
 		setsockopt(stream->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
 	SSL_free(stream->ssl);

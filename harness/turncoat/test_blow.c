@@ -67,7 +67,7 @@ static void what_is_none(void **state)
 	}
 }
 
-/* What is said, a word each: c3 the client says 3 bytes, b3 the backend, and _ is a pause before.
+/* The conversation, in words: c3: the client says 3 bytes, b3: the backend, _: a pause before.
  */
 static void messages(void **state)
 {
@@ -106,8 +106,7 @@ static void messages(void **state)
 	}
 }
 
-/* Of the first connection: what goes through of 10 bytes of message 2, of which 20 have come
- * before. */
+/* On the first connection: what goes through of 10 bytes of message 2, after 20 earlier ones. */
 static void where_it_falls(void **state)
 {
 	static const struct {

@@ -8,7 +8,7 @@
 
 #define SIZE 100
 
-/* What a reply is as text, which the caller frees. */
+/* A reply as text, which the caller frees. */
 static char *text_of(struct reply *reply)
 {
 	struct evbuffer *out = evbuffer_new();
@@ -108,7 +108,7 @@ static void a_reply_in_chunks(void **state)
 			assert_int_equal(unchunk(body_of(text), found, &whole), wanted);
 			assert_memory_equal(found, body.bytes, wanted);
 			assert_int_equal(whole, part == WHOLE);
-			/* Half of it ends inside of a chunk, not behind one. */
+			/* Half of it ends inside a chunk, not after one. */
 			assert_int_equal(!strcmp(text + strlen(text) - 2, "\r\n"), part == WHOLE);
 			free(text);
 			body_free(&body);
@@ -129,7 +129,7 @@ static void half_a_header(void **state)
 	body_free(&body);
 }
 
-/* Whatever has gone out, the bytes of the body among it are counted. */
+/* However much has gone out, its body bytes are counted. */
 static void the_body_within(void **state)
 {
 	struct body body = good();
@@ -197,8 +197,8 @@ static void what_is_no_behaviour(void **state)
 	    {"", "no behaviour : see turncoat --list"},
 	    {"xyzzy=1s", "no behaviour xyzzy: see turncoat --list"},
 	    {"good=1s", "good takes no time"},
-	    {"idle-close=1", "idle-close takes a time, as 300ms or 2s, not '1'"},
-	    {"idle-close=0s", "idle-close takes a time, as 300ms or 2s, not '0s'"},
+	    {"idle-close=1", "idle-close takes a time, such as 300ms or 2s, not '1'"},
+	    {"idle-close=0s", "idle-close takes a time, such as 300ms or 2s, not '0s'"},
 	};
 
 	(void)state;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Requests: what is read, where it ends, and what is refused. */
+/* Requests: what is read, where they end, and what is refused. */
 #include "turncoat/turncoat.h"
 
 #include "common/test.h"

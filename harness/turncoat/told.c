@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is told of a connection. */
+/* The events of a connection. */
 #include "turncoat/connection.h"
 
 #include <inttypes.h>

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * turncoat: an HTTP/1.1 server that turns against its clients, in every way of a table. What it
- * does as a relay, in front of a real server, is in relay.h.
+ * turncoat: an HTTP/1.1 server that turns against its clients, in every way that a table lists. For
+ * the relay, in front of a real server, see relay.h.
  *
  *	main.c ── commands.c ── server.c: ports ── connection.c: bytes in and out ── stream.c: TLS
  *	    behaviours.c: the table                   │  request.c: bytes to requests
  *	                                              │  reply.c, body.c: replies to bytes
- *	                                            betray.c: what is done, and when
+ *	                                            betray.c: what happens, and when
  *
  * behaviours.c, request.c, reply.c and body.c make no system call and are tested with bytes.
  *
@@ -29,17 +29,17 @@
 /* When a behaviour strikes. */
 enum moment {
 	NEVER,
-	AT_ACCEPT,  /* as soon as the connection is there */
-	AT_HEADER,  /* when the header of a request is there */
-	AT_REQUEST, /* when a request was read to its end: instead of the good reply */
-	AT_REPLY,   /* behind the good reply */
+	AT_ACCEPT,  /* as soon as the connection exists */
+	AT_HEADER,  /* when the header of a request has been read */
+	AT_REQUEST, /* when a whole request has been read: instead of the good reply */
+	AT_REPLY,   /* after the good reply */
 	AT_IDLE,    /* when the connection has waited for a request */
 };
 
-/* What it does then, behind the part of the reply that it sends. */
+/* What it does then, after the part of the reply that it sends. */
 enum strike {
 	STRIKE_NONE,
-	STRIKE_FIN, /* after a close_notify, where there is TLS */
+	STRIKE_FIN, /* after a close_notify, with TLS */
 	STRIKE_CUT, /* a FIN without it */
 	STRIKE_RST,
 	STRIKE_SILENCE,
@@ -50,8 +50,8 @@ enum strike {
 	STRIKE_408,
 	STRIKE_413,
 	STRIKE_NO_CONTINUE,
-	STRIKE_HALF, /* of a relay: a FIN, and the client is still heard */
-	STRIKE_GONE, /* of a relay: the kernel drops all that comes from the client */
+	STRIKE_HALF, /* of a relay: a FIN; the client's data still passes */
+	STRIKE_GONE, /* of a relay: the kernel drops everything from the client */
 };
 
 enum framing { BY_LENGTH, BY_CHUNKS, BY_EOF, BY_EOF_GZIP };
@@ -71,7 +71,7 @@ struct behaviour {
 	int64_t time; /* ns until it strikes; 0: it does not wait */
 };
 
-/* The word for a strike, of events and the command line; "pass" for none. */
+/* The word for a strike in events and on the command line; "pass" for none. */
 const char *strike_name(enum strike strike);
 
 /* All behaviours; the name of the last one is NULL. */
@@ -82,7 +82,7 @@ int behaviour_read(const char *word, struct behaviour *behaviour, struct error *
 
 /* ---- request.c ---------------------------------------------------------------------------- */
 
-#define REQUEST_LINE 16384   /* bytes of a line at most */
+#define REQUEST_LINE 16384   /* most bytes in a line */
 #define REQUEST_HEADER 65536 /* ... and of all lines of a header and a trailer */
 
 /* What comes next; from REQUEST_WHOLE on nothing more is read. */
@@ -95,23 +95,23 @@ enum request_stage {
 	REQUEST_CHUNK_END,
 	REQUEST_TRAILER,
 	REQUEST_WHOLE,
-	REQUEST_BAD, /* it is no HTTP/1.x */
+	REQUEST_BAD, /* it is not HTTP/1.x */
 };
 
 struct request {
 	enum request_stage stage;
-	bool headed;	       /* the header is there, and what follows holds */
+	bool headed;	       /* the header is complete, so the following is valid */
 	char method[24];       /* "GET" */
-	char target[200];      /* cut off there; what would be no word of an event is '?' */
+	char target[200];      /* truncated; characters that would break an event are '?' */
 	int minor;	       /* of HTTP/1.minor */
 	bool keep;	       /* the connection may stay */
 	bool gzip, expect;     /* gzip is accepted; 100 Continue is expected */
 	bool chunked, counted; /* how the body ends */
 	uint64_t length;       /* what Content-Length says */
 	uint64_t body;	       /* bytes of the body so far, without the framing of chunks */
-	/* While it is read: */
+	/* During reading: */
 	bool ends;     /* Connection: close */
-	uint64_t left; /* bytes of the body, or of the chunk, that are still to come */
+	uint64_t left; /* bytes of the body, or of the chunk, still to come */
 	size_t header, used;
 	char line[REQUEST_LINE];
 };
@@ -119,8 +119,8 @@ struct request {
 void request_begin(struct request *request);
 
 /*
- * Read on in a request that is neither whole nor bad. Stops behind its header, and at its end.
- * Returns how many of the bytes belong to it; of a bad one not all are.
+ * Continue reading a request that is neither whole nor bad. Stops after its header, and at its end.
+ * Returns how many of the bytes were consumed; not all of a bad request.
  */
 size_t request_feed(struct request *request, const char *bytes, size_t count);
 
@@ -155,18 +155,18 @@ struct reply {
 	enum framing framing;
 	enum part part; /* HALF_HEADER, HALF_BODY or WHOLE */
 	bool last;	/* Connection: close */
-	bool old;	/* to HTTP/1.0, which must be told that the connection stays */
+	bool old;	/* to HTTP/1.0, which must be told that the connection stays open */
 	bool head;	/* to HEAD: no body */
-	/* What was made of it: */
+	/* Filled in by reply_write(): */
 	size_t bytes;
 	unsigned int spans; /* the number of the last one */
-	size_t span[7];	    /* in turn so many bytes that frame the body, and so many of the body */
+	size_t span[7];	    /* alternately, bytes of framing and bytes of the body */
 };
 
-/* Append a reply to @out, which refers to the body. Fills in what was made of it. */
+/* Append a reply to @out, which refers to the body. Fills in the spans. */
 void reply_write(struct reply *reply, struct evbuffer *out);
 
-/* How many of the first @bytes bytes of a reply are of the body. */
+/* How many of the first @bytes bytes of a reply belong to the body. */
 size_t reply_body_within(const struct reply *reply, size_t bytes);
 
 /* ---- stream.c ----------------------------------------------------------------------------- */
@@ -179,31 +179,31 @@ struct stream {
 	SSL *ssl; /* NULL: plain */
 };
 
-/* What serves TLS with these PEM files, for SSL_CTX_free(); NULL with @error. */
+/* A context that serves TLS with these PEM files, for SSL_CTX_free(); NULL with @error. */
 SSL_CTX *stream_context(const char *cert, const char *key, struct error *error);
 
 /* Begin with a socket; @context: NULL for a plain one. Returns 0, or -1 when memory is short. */
 int stream_open(struct stream *stream, int fd, SSL_CTX *context);
 
 /*
- * Go on with the handshake of TLS.
+ * Continue the TLS handshake.
  * Returns 1 when it is done; 0 when it must wait, to write or to read; -1 with errno.
  */
 int stream_handshake(struct stream *stream, bool *to_write);
 
 const char *stream_version(const struct stream *stream); /* "TLSv1.3" */
 
-/* As recv(2) and send(2); EPROTO: it is no TLS. A close_notify is the end, as a FIN is. */
+/* As recv(2) and send(2); EPROTO: it is not TLS. A close_notify is the end, like a FIN. */
 ssize_t stream_read(struct stream *stream, void *bytes, size_t room);
 ssize_t stream_write(struct stream *stream, const void *bytes, size_t count);
 
-/* Bytes that have arrived and were not read. */
+/* Bytes that have arrived and are unread. */
 size_t stream_unread(const struct stream *stream);
 
 /* Whether the other host has acknowledged all that was written. */
 bool stream_arrived(const struct stream *stream);
 
-/* How the other side has ended the connection: "fin", "rst", or NULL: it has not. */
+/* How the other side has ended the connection: "fin", "rst"; NULL: it has not. */
 const char *stream_peer(const struct stream *stream);
 
 /* Whether connect(2) is still under way. */
@@ -238,7 +238,7 @@ struct server {
 	const char *to;			 /* address of the backend; */
 	uint16_t to_port;		 /* 0: there is none */
 	int64_t pause;			 /* ns of silence that end a message */
-	struct body good, packed, other; /* the last one: for replies that nobody asked for */
+	struct body good, packed, other; /* other: for unsolicited replies */
 	struct body none;		 /* empty */
 	unsigned int connections;	 /* so far */
 	struct port *ports;
@@ -255,27 +255,27 @@ int server_open(struct server *server, size_t body, struct error *error);
 int server_listen(struct server *server, struct port *port, uint16_t number, struct error *error);
 
 /*
- * Give a port another behaviour: a port that listens goes on listening, and keeps its connections.
- * To refuse ends them. Returns 0, or -1 with @error.
+ * Give a port another behaviour: a listening port goes on listening and keeps its connections.
+ * Refusing ends them. Returns 0, or -1 with @error.
  */
 int server_become(struct port *port, const struct behaviour *behaviour, struct error *error);
 
-/* End all connections and listen no more. */
+/* End all connections and stop listening. */
 void server_close(struct server *server);
 
 /* ---- commands.c --------------------------------------------------------------------------- */
 
-/* Obey standard input, if it is none that only a file can be. Returns 0, or -1 with @error. */
+/* Obey standard input, unless it is a file. Returns 0, or -1 with @error. */
 int commands_await(struct server *server, struct error *error);
 
 void commands_end(struct server *server);
 
 /* ---- connection.c ------------------------------------------------------------------------- */
 
-/* Serve what was accepted, until it ends. */
+/* Serve an accepted connection until it ends. */
 void connection_begin(struct port *port, int fd, const char *peer, uint16_t peerport);
 
-/* End it with a FIN, as a program that exits. */
+/* End it with a FIN, like a program that exits. */
 void connection_end(struct connection *connection);
 
 /* The behaviour of its port has changed. */

@@ -1,4 +1,4 @@
-/* An echo server with a thread for each client that forgets close(): for make blame-figures. */
+/* An echo server with one thread per client that forgets close(): for make blame-figures. */
 #include <arpa/inet.h>
 #include <pthread.h>
 #include <stdint.h>

@@ -1,9 +1,9 @@
-"""Which line of code holds a connection: from what build/blame wrote down to words.
+"""Which line of code holds a connection: from the records of build/blame to words.
 
-    tracing   how a program is started so that blame follows it, and asked what it holds
+    tracing   start a program under blame, and ask what it holds
     symbols   addresses become functions and lines
-    places    which of the frames of a stack is the program's own
-    reasons   what was done with the sockets of a group, and which rule that breaks
+    places    which frame of a stack is the program's own
+    reasons   what was done with the sockets of a group, and which rule it breaks
     document  all of it as one JSON document (schema/blame.schema.json)
     wording   the document in words
 """

@@ -10,15 +10,15 @@ from linger.blame.symbols import Frame, Stacks
 from linger.lab.foreign import printable
 
 SCHEMA = 1
-CONTEXT = 1  # lines of source before and behind the one that is shown
-WIDEST = 160  # characters of a line of it
-LARGEST = 4 << 20  # bytes of a source file that is looked at
+CONTEXT = 1  # lines of source before and after the one shown
+WIDEST = 160  # characters of a source line
+LARGEST = 4 << 20  # bytes: a larger source file is not read
 
 
 def make(report: dict[str, Any], symbols: Path | None = None) -> dict[str, Any]:
-    """The document of a tracer's report (tracing.read()).
+    """Make the document of a tracer's report (tracing.read()).
 
-    symbols: a file with the debug information of the program, whose name it has.
+    symbols: a file of the program's name with its debug information.
     """
     stacks = Stacks(report, symbols)
     after = {(one["stack"], one["after"]): one for one in report["after"]}
@@ -54,8 +54,8 @@ def _resolve(stacks: Stacks, shown: list[Any], after: dict[tuple[int, str], Any]
 
 
 def _afters(group: dict[str, Any], after: dict[tuple[int, str], Any]) -> Iterator[dict[str, Any]]:
-    """What ran after a socket came to its end, and after it was taken. Where nobody accepts: what
-    ran after others came to their end, since that is when a program may go on to accept."""
+    """What ran after a socket ended, and after it was taken. If nobody accepts: what ran after other sockets
+    ended, since that is when a program may go on to accept."""
     for kind in ("end", "taken"):
         found = after.get((group[kind]["stack"], kind)) if kind in group else None
         if found:
@@ -95,14 +95,14 @@ def _group(
 
 
 def _as_told(touch: dict[str, Any], told: dict[str, Any]) -> dict[str, Any]:
-    """A touch with its place in the program's own language. The last line that a helper told of need
-    not be that of the last call."""
+    """A touch with its place in the program's own language. The last line that a helper reported need not be
+    that of the last call."""
     own = {"label": "last line", "call": ""} if touch["kind"] == "last" else {}
     return {**touch, **own, "where": told[touch["kind"]]}
 
 
 def _merged(groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Groups of which the same is told as one: their stacks differ further out."""
+    """Merge groups with the same text: their stacks differ only further out."""
     merged: dict[str, dict[str, Any]] = {}
     for group in groups:
         touches = [(touch["kind"], touch["where"], touch.get("error")) for touch in group["touches"]]
@@ -151,7 +151,7 @@ def _next(after: dict[str, Any], stacks: Stacks, program: str) -> dict[str, Any]
 
 
 def _source(where: dict[str, Any]) -> dict[str, Any] | None:
-    """The source around a place, when it can be read here."""
+    """The source around a place, if it can be read here."""
     path = Path(where["file"])
     try:
         if not where["line"] or not path.is_file() or path.stat().st_size > LARGEST:

@@ -1,4 +1,4 @@
-"""Documents of blame beside the logs of the programs that they are about."""
+"""Documents of blame, beside the logs of their programs."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ TRACED, MADE = ".traced.json", ".blame.json"  # behind the stem of a log
 
 
 def traced_beside(log: Path) -> Path:
-    """Where the tracer of the program writes whose output goes to a log."""
+    """Where the tracer of the program that writes a log puts its report."""
     return log.with_suffix(TRACED)
 
 
 def make_in(folder: Path) -> None:
-    """Make the documents of all programs in a folder, asking those that run what they hold."""
+    """Make the documents of all programs in a folder; running ones are asked what they hold."""
     for traced in sorted(folder.glob(f"*{TRACED}")):
-        with contextlib.suppress(TargetDied):  # then its last report is there
+        with contextlib.suppress(TargetDied):  # its last report exists then
             tracing.ask(traced)
         made = document.make(tracing.read(traced))
         files.write_json(traced.with_name(traced.name.removesuffix(TRACED) + MADE), made)
 
 
 def conclude(folder: Path, place: Path) -> dict[str, Any] | None:
-    """Of the tracers' last reports in a folder the one with the most connections that are held.
+    """Choose, of the tracers' last reports in a folder, the one with the most held connections.
 
-    place: where its document is written, beside the other evidence. Returns it; None: all is well.
+    place: where its document is written, beside the other evidence. Returns the document; None: all is well.
     """
     made = {traced: document.make(tracing.read(traced)) for traced in sorted(folder.glob(f"*{TRACED}"))}
     counts = {traced: _held(one) for traced, one in made.items()}
@@ -43,7 +43,7 @@ def conclude(folder: Path, place: Path) -> dict[str, Any] | None:
 
 
 def _held(made: dict[str, Any]) -> int:
-    """How many connections of a document something is known to be wrong with."""
+    """How many connections of a document are known to be faulty."""
     return sum(group["count"] for group in made["groups"] if group["rule"] not in reasons.IDLE)
 
 
@@ -52,9 +52,9 @@ def read(path: Path) -> dict[str, Any]:
     try:
         return json.loads(path.read_text())
     except (OSError, ValueError):
-        raise Usage(f"{path} is no document of blame") from None
+        raise Usage(f"{path} is not a document of blame") from None
 
 
 def of_variant(folder: Path) -> Iterator[Path]:
-    """The documents in the folder of a variant: of its programs in the order of their start."""
+    """The documents in the folder of a variant, in the order in which its programs started."""
     return iter(sorted(folder.rglob(f"*{MADE}"), key=lambda path: path.name.rsplit("-", 1)[-1]))

@@ -1,7 +1,7 @@
-"""Helpers within Python and node, whose lines no native stack shows.
+"""Helpers inside Python and node, whose lines no native stack shows.
 
-They are loaded as the languages foresee it (sitecustomize in PYTHONPATH, --require in NODE_OPTIONS),
-and tell the tracer of each touch by a write to a descriptor that nobody has (harness/blame/told.c).
+They are loaded by the languages' own means (sitecustomize in PYTHONPATH, --require in NODE_OPTIONS) and
+report each touch to the tracer by writing to a descriptor that does not exist (harness/blame/told.c).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ FOLDER = Path(__file__).with_name("helpers")
 
 
 def environment() -> dict[str, str]:
-    """The caller's environment, with the helpers in it."""
+    """The caller's environment, with the helpers added."""
     environment = outside()
     theirs = environment.get("LINGER_CALLER_PYTHONPATH", environment.get("PYTHONPATH", ""))
     for name in OF_PYTHON:
@@ -34,7 +34,7 @@ def environment() -> dict[str, str]:
 
 
 def where(told: str) -> dict[str, Any] | None:
-    """A place that a helper told, "/srv/app.py:33 handle", as the document has places."""
+    """A place that a helper reported, "/srv/app.py:33 handle", in the document's form."""
     if not (found := TOLD.match(told)):
         return None
     return {"function": found["function"], "file": found["file"], "line": int(found["line"]),

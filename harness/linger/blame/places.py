@@ -1,7 +1,7 @@
 """Which frame of a stack is the program's own: the one to look at.
 
-Folded are libraries of the system, those that a program brings along and that call it back
-(libevent, libuv), and the runtimes of languages.
+Frames of system libraries are folded, of bundled libraries that call the program back (libevent, libuv), and
+of language runtimes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SOURCES = re.compile(
     r"|^/rustc/|/\.?cargo/registry/|/rustlib/src/"
     r"|/go[-.\d]*/(src|pkg/mod)/|/libuv[-.\d]*/|/deps/(uv|v8)/|/libevent[-.\d]*/"
 )
-# Of functions whose source is not known. A program has an event_cb of its own.
+# For functions of unknown source. A program may have its own event_cb.
 FUNCTIONS = re.compile(
     r"^(evconnlistener|bufferevent|evbuffer|evutil|evhttp|evmap|evsig|uv_)_|^uv__"
     r"|^event_(base|add|del|new|free|assign|active|process|persist)"
@@ -32,7 +32,7 @@ FUNCTIONS = re.compile(
 def own(frames: Sequence[Frame], program: str) -> Frame | None:
     """The innermost frame of the program itself; None when the stack is empty.
 
-    program: its path. Without lines a function of it will do, and without names an address.
+    program: its path. Without lines one of its functions will do, and without names an address.
     """
     choices: tuple[Callable[[Frame], object], ...] = (
         lambda frame: is_own_line(frame, program),
@@ -56,14 +56,14 @@ def is_own_line(frame: Frame, program: str) -> bool:
 
 
 def is_own_name(frame: Frame) -> bool:
-    """Whether a function is neither unknown nor one of a library that is bound in."""
+    """Whether a function is known and not of a library that is linked in."""
     known = SOURCES if frame.line else FUNCTIONS
     return bool(frame.function and frame.path
                 and not known.search(frame.file if frame.line else frame.function))  # fmt: skip
 
 
 def named(frame: Frame) -> str:
-    """A frame in words: "server.c:61 main()". Never a function that its address is not in."""
+    """A frame in words: "server.c:61 main()". Never names a function that does not contain the address."""
     if frame.line:
         return f"{PurePath(frame.file).name}:{frame.line} {frame.function or '?'}()"
     where = f"{PurePath(frame.path).name}+{frame.address:#x}" if frame.path else "generated code"

@@ -1,7 +1,7 @@
-"""What was done with the sockets of a group, and in a sentence which rule that breaks.
+"""What was done with the sockets of a group, and one sentence on the rule it breaks.
 
-It is said what happened and where, never that a line lacks a close(): only the program knows
-what may still close a connection. An ESTABLISHED connection is not called a leak.
+It says what happened and where, never that a line lacks a close(): only the program knows what may still
+close a connection. An ESTABLISHED connection is not called a leak.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 READS = ("read", "readv", "recv", "recvmsg", "recvmmsg")
-WAITED = "EAGAIN"  # of a call that waits: SO_RCVTIMEO or SO_SNDTIMEO ended it
-# By rule: what it says. Those of a later row weigh less.
+WAITED = "EAGAIN"  # from a blocking call: SO_RCVTIMEO or SO_SNDTIMEO ended it
+# The sentence of each rule. Later rows weigh less.
 SENTENCES = {
     "unaccepted": "{waiting}, and nobody accepts",
     "shared": "closed, and still open in another process",
@@ -21,13 +21,13 @@ SENTENCES = {
     "shutdown": "shutdown(), never closed",
     "unread": "FIN never read",
     "gone": "the connection is gone, never closed",
-    "unknown": "origin unknown: taken before blame began, or passed by somebody else",
+    "unknown": "origin unknown: taken before blame began, or passed by another process",
     "open": "open",
     "listening": "listening",
 }
 RULES = tuple(SENTENCES)
-SHUT = ("FIN_WAIT1", "FIN_WAIT2", "CLOSING", "LAST_ACK")  # with a descriptor: by shutdown(2) alone
-IDLE = ("open", "listening", "unknown")  # of which nothing is known to be wrong
+SHUT = ("FIN_WAIT1", "FIN_WAIT2", "CLOSING", "LAST_ACK")  # with a descriptor: only after shutdown(2)
+IDLE = ("open", "listening", "unknown")  # known to break no rule
 
 
 def rule_of(group: dict[str, Any]) -> str:
@@ -44,7 +44,7 @@ def rule_of(group: dict[str, Any]) -> str:
     if last["call"] == "shutdown" or group["state"] in SHUT:
         return "shutdown"
     if "taken" not in group and group["state"] in ("CLOSE_WAIT", "gone"):
-        return "unknown"  # a watched process may have read the FIN before
+        return "unknown"  # a watched process may have read the FIN earlier
     return {"CLOSE_WAIT": "unread", "gone": "gone"}.get(group["state"], "open")
 
 
@@ -55,7 +55,7 @@ def _rule_of_end(end: dict[str, Any]) -> str:
 
 
 def sentence_of(group: dict[str, Any], rule: str) -> str:
-    """The rule in words. group: of the tracer's report."""
+    """The rule in words. group: from the tracer's report."""
     end = group.get("end", {})
     call = "connect" if end.get("call") == "getsockopt" else end.get("call")
     count = group.get("waiting")
@@ -63,7 +63,7 @@ def sentence_of(group: dict[str, Any], rule: str) -> str:
     return SENTENCES[rule].format(waiting=waiting, call=call, error=end.get("error"))
 
 
-# The touches of a socket, in the order in which they are told: kind, and its name for a person.
+# The touches of a socket, in the order of the report: kind, and its label.
 KINDS = {
     "taken": "taken",
     "adopted": "adopted",
@@ -77,7 +77,7 @@ KINDS = {
 
 def told(group: dict[str, Any], rule: str) -> list[str]:
     """Which touches of a group are worth a line."""
-    spoken = group["told"]  # a language's own lines say more than the native ones of its interpreter
+    spoken = group["told"]  # a language's own lines say more than its interpreter's native ones
     if known := [kind for kind in ("taken", "end", "last") if kind in spoken and kind in group]:
         return [kind for kind in known if kind != "last" or spoken["last"] != spoken.get("end")]
     kinds = ["taken", "adopted"]
@@ -86,17 +86,17 @@ def told(group: dict[str, Any], rule: str) -> list[str]:
     kinds += ["end", "last"]
     if rule in ("shared", "copied"):
         kinds.append("closed")
-    if rule == "shared":  # a fork says nothing of a second descriptor in the same process
+    if rule == "shared":  # a fork does not explain a second descriptor in the same process
         kinds.append("inherited")
     present = [kind for kind in kinds if kind in group]
-    # The first touch may be the end, and the last one is often told already.
+    # The first touch may be the end, and the last one is often reported already.
     hidden = {kind for kind in ("adopted", "last") for other in present
               if other != kind and other != "last" and group.get(kind) == group[other]}  # fmt: skip
     return [kind for kind in present if kind not in hidden]
 
 
 def label_of(kind: str, touch: dict[str, Any]) -> str:
-    """What a touch is called: an end by what it was."""
+    """The label of a touch; an end is named after its kind."""
     if kind == "read" and touch["call"].startswith("accept"):
         return "last accept"
     if kind != "end":

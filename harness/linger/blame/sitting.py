@@ -1,4 +1,4 @@
-"""`linger blame`: from what its options say (linger.cli.blaming) to its exit code."""
+"""`linger blame`: from its options (linger.cli.blaming) to its exit code."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from linger.run.printer import say
 
 
 def run(options: argparse.Namespace) -> int:
-    """Do what the options ask for; returns the exit code: of a command its own."""
+    """Do what the options ask for; returns the exit code, for a command its own."""
     if sum((bool(options.command), options.report, options.pid is not None)) != 1:
-        raise Usage("say one of: -- COMMAND, --report, --pid P; see linger blame --help")
+        raise Usage("give one of: -- COMMAND, --report, --pid P; see linger blame --help")
     if options.sample & options.sample - 1:
         raise Usage(f"--sample takes a power of two, not {options.sample}")
     if options.symbols and not options.symbols.is_file():
-        raise Usage(f"--symbols: there is no file {options.symbols}")
+        raise Usage(f"--symbols: no such file: {options.symbols}")
     if options.report:
         return _report(options)
     if options.pid is not None:
@@ -35,11 +35,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    """Run a command, and say at its end what it held."""
+    """Run a command, and report at its end what it held."""
     folder = _folder()
     traced = folder / f"{os.getpid()}.traced.json"
     words = tracing.words(traced.absolute(), options.sample, options.deep)
-    # Those of a terminal go to the command as well; what the caller ignores, it ignores too.
+    # A terminal's signals reach the command as well; signals that the caller ignores stay ignored.
     before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGQUIT)}
 
     def as_before() -> None:
@@ -51,7 +51,7 @@ def _run(options: argparse.Namespace) -> int:
         signal.signal(number, lambda got, frame: child.send_signal(got))
     status = child.wait()
     try:
-        if not traced.exists():  # it said why
+        if not traced.exists():  # it has said why
             return status if status > 0 else 128 - status
         report = tracing.read(traced)
         _say(document.make(report, options.symbols), options, sys.stderr)
@@ -70,7 +70,7 @@ def _left(report: dict[str, Any]) -> str:
 
 
 def _report(options: argparse.Namespace) -> int:
-    """Ask all programs under blame that are ours, and say what they hold."""
+    """Ask all of our programs under blame, and report what they hold."""
     found = False
     for traced in _traced():
         try:
@@ -80,7 +80,7 @@ def _report(options: argparse.Namespace) -> int:
             if not Path("/proc", traced.name.partition(".")[0]).exists():  # else its owner reads it
                 traced.unlink(missing_ok=True)
             continue
-        except Usage:  # its owner has read it by now
+        except Usage:  # its owner has taken it meanwhile
             continue
         found = True
         _say(document.make(report, options.symbols), options, sys.stdout)
@@ -90,7 +90,7 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def _watch(options: argparse.Namespace) -> int:
-    """Watch a running process until ^C, and say what it holds."""
+    """Watch a running process until ^C, and report what it holds."""
     with files.scratch() as scratch:
         traced = scratch / "watched.json"
         tracing.watch(options.pid, traced)
@@ -106,7 +106,7 @@ def _say(made: dict[str, Any], options: argparse.Namespace, out: Any) -> None:
 
 
 def _folder() -> Path:
-    """Where the reports of this user's programs are, which nobody else may look into."""
+    """The folder of this user's reports, closed to everybody else."""
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     place = Path(runtime or tempfile.gettempdir(), f"linger-blame-{os.getuid()}")
     try:
@@ -115,12 +115,12 @@ def _folder() -> Path:
     except OSError as error:
         raise files.unwritable(place, error, "choose another folder with XDG_RUNTIME_DIR=DIR") from error
     if found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) != 0o700 or not stat.S_ISDIR(found.st_mode):
-        raise CannotRun(f"{place} is not a folder of yours alone; set XDG_RUNTIME_DIR=DIR")
+        raise CannotRun(f"{place} is not yours alone; set XDG_RUNTIME_DIR=DIR")
     return place
 
 
 def _traced() -> list[Path]:
-    """The reports in that folder, the oldest first. Their owners remove them at any moment."""
+    """The reports in that folder, oldest first. Their owners may remove them at any moment."""
     found = []
     for path in _folder().glob("*.traced.json"):
         with contextlib.suppress(FileNotFoundError):

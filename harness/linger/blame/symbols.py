@@ -1,4 +1,4 @@
-"""Addresses become functions and lines: of the stacks that are shown, and of no other."""
+"""Addresses become functions and lines, only in stacks that are shown."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from linger.blame import tracing
 from linger.lab.foreign import printable
 from linger.lab.programs import ROOT, program
 
-# Rust's and C++'s names of functions in the table of symbols: _ZN4core3ptr...17h<hash>E
+# Mangled function names of Rust and C++ in the symbol table: _ZN4core3ptr...17h<hash>E
 MANGLED = re.compile(r"^_ZNK?(?P<parts>.*)E")
 HASH = re.compile(r"^h[0-9a-f]{16}$")
 
@@ -23,7 +23,7 @@ class Frame:
     function: str  # "" when it is not known
     file: str  # of the source; "" when there is no debug information
     line: int
-    path: str  # of the ELF file; "" for code that was generated as the program ran
+    path: str  # of the ELF file; "" for code generated at run time
     address: int  # in it
 
     def record(self) -> dict[str, Any]:
@@ -32,7 +32,7 @@ class Frame:
 
 
 def plain(name: str) -> str:
-    """A function's name as its source has it, as far as that is easy to tell."""
+    """A function's name as in its source, as far as that is easily recovered."""
     if not (found := MANGLED.match(name)):
         return name
     rest, parts = found["parts"], []
@@ -44,7 +44,7 @@ def plain(name: str) -> str:
 
 
 def source_of(file: str, path: str) -> str:
-    """Where the source of an ELF file is: our own pairs name theirs from the top of the repository."""
+    """Where the source of an ELF file is: our own pairs name it relative to the top of the repository."""
     ours = file.startswith("./") and Path(path).is_relative_to(program("").resolve())
     return str(ROOT / file) if ours else file
 
@@ -53,14 +53,14 @@ class Stacks:
     """The stacks of a report, by their numbers, from 1 on."""
 
     def __init__(self, report: dict[str, Any], symbols: Path | None = None) -> None:
-        """symbols: a file with the debug information of the program, whose name it has."""
+        """symbols: a file of the program's name with its debug information."""
         self._stacks = report["stacks"]
         self._modules = ["", *report["modules"]]
         self._symbols = symbols
         self._known: dict[tuple[str, int], list[Frame]] = {}
 
     def resolve(self, numbers: Iterable[int], lines: Iterable[list[int]] = ()) -> None:
-        """Find out functions and lines, in one go. lines: further addresses, [module, address]."""
+        """Look up functions and lines, all at once. lines: further addresses, [module, address]."""
         wanted = {(module, address) for number in numbers if number
                   for module, address in self._stacks[number - 1]}  # fmt: skip
         wanted |= {(module, address) for module, address in lines}
@@ -74,7 +74,7 @@ class Stacks:
             ]  # fmt: skip
 
     def at(self, module: int, address: int) -> list[Frame]:
-        """The functions at an address: the innermost, and those that it was inlined into."""
+        """The functions at an address: the innermost, and those it was inlined into."""
         place = self._modules[module], address
         return self._known.get(place) or [Frame("", "", 0, *place)]
 

@@ -1,4 +1,4 @@
-"""A program under blame: the words that start it, and its report."""
+"""A program under blame: the command line that starts it, and its report."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ ERRORS: dict[int, type[LingerError]] = {2: Usage, 3: TargetDied, 77: CannotRun}
 def words(
     report: Path, sample: int = 1, deep: bool = False, at_rest: bool = False
 ) -> list[str]:
-    """What to put before the words of a command, so that blame follows it.
+    """The words to put before a command so that blame follows it.
 
-    report: where the tracer writes; sample: only descriptors that are a multiple of it, a power of
-    two; deep: with the lines that run after a socket was taken, and after one came to its end;
-    at_rest: also whenever nothing has happened for a second, for what will be killed.
+    report: where the tracer writes; sample: follow only descriptors that are a multiple of it, a power of
+    two; deep: record the lines that run after a socket was taken, and after one ended; at_rest: also write
+    whenever nothing has happened for a second, for programs that will be killed.
     """
     options = [f"--sample={sample}"] if sample > 1 else []
     options += ["--deep"] if deep else []
@@ -31,7 +31,7 @@ def words(
 
 
 def ask(report: Path) -> None:
-    """Have the report of a running program rewritten, and wait until it is.
+    """Have the report of a running program rewritten, and wait for it.
 
     Errors: TargetDied when the program has ended (the report is its last), Usage, CannotRun.
     """
@@ -41,11 +41,11 @@ def ask(report: Path) -> None:
 
 
 def watch(pid: int, report: Path) -> None:
-    """Watch a process that runs until ^C, without stopping it; then its report is there.
+    """Watch a running process until ^C without stopping it; then its report exists.
 
-    Errors: CannotRun where the kernel or our rights do not allow it, Usage, TargetDied.
+    Errors: CannotRun if the kernel or our rights do not allow it, Usage, TargetDied.
     """
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # the watcher ends by it, we go on
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends the watcher; we go on
     try:
         words = [program("blame"), "watch", f"--output={report}", f"--pid={pid}"]
         done = subprocess.run(words, stderr=subprocess.PIPE, text=True, preexec_fn=_unblocked)
@@ -64,9 +64,9 @@ def read(report: Path) -> dict[str, Any]:
     try:
         return json.loads(report.read_text(errors="replace"))
     except FileNotFoundError:
-        raise Usage(f"{report}: there is no report of blame") from None
+        raise Usage(f"{report}: no report of blame there") from None
     except ValueError:
-        raise Usage(f"{report} is no report of blame") from None
+        raise Usage(f"{report} is not a report of blame") from None
 
 
 def runs(pid: int) -> bool:
@@ -76,7 +76,7 @@ def runs(pid: int) -> bool:
 
 
 def answers(questions: Sequence[tuple[str, int]], symbols: Path | None) -> list[dict[str, Any]]:
-    """What `blame lines` says to (path, address) pairs. symbols: an unstripped file of the program."""
+    """The answers of `blame lines` to (path, address) pairs. symbols: an unstripped file of the program."""
     asked = "".join(f"{address:x} {path}\n" for path, address in questions)
     options = [f"--symbols={symbols}"] if symbols else []
     done = subprocess.run([program("blame"), "lines", *options], input=asked, text=True,

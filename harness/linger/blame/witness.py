@@ -1,6 +1,6 @@
 """A plugin of the sessions of `linger run --blame`: every program of a pair runs under blame.
 
-Only those; the peers that misbehave as they are told, and the tools of the lab, run as always.
+Only those; the scripted peers and the tools of the lab run as always.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ FOLDERS, NOT = ("servers", "clients"), "clients/peer"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--deep", action="store_true", help="write down each line that runs next")
+    parser.addoption("--deep", action="store_true", help="record each line that runs next")
 
 
 def pytest_linger_under(item: pytest.Item) -> Under:
-    """What our programs are started by (run/plugin.py, Hooks)."""
+    """How our programs are started (run/plugin.py, Hooks)."""
     deep = item.config.getoption("deep")
 
     def under(program: str, log: Path) -> Sequence[str]:
@@ -34,5 +34,5 @@ def pytest_linger_under(item: pytest.Item) -> Under:
 
 
 def pytest_linger_observe(item: pytest.Item, lab: Lab) -> None:
-    """Ask while they still run: the end of the sandbox ends them and their tracers (Hooks)."""
+    """Ask while they still run: when the sandbox ends, so do they and their tracers (Hooks)."""
     documents.make_in(lab.evidence)

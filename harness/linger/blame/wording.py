@@ -8,9 +8,9 @@ from typing import Any, Iterator
 from linger.blame import places, reasons
 from linger.blame.symbols import Frame
 
-WIDTH = 11  # of what stands before the places
-MANY_FILES = 10  # of a process, from which on they are mentioned
-MOST_NEXT = 8  # functions of which it is told which lines ran next
+WIDTH = 11  # of the labels before the places
+MANY_FILES = 10  # open files of a process from which on they are mentioned
+MOST_NEXT = 8  # functions whose next lines are listed
 
 
 def lines(document: dict[str, Any]) -> Iterator[str]:
@@ -37,7 +37,7 @@ def head(group: dict[str, Any]) -> str:
 
 
 def rows(group: dict[str, Any], now: float) -> Iterator[tuple[str, str]]:
-    """What is told of a group: a label, and where. now: seconds since the start."""
+    """The rows of a group: a label, and where. now: seconds since the start."""
     for touch in group["touches"]:
         ago, call = "", f"{touch['call']} at " if touch["call"] else ""
         if touch["kind"] in ("read", "last") and call and not group["ended"]:
@@ -58,7 +58,7 @@ def place(where: dict[str, Any] | None) -> str:
 
 
 def _next(found: list[dict[str, Any]]) -> str:
-    """ "readable_cb() server.c:24-26, 28": by function, in the order in which they ran first."""
+    """ "readable_cb() server.c:24-26, 28": by function, in the order of their first run."""
     ran: dict[tuple[str, str], set[int]] = {}
     for one in found:
         name = one["function"] or "?", PurePath(one["file"]).name
@@ -87,11 +87,11 @@ def _source(group: dict[str, Any]) -> Iterator[str]:
 
 
 def notes(document: dict[str, Any]) -> Iterator[str]:
-    """What the report cannot tell."""
+    """What the report does not know."""
     if document["sample"] > 1:
         yield f"sampled: only descriptors that are a multiple of {document['sample']} were followed"
     if document["lost"]:
-        yield f"{document['lost']} calls came too fast to be seen"
+        yield f"{document['lost']} calls came too fast to be recorded"
     for process in document["processes"]:
         if process["files"] >= MANY_FILES:
             yield (f"pid {process['pid']} held {process['files']} files open, which blame does not follow; "

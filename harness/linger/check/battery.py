@@ -1,6 +1,6 @@
-"""A register of checks. A check is a function from a trial to a finding, and what is known of it.
+"""A register of checks. A check is a function from a trial to a finding, with its description.
 
-A file with checks is found where it lies (a battery's own package, and folders given by --checks).
+Files of checks are found by place: in a battery's own package and in folders given by --checks.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ if TYPE_CHECKING:
 class Check:
     """One check."""
 
-    id: str  # stable: files of known verdicts name it
+    id: str  # stable: used in files of known verdicts
     program: str  # what is judged, "server" or "client"
     happens: str  # what the other side does, a sentence
-    mistake: str  # what kind of mistake does this, one or two sentences
-    clause: str  # of an RFC or a man page, that it rests on
-    scenarios: tuple[str, ...]  # of the catalogue, that show it and its repair
+    mistake: str  # what kind of mistake causes it, one or two sentences
+    clause: str  # of an RFC or a man page that it rests on
+    scenarios: tuple[str, ...]  # of the catalogue that show it and its repair
     slow: bool  # it waits for time-outs
-    long: bool  # of the others it lasts longest, or may where something leaks: so it starts early
-    ends_target: bool  # it ends the program itself
+    long: bool  # it lasts longest of the others, or may if something leaks, so it starts early
+    ends_target: bool  # the check itself ends the program
     descriptors: int  # the program's limit, 0 for the caller's
     sysctls: Mapping[str, int | str]  # net.ipv4 of the program's host, set before it starts
-    tls: bool  # it is about TLS itself, and chosen with --tls
+    tls: bool  # it is about TLS itself; chosen with --tls only
     run: Run
 
     def told(self) -> dict[str, Any]:
-        """What a person is told of it, for finding.json: a report must not need the check's file."""
+        """Its description for finding.json: a report must not need the check's file."""
         return {
             "happens": self.happens, "mistake": self.mistake, "clause": self.clause,
             "scenarios": list(self.scenarios),
@@ -52,16 +52,16 @@ class Battery:
     """The checks for one kind of program."""
 
     def __init__(self, package: str, peer: str, program: str, tool: str) -> None:
-        """package: where its own checks are; peer: who misbehaves, as a sentence begins.
+        """package: where its own checks are; peer: who misbehaves, as the start of a sentence.
 
-        program: what is judged, "server" or "client"; tool: by which command.
+        program: what is judged, "server" or "client"; tool: the command that judges it.
         """
         self._package, self._peer = package, peer
         self.program, self.tool = program, tool
         self.checks: dict[str, Check] = {}  # by id, in the order of the table: the quick ones first
 
     def load(self, more: Iterable[Path] = ()) -> None:
-        """Find the checks: those of linger, and those in further folders.
+        """Load linger's own checks, and those in further folders.
 
         Errors: Usage when a folder holds no file of checks, or a file cannot be read.
         """
@@ -79,7 +79,7 @@ class Battery:
         self.checks.update({check.id: check for check in found})
 
     def _read(self, path: Path) -> None:
-        """Run a file with checks of the user's own, once."""
+        """Run a user's file of checks, once."""
         name = f"linger_checks.{path.resolve()}"
         if name in sys.modules:
             return
@@ -110,14 +110,14 @@ class Battery:
         sysctls: Mapping[str, int | str] = MappingProxyType({}),
         tls: bool = False,
     ) -> Callable[[Run], Run]:
-        """Register a function as a check; the parameters are the fields of Check.
+        """Decorate a function as a check; the parameters are the fields of Check.
 
-        peer: what the other side does, as the rest of "The clients ...".
+        peer: what the other side does, completing "The clients ...".
         """
 
         def register(run: Run) -> Run:
             if id in self.checks:
-                raise Usage(f"there are two checks {id!r}; a check of your own needs another name")
+                raise Usage(f"there are two checks {id!r}; rename yours")
             self.checks[id] = Check(
                 id, self.program, f"{self._peer} {peer}.", mistake, clause, tuple(scenarios), slow,
                 long, ends_target, descriptors, sysctls, tls, run,
@@ -127,9 +127,10 @@ class Battery:
         return register
 
     def choose(self, only: str | None, quick: bool, tls: bool = False) -> list[Check]:
-        """The checks to run: those named in "ID,ID", else all; quick: none that waits for time-outs.
+        """The checks to run: those named in "ID,ID", else all; quick: without those that wait for time-outs.
 
-        tls: also those that are about TLS itself. Errors: Usage for an unknown id, with what was meant, or when none is left.
+        tls: also those about TLS itself. Errors: Usage for an unknown id, suggesting a near one, or when none
+        is left.
         """
         chosen = list(self.checks.values())
         if only is not None:

@@ -1,6 +1,6 @@
-"""The course of a run of checks, whatever is checked: from the options to the exit code.
+"""One run of checks on any kind of program: from the options to the exit code.
 
-What a battery's own options mean is in its room (server/command.py).
+A battery's own options are handled in its room (server/command.py).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from linger.run import printer, results
 
 
 def only_lists(battery: Battery, options: argparse.Namespace) -> bool:
-    """Load the checks of a battery; with --list explain them. Returns whether that is all."""
+    """Load the checks of a battery; with --list, explain them. Returns whether nothing else is to be done."""
     battery.load(options.checks)
     if options.list:
         output.explain(battery.checks.values())
@@ -36,7 +36,7 @@ class Course:
         self._options, self._battery, self._checks = options, battery, battery.checks
         self.command = tuple(options.command)
         if not self.command:
-            raise Usage("no command to check; it comes last, after --")
+            raise Usage("no command to check; put it last, after --")
         for name, value in (("-n", options.n), ("--jobs", options.jobs)):
             if value < 1:
                 raise Usage(f"{name} takes a number from 1 on, not {value}")
@@ -58,15 +58,15 @@ class Course:
         return self._folder / "check"
 
     def starts(self, known: str) -> None:
-        """Print what is known of the program by now, and how many checks come."""
+        """Print what is known of the program by now, and how many checks follow."""
         count = len(self.chosen)
         self.console.step(f"{known}; {count} check{'s' * (count > 1)}")
 
     def run(self, attempt: schedule.Attempt, about: Mapping[str, Any]) -> int:
         """Run the checks and report them; returns the exit code.
 
-        attempt: as for schedule.run(); about: as for reports.summary(), but for the tool. Errors: what
-        a trial could not run for.
+        attempt: as for schedule.run(); about: as for reports.summary(), except the tool. Errors: those that
+        kept a trial from running.
         """
         folder, options = self._folder / "check", self._options
 
@@ -93,7 +93,7 @@ class Course:
 
 
 def _must_be_writable(path: Path) -> None:
-    """A file that cannot be written is wrong usage now, not after a minute of checks."""
+    """Refuse a file that cannot be written now, not after a minute of checks. Errors: Usage."""
     if os.path.isdir(path):
         raise Usage(f"cannot write the report: {path}: Is a directory")
     if not os.access(path if os.path.exists(path) else path.absolute().parent, os.W_OK):
@@ -104,5 +104,5 @@ def _code(found: list[Result], wrong: dict[str, str]) -> int:
     if wrong:
         return NOT_HELD
     if all(result["verdict"] == finding.NOT_TESTED for result in found):
-        return CANNOT_RUN  # what tested nothing is never green
+        return CANNOT_RUN  # a run that tested nothing is never green
     return HELD

@@ -1,4 +1,4 @@
-"""The words of a verdict, and what a caller may know of it beforehand."""
+"""Verdicts, findings, and the verdicts that a caller already knows."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MEANING = {
 
 
 class NotStruck(LingerError):
-    """The fault did not happen, so the check tells nothing; the sentence says why."""
+    """The fault did not happen, so the check proves nothing; the sentence says why."""
 
 
 @dataclass(frozen=True)
@@ -37,23 +37,23 @@ class Held:
     """Things of one kind that a program still held."""
 
     count: int
-    kind: str  # connection, gone, unaccepted, unseen; or of a descriptor as the census has it: file
+    kind: str  # connection, gone, unaccepted, unseen; or a descriptor's kind as in the census: file
     name: str  # "/srv/www/large", "socket to 127.0.0.1:9091 ESTABLISHED", "pipe"
-    process: str = ""  # whose; "": nobody's, or not known
+    process: str = ""  # its holder; "": none, or unknown
     pid: int | None = None
-    note: str = ""  # what else is known of them
+    note: str = ""  # anything else known about them
 
     def __str__(self) -> str:
         whose = f", {self.process} pid {self.pid}" if self.process else ""
         return f"{self.count} × {self.name}{whose}{f' ({self.note})' if self.note else ''}"
 
     def told(self) -> dict[str, Any]:
-        """It, for JSON."""
+        """Itself, for JSON."""
         return {**asdict(self), "process": self.process or None, "note": self.note or None}
 
     @staticmethod
     def of(told: dict[str, Any]) -> Held:
-        """What told() has told."""
+        """The inverse of told()."""
         return Held(**{**told, "process": told["process"] or "", "note": told["note"] or ""})
 
 
@@ -64,26 +64,26 @@ class Finding:
     verdict: str
     measured: str  # one line
     held: list[Held] = field(default_factory=list)  # what the program still held
-    notes: list[str] = field(default_factory=list)  # its last output, or what came to the clients
-    ports: list[int] = field(default_factory=list)  # of the server, whose connections show it; none: all
-    timeline: list[dict[str, Any]] = field(default_factory=list)  # of a program that lasts, a row a second
+    notes: list[str] = field(default_factory=list)  # the program's last output, or what the clients received
+    ports: list[int] = field(default_factory=list)  # of the server; their connections show it; none: all do
+    timeline: list[dict[str, Any]] = field(default_factory=list)  # of a long-running program, one row a second
 
 
 def not_tested(why: str) -> Finding:
-    """A finding without a judgement. why: one clause."""
+    """A finding without a verdict. why: one clause."""
     return Finding(NOT_TESTED, why)
 
 
 def died(said: str) -> Finding:
-    """The finding of an end. said: a sentence, and lines of the program's output."""
+    """The finding when the program ended. said: a sentence, and lines of the program's output."""
     sentence, *output = said.splitlines()
     return Finding(FAIL, sentence, notes=[line.strip() for line in output])
 
 
 def read_expected(path: Path, known: Collection[str]) -> dict[str, list[str]]:
-    """The file of known verdicts: a line "ID VERDICT" each, or "ID VERDICT|VERDICT"; # comments.
+    """Read the file of known verdicts: one "ID VERDICT" or "ID VERDICT|VERDICT" a line; # comments.
 
-    known: the ids there are. Errors: Usage, for what cannot be read or does not exist.
+    known: the ids that exist. Errors: Usage, for a file that cannot be read or an unknown id.
     """
     try:
         lines = path.read_text().splitlines()
@@ -108,10 +108,10 @@ def read_expected(path: Path, known: Collection[str]) -> dict[str, list[str]]:
 def judge(
     results: list[dict[str, Any]], expected: dict[str, list[str]], strict: bool
 ) -> dict[str, str]:
-    """What is wrong with a run, a sentence for a check; none: all is as it should be.
+    """What is wrong with a run, a sentence per check; empty: all is as it should be.
 
-    results: as the trials return them; expected: the known verdicts by id, of which any
-    difference is reported, the better one too; strict: WARN is wrong as well.
+    results: as the trials return them; expected: the known verdicts by id; any difference is reported, even a
+    better verdict; strict: WARN is wrong as well.
     """
     wrong = {}
     for result in results:

@@ -1,16 +1,14 @@
-"""What a program still holds of its connections, against a baseline.
+"""What a program still holds of its connections, compared with a baseline.
 
 There are several views of a leak, since none shows all: sockets with a row (CLOSE_WAIT and the
-like), descriptors whose connection is gone (after shutdown() or a RST), connections that were reset
-before accept() and are only in the listener's Recv-Q, descriptors of any kind, processes, and sockets
-that exist though nothing of these shows them (lab/unseen.py). Threads are counted, and judged apart,
-since their pools are large and fill up slowly (server/trial.py). What the kernel finishes by itself
-(orphans, TIME_WAIT) is nobody's, nor is SYN_RECEIVED, in which TCP_DEFER_ACCEPT keeps an idle
-connection.
+like), descriptors whose connection is gone (after shutdown() or a RST), connections that were reset before
+accept() and show only in the listener's Recv-Q, descriptors of any kind, processes, and sockets that none of
+these shows (lab/unseen.py). Threads are counted too, but judged separately: their pools are large and fill up
+slowly (server/trial.py). What the kernel finishes by itself (orphans, TIME_WAIT) does not count, nor does
+SYN_RECEIVED, in which TCP_DEFER_ACCEPT keeps an idle connection.
 
-A descriptor without a row may also belong to a socket that was never connected, and its port is not
-known any more. A copy of it could tell, and would disturb the program; but all that counts is the
-difference to the baseline.
+A descriptor without a row may also belong to a socket that was never connected, and its port is no longer
+known. A copy of it would tell, but would disturb the program; only the difference from the baseline counts.
 """
 
 from __future__ import annotations
@@ -30,8 +28,8 @@ from linger.lab.host import Host
 
 LIVE = "ESTABLISHED CLOSE_WAIT FIN_WAIT1 FIN_WAIT2 LAST_ACK CLOSING".split()
 SOCKETS = " + ".join(f"{state} - {state}.orphan" for state in LIVE)
-LOOK, LONGEST_PAUSE = 0.1, 0.8  # s between looks at the processes
-NAMED = 3  # kinds of things in one line
+LOOK, LONGEST_PAUSE = 0.1, 0.8  # s between counts of the processes
+NAMED = 3  # kinds of things listed in one line
 PAIR = re.compile(r"(\S+) port (\d+) to (\S+) port (\d+) (\w+)")  # as the census names a socket
 GONE = "TCP, in no table: gone or never connected"
 EPHEMERAL = 32768  # from this port on, the system chooses (ip-sysctl, ip_local_port_range)
@@ -42,25 +40,25 @@ Thing = tuple[str, str]  # kind and name
 class Count:
     """What the program holds at one moment."""
 
-    sockets: int  # on its ports, of a process or waiting for accept()
-    gone: dict[int, int]  # descriptors whose connection is gone, or that never had one, by process
+    sockets: int  # on its ports, held by a process or waiting for accept()
+    gone: dict[int, int]  # descriptors whose connection is gone or never existed, by process
     queue: int  # Recv-Q of the listeners
     descriptors: dict[int, int]  # of any kind, by process
-    things: dict[int, Counter[Thing]]  # those that are no connection on its ports, by process
+    things: dict[int, Counter[Thing]]  # those that are not connections on its ports, by process
     processes: dict[int, str]  # their names
-    unseen: int = field(compare=False)  # sockets of the host that none of these is; it flickers
+    unseen: int = field(compare=False)  # sockets of the host that are none of these; the number flickers
     threads: dict[int, int] = field(default_factory=dict)  # by process
 
     @property
     def connections(self) -> int:
-        """All that is left of the other side, whoever has it."""
+        """All that is left of the other side's connections, whichever process holds it."""
         return self.sockets + sum(self.gone.values()) + self.queue
 
     def connections_since(self, before: Count) -> dict[str, int]:
-        """What is left of the other side that was not there before, by a name for it.
+        """What is left of the other side's connections and was not there before, by name.
 
-        A process that is new has from its parent what the old ones have: a socket that was never
-        connected, say, by which they found out what the machine can do.
+        A new process inherits what the old ones have: for example a socket that was never connected, opened to
+        probe what the machine can do.
         """
         inherited = max(before.gone.values(), default=0)
         usual = {pid: before.gone.get(pid, 0 if pid in before.processes else inherited) for pid in self.gone}
@@ -74,10 +72,10 @@ class Count:
         return {name: number for name, number in grown.items() if number > 0}
 
     def fuller_than(self, before: Count, others: int) -> list[str]:
-        """In what it holds more than before, in words; none: it is clean.
+        """What it holds more of than before, in words; empty: it is clean.
 
-        others: how many connections there were. Pools of processes and caches of descriptors grow
-        by a few, so these count from half as many on, and from four where there were so many.
+        others: how many connections there were. Pools of processes and caches of descriptors grow by a few, so
+        these count only from half that number, and from four if there were that many.
         """
         grown = self.connections_since(before)
         more = [f"{number} {name}" for name, number in grown.items()]
@@ -94,11 +92,11 @@ class Count:
         return more
 
     def threads_since(self, before: Count) -> int:
-        """How many threads the processes that were there before have more; negative: fewer."""
+        """How many more threads the processes have that were there before; negative: fewer."""
         return sum(number - before.threads[pid] for pid, number in self.threads.items() if pid in before.threads)
 
     def _added(self, before: Count) -> dict[int, Counter[Thing]]:
-        """What each process has more of than before; of a process that is new, nothing."""
+        """What each process has more of than before; nothing for a new process."""
         return {
             pid: things - before.things[pid]
             for pid, things in self.things.items()
@@ -106,7 +104,7 @@ class Count:
         }
 
     def kept_since(self, before: Count) -> list[Held]:
-        """What processes hold more of than before and is no connection, the most first."""
+        """What processes hold more of than before, except connections; the most first."""
         held = [
             Held(number, kind, name, self.processes.get(pid, ""), pid)
             for pid, things in self._added(before).items()
@@ -116,14 +114,14 @@ class Count:
 
 
 class Meter:
-    """Counts what a program of a lab holds."""
+    """Counts what a program in a lab holds."""
 
     def __init__(
         self, host: Host, pids: Callable[[], list[int]], other: Host, ports: Collection[int] = ()
     ) -> None:
         """host: where it runs; pids: its processes now; other: the host at the other end.
 
-        ports: local ones, of the sockets that count; none: all do.
+        ports: local ports of the sockets that count; none: all do.
         """
         self.host = host
         self._pids = pids
@@ -135,7 +133,7 @@ class Meter:
         """Count now."""
         hidden, snapshot = unseen.count(self.host, with_ours=self.other is self.host)
         if any(port >= EPHEMERAL for port in self._ports):
-            snapshot = self.snapshot()  # without ports, the census counts all ephemeral ones as one
+            snapshot = self.snapshot()  # without ports, the census counts all ephemeral ones together
         elif self._ports:
             snapshot.update({rows: self._on_ports(snapshot[rows]) for rows in ("rows", "listeners")})
         rows = snapshot["rows"]
@@ -160,26 +158,26 @@ class Meter:
         )
 
     def _on_ports(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Of the rows or listeners of a census, those on the ports that count."""
+        """Those rows or listeners of a census that are on the ports that count."""
         return [row for row in rows if row["port"] in self._ports]
 
     def steady(self, within: float = 2.0) -> Count:
-        """Count when two looks say the same: what ends in the middle of one would be missing later.
+        """Count once two counts agree: what ends in the middle of one would be missing later.
 
-        within: seconds; then the last look counts.
+        within: seconds; then the last one is returned.
         """
         deadline = time.monotonic() + within
         now = self.take()
         while now != (now := self.take()) and time.monotonic() < deadline:
-            time.sleep(LOOK)  # the next two
+            time.sleep(LOOK)  # between two counts
         return now
 
     def snapshot(self) -> dict[str, Any]:
-        """The census of the program's host, only its ports."""
+        """The census of the program's host, limited to its ports."""
         return census.count(self._hosts, self._ports)[self.host.name]
 
     def _things(self, held: list[dict[str, Any]]) -> Counter[Thing]:
-        """What a process has open, but for the connections on its ports."""
+        """What a process has open, except the connections on its ports."""
         found: Counter[Thing] = Counter()
         for one in held:
             if name := _name_of(one["kind"], one["name"] or "", self._ports):
@@ -187,7 +185,7 @@ class Meter:
         return found
 
     def settles(self, before: Count, others: int, within: float) -> Count | None:
-        """Wait until the program holds no more than before; None when it does, else the last count.
+        """Wait until the program holds no more than before; None once it does, else the last count.
 
         others: how many connections there were; within: seconds.
         """
@@ -202,25 +200,25 @@ class Meter:
                 return None
             if left <= 0:
                 return None if self._not_its_own(now, before, others) else now
-            time.sleep(min(pause, left))  # the sockets may be gone, and the processes not yet
+            time.sleep(min(pause, left))  # the sockets may be gone before the processes are
             pause = min(2 * pause, LONGEST_PAUSE)
 
     def _not_its_own(self, now: Count, before: Count, others: int) -> bool:
-        """Whether all that is left are connections whose other side did not get through.
+        """Whether only connections are left whose other side did not get through.
 
-        A FIN or an ACK that meets a full accept queue is sent again and again; the program cannot
-        know of it. Only for a count that lasts: each close passes through these states.
+        A FIN or an ACK that meets a full accept queue is sent again and again; the program cannot know of it.
+        Only for a count that persists: each close passes through these states.
         """
         [there] = census.count({self.other.name: self.other.path}).values()
         sockets = now.sockets - there["states"]["SYN_SENT"] - there["states"]["FIN_WAIT1"]
         return not replace(now, sockets=sockets).fuller_than(before, others)
 
     def awaits(self, expression: str, within: float, hold: float = 0) -> bool:
-        """Wait until an expression over the sockets that count is true (`census --help`)."""
+        """Wait until an expression about the sockets that count is true (`census --help`)."""
         return census.until(self._hosts, expression, within, hold, self._ports)["until"]["held"]
 
     def held(self, before: Count | None = None) -> list[Held]:
-        """Who holds what: connections, and what else was not there before, if that is given."""
+        """Who holds what: connections, and, if before is given, all else that was not there then."""
         snapshot = self.snapshot()
         found = []
         for owner in snapshot["owners"]:
@@ -248,9 +246,9 @@ class Meter:
 
 
 def _name_of(kind: str, name: str, ports: Collection[int]) -> str:
-    """How to call a descriptor so that those alike have one name; "" for a connection.
+    """A name for a descriptor, the same for similar ones; "" for a connection.
 
-    kind, name: as the census has them; ports: the local ones of connections, none: all are.
+    kind, name: as in the census; ports: the local ones of connections, none: all are.
     """
     if kind == "socket":
         if pair := PAIR.fullmatch(name):
@@ -271,10 +269,10 @@ def _name_of(kind: str, name: str, ports: Collection[int]) -> str:
 
 
 def log_bytes(pids: list[int], output: Path) -> int:
-    """The size of all regular files that the processes write to, and of their output."""
+    """The total size of their output and of all regular files that the processes write to."""
     files = {output}
     for pid in pids:
-        with contextlib.suppress(OSError):  # it may end while it is looked at
+        with contextlib.suppress(OSError):  # it may end meanwhile
             files.update(Path(f"/proc/{pid}/fd").iterdir())
     sizes = {}
     for file in files:

@@ -1,4 +1,4 @@
-"""What a run of checks tells a person: its steps, its table, a paragraph for each defect."""
+"""What a run of checks prints: its steps, a table, and a paragraph for each defect."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from linger.check.battery import Check
 from linger.check.finding import LEAK, STARVE, Held
 from linger.run import printer, results
 
-LADDER, ENDING = 20, 8  # lines of a ladder, and of these at its end
+LADDER, ENDING = 20, 8  # lines of a ladder, and how many of them at its end
 HEAD = ["check", "verdict", "measured", "seconds"]
 
 
 def explain(checks: Iterable[Check]) -> None:
-    """Print every check: what the clients do, which mistake it finds, what shows it."""
+    """Print every check: what the clients do, which mistake it finds, which scenarios show it."""
     for check in checks:
         print(f"{check.id}{' (slow)' if check.slow else ''}")
         print(printer.wrapped(f"{check.happens} {check.mistake}"))
@@ -32,7 +32,7 @@ class Console:
     """What is printed while the checks run, and at the end."""
 
     def __init__(self, out: TextIO, head: str, checks: Mapping[str, Check], quiet: bool) -> None:
-        """out: where to; head: the first line; checks: by id; quiet: nothing, KTAP comes instead."""
+        """out: where to; head: the first line; checks: by id; quiet: print nothing, because KTAP follows."""
         self._out, self._checks, self._quiet = out, checks, quiet
         self._began = time.monotonic()
         self._say(head)
@@ -42,7 +42,7 @@ class Console:
             printer.say(line, self._out)
 
     def step(self, line: str) -> None:
-        """Something has happened."""
+        """Report a step."""
         self._say(f"{time.monotonic() - self._began:8.3f} s  {line}")
 
     def conclude(self, summary: dict[str, Any]) -> None:
@@ -76,7 +76,7 @@ def _counted(summary: dict[str, Any]) -> str:
 
 
 def explained(check: Check, result: dict[str, Any], evidence: Path) -> str:
-    """The paragraph of a defect. evidence: the folder with those of the checks."""
+    """The paragraph of a defect. evidence: the folder that has the folders of the checks."""
     shown = ", ".join(f"make scenario-{name}" for name in check.scenarios)
     lines = [
         f"{check.id}: {result['verdict']} ({finding.MEANING[result['verdict']]})",
@@ -94,14 +94,14 @@ def explained(check: Check, result: dict[str, Any], evidence: Path) -> str:
 
 
 def details(result: dict[str, Any]) -> list[str]:
-    """The lines behind what was measured: what is held, and notes."""
+    """The lines that follow the measurement: what is held, and notes."""
     return [*(str(Held.of(one)) for one in result["held"]), *result["notes"]]
 
 
 def _ladder(folder: Path, verdict: str, program: str) -> list[str]:
-    """One connection, segment by segment, that shows what was found: of its kind most went so.
+    """One connection, segment by segment, that shows what was found: the commonest of its kind.
 
-    program: the host of what is judged.
+    program: the host of the program that is judged.
     """
     try:
         groups = json.loads((folder / "ladder.json").read_text())["groups"]
@@ -115,16 +115,16 @@ def _ladder(folder: Path, verdict: str, program: str) -> list[str]:
         return []
     lines = list(shown["text"])
     left_out = len(lines) - LADDER
-    if left_out > 1:  # what ends it is at its end
-        lines[LADDER - ENDING - 1 : -ENDING] = [f"  ... {left_out + 1} lines more ..."]
+    if left_out > 1:  # the end shows how it ended
+        lines[LADDER - ENDING - 1 : -ENDING] = [f"  ... {left_out + 1} more lines ..."]
     same = next(group["connections"] for group in groups if group["ladder"] is shown) - 1
     return [*lines, *([f"  {same} further connection{'s' * (same > 1)} like this"] if same else [])]
 
 
 def _telling(ladders: list[dict[str, Any]], verdict: str, program: str) -> dict[str, Any] | None:
-    """The ladder that shows best what was found, of clients that got through, None if none did.
+    """The ladder that best shows what was found, among clients that got through; None if none did.
 
-    Those that go the same way most often come first. What is held the program has not ended.
+    The commonest come first. A connection that is still held was not ended by the program.
     """
     ours = [
         ladder

@@ -1,4 +1,4 @@
-"""What a trial leaves in its folder: result.json, as a scenario's, and finding.json."""
+"""What a trial writes into its folder: result.json, like a scenario's, and finding.json."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ VERDICTS = {NOT_TESTED: "cannot run", **dict.fromkeys(BAD, "fail")}  # of result
 
 
 def empty(folder: Path) -> None:
-    """Make the folder of a trial. A second try leaves its own evidence only: lines of two programs
-    in one log tell nothing. Errors: CannotRun."""
+    """Make the folder of a trial, empty: in a second try, a log with lines of two programs would prove nothing.
+    Errors: CannotRun."""
     if folder.exists():
         shutil.rmtree(folder)
     files.make_folder(folder)

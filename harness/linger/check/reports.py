@@ -1,4 +1,4 @@
-"""What a run of checks tells a machine: JSON, JUnit XML and KTAP."""
+"""What a run of checks writes for machines: JSON, JUnit XML and KTAP."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def summary(
     code: int,
     folder: Path,
 ) -> dict[str, Any]:
-    """The whole run, as check.json has it.
+    """The whole run, in the form of check.json.
 
     about: what was checked and by which tool: its command, port, request, clients; folder: of the run.
     """
@@ -53,13 +53,13 @@ def summary(
 
 
 def _write(path: Path, text: str) -> None:
-    """Write a report where the caller wants it, who may mean a device: so not by renaming."""
+    """Write a report to the caller's path. That may be a device, so it is not replaced by renaming."""
     try:
         with files.writing(path, "choose another file"):
             path.write_text(text)
     except CannotRun:
         if path.is_file():
-            path.unlink()  # half of it looks like a report, too
+            path.unlink()  # half a report looks like one, too
         raise
 
 
@@ -78,9 +78,9 @@ def write_expected(path: Path, summary: dict[str, Any]) -> None:
 def write_junit(
     path: Path, summary: dict[str, Any], checks: Mapping[str, Check], began: float
 ) -> None:
-    """Write the summary as JUnit XML: what is wrong is a failure, N/A is skipped.
+    """Write the summary as JUnit XML: a wrong verdict is a failure, N/A is skipped.
 
-    checks: by id; began: when the run did, in seconds since 1970. Errors: as write_json().
+    checks: by id; began: the start of the run, in seconds since 1970. Errors: as write_json().
     """
     cases = []
     for one in summary["results"]:
@@ -117,7 +117,7 @@ def write_junit(
 
 def ktap(summary: dict[str, Any]) -> str:
     """The summary as KTAP, as `linger run --tap` writes it (tap.py)."""
-    from linger.run import tap  # which needs pytest, and a check does not
+    from linger.run import tap  # it needs pytest, a check does not
 
     lines = [tap.VERSION, f"1..{len(summary['results'])}"]
     for number, one in enumerate(summary["results"], 1):

@@ -1,10 +1,10 @@
-"""Many trials at the same time, each in a process of its own.
+"""Many trials at the same time, each in its own process.
 
-A trial that crashes takes nothing else with it, and each has an own /run, so that several instances
-of one program do not meet in their pid files there. They may meet elsewhere, in a file that all
-share, and they take each other's processor: so what does not start beside the others, fails or
-starves is retried by itself before that is believed. A trial that only waits for what may end by a
-time-out takes no processor, so it takes nobody's place either; before it goes on, it gets one again.
+A trial that crashes takes nothing else with it. Each has its own /run, so the pid files of several instances
+of one program do not collide there. They may collide elsewhere, in a file that all share, and they compete
+for the processor: so a trial that does not start beside the others, fails or starves is retried alone before
+its result counts. A trial that only waits for a time-out uses no processor, so it takes no place either;
+before it goes on, it gets one again.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from linger.check.record import Result
 from linger.lab import netns
 from linger.lab.errors import Broken, LingerError, os_sentence
 
-Attempt = Callable[[Check, Path], Result]  # the folder is for its evidence
+Attempt = Callable[[Check, Path], Result]  # the path is the folder for its evidence
 FORK = get_context("fork")
-WAITS, RETURNS = "waits", "returns"  # what a child says: it needs no place, and one again
-GO_ON = "go on"  # what it is answered when it has one
+WAITS, RETURNS = "waits", "returns"  # messages of a child: it needs no place; it needs one again
+GO_ON = "go on"  # the answer when it has one
 
 
 def run(
@@ -40,10 +40,9 @@ def run(
 
     The slow ones start first, then the long ones: so they wait at the same time.
 
-    attempt: makes a trial of one, and says in its result whether other trials may be to blame for it
-    ("doubt") and whether the machine stood still ("stall"); folder: for the evidence, a folder each.
-    at_once: trials at the same time; on_end: told each result as it comes.
-    Errors: what a trial could not run for.
+    attempt: runs a trial of one check; its result says whether other trials may be to blame ("doubt") and
+    whether the machine stood still ("stall"); folder: for the evidence, one subfolder each. at_once: trials at
+    the same time; on_end: called with each result as it comes. Errors: those that kept a trial from running.
     """
     done: dict[str, Result] = {}
     waiting = sorted(checks, key=lambda check: (not check.slow, not check.long))
@@ -91,7 +90,7 @@ def run(
 
 @contextlib.contextmanager
 def only_waiting() -> Iterator[None]:
-    """Within this, the work of a Child only waits, and needs no place; no-op outside of a Child.
+    """Within this context the work of a Child only waits and takes no place; no-op outside a Child.
 
     It ends when the Child has a place again, so what takes its time is measured within.
     """
@@ -106,15 +105,15 @@ def only_waiting() -> Iterator[None]:
 
 
 def say(line: str) -> None:
-    """Tell a line of text to the parent of this Child, if it listens."""
+    """Send a line of text to the parent of this Child, if it listens."""
     if Child.ours:
         Child.ours.send(line)
 
 
 class Child:
-    """A function that runs in a process of its own, with an own /run."""
+    """A function that runs in its own process, with its own /run."""
 
-    ours: ClassVar[Connection | None] = None  # in that process: where it tells what it does
+    ours: ClassVar[Connection | None] = None  # in that process: the way to its parent
 
     def __init__(
         self,
@@ -122,7 +121,7 @@ class Child:
         *arguments: Any,
         listen: Callable[[str], None] = lambda line: None,
     ) -> None:
-        """Start work(*arguments). listen: called with each line that it says, by say()."""
+        """Start work(*arguments). listen: called with each line that it sends with say()."""
         self._listen = listen
         self.works, self.returns = True, False  # neither: it is only_waiting()
         self._result: Any = None
@@ -133,7 +132,7 @@ class Child:
         self._sender.close()
 
     def _run(self) -> None:
-        """The life of the child. An interrupt at a terminal is meant for the parent, which ends the child."""
+        """The life of the child. An interrupt from the terminal is left to the parent, which ends the child."""
         signal.signal(signal.SIGINT, lambda number, frame: None)
         Child.ours = self._sender
         try:
@@ -147,7 +146,7 @@ class Child:
             self._sender.send(Broken(traceback.format_exc()))
 
     def heard(self) -> bool:
-        """Hear what the child says next; whether that is the result of its work."""
+        """Receive the child's next message; returns whether that is the result of its work."""
         try:
             said = self.pipe.recv()
         except EOFError:
@@ -167,7 +166,7 @@ class Child:
             self.pipe.send(GO_ON)
 
     def result(self) -> Any:
-        """What the work returned, once it has. Errors: those of the work; Broken when it died."""
+        """What the work returned. Errors: those of the work; Broken when the process died."""
         try:
             while self._result is None and not self.heard():
                 if self.returns:
@@ -182,6 +181,6 @@ class Child:
         return self._result
 
     def end(self) -> None:
-        """End it before its time."""
+        """End it early."""
         self._process.terminate()
         self._process.join()

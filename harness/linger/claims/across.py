@@ -1,6 +1,6 @@
 """The claims by kernel: what a run on each of several kernels shows.
 
-A run need not decide every claim, and says of each that it does not decide why.
+A run need not decide every claim; it says why it does not decide one.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LETTERS = "abcdefghij"  # of the conditions of a claim
 class Column:
     """A kernel: what a run on it shows.
 
-    judged: by the ids of the claims. absent: the cells that this kernel cannot show, as
+    judged: by the ids of the claims. absent: the cells that this kernel cannot show, such as
     "restart-matrix/condition: binds, old / new", and why.
     """
 
@@ -38,19 +38,19 @@ class Column:
 
     @property
     def passed(self) -> int:
-        """How many variants of scenarios did as predicted."""
+        """How many variants of scenarios behaved as predicted."""
         return sum(verdict in results.GOOD for verdict in self.variants.values())
 
 
 def columns(runs: Sequence[Path], chosen: Sequence[Claim]) -> list[Column]:
-    """A column of each run, the oldest kernel first.
+    """One column per run, the oldest kernel first.
 
-    Errors: Usage when a folder holds no finished run, and when two are of one kernel.
+    Errors: Usage when a folder holds no finished run, or two runs are of one kernel.
     """
     found = sorted((_column(run, chosen) for run in runs), key=lambda one: _number(one.linux))
     for one, next in zip(found, found[1:]):
         if one.linux == next.linux:
-            raise Usage(f"{one.run} and {next.run} are both of Linux {one.linux}; name one of them")
+            raise Usage(f"{one.run} and {next.run} are both from Linux {one.linux}; name one of them")
     return found
 
 
@@ -89,13 +89,13 @@ def _absent(documents: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]
 
 
 def conditions(claim: Claim) -> list[str]:
-    """The conditions under which a claim is said to hold, each once, in their order."""
+    """The conditions under which a claim may hold, each once, in order."""
     return list(dict.fromkeys(case.when for case in claim.cases if case.when))
 
 
 def cell(claim: Claim, column: Column) -> str:
-    """What a kernel shows of a claim, in a word: "holds", "fails", "not decided"; or "holds when a,
-    c" with the letters of conditions()."""
+    """What a kernel shows about a claim, in brief: "holds", "fails", "not decided"; or "holds when a, c" with
+    the letters of conditions()."""
     verdict = column.judged[claim.id].verdict
     if verdict is None:
         return UNDECIDED
@@ -107,7 +107,7 @@ def cell(claim: Claim, column: Column) -> str:
 
 
 def differs_on(claim: Judged, found: Sequence[Column]) -> list[Column]:
-    """The kernels that decide a claim, and otherwise than it was judged."""
+    """The kernels that decide a claim differently from its verdict."""
     verdicts = [(column, column.judged[claim.id].verdict) for column in found]
     return [column for column, verdict in verdicts if verdict not in (None, claim.verdict)]
 
@@ -118,7 +118,7 @@ def unlike(claim: Claim, found: Sequence[Column]) -> bool:
 
 
 def markdown(chosen: Sequence[Claim], found: Sequence[Column]) -> Iterator[str]:
-    """The lines of scenarios/KERNELS.md below its text: the grid, and what it takes to read it."""
+    """The lines of scenarios/KERNELS.md below its text: the grid, and how to read it."""
     yield f"| claim | {' | '.join(column.linux for column in found)} |"
     yield "| --- " * (len(found) + 1) + "|"
     for claim in chosen:
@@ -167,7 +167,7 @@ def _what_ran(column: Column) -> str:
 
 
 def plain(chosen: Sequence[Claim], found: Sequence[Column]) -> Iterator[str]:
-    """The lines for a terminal: the grid, then why kernels do not decide what they do not."""
+    """The lines for a terminal: the grid, then why kernels do not decide some claims."""
     width = max(len(claim.id) for claim in chosen)
     widths = [max(len(c.linux), *(len(cell(claim, c)) for claim in chosen)) for c in found]
     heads = (column.linux.ljust(width) for column, width in zip(found, widths))

@@ -1,4 +1,4 @@
-"""Which claim is true: the ledger held against what a run measured."""
+"""Which claims are true: the ledger compared with what a run measured."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from linger.run.predicate import is_number, number
 from linger.run.results import labels
 
 HOLDS, FAILS = "holds", "fails"
-JUDGEABLE = ("reproduced", "pass", "fail")  # verdicts of a result whose rows were measured as the scenario tells
+JUDGEABLE = ("reproduced", "pass", "fail")  # verdicts of results with measured rows
 Results = Sequence[Mapping[str, Any]]
 
 
@@ -24,11 +24,11 @@ class Unmeasured(Exception):
 
 @dataclass(frozen=True)
 class Judged:
-    """A claim and what the run says of it.
+    """A claim and what the run says about it.
 
-    verdict: "holds", "fails", "holds when ..."; None when the run does not decide it, and then
-    evidence is the sentence that says why. evidence: what was measured, in words, a case a line.
-    scenarios: which decide it; scenario: the first of them. note: what is right instead, or "".
+    verdict: "holds", "fails", "holds when ..."; None when the run does not decide it; then evidence is the
+    sentence that says why. evidence: what was measured, in words, one case per line. scenarios: those that
+    decide it; scenario: the first of them. note: what is right instead, or "".
     """
 
     id: str
@@ -44,8 +44,8 @@ class Judged:
 def judge(results: Results, claims: Iterable[Claim] | None = None) -> list[Judged]:
     """Judge claims by the results of one run; pure, so the same results give the same verdicts.
 
-    results: result.json documents, in any order; of repetitions every one counts.
-    claims: entries of the ledger, all of it if not given. Errors: Broken for a ledger that
+    results: result.json documents, in any order; every repetition counts.
+    claims: entries of the ledger; by default all. Errors: Broken for a ledger that
     contradicts itself or the scenarios.
     """
     return [_judge(claim, results) for claim in (ledger.load() if claims is None else claims)]
@@ -74,7 +74,7 @@ def _verdict(claim: Claim, held: Sequence[bool]) -> str:
 
 
 def _decide(case: Case, results: Results) -> tuple[bool, str]:
-    """Whether a case is as the claim says, in every repetition, and what was measured, in words."""
+    """Whether a case is as the claim says in every repetition, and what was measured, in words."""
     held = []
     shown: dict[str, list[str]] = {}
     for predicate in case.predicates:

@@ -1,7 +1,7 @@
 """The claims ledger, scenarios/claims.toml: what people say about the end of a connection.
 
-A claim has cases, and each case says what a run would measure *if the claim held*. So a claim that
-is false comes out as false by measurement, and on another kernel it may come out otherwise.
+A claim has cases, and each case says what a run would measure *if the claim held*. So measurement shows a
+false claim to be false, and on another kernel the result may differ.
 
     [[claim]]
     id = "cw-missing-close"
@@ -14,9 +14,9 @@ is false comes out as false by measurement, and on another kernel it may come ou
     struck = ["buggy server ESTABLISHED == N"]         # rows of its "struck"
     tables = [{ variant = "condition", title = "binds", row = "old", column = "new", is = "ok" }]
 
-A predicate is: variant, subject (a host, or whose finding it is), name, comparison, and a word or a number.
-A number may be counted from N, the run's connections, from left to right: "3 * N / 4 + 10". A
-name that a scenario expects twice has ", then" behind it the second time, as on the terminal.
+A predicate is: variant, subject (a host, or the source of a finding), name, comparison, and a word or a
+number. A number may be computed from N, the run's connections, from left to right: "3 * N / 4 + 10". A name
+that a scenario expects twice is followed by ", then" the second time, as on the terminal.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Claim:
-    """An entry of the ledger. note: where the article is half right, what is right; or ""."""
+    """An entry of the ledger. note: if the article is half right, what is right; or ""."""
 
     id: str
     article: str
@@ -108,7 +108,7 @@ def load(path: Path | None = None) -> list[Claim]:
 def compare(claims: list[Claim], decided: Mapping[str, tuple[str, ...]]) -> None:
     """Check that the ledger and the scenarios agree on who decides what, in both directions.
 
-    decided: of each scenario the ids that its decorator names. Errors: Broken.
+    decided: for each scenario, the ids that its decorator names. Errors: Broken.
     """
     known = {claim.id for claim in claims}
     for name, ids in decided.items():
@@ -120,7 +120,7 @@ def compare(claims: list[Claim], decided: Mapping[str, tuple[str, ...]]) -> None
                 raise Broken(f"claim {claim.id}: there is no scenario {name}")
         naming = {name for name, ids in decided.items() if claim.id in ids}
         for name in sorted(naming ^ set(claim.scenarios)):
-            missing = f"{FILE} has no case of it" if name in naming else "its scenario does not say so"
+            missing = f"{FILE} has no such case" if name in naming else "its scenario does not say so"
             raise Broken(f"claim {claim.id}: decided by {name}? {missing}")
 
 
@@ -137,7 +137,7 @@ def _claim(entry: dict[str, Any]) -> Claim:
     if not cases:
         raise Broken(f"claim {name}: no scenario decides it")
     if len(cases) > 1 and not all(case.when for case in cases):
-        raise Broken(f"claim {name}: of several cases each needs a `when`")
+        raise Broken(f"claim {name}: with several cases, each needs a `when`")
     return Claim(name, entry["article"], entry["sentence"], entry.get("note", ""), cases)
 
 

@@ -1,7 +1,7 @@
-"""Which run the claims are judged by.
+"""Which run judges the claims.
 
-By one run, so that all verdicts are of one kernel and one day: the newest one of this kernel in
-the folder results that decides every claim asked for, or the one that the caller names.
+One run, so that all verdicts are from one kernel and one day: the newest one of this kernel in the folder
+results that decides every requested claim, or the one that the caller names.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ Found = Tuple[Path, Dict[str, Any], List[Judged]]  # the run, its environment, t
 
 
 def choose(names: Iterable[str]) -> list[Claim]:
-    """The claims asked for: by id, or by a scenario that decides them; all, when nothing is named.
+    """The requested claims: by id, or by a scenario that decides them; all, if none is named.
 
-    Errors: Usage for an unknown one, with what was meant, or for a scenario that decides none.
+    Errors: Usage for an unknown one, suggesting a near one, or for a scenario that decides none.
     """
     known = ledger.load()
     words = {word for claim in known for word in (claim.id, *claim.scenarios)}
@@ -42,10 +42,10 @@ def deciders(chosen: Sequence[Claim]) -> list[str]:
 
 
 def by_run(run: Path, chosen: Sequence[Claim]) -> Found:
-    """Judge claims by a run.
+    """Judge claims by a given run.
 
-    chosen: of the ledger. Errors: Usage when the folder holds no finished run; Broken naming what
-    it does not decide.
+    chosen: from the ledger. Errors: Usage when the folder holds no finished run; Broken naming what it does
+    not decide.
     """
     found = environment(run)
     if found is None:
@@ -64,7 +64,7 @@ def newest(folder: Path, chosen: Sequence[Claim]) -> Found | None:
         try:
             return by_run(run, chosen)
         except Broken:
-            continue  # an older one may
+            continue  # an older one may decide them
     return None
 
 
@@ -81,7 +81,7 @@ def _finished(folder: Path, names: Sequence[str]) -> Iterator[Path]:
 
 
 def unfinished(run: Path) -> Usage:
-    """What is wrong with a folder that has no environment()."""
+    """The error for a folder that has no environment()."""
     return Usage(f"{run} holds no finished run (its environment.json is missing or too old)")
 
 

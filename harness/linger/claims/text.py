@@ -1,4 +1,4 @@
-"""The judged claims as people read them: on the terminal, and as the table of scenarios/CLAIMS.md."""
+"""The judged claims in text: on the terminal, and as the table of scenarios/CLAIMS.md."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def tally(judged: Sequence[Judged]) -> str:
 def markdown(
     judged: Sequence[Judged], environment: Mapping[str, Any], kernels: Sequence[across.Column]
 ) -> Iterator[str]:
-    """The lines of the table in scenarios/CLAIMS.md. kernels: that may show something else."""
+    """The lines of the table in scenarios/CLAIMS.md. kernels: those that may show something else."""
     yield f"| claim | in words | from | on {measured_on(environment)} | differs on | measured by |"
     yield "| --- | --- | --- | --- | --- | --- |"
     for claim in judged:

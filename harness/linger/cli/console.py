@@ -66,7 +66,7 @@ class Console:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         who = dict(report.user_properties).get("lab", report.nodeid)
         if report.skipped:
-            self.complaints.setdefault(who, "skipped, which is not passed")
+            self.complaints.setdefault(who, "skipped, which does not count as passed")
         if report.failed:
             self.complaints.setdefault(who, report.longreprtext)
         if report.when == "teardown":

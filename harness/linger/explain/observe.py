@@ -1,7 +1,7 @@
 """A process at one moment, as seen by the census and /proc.
 
-Nothing is changed, stopped or copied: the census runs without --copy. What we may not look at is
-None, and `unseen` says why.
+Nothing is changed, stopped or copied: the census runs without --copy. What we may not read is None, and
+`unseen` says why.
 """
 
 from __future__ import annotations
@@ -171,7 +171,7 @@ def _shared(members: list[Snapshot]) -> int:
 
 
 def _target(pid: int, descriptor: int | None) -> str:
-    """What a descriptor leads to, "socket:[7]"; "" if it is closed by now."""
+    """What a descriptor refers to, "socket:[7]"; "" if it is closed by now."""
     with contextlib.suppress(OSError):
         return os.readlink(f"/proc/{pid}/fd/{descriptor}")
     return ""

@@ -35,8 +35,8 @@ MEANINGS = {
     "TIME_WAIT.in": "TIME_WAITs on ports that it listens on",
     "TIME_WAIT.out": "TIME_WAITs on other ports of its network namespace",
     "ports": "ports that connect() chooses from",
-    "one_remote": "the most CLOSE_WAIT.out that lead to one service",
-    "silent": "seconds since anything came on the ESTABLISHED that has been silent longest",
+    "one_remote": "the most CLOSE_WAIT.out to a single service",
+    "silent": "seconds since the longest-silent ESTABLISHED received anything",
     "threads": "threads of the program",
     "waits.events": "threads that wait for events or connections (epoll_wait, accept)",
     "waits.elsewhere": "threads that wait in poll() without a time-out, or for one socket",
@@ -146,7 +146,7 @@ def _of_host(observation: Observation, listened: set[int]) -> Values:
 
 
 def _of_others(observation: Observation) -> Values:
-    """What the census shows of the other ends."""
+    """What the census shows about the other ends."""
     silent = [
         row["silent_ms"] // 1000
         for snapshot in observation.members

@@ -82,7 +82,7 @@ def lines(made: Mapping[str, Any]) -> Iterator[str]:
             ("against", one["against"]),
             ("look", [one["look"]]),
             ("helps", one["helps"]),
-            ("helps not", one["does_not_help"]),
+            ("no help", one["does_not_help"]),
         ):
             for text in texts:
                 yield wrapped(text, f"   {label:10} ", INDENT)

@@ -1,4 +1,4 @@
-"""The lab: a private network with its hosts, what happens in it, and what we expect of it.
+"""The lab: a private network with its hosts, the faults in it, and what we expect of it.
 
     lab       hosts, links, programs              faults    what can go wrong, counted
     expect    guards and expectations             capture   segments kept for replay

@@ -1,8 +1,8 @@
-"""A private working folder: several instances of a program write into it without meeting.
+"""A private working folder: several instances of a program write into it without colliding.
 
-Changes by this process and everything it starts go to an overlay in memory, which nobody else sees
-and which ends with them (overlayfs; in a user namespace since Linux 5.11). If the kernel refuses
-that, they get a copy of a small folder.
+Changes by this process and everything it starts go to an overlay in memory, which is private and ends with
+them (overlayfs; in a user namespace since Linux 5.11). If the kernel refuses that, they get a copy, if the
+folder is small.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from linger.lab.netns import MS_BIND, MS_REC, mount
 
 MOST_COPIED = 64 << 20  # bytes
 PLACE = Path("/run/folder")  # netns.own_run() came before
-OPTIONS = ("userxattr", "")  # what a user namespace needs, and an older kernel does not know
+OPTIONS = ("userxattr", "")  # a user namespace needs this; an older kernel does not know it
 
 
 def keep_apart(evidence: Path) -> str:
-    """Put a private layer over the working folder, except for a folder of evidence in it.
+    """Put a private layer over the working folder, except a folder of evidence in it.
 
-    Call it within netns.own_run(), before anything is started. Returns "", or a clause that says
-    why the folder is shared anyway.
+    Call it after netns.own_run(), before anything is started. Returns "", or a clause that says why the
+    folder stays shared.
     """
     folder = Path.cwd()
     if why := _unsuitable(folder):
@@ -46,7 +46,7 @@ def keep_apart(evidence: Path) -> str:
 
 
 def _unsuitable(folder: Path) -> str:
-    """Why a layer over a folder would hide something, "" if it does not."""
+    """Why a layer over a folder would hide something; "" if it does not."""
     for line in Path("/proc/self/mountinfo").read_text().splitlines():
         mounted = Path(line.split()[4].encode().decode("unicode_escape"))
         if mounted != folder and mounted.is_relative_to(folder):
@@ -61,7 +61,7 @@ def _overlay(folder: Path) -> str:
         made.mkdir(parents=True)
     seen = folder.stat()
     upper.chmod(seen.st_mode & 0o7777)
-    with contextlib.suppress(OSError):  # of a user that is not mapped here
+    with contextlib.suppress(OSError):  # of a user not mapped here
         os.chown(upper, seen.st_uid, seen.st_gid)
     lower = "".join(f"\\{c}" if c in "\\:," else c for c in str(folder))
     refused = ""

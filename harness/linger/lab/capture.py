@@ -12,17 +12,17 @@ from linger.lab.withhold import fault, withheld
 
 
 class Captured:
-    """One segment of each of some connections, as it passed a host, in a pcap file."""
+    """One segment of each connection, as it passed a host, in a pcap file."""
 
     def __init__(self, program: Process, host: Host, file: Path, connections: int) -> None:
-        """program: the capture under way; see Lab.capture()."""
+        """program: the running capture; see Lab.capture()."""
         self._program = program
         self.host = host
         self.file = file
         self.connections = connections
 
     def taken(self) -> list[Event]:
-        """Wait until all are captured; returns what each is: port, toport, seq, ack, next, bytes.
+        """Wait until all are captured; returns their fields: port, toport, seq, ack, next, bytes.
 
         Errors: NotHeld when one does not come.
         """

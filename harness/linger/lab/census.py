@@ -107,6 +107,6 @@ def until(
 def _ask(words: list[str | Path]) -> dict[str, Any]:
     done = subprocess.run(words, capture_output=True, text=True, errors="replace")
     if done.returncode in (0, 1):
-        return read_json(done.stdout)  # a process names itself
+        return read_json(done.stdout)  # a process chooses its own name
     sentence = done.stderr.strip() or f"census ended with status {done.returncode}"
     raise {Usage.code: Usage, CannotRun.code: CannotRun}.get(done.returncode, Broken)(sentence)

@@ -22,4 +22,4 @@ class Child(subprocess.Popen):
                 raise subprocess.TimeoutExpired(self.args, timeout)
         finally:
             os.close(fd)
-        return super().wait()  # at once; when it is traced, its tracer is told first
+        return super().wait()  # at once; if it is traced, its tracer learns first

@@ -14,7 +14,7 @@ from linger.lab.programs import program
 
 
 def cannot_start(name: str | Path) -> str:
-    """A sentence that says why a program cannot be started; "" when nothing is known against it.
+    """A sentence that says why a program cannot be started; "" if no reason is known.
 
     name: a path, or a name for PATH.
     """
@@ -24,19 +24,19 @@ def cannot_start(name: str | Path) -> str:
 
 
 def closed(show: Iterable[Path] = (), **limits: int) -> list[str]:
-    """The words before a command that sees only the system's files and its own program, writes only
-    to a private /tmp, and has only Internet sockets: for a program that nobody has read.
+    """The words before a command that may see only the system's files and its own program, write only to a
+    private /tmp, and use only Internet sockets: for a program that nobody has reviewed.
 
-    Started by root it runs as nobody. show: folders that it needs to read, too.
-    limits: of confine's --limit, as closed(nproc=64, cpu=20): processes, seconds, bytes.
+    Started by root, it runs as nobody. show: further folders that it needs to read.
+    limits: for confine's --limit, such as closed(nproc=64, cpu=20): processes, seconds, bytes.
     """
     return [str(program("confine")), "--closed", *_options("show", show), *_limits(limits)]
 
 
 def opened(read_only: Iterable[Path] = (), **limits: int) -> list[str]:
-    """The words before the caller's own command: it has the caller's files, and nothing else.
+    """The words before the caller's own command: it gets the caller's files, and nothing else.
 
-    read_only: folders that it still may not write, such as the run's evidence.
+    read_only: folders that it must not write to, such as the run's evidence.
     limits: as for closed(); without a control group the kernel exempts root from nproc.
     """
     return [str(program("confine")), *_options("read-only", read_only), *_limits(limits)]

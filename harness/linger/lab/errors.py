@@ -14,19 +14,19 @@ HELD, NOT_HELD, USAGE, TARGET_DIED, BROKEN, CANNOT_RUN = 0, 1, 2, 3, 70, 77
 
 
 def complain(sentence: str) -> None:
-    """Print to standard error, or nothing if it has no reader (a closed terminal)."""
+    """Print to standard error, or not if nobody can read it (a closed terminal)."""
     with contextlib.suppress(OSError):
         print(printable_lines(sentence), file=sys.stderr, flush=True)
 
 
 def last_sentence(said: str) -> str:
-    """The last line that a process of ours wrote to standard error, without its name."""
+    """The last line that one of our processes wrote to standard error, without the program's name."""
     lines = said.strip().splitlines() or [""]
     return lines[-1].removeprefix("linger: ")
 
 
 def os_sentence(error: OSError) -> str:
-    """The system's refusal, with the file if there was one: "results/x: No space left"."""
+    """The system's error, with the file if there is one: "results/x: No space left"."""
     where = f"{error.filename}: " if error.filename else ""
     return f"{where}{error.strerror or error}"
 
@@ -40,7 +40,7 @@ def signal_name(number: int) -> str:
 
 
 class LingerError(Exception):
-    """An end with one clear sentence; `code` is the exit code of the run."""
+    """An error that ends the run with one clear sentence; `code` is the exit code."""
 
     code = BROKEN
 
@@ -66,7 +66,7 @@ class Usage(LingerError):
 
 
 class TargetDied(LingerError):
-    """The server under check ended, or never listened; the sentence has its last output."""
+    """The server under test ended or never listened; the sentence includes its last output."""
 
     code = TARGET_DIED
 

@@ -1,4 +1,4 @@
-"""An event: a line `ev=NAME key=value ...` on the standard output of a program."""
+"""An event: a line `ev=NAME key=value ...` on a program's standard output."""
 
 from __future__ import annotations
 

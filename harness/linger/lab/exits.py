@@ -1,6 +1,6 @@
-"""Finds how processes ended that are not our children: a worker that its own master reaps.
+"""Finds out how processes ended that are not our children, such as a worker reaped by its master.
 
-A pidfd opened earlier still has the status after the reaping (Linux 6.15, PIDFD_GET_INFO of
+A pidfd opened earlier still knows the status after the process was reaped (Linux 6.15, PIDFD_GET_INFO of
 <linux/pidfd.h>). For a zombie, /proc/PID/stat has it on any kernel.
 """
 
@@ -23,7 +23,7 @@ GET_INFO, WITH_EXIT = 0xC040FF0B, 1 << 3  # PIDFD_GET_INFO, PIDFD_INFO_EXIT
 INFO = struct.Struct("QQ11Ii")  # struct pidfd_info, its first version
 ZOMBIE = "Z"
 EXITING = 0x4  # PF_EXITING of <linux/sched.h>, in the flags of proc_pid_stat(5)
-DYING = 10.0  # s at most, from the closing of its descriptors to its end
+DYING = 10.0  # most s from the closing of its descriptors to its end
 
 
 @dataclass(frozen=True)
@@ -36,23 +36,23 @@ class Exit:
 
     @property
     def crashed(self) -> bool:
-        """Whether a signal ended it, or its status says that it failed."""
+        """Whether a signal ended it, or its status reports a failure."""
         return bool(self.status)
 
     def __str__(self) -> str:
         who = f"process {self.pid} ({self.name})"
         if self.status is None:
-            return f"{who} ended (how is not known: Linux tells from 6.15 on)"
+            return f"{who} ended (how is unknown before Linux 6.15)"
         if os.WIFSIGNALED(self.status):
             return f"{who} was ended by {signal_name(os.WTERMSIG(self.status))}"
         return f"{who} ended with status {os.WEXITSTATUS(self.status)}"
 
 
 class Watch:
-    """Some processes, to find out later whether and how they ended."""
+    """Processes watched to find out later whether and how they ended."""
 
     def __init__(self) -> None:
-        self._watched: dict[int, tuple[str, int]] = {}  # by pid the name and a pidfd
+        self._watched: dict[int, tuple[str, int]] = {}  # name and pidfd, by pid
 
     def add(self, pids: Iterable[int]) -> None:
         """Watch more processes, except those that have already ended."""
@@ -62,7 +62,7 @@ class Watch:
                 self._watched[pid] = printable(name), os.pidfd_open(pid)
 
     def ended(self) -> list[Exit]:
-        """Those that have ended, or are ending: the kernel closes a process's descriptors first."""
+        """Those that have ended or are ending: the kernel closes a process's descriptors first."""
         over = {
             fd for pid, (_, fd) in self._watched.items() if _over(fd, DYING if _exiting(pid) else 0)
         }
@@ -73,34 +73,34 @@ class Watch:
         ]
 
     def close(self) -> None:
-        """Watch nothing any more."""
+        """Stop watching."""
         while self._watched:
             os.close(self._watched.popitem()[1][1])
 
 
 def _over(fd: int, within: float) -> bool:
-    """Whether the process of a pidfd has ended, or does so within seconds."""
+    """Whether the process of a pidfd has ended, or does so within the given seconds."""
     poll = select.poll()
     poll.register(fd, select.POLLIN)
     return bool(poll.poll(within * 1000))
 
 
 def _exiting(pid: int) -> bool:
-    """Whether a process is on its way out. (A zombie may be a leader whose threads live on.)"""
+    """Whether a process is exiting. (A zombie may be a leader whose threads live on.)"""
     _, state, *fields = stat(pid)
     return state not in ("", ZOMBIE) and bool(int(fields[5]) & EXITING)
 
 
 def _zombie(pid: int) -> int | None:
-    """The status of a process that nobody has reaped yet, None of any other (proc_pid_stat(5))."""
+    """The status of a process that is not reaped yet; None for any other (proc_pid_stat(5))."""
     _, state, *fields = stat(pid)
     return int(fields[-1]) if state == ZOMBIE else None
 
 
 def _reaped(fd: int) -> int | None:
-    """The status of a reaped process, by its pidfd; None where the kernel does not report it."""
+    """The status of a reaped process, by its pidfd; None if the kernel does not report it."""
     info = bytearray(INFO.pack(WITH_EXIT, *[0] * 13))
-    with contextlib.suppress(OSError):  # ENOTTY of an older kernel
+    with contextlib.suppress(OSError):  # ENOTTY on an older kernel
         fcntl.ioctl(fd, GET_INFO, info)
         mask, *_, status = INFO.unpack(info)
         return status if mask & WITH_EXIT else None

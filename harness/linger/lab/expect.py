@@ -1,16 +1,16 @@
-"""What a scenario proves and expects: the fault happened, and this is what it left behind.
+"""What a scenario proves and expects: that the fault happened, and what it left behind.
 
-There are two families of verbs. `happened` guards against testing nothing: it comes first, and when
-it does not hold, nothing was tested.
+There are two families of verbs. `happened` guards against testing nothing: it comes first, and if it does not
+hold, nothing was tested.
 
-    happened         counts of the kernel: ESTABLISHED=100
+    happened         kernel counts: ESTABLISHED=100
     happened_event   events of a program: recv with n=0, 100 times
     happened_fault   how often a fault struck, by its own counter
     happened_value   any other number, polled until it is right
 
-What is `expect`ed is the scenario's claim.
+What a scenario `expect`s is its claim.
 
-    expect           what is left in the kernel, and stays: CLOSE_WAIT 100, descriptors 100
+    expect           what stays in the kernel: CLOSE_WAIT 100, descriptors 100
     expect_values    what a program found out: bytes, errors, seconds
     expect_table     a table of outcomes
 
@@ -33,13 +33,13 @@ from linger.lab.process import LONGEST, Process
 from linger.lab.verdict import Table, Verdict, make_row
 from linger.lab.withhold import shortened
 
-DEADLINE = 2.0  # s: a presence must be seen within this time
-WINDOW = 0.2  # s: it, or an absence, must then last
-STILL = 0.06  # s: what is held still lasts longer than a delayed ACK (40 ms)
+DEADLINE = 2.0  # s: what is present must be seen within this time
+WINDOW = 0.2  # s: presence or absence must then last this long
+STILL = 0.06  # s: longer than a delayed ACK (40 ms)
 
 
 class Peer(Process):
-    """A program of the lab together with the host it runs in."""
+    """A program of the lab, with the host it runs in."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class Peer(Process):
         opened: tuple[str, ...],
         generation: int = 0,
     ) -> None:
-        """opened: SNMP counters; the first less the others is the connections it established.
+        """opened: SNMP counters; the first minus the others is the number of connections it established.
 
         generation: as for Process().
         """
@@ -60,12 +60,12 @@ class Peer(Process):
 
     @property
     def serves(self) -> bool:
-        """Whether it is a server: one that ends, with whatever status, has ended too early."""
+        """Whether it is a server: a server that ends, with any status, has ended too early."""
         return bool(self.events("ready"))
 
 
 class Expectations:
-    """The part of a lab that proves and expects; the hosts are the lab's."""
+    """The part of a lab that proves and expects; the lab has the hosts."""
 
     paths: dict[str, Path]
     tell: Callable[[str], None]
@@ -80,12 +80,11 @@ class Expectations:
     def happened(
         self, who: Peer, within: float = DEADLINE, hold: float = 0, **expected: int | str
     ) -> None:
-        """Prove with the kernel's counts that the fault really happened.
+        """Prove by kernel counts that the fault really happened.
 
-        expected: counts by state, owner class or SNMP counter. ESTABLISHED stands for all the
-        connections that the peer's host ever established, by the kernel's own counters
-        (RFC 4022), so it holds afterwards too. within: seconds; hold: how long it must then stay
-        so. Errors: NotHeld.
+        expected: counts by state, owner class or SNMP counter. ESTABLISHED stands for all connections that
+        the peer's host ever established, by the kernel's own counters (RFC 4022), so it still holds
+        afterwards. within: seconds; hold: how long it must then stay true. Errors: NotHeld.
         """
         within = _deadline(within)
         for name, value in expected.items():
@@ -99,7 +98,7 @@ class Expectations:
     def happened_fault(
         self, fault: Drop, times: int | str = ">= 1", within: float = DEADLINE
     ) -> None:
-        """Prove by its own counter that a fault struck so many times, within so many seconds.
+        """Prove by its own counter that a fault struck that many times, within that many seconds.
 
         Errors: NotHeld.
         """
@@ -113,7 +112,7 @@ class Expectations:
         expected: int | str,
         within: float = DEADLINE,
     ) -> None:
-        """Prove a number by polling until it is as expected, within so many seconds.
+        """Prove a number by polling until it is as expected, within that many seconds.
 
         Errors: NotHeld.
         """
@@ -126,9 +125,9 @@ class Expectations:
     def happened_event(
         self, who: Peer, event: str, times: int = 1, within: float = LONGEST, **fields: object
     ) -> None:
-        """Prove by the events of a program that it met the fault: wait for so many of them.
+        """Prove by a program's events that it met the fault: wait for count of them.
 
-        fields: what each event must say, as happened_event(server, "recv", N, err="ECONNRESET").
+        fields: what each event must contain: happened_event(server, "recv", N, err="ECONNRESET").
         within: seconds. Errors: NotHeld.
         """
         who.said(event, times, within, **fields)
@@ -147,13 +146,12 @@ class Expectations:
         hold: float = WINDOW,
         **more: int | str,
     ) -> None:
-        """Expect what is left in the kernel: all of it within a deadline, and then for a while.
+        """Expect what is left in the kernel: all of it within a deadline, and then lasting for a while.
 
         expected, more: name (state, STATE.class, descriptors, ghosts, counter...) to a number or a
-        comparison such as "<= 1". within, hold: seconds. Every row is measured and recorded, even
-        if another one fails. The program must still run, unless the scenario killed it or
-        it is a client that ended with status 0. Errors: NotHeld; Broken when no fault was proved
-        before.
+        comparison such as "<= 1". within, hold: seconds. Every row is measured and recorded, even if another
+        fails. The program must still run, unless the scenario killed it or it is a client that ended with
+        status 0. Errors: NotHeld; Broken when no fault was proved before.
         """
         host = who.host.name
         expected = {**expected, **more}
@@ -180,10 +178,10 @@ class Expectations:
         measured: Mapping[str, int | str],
         by: str = "client",
     ) -> None:
-        """Expect what a program found out: bytes received, the error it saw, seconds it took.
+        """Expect what a program reported: bytes received, the error it saw, seconds it took.
 
-        expected: name to a number, a comparison, or a word; measured: by the same names.
-        by: whose finding it is. Errors: as expect().
+        expected: name to a number, a comparison, or a word; measured: by the same names. by: who found it.
+        Errors: as expect().
         """
         rows = [make_row(by, name, value, measured[name]) for name, value in expected.items()]
         self.verdict.expect(rows)
@@ -198,9 +196,9 @@ class Expectations:
         self.tell(f"{title}: {len(measured)} cells as expected")
 
     def shows(self, who: Peer, expected: str, within: float = DEADLINE) -> str:
-        """What the sockets of a peer's host are, for a cell of a table: "FIN_WAIT1 100".
+        """The sockets of a peer's host, for a cell of a table: "FIN_WAIT1 100".
 
-        Waits until it is as expected and stays so, or so many seconds; "-" is no connection at all.
+        Waits until it is as expected and stays so, or for that many seconds; "-" is no connection at all.
         """
         wanted: dict[str, int] = dict.fromkeys(set(census.STATES) - {"CLOSED", "LISTEN"}, 0)
         if expected != "-":
@@ -215,14 +213,13 @@ class Expectations:
         return ", ".join(found) or "-"
 
     def until(self, expression: str, within: float, hold: float) -> dict[str, Any]:
-        """Ask the census, of all hosts; see census.until(). Returns its "until"."""
-        # These are programs of ours: whether a descriptor without a row was ever connected, a copy
-        # of it may tell.
+        """Ask the census about all hosts; see census.until(). Returns its "until"."""
+        # These are our own programs, so descriptors may be copied to tell whether one was ever connected.
         snapshot = census.until(self.paths, expression, within, hold, copies=True)
         self.snapshot = {host["host"]: host for host in snapshot["hosts"]}
         return snapshot["until"]
 
 
 def _deadline(within: float) -> float:
-    """The usual deadline may be shortened, one that a scenario chose may not."""
+    """The default deadline may be shortened; one that a scenario chose may not."""
     return shortened(within) if within == DEADLINE else within

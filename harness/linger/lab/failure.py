@@ -1,4 +1,4 @@
-"""What did not hold, as an object. Sentences are made from it, and never read back."""
+"""What did not hold, as an object. Sentences are made from it, never parsed back."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Any, Sequence
 
 from linger.lab.errors import NotHeld
 
-GUARD = "guard"  # what should have happened before anything is judged
-EVENT = "event"  # a program did not report what it should, as often as it should
+GUARD = "guard"  # something that should have happened before anything is judged
+EVENT = "event"  # a program did not report an event as often as it should
 ENDING = "ending"  # a program ended, or went on, when it should not
 EXPECTATION = "expectation"  # a row of what the fault left behind
 HELD = "held"  # at the end a program holds more than it may
-BRIEF = "brief"  # such a row was right, and did not last
+BRIEF = "brief"  # such a row was right, but did not last
 CELL = "cell"  # a cell of a table of outcomes
 ALIKE = "alike"  # with --prove: a row that is the same for both variants
-UNGUARDED = "unguarded"  # with --prove: a fault was withheld, and nothing noticed
+UNGUARDED = "unguarded"  # with --prove: a fault was withheld, and no guard noticed
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,10 @@ class Failure:
 
     kind: str  # one of the words above
     subject: str  # a host, a program, or the title of a table
-    event: str  # what was counted: a state, an event as "recv n=0", "ending", "row / column"
+    event: str  # what was counted: a state, an event such as "recv n=0", "ending", "row / column"
     wanted: str  # a comparison such as "== 100", or a word
-    counted: int | str  # how many, or what there was instead
-    because: str = ""  # how it came to an end: "ended with status 1", "60 s passed"
+    counted: int | str  # how many, or what was there instead
+    because: str = ""  # how it ended: "ended with status 1", "60 s passed"
 
     def __str__(self) -> str:
         return _SENTENCES[self.kind](self)
@@ -38,7 +38,7 @@ class Failure:
 
 
 def not_held(failures: Sequence[Failure], output: str = "") -> NotHeld:
-    """The error for some failures. output: the program's last lines, to be put behind them."""
+    """The error for some failures. output: the program's last lines, to append to them."""
     return NotHeld("; ".join(map(str, failures)) + output, failures)
 
 
@@ -52,7 +52,7 @@ def _event(one: Failure) -> str:
 
 
 def _holding(one: Failure) -> str:
-    return f"{one.subject} holds at the end what it should have let go: {one.because}"
+    return f"{one.subject} still holds at the end: {one.because}"
 
 
 _SENTENCES = {
@@ -61,7 +61,7 @@ _SENTENCES = {
     ENDING: lambda one: f"{one.subject} {one.because}",
     EXPECTATION: _row,
     HELD: _holding,
-    BRIEF: lambda one: f"{_row(one)}, and that did not last",
+    BRIEF: lambda one: f"{_row(one)}, but that did not last",
     CELL: lambda one: f"{one.subject}: {one.event} is {one.counted}, expected {one.wanted}",
     ALIKE: lambda one: f"does not tell the variants apart: {_row(one)}",
     UNGUARDED: lambda one: f"not guarded: without {one.event} in {one.subject} it would go on",

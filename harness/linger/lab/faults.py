@@ -1,10 +1,9 @@
-"""Faults: what is done to the network, a host or a process, exactly and counted.
+"""Faults of the network, a host or a process: exact, and counted.
 
-A fault of the network is an nft rule in the receiver's prerouting hook, so the sender's TCP
-believes that its packet left (it would learn of a drop in its own output hook). Every active fault
-counts how often it struck; a scenario proves that with `lab.happened_fault(...)`. The rules end
-with their host. Faults of a process are methods of it
-(`freeze`, `kill`), those of the peer are its actions (clients/peer.c).
+A network fault is an nft rule in the receiver's prerouting hook, so the sender's TCP believes that its packet
+left (it would notice a drop in its own output hook). Every active fault counts how often it struck; a
+scenario proves that with `lab.happened_fault(...)`. The rules end with their host. Faults of a process are
+its methods (`freeze`, `kill`); those of the peer are its actions (clients/peer.c).
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from linger.lab.host import Host
 from linger.lab.withhold import fault, setting, withheld
 
 _TABLE = "inet linger"
-_NOTHING = "tcp dport 0"  # a match that no packet is
+_NOTHING = "tcp dport 0"  # matches no packet
 
 
 class Drop:
@@ -32,10 +31,10 @@ class Drop:
         once: bool = False,
         verdict: str = "drop",
     ) -> None:
-        """Lose every packet that arrives at one of the hosts and matches.
+        """Lose every matching packet that arrives at one of the hosts.
 
-        name: what is lost, in words; match: in the syntax of nft(8), "" for every packet.
-        once: of each connection only the first; verdict: "accept" only counts.
+        name: what is lost, in words; match: in the syntax of nft(8), "" for every packet. once: only the
+        first of each connection; verdict: "accept" only counts.
         """
         if verdict == "drop" and withheld():
             match = _NOTHING
@@ -57,11 +56,11 @@ class Drop:
             )
 
     def struck(self) -> int:
-        """How many packets were lost so far."""
+        """How many packets have been lost so far."""
         return sum(map(self._counted, self.hosts))
 
     def _counted(self, host: Host) -> int:
-        # By arguments: `nft -j -f -` prints nothing for a list command (nftables 1.0.6).
+        # As arguments: `nft -j -f -` prints nothing for a list command (nftables 1.0.6).
         listed = json.loads(host.run("nft", "-j", "list", "chain", *_TABLE.split(), self._chain))
         rules = (entry["rule"]["expr"] for entry in listed["nftables"] if "rule" in entry)
         return sum(
@@ -83,7 +82,7 @@ def _log(host: Host, verdict: str) -> str:
 
 @fault
 def drop(at: Host, flags: str = "", match: str = "") -> Drop:
-    """Lose what arrives at a host with these TCP flags set ("fin", "rst", "syn"), every time.
+    """Lose everything that arrives at a host with these TCP flags set ("fin", "rst", "syn").
 
     match: further conditions in the syntax of nft(8), such as "tcp sport 9000".
     """
@@ -93,42 +92,41 @@ def drop(at: Host, flags: str = "", match: str = "") -> Drop:
 
 @fault
 def drop_nth(at: Host, n: int, match: str) -> Drop:
-    """Lose exactly the n-th packet (from 1) that arrives at a host and matches, and no other."""
+    """Lose exactly the n-th matching packet (from 1) that arrives at a host."""
     words = f"{match} numgen inc mod 4294967295 == {n - 1}"
     return Drop(f"packet {n} lost at {at.name}", [at], words)
 
 
-PURE_ACK = "tcp flags & (fin|syn|rst|psh|ack) == ack"  # a match: an ACK and nothing else
+PURE_ACK = "tcp flags & (fin|syn|rst|psh|ack) == ack"  # matches an ACK and nothing else
 
 
 @fault
 def drop_first(at: Host, match: str) -> Drop:
-    """Lose the first packet of each connection that arrives at a host and matches."""
+    """Lose the first matching packet of each connection that arrives at a host."""
     return Drop(f"first packets lost at {at.name}", [at], match, once=True)
 
 
 @setting
 def watch(at: Host, match: str) -> Drop:
-    """Count what arrives at a host and matches, and let it through."""
+    """Count matching packets that arrive at a host, and let them through."""
     return Drop(f"packets at {at.name} ({match})", [at], match, verdict="accept")
 
 
 @fault
 def partition(*hosts: Host) -> Drop:
-    """Lose every TCP packet that arrives at any of the hosts: each is silent to the others."""
+    """Lose every TCP packet that arrives at any of the hosts: each is silent for the others."""
     return Drop("all packets lost", hosts, "meta l4proto tcp")
 
 
 class Hold:
-    """Packets that a host holds back and sends later: none is lost.
+    """Packets that a host holds back and sends later; none is lost.
 
-    The host forgets its neighbours' link-layer addresses, so its packets wait for an answer
-    (arp(7)) that it never asks for on the wire. TCP knows that they still wait, and retransmits
-    none.
+    The host forgets its neighbours' link-layer addresses, so its packets wait for an ARP answer (arp(7)) that
+    it never requests on the wire. TCP knows that they still wait, and retransmits none.
     """
 
     def __init__(self, host: Host) -> None:
-        """Keep from now on what the host sends on its device eth0, until release()."""
+        """Keep what the host sends on its device eth0 from now on, until release()."""
         self.host = host
         self._neighbours = []
         if withheld():
@@ -141,7 +139,7 @@ class Hold:
             host.run("ip", "neigh", "del", known["dst"], "dev", "eth0")
 
     def release(self) -> None:
-        """Send what was kept, in its order, and keep nothing more."""
+        """Send what was kept, in order, and keep nothing more."""
         for known in self._neighbours:
             entry = f"{known['dst']} lladdr {known['lladdr']} dev eth0 nud permanent"
             self.host.run("ip", "neigh", "replace", *entry.split())
@@ -155,9 +153,9 @@ def hold(host: Host) -> Hold:
 
 @setting
 def patient(*hosts: Host) -> None:
-    """Let hosts wait a minute for an ACK before they retransmit, on connections made from now on.
+    """Let hosts wait a minute for an ACK before they retransmit, on future connections.
 
-    So what hold() keeps back draws no retransmission (ip-route(8), rto_min; tcp_early_retrans).
+    So what hold() keeps back causes no retransmission (ip-route(8), rto_min; tcp_early_retrans).
     """
     for host in hosts:
         host.sysctl(tcp_early_retrans=0)
@@ -166,9 +164,9 @@ def patient(*hosts: Host) -> None:
 
 @setting
 def quickack(host: Host) -> None:
-    """Let a host acknowledge at once, on connections made from now on (ip-route(8), quickack).
+    """Let a host acknowledge at once, on future connections (ip-route(8), quickack).
 
-    Otherwise the ACK waits 40 ms for data or a FIN that it could go with.
+    Otherwise the ACK waits 40 ms for data or a FIN to carry it.
     """
     _route(host, "quickack", "1")
 
@@ -177,7 +175,7 @@ def _route(host: Host, *metrics: str) -> None:
     """Add a metric to the route of a host's link."""
     link = ["dev", "eth0", "scope", "link"]
     shown = host.run("ip", "route", "show", *link).split()
-    route = [word for word in shown if word != "lock"]  # shown, but not understood
+    route = [word for word in shown if word != "lock"]  # shown, but not accepted as input
     host.run("ip", "route", "change", *route, *link, *metrics)
 
 

@@ -1,5 +1,5 @@
-"""Writes linger's files whole or not at all, or fails with a sentence that has the path. Reads
-other people's files: only regular ones of a bounded size.
+"""Writes linger's files completely or not at all, or fails with a sentence that names the path. Reads other
+people's files only if they are regular and of bounded size.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ELSEWHERE = "choose another folder with RESULTS=DIR (--results DIR)"
 
 
 def unwritable(what: object, error: OSError, otherwise: str = ELSEWHERE) -> CannotRun:
-    """The error for something that the system does not let us write.
+    """The error for something that the system refuses to write.
 
     what: the path, perhaps with words before it; otherwise: an alternative to making room.
     """
@@ -39,9 +39,9 @@ def unwritable(what: object, error: OSError, otherwise: str = ELSEWHERE) -> Cann
 
 @contextlib.contextmanager
 def writing(path: Path, otherwise: str = ELSEWHERE) -> Iterator[None]:
-    """Within, something is written to a path, whose name the system does not always tell.
+    """In this context something is written to a path, which the system does not always name in errors.
 
-    otherwise: as for unwritable(). Errors: CannotRun in the place of OSError.
+    otherwise: as for unwritable(). Errors: CannotRun instead of OSError.
     """
     try:
         yield
@@ -51,10 +51,10 @@ def writing(path: Path, otherwise: str = ELSEWHERE) -> Iterator[None]:
 
 @contextlib.contextmanager
 def replacing(path: Path, otherwise: str = ELSEWHERE) -> Iterator[Path]:
-    """A path to write to, which becomes the file when all went well, and is nothing otherwise.
+    """A path to write to, which becomes the file if all went well, and is removed otherwise.
 
-    It is a new file, whatever somebody has put there, a link, say; of two that write the same file at
-    the same time, each writes its own. Errors: as writing().
+    It is always a new file, even if there is a link at that path; two processes that write the same file at
+    the same time each write their own. Errors: as writing().
     """
     part = path.with_name(f".{path.name}.{os.urandom(4).hex()}.part")
     made = False
@@ -75,7 +75,7 @@ def scratch() -> Iterator[Path]:
     """A temporary folder. Errors: CannotRun when it cannot be made."""
     try:
         folder = tempfile.TemporaryDirectory(prefix="linger-")
-    except OSError as error:  # it tries several places, and names them
+    except OSError as error:  # it tries several places and names them
         where = error.filename or "a temporary file"
         raise unwritable(where, error, "choose another folder with TMPDIR=DIR") from error
     with folder as name:
@@ -83,38 +83,38 @@ def scratch() -> Iterator[Path]:
 
 
 def make_folder(path: Path, otherwise: str = ELSEWHERE) -> None:
-    """Create a folder, and those above it, unless it is there. Errors: as writing()."""
+    """Create a folder and its parents, unless it exists. Errors: as writing()."""
     with writing(path, otherwise):
         path.mkdir(parents=True, exist_ok=True)
 
 
 def write_text(path: Path, content: str, otherwise: str = ELSEWHERE) -> None:
-    """Write a file whole or not at all. Errors: as writing()."""
+    """Write a file completely or not at all. Errors: as writing()."""
     with replacing(path, otherwise) as part:
         part.write_text(content)
 
 
 def write_json(path: Path, content: dict[str, Any], otherwise: str = ELSEWHERE) -> None:
-    """Write a JSON file whole or not at all. Errors: as writing()."""
+    """Write a JSON file completely or not at all. Errors: as writing()."""
     write_text(path, json.dumps(content, indent=2) + "\n", otherwise)
 
 
 def read_regular(file: Path, most: int) -> bytes:
-    """The contents of somebody else's file. most: bytes that it may have.
+    """The contents of another's file. most: bytes that it may have.
 
-    Errors: OSError; Usage for what is no regular file (a link may lead to a file that only the
-    caller can read, a FIFO or a device has no end), or is larger.
+    Errors: OSError; Usage for a file that is not regular (a link may lead to a file that only the caller can
+    read, a FIFO or a device has no end) or is larger.
     """
     found = os.open(file, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)  # opens no device
     try:
         status = os.fstat(found)
         if not stat.S_ISREG(status.st_mode):
             kind = KINDS.get(stat.S_IFMT(status.st_mode), "no file")
-            raise Usage(f"{file} is {kind}, and only a regular file is read; put a file there")
+            raise Usage(f"{file} is {kind}; only a regular file is read; put a file there")
         with open(f"/proc/self/fd/{found}", "rb") as content:
             read = content.read(most + 1)
     finally:
         os.close(found)
     if len(read) > most:
-        raise Usage(f"{file} has more than {most} bytes, and is not read; make it smaller")
+        raise Usage(f"{file} has more than {most} bytes and is not read; make it smaller")
     return read

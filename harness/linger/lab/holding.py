@@ -1,10 +1,9 @@
-"""Counts what programs hold: everything that close(), accept() or wait() would release, wherever it
-is.
+"""Counts what programs hold: everything that close(), accept() or wait() would release, wherever it is.
 
-The descriptors of TCP connections, with or without a connection, are in the census; so is what
-waits for accept(). A descriptor in flight is in a message that nobody has received (unix(7),
-SCM_RIGHTS): the receiving socket's fdinfo counts it (scm_fds), and so does the kernel's count of
-all sockets (unseen.py). Children include dead ones that nobody waits for.
+The census has the descriptors of TCP sockets, connected or not, and what waits for accept(). A descriptor in
+flight is in an unreceived message (unix(7), SCM_RIGHTS): the receiving socket's fdinfo counts it (scm_fds),
+and so does the kernel's count of all sockets (unseen.py). Children include dead ones that were not waited
+for.
 """
 
 from __future__ import annotations
@@ -22,15 +21,15 @@ from linger.lab.lasting import seconds_left
 from linger.lab.verdict import make_row
 
 OWN = 8  # descriptors that any process may have for itself: standard streams, listener, epoll, timer
-PASSING = 2  # sockets: the kernel counts those of a tool that has just ended for a moment more
+PASSING = 2  # sockets: the kernel still counts those of a tool that has just ended
 
 
 @dataclasses.dataclass(frozen=True)
 class Holding:
-    """How much of each kind some programs hold."""
+    """How many of each kind some programs hold."""
 
     connections: int = 0  # descriptors of TCP sockets that do not listen
-    unaccepted: int = 0  # connections behind the listeners of their host
+    unaccepted: int = 0  # connections in the accept queues of their host
     in_flight: int = 0  # descriptors in messages, or sockets that no descriptor shows
     children: int = 0  # processes that they have started
     others: int = 0  # descriptors of anything else, beyond OWN of each process
@@ -52,7 +51,7 @@ class Holding:
 
 
 def expect_held(lab: Expectations, subjects: Sequence[Peer], most: int) -> None:
-    """Expect that the programs of one host hold at most so many things, within the usual deadline.
+    """Expect that the programs of one host hold at most that many things, within the default deadline.
 
     Errors: NotHeld with what they hold.
     """
@@ -95,8 +94,8 @@ def measure(subjects: Sequence[Peer]) -> Holding:
 
 
 def listening(subject: Peer) -> int:
-    """How many processes of a program have a listener: a child that keeps its parent's keeps the port
-    with it."""
+    """How many processes of a program have a listener: a child that keeps its parent's listener keeps the
+    port too."""
     host, pids = subject.host, {*subject.family()}
     views = census.count({host.name: host.path})[host.name]["processes"]
     return sum(
@@ -106,14 +105,14 @@ def listening(subject: Peer) -> int:
 
 
 def _is_connection(thing: dict[str, Any]) -> bool:
-    """Whether a thing of the census is a TCP socket that does not listen."""
+    """Whether a thing in the census is a TCP socket that does not listen."""
     name = thing["name"] or ""
     return thing["kind"] == "socket" and (" port " in name or name.startswith("TCP"))
 
 
 def _in_messages(pids: Iterable[int]) -> int:
-    """How many descriptors lie in messages that the sockets of processes have not received."""
-    counts: dict[str, int] = {}  # by socket, since many descriptors may lead to one
+    """How many descriptors are in messages that the processes' sockets have not received."""
+    counts: dict[str, int] = {}  # by socket, because several descriptors may refer to one
     for pid in pids:
         for file in Path(f"/proc/{pid}/fdinfo").glob("*"):
             with contextlib.suppress(OSError):  # closed since

@@ -23,8 +23,8 @@ class Host:
         self.name = name
         self.address = address
         self.path = path
-        self.prepared = 0  # sockets that what records the lab has here
-        self.log_group: int | None = None  # of NFLOG, where what a fault drops is told to wire
+        self.prepared = 0  # sockets that the lab's recorders have here
+        self.log_group: int | None = None  # of NFLOG, through which wire learns what a fault drops
 
     def sysctl(self, **values: object) -> None:
         """Set sysctls of net.ipv4 in this host: host.sysctl(tcp_fin_timeout=2)."""
@@ -32,31 +32,31 @@ class Host:
             netns.set_sysctls({f"net.ipv4.{name}": str(value) for name, value in values.items()})
 
     def knows(self, name: str) -> bool:
-        """Whether this kernel has the sysctl net.ipv4.NAME: an older one may not."""
+        """Whether this kernel has the sysctl net.ipv4.NAME; an older one may not."""
         with netns.inside(self.path):
             return Path("/proc/sys/net/ipv4", name).exists()
 
     def timewaits(self) -> list[int]:
-        """The milliseconds that each TIME_WAIT over IPv4 has left, by tens."""
+        """The milliseconds that each IPv4 TIME_WAIT has left, in steps of ten."""
         return self._timers("06", "03")
 
     def keepalives(self) -> list[int]:
-        """The milliseconds until the keepalive timer of each CLOSE_WAIT over IPv4, by tens; one
-        without the timer is not in the list."""
+        """The milliseconds until the keepalive timer of each IPv4 CLOSE_WAIT fires, in steps of ten; those
+        without the timer are not in the list."""
         return self._timers("08", "02")
 
     def timers(self, state: str) -> list[int]:
-        """The milliseconds until a timer that may end a connection in a state, of each over IPv4
-        that has one; of what is no state or needs none, nothing."""
+        """The milliseconds until a timer fires that may end a connection in a state, for each IPv4 connection
+        that has one; nothing for a name that is not a state or needs no timer."""
         number = {"CLOSE_WAIT": "08", "ESTABLISHED": "01"}.get(state.partition(".")[0], "")
         return [ms for kind in ("01", "02", "04") for ms in self._timers(number, kind)]
 
     def unread(self) -> int:
-        """The bytes that have come on ESTABLISHED connections over IPv4, and that nobody has read."""
+        """The unread bytes on ESTABLISHED IPv4 connections."""
         return sum(int(row[4].partition(":")[2], 16) for row in self._rows("01"))
 
     def _timers(self, state: str, kind: str) -> list[int]:
-        """What timers of a kind have left in a state, both as /proc/net/tcp numbers them."""
+        """The time left on timers of a kind in a state, both numbered as in /proc/net/tcp."""
         timers = (row[5].split(":") for row in self._rows(state))
         return [int(left, 16) * 10 for active, left in timers if active == kind]
 
@@ -73,7 +73,7 @@ class Host:
         try:
             with netns.inside(self.path):
                 done = subprocess.run(command, input=input, capture_output=True, text=True)
-        except (FileNotFoundError, PermissionError):  # execvp(3): or only unusable ones
+        except (FileNotFoundError, PermissionError):  # execvp(3): absent, or unusable
             raise CannotRun(f"{command[0]} is not installed; run: make deps") from None
         if done.returncode:
             raise Broken(f"{' '.join(command)} on {self.name}: {done.stderr.strip()}")
@@ -83,11 +83,11 @@ class Host:
 def build(
     lab: str, entries: int, meanwhile: Callable[[dict[str, Host]], None] = lambda hosts: None
 ) -> dict[str, Host]:
-    """Create the hosts of a lab, joined by a veth, each with a socket table of so many buckets.
+    """Create the hosts of a lab, joined by a veth, each with a socket table of entries buckets.
 
-    meanwhile: called when the namespaces are there and the plumbing is not.
+    meanwhile: called once the namespaces exist, before the plumbing does.
     Link-layer addresses are fixed and known to both sides, so no ARP packet is ever needed.
-    Errors: Broken with what iproute2 or the kernel refused; then nothing is left.
+    Errors: Broken with what iproute2 or the kernel refused; then nothing is left behind.
     """
     hosts = {
         name: Host(name, address, netns.NETNS / f"{lab}.{name}")

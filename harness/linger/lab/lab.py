@@ -2,7 +2,7 @@
 
     client 10.0.0.1 ──veth── 10.0.0.2 server
 
-expect.py has the expectations, faults.py what can go wrong.
+expect.py has the expectations, faults.py the faults.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from linger.lab.withhold import fault, withheld
 
 PORT = 9000
 AnyPeer = TypeVar("AnyPeer", bound=Peer)
-HURRIED = 4.0  # s: the longest wait in a lab with somebody's own program
+HURRIED = 4.0  # s: the longest wait in a lab with a user's own program
 
 
 class Own(NamedTuple):
-    """The user's own program: where it is, and the words of linger.confine before it."""
+    """The user's own program: its path, and the words of linger.confine before it."""
 
     program: Path
     confined: Sequence[str]
@@ -55,11 +55,12 @@ class Lab(Expectations):
 
         name: unique among the labs of a sandbox; evidence: the directory for logs and timeline.
         connections: how many to prepare for, which sizes the socket tables.
-        tell: called with each step in words, for whoever watches.
-        verdict: where the rows go; by default it is judged as it stands.
-        instead: somebody's own program in place of one of ours: {"servers/x_fixed": Own(...)}.
-            Such a lab waits for nothing longer than HURRIED: nobody likes to wait a minute to hear that his program hangs.
-        under: words to put before one of our programs, by its name, "servers/x_buggy", and its log.
+        tell: called with each step in words, for a viewer.
+        verdict: where the rows go; by default the variant is judged as it is.
+        instead: a user's own program in place of one of ours: {"servers/x_fixed": Own(...)}. Such a lab waits
+        for nothing longer than HURRIED: nobody likes to wait a minute to learn that their program hangs.
+        under: returns words to put before one of our programs, given its name, "servers/x_buggy", and its
+        log.
         """
         super().__init__(verdict or Verdict())
         self.instead = instead
@@ -69,9 +70,9 @@ class Lab(Expectations):
         self.evidence = evidence
         self.tell = tell
         self.peers: list[Peer] = []
-        self.since = 0.0  # seconds since 1970: connections that began before only prepared it
+        self.since = 0.0  # seconds since 1970: earlier connections were only preparation
         self._closed = False
-        self._folder = os.open(evidence, os.O_PATH | os.O_DIRECTORY)  # as it is before any program
+        self._folder = os.open(evidence, os.O_PATH | os.O_DIRECTORY)  # as it is before any program runs
         self._judged: float | None = None  # when, in seconds since 1970
         self.watchdog = Watchdog()
         self._began, self._started = time.time(), time.monotonic()
@@ -100,7 +101,7 @@ class Lab(Expectations):
         if self.recorder:
             self.recorder.await_ready()
         try:
-            self._timeline.speaks(within=60.0)  # its first line tells how it begins
+            self._timeline.speaks(within=60.0)  # its first line shows the start
         except NotHeld as silent:
             raise Broken(f"there is no timeline: {silent}") from None
 
@@ -146,9 +147,9 @@ class Lab(Expectations):
         port: int | None = None,
         descriptors: int = 0,
     ) -> Peer:
-        """Start clients/peer in a host: it does the actions in turn, each on every connection:
-        "connect hello fin". At "await" it waits for its go(). With "listen accept ..." it is a
-        server that does what it is told, and this returns once it listens.
+        """Start clients/peer in a host: it performs the actions in turn, each on every connection: "connect
+        hello fin". At "await" it waits for its go(). With "listen accept ..." it is a scripted server, and
+        this returns once it listens.
 
         at: the host's name; port: by default the server's; descriptors: as for server().
         """
@@ -169,9 +170,9 @@ class Lab(Expectations):
         descriptors: int = 0,
         confined: Sequence[str] = (),
     ) -> Peer:
-        """Start a built program in a host, told the server's address and port.
+        """Start a built program in a host, with the server's address and port as arguments.
 
-        confined: words of confine.closed() or confine.opened(), when somebody else wrote it.
+        confined: words of confine.closed() or confine.opened(), for a third-party program.
         """
         binary = programs.program(program)
         if program in self.instead:
@@ -197,9 +198,9 @@ class Lab(Expectations):
     ) -> Service:
         """Start any command, as its owner would, in a host; with a port, returns once it listens.
 
-        words: the program and its arguments; name: what to call it, by default as the program.
-        port: peers then connect to it. A server listens on 0.0.0.0 or on the host's address.
-        descriptors: as for server(). Errors: TargetDied with its last output; Usage.
+        words: the program and its arguments; name: its name, by default the program's. port: peers then
+        connect to it. A server listens on 0.0.0.0 or on the host's address. descriptors: as for server().
+        Errors: TargetDied with its last output; Usage.
         """
         host = self.hosts[at]
         service.must_be_possible(host, words, port)
@@ -223,8 +224,8 @@ class Lab(Expectations):
     ) -> AnyPeer:
         """Start any command in a host.
 
-        name: what to call it, also behind a prlimit and the like; generation: see Process.
-        kind: what it becomes.
+        name: its name, even behind a wrapper such as prlimit; generation: see Process.
+        kind: the class of the result.
         """
         opened = ("PassiveOpens",) if where == "server" else ("ActiveOpens", "AttemptFails")
         log = self.evidence / f"{where}-{name}-{len(self.peers) + 1}.log"
@@ -236,8 +237,8 @@ class Lab(Expectations):
         return peer
 
     def capture(self, where: str, words: str, connections: int = 1) -> Captured:
-        """Keep the first segment that passes a host and matches, of each connection; returns once
-        it watches. words: "from flags:fin"; see `segment --help`.
+        """Keep the first matching segment of each connection that passes a host; returns once it watches.
+        words: "from flags:fin"; see `segment --help`.
         """
         file = self.evidence / f"segments-{len(self.peers) + 1}.pcap"
         options = ("-n", str(connections), "capture", str(file), *words.split())
@@ -250,7 +251,7 @@ class Lab(Expectations):
         """What was measured, for result.json."""
         self._judged = time.time()
         peaks = census.peaks(self._timeline.log, self.hosts)
-        for row in self.verdict.expectations:  # the timeline may have seen more, or lag a sample
+        for row in self.verdict.expectations:  # the timeline may have seen more, or lag by a sample
             if "peak" in row:
                 row["peak"] = max(row["peak"], peaks[row["subject"]].get(row["name"], 0))
         return {
@@ -273,15 +274,15 @@ class Lab(Expectations):
         }
 
     def ladder(self) -> dict[str, Any]:
-        """What the packets show of each connection so far: the future contents of ladder.json."""
+        """What the packets show about each connection so far: the future contents of ladder.json."""
         assert self.recorder
         return self.recorder.ladder()
 
     def close(self) -> None:
         """End every process, youngest first, write the ladder, and remove the hosts.
 
-        The packets with which the connections end are recorded, too. Errors: Broken when a program
-        has put another folder in the place of the evidence.
+        The packets that end the connections are recorded too. Errors: Broken when a program has replaced the
+        folder of the evidence.
         """
         if self._closed:
             return

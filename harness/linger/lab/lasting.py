@@ -1,10 +1,9 @@
-"""Decides how long a program will keep what it keeps: forever, or as long as we have watched.
+"""Decides how long a program will keep what it holds: forever, or as long as we have watched.
 
-A count that stayed for 0.2 s proves nothing about 3 s later. What can end it is a timer or an event
-from outside. So where every thread of a program waits without a time-out (proc_pid_syscall(5)), no
-timer of its own is armed, and none of the kernel's runs for its connections, it is kept forever: for as
-long as the program runs, and nobody tells it to let go. Where there is a timer, one waits until it has
-gone off.
+A count that stayed for 0.2 s proves nothing about 3 s later. Only a timer or an event from outside can end
+it. So if every thread of a program waits without a time-out (proc_pid_syscall(5)), no timer of its own is
+armed, and no kernel timer runs for its connections, it is kept forever: as long as the program runs and
+nothing tells it to let go. If there is a timer, we wait until it has fired.
 """
 
 from __future__ import annotations
@@ -20,13 +19,13 @@ from linger.lab.failure import BRIEF, Failure, not_held
 FOREVER = "kept forever"
 KEPT = ("CLOSE_WAIT", "CLOSE_WAIT.unread", "ESTABLISHED", "accept_queue", "descriptors", "ghosts",
         "unconnected")  # fmt: skip
-AFTERWARDS, LONGEST = 1.0, 5.0  # s: what a timer's doing may take, and a window at the most
-UNKNOWN = 1.0  # s: the window where nobody tells whether there is a timer
+AFTERWARDS, LONGEST = 1.0, 5.0  # s: what a timer's action may take, and the longest window
+UNKNOWN = 1.0  # s: the window if it is not known whether there is a timer
 
 
 def expect_lasting(lab: Expectations, subjects: Sequence[Peer]) -> None:
-    """Expect that what is expected to be kept by programs of one host lasts; each of these rows then
-    says how long. Errors: NotHeld when it ends meanwhile.
+    """Expect that what programs of one host are expected to keep lasts; each of these rows then says how
+    long. Errors: NotHeld when it ends meanwhile.
     """
     host = subjects[0].host
     last = {row["name"]: row for row in lab.verdict.expectations if row["subject"] == host.name}
@@ -53,8 +52,8 @@ def _present(row: dict[str, Any]) -> bool:
 
 
 def seconds_left(subjects: Sequence[Peer], states: Iterable[str] = ()) -> float:
-    """The seconds until the last timer that may end something has gone off; 0 when there is none,
-    infinity when nobody can tell. states: of connections that the kernel may end, too."""
+    """The seconds until the last timer that may end something has fired; 0 if there is none, infinity if that
+    is not known. states: of connections that the kernel may also end."""
     host = subjects[0].host
     deadline = time.monotonic() + WINDOW
     while True:
@@ -71,7 +70,7 @@ def seconds_left(subjects: Sequence[Peer], states: Iterable[str] = ()) -> float:
 
 
 def _of_process(view: dict[str, Any]) -> float:
-    """The same of one process, as the census shows it."""
+    """The same for one process, from the census."""
     if waiting.forever([view], [view["pid"]]):
         return 0.0
     limits = [timer["due_ms"] for timer in view["timers"]]

@@ -46,10 +46,10 @@ def inside(path: Path) -> Iterator[None]:
 
 
 def own_run() -> None:
-    """Give this process, and all it starts from now on, an empty /run that nobody else sees.
+    """Give this process, and all it starts from now on, a private, empty /run.
 
-    So pid files and UNIX sockets of several instances of one server do not meet, and the names of
-    the labs built there neither. Only before the process has threads.
+    So the pid files and UNIX sockets of several instances of one server do not collide, nor do the names of
+    the labs built there. Only before the process has threads.
     """
     _check(_libc.unshare(CLONE_NEWNS), "unshare")
     _must(mount("tmpfs", Path("/run"), 0, "tmpfs", "mode=755"))
@@ -58,7 +58,7 @@ def own_run() -> None:
 
 
 def bind(file: Path, over: Path) -> None:
-    """Put a file in the place of another one, for this process and its children; after own_run().
+    """Replace a file by another, for this process and its children; after own_run().
 
     Errors: Broken with what the kernel refused.
     """
@@ -66,7 +66,7 @@ def bind(file: Path, over: Path) -> None:
 
 
 def mount(source: str, target: Path, flags: int, kind: str = "none", options: str = "") -> str:
-    """mount(2), after own_run(); returns what was refused, and why, or ""."""
+    """mount(2), after own_run(); returns what was refused and why, or ""."""
     words = (os.fsencode(text) for text in (source, str(target), kind))
     if _libc.mount(*words, flags, os.fsencode(options)) == 0:
         return ""
@@ -80,11 +80,11 @@ def _must(refused: str) -> None:
 
 @contextlib.contextmanager
 def socket_table(entries: int) -> Iterator[None]:
-    """Namespaces created in this block get a socket table of their own with so many buckets.
+    """Namespaces created in this block get their own socket table with that many buckets.
 
-    Without one they share the machine's table of some 262144 buckets, and each count walks all
-    of it. The kernel reads tcp_child_ehash_entries (Linux 6.1) from the namespace of the creating
-    process, so the block runs in a throw-away namespace; on older kernels the table is shared.
+    Otherwise they share the machine's table of some 262144 buckets, and each count walks all of it. The
+    kernel reads tcp_child_ehash_entries (Linux 6.1) from the namespace of the creating process, so the block
+    runs in a throw-away namespace; on older kernels the table is shared.
     """
     with open("/proc/thread-self/ns/net") as home:
         _check(_libc.unshare(CLONE_NEWNET), "unshare")
@@ -121,9 +121,9 @@ def read_sysctls(path: Path) -> dict[str, str]:
 def await_link(device: str, within: float = 120.0) -> None:
     """Wait until a device of the current namespace passes packets.
 
-    After "up" the kernel attaches the queue of a veth a little later, from a work queue; on a busy
-    machine that takes long, and what is sent before is lost: a SYN for whole seconds.
-    within: seconds. Errors: Broken when it takes longer.
+    After "up" the kernel attaches the queue of a veth from a work queue, a little later; on a busy machine
+    that takes long, and packets sent earlier are lost: a lost SYN costs whole seconds. within: seconds.
+    Errors: Broken when it takes longer.
     """
     request = struct.pack("16sh22x", device.encode(), 0)  # struct ifreq
     deadline = time.monotonic() + within
@@ -158,8 +158,8 @@ _removing: list[subprocess.Popen[str]] = []
 
 
 def later(ip: subprocess.Popen[str]) -> None:
-    """Let an ip_batch() that removes namespaces take its time: nothing waits for what is gone, and
-    what it leaves is gone with the sandbox. Errors: as finish(), of earlier ones."""
+    """Let an ip_batch() that removes namespaces take its time: nothing waits for it, and what it leaves ends
+    with the sandbox. Errors: as finish(), for earlier ones."""
     for earlier in [ip for ip in _removing if ip.poll() is not None]:
         _removing.remove(earlier)
         finish(earlier)
@@ -167,7 +167,7 @@ def later(ip: subprocess.Popen[str]) -> None:
 
 
 def await_removed() -> None:
-    """Wait until all that was left to later() is removed. Errors: as finish()."""
+    """Wait until everything given to later() is removed. Errors: as finish()."""
     while _removing:
         finish(_removing.pop())
 
@@ -175,7 +175,7 @@ def await_removed() -> None:
 def finish(ip: subprocess.Popen[str]) -> None:
     """Wait for an ip_batch().
 
-    Errors: Broken with what iproute2 said; CannotRun when the kernel lacks what was asked for.
+    Errors: Broken with what iproute2 said; CannotRun when the kernel lacks a requested feature.
     """
     _, complaint = ip.communicate()
     if "Unknown device type" in complaint or "not supported" in complaint:

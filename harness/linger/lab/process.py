@@ -24,8 +24,8 @@ from linger.lab.failure import ENDING, EVENT, Failure, not_held
 from linger.lab.foreign import printable, tail_of
 from linger.lab.withhold import fault, shortened, withheld
 
-LONGEST = 60.0  # s: of what hangs a run ends late, of what only waits for its turn it goes on
-MOST_LOG, MOST_LINE = 32 << 20, 1 << 16  # bytes: of a program's output that are kept, of a line
+LONGEST = 60.0  # s: long enough for a program that only waits for its turn; a hanging one ends the run late
+MOST_LOG, MOST_LINE = 32 << 20, 1 << 16  # bytes: kept of a program's output, and of a line
 
 
 def descendants(ancestor: int) -> list[int]:
@@ -44,9 +44,8 @@ class Process:
     def __init__(self, command: Sequence[str | Path], log: Path, generation: int = 0) -> None:
         """Start command (a path and its arguments); its output goes to the file log.
 
-        generation: of the program that counts, among the descendants of what is started: of a
-        confined one the second (confine.c). Errors: Broken when it cannot be started,
-        CannotRun when its log cannot be written.
+        generation: which descendant of the started program counts: the second for a confined one (confine.c).
+        Errors: Broken when it cannot be started, CannotRun when its log cannot be written.
         """
         self.program = Path(command[0]).name
         self.generation = generation
@@ -54,12 +53,12 @@ class Process:
         self._events: list[Event] = []
         self._spoke = False
         self.lines = 0  # of output, so far
-        self.prose = ""  # the last line that was no event, for a person
+        self.prose = ""  # the last line that was not an event, for a person
         self._news = threading.Condition()
         self._ended = False
         self.killed = False  # by kill()
         self.told = 0  # times, by go()
-        self.limit = math.inf  # s: said() and wait() wait no longer, whatever they are told
+        self.limit = math.inf  # s: said() and wait() never wait longer
         self._unwritten: OSError | None = None
         with files.writing(log):
             self._log_fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
@@ -90,7 +89,7 @@ class Process:
         for line in iter(lambda: self._popen.stdout.readline(MOST_LINE), b""):
             self.lines += 1
             room -= len(line)
-            if room < 0:  # it babbles; that it is read on keeps it from blocking
+            if room < 0:  # it babbles; reading on keeps it from blocking
                 continue
             try:
                 os.write(self._log_fd, line)
@@ -110,16 +109,16 @@ class Process:
             self._news.notify_all()
 
     def events(self, name: str = "", **fields: object) -> list[Event]:
-        """The events of that name (of any without one) that say so, so far, oldest first."""
+        """The events so far with that name (or any) and these fields, oldest first."""
         wanted = wanted_items(name, fields) if name else set()
         with self._news:
             return [event for event in self._events if wanted <= event.items()]
 
     def said(self, name: str, times: int = 1, within: float = LONGEST, **fields: object) -> Event:
-        """Wait until an event was reported so many times; returns the last of them.
+        """Wait until an event has been reported that many times; returns the last of them.
 
-        within: seconds; fields: what it must say, as said("recv", err="ECONNRESET").
-        Errors: NotHeld when the deadline passes or the program ends before.
+        within: seconds; fields: what it must contain: said("recv", err="ECONNRESET"). Errors: NotHeld when
+        the deadline passes or the program ends first.
         """
         within = min(shortened(within), self.limit)
         wanted = wanted_items(name, fields)
@@ -138,7 +137,7 @@ class Process:
             ended = self._ended
         if len(found) >= times:
             return found[times - 1]
-        if ended:  # its output has; it follows at once, unless it closed its output and goes on
+        if ended:  # its output has ended; the program follows at once, unless it only closed its output
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._popen.wait(1.0)
         why = self.ending() if ended else f"{within:g} s passed"
@@ -147,15 +146,15 @@ class Process:
         raise not_held([failure], self.tail())
 
     def speaks(self, within: float) -> None:
-        """Wait until the program has put out a line, of any kind.
+        """Wait until the program has printed a line of any kind.
 
-        within: seconds. Errors: NotHeld when the deadline passes or the program ends before.
+        within: seconds. Errors: NotHeld when the deadline passes or the program ends first.
         """
         with self._news:
             self._news.wait_for(lambda: self._spoke or self._ended, within)
             if self._spoke:
                 return
-            why = "" if self._ended else f"still has nothing to say after {within:g} s"
+            why = "" if self._ended else f"is still silent after {within:g} s"
         raise NotHeld(f"{self.program} {why or self.ending(1.0)}")
 
     def wait(self, within: float = LONGEST) -> Process:
@@ -174,7 +173,7 @@ class Process:
         return self
 
     def ended_badly(self, because: str, wanted: str) -> NotHeld:
-        """The error for a program that ended, or did not end, as it should.
+        """The error for a program that ended, or went on, when it should not.
 
         because: what it did, in words; wanted: its status, or "none" while it should run.
         """
@@ -187,12 +186,12 @@ class Process:
         return descendants(self._popen.pid)[self.generation :]
 
     def go(self) -> None:
-        """Tell a peer that waits (its action "await") to go on; it must have said so."""
+        """Tell a waiting peer (its action "await") to go on; it must have reported that it waits."""
         self.hear("")
         self.told += 1
 
     def hear(self, line: str, end: str = "\n") -> None:
-        """Give the program a line on its standard input; with another end, a part of one.
+        """Give the program a line on its standard input; with another end, part of a line.
 
         Errors: NotHeld when it has ended.
         """
@@ -224,9 +223,9 @@ class Process:
 
     @fault
     def kill(self, tree: bool = False) -> None:
-        """Kill the program (SIGKILL), with tree all that descend from it too, and collect it.
+        """Kill the program (SIGKILL), with tree also all its descendants, and collect it.
 
-        All that descend from a confined program go with it in any case.
+        All descendants of a confined program die with it in any case.
         """
         if withheld():
             return
@@ -249,14 +248,14 @@ class Process:
 
     @property
     def computes(self) -> bool:
-        """Whether it runs on a CPU, or would if it were its turn (proc(5), stat: R)."""
+        """Whether it runs on a CPU or waits for its turn (proc(5), stat: R)."""
         return self.running and processor.stat(self.pid)[1] == "R"
 
     def busy(self, window: float = 0.5) -> int:
-        """Watch the program for so many seconds; returns in how many percent of them it was busy.
+        """Watch the program for window seconds; returns the percentage of them that it was busy.
 
-        That is the CPU time it would use on a machine of its own, whatever else runs on this one.
-        Whoever traces it works while it stands still, so that counts as well.
+        That is the CPU time it would use on an idle machine. A tracer works while the program is stopped, so
+        its time counts as well.
         """
         return round(processor.busy([self.pid, *processor.tracer(self.pid)], window))
 
@@ -282,11 +281,11 @@ class Process:
         return f"ended with status {status}"
 
     def tail(self, lines: int = 6) -> str:
-        """The last lines of the log, to be put behind a sentence; "" when there are none."""
+        """The last lines of the log, to append to a sentence; "" if there are none."""
         return tail_of(self.log, lines)
 
     def stop(self, grace: float = 1.0) -> None:
-        """End the program, by SIGTERM and after so many seconds by SIGKILL, and collect it.
+        """End the program, with SIGTERM and after grace seconds with SIGKILL, and collect it.
 
         Errors: as must_be_logged().
         """
@@ -297,10 +296,10 @@ class Process:
             except subprocess.TimeoutExpired:
                 self._popen.kill()
         self._popen.wait()
-        self._reader.join(grace)  # a grandchild may hold the pipe open; it goes with the sandbox
+        self._reader.join(grace)  # a grandchild may hold the pipe open; it ends with the sandbox
         self.must_be_logged()
 
     def must_be_logged(self) -> None:
-        """Errors: CannotRun when the log could not be written (a full disk, say)."""
+        """Errors: CannotRun when the log could not be written (on a full disk, for example)."""
         if self._unwritten:
             raise files.unwritable(self.log, self._unwritten)

@@ -1,7 +1,7 @@
-"""What programs want of a processor: the time they have run, or would have if it were their turn.
+"""How much processor time programs want: the time they ran or waited for their turn.
 
 A loop that spins shows on a busy machine too, because it is always runnable. From schedstat in /proc
-(Documentation/scheduler/sched-stats.rst) and stat (proc_pid_stat(5)); of what has ended there is nothing.
+(Documentation/scheduler/sched-stats.rst) and stat (proc_pid_stat(5)), which are empty for an ended process.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Iterable
 
-TURN = 10.0  # s: by then a thread has had a processor, on however busy a machine
+TURN = 10.0  # s within which a thread gets a processor, however busy the machine
 
 
 def ran_seconds(pid: int) -> float:
@@ -20,7 +20,7 @@ def ran_seconds(pid: int) -> float:
 
 
 def runnable_seconds(pids: Iterable[int]) -> dict[str, float]:
-    """The seconds that each thread of the processes has run, or waited for its turn, by its id."""
+    """The seconds that each thread of the processes has run or waited for its turn, by thread id."""
     return {
         thread: (ran + waited) / 1e9
         for pid in pids
@@ -29,20 +29,20 @@ def runnable_seconds(pids: Iterable[int]) -> dict[str, float]:
 
 
 def busy(pids: list[int], window: float) -> float:
-    """Watch processes for so many seconds; returns how many percent of a processor they wanted.
+    """Watch processes for window seconds; returns what percentage of a processor they wanted.
 
-    That is what they would have had on a machine of their own, whatever else runs on this one.
+    That is what they would have used on an idle machine.
     """
     before, began = runnable_seconds(pids), time.monotonic()
     time.sleep(window)  # a rate is measured over time
     while _awaits_turn(pids, before) and time.monotonic() < began + window + TURN:
-        time.sleep(0.01)  # the kernel counts what a thread has waited when its turn comes
+        time.sleep(0.01)  # the kernel counts a thread's waiting time when its turn comes
     now, took = runnable_seconds(pids), time.monotonic() - began
     return 100 * sum(now[thread] - before.get(thread, now[thread]) for thread in now) / took
 
 
 def tracer(pid: int) -> list[int]:
-    """The process that traces another one (ptrace(2)); none, or one."""
+    """The process that traces another (ptrace(2)); a list of none or one."""
     with contextlib.suppress(OSError):
         status = Path(f"/proc/{pid}/status").read_text(errors="replace")
         number = int(status.partition("\nTracerPid:")[2].split()[0])
@@ -51,8 +51,8 @@ def tracer(pid: int) -> list[int]:
 
 
 def stat(pid: int, thread: str = "") -> list[str]:
-    """What /proc tells of a process, or of one of its threads: its name, its state (R runs, or would if
-    it were its turn; Z has ended), and the further fields; two empty ones once it is gone."""
+    """What /proc says about a process or one of its threads: its name, its state (R: runs or waits for its
+    turn; Z: has ended), and the further fields; two empty ones once it is gone."""
     folder = f"/proc/{pid}/task/{thread}" if thread else f"/proc/{pid}"
     with contextlib.suppress(OSError):
         name, _, fields = Path(folder, "stat").read_text(errors="replace").rpartition(") ")
@@ -71,7 +71,7 @@ def _schedules(pid: int) -> dict[str, tuple[int, int]]:
 
 
 def _awaits_turn(pids: list[int], before: dict[str, float]) -> bool:
-    """Whether a thread would run, and has had no processor since."""
+    """Whether a runnable thread has had no processor since."""
     now = runnable_seconds(pids)
     return any(
         stat(pid, thread)[1] == "R" and now.get(thread) == before[thread]

@@ -1,8 +1,8 @@
-"""Where linger's own files are: the built programs, and the folder that everything belongs to.
+"""Where linger's own files are: the built programs, and the folder that contains everything.
 
 There are three shapes. In the repository, programs are in build/, or in build/san by `make SAN=1`.
 `make install` and pip (harness/pack.py) put them into the package itself, linger/programs; the
-folder is then PREFIX/lib/linger, and nobody is to write there.
+folder is then PREFIX/lib/linger, which is read-only.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[3]
 PACKED = Path(__file__).resolve().parents[1] / "programs"
 INSTALLED = PACKED.exists()
-# Where results/ and labs/ are, unless the caller names others: the working folder, when installed.
+# Where results/ and labs/ are by default: in the working folder, if installed.
 WRITABLE = Path() if INSTALLED else ROOT
 
 
@@ -23,9 +23,9 @@ def program(name: str) -> Path:
     return Path(os.environ.get("LINGER_BUILD") or (PACKED if INSTALLED else ROOT / "build"), name)
 
 
-# What to type where there is no Makefile, by what our sentences say.
+# What to type without a Makefile, by the words in our sentences.
 TYPED = {
-    r"\bmake(\s+)lab-": r"linger\1lab ",  # of a paragraph, perhaps
+    r"\bmake(\s+)lab-": r"linger\1lab ",  # perhaps across lines of a paragraph
     r"\bmake scenario-": "linger run ",
     r"\bmake (lab|report)\b(?!-)": r"linger \1",
     r"\bHINT=(?=\d)": "--hint ",
@@ -37,7 +37,7 @@ TYPED = {
 
 
 def typed(text: str, installed: bool = INSTALLED) -> str:
-    """A text that tells what to type, as it must be typed here: texts speak of the repository."""
+    """Adapt a text that says what to type, written for the repository, to this installation."""
     for told, here in TYPED.items() if installed else ():
         text = re.sub(told, here, text)
     return text

@@ -1,7 +1,7 @@
-"""A client of servers/recorder.c that moves sequence numbers where it wants them.
+"""A client of servers/recorder.c that moves sequence numbers to where they are wanted.
 
-Each byte sent moves the number of its direction by one, modulo 2^32 (RFC 9293, section 3.4); a
-new connection starts at a clock that makes one step in 64 ns (Linux; RFC 6528).
+Each byte sent moves the number of its direction by one, modulo 2^32 (RFC 9293, section 3.4); a new connection
+starts at a clock that advances every 64 ns (Linux; RFC 6528).
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Writer:
         self._socket.sendall(words.ljust(RECORD).encode())
 
     def exchange(self, there: int, back: int) -> None:
-        """Move the number of each direction on by so many bytes, there by two records at least."""
+        """Advance the number of each direction by that many bytes, there by at least two records."""
         self.write(f"skip {there - 2 * RECORD}")
         self._socket.sendall(bytes(there - 2 * RECORD))
         self.write(f"give {back}")
@@ -49,15 +49,15 @@ class Writer:
             back -= len(self._socket.recv(min(back, 1 << 20)))
 
     def outrun(self, seconds: float) -> None:
-        """Move both numbers until the clock needs so many seconds to reach them."""
+        """Advance both numbers until the clock needs that many seconds to reach them."""
         while self._moved < (time.monotonic() - self._began + seconds) * CLOCK:
             self.exchange(STEP, STEP)
             self._moved += STEP
 
     def meet(self, old: Event, begun: Event) -> None:
-        """Move both numbers to those of an old segment that was sent to the server.
+        """Advance both numbers to those of an old segment that was sent to the server.
 
-        begun: the SYN and ACK of this connection. What has passed the old number stays there.
+        begun: the SYN and ACK of this connection. A number that has already passed the old one stays.
         """
         there = (int(old["seq"]) - int(begun["ack"])) % MODULUS
         back = (int(old["ack"]) - int(begun["next"])) % MODULUS

@@ -1,9 +1,8 @@
 """Any command as a program of the lab, started as its owner would start it.
 
-It has the caller's environment and rights and no more: inside the sandbox an ordinary user would
-have every capability, and root keeps those that servers use and loses those that would lift limits
-or reach out of the lab. It runs under build/subreaper, so a daemon that leaves its parent is still
-the lab's, and ends with it.
+It has the caller's environment and rights and no more: inside the sandbox an ordinary user would have every
+capability; root keeps those that servers use and loses those that would lift limits or reach out of the lab.
+It runs under build/subreaper, so a daemon that leaves its parent still belongs to the lab and ends with it.
 """
 
 from __future__ import annotations
@@ -26,8 +25,8 @@ from linger.lab.foreign import end_of
 from linger.lab.host import Host
 from linger.lab.programs import program
 
-STARTING = 30.0  # s: a server must listen by then
-# What root keeps: the set that containers give a service by default, without CAP_NET_RAW.
+STARTING = 30.0  # s within which a server must listen
+# What root keeps: the default set that containers give a service, without CAP_NET_RAW.
 SERVICE = (
     "chown,dac_override,fowner,fsetid,kill,setgid,setuid,setpcap,net_bind_service,"
     "sys_chroot,mknod,audit_write,setfcap"
@@ -45,40 +44,40 @@ def as_caller(descriptors: int = 0) -> list[str | Path]:
         words += ["prlimit", f"--nofile={descriptors}:{descriptors}"]
     kept = "".join(f",+{name}" for name in SERVICE.split(",")) if os.getuid() == 0 else ""
     words += ["setpriv", f"--bounding-set=-all{kept}", "--inh-caps=-all", "--ambient-caps=-all"]
-    # Otherwise setpriv would say in its own name what cannot be started.
+    # Otherwise setpriv would report the failure to start in its own name.
     return [*words, "--", program("start"), "--as", "linger", "--"]
 
 
 def must_be_possible(host: Host, words: Sequence[str | Path], port: int | None) -> None:
-    """Errors: Usage for what is no command, or a port that is taken; TargetDied with the reason why
-    a program cannot be started."""
+    """Errors: Usage for something that is not a command, or a taken port; TargetDied with the reason why a
+    program cannot be started."""
     if isinstance(words, str) or not words:
         raise Usage(f"lab.run() wants the words of a command, as [\"./srv\"], not {words!r}")
     if why := cannot_start(words[0]):
         raise TargetDied(why)
     if port and listeners(host, [port]):
-        raise Usage(f"{words[0]} could not be told apart: port {port} is listened on already")
+        raise Usage(f"cannot tell whether {words[0]} listens: port {port} is already taken")
 
 
 def held_together(words: Sequence[str | Path], descriptors: int = 0) -> list[str | Path]:
-    """The words of a command, with those before it that make it a Service."""
+    """The words of a command, preceded by those that make it a Service."""
     return [program("subreaper"), "-", *as_caller(descriptors), *words]
 
 
 class Service(Peer):
-    """A command of anyone's in a host, behind the words of held_together().
+    """Any command in a host, started with the words of held_together().
 
-    Its pid is the command's; it has ended when all that it started has. As for any Process: its
-    output is its log, and a line `ev=NAME key=value ...` in it is an event.
+    Its pid is the command's; it has ended when all that it started has. As with any Process, its output is
+    its log, and a line `ev=NAME key=value ...` in it is an event.
     """
 
     serves = True
 
     def await_listening(self, port: int, within: float = STARTING) -> None:
-        """Wait until something of it listens on a port, by the census: nothing connects to it.
+        """Wait until it listens on a port, according to the census; nothing connects to it.
 
-        within: seconds. Errors: TargetDied with its last output when it ends before, listens too
-        late, or where no other host reaches it.
+        within: seconds. Errors: TargetDied with its last output when it ends first, listens too late, or
+        listens where no other host reaches it.
         """
         deadline = time.monotonic() + within
         while not (addresses := self._listened_on(port, within=0.1)):
@@ -97,13 +96,13 @@ class Service(Peer):
             )
 
     def _listened_on(self, port: int, within: float) -> list[str]:
-        """The addresses that are listened on; waits so many seconds for the first."""
+        """The addresses that are listened on; waits that many seconds for the first."""
         hosts = {self.host.name: self.host.path}
         snapshot = census.until(hosts, "LISTEN >= 1", within, 0, [port])
         return [listener["address"] for listener in snapshot["hosts"][0]["listeners"]]
 
     def _collect(self) -> None:
-        """Of what was killed: wait for the command alone, what it started may go on."""
+        """Wait for the killed command only; what it started may go on."""
         while self.running and Path(f"/proc/{self.pid}").exists():
             time.sleep(0.0005)  # the next look: the subreaper is about to reap it
 
@@ -121,13 +120,13 @@ def listeners(host: Host, ports: Sequence[int] = ()) -> list[dict[str, Any]]:
 
 
 def elsewhere(host: Host) -> str:
-    """The ports that are listened on in a host, for a sentence about another one."""
+    """The ports that are listened on in a host, for a sentence about another port."""
     ports = sorted({str(listener["port"]) for listener in listeners(host)})
     return f", but on port {', '.join(ports)}" if ports else ""
 
 
 def address_hint(output: Path) -> str:
-    """What helps a server that wants an address of the machine which the lab does not have."""
+    """A hint for a server that wants an address of the machine that the lab does not have."""
     said = end_of(output).lower()
     if not any(error.lower() in said for error in NO_SUCH_ADDRESS):
         return ""

@@ -1,7 +1,7 @@
-"""Sockets of the scenario itself: for a cell of a table that is one bind() or one connect().
+"""Sockets of the scenario itself: for table cells that are one bind() or one connect().
 
-A socket belongs to the host it is made in, whoever makes it, so the scenario can be a client of any
-host. Connections made here close first and wait for the other end, so they end in TIME_WAIT.
+A socket belongs to the host that it is made in, so the scenario can be a client in any host. Connections made
+here close first and wait for the other end, so they end in TIME_WAIT.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from linger.lab.host import Host
 from linger.lab.withhold import fault, withheld
 
 Address = tuple[str, int]
-Option = tuple  # level and name; and a value other than 1, as setsockopt() takes it
+Option = tuple  # level, name, and any value other than 1, as setsockopt() takes it
 REUSEADDR = (socket.SOL_SOCKET, socket.SO_REUSEADDR)
 REUSEPORT = (socket.SOL_SOCKET, socket.SO_REUSEPORT)
 NO_PORT = (socket.IPPROTO_IP, 24)  # IP_BIND_ADDRESS_NO_PORT, ip(7); Python names it from 3.12 on
@@ -57,8 +57,8 @@ def listen(host: Host, at: Address, *options: Option) -> str:
 def connect(host: Host, to: Address, source: Address = ANY, *options: Option) -> str:
     """Try one connection, and close it: "ok", or the name of the error of bind() or connect().
 
-    source: where from; ANY leaves address and port to connect(), port 0 with an address leaves
-    the port to bind(), or with the option NO_PORT to connect().
+    source: the source; ANY leaves address and port to connect(), port 0 with an address leaves the port to
+    bind(), or with the option NO_PORT to connect().
     """
     return use_up(host, to, source, *options, most=1)[1]
 
@@ -67,9 +67,9 @@ def connect(host: Host, to: Address, source: Address = ANY, *options: Option) ->
 def use_up(
     host: Host, to: Address, source: Address = ANY, *options: Option, most: int = 10000
 ) -> tuple[int, str]:
-    """Connect until it fails, or so many times, then close them all, each into TIME_WAIT.
+    """Connect until it fails, or that many times, then close them all, each into TIME_WAIT.
 
-    Returns how many were made at the same time, and the name of the error ("ok" without one).
+    Returns how many were open at the same time, and the name of the error ("ok" without one).
     """
     made: list[socket.socket] = []
     outcome = "ok"

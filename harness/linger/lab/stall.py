@@ -1,9 +1,9 @@
 """Distinguishes a stalled machine from an expectation that does not hold.
 
-At a load of 25 on two cores a kernel leaves its own workers without a processor for a minute, and a
-virtual machine may not run at all for as long as its host likes. What a lab waits for then comes
-too late, though nothing in it is wrong. So a thread of the lab sleeps and checks the clock: time
-that it oversleeps, beyond what its own process computed meanwhile, was lost to everyone.
+At a load of 25 on two cores a kernel leaves its own workers without a processor for a minute, and a virtual
+machine may be paused for as long as its host likes. What a lab waits for then comes too late, though nothing
+in it is wrong. So a thread of the lab sleeps and checks the clock: time that it oversleeps, beyond what its
+own process computed meanwhile, was lost to all.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from linger.lab.errors import Broken, LingerError, NotHeld, TargetDied
 
 TURN = 0.05  # s that the thread sleeps
 NOTICED = 0.2  # s: less than this is an ordinary wait for a processor
-STALL = 1.0  # s: half of what a presence has to be seen in (expect.DEADLINE)
+STALL = 1.0  # s: half of the deadline for a presence (expect.DEADLINE)
 PRESSURE = {"memory": "for memory", "io": "for a disk"}  # proc(5), /proc/pressure: "full"
 
 
@@ -25,7 +25,7 @@ class Watchdog:
     """A thread that is late when the machine is."""
 
     def __init__(self) -> None:
-        """Start to watch."""
+        """Start watching."""
         self.seconds = 0.0  # lost so far, in delays of at least NOTICED
         self._before = _accounts()
         self._over = threading.Event()
@@ -43,7 +43,7 @@ class Watchdog:
 
     @property
     def stalled(self) -> bool:
-        """Whether a deadline that passed meanwhile proves nothing."""
+        """Whether a deadline that passed in the meantime proves nothing."""
         return self.seconds >= STALL
 
     def judge(self, error: LingerError) -> LingerError:
@@ -69,8 +69,7 @@ class Watchdog:
 
 
 def _accounts() -> dict[str, float]:
-    """Seconds since the machine started, by possible cause of a stall, where the kernel counts
-    them."""
+    """Seconds lost since the machine started, by possible cause of a stall, if the kernel counts them."""
     found = {"taken by other virtual machines": _stolen()}
     for resource, words in PRESSURE.items():
         found[f"all waited {words}"] = _pressure(resource)
@@ -78,7 +77,7 @@ def _accounts() -> dict[str, float]:
 
 
 def _stolen() -> float:
-    """The time that a hypervisor gave to others, for one processor (proc(5), stat: steal)."""
+    """The time that a hypervisor gave to others, per processor (proc(5), stat: steal)."""
     try:
         steal = Path("/proc/stat").read_text().split("\n", 1)[0].split()[8]
     except (OSError, IndexError):
@@ -87,7 +86,7 @@ def _stolen() -> float:
 
 
 def _pressure(resource: str) -> float:
-    """The time in which every process waited for a resource; 0 where the kernel does not count it.
+    """The time in which every process waited for a resource; 0 if the kernel does not count it.
     """
     try:
         lines = Path("/proc/pressure", resource).read_text().splitlines()

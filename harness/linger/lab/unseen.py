@@ -1,11 +1,11 @@
-"""Finds sockets of a host that the census does not see, because neither the kernel's dump nor
-/proc/PID/fd has them.
+"""Finds sockets of a host that the census cannot see, because neither the kernel's dump nor /proc/PID/fd has
+them.
 
-A connection that was shut down and has ended is in no dump. Where a program then sends its
-descriptor to itself in a message that nobody receives (unix(7), SCM_RIGHTS), or has it in a thread
-that shares its descriptors with no other (unshare(2), CLONE_FILES), no descriptor of the process
-leads there either, and still the socket exists. The kernel counts all sockets of a host
-(proc_pid_net(5), sockstat); we subtract those that are explained.
+A connection that was shut down and has ended is in no dump. If a program then sends its descriptor to itself
+in a message that is never received (unix(7), SCM_RIGHTS), or has it in a thread that does not share its
+descriptors (unshare(2), CLONE_FILES), no descriptor of the process refers to it either, but the socket still
+exists. The kernel counts all sockets of a host (proc_pid_net(5), sockstat); we subtract those that are
+explained.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from linger.lab import census, netns
 from linger.lab.foreign import printable
 from linger.lab.host import Host
 
-# Orphans in these states are sockets; one in FIN_WAIT2 the kernel has made a TIME_WAIT of by then.
+# Orphans in these states are sockets; the kernel has turned one in FIN_WAIT2 into a TIME_WAIT by then.
 WHOLE = "ESTABLISHED CLOSE_WAIT FIN_WAIT1 LAST_ACK CLOSING".split()
 
 
 def count(host: Host, with_ours: bool = False) -> tuple[int, dict[str, Any]]:
-    """How many sockets exist in a host and are not seen; to be compared with an earlier count, since
-    what records the lab has some, too. And what the census counts there, which it takes.
+    """How many sockets exist in a host but are not seen; compare it with an earlier count, because the lab's
+    recorders have some too. Also returns the census that it takes.
 
     with_ours: this process has connections there.
 
-    It is taken in several looks, so a connection that begins or ends meanwhile may count or be
-    missing: what lasts is true. The census has a socket there itself, which exists for a moment after
-    it has ended (Linux 6.18: netlink_release(), an RCU period), so the kernel is asked first.
+    It is taken in several steps, so a connection that begins or ends meanwhile may be counted or missed: only
+    a lasting number is true. The census itself has a socket there, which exists for a moment after it has
+    ended (Linux 6.18: netlink_release(), an RCU period), so the kernel is asked first.
     """
     exist = existing(host)
     found = census.count({host.name: host.path})[host.name]
@@ -43,8 +43,8 @@ def count(host: Host, with_ours: bool = False) -> tuple[int, dict[str, Any]]:
 
 
 def told(host: Host) -> list[tuple[str, int, int, str]]:
-    """Which threads have unseen sockets, as far as one can tell: for each process its name, its
-    pid, how many, and the threads in words."""
+    """Which threads have unseen sockets, as far as can be told: for each process its name, its pid, how many,
+    and the threads in words."""
     found = []
     for pid in _processes(host):
         seen = sockets_of(f"/proc/{pid}/fd")
@@ -61,7 +61,7 @@ def told(host: Host) -> list[tuple[str, int, int, str]]:
 
 
 def sockets_of(folder: str) -> set[str]:
-    """The sockets, by inode, that the descriptors in a folder of /proc lead to."""
+    """The sockets, by inode, that the descriptors in a folder of /proc refer to."""
     found = set()
     for name in _entries(folder):
         with contextlib.suppress(OSError):  # closed since
@@ -79,7 +79,7 @@ def existing(host: Host) -> int:
 
 
 def _without_descriptor(found: dict[str, Any]) -> int:
-    """How many TCP sockets cannot have a descriptor in any program: closed, or not accepted yet."""
+    """How many TCP sockets have no descriptor in any program: closed, or not accepted yet."""
     orphans = sum(row["orphan"] for row in found["rows"] if row["state"] in WHOLE)
     return orphans + sum(listener["recv_q"] for listener in found["listeners"])
 

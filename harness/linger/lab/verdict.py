@@ -1,4 +1,4 @@
-"""Verdicts: rows of expected and measured, and what makes a row hold.
+"""Verdicts: rows of expected and measured values, and what makes a row hold.
 
 There are two lists. `struck` proves that the fault happened; if a row there does not hold, nothing
 was tested. `expectations` are what the scenario claims about the fault's effect.
@@ -12,12 +12,12 @@ from linger.lab import census
 from linger.lab.errors import Broken
 from linger.lab.failure import ALIKE, BRIEF, CELL, EXPECTATION, GUARD, Failure, not_held
 
-ABSENT = "not on this kernel"  # of a cell, then why
+ABSENT = "not on this kernel"  # in a cell, followed by the reason
 Table = Mapping["tuple[str, str]", str]
 
 
 def absent(why: str) -> str:
-    """What a kernel shows that lacks what a cell is about. why: "tcp_tw_reuse_delay came with 6.15"."""
+    """The cell of a kernel that lacks what the cell is about. why: "tcp_tw_reuse_delay came with 6.15"."""
     return f"{ABSENT}: {why}"
 
 
@@ -34,8 +34,8 @@ class Verdict:
     ) -> None:
         """prove: use the other variant's expectations, so every row must fail.
 
-        swapped: with prove, everything in EXPECT, of which each variant has the other one's.
-        withhold: a fault is withheld (withhold.py), so they are not judged: a guard must fail.
+        swapped: with prove, everything in EXPECT, where each variant has the other's values.
+        withhold: a fault is withheld (withhold.py), so expectations are not judged: a guard must fail.
         """
         self.prove = prove
         self.withhold = withhold
@@ -87,14 +87,13 @@ class Verdict:
     def tabulate(self, title: str, expected: Table, measured: Table) -> None:
         """Record a table of outcomes and judge it cell by cell.
 
-        expected, measured: (row, column) to an outcome in a word, "ok" or the name of an error.
-        A cell measured as absent() is not judged: this kernel cannot tell. With prove, a table that
-        EXPECT has for each variant must differ; one that all variants share must not, and is
-        covered by withholding. Errors: NotHeld naming the cells that differ; Broken for a table
-        that shows nothing.
+        expected, measured: (row, column) to a one-word outcome, "ok" or the name of an error.
+        A cell measured as absent() is not judged: this kernel cannot tell. With prove, a table that EXPECT
+        has for each variant must differ; a table that all variants share must not: withholding covers it.
+        Errors: NotHeld naming the cells that differ; Broken for a table that shows nothing.
         """
         if len(set(expected.values())) < 2:
-            raise Broken(f"{title}: all cells are alike, so the table tells nothing")
+            raise Broken(f"{title}: all cells are alike, so the table shows nothing")
         cells = [
             {
                 "row": row,
@@ -125,16 +124,16 @@ class Verdict:
 
 
 def table(columns: Iterable[str], rows: Mapping[str, Iterable[str]]) -> Table:
-    """A table of outcomes from its head and its rows: row name to a cell for each column."""
+    """A table of outcomes from its columns and its rows: row name to a cell for each column."""
     return {
         (name, column): cell for name, cells in rows.items() for column, cell in zip(columns, cells)
     }
 
 
 def make_row(subject: str, name: str, expected: int | str, measured: int | str) -> dict[str, Any]:
-    """A row: numbers are compared as comparison() tells, words must be equal.
+    """A row: numbers are compared as in comparison(); words must be equal.
 
-    subject: a host, a program, or what else it is measured of.
+    subject: a host, a program, or whatever else is measured.
     """
     if isinstance(measured, int):
         shown = "{} {}".format(*census.comparison(expected))

@@ -1,9 +1,8 @@
-"""Decides whether a program can ever act again by itself, or waits for others.
+"""Decides whether a program can ever act again by itself, or only waits for others.
 
-The census tells in which system call each thread waits, for how long, and which timers are armed as
-descriptors. A timer of a process (timer_create(2)) is in /proc/PID/timers. One of setitimer(2) or
-alarm(2) is nowhere: where its signal is caught, there may be one; where it is not, all that it can do is
-end the program.
+The census shows in which system call each thread waits, for how long, and which timer descriptors are armed.
+A timer of timer_create(2) is in /proc/PID/timers. One of setitimer(2) or alarm(2) is shown nowhere: if its
+signal is caught, there may be one; if not, all that it can do is end the program.
 """
 
 from __future__ import annotations
@@ -22,10 +21,10 @@ TIMERS = (signal.SIGALRM, signal.SIGVTALRM, signal.SIGPROF)
 
 
 def forever(processes: Iterable[dict[str, Any]], pids: Iterable[int]) -> str:
-    """The system calls in which all threads of some processes wait without a time-out, as "accept,
-    epoll_wait"; "" where one does not, where a timer is armed, or where that is not known.
+    """The system calls in which all threads of some processes wait without a time-out, such as "accept,
+    epoll_wait"; "" if one does not, if a timer is armed, or if that is not known.
 
-    processes: as the census has them; pids: which; those that it does not have have ended.
+    processes: from the census; pids: the ones to consider; those missing there have ended.
     """
     calls: set[str] = set()
     by_pid = {one["pid"]: one for one in processes}
@@ -42,16 +41,16 @@ def forever(processes: Iterable[dict[str, Any]], pids: Iterable[int]) -> str:
 
 
 def place(pid: int) -> str:
-    """The kernel function in which a process waits (proc(5), wchan); "" when that is not told."""
+    """The kernel function in which a process waits (proc(5), wchan); "" if that is not shown."""
     with contextlib.suppress(OSError):
         return Path(f"/proc/{pid}/wchan").read_text().removeprefix("0")
     return ""
 
 
 def unheard(pid: int) -> int:
-    """How many bytes a process has not read yet of its standard input, a pipe (pipe(7), FIONREAD).
+    """How many bytes of its standard input, a pipe, a process has not read yet (pipe(7), FIONREAD).
 
-    Errors: OSError when it has ended, or may not be looked at.
+    Errors: OSError when it has ended or may not be examined.
     """
     pipe = os.open(f"/proc/{pid}/fd/0", os.O_RDONLY | os.O_NONBLOCK)
     try:
@@ -65,7 +64,7 @@ def timed(pid: int) -> bool:
     try:
         if Path(f"/proc/{pid}/timers").read_text():
             return True
-        status = Path(f"/proc/{pid}/status").read_text(errors="replace")  # it names itself
+        status = Path(f"/proc/{pid}/status").read_text(errors="replace")  # a process chooses its own name
     except OSError:
         return True
     caught = int(re.search(r"^SigCgt:\t([0-9a-f]+)$", status, re.M)[1], 16)  # type: ignore[index]

@@ -18,7 +18,7 @@ from linger.lab.host import Host
 from linger.lab.process import Process
 from linger.lab.programs import program
 
-LOG_GROUP = 9  # of NFLOG: what drops a packet says so there
+LOG_GROUP = 9  # of NFLOG: rules that drop packets log them there
 
 
 class Recorder:
@@ -35,7 +35,7 @@ class Recorder:
         self._flushed = 0
 
     def await_ready(self) -> None:
-        """Wait until everything from now on is recorded.
+        """Wait until everything from now on will be recorded.
 
         Errors: Broken, or CannotRun, with the recorder's own sentence.
         """
@@ -62,7 +62,7 @@ class Recorder:
         return json.loads(self._derive())
 
     def connections(self, host: str) -> list[dict[str, Any]]:
-        """What the packets at a host show of each connection so far, as `wire list --json` does."""
+        """What the packets at a host show about each connection so far, as `wire list --json` does."""
         self._flush()
         words = [program("wire"), "list", "--json", self._evidence / f"{host}.pcap"]
         done = subprocess.run(words, capture_output=True)
@@ -80,14 +80,14 @@ class Recorder:
         self._said("flushed", self._flushed)
 
     def conclude(self, verdict: float | None = None, since: float = 0.0) -> None:
-        """End the recorder, which writes what is left, and write ladder.json.
+        """End the recorder, which writes the rest, and write ladder.json.
 
-        verdict: its time in seconds since 1970, if there was one; what is later was the lab's end.
+        verdict: its time in seconds since 1970, if there was one; anything later belongs to the lab's end.
         since: as for tell(). Errors: Broken if it had failed, or no ladder can be made; CannotRun
         on a full disk.
         """
         self._process.terminate()
-        self._said("end")  # all is written; the kernel then takes its time to let go of the taps
+        self._said("end")  # all is written; the kernel then takes its time to release the taps
         self._process.must_be_logged()
         ladders = self._derive(verdict, since).decode()
         files.write_text(self._evidence / "ladder.json", ladders)
@@ -103,9 +103,9 @@ def tell(
     verdict: float | None = None,
     since: float = 0.0,
 ) -> bytes:
-    """What `wire ladder` says of the packets of hosts, from what a lab left in a directory.
+    """What `wire ladder` says about the hosts' packets, from what a lab left in a directory.
 
-    verdict: as for Recorder.conclude(); since: seconds since 1970, no connection that began before.
+    verdict: as for Recorder.conclude(); since: seconds since 1970: leave out connections that began earlier.
     Errors: Broken with its sentence.
     """
     words: list[str | Path] = [program("wire"), "ladder", "--losses", *options]
@@ -114,11 +114,11 @@ def tell(
     words += ["--since", f"{since:.6f}"] if since else []
     words += [f"{name}={evidence / name}.pcap" for name in hosts]
     done = subprocess.run(words, capture_output=True)
-    if done.returncode not in (0, 1):  # 1: a file ends early, as one does whose recorder was killed
+    if done.returncode not in (0, 1):  # 1: a file is truncated, because its recorder was killed
         raise Broken(f"no ladder: {done.stderr.decode(errors='replace').strip()}")
     return done.stdout
 
 
 def recording() -> bool:
-    """Whether labs record packets; harness/wire/bench.py alone sets LINGER_RECORD=0."""
+    """Whether labs record packets; only harness/wire/bench.py sets LINGER_RECORD=0."""
     return os.environ.get("LINGER_RECORD") != "0"

@@ -1,11 +1,10 @@
 """Withholding a fault, to show that the scenario notices.
 
-A guard is worth something only if it can fail. So every call of a scenario that does a fault is
-withheld once, while everything else happens as ever: a peer says what it would have said and does
-nothing, a client (whose fault is its own) does nothing at all, a rule matches nothing, a process is
-neither frozen nor killed. Whatever is said then, the scenario must end with NotHeld before it could
-pass: by a guard (`happened`, `happened_fault`, `happened_event`, `happened_value`), by an event that does not come, or by a
-table that all variants share.
+A guard is worth something only if it can fail. So every call of a scenario that causes a fault is withheld
+once, while everything else happens as usual: a peer reports its actions but does nothing, a client (whose
+fault is its own) does nothing at all, a rule matches nothing, a process is neither frozen nor killed. The
+scenario must then end with NotHeld before it could pass: because of a guard (`happened`, `happened_fault`,
+`happened_event`, `happened_value`), an event that does not come, or a table that all variants share.
 """
 
 from __future__ import annotations
@@ -17,25 +16,25 @@ import sys
 from pathlib import Path
 from typing import Callable, Iterator, NamedTuple, TypeVar
 
-FAULTS: set[str] = set()  # functions that do a fault when a scenario calls them, by name
-SETTINGS: set[str] = set()  # functions of faults.py that do none
+FAULTS: set[str] = set()  # names of functions that cause a fault when a scenario calls them
+SETTINGS: set[str] = set()  # functions of faults.py that cause none
 _F = TypeVar("_F", bound=Callable)
 
 
 def fault(function: _F) -> _F:
-    """Mark a function that does a fault: prove withholds it, and it must ask withheld()."""
+    """Mark a function that causes a fault: prove withholds it, and it must ask withheld()."""
     FAULTS.add(function.__name__)
     return function
 
 
 def setting(function: _F) -> _F:
-    """Mark a function beside faults that does none: it counts, or sets a condition."""
+    """Mark a function of faults.py that causes none: it counts, or sets a condition."""
     SETTINGS.add(function.__name__)
     return function
 
 
 class Site(NamedTuple):
-    """A call in a scenario that does a fault."""
+    """A call in a scenario that causes a fault."""
 
     call: str
     first: int  # line
@@ -46,7 +45,7 @@ class Site(NamedTuple):
 
 
 def sites(scenario: Path) -> list[Site]:
-    """Where a scenario does faults, in the order of its lines; on one line the first one counts."""
+    """Where a scenario causes faults, in the order of its lines; only the first one on a line counts."""
     found: dict[int, Site] = {}
     for node in ast.walk(ast.parse(scenario.read_text())):
         if isinstance(node, ast.Call) and _does_a_fault(node):
@@ -75,9 +74,9 @@ class _Withheld:
 def withholding(scenario: Path, site: Site, longest: float) -> Iterator[type[_Withheld]]:
     """Withhold the fault at a site for the length of a block; `times` then says how often.
 
-    longest: seconds, from then on, for all that has no deadline of the scenario's own: what does not
-    come by then would not come later. When it is short and the machine is busy, a scenario may seem to
-    notice what it does not; never the other way round.
+    longest: the default deadline from then on, in seconds: what does not come by then would not come later.
+    If it is short and the machine is busy, a scenario may seem to notice what it does not; never the other
+    way round.
     """
     _Withheld.site, _Withheld.scenario, _Withheld.times = site, os.fspath(scenario), 0
     _Withheld.longest = longest
@@ -88,7 +87,7 @@ def withholding(scenario: Path, site: Site, longest: float) -> Iterator[type[_Wi
 
 
 def withheld() -> bool:
-    """Whether the fault that is about to be done, wherever its code is, is the one withheld."""
+    """Whether the fault that is about to happen, wherever its code is, is the withheld one."""
     site = _Withheld.site
     if not site:
         return False
@@ -102,5 +101,5 @@ def withheld() -> bool:
 
 
 def shortened(seconds: float) -> float:
-    """A deadline that no scenario chose, in seconds: shorter once the fault was withheld."""
+    """A default deadline, in seconds: shorter once the fault was withheld."""
     return min(seconds, _Withheld.longest) if _Withheld.site and _Withheld.times else seconds

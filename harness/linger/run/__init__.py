@@ -1,10 +1,10 @@
-"""Running scenarios and tests: pytest in the sandbox, and what it leaves behind.
+"""Runs scenarios and tests: pytest in the sandbox, and the evidence that it leaves.
 
     scenarios   the catalogue                     session   one session of pytest, its exit code
     plugin      the fixture `lab`, the evidence   parallel  tests in forked children
-    prove       that every guard can fail         soak      again and again, until it fails
+    prove       that every guard can fail         soak      again and again, to find rare failures
     results     the directory of a run            tables, ladders, printer   for people
     junit, tap                                    for machines
-    delegate    another project's tests, handed   inmate    to this session in the sandbox,
-                from its session of pytest        guest     where they get their lab
+    delegate another project's tests, handed inmate to this session in the sandbox, from its session of pytest
+    guest where they get their lab
 """

@@ -1,9 +1,9 @@
-"""Another project's tests that take a lab, handed to a session of pytest in the sandbox.
+"""Another project's tests that take a lab, handed to a pytest session in the sandbox.
 
-Only they go there: the rest of the session keeps its network, its processes and its terminal, and
-every report is shown once, by the session that the caller started. That may be a worker of
-pytest-xdist, or pytest.main() within any program. As with xdist, fixtures of a wide scope are made
-once more in the session inside (inmate.py), which starts with the first such test.
+Only they go there: the rest of the session keeps its network, its processes and its terminal, and every
+report is shown once, by the session that the caller started. That may be a pytest-xdist worker, or
+pytest.main() in any program. As with xdist, fixtures of a wide scope are made again in the inner session
+(inmate.py), which starts with the first such test.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from linger.lab.environment import outside
 from linger.lab.errors import Broken, CannotRun, LingerError, signal_name
 from linger.lab.programs import program
 
-ENDING = 10.0  # s: what the fixtures of the session inside get to end in
-INTERRUPTED = 1.0  # s: what a test gets that the caller interrupts
-LATE = 5.0  # s: what a limit of time inside, which began later, may come after that outside
+ENDING = 10.0  # s that the inner session's fixtures have to end
+INTERRUPTED = 1.0  # s that a test has after the caller's interrupt
+LATE = 5.0  # s by which an inner time limit, which started later, may follow the outer one
 REPLACED = Path("/run")  # by the sandbox
-# ^C goes to both, and it is the one outside that answers it.
+# ^C reaches both; only the outer session answers it.
 CHILD = (
     "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); "
     "sys.path[:] = {path!r}; from linger.run import inmate; inmate.main({fd})"
@@ -34,7 +34,7 @@ CHILD = (
 
 
 def run(item: pytest.Item, following: pytest.Item | None) -> bool:
-    """Have a test run inside, and report on it. following: the next test, if it goes there too."""
+    """Run a test inside, and report on it. following: the next test, if it goes there too."""
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
     for report in _reports(item, following):
         item.ihook.pytest_runtest_logreport(report=report)
@@ -52,7 +52,7 @@ def _reports(item: pytest.Item, following: pytest.Item | None) -> Iterator[pytes
             yield report
     except LingerError as error:
         yield _report(item, "failed", str(error), when)
-        if when != "teardown":  # of which JUnit's and other reporters make the end of the test
+        if when != "teardown":  # JUnit's and other reporters take that as the end of the test
             yield _report(item, "passed", None, "teardown")
 
 
@@ -62,7 +62,7 @@ def _report(item: pytest.Item, outcome: Any, why: str | None, when: Any) -> pyte
 
 
 def _inside(session: pytest.Session) -> Inside:
-    """The session inside, started when it is needed. Errors: CannotRun, each time the same."""
+    """The inner session, started when needed. Errors: CannotRun, the same each time."""
     stash = session.config.stash
     if not (found := stash.get(INSIDE, None)):
         try:
@@ -77,7 +77,7 @@ def _inside(session: pytest.Session) -> Inside:
 
 
 class Inside:
-    """The session inside, as seen from outside."""
+    """The inner session, as seen from outside."""
 
     def __init__(self, session: pytest.Session) -> None:
         """Start it. Errors: CannotRun with the sandbox's sentence."""
@@ -85,7 +85,7 @@ class Inside:
         _must_be_possible(self.config)
         places = self.config._tmp_path_factory  # type: ignore[attr-defined]
         base = str(places.mktemp("linger"))
-        # pytest-cov begins when it is configured, and takes `workerinput` for that of xdist.
+        # pytest-cov starts when it is configured, and takes `workerinput` for xdist's.
         measured = ["--no-cov"] if self.config.pluginmanager.hasplugin("pytest_cov") else []
         arguments = [*measured, *map(str, self.config.invocation_params.args)]
         files = dict.fromkeys(str(item.path) for item in session.items if item.path)
@@ -106,7 +106,7 @@ class Inside:
             self._connection.send((arguments, list(files), base, workerinput))
 
     def run(self, item: pytest.Item, following: pytest.Item | None) -> Iterator[dict[str, Any]]:
-        """Have a test run; yields its reports as they come. Errors: CannotRun when it does not."""
+        """Run a test; yields its reports as they come. Errors: CannotRun when it cannot run."""
         self._busy = True
         try:
             self._connection.send((item.nodeid, following and following.nodeid))
@@ -114,7 +114,7 @@ class Inside:
                 yield answer
         except (EOFError, OSError, pytest.fail.Exception) as error:
             self.close()
-            del self.config.stash[INSIDE]  # the next test begins anew
+            del self.config.stash[INSIDE]  # the next test starts a new session
             if isinstance(error, pytest.fail.Exception):
                 raise Broken(str(error)) from None
             raise Broken(f"the session in the sandbox ended {self._ending()}") from None
@@ -125,8 +125,8 @@ class Inside:
             raise Broken(f"in the sandbox {answer}")
 
     def _receive(self) -> Any:
-        """The next answer. Errors: EOFError, OSError; what pytest-timeout raises, if inside it does
-        not do so as well."""
+        """The next answer. Errors: EOFError, OSError; what pytest-timeout raises, unless it also does so
+        inside."""
         try:
             self._connection.poll(None)
         except pytest.fail.Exception:
@@ -139,12 +139,12 @@ class Inside:
         return f"by {signal_name(-status)}" if status < 0 else f"with status {status}"
 
     def close(self) -> None:
-        """Let the session inside end, or end it."""
+        """Let the inner session end, or end it."""
         self._connection.close()
         try:
             self._process.wait(INTERRUPTED if self._busy else ENDING)
         except subprocess.TimeoutExpired:
-            self._process.kill()  # and with it all that it started
+            self._process.kill()  # and with it everything that it started
         self._process.wait()
 
 
@@ -155,7 +155,7 @@ def _must_be_possible(config: pytest.Config) -> None:
     """Errors: CannotRun with the sandbox's own sentence."""
     base = config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]
     if REPLACED in base.parents:
-        raise CannotRun(f"{base} lies under {REPLACED}, which the sandbox replaces; use --basetemp")
+        raise CannotRun(f"{base} is under {REPLACED}, which the sandbox replaces; use --basetemp")
     try:
         asked = subprocess.run(
             [program("sandbox"), "true"], capture_output=True, text=True, env=outside(),
@@ -169,8 +169,8 @@ def _must_be_possible(config: pytest.Config) -> None:
 
 @contextlib.contextmanager
 def _standard_input(config: pytest.Config) -> Iterator[None]:
-    """Give what is started in the block the caller's terminal, for a debugger. pytest captures
-    standard input all the time, and output only while a test runs."""
+    """Give programs started in the block the caller's terminal, for a debugger. pytest captures standard
+    input all the time, output only while a test runs."""
     if capture := config.pluginmanager.getplugin("capturemanager"):
         capture.suspend_global_capture(in_=True)
     try:

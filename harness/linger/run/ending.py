@@ -1,7 +1,7 @@
 """The implicit end of every scenario.
 
-For a bug: what is kept will stay (lab/lasting.py). For its cure, a student's cure, and both
-variants of a kernel's behaviour: no program holds more than it may (lab/holding.py).
+For a bug: what is kept will stay (lab/lasting.py). For a repair, ours or a student's, and both variants of a
+kernel behaviour: no program holds more than it may (lab/holding.py).
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from linger.lab.lab import Lab
 def conclude(lab: Lab, stem: str, buggy: bool, most: int) -> None:
     """Judge the end of a scenario that has held so far.
 
-    stem: of the programs of its pair; all of the lab are meant where it has none.
-    most: what they may hold, see scenario(). Errors: NotHeld.
+    stem: of its pair's programs; without a pair, all programs of the lab count. most: what they may hold, see
+    scenario(). Errors: NotHeld.
     """
     verdict = lab.verdict
     if verdict.prove or verdict.withhold or not verdict.judged:

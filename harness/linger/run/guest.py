@@ -21,7 +21,7 @@ LAB = pytest.StashKey[Lab]()
 
 
 def make(node: Any, places: pytest.TempPathFactory) -> Iterator[Lab]:
-    """The lab of a test, with its evidence in a folder below pytest's base temp."""
+    """The lab of a test, with its evidence in a folder under pytest's base temp."""
     if "LINGER_SANDBOX" not in os.environ:
         raise Usage(
             "a lab needs the sandbox, and pytest did not see in time that this test wants one; "
@@ -42,14 +42,14 @@ def pytest_runtest_call(item: pytest.Item) -> None:
     lab = item.stash.get(LAB, None)
     if lab and not lab.verdict.struck:
         raise NotHeld(
-            "nothing proves that anything happened in the lab, so the test may pass without it; "
+            "nothing proves that anything happened in the lab, so the test may pass vacuously; "
             "add a guard, such as lab.happened(server, ESTABLISHED=1)"
         )
 
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
-    """Of a failure of ours show the caller's lines that led to it, and say where to look on."""
+    """For a failure of ours, show the caller's lines that led to it, and say where to look next."""
     error = call.excinfo and call.excinfo.value
     sentence = str(error) if isinstance(error, LingerError) and not _cut(error) else ""
     outcome = yield
@@ -61,7 +61,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 
 def _cut(error: LingerError) -> bool:
-    """End the stack of an error where the caller's code called ours; False if it never did."""
+    """Cut the stack of an error where the caller's code called ours; False if it never did."""
     last, entry = None, error.__traceback__
     while entry and not entry.tb_frame.f_code.co_filename.startswith(LINGER):
         last, entry = entry, entry.tb_next

@@ -1,7 +1,7 @@
-"""The session of pytest inside the sandbox, to which delegate.py hands the tests that take a lab.
+"""The pytest session inside the sandbox, which gets the tests that take a lab from delegate.py.
 
-It is to the caller's session what a worker is in pytest-xdist, and says so (`workerinput`): what a
-plugin does once for all, such as JUnit's file, is done outside.
+It is a worker of the caller's session, as in pytest-xdist, and says so (`workerinput`): what a plugin does
+once for all tests, such as JUnit's file, is done outside.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from _pytest.config import _prepareconfig
 
 
 class Terminal:
-    """In place of pytest's reporter, which would report what is reported outside."""
+    """Replaces pytest's reporter, because reports are shown outside."""
 
     @property
     def _tw(self) -> TerminalWriter:
-        """What the debugger writes to (--pdb), once nothing is captured any more."""
+        """Where the debugger writes (--pdb), once nothing is captured any more."""
         return TerminalWriter()
 
 
 class Inmate:
-    """A plugin whose loop runs the tests that it is told to, and sends their reports outside."""
+    """A plugin whose loop runs the tests it is given, and sends their reports outside."""
 
     def __init__(self, config: pytest.Config, outside: Connection) -> None:
         self.config = config
@@ -40,15 +40,14 @@ class Inmate:
             self.hindrances.append(report.longreprtext)
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        if isinstance(excinfo.value, pytest.exit.Exception):  # by the debugger, say
+        if isinstance(excinfo.value, pytest.exit.Exception):  # by the debugger, for example
             self.outside.send(excinfo.value)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        """Run what the other end names, (node id, the next one's), until it has gone.
+        """Run the tests that the other end names, (node id, the next one's), until it is gone.
 
-        The answer to each: its reports, and then None, or why it could not be run, or what ends
-        the session.
+        The answer to each: its reports, then None, or why it could not run, or what ends the session.
         """
         items = {item.nodeid: item for item in session.items}
         hook = self.config.hook
@@ -68,7 +67,7 @@ class Inmate:
         self.outside.send(data)
 
 
-# What the session outside does alone, by options of plugins; most go by `workerinput`.
+# What only the outer session does, by plugins' options; most plugins look at `workerinput`.
 NOT_HERE = {
     "dist": "no", "distload": False, "tx": [], "numprocesses": None, "maxprocesses": None,
     "looponfail": False,
@@ -76,7 +75,7 @@ NOT_HERE = {
 
 
 def main(fd: int) -> None:
-    """Be the session. fd: the socket to the other end, which first says how it was started."""
+    """Run the session. fd: the socket to the other end, which first says how it was started."""
     outside = Connection(fd)
     arguments, files, base, workerinput = outside.recv()
     config = _prepareconfig(arguments)
@@ -91,5 +90,5 @@ def main(fd: int) -> None:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    signal.signal(number, signal.SIG_IGN)  # once is enough, the rest is ending
+    signal.signal(number, signal.SIG_IGN)  # once is enough; we are ending
     raise KeyboardInterrupt

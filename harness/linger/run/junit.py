@@ -1,8 +1,8 @@
-"""junit.xml as CI servers accept it.
+"""junit.xml in the form that CI servers accept.
 
 pytest writes the properties of a test into its <testcase>. The schema that Jenkins' xUnit plugin
 validates by (junit-10.xsd) allows <properties> in <testsuite> only, and rejects the file otherwise;
-GitLab and Jenkins' own junit plugin do not validate. So they are moved to the suite, each named
+GitLab and Jenkins' own junit plugin do not validate. So the properties are moved to the suite, each named
 after its test: "closewait-leak/buggy claim". Times are in seconds already.
 """
 
@@ -15,7 +15,7 @@ from linger.lab import files
 
 
 def tidy(path: Path) -> None:
-    """Move the properties of every test case to its suite; a file that does not exist is left so."""
+    """Move the properties of every test case to its suite; a missing file is ignored."""
     if not path.is_file():
         return
     tree = ElementTree.parse(path)
@@ -32,7 +32,7 @@ def tidy(path: Path) -> None:
 
 
 def _named(case: ElementTree.Element, properties: ElementTree.Element) -> list[ElementTree.Element]:
-    """The properties of a test case, named after its lab, or after itself when it has none."""
+    """The properties of a test case, named after its lab, or after itself if it has none."""
     found = [(each.get("name", ""), each.get("value", "")) for each in properties]
     who = dict(found).get("lab") or f"{case.get('classname')}.{case.get('name')}"
     return [

@@ -1,4 +1,4 @@
-"""Names that nobody has, and what was probably meant by them."""
+"""Unknown names, and what was probably meant."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Iterable
 
 from linger.lab.errors import Usage
 
-MOST = 3  # names that are offered
+MOST = 3  # names to suggest
 ALIKE = 0.6  # difflib's ratio: by less, "nonsense" is nearest to close-unread-reset
 
 
 def meant(word: str, known: Iterable[str]) -> list[str]:
-    """The names that a word may stand for, the likeliest first, none if it is like no name.
+    """The names that a word may stand for, likeliest first; none if it resembles none.
 
-    Those that contain it, first those that begin with it, the shorter before the longer; if none
-    does, the one that is most like it.
+    Those that contain it, first those that begin with it, shorter before longer; if none does, the one most
+    like it.
     """
     word, names = word.lower().replace("_", "-"), sorted(known)
     holding = [name for name in names if len(word) > 1 and word in name]
@@ -25,9 +25,9 @@ def meant(word: str, known: Iterable[str]) -> list[str]:
 
 
 def unknown(kind: str, word: str, known: Iterable[str], shown_by: str) -> Usage:
-    """The error for a name that is not known.
+    """The error for an unknown name.
 
-    kind: what it should name, as "scenario"; shown_by: the command that lists the known names.
+    kind: what it should name, such as "scenario"; shown_by: the command that lists the known names.
     """
     *others, last = meant(word, known) or [""]
     named = f"{', '.join(others)} or {last}" if others else last

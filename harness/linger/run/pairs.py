@@ -1,7 +1,7 @@
 """Pairs: a buggy program and its repair, which differ only in the lesson.
 
-The rules: both files exist, at most three hunks and fifteen changed lines, and every hunk
-carries a `LESSON:` comment that says what to see.
+The rules: both files exist, at most three hunks and fifteen changed lines, and every hunk has a `LESSON:`
+comment that says what to notice.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def lesson(buggy: Path, fixed: Path, context: int = 3) -> list[str]:
 
 
 def faults(buggy: Path, fixed: Path) -> list[str]:
-    """What is wrong with a pair, in sentences; empty when it keeps the rules."""
+    """What is wrong with a pair, in sentences; empty if it keeps the rules."""
     for path in (buggy, fixed):
         if not path.exists():
             return [f"{path.name} is missing"]

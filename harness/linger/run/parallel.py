@@ -1,8 +1,8 @@
-"""Running tests at the same time, each in a forked child of the session.
+"""Runs tests at the same time, each in a forked child of the session.
 
-xdist does this too, and `linger test` uses it; but its workers are new interpreters, which costs
-0.3 s before the first test: more than a whole scenario takes. A forked child costs milliseconds,
-and a test that crashes or exhausts its process takes nothing else with it.
+xdist does this too, and `linger test` uses it; but its workers are new interpreters, which costs 0.3 s before
+the first test: more than a whole scenario takes. A forked child costs milliseconds, and a test that crashes
+or exhausts its process takes nothing else down.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class ForkingLoop:
     """A pytest plugin whose loop runs every collected item in a child, several at once."""
 
     def __init__(self, at_once: int, on_step: Callable[[Sequence[str], str], None]) -> None:
-        """at_once: children running at the same time; on_step: told the steps of their tests."""
+        """at_once: children running at the same time; on_step: called with the steps of their tests."""
         self.at_once = at_once
         self.on_step = on_step
 
@@ -60,7 +60,7 @@ class ForkingLoop:
         return True
 
     def _hear(self, child: Child) -> bool:
-        """Act on what a child has sent; True when it has nothing more to say."""
+        """Act on what a child has sent; True when it has nothing more to send."""
         messages = child.receive()
         if messages is None:
             child.report_crash()
@@ -89,7 +89,7 @@ class Child:
         self._partial = b""
 
     def receive(self) -> list[dict[str, Any]] | None:
-        """The messages that have arrived, perhaps none yet; None when the child is gone."""
+        """The messages that have arrived, perhaps none; None when the child is gone."""
         data = self.pipe.read(1 << 16)
         if not data:
             return None
@@ -97,7 +97,7 @@ class Child:
         return [json.loads(line) for line in lines]
 
     def _run(self, pipe: BinaryIO) -> None:
-        """The child's whole life: the ordinary test protocol, and its reports to the parent."""
+        """The child's whole life: the normal test protocol, with reports to the parent."""
         global _to_parent
         status = 1
         try:
@@ -116,12 +116,12 @@ class Child:
         config = self.item.config
         for data in reports:
             report = config.hook.pytest_report_from_serializable(config=config, data=data)
-            if isinstance(report.longrepr, list):  # of a skip: a tuple, before it was JSON
+            if isinstance(report.longrepr, list):  # of a skip: JSON turned the tuple into a list
                 report.longrepr = tuple(report.longrepr)
             self.item.ihook.pytest_runtest_logreport(report=report)
 
     def report_crash(self) -> None:
-        """Say for a child that ended without its reports that the harness broke."""
+        """Report that the harness broke, for a child that ended without its reports."""
         report = TestReport(
             self.item.nodeid, self.item.location, {}, "failed",
             "the process of this test ended without a report", "call",

@@ -23,7 +23,7 @@ from linger.run.scenarios import BUGGY
 
 
 class Ended(NamedTuple):
-    """How a test that failed came to its end."""
+    """How a failed test ended."""
 
     code: int  # the exit code of the run
     message: str
@@ -35,27 +35,27 @@ Under = Callable[[str, Path], Sequence[str]]
 
 
 class Hooks:
-    """What a plugin may add to the test of a scenario; the workshop does (workshop/examine.py)."""
+    """What a plugin may add to a scenario's test, as the workshop does (workshop/examine.py)."""
 
     @pytest.hookspec(firstresult=True)
     def pytest_linger_label(self, item: pytest.Item) -> str | None:
-        """What the variant of a test is called, when not by its parameter."""
+        """The name of a test's variant, if it is not its parameter."""
 
     @pytest.hookspec(firstresult=True)
     def pytest_linger_instead(self, item: pytest.Item) -> dict[str, Own] | None:
-        """For Lab(instead=): what runs in place of a pair's own program."""
+        """For Lab(instead=): what runs instead of a pair's own program."""
 
     @pytest.hookspec(firstresult=True)
     def pytest_linger_under(self, item: pytest.Item) -> Under | None:
-        """For Lab(under=): what our programs are started by."""
+        """For Lab(under=): what starts our programs."""
 
     @pytest.hookspec
     def pytest_linger_observe(self, item: pytest.Item, lab: Lab) -> None:
-        """The scenario has ended, in whatever way; its programs still run."""
+        """The scenario has ended in some way; its programs still run."""
 
     @pytest.hookspec
     def pytest_linger_examine(self, item: pytest.Item, lab: Lab, passed: bool) -> None:
-        """The scenario has ended, its lab is still there. passed: whether it ended well."""
+        """The scenario has ended; its lab still exists. passed: whether it ended well."""
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -63,7 +63,7 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--repeat", type=int, default=1, help="run every scenario so many times")
+    parser.addoption("--repeat", type=int, default=1, help="run every scenario this many times")
     parser.addoption("--prove", action="store_true", help="expect what the other variant leaves")
     parser.addoption(
         "--withhold", default="", help="withhold faults in these scenarios, separated by commas"
@@ -73,7 +73,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "scenario(claims): one of the catalogue")
-    config.addinivalue_line("markers", "yours(program): run with somebody's own program")
+    config.addinivalue_line("markers", "yours(program): run with a user's own program")
     if "LINGER_SANDBOX" not in os.environ:
         raise pytest.UsageError("not in a sandbox; use `build/linger run` or `build/linger test`")
 
@@ -86,7 +86,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Start the longest first, so that everything ends when the longest ends."""
+    """Start the longest first, so that the longest ends last."""
 
     def seconds(item: pytest.Item) -> float:
         marker = item.get_closest_marker("scenario")
@@ -97,7 +97,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Let xdist deal two tests at a time, its least: few may wait behind a long one."""
+    """Let xdist deal two tests at a time, its minimum: few then wait behind a long one."""
     from xdist.scheduler import LoadScheduling
 
     class TwoAtATime(LoadScheduling):
@@ -111,7 +111,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
     """Remember how each phase ended, for the lab's teardown and for the exit code."""
     if call.excinfo and isinstance(call.excinfo.value, (LingerError, OSError)):
-        # What tells more than a stack takes its place below; pytest needs 0.1 s to draw one.
+        # A sentence that says more replaces the stack below; pytest needs 0.1 s to draw one.
         item.repr_failure = lambda excinfo: str(excinfo.value)  # type: ignore[method-assign]
     outcome = yield
     report = outcome.get_result()  # type: ignore[attr-defined]
@@ -128,7 +128,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 
 def _explain(error: BaseException) -> tuple[int, str]:
-    """The exit code of what ended a test, and a sentence where that tells more than a stack."""
+    """The exit code for the error that ended a test, and a sentence if that says more than a stack."""
     if isinstance(error, LingerError):
         return error.code, str(error)
     if isinstance(error, OSError):
@@ -149,7 +149,7 @@ def evidence(request: pytest.FixtureRequest) -> Path:
 
 @pytest.fixture
 def lab(request: pytest.FixtureRequest, evidence: Path) -> Iterator[Lab]:
-    """A private network for this test. For a scenario, what it measured goes to result.json."""
+    """A private network for this test. A scenario's measurements go to result.json."""
     node = request.node
     labels = scenarios.labels_of(node)
     marker = node.get_closest_marker("scenario")
@@ -204,7 +204,7 @@ def _verdict(code: int, prove: bool, variant: str) -> str:
 
 
 def _proving(expect: dict[str, Any]) -> Verdict:
-    """Give each variant what the other one is expected to leave; the verdict expects it to fail."""
+    """Give each variant the other's expectations; the verdict expects them to fail."""
     first, second = expect
     expect[first], expect[second] = expect[second], expect[first]
     parts = [each if isinstance(each, tuple) else (each,) for each in expect.values()]

@@ -1,7 +1,7 @@
-"""Numbers counted from names: the language of the claims ledger and of the scenarios' symptoms.
+"""Numbers computed from names: the language of the claims ledger and of the scenarios' symptoms.
 
-A predicate is a name, a comparison and a number. The number may be counted from names, from left
-to right: "3 * N / 4 + 10".
+A predicate is a name, a comparison and a number. The number may be computed from names, from left to right:
+"3 * N / 4 + 10".
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ _COUNT = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator
 
 
 def counted_from(text: str) -> Iterator[str]:
-    """The names that a number is counted from."""
+    """The names that a number is computed from."""
     return (word for word in text.split()[::2] if not word.isdecimal())
 
 
 def is_number(text: str, names: Collection[str]) -> bool:
-    """Whether a text is a number, or counted from these names."""
+    """Whether a text is a number, or computed from these names."""
     words = text.split()
     return (
         len(words) % 2 == 1

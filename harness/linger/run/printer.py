@@ -21,7 +21,7 @@ Row = Sequence[str]
 PROSE = 98  # columns of a line of prose at most: a longer one is hard to read
 GAP = "  "
 COLOURS = {"green": "32", "red": "31", "yellow": "33", "magenta": "35", "bold": "1"}
-# What paint() puts around words is a sequence of the terminal in say() only: nobody can foresee it.
+# paint() marks words with something unpredictable; only say() turns it into terminal sequences.
 OURS = os.urandom(8).hex()
 PAINTED = re.compile(rf"(\x1b{OURS}\[\d+m)")
 STYLE = {
@@ -38,7 +38,7 @@ STYLE = {
 
 
 def is_terminal(out: TextIO | None = None) -> bool:
-    """Whether out (standard output) is a terminal on which lines can be drawn again."""
+    """Whether out (standard output) is a terminal on which lines can be redrawn."""
     return (out or sys.stdout).isatty() and os.environ.get("TERM", "dumb") != "dumb"
 
 
@@ -51,7 +51,7 @@ def columns(out: TextIO | None = None) -> int:
 
 
 def paint(words: str, colour: str, out: TextIO | None = None) -> str:
-    """Words in a colour of COLOURS, for say(), where out is a terminal that wants colours."""
+    """Words in a colour of COLOURS, for say(), if out is a terminal that wants colours."""
     if not is_terminal(out) or os.environ.get("NO_COLOR"):
         return words
     return f"\x1b{OURS}[{COLOURS[colour]}m{words}\x1b{OURS}[0m"
@@ -60,7 +60,7 @@ def paint(words: str, colour: str, out: TextIO | None = None) -> str:
 def say(line: str = "", out: TextIO | None = None) -> None:
     """Print lines at once; if the reader has gone (`| head`), the run continues silently.
 
-    Whatever the text, only the colours of paint() steer the terminal.
+    Whatever the text, only the colours of paint() control the terminal.
     """
     out = out or sys.stdout
     shown = "".join(part.replace(OURS, "") if PAINTED.fullmatch(part) else printable_lines(part)
@@ -72,7 +72,7 @@ def say(line: str = "", out: TextIO | None = None) -> None:
 
 
 def wrapped(text: str, first: str = "  ", indent: str = "  ", out: TextIO | None = None) -> str:
-    """A paragraph as lines. first, indent: what begins the first line, and each other one."""
+    """A paragraph as lines. first, indent: the beginning of the first line, and of the others."""
     return textwrap.fill(
         " ".join(typed(text).split()), columns(out), initial_indent=first, subsequent_indent=indent,
         break_on_hyphens=False, break_long_words=False,  # names stay in one piece
@@ -89,7 +89,7 @@ def paragraphs(text: str, indent: str = "  ", out: TextIO | None = None) -> str:
 
 
 def print_table(head: Row, rows: Sequence[Row], out: TextIO | None = None) -> None:
-    """Print aligned columns, or records where they do not fit (above)."""
+    """Print aligned columns, or records if they do not fit (above)."""
     width = shutil.get_terminal_size().columns if is_terminal(out) else sys.maxsize
     rows = [[printable_lines(cell) for cell in row] for row in rows]
     for line in layout(head, rows, width):
@@ -97,7 +97,7 @@ def print_table(head: Row, rows: Sequence[Row], out: TextIO | None = None) -> No
 
 
 def layout(head: Row, rows: Sequence[Row], width: int) -> Iterator[str]:
-    """The lines of a table on a terminal of so many columns."""
+    """The lines of a table on a terminal of width columns."""
     widths = _widths([head, *rows], width - len(GAP))
     if not widths:
         yield from _records(head, rows, width)
@@ -112,7 +112,7 @@ def layout(head: Row, rows: Sequence[Row], width: int) -> Iterator[str]:
 
 
 def _widths(table: Sequence[Row], width: int) -> list[int]:
-    """Columns for each cell, the widest giving way first; [] when words would have to be cut."""
+    """Columns for each cell; the widest shrink first; [] if words would have to be cut."""
     count = len(table[0])
     widths = [max(len(row[i]) for row in table) for i in range(count)]
     least = [max(len(word) for row in table for word in row[i].split() or [""]) for i in range(count)]
@@ -126,7 +126,7 @@ def _widths(table: Sequence[Row], width: int) -> list[int]:
 
 
 def _records(head: Row, rows: Sequence[Row], width: int) -> Iterator[str]:
-    """Each row as a block: its first cell, then a line for each other one."""
+    """Each row as a block: its first cell, then a line for each other cell."""
     room = max(len(name) for name in head)
     for row in rows:
         yield GAP + " ".join(filter(None, (head[0], row[0])))

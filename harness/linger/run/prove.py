@@ -74,4 +74,4 @@ def test_every_function_of_the_faults_is_marked() -> None:
 
 def test_every_scenario_does_a_fault() -> None:
     idle = [name for name in scenarios.names() if not sites(scenarios.path_of(name))]
-    assert idle == ["kernel-defaults"]  # which reads what the kernel says, and does nothing
+    assert idle == ["kernel-defaults"]  # it only reads what the kernel says

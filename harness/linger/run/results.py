@@ -21,22 +21,21 @@ from linger.lab.programs import INSTALLED, ROOT
 SCHEMA = 2  # of result.json; 2: failures as objects, `subject`, the verdict `reproduced`
 ENVIRONMENT = 1  # of environment.json
 COMMIT = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12"]  # asks for ours
-if INSTALLED or (ROOT / "harness/COMMIT").exists():  # no clone: git would find somebody else's, if any
+if INSTALLED or (ROOT / "harness/COMMIT").exists():  # no clone: git would find another's, if any
     COMMIT = ["cat", str(ROOT / "harness/COMMIT")]
 
 
 def folder_mode() -> int:
-    """The mode of a folder for what a run leaves, before the umask: with SHARE=1 any user reads it."""
+    """The mode of a folder for evidence, before the umask: with SHARE=1 any user may read it."""
     return 0o777 if os.environ.get("LINGER_SHARE") else 0o700
 
 
 def create_run(results: Path) -> Path:
     """Create the directory of a new run in the folder results, and point `latest` to it.
 
-    The name is the time to the second; of two runs in one second the later gets a suffix, since
-    mkdir(2) lets only one have each name. Nobody else may look into it, unless the caller says so:
-    a program could print what another user must not read. Errors: CannotRun when the folder cannot
-    be written.
+    The name is the time to the second; of two runs in the same second the later gets a suffix, because
+    mkdir(2) gives each name only once. Nobody else may look into it, unless the caller says so: a program
+    could print what another user must not read. Errors: CannotRun when the folder cannot be written.
     """
     stamp = time.strftime("%Y-%m-%dT%H-%M-%S")
     try:
@@ -48,7 +47,7 @@ def create_run(results: Path) -> Path:
                 break
             except FileExistsError:
                 continue
-        link = run / ".latest"  # in there, whatever happens before the next line
+        link = run / ".latest"  # it stays in there, whatever happens before the next line
         link.symlink_to(run.name)
         link.replace(results / "latest")  # atomic: readers see the old run or the new one
     except OSError as error:
@@ -60,7 +59,7 @@ def create_run(results: Path) -> Path:
 
 
 def begin(folder: Path) -> Path:
-    """Create the directory of a new run in a folder, and let every process know it."""
+    """Create the directory of a new run in a folder, and announce it to every process."""
     run = create_run(folder.absolute())
     os.environ["LINGER_RUN"] = str(run)
     return run
@@ -75,14 +74,14 @@ def find_run(results: Path, name: str | None = None) -> Path:
     for place in places:
         if any((place / file).exists() for file in ("environment.json", "junit.xml")):
             return place.resolve()
-        if next(place.glob("*/*/**/result.json"), None):  # it was ended before it could say more
+        if next(place.glob("*/*/**/result.json"), None):  # the run was ended before it could write more
             return place.resolve()
     if name:
         raise Usage(f"no run {name!r}, neither as a directory nor in {results}")
     raise Usage(f"no run in {results} yet; `linger run` makes one")
 
 
-# Verdicts of a variant that did as predicted; a buggy one is "reproduced", which is no praise.
+# Verdicts of a variant that behaved as predicted; for a buggy one that is "reproduced", not praise.
 GOOD = ("reproduced", "pass", "told apart")
 
 
@@ -92,7 +91,7 @@ def read_result(path: Path) -> dict[str, Any]:
     result = json.loads(read_regular(path, MOST_EVIDENCE))
     if result["schema"] != SCHEMA:
         raise Usage(
-            f"{shortest(path)} has schema {result['schema']}, and this linger reads {SCHEMA}; "
+            f"{shortest(path)} has schema {result['schema']}, but this linger reads {SCHEMA}; "
             "run the scenario again"
         )
     return result
@@ -105,7 +104,7 @@ def read_results(run: Path) -> Iterator[dict[str, Any]]:
 
 
 def shortest(path: Path) -> str:
-    """A path as the caller would type it: relative when it lies below the working directory."""
+    """A path as the caller would type it: relative if it is below the working directory."""
     try:
         return str(path.relative_to(Path.cwd()))
     except ValueError:
@@ -113,7 +112,7 @@ def shortest(path: Path) -> str:
 
 
 def labels(rows: Iterable[Mapping[str, Any]]) -> list[str]:
-    """The name of each row; what a host has measured before is told apart: "TIME_WAIT, then"."""
+    """The name of each row; a repeated measurement on a host is marked: "TIME_WAIT, then"."""
     used: set[tuple[str, str]] = set()
     found = []
     for row in rows:
@@ -128,14 +127,14 @@ def labels(rows: Iterable[Mapping[str, Any]]) -> list[str]:
 def linux(release: str, built: str = "") -> str:
     """The version of a kernel without what its builder adds: "5.10.262".
 
-    built: uname -v, where Debian says what the release does not: 5.10.0-46-amd64 is of many versions.
+    built: uname -v, where Debian gives the version: the release 5.10.0-46-amd64 stands for many.
     """
     debian = re.search(r"\bDebian (\d[\d.]*\d)", built)
     return debian[1] if debian else re.match(r"[\d.]*", release)[0].rstrip(".") or release  # type: ignore[index]
 
 
 class Environment:
-    """What a run ran on. The versions are asked for at the start and read at the end."""
+    """What a run ran on. The versions are requested at the start and read at the end."""
 
     COMMANDS = {
         "iproute2": ["ip", "-V"],
@@ -157,7 +156,7 @@ class Environment:
             return None
 
     def write(self, run: Path) -> None:
-        """Write environment.json; what could not be found out is null."""
+        """Write environment.json; unknown values are null."""
         import pytest
 
         answers = {

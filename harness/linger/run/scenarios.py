@@ -1,4 +1,4 @@
-"""Scenarios: what marks one, where they are, what they are called.
+"""Scenarios: how they are marked, where they are, and their names.
 
 A scenario is one file in scenarios/ with one test function. Its name is the file's name with
 dashes (`closewait_leak.py` is `closewait-leak`), its title the first line of its docstring.
@@ -20,7 +20,7 @@ from linger.run import near, toml
 
 SCENARIOS = Path(os.environ.get("LINGER_SCENARIOS") or ROOT / "scenarios")
 BUGGY, FIXED = PAIR = ("buggy", "fixed")
-SECONDS = 1.0  # that a scenario takes when it does not say so
+SECONDS = 1.0  # that a scenario takes by default
 KEYS = {"helps", "does_not_help", "packets_differ", "exercise", "symptom"}  # of the file beside it
 
 
@@ -30,21 +30,21 @@ def scenario(
     seconds: float = SECONDS,
     held: int | Mapping[str, int] = 0,
 ) -> Callable:
-    """Make a test function a scenario: it runs once in every variant, each in a lab of its own.
+    """Make a test function a scenario: it runs once in every variant, each in its own lab.
 
-    claims: ids of the claims ledger that the scenario decides.
+    claims: ids of the claims that the scenario decides.
     variants: ("buggy", "fixed") for a pair of programs, ("condition", "control") for a
         behaviour of the kernel.
-    seconds: how long it takes when that is long; of several scenarios the longest starts first,
-        so that all end when the longest ends.
-    held: how much the fixed program, or programs in the variants of a kernel's behaviour, hold at
-        the end (lab/holding.py): connections that still live, say. By variant where that differs.
+    seconds: how long it takes, if long; of several scenarios the longest starts first, so that it ends no
+    later than needed. held: how much the fixed program, or programs in the variants of a kernel behaviour,
+    hold at the end (lab/holding.py): for example connections that are still open. By variant, if that
+    differs.
     """
-    import pytest  # not at the top: `linger list` needs this module and does without pytest
+    import pytest  # not at the top: `linger list` needs this module, but not pytest
 
     from linger.run import ending
 
-    # A student's programs run as further variants, of which the same is expected as of "fixed".
+    # A student's programs run as further variants, with the expectations of "fixed".
     theirs = yours() if tuple(variants) == PAIR else []
     more = [pytest.param("fixed", id=p.name, marks=pytest.mark.yours(p)) for p in theirs]
 
@@ -63,12 +63,12 @@ def scenario(
 
 
 def yours() -> list[Path]:
-    """The programs to run in place of a pair's own (`linger run --yours`), beside the pair."""
+    """The programs to run in addition to a pair's own (`linger run --yours`)."""
     return [Path(path) for path in os.environ.get("LINGER_YOURS", "").split(os.pathsep) if path]
 
 
 def connections(default: int, least: int = 1, even: bool = False) -> int:
-    """The number of connections a scenario runs with: its default, or what -n asked for.
+    """The number of connections that a scenario runs with: its default, or the number given by -n.
 
     least: with fewer it would not show what it shows. even: an odd number is raised by one, where
     they are ports: of an odd range connect() leaves one out (Linux 4.2 to 6.18, inet_hashtables.c).
@@ -83,7 +83,7 @@ def names() -> list[str]:
 
 
 def name_of(path: Path | str) -> str:
-    """The scenario's name for its file: scenarios/closewait_leak.py is closewait-leak."""
+    """A scenario's name, from its file: scenarios/closewait_leak.py is closewait-leak."""
     return Path(path).stem.replace("_", "-")
 
 
@@ -93,12 +93,12 @@ def path_of(name: str) -> Path:
 
 
 def docstring(name: str) -> str:
-    """What a scenario tells of itself, read without running its file."""
+    """A scenario's docstring, read without running its file."""
     return ast.get_docstring(ast.parse(path_of(name).read_text())) or ""
 
 
 def title(name: str) -> str:
-    """The first line of the docstring, without the name in front of it."""
+    """The first line of the docstring, without the leading name."""
     first = docstring(name).partition("\n")[0]
     return first.partition(": ")[2] or first
 
@@ -114,7 +114,7 @@ def seconds(name: str) -> float:
 
 
 def _marked(name: str, key: str, default: object) -> Any:
-    """What a scenario's @scenario() is told by a keyword, read without running its file."""
+    """A keyword argument of a scenario's @scenario(), read without running its file."""
     for node in ast.walk(ast.parse(path_of(name).read_text())):
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "scenario":
             told = {keyword.arg: keyword.value for keyword in node.keywords}
@@ -144,10 +144,10 @@ def answers(name: str) -> Answers:
 
 
 def disagreements(name: str) -> dict[str, str]:
-    """Why the packets of a scenario must show other numbers than the census, by host and state, as
-    "client TIME_WAIT"; from its TOML file.
+    """Why the packets of a scenario must differ from the census, by host and state, such as "client
+    TIME_WAIT"; from its TOML file.
 
-    Errors: Broken when the file cannot be read, a reason is no sentence, or a key is unknown.
+    Errors: Broken when the file cannot be read, a reason is not a sentence, or a key is unknown.
     """
     path, content = _beside(name)
     found = content.get("packets_differ", {})
@@ -167,7 +167,7 @@ def _beside(name: str) -> tuple[Path, dict[str, Any]]:
 
 
 def choose(wanted: Iterable[str]) -> list[str]:
-    """The scenarios asked for; Usage for an unknown one, with what was meant, or for none."""
+    """The requested scenarios. Errors: Usage for an unknown one, suggesting a near one, or for none."""
     known = names()
     wanted = [name.replace("_", "-") for name in wanted]
     chosen = list(dict.fromkeys(known if "all" in wanted else wanted))
@@ -180,9 +180,9 @@ def choose(wanted: Iterable[str]) -> list[str]:
 
 
 def labels_of(node: Any) -> tuple[str, ...]:
-    """What tells a test from all others: scenario, variant, and repetition if there are several.
+    """What identifies a test: scenario, variant, and repetition if there are several.
 
-    node: pytest's item; of a student's program the variant is what a plugin calls it.
+    node: pytest's item; a plugin names the variant of a student's program.
     """
     if not node.get_closest_marker("scenario"):  # a test of the driver
         return name_of(node.fspath), re.sub(r"[^\w.-]+", "_", node.name)

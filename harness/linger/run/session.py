@@ -1,4 +1,4 @@
-"""One session of pytest: how it is started, how it can be ended, what its exit code is."""
+"""One pytest session: how it is started and interrupted, and its exit code."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ from linger.lab.programs import INSTALLED, ROOT
 from linger.run import junit, results
 from linger.run.summary import Summary
 
-# That every guard can fail; no file of tests by its name, and not for users.
+# Proves that every guard can fail; not a test file by its name, and not for users.
 PROVE = Path(__file__).with_name("prove.py")
 
-OURS = ["-p", "xdist.plugin", "-p", "linger.run.plugin"]  # whose options are known, too
+OURS = ["-p", "xdist.plugin", "-p", "linger.run.plugin"]  # so that their options are known too
 
 
 def tests_named(words: Sequence[str]) -> list[str]:
-    """The files, folders and node ids among words for pytest, which knows what its options take.
+    """The files, folders and node ids among pytest's arguments; pytest itself tells which words belong to
+    options.
 
     Errors: Usage for one that does not exist, and for a plugin that cannot be imported.
     """
@@ -37,14 +38,14 @@ def tests_named(words: Sequence[str]) -> list[str]:
         return []  # pytest will say so when it runs
     for path in (word.partition("::")[0] for word in known.file_or_dir):
         if not known.pyargs and not os.path.exists(path):
-            raise Usage(f"there is no file or folder {path!r}, so there are no tests in it")
+            raise Usage(f"there is no file or folder {path!r} with tests")
     return known.file_or_dir
 
 
 def run_pytest(run: Path, arguments: list[str], plugins: list[object]) -> int:
     """Run pytest in this process; returns the exit code of linger."""
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-    for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):  # the caller's, for other projects
+    for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):  # the caller's are for other projects
         os.environ.pop(name, None)
     sys.dont_write_bytecode |= INSTALLED  # pytest's versions of scenarios would stay there forever
     environment = results.Environment()
@@ -54,9 +55,9 @@ def run_pytest(run: Path, arguments: list[str], plugins: list[object]) -> int:
     ended_by = interrupt.once(*interrupt.ENDING)
     try:
         result = pytest.main([*fixed, *arguments], plugins=[codes, summary, *plugins])
-    except KeyboardInterrupt:  # so early that pytest did not yet expect it
+    except KeyboardInterrupt:  # before pytest was ready for it
         result = pytest.ExitCode.INTERRUPTED
-    except OSError as error:  # while it wrote the file, of which that would leave a part
+    except OSError as error:  # while the file was written, which leaves a part of it
         (run / "junit.xml").unlink(missing_ok=True)
         raise files.unwritable(run / "junit.xml", error) from error
     junit.tidy(run / "junit.xml")
@@ -81,7 +82,7 @@ class ExitCode:
             self.codes.add(BROKEN)
 
     def of(self, pytest_code: int) -> int:
-        """The code of the session: a failed expectation outweighs a broken harness, that the rest.
+        """The code of the session: a failed expectation outweighs a broken harness, which outweighs the rest.
 
         Errors: Usage when nothing was selected.
         """

@@ -1,4 +1,4 @@
-"""--keep: an interactive shell in the lab of a test that failed, before the lab goes away."""
+"""--keep: an interactive shell in the lab of a failed test, before the lab is removed."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from linger.lab.programs import program
 def open_in(lab: Lab, message: str | None) -> None:
     """Open a shell on the terminal and return when the user leaves it.
 
-    Several labs that failed take turns. Without a terminal there is nobody to wait for: it says
-    so on the lab's progress and returns.
+    Several failed labs take turns. Without a terminal there is nobody to wait for: it says so in the lab's
+    progress and returns.
     """
     try:
         terminal = os.open("/dev/tty", os.O_RDWR)
@@ -26,8 +26,8 @@ def open_in(lab: Lab, message: str | None) -> None:
     try:
         fcntl.flock(turn, fcntl.LOCK_EX)
         os.write(terminal, _greeting(lab, message).encode())
-        # Without job control (+m): seen from this pid namespace the terminal's foreground group
-        # has no number, so a shell that took the terminal could not give it back.
+        # Without job control (+m): in this pid namespace the terminal's foreground group has no number, so a
+        # shell that took the terminal could not give it back.
         shell = shutil.which("bash") or "/bin/sh"
         environment = {**os.environ, "PS1": f"{lab.name} $ "}
         ends = {"stdin": terminal, "stdout": terminal, "stderr": terminal}
@@ -43,4 +43,4 @@ def _greeting(lab: Lab, message: str | None) -> str:
         f"    {program('census')} --host {host.name}={host.path.name}\n"
         for host in lab.hosts.values()
     )
-    return f"\n{lab.name}: {message}\nThe lab is still there:\n{hosts}It goes when you exit.\n"
+    return f"\n{lab.name}: {message}\nThe lab is still there:\n{hosts}It is removed when you exit.\n"

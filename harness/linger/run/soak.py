@@ -1,17 +1,16 @@
 """soak: runs the scenarios repeatedly, on an idle and on a busy machine, until a rare failure
 shows.
 
-Round after round runs every scenario once in both variants, in turn under three conditions:
+Each round runs every scenario once in both variants, under one of three conditions in turn:
 
-    alone    nothing else is done
-    busy     two processes a core compute as much as they can
-    sliced   all on one core, two processes that compute on it, and time slices of 0.1 ms: the
-             running process changes as often as the kernel lets it. An ordinary user may ask for
-             such slices (sched_setattr(2); since Linux 6.12, older kernels keep their own), while
-             base_slice_ns of debugfs and real-time priorities are for root.
+    alone    nothing else runs
+    busy     two busy processes per core
+    sliced all on one core with two busy processes, and time slices of 0.1 ms: the running process changes as
+    often as the kernel allows. An ordinary user may request such slices (sched_setattr(2); since Linux 6.12,
+    older kernels ignore it), while base_slice_ns of debugfs and real-time priorities need root.
 
 Nothing is retried. A failure keeps its evidence, a pass does not. The state is saved after each
-round, so an interrupted soak continues where it was, as long as the commit is the same.
+round, so an interrupted soak continues where it stopped, as long as the commit is the same.
 """
 
 from __future__ import annotations
@@ -40,33 +39,33 @@ from linger.run.summary import good
 SCHEMA = 1  # of soak.json
 CONDITIONS = {"alone": 0, "busy": 2 * (os.cpu_count() or 1), "sliced": 2}  # computing processes
 SLICE = 100_000  # ns, the shortest there is
-SLOW = 10.0  # s: scenarios that take longer take part in every RARELY-th round only
+SLOW = 10.0  # s: slower scenarios run only in every RARELY-th round
 RARELY = 50
 SCHED_SETATTR = {"x86_64": 314, "aarch64": 274, "riscv64": 274}  # numbers of the system call
 COMPUTE = 'n=$1; shift; while [ $((n -= 1)) -ge 0 ]; do (while :; do :; done) & done; exec "$@"'
 
 
 class Outcome(NamedTuple):
-    """How one variant of one scenario went in one round."""
+    """The outcome of one variant of one scenario in one round."""
 
     scenario: str
     variant: str
     seconds: float
     failure: str  # the sentence, or ""
-    evidence: Path  # the lab's folder, which need not exist
+    evidence: Path  # the lab's folder, which may not exist
 
 
 class Soak:
-    """The rounds so far, in a folder of their own."""
+    """The rounds so far, in their own folder."""
 
     def __init__(self, folder: Path, fresh: bool) -> None:
-        """folder: results/soak; fresh: forget what there is."""
+        """folder: results/soak; fresh: discard the earlier rounds."""
         self.folder = folder
         self._file = folder / "soak.json"
         self._commit = _commit()
         known = json.loads(self._file.read_text()) if self._file.exists() and not fresh else None
         if known and known["commit"] != self._commit:
-            say(f"starts anew: {self._file} is of commit {known['commit']}")
+            say(f"starts anew: {self._file} is from commit {known['commit']}")
             known = None
         if not known:
             shutil.rmtree(folder, ignore_errors=True)
@@ -127,7 +126,7 @@ class Soak:
 
     @property
     def failed(self) -> int:
-        """How many runs failed so far."""
+        """How many runs have failed so far."""
         return sum(len(row["failures"]) for row in self.rows.values())
 
 
@@ -156,21 +155,21 @@ def _commit() -> str:
 
 
 def _run(names: Sequence[str], condition: str, here: Path) -> list[Outcome]:
-    """One round. What computes beside it is in a sandbox around it, and ends with it."""
+    """One round. The busy processes beside it are in a sandbox around it, and end with it."""
     around = [str(program("sandbox")), "sh", "-c", COMPUTE, "sh", str(CONDITIONS[condition])]
     words = [*around, str(program("linger")), "run", "--json", *names, "--results", str(here)]
     done = subprocess.run(
         words, capture_output=True, text=True, preexec_fn=_slice if condition == "sliced" else None
     )
     sentence = last_sentence(done.stderr) or f"it ended with {done.returncode}"
-    if done.returncode == CannotRun.code:  # a full disk is no failure of a scenario
+    if done.returncode == CannotRun.code:  # a full disk is not a scenario's failure
         raise CannotRun(f"a round could not run: {sentence}")
     if not done.stdout:
         raise CannotRun(f"a round left no report: {sentence}")
     document = json.loads(done.stdout)
     outcomes = [_outcome(test, Path(document["run"])) for test in document["tests"]]
     if done.returncode and not any(outcome.failure for outcome in outcomes):
-        raise CannotRun(f"a round ended with {done.returncode}, and none of its tests says why")
+        raise CannotRun(f"a round ended with status {done.returncode}, but none of its tests says why")
     return outcomes
 
 
@@ -191,10 +190,10 @@ def _outcome(test: dict[str, Any], run: Path) -> Outcome:
 
 
 def run(names: Sequence[str], rounds: int, folder: Path, fresh: bool) -> int:
-    """Soak until there were so many rounds; returns the exit code."""
+    """Soak until that many rounds are done; returns the exit code."""
     soak = Soak(folder, fresh)
     if soak.rounds:
-        say(f"goes on after {soak.rounds} rounds")
+        say(f"continues after {soak.rounds} rounds")
     began, first = time.monotonic(), soak.rounds
     while soak.rounds < rounds:
         outcomes = soak.run_round(names)

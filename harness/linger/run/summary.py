@@ -12,7 +12,7 @@ from linger.lab.files import MOST_EVIDENCE, read_regular, write_json
 from linger.lab.foreign import printable_lines
 from linger.run import results, scenarios
 
-if TYPE_CHECKING:  # who reads what became of a run needs no pytest
+if TYPE_CHECKING:  # reading a run's outcome needs no pytest
     import pytest
 
 SCHEMA = 1  # of run.json (schema/run.schema.json)
@@ -20,7 +20,7 @@ NAME = "run.json"
 
 
 class Summary:
-    """A pytest plugin that listens to what pytest reports."""
+    """A pytest plugin that collects what pytest reports."""
 
     def __init__(self, run: Path) -> None:
         """run: the run's directory."""
@@ -31,7 +31,7 @@ class Summary:
         self._scenarios = {*scenarios.names()}
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Without xdist the tests are here, so one that crashes is known by its scenario."""
+        """Without xdist the tests are here, so a crashed one is known by its scenario."""
         for item in getattr(session, "items", ()):
             if item.get_closest_marker("scenario"):
                 self._labels[item.nodeid] = scenarios.labels_of(item)
@@ -44,14 +44,14 @@ class Summary:
         test = self._test(report.nodeid)
         test["seconds"] += report.duration
         properties = dict(report.user_properties)
-        labels = properties.get("lab", "").split("/")  # tests of the harness have labs, too
+        labels = properties.get("lab", "").split("/")  # tests of the harness have labs too
         if labels[0] in self._scenarios:
             self._labels[report.nodeid] = tuple(labels)
         if report.failed:
             held = properties.get("exit") == NOT_HELD
             self._failed(report.nodeid, "fail" if held else "broken", report.longreprtext)
         elif report.skipped:
-            self._failed(report.nodeid, "broken", "skipped, which is not passed")
+            self._failed(report.nodeid, "broken", "skipped, which does not count as passed")
 
     def _test(self, node: str) -> dict[str, Any]:
         return self._tests.setdefault(node, {"verdict": "pass", "message": None, "seconds": 0.0})
@@ -63,7 +63,7 @@ class Summary:
             test.update(verdict=verdict, message=printable_lines(message))
 
     def document(self, code: int) -> dict[str, Any]:
-        """The whole run. code: what it ends with."""
+        """The whole run. code: its exit code."""
         return {
             "schema": SCHEMA,
             "run": str(self.run),
@@ -73,7 +73,7 @@ class Summary:
         }
 
     def _record(self, node: str, test: dict[str, Any]) -> dict[str, Any]:
-        """One test; of a scenario with what its lab left, if it left something."""
+        """One test; for a scenario, with its lab's results, if there are any."""
         labels = self._labels.get(node, ())
         scenario, variant, repetition = (*labels, None, None, None)[:3]
         folder = self.run.joinpath(*labels) if labels else None
@@ -103,7 +103,7 @@ class Summary:
 
 
 def text(run: Path) -> str:
-    """The run.json of a run as it stands there; "" when the run did not end in order."""
+    """The text of a run's run.json; "" if the run did not end properly."""
     try:
         return read_regular(run / NAME, MOST_EVIDENCE).decode(errors="replace")
     except FileNotFoundError:
@@ -111,7 +111,7 @@ def text(run: Path) -> str:
 
 
 def read(run: Path) -> dict[str, Any] | None:
-    """The run.json of a run; None when the run did not end in order."""
+    """The run.json of a run; None if the run did not end properly."""
     try:
         return json.loads(text(run))
     except ValueError:
@@ -119,16 +119,16 @@ def read(run: Path) -> dict[str, Any] | None:
 
 
 def complaints(document: dict[str, Any]) -> str:
-    """Why tests of a run did not pass, a paragraph each; "" when all did."""
+    """Why tests of a run did not pass, one paragraph each; "" if all did."""
     bad = [test for test in document["tests"] if not good(test)]
     return "\n\n".join(f"{name_of(test)}: {test['message'] or test['verdict']}" for test in bad)
 
 
 def name_of(test: dict[str, Any]) -> str:
-    """What a person calls a test: its scenario and variant, else its node id."""
+    """The name of a test for people: its scenario and variant, else its node id."""
     return f"{test['scenario']}/{test['variant']}" if test["scenario"] else test["test"]
 
 
 def good(test: dict[str, Any]) -> bool:
-    """Whether a test of a document went as it should."""
+    """Whether a test in a document behaved as it should."""
     return test["verdict"] in results.GOOD

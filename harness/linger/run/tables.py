@@ -9,7 +9,7 @@ from linger.lab.failure import HELD
 from linger.run.printer import Row
 from linger.run.results import GOOD, labels
 
-MOST_COLUMNS = 3  # of expectations side by side; more are listed one below the other
+MOST_COLUMNS = 3  # of expectations side by side; more are listed below each other
 
 
 def table(found: Sequence[dict[str, Any]]) -> tuple[Row, list[Row]]:
@@ -39,7 +39,7 @@ SUMMARY = ("owner", "seconds", "expected", "verdict")
 
 
 def _tall(columns: Sequence[str], same: list[list[dict[str, Any]]]) -> tuple[Row, list[Row]]:
-    """A row an expectation, two columns a variant: what was measured, and what was expected."""
+    """One row per expectation, two columns per variant: what was measured, and what was expected."""
     head, rows = [""], [[name] for name in (*columns, "owner", "seconds", "verdict")]
     for repetitions in same:
         head += [repetitions[0]["variant"], "expected"]
@@ -54,7 +54,7 @@ def _tall(columns: Sequence[str], same: list[list[dict[str, Any]]]) -> tuple[Row
 
 
 def _representative(results: list[dict[str, Any]]) -> dict[str, Any]:
-    """Of the repetitions of a variant one that failed, if any did."""
+    """One of a variant's repetitions; one that failed, if any did."""
     return next((result for result in results if result["verdict"] not in GOOD), results[-1])
 
 
@@ -79,12 +79,12 @@ def _summary(results: list[dict[str, Any]]) -> list[str]:
 
 
 def _lasts(result: dict[str, Any]) -> list[str]:
-    """How long it is known that what is left will stay: once, if anything was found out."""
+    """How long what is left will stay, as far as known: stated once, if at all."""
     return [row["lasts"] for row in result["expectations"] if "lasts" in row][:1]
 
 
 def grid(outcomes: dict[str, Any]) -> tuple[Row, list[Row]]:
-    """The head and the rows of a table of outcomes; what differs from the expected says so."""
+    """The head and the rows of a table of outcomes; cells that differ from the expected say so."""
     columns = list(dict.fromkeys(cell["column"] for cell in outcomes["cells"]))
     rows: dict[str, dict[str, str]] = {}
     for cell in outcomes["cells"]:
@@ -96,7 +96,7 @@ def grid(outcomes: dict[str, Any]) -> tuple[Row, list[Row]]:
 
 
 def _measured(row: dict[str, Any]) -> str:
-    """What was counted; of a state also the highest count there ever was."""
+    """What was counted; for a state also its highest count."""
     measured = str(row["measured"])
     return f"{measured} (peak {row['peak']})" if row["name"] in STATES else measured
 

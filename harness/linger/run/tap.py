@@ -1,8 +1,8 @@
 """The run as KTAP, version 1 (Linux: Documentation/dev-tools/ktap.rst), for test harnesses.
 
 A test file is a test, and its contents are the subtests: for a scenario, the variants, with the
-measurements in diagnostic lines. A test appears when its last subtest has ended. Anything skipped,
-crashed, unreadable or never run is "not ok".
+measurements in diagnostic lines. A test appears when its last subtest has ended. Anything skipped, crashed,
+unreadable or never run is "not ok".
 """
 
 from __future__ import annotations
@@ -28,24 +28,24 @@ class Tap:
         """run: the run's directory, with the results of scenarios; out: where to write."""
         self.run = run
         self.out = out
-        self._tests: dict[str, str] = {}  # of each subtest the test that it belongs to, by node id
-        self._waiting: dict[str, list[str]] = {}  # of each test its subtests
-        self._names: dict[str, str] = {}  # of a subtest, as soon as it is known
+        self._tests: dict[str, str] = {}  # the test of each subtest, by node id
+        self._waiting: dict[str, list[str]] = {}  # the subtests of each test
+        self._names: dict[str, str] = {}  # of each subtest, once known
         self._complaints: dict[str, str] = {}
         self._ended: set[str] = set()
         self._unreadable: dict[str, str] = {}
         self._planned = False
         self._number = 0
 
-    # What pytest tells.
+    # What pytest reports.
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
-            name = _test(report.nodeid) or "collection"  # outside of the project it has no name
+            name = _test(report.nodeid) or "collection"  # outside the project it has no name
             self._unreadable.setdefault(name, report.longreprtext)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        items = getattr(session, "items", ())  # with xdist its workers have them
+        items = getattr(session, "items", ())  # with xdist only its workers have them
         self._plan({item.nodeid: scenarios.name_of(item.fspath) for item in items})
 
     @pytest.hookimpl(optionalhook=True)
@@ -58,7 +58,7 @@ class Tap:
         if scenario == self._tests[node]:
             self._names[node] = variant
         if report.skipped:
-            self._complaints.setdefault(node, "skipped, which is not passed")
+            self._complaints.setdefault(node, "skipped, which does not count as passed")
         if report.failed:
             self._complaints.setdefault(node, report.longreprtext)
         if report.when not in ("setup", "call"):  # "???" is xdist's word for a worker that crashed
@@ -70,7 +70,7 @@ class Tap:
     # What is written.
 
     def _plan(self, tests: dict[str, str]) -> None:
-        """Write the plan; tests: of each subtest, by its node id, the test it belongs to."""
+        """Write the plan; tests: the test of each subtest, by node id."""
         if self._planned or not tests:
             return
         self._planned, self._tests = True, tests
@@ -114,7 +114,7 @@ class Tap:
         self._write(f"{'ok' if held else 'not ok'} {self._number} {_words(test)}")
 
     def _measured(self, test: str, name: str) -> Iterator[str]:
-        """Of a variant of a scenario: what was measured, and what was expected."""
+        """For a variant of a scenario: what was measured, and what was expected."""
         file = self.run / test / name / "result.json"
         if not file.is_file():
             return
@@ -133,7 +133,7 @@ class Tap:
                 )
 
     def _write(self, *lines: str) -> None:
-        """Write lines at once; when nobody reads any more, the run goes on unheard."""
+        """Write lines at once; if nobody reads any more, the run goes on silently."""
         try:
             shown = map(printable, lines)
             print(*shown, sep="\n", end="\n" if lines else "", file=self.out, flush=True)
@@ -142,7 +142,7 @@ class Tap:
 
 
 def _test(node: str) -> str:
-    """The name of the test that a node id belongs to, which is that of its file."""
+    """The test that a node id belongs to, named after its file."""
     return scenarios.name_of(node.partition("::")[0])
 
 

@@ -11,7 +11,7 @@ from linger.lab.errors import Broken, os_sentence
 
 def read(path: Path) -> dict[str, Any]:
     """The content of a TOML file. Errors: Broken with file and line when it cannot be read."""
-    if sys.version_info >= (3, 11):  # not at the top: `linger list` does without
+    if sys.version_info >= (3, 11):  # not at the top: `linger list` does not need it
         import tomllib
     else:
         import tomli as tomllib

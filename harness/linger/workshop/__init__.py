@@ -2,12 +2,12 @@
 
     texts.py      what an exercise says: the table [exercise] of scenarios/NAME.toml
     workplace.py  the student's files: labs/NAME.c, its backups, what is done
-    build.py      the compiler, and its complaints
+    build.py      the compiler, and its messages
     examine.py    in the sandbox: the student's program in the scenario, and what it did there
     evidence.py   what a run left, and what a diagnosis is
     diagnose.py   from what it did to what is wrong with it
-    endings.py    of that: how it ended, or where it waits
-    remarks.py    what to say about the means a student chose
+    endings.py    part of that: how it ended, or where it waits
+    remarks.py    what to say about the means that a student chose
     grade.py      compile, run, diagnose
     screen.py     the terminal
     score.py      who has solved what

@@ -1,9 +1,8 @@
-"""Runs the compiler in the cage, with the Makefile's options (build/compile), and collects its
-complaints.
+"""Runs the compiler in the cage, with the Makefile's options (build/compile), and collects its messages.
 
-A source can have the compiler read any file (`.incbin`, #include), load one (a precompiled header),
-or take all memory and time. So the compiler sees only the system's files and a private /tmp. Our
-files come on its standard input, and the program goes to its standard output.
+A source can make the compiler read any file (`.incbin`, #include), load one (a precompiled header), or use up
+all memory and time. So the compiler sees only the system's files and a private /tmp. Our files come on its
+standard input, and the program goes to its standard output.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ LIMITS = {"memory": 512 << 20, "fsize": 16 << 20, "cpu": 20, "nproc": 32, "core"
 ROOM = 4 << 20  # bytes: the most that a program needs, with sanitizers
 ELSEWHERE = "choose another folder with TMPDIR=DIR"
 LIBRARY = "libcommon.a"
-# In the cage, in its /tmp: unpack, compile, show the program or the beginning of the complaint.
+# In the cage, in its /tmp: unpack, compile, print the program or the beginning of the messages.
 IN_CAGE = """command -v "$1" >/dev/null || exit 127
 tar -xf - && "$@" -o program 2>said || failed=1
 head -c 65536 said >&2
@@ -67,8 +66,8 @@ def sanitized() -> bool:
 def compile(source: Path, binary: Path, *more: str) -> tuple[bool, str]:
     """Compile a program; returns whether it worked, and what the compiler said.
 
-    more: further options. Errors: CannotRun when there is no compiler, or not all of it, no cage, or
-    no room for the program; Broken when it hangs; of the source as read_source().
+    more: further options. Errors: CannotRun when there is no compiler, or only part of it, no cage, or no
+    room for the program; Broken when it hangs; for the source as read_source().
     """
     given = _packed({source.name: read_source(source)})
     make_folder(binary.parent, ELSEWHERE)
@@ -87,7 +86,7 @@ def compile(source: Path, binary: Path, *more: str) -> tuple[bool, str]:
         if missing := MISSING.search(said):
             raise _lacking(missing[0])
     else:
-        binary.chmod(0o755)  # whatever the umask: in the sandbox nobody runs it
+        binary.chmod(0o755)  # whatever the umask: in the sandbox the user nobody runs it
     return not status, shortened(printable_lines(said).replace(f"./{source.name}", source.name))
 
 
@@ -106,7 +105,7 @@ def _packed(files: dict[str, bytes]) -> bytes:
 
 
 def _run(words: list[str], given: bytes, out: int) -> tuple[int, str]:
-    """Run the cage; returns its status, and what was said on standard error.
+    """Run the cage; returns its status and its standard error.
 
     given: its standard input; out: its standard output. Errors: Broken when it hangs.
     """
@@ -135,7 +134,7 @@ def _must_have_room(folder: Path) -> None:
 
 def _lacking(what: str) -> CannotRun:
     return CannotRun(
-        f"exercises need gcc, libc6-dev and libevent-dev, and there is no {what}; run: make deps"
+        f"exercises need gcc, libc6-dev and libevent-dev, but there is no {what}; run: make deps"
     )
 
 

@@ -1,4 +1,4 @@
-"""Concludes from what a program did what is wrong with it: one diagnosis, the most telling first.
+"""Concludes from what a program did what is wrong with it: one diagnosis, the most telling one.
 
 The kernel's counts, the other programs and the wait status decide. What the student's program says
 about itself is a guard of the scenario, never a sufficient reason to pass; WORKSHOP.md lists the
@@ -26,14 +26,14 @@ from linger.workshop.texts import Text
 from linger.workshop.workplace import strip_comments
 
 
-SEVERAL = 3  # of what was made and not freed: one or two may be in use
+SEVERAL = 3  # objects made and not freed: one or two may be in use
 LIVING = ("ESTABLISHED", "descriptors")  # rows that count connections which clients still want
 
 
 def diagnose(
     text: Text, source: str, untouched: bool, yours: Evidence, fixed: Evidence, buggy: Evidence
 ) -> Diagnosis:
-    """The diagnosis of a run. source: the student's code; untouched: it is still the buggy one."""
+    """The diagnosis of a run. source: the student's code; untouched: whether it is still the buggy one."""
     if not yours.result or not yours.trial or not fixed.trial or not buggy.result:
         return Diagnosis("no-verdict", "The run ended before it reached a verdict.",
                          "Does your program signal other processes, start very many of its own, or "
@@ -69,11 +69,11 @@ def diagnose(
 
 def _untouched(untouched: bool, yours: Evidence) -> Found:
     if untouched and yours.failed:
-        yield Diagnosis("untouched", "This is the bug, measured. Nothing is changed yet.")
+        yield Diagnosis("untouched", "This is the bug, measured. You have not changed anything yet.")
 
 
 def _like_the_bug(result: dict[str, Any], buggy: dict[str, Any]) -> Found:
-    """Every row that failed is what the buggy program leaves."""
+    """Every row that failed shows what the buggy program leaves."""
     failed = [row for row in result["expectations"] if not row["held"]]
     bug = {(row["subject"], row["name"], row["expected"]) for row in buggy["expectations"]}
     if failed and all(any(_fits(row, expected) for *place, expected in bug
@@ -99,7 +99,7 @@ def rows(found: list[dict[str, Any]]) -> str:
 
 
 def _clients(trial: dict[str, Any], fixed: dict[str, Any]) -> Found:
-    """What the scenario's clients met that they do not meet with the fixed program.
+    """What the scenario's clients met that they would not meet with the fixed program.
 
     A client in its step "await" waits for the scenario, not for the program.
     """
@@ -175,7 +175,7 @@ def _first(yours: Evidence, kind: str) -> dict[str, Any] | None:
 
 
 def _stuck(yours: Evidence) -> Found:
-    """It runs, but does not get to where the scenario waits for it."""
+    """It runs, but does not get to the point where the scenario waits for it."""
     assert yours.result and yours.trial
     message = (yours.result["message"] or "").split("\n")[0]
     words = _awaited(yours)
@@ -195,8 +195,8 @@ def _conduct(yours: Evidence) -> Found:
     assert yours.result
     failed = [row for row in yours.result["struck"] if not row["held"]]
     if failed:
-        yield Diagnosis("behaves-otherwise", "Your program does something else than before, and "
-                        f"it should not: {rows(failed)}.",
+        yield Diagnosis("behaves-otherwise", "Your program does something different from before, "
+                                             f"and should not: {rows(failed)}.",
                         "The task says what must stay as it is.")  # fmt: skip
 
 
@@ -228,8 +228,8 @@ def _expectations(yours: Evidence) -> Found:
     other = _first(yours, failure.EVENT)
     advice = (
         f'The other side, {other["subject"]}, said "{other["event"]}" {other["counted"]} times '
-        f'instead of {other["wanted"].rpartition(" ")[2]}: your program treats it otherwise than '
-        "both halves of the pair do."
+        f'instead of {other["wanted"].rpartition(" ")[2]}: your program treats it differently from '
+        "both halves of the pair."
         if other
         else ""
     )
@@ -239,24 +239,24 @@ def _expectations(yours: Evidence) -> Found:
 def _holds(yours: Evidence) -> Found:
     """The scenario's counts are right, but at the end more is held than with the fixed program."""
     if left := _first(yours, failure.HELD):
-        yield Diagnosis("still-holds", "Not repaired: what is counted is right, and yet at the end "
-                        f"your program holds {left['because']}.",
-                        "The kernel releases only what you close, accept or wait for, and nothing "
-                        "that you shut down, set to -1, or send away in a message.")  # fmt: skip
+        yield Diagnosis("still-holds", "Not repaired: the counts are right, but at the end your "
+                                       f"program still holds {left['because']}.",
+                        "The kernel releases only what you close, accept or wait for, not what you "
+                        "shut down, set to -1, or send away in a message.")  # fmt: skip
 
 
 def _hides(source: str) -> Found:
-    """A case that the judge cannot decide: the sandbox refuses a pair of datagram sockets, and the
-    program may close what it could not send away."""
+    """A case that the judge cannot decide: the sandbox refuses a pair of datagram sockets, so the program may
+    close what it could not send away."""
     if "SCM_RIGHTS" in strip_comments(source):
         yield Diagnosis("hides", "Not judged: your program sends descriptors away in messages "
                                  "(SCM_RIGHTS), which the sandbox permits only in part.",
-                        "A descriptor in a message that nobody receives keeps its connection open, "
+                        "A descriptor in a message that nobody receives keeps its connection open "
                         "and appears in no list. A repair closes it.")  # fmt: skip
 
 
 def _service(trial: dict[str, Any], fixed: dict[str, Any]) -> Found:
-    """Whether a fresh client was served afterwards as by the fixed program."""
+    """Whether a fresh client was afterwards served as by the fixed program."""
     mine, model = trial["service"], fixed["service"]
     if not model:
         return
@@ -268,11 +268,12 @@ def _service(trial: dict[str, Any], fixed: dict[str, Any]) -> Found:
 
 
 def _afterwards(trial: dict[str, Any], fixed: dict[str, Any]) -> Found:
-    """What other clients met afterwards and left behind, unlike with the fixed program."""
+    """What other clients met afterwards and left behind, where it differs from the fixed program."""
     for mine, model in zip(trial["guests"], fixed["guests"]):
         if (mine["done"], mine["errors"]) != (model["done"], model["errors"]):
-            yield Diagnosis("treats-otherwise", f"A client did \"{mine['words']}\", and your program did "
-                            f"not treat it as the fixed one does: {_met(mine)} instead of {_met(model)}.",
+            yield Diagnosis("treats-otherwise", f"A client did \"{mine['words']}\", and your "
+                                                "program did not treat it as the fixed one does: "
+                                                f"{_met(mine)} instead of {_met(model)}.",
                             "It is a client like those of the scenario.")  # fmt: skip
     if trial["held"] and trial["held"] > max(fixed["held"] or 0, 0):
         yield Diagnosis("still-holds", "Not repaired: the scenario's counts are right, but your "

@@ -45,8 +45,7 @@ SIGNAL_ADVICE = {
 
 
 def _ends(trial: dict[str, Any]) -> Iterator[tuple[int, str, dict[str, Any]]]:
-    """For each program that ended unasked: its status, the signal's name or "", and the whole
-    entry."""
+    """For each program that ended unasked: its status, the signal's name or "", and the whole entry."""
     for subject in trial["subjects"]:
         status = subject["status"]
         if not subject["killed"] and status is not None:
@@ -78,7 +77,7 @@ def ended(text: Text, trial: dict[str, Any], fixed: dict[str, Any]) -> Found:
 
 
 def babbles(trial: dict[str, Any], fixed: dict[str, Any]) -> Found:
-    """It never stops printing: there are very many lines, or many and it is about to write more."""
+    """It never stops printing: there are very many lines, or many and more to come."""
     usual = sum(subject["lines"] for subject in fixed["subjects"])
     said = sum(subject["lines"] for subject in trial["subjects"])
     writes = any("pipe_write" in (subject["waits"] or "") for subject in trial["subjects"])
@@ -115,7 +114,7 @@ def children(trial: dict[str, Any], fixed: dict[str, Any]) -> Found:
 
 
 def signalled(trial: dict[str, Any]) -> Found:
-    """A signal that is not a crash ended it; where that is the bug itself, the rows already say so.
+    """A signal that is not a crash ended it; if that is the bug itself, the rows already say so.
     """
     for _, name, subject in _ends(trial):
         if name:
@@ -145,11 +144,10 @@ def never_listens(text: Text, trial: dict[str, Any]) -> Found:
 
 
 def spins(trial: dict[str, Any]) -> Found:
-    """Still on a CPU when the scenario is over, whether all else is right or not."""
+    """Still on a CPU when the scenario is over, whether or not all else is right."""
     for subject in trial["subjects"]:
         if subject["spins"]:
-            yield Diagnosis("spins", "Your program uses a whole CPU although nobody asks it for "
-                            "anything.", SPIN_ADVICE)  # fmt: skip
+            yield Diagnosis("spins", "Your program uses a whole CPU although it has nothing to do.", SPIN_ADVICE)  # fmt: skip
 
 
 def waiting(subject: dict[str, Any]) -> str:
@@ -163,5 +161,5 @@ def waiting(subject: dict[str, Any]) -> str:
 
 
 def _place(where: str) -> str:
-    """What a function of the kernel waits for, in words; "" for an unknown one."""
+    """What a kernel function waits for, in words; "" for an unknown one."""
     return next((what for part, what in PLACES.items() if part in where), "")

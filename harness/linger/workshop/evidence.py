@@ -36,4 +36,4 @@ class Evidence:
         return not self.result or self.result["verdict"] not in GOOD
 
 
-Found = Iterator[Diagnosis]  # nothing, or what a look at the evidence has found
+Found = Iterator[Diagnosis]  # nothing, or what was found in the evidence

@@ -1,9 +1,9 @@
-"""In the sandbox: runs a student's program in place of the pair's own, and examines what it did.
+"""In the sandbox: runs a student's program instead of the pair's own, and examines what it did.
 
 The scenario itself records what its expectations measured. This asks the rest afterwards, in the
 same lab: how each program ended, what the other programs met, whether a fresh client is still
-served, and what is held and kept after it. The answers for the student's program and for the fixed
-one, its yardstick, go to trial.json.
+served, and what is held and kept after it. The answers for the student's program and for the fixed one, its
+yardstick, go to trial.json.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from linger.lab.lab import HURRIED, Lab, Own
 from linger.run import scenarios
 from linger.workshop import build, texts
 
-if TYPE_CHECKING:  # the judge outside of the sandbox needs none
+if TYPE_CHECKING:  # the judge outside the sandbox needs none
     import pytest
 
 # More than an exercise needs: bytes of memory for each process and in total, seconds of CPU time,
 # processes, core dumps.
 LIMITS = {"as": 512 << 20, "memory": 512 << 20, "cpu": 5, "nproc": 64, "core": 0}
-SANITIZED = {"memory": 1 << 30}  # AddressSanitizer keeps what was freed, to recognize it
+SANITIZED = {"memory": 1 << 30}  # AddressSanitizer keeps freed memory, to recognize it
 SPINNING = 0.1  # s of CPU time, after the scenario
 SPIN_WATCH = 6  # s
 TELLING = 1.0  # s
-SETTLING = 2.0  # s, that a server may take to let go of a client that has left
+SETTLING = 2.0  # s that a server may take to let go of a client that has left
 NOTHING = {"guests": [], "service": None, "held": None}  # was asked
-GUESTS = ("connect rst", "connect half drain fin")  # without a word: a reset, and an end
+GUESTS = ("connect rst", "connect half drain fin")  # silent clients: one resets, one ends
 DEAF = "connect fill:300000 rst"  # more than fits in all buffers on the way
 CAPPED = {"tcp_wmem": "4096 16384 16384", "tcp_rmem": "4096 16384 16384"}  # bytes
 ABORTS = ("TCPAbortOnData", "TCPAbortOnClose")  # close() that became a reset (tcp(7), nstat(8))
@@ -46,7 +46,7 @@ def label(program: Path) -> str:
 
 
 def _program(item: pytest.Item) -> Path | None:
-    """The student's program that a test runs, if it does."""
+    """The student's program that a test runs, if any."""
     marker = item.get_closest_marker("yours")
     return marker.args[0] if marker else None
 
@@ -58,7 +58,7 @@ def pytest_linger_label(item: pytest.Item) -> str | None:
 
 
 def pytest_linger_instead(item: pytest.Item) -> dict[str, Own] | None:
-    """The confined program in the place of the fixed one (run/plugin.py, Hooks)."""
+    """The confined program instead of the fixed one (run/plugin.py, Hooks)."""
     program = _program(item)
     if not program:
         return None
@@ -75,10 +75,10 @@ def pytest_linger_examine(item: pytest.Item, lab: Lab, passed: bool) -> None:
 
 
 def limits() -> dict[str, int]:
-    """What a student's program may take, for confine.closed()."""
+    """What a student's program may use, for confine.closed()."""
     if not build.sanitized():
         return LIMITS
-    # AddressSanitizer reserves terabytes of addresses; what it uses of them counts in any case.
+    # AddressSanitizer reserves terabytes of addresses; only what it uses counts, in any case.
     return {name: value for name, value in {**LIMITS, **SANITIZED}.items() if name != "as"}
 
 
@@ -95,9 +95,9 @@ def examine(lab: Lab, scenario: str, passed: bool) -> dict[str, Any]:
     served = passed and subjects
     asked = _afterwards(lab, scenario, subjects) if served else NOTHING
     if subjects and not counted["LISTEN"]:
-        subjects[-1].ending(0.5)  # one that is about to end has closed its sockets already
+        subjects[-1].ending(0.5)  # a program that is about to end has already closed its sockets
     return {
-        "subjects": [_subject(peer) for peer in subjects],  # before that which may end them
+        "subjects": [_subject(peer) for peer in subjects],  # before what may end them
         "others": [_other(peer) for peer in others],
         "listening": counted["LISTEN"],
         "aborts": sum(counted[name] for name in ABORTS),
@@ -141,7 +141,7 @@ def _other(peer: Peer) -> dict[str, Any]:
         "events": _tally(peer),
         "done": done,
         "errors": dict(collections.Counter(errors)),
-        "awaits": peer.running and len(peer.events("await")) > peer.told,  # the scenario's word
+        "awaits": peer.running and len(peer.events("await")) > peer.told,  # for the scenario to go on
     }
 
 
@@ -150,7 +150,7 @@ def _tally(peer: Peer) -> dict[str, int]:
 
 
 def _misuse(peer: Peer) -> dict[str, int]:
-    """What it did that could do harm another time, by call (common/watched.c)."""
+    """What it did that could do harm at other times, by call (common/watched.c)."""
     return dict(collections.Counter(event.get("call", "") for event in peer.events("misuse")))
 
 
@@ -177,9 +177,9 @@ def _children(peer: Peer) -> dict[str, int]:
 
 
 def _afterwards(lab: Lab, scenario: str, subjects: Sequence[Peer]) -> dict[str, Any]:
-    """What a server does where all faults are over: for clients that leave in other ways than those of
-    the scenario, and for a fresh one; and what it holds when they have left, beyond what it held
-    before. subjects: all that are under trial, of which the last one serves."""
+    """What a server does after all faults: for clients that leave in other ways than the scenario's, and for
+    a fresh one; and what it holds when they have left, beyond what it held before. subjects: all programs
+    under trial; the last one serves."""
     table = texts.table(scenario)
     words = table.get("service")
     if not words or not subjects[-1].running:
@@ -209,7 +209,7 @@ def _guest(lab: Lab, words: str) -> dict[str, Any]:
 
 
 def _kept(subject: Peer) -> dict[str, int] | None:
-    """The memory that a server has taken and not given back, if it reports that (common/watched.c).
+    """The memory that a server has not freed, if it reports that (common/watched.c).
 
     The request ends its wait, and perhaps the program, so it comes last.
     """
@@ -222,7 +222,7 @@ def _kept(subject: Peer) -> dict[str, int] | None:
 
 
 def _held(subjects: Sequence[Peer], before: int) -> int:
-    """What servers hold when a client has left; they may need a moment to see that."""
+    """What servers hold when a client has left; they may need a moment to notice that."""
     deadline = time.monotonic() + SETTLING
     while (held := holding.measure(subjects).total) > before and time.monotonic() < deadline:
         time.sleep(0.01)  # the next look

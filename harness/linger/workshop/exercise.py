@@ -19,7 +19,7 @@ from linger.workshop.workplace import Workplace, read_source
 
 
 def lab(options: argparse.Namespace) -> int:
-    """List the exercises, or start, go on with or reset one; 0 only when it is done."""
+    """List the exercises, or start, continue or reset one; 0 only when it is done."""
     place = Workplace()
     if not options.name:
         screen.course(texts.course(), place.progress())
@@ -57,7 +57,7 @@ def begin(text: Text, place: Workplace, given: str) -> str:
 
 
 def ask(choices: int) -> str:
-    """A letter from the student, or "" when there is no terminal or no answer."""
+    """A letter from the student, or "" without a terminal or an answer."""
     if not sys.stdin.isatty() or not sys.stdout.isatty():
         return ""
     letters = LETTERS[:choices]

@@ -44,7 +44,7 @@ class Run:
         return Evidence(self._read(variant, "result.json"), self._read(variant, "trial.json"))
 
     def results(self) -> list[dict[str, Any]]:
-        """Every result.json, in the order buggy, fixed, and then the student's."""
+        """Every result.json, in the order buggy, fixed, then the student's."""
         paths = sorted(self.folder.glob("*/result.json")) if self.folder else []
         return [json.loads(path.read_text()) for path in paths]
 
@@ -57,7 +57,7 @@ class Run:
 
 @dataclasses.dataclass(frozen=True)
 class Grade:
-    """What came out for one program."""
+    """The result for one program."""
 
     diagnosis: Diagnosis
     run: Run | None  # None when it could not even be compiled
@@ -65,10 +65,10 @@ class Grade:
 
 
 def run_scenario(name: str, programs: Sequence[Path], results: Path, sanitized: bool = False) -> Run:
-    """Run a scenario in the sandbox, with these programs beside its own.
+    """Run a scenario in the sandbox, with these programs besides its own.
 
-    Without a student's program it may take its time: timewait-lifetime needs a minute.
-    Errors: CannotRun when there can be no sandbox here.
+    Without a student's program it may take its time: timewait-lifetime needs a minute. Errors: CannotRun when
+    the sandbox cannot run here.
     """
     words = [str(program("linger")), "run", "--json", name, "--results", str(results)]
     words += [word for path in programs for word in ("--yours", str(path))]
@@ -88,7 +88,7 @@ def run_scenario(name: str, programs: Sequence[Path], results: Path, sanitized: 
 
 
 def trust(run: Run, name: str) -> None:
-    """Check that the pair's own programs behaved as always, and that the machine did not stall.
+    """Check that the pair's own programs behaved as usual, and that the machine did not stall.
 
     Errors: Broken when they did not, or it did.
     """
@@ -98,8 +98,8 @@ def trust(run: Run, name: str) -> None:
     for variant in ("buggy", "fixed"):
         result = run.evidence(variant).result
         if result and result["verdict"] not in GOOD:
-            raise Broken(f"{name}/{variant}, which is ours, did not do as expected, so yours cannot "
-                         f"be judged: {result['message']}{_edited(name)}")  # fmt: skip
+            raise Broken(f"{name}/{variant}, which is ours, did not behave as expected, so yours "
+                         f"cannot be judged: {result['message']}{_edited(name)}")  # fmt: skip
     service = (run.evidence("fixed").trial or {}).get("service")
     if service and (service["errors"] or service["status"] != 0):
         raise Broken(f"{name}: our fixed program does not give the service "
@@ -107,7 +107,7 @@ def trust(run: Run, name: str) -> None:
 
 
 def _edited(name: str) -> str:
-    """What to do when somebody has edited the pair instead of the copy, as far as git knows."""
+    """What to do if the pair was edited instead of the copy, as far as git knows."""
     pair = pair_of(name)
     words = ["git", "-C", str(ROOT), "diff", "--name-only", "HEAD", "--", *map(str, pair or ())]
     try:
@@ -117,13 +117,12 @@ def _edited(name: str) -> str:
     if not found:
         return ""
     folder = found[0].partition("/")[0]
-    return (f"\n{' and '.join(found)} was edited, and is the lesson itself; the program to repair "
-            "is its "
-            f"copy in labs/. Copy your change there, then: git checkout {folder} && make")  # fmt: skip
+    return (f"\n{' and '.join(found)} was edited, but is the lesson itself; the program to repair "
+            f"is its copy in labs/. Copy your change there, then: git checkout {folder} && make")  # fmt: skip
 
 
 def grade(text: Text, source: Path, results: Path) -> Grade:
-    """Compile and judge one program, in a folder of its own: another may be judged at the same time.
+    """Compile and judge one program, in its own folder: another may be judged at the same time.
 
     source: its file; results: for the evidence. Errors: Broken, CannotRun; as read_source().
     """
@@ -164,7 +163,7 @@ def judge(text: Text, source: Path, run: Run, variant: str) -> Diagnosis:
 
 
 def autopsy(text: Text, source: Path, binaries: Path, results: Path) -> str:
-    """What AddressSanitizer and UBSan say about a program that crashed; "" when nothing."""
+    """What AddressSanitizer and UBSan say about a program that crashed; "" if nothing."""
     binary = binaries / f"{text.stem}_sanitized"
     if not build.compile(source, binary, *build.SANITIZERS)[0]:
         return ""

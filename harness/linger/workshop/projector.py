@@ -69,12 +69,12 @@ def _bar(name: str, solved: int, begun: int, of: int) -> str:
 
 
 class Server(http.server.ThreadingHTTPServer):
-    """Answers each browser of this machine with the page as it is now."""
+    """Answers each browser on this machine with the current page."""
 
     daemon_threads = True
 
     def __init__(self, port: int, make: Callable[[], str]) -> None:
-        """port: to listen on, 0 for a free one; make: the page. Errors: Usage for one that is taken."""
+        """port: to listen on, 0 for a free one; make: returns the page. Errors: Usage for a taken one."""
         self.make = make
         try:
             super().__init__(("127.0.0.1", port), Handler)
@@ -105,11 +105,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, format: str, *arguments: Any) -> None:
-        """Say nothing of each request."""
+        """Do not log requests."""
 
 
 def serve(folders: Sequence[Path], course: Sequence[Text], port: int) -> int:
-    """Serve the page until somebody ends it (^C); returns the exit code. Errors: Usage."""
+    """Serve the page until ^C; returns the exit code. Errors: Usage."""
     def make() -> str:
         return page(score.collect(folders, course, False, Path()), course, time.time())
 

@@ -9,13 +9,13 @@ from typing import Any
 from linger.workshop.texts import Text
 from linger.workshop.workplace import strip_comments
 
-# Of any exercise: pattern and text.
+# For any exercise: pattern and text.
 MEANS = (
     (r"/proc/sys|\bsysctl\b",
      "No sysctl repairs a program: the kernel keeps whatever a program holds open, whatever its "
      "settings. (Here a program may not change them anyway.)"),
 )  # fmt: skip
-# Of what a program did, by the call (common/watched.c).
+# For what a program did, by call (common/watched.c).
 MISUSE = {
     "close": "close() failed with EBADF, {times} x: your program closes a descriptor twice. Here "
              "that did no harm. With threads or callbacks the number may by then belong to another "
@@ -32,7 +32,7 @@ PATIENT = (
     "side has acknowledged everything, even on a non-blocking socket. Meanwhile a program with "
     "one thread serves nobody. It closes nothing by itself."
 )
-TIMES = ("o.seconds", "patience")  # the option -t, as programs have it
+TIMES = ("o.seconds", "patience")  # the option -t, in the programs
 OWN_TIME = (
     "Your program ignores the time that the task gives (-t): with another value it would still "
     "wait as long as now."
@@ -40,7 +40,7 @@ OWN_TIME = (
 
 
 def conduct(text: Text, trial: dict[str, Any] | None) -> list[str]:
-    """Remarks on what a program did in its trial, although it did no harm here."""
+    """Remarks on what a program did in its trial, even if it did no harm here."""
     misuse: collections.Counter[str] = collections.Counter()
     lingers: set[str] = set()
     for subject in (trial or {}).get("subjects", ()):
@@ -63,8 +63,8 @@ def remarks(text: Text, source: str) -> list[str]:
 
 
 def own_time(text: Text, source: str) -> list[str]:
-    """A remark on a cure that waits for its own time although the task gives one: the fixed program
-    uses that more often than the buggy one, but the cure does not."""
+    """A remark on a repair that waits for its own time although the task gives one: the fixed program uses
+    that more often than the buggy one, but the repair does not."""
     (buggy, fixed), written = _codes(text), strip_comments(source)
     ignored = any(fixed.count(time) > buggy.count(time) >= written.count(time) for time in TIMES)
     return [OWN_TIME] if ignored and re.search(r"-t\b", text.task) else []

@@ -31,7 +31,7 @@ def collect(
 ) -> list[Score]:
     """What each folder's owner has done.
 
-    folders: labs/ of checkouts; regrade: run every program once more, evidence: where to.
+    folders: labs/ of checkouts; regrade: run every program again; evidence: the folder for it.
     """
     scores = [_of(Workplace(folder), course, same) for folder, same in zip(folders, _twice(folders))]
     if regrade:
@@ -44,8 +44,8 @@ def collect(
 def _jobs(
     folders: Sequence[Path], scores: Sequence[Score], course: Sequence[Text]
 ) -> list[tuple[list[Path], Text, list[dict[str, Any]]]]:
-    """What is to be run: of each exercise every program once, with the files that hold it and what is
-    noted of them. Many students have the same program, the untouched one at least."""
+    """What to run: for each exercise every distinct program once, with the files that contain it and the
+    notes on them. Many students have the same program, at least the untouched one."""
     jobs: dict[tuple[str, str], tuple[list[Path], Text, list[dict[str, Any]]]] = {}
     for place, score in zip(map(Workplace, folders), scores):
         for text in course:
@@ -59,9 +59,9 @@ def _jobs(
 
 
 def _twice(folders: Sequence[Path]) -> list[str]:
-    """Of each folder which other one is the same, by another path; "" when none is.
+    """For each folder, the other path by which it was also given; "" if none.
 
-    A path without links in it is the folder itself, whichever comes first.
+    A path without links is the folder itself, whichever comes first.
     """
     real = [os.path.realpath(folder) for folder in folders]
     itself: dict[str, Path] = {}
@@ -71,18 +71,18 @@ def _twice(folders: Sequence[Path]) -> list[str]:
 
 
 def who(folder: Path) -> str:
-    """Whose a folder is: the directory of the checkout, as in anna/labs or anna/linger/labs.
+    """The owner of a folder, by the checkout's directory, as in anna/labs or anna/linger/labs.
 
-    By the path as it was given: a link would make one student's folder another's.
+    By the path as given: resolving a link would make one student's folder another's.
     """
     parts = [part for part in Path(os.path.abspath(folder)).parts if part not in ("labs", "linger")]
     return printable(parts[-1])
 
 
 def _of(place: Workplace, course: Sequence[Text], same_as: str) -> Score:
-    """What the progress file of a folder says, as far as the files still bear it out.
+    """What the progress file of a folder says, as far as the files still confirm it.
 
-    same_as: another one that is the very same folder, or "".
+    same_as: another path of the very same folder, or "".
     """
     labs: dict[str, Any] = {}
     folder = place.folder
@@ -91,8 +91,7 @@ def _of(place: Workplace, course: Sequence[Text], same_as: str) -> Score:
         kind = "a symbolic link" if folder.is_symlink() else "no folder"
         return score | {"error": printable(f"{folder} is {kind}; name the folder itself")}
     if same_as:
-        return score | {"error": printable(f"{folder} is the same folder as {same_as}; name each "
-                                           "one once")}
+        return score | {"error": printable(f"{folder} is the same folder as {same_as}; name each only once")}
     try:
         progress = place.progress()
     except (LingerError, OSError) as error:
@@ -121,14 +120,14 @@ def _of(place: Workplace, course: Sequence[Text], same_as: str) -> Score:
 
 
 def _sentence(error: LingerError | OSError) -> str:
-    """What is wrong with a folder, in which a student's own names may be."""
+    """What is wrong with a folder; a student's own names may be in it."""
     return printable(os_sentence(error) if isinstance(error, OSError) else str(error))
 
 
 def _regrade(
     sources: list[Path], text: Text, labs: list[dict[str, Any]], evidence: Path
 ) -> None:
-    """Replace what students noted of the same program by what it does now."""
+    """Replace what students noted about the same program by what it does now."""
     try:
         found = grade.grade(text, sources[0], evidence).diagnosis
         changed = [min(max(0.0, file.lstat().st_mtime), LATEST) for file in sources]
@@ -153,7 +152,7 @@ def write(scores: list[Score], course: Sequence[Text], folder: Path) -> tuple[Pa
 
 
 def show(scores: list[Score], course: Sequence[Text], regraded: bool) -> None:
-    """The same on the terminal, a line a student. regraded: whether programs were run again."""
+    """The same on the terminal, one line per student. regraded: whether programs were run again."""
     for score in scores:
         done = [name for name, lab in score["labs"].items() if lab["solved"]]
         begun = [name for name, lab in score["labs"].items() if not lab["solved"]]
@@ -181,13 +180,9 @@ thead th {{ writing-mode: sideways-lr; font-weight: normal }}
 .done {{ background: #dcf2dc }} .begun {{ background: #fdf3d0 }}
 </style>
 <h1>Who has solved what</h1>
-<table><caption>{when}. A cell shows when it was solved, and with how many hints; "noted" means that
-only the student says so. Exercises that nobody has begun are left out.</caption>
-<thead><tr><td></td><td>done</td>{heads}</tr></thead>
-<tbody>
-{rows}
-</tbody></table>
-</html>
+<table><caption>{when}. A cell shows when it was solved, and with how many hints; "noted" means that only the
+student says so. Exercises that nobody has begun are left out.</caption>
+<thead><tr><td></td><td>done</td>{heads}</tr></thead> <tbody> {rows} </tbody></table> </html>
 """
 
 

@@ -17,7 +17,7 @@ ALIKE = re.compile(r"^ +(\d+) further connections? like this$", re.MULTILINE)  #
 
 
 def section(title: str, words: str) -> None:
-    """A headed text; nothing when there is no text."""
+    """A text with a heading; nothing if there is no text."""
     if words:
         say(paint(wrapped(title, "", ""), "bold"))
         say(f"{paragraphs(words)}\n")
@@ -67,7 +67,7 @@ def measured(run: Run) -> None:
 
 
 def ladder(run: Run, variant: str) -> None:
-    """The ladder of the most common connection, if packets were recorded."""
+    """The ladder of the commonest kind of connection, if packets were recorded."""
     folder = run.folder / variant if run.folder else None
     result = run.evidence(variant).result
     told = ladders(folder, result, columns() - 2) if folder and result else ""

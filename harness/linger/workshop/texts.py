@@ -28,7 +28,7 @@ OPTIONAL = ("wild", "further", "service", "witness", "aborts", "deaf", "discuss"
 
 @dataclasses.dataclass(frozen=True)
 class Text:
-    """One exercise. All texts are plain; paragraphs are divided by empty lines."""
+    """One exercise. All texts are plain; paragraphs are separated by empty lines."""
 
     name: str  # of the scenario
     buggy: Path | None  # the program to repair; None for a behaviour of the kernel
@@ -44,10 +44,10 @@ class Text:
     hints: list[str] = dataclasses.field(default_factory=list)  # from gentle to nearly the answer
     wild: str = ""  # real incidents
     further: str = ""  # a question to go on with
-    service: str = ""  # what a client asks of the server after the faults, in words of clients/peer
-    witness: str = ""  # the event by which the other programs report that the client was served
+    service: str = ""  # what a client asks of the server after the faults, in the words of clients/peer
+    witness: str = ""  # the event with which the other programs report that the client was served
     aborts: bool = False  # whether a repair may end connections by reset
-    deaf: bool = False  # whether a client that sends and never reads must not stop the others
+    deaf: bool = False  # whether the others must be served despite a client that sends and never reads
     discuss: list[dict[str, str]] = dataclasses.field(default_factory=list)  # pattern, text
 
     @property
@@ -68,9 +68,9 @@ def buggy_of(name: str) -> Path | None:
 
 
 def table(name: str) -> dict[str, Any]:
-    """The table [exercise] as it stands in the file; {} when there is none.
+    """The table [exercise] from the file; {} if there is none.
 
-    Errors: Broken with the line that is not TOML.
+    Errors: Broken naming the line that is not TOML.
     """
     path = scenarios.path_of(name).with_suffix(".toml")
     return toml.read(path).get("exercise", {}) if path.exists() else {}
@@ -93,7 +93,7 @@ def faults(name: str, lab: dict[str, Any]) -> list[str]:
     if buggy and buggy.parent.name == "servers" and not lab.get("service"):
         found.append("service is missing: what a client asks of the server after the faults")
     if buggy and buggy.parent.name == "clients" and not lab.get("witness"):
-        found.append("witness is missing: the other side's event that tells of a served request")
+        found.append("witness is missing: the other side's event that reports a served request")
     for entry in lab.get("discuss", ()):
         if sorted(entry) != ["pattern", "text"]:
             found.append("an entry of discuss needs a pattern and a text")

@@ -18,7 +18,7 @@ from linger.lab.programs import ROOT, WRITABLE
 from linger.workshop.texts import LETTERS, Text
 
 PROGRESS = ".progress.json"
-FLAGS = "compile_flags.txt"  # by which editors find the headers (clangd)
+FLAGS = "compile_flags.txt"  # lets editors find the headers (clangd)
 ELSEWHERE = "choose other folders with LABS=DIR and RESULTS=DIR"
 # The facts recorded for an exercise: a student can write anything into the file.
 FACTS = {
@@ -64,8 +64,8 @@ def strip_comments(source: str) -> str:
 
 
 def bare(source: str) -> str:
-    """A program to repair, without what gives the answer away: every LESSON, and all of the head
-    except its first paragraph."""
+    """A program to repair, without what gives the answer away: every LESSON, and the head except its first
+    paragraph."""
     source = re.sub(r"^[ \t]*/\* LESSON:.*?\*/\n", "", source, flags=re.DOTALL | re.MULTILINE)
     return re.sub(r"^ \*\n.*?^ \*/\n", " */\n", source, count=1, flags=re.DOTALL | re.MULTILINE)
 
@@ -113,7 +113,7 @@ class Workplace:
         return self.folder / f".{text.stem}.solved.c"
 
     def reset(self, text: Text) -> Path:
-        """Put the buggy program back; returns the backup of what the student had.
+        """Put the buggy program back; returns the backup of the student's program.
 
         Errors: Usage when there is nothing to reset.
         """
@@ -152,7 +152,7 @@ class Workplace:
         return noted
 
     def note(self, name: str, **facts: Any) -> dict[str, Any]:
-        """Record facts of an exercise; returns all that is known of it."""
+        """Record facts about an exercise; returns all that is known about it."""
         noted = self.progress()
         mine = noted.setdefault(name, {"began": time.time(), "runs": 0, "hints": 0})
         mine.update(facts)

@@ -1,7 +1,7 @@
-"""holder.py WORD: hold TCP sockets in a way that a census easily overlooks; then say so, and stay.
+"""holder.py WORD: hold TCP sockets in a way that a census easily overlooks; then say so and stay.
 
-Runs in a network namespace of its own, and prints one line: "ready", or "cannot WHY" where the
-machine does not offer it. Each way leaves three CLOSE_WAIT, if not said otherwise.
+Runs in its own network namespace, and prints one line: "ready", or "cannot WHY" if the machine does not offer
+it. Each way leaves three CLOSE_WAITs, unless it says otherwise.
 """
 
 import ctypes
@@ -71,7 +71,7 @@ def leader() -> None:
 
 
 def table() -> None:
-    """A thread has the descriptors in a table of its own."""
+    """A thread has the descriptors in its own table."""
     accepted = three()
     apart = threading.Event()
 
@@ -87,7 +87,7 @@ def table() -> None:
 
 
 def away() -> None:
-    """The process has left the namespace of its sockets, in which another one lives."""
+    """The process has left the namespace of its sockets, where another process lives."""
     kept.extend(three())
     if os.fork() == 0:
         LIBC.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
@@ -98,7 +98,7 @@ def away() -> None:
 
 
 def alone() -> None:
-    """The same, and nobody lives there: nothing but the sockets keeps it alive."""
+    """The same, and no process lives there: only the sockets keep it alive."""
     kept.extend(three())
     check(LIBC.unshare(CLONE_NEWNET))
 
@@ -124,7 +124,7 @@ def mapping() -> None:
 
 
 def flight() -> None:
-    """On the way through a UNIX socket."""
+    """In flight through a UNIX socket."""
     here, there = socket.socketpair()
     accepted = three()
     socket.send_fds(here, [b"x"], [end.fileno() for end in accepted])
@@ -186,7 +186,7 @@ def gone() -> None:
 
 
 def ends_later() -> None:
-    """Three that end when told: a line on stdin resets them."""
+    """Three that end on command: a line on stdin resets them."""
     listener = listen()
     ends = []
     for _ in range(3):
@@ -201,7 +201,7 @@ def ends_later() -> None:
 
 
 def fin_with_data() -> None:
-    """Three whose FIN came behind data, and was taken with it: no recv() gave 0."""
+    """Three whose FIN came after data and was taken with it: no recv() returned 0."""
     listener = listen()
     kept.append(listener)
     for _ in range(3):
@@ -216,7 +216,7 @@ def fin_with_data() -> None:
 
 
 def unreadable() -> None:
-    """A process that may not be looked into, by those without CAP_SYS_PTRACE."""
+    """A process that may not be examined without CAP_SYS_PTRACE."""
     kept.extend(three())
     check(LIBC.prctl(4, 0, 0, 0, 0))  # PR_SET_DUMPABLE
 

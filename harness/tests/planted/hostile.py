@@ -1,5 +1,4 @@
-"""A server of somebody hostile: what it says, how it calls itself and what it answers is meant to harm
-whoever judges it. And it forgets close().
+"""A hostile server: its output, its name and its answers are meant to harm its judge. And it forgets close().
 
 usage: hostile.py PORT
 """
@@ -11,8 +10,8 @@ import os
 import socket
 import sys
 
-# Ends a line and begins one that KTAP or a CI service obeys; steers a terminal; is markup of rich, no
-# XML, no UTF-8, and turns the direction of what follows.
+# Ends a line and begins one that KTAP or a CI service obeys; controls a terminal; is rich markup, invalid
+# XML, invalid UTF-8, and reverses the direction of what follows.
 HOSTILE = (
     "\x1b[31mred\x1b]0;title\x07\n::error::owned\nok 9 owned\r##[error]owned\u202e [/b]"
     "[link=http://x.example]x[/link]</failure><script>\x00\x9b\ufffe"

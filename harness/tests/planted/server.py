@@ -1,4 +1,4 @@
-"""Servers for the tests of `linger check`, each with or without one mistake.
+"""Servers for the tests of `linger check`, each with or without a mistake.
 
 usage: server.py MODE PORT [ADDRESS]
 """
@@ -19,11 +19,11 @@ import time
 from typing import Any, Callable
 
 LARGE = b"x" * (4 << 20)  # bytes of a large reply
-LONG = 40_000  # bytes: more than leave without an answer, and no more than a socket buffer takes
+LONG = 40_000  # bytes: more than the first flight, but no more than a socket buffer takes
 HEAD = b"HTTP/1.1 413 Payload Too Large\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
 LIBC, CLONE_FILES = ctypes.CDLL(None), 0x400
 MAILBOX = socket.socketpair()
-kept: list[socket.socket] = []  # what a mistake never closes
+kept: list[socket.socket] = []  # never closed, because of a mistake
 free: list[int] = []  # a pool of files
 POOL, pool = 6, []  # of pipes
 
@@ -67,9 +67,9 @@ def refuse(
     part: float = 1.0,
     patience: float = 0.0,
 ) -> None:
-    """Refuse a body before it was read; a GET gets the same answer, of whose body a part is sent.
+    """Refuse a body before it was read; a GET gets the same answer, with part of its body.
 
-    patience: seconds of silence after which all is read that had come.
+    patience: seconds of silence after which everything that had arrived is read.
     """
     with client:
         try:
@@ -84,14 +84,14 @@ def refuse(
 
 
 def mute(client: socket.socket) -> None:
-    """Answer what it knows, and close on all else."""
+    """Answer what it knows, and close on anything else."""
     with client:
         if client.recv(4096).startswith(b"GET"):
             client.sendall(b"HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n")
 
 
 def drain_on(client: socket.socket) -> None:
-    """Read on, and leave it to the client to close."""
+    """Read on, and leave the close to the client."""
     while client.recv(1 << 16):
         pass
 
@@ -105,7 +105,7 @@ def drain(client: socket.socket) -> None:
 
 
 def fin(client: socket.socket) -> None:
-    """Say that all is said, long enough before close() that the client hears it first."""
+    """Announce the end long enough before close() for the client to hear it first."""
     client.shutdown(socket.SHUT_WR)
     time.sleep(0.2)
 
@@ -119,7 +119,7 @@ def reset(client: socket.socket) -> None:
 
 
 def keep_in_thread(client: socket.socket) -> None:
-    """Have it in the descriptors of a thread that shares them with no other."""
+    """Hold it in the descriptors of a thread that does not share them."""
     fd, kept_there = client.fileno(), threading.Event()
 
     def keep() -> None:
@@ -134,12 +134,12 @@ def keep_in_thread(client: socket.socket) -> None:
 
 
 def keep_in_message(client: socket.socket) -> None:
-    """Have it in a message that nobody receives."""
+    """Hold it in a message that nobody receives."""
     socket.send_fds(MAILBOX[0], [b"x"], [client.fileno()])
 
 
 def hiding(keep: Callable[[socket.socket], None]) -> Callable[[socket.socket], None]:
-    """Answer, and when the client leaves, shut down, keep the socket out of sight, and close()."""
+    """Answer, and when the client leaves, shut down, hide the socket, and close()."""
 
     def handle(client: socket.socket) -> None:
         with client:
@@ -178,16 +178,16 @@ def processes(reaping: bool) -> Callable[[socket.socket], None]:
 
 
 def crashes_and_is_replaced() -> Callable[[socket.socket], None]:
-    """A master whose worker, mortal, has a successor each time; the listener is of both."""
+    """A master that replaces its worker whenever it dies; both have the listener."""
     while (worker := os.fork()) and os.waitpid(worker, 0):
         pass
     return mortal
 
 
 def file_open(client: socket.socket, leaving: Callable[[int], None]) -> None:
-    """Open what the reply comes from, think, and answer if the client is still there.
+    """Open the reply's file, think, and answer if the client is still there.
 
-    leaving: what happens to the open file when it is not.
+    leaving: what happens to the open file when the client is gone.
     """
     with client:
         while heard := client.recv(4096):
@@ -218,7 +218,7 @@ def never_ends(client: socket.socket) -> None:
 
 
 def fixed_pool() -> Callable[[socket.socket], None]:
-    """A pool of threads, of which each ends by the first error that it meets."""
+    """A pool of threads; each ends at the first error that it meets."""
     waiting: queue.SimpleQueue[socket.socket] = queue.SimpleQueue()
 
     def work() -> None:
@@ -250,7 +250,7 @@ def ticker(client: socket.socket) -> None:
 
 
 def picky(client: socket.socket) -> None:
-    """Answer a line, and close on less."""
+    """Answer a whole line, and close on less."""
     with client:
         with contextlib.suppress(OSError):
             while client.recv(4096).endswith(b"\n"):
@@ -258,7 +258,7 @@ def picky(client: socket.socket) -> None:
 
 
 def http_impatient(client: socket.socket) -> None:
-    """Answer late, and not at all when the client has shut down its side by then."""
+    """Answer late, or not at all if the client has shut down its side by then."""
     with client:
         heard = client.recv(4096)
         if heard.startswith(b"GET") and not select.select([client], [], [], 0.05)[0]:
@@ -267,7 +267,7 @@ def http_impatient(client: socket.socket) -> None:
 
 
 def impatient(client: socket.socket) -> None:
-    """Think before the reply, and drop it when the client has shut down its side by then."""
+    """Think before the reply, and drop it if the client has shut down its side by then."""
     with client:
         while client.recv(4096):
             if select.select([client], [], [], 0.1)[0] and not client.recv(1, socket.MSG_PEEK):
@@ -284,7 +284,7 @@ def mortal(client: socket.socket) -> None:
 
 
 def abrupt(client: socket.socket) -> None:
-    """careful(), with a reset for whoever is connected when the server ends."""
+    """careful(), with a reset for every client connected when the server ends."""
     reset(client)
     careful(client)
 
@@ -358,7 +358,7 @@ def main(mode: str, port: str, address: str = "0.0.0.0") -> None:
         try:
             client, _ = listener.accept()
         except OSError:
-            time.sleep(0.1)  # at the limit of descriptors: others must leave first
+            time.sleep(0.1)  # at the descriptor limit: others must leave first
             continue
         handle(client)
 

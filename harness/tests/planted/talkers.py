@@ -1,8 +1,8 @@
-"""Servers that want a dialogue before anything can be asked, for `linger check --dialogue`.
+"""Servers that need a dialogue before the first request, for `linger check --dialogue`.
 
 usage: talkers.py smtp|mqtt|redis|ftp|ftp-leak PORT
 
-ftp opens a port for data at PASV, and closes it with the client; ftp-leak forgets it.
+ftp opens a data port at PASV, and closes it with the client; ftp-leak forgets it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 import threading
 from typing import Callable
 
-kept: list[socket.socket] = []  # what the mistake never closes
+kept: list[socket.socket] = []  # never closed, because of the mistake
 
 
 def smtp(client: socket.socket) -> None:
@@ -65,7 +65,7 @@ HANDLERS: dict[str, Callable[[socket.socket], None]] = {
 
 
 def serve(name: str, listener: socket.socket) -> None:
-    """Serve each client of a listener in a thread of its own, until that is closed."""
+    """Serve each client of a listener in its own thread, until the listener is closed."""
 
     def one(client: socket.socket) -> None:
         with client, contextlib.suppress(OSError):

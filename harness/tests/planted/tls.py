@@ -2,9 +2,9 @@
 
 usage: tls.py right|serial|rude|impatient PORT [VERSION]
 
-right ends TLS before TCP, and serial too, which serves one client after the other. impatient drops
-the reply when the client has said good-bye by then. rude answers once and closes, without
-close_notify; and when a client ends so, it forgets close().
+right ends TLS before TCP, and so does serial, which serves one client after the other. impatient drops the
+reply if the client has sent close_notify by then. rude answers once and closes without close_notify; and when
+a client ends like that, it forgets close().
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import threading
 import time
 from pathlib import Path
 
-kept: list[socket.socket] = []  # what the mistake never closes
+kept: list[socket.socket] = []  # never closed, because of the mistake
 
 
 def right(client: ssl.SSLSocket) -> None:
@@ -30,7 +30,7 @@ def right(client: ssl.SSLSocket) -> None:
 
 
 def impatient(client: ssl.SSLSocket) -> None:
-    """Think, and answer only who has not said good-bye meanwhile."""
+    """Think, and answer only a client that has not sent close_notify meanwhile."""
     with client, contextlib.suppress(OSError):
         while b"\n" in client.recv(4096):
             client.settimeout(0.1)
@@ -71,7 +71,7 @@ def main(mode: str, port: str, version: str = "TLSv1_3") -> None:
         try:
             client, _ = listener.accept()
         except OSError:
-            time.sleep(0.1)  # at the limit of descriptors: others must leave first
+            time.sleep(0.1)  # at the descriptor limit: others must leave first
             continue
         if mode == "serial":
             serve(client)

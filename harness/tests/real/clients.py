@@ -1,4 +1,4 @@
-"""Real clients under `linger check-client`: what is known of each must come out, three times.
+"""Real clients under `linger check-client`: each must get its known verdicts, three times.
 
     make test-clients         every client, all checks, three times with the same verdicts
     make test-clients RUNS=1 CHECK=--quick ARGS='-k curl'
@@ -27,15 +27,15 @@ CHECK = os.environ.get("CHECK", "").split()  # more options of linger check-clie
 HERE = Path(__file__).with_name("clients")
 EXAMPLES = ROOT / "harness" / "linger" / "check" / "client" / "drivers"
 UNPACKED = program("real") / "root"
-PYTHON = "/usr/bin/python3"  # Debian's, for which its modules are
+PYTHON = "/usr/bin/python3"  # Debian's, which its modules are for
 PLACES = {"here": HERE, "examples": EXAMPLES, "root": UNPACKED, "python": PYTHON, "build": program("real")}
-# What many have in common. By default most have no time-out at all.
+# What many have in common: most have no time-out by default.
 WAITS = dict.fromkeys(("silent", "stalled-body", "trickle"), WARN)
 
 
 @dataclass(frozen=True)
 class Client:
-    """How to start a real client, and the verdicts beyond PASS, CHOICE and N/A that are its own."""
+    """How to start a real client, and its own verdicts beyond PASS, CHOICE and N/A."""
 
     command: str
     known: dict[str, str] = field(default_factory=dict)
@@ -63,14 +63,14 @@ CLIENTS: dict[str, Client] = {
     "axel": Client(
         "axel -q -o {{out}} {{url}}",
         WAITS | LENGTH | CHUNKED | CUT_TLS | ADDRESSES
-        # It dies of SIGSEGV where no header comes, and of SIGPIPE when it is refused.
+        # It dies of SIGSEGV if no header comes, and of SIGPIPE when it is refused.
         | dict.fromkeys(("recover-refuse", "repeated-request", "waits-without-socket"), FAIL),
     ),
     "httpie": Client(
         "http --ignore-stdin --check-status --body {{url}}",
         WAITS | LENGTH | HEADER | CUT_TLS | CUT_GZIP | ADDRESSES,
     ),
-    "w3m": Client("w3m -dump_source {{url}}", WAITS | ADDRESSES),  # its exit code says nothing
+    "w3m": Client("w3m -dump_source {{url}}", WAITS | ADDRESSES),  # its exit code proves nothing
     "lwp-request": Client(
         "lwp-request -m GET {{url}}", WAITS | LENGTH | CHUNKED | HEADER | RESET | CUT_TLS | ADDRESSES
     ),
@@ -87,7 +87,7 @@ CLIENTS: dict[str, Client] = {
     "http.client": Client(
         "{python} {here}/python.py http_client",
         POOLED | HEADER | CUT_TLS | FALSE | ADDRESSES | WRITES_FIRST
-        # After any failure it wants a close() before the next request.
+        # After any failure it needs a close() before the next request.
         | dict.fromkeys(("stale-pool", "idle-reset", "recover-refuse"), FAIL), True,
     ),
     "urllib3": Client(
@@ -150,7 +150,7 @@ RIGHT = {  # they do everything right, so each check is PASS or CHOICE
     "node": f"node {PLANTED}/client.js",
     "C": "{build}/client",
 }
-MISTAKES = {  # of planted/clients/client.py, and what each must be called
+MISTAKES = {  # of planted/clients/client.py, with the verdict of each
     "takes-length": {"truncated-length": FAIL},
     "takes-chunked": {"truncated-chunked": FAIL},
     "takes-header": {"truncated-header": FAIL},

@@ -3,7 +3,7 @@
     make test-explain        the whole table
     make test-explain ARGS='-k worker-blocked'
 
-Not part of `make test`, which takes a sample: it needs minutes, and what harness/tests/real/fetch
+Not part of `make test`, which takes a sample: it takes minutes and needs what harness/tests/real/fetch
 unpacks.
 """
 
@@ -61,7 +61,8 @@ def moved(server: Server, port: int) -> Server:
 
 @contextlib.contextmanager
 def clients(port: int, request: bytes) -> Iterator[None]:
-    """Twenty who ask and leave in each way, and twenty who stay: idle, with half a request, served."""
+    """Twenty clients that ask and leave in each way, and twenty that stay: idle, with half a request,
+    served."""
     with contextlib.ExitStack() as stay:
         for number in range(40):
             client = socket.create_connection(("127.0.0.1", port), timeout=10)

@@ -1,4 +1,4 @@
-"""Real programs of many protocols under `linger check-client --with`: what is known of each must come out.
+"""Real programs of many protocols under `linger check-client --with`: each must get its known verdicts.
 
     make test-clients                         every one, all faults, three times with the same verdicts
     make test-clients RUNS=1 ARGS='-k redis'
@@ -41,7 +41,7 @@ UserKnownHostsFile /dev/null
 
 
 def installed(path: str) -> Path:
-    """A file or folder of the system, or where it lacks that, of what was unpacked."""
+    """A file or folder of the system or, if it is missing there, of what was unpacked."""
     return Path("/", path) if Path("/", path).exists() else UNPACKED / path
 
 
@@ -52,7 +52,7 @@ def jars() -> str:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
-    """A working folder that servers without root's rights may use as well."""
+    """A working folder that servers without root's rights can also use."""
     folder = tmp_path / "work"
     folder.mkdir()
     (folder / "ssh").write_text(SSH.format(folder=folder))
@@ -140,7 +140,7 @@ def test_an_unexpected_na_is_told() -> None:
 
 
 def test_there_are_enough_of_them() -> None:
-    """At least 20 programs and 10 protocols; what they share with others is no further protocol."""
+    """At least 20 programs and 10 protocols; a shared one does not count twice."""
     same = {"git-dumb": "git-http"}
     used = {same.get(entry["server"], entry["server"]) for entry in TABLE["program"].values()}
     assert len(TABLE["program"]) >= 20 and len(used) >= 10

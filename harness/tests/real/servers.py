@@ -33,20 +33,20 @@ PORT = 9000
 LARGE = 8 << 20  # bytes
 GET_LARGE = b"GET /large HTTP/1.0\r\n\r\n"
 QUERY = struct.pack(">HHHHHH", 7, 0x0100, 1, 0, 0, 0) + b"\x06linger\0" + struct.pack(">HH", 1, 1)
-OTHERS = may_become_another()  # as root can, where it is not the only user
+OTHERS = may_become_another()  # as root can, if it is not the only user
 # Within a command or a file: {folder} is the server's own, {root} where packages are unpacked.
 
 
 @dataclass(frozen=True)
 class Server:
-    """How to start a real server, and what is known of it."""
+    """How to start a real server, and what is known about it."""
 
     command: str  # of a shell; its first word is the program
     files: dict[str, str] = field(default_factory=dict)
     request: bytes = b""
     large: bytes = b""
     helper: str = ""
-    known: dict[str, str] = field(default_factory=dict)  # verdicts that are its own fault
+    known: dict[str, str] = field(default_factory=dict)  # verdicts that are the server's own fault
 
 
 NGINX = """daemon off; pid /run/nginx.pid; error_log stderr;
@@ -81,7 +81,7 @@ SERVERS = {
             server back 127.0.0.1:9001
 """, "nginx.conf": NGINX.replace("{listen}", "127.0.0.1:9001")},
         large=GET_LARGE,
-        # A relay inherits how its backend closes, so that is one that does it in two steps.
+        # A relay inherits how its backend closes, so this backend closes in two steps.
         helper="exec nginx -e stderr -c {folder}/nginx.conf",
     ),
     "lighttpd": Server(
@@ -108,7 +108,7 @@ SERVERS = {
     "http.server": Server(
         f"{sys.executable} -m http.server --directory {{folder}} 9000",
         large=GET_LARGE,
-        # socketserver asks accept() again at once when it fails with EMFILE (Python 3.11).
+        # socketserver calls accept() again at once when it fails with EMFILE (Python 3.11).
         known={"descriptor-limit": "FAIL"},
     ),
     "node": Server(
@@ -123,7 +123,7 @@ SERVERS = {
     ),
     "beanstalkd": Server(
         "beanstalkd -p 9000",
-        # It asks accept() again at once, too, and logs each time (beanstalkd 1.12).
+        # It also calls accept() again at once, and logs each time (beanstalkd 1.12).
         known={"descriptor-limit": "FAIL"},
     ),
     "socat": Server(

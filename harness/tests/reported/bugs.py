@@ -1,11 +1,11 @@
-"""Publicly reported closing bugs: that `linger check` finds them by default, and accuses no repair.
+"""Publicly reported closing bugs: `linger check` must find them by default, and accuse no repair.
 
     make test-reported
     make test-reported ARGS='-k http-proxy'
 
-Whether a release misbehaves here is not for linger to say: before it is asked, plain clients leave the
-server in a few ways, and its descriptors are counted in /proc, or its end is seen. Not part of `make
-test`: it takes minutes and needs what harness/tests/reported/fetch unpacks.
+Whether a release misbehaves is decided without linger: first plain clients leave the server in a few ways,
+and its descriptors are counted in /proc, or its end is seen. Not part of `make test`: it takes minutes and
+needs what harness/tests/reported/fetch unpacks.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ LINGER_0 = struct.pack("ii", 1, 0)
 
 @dataclass(frozen=True)
 class Release:
-    """A release, how to start it, and what is known of it. In a command {port}, {backend}, {modules}."""
+    """A release, how to start it, and what is known about it. In a command {port}, {backend}, {modules}."""
 
     command: str
-    report: str  # where; "" of a repair, or of one without a public report that we know of
+    report: str  # where; "" for a repair, or without a known public report
     found_by: tuple[str, ...] = ()  # checks; none: it does not misbehave
     proxies: bool = False
 
@@ -65,7 +65,7 @@ RELEASES = {
                                   GITHUB + "http-party/http-server/issues/512", (LEFT,)),
     "sirv 3.0.2": Release("node {modules}/sirv-cli/bin.js {www} --port {port} --host 0.0.0.0 --dev",
                           GITHUB + "sveltejs/kit/issues/11617", (LEFT,)),
-    # Connections to a backend that do.
+    # Connections to a backend that stay open.
     "http-proxy 1.18.1": of("http-proxy", GITHUB + "http-party/node-http-proxy/issues/1586", LEFT, proxies=True),
     "http-proxy-middleware 2.0.12": of("http-proxy-middleware-2", GITHUB + "chimurai/http-proxy-middleware/issues/782", LEFT, proxies=True),
     "http-proxy-middleware 3.0.11": of("http-proxy-middleware-3", GITHUB + "chimurai/http-proxy-middleware/issues/782", LEFT, proxies=True),
@@ -80,7 +80,7 @@ RELEASES = {
     "smtp-server 3.18.5": of("smtp-server-18", GITHUB + "nodemailer/smtp-server/issues/257", "rst-at-once"),
     "statsd 0.8.6": Release(STATSD % "statsd", GITHUB + "statsd/statsd/pull/591", ("rst-at-once",)),
     "statsd 0.9.0": Release(STATSD % "statsd-9", GITHUB + "statsd/statsd/pull/591", ("rst-at-once",)),
-    # They misbehave, and we know of no public report: not counted.
+    # They misbehave, but we know of no public report: not counted.
     "httpolyglot 0.1.2": of("httpolyglot", "", "abandon"),
     "node-static 0.7.11": of("node-static", "", LEFT),
     "serve-handler 6.1.8": of("serve-handler", "", LEFT),
@@ -136,13 +136,13 @@ def leave(port: int, payload: bytes, reset: bool) -> None:
     with socket.socket() as client:
         if client.connect_ex(("127.0.0.1", port)) == 0:
             client.sendall(payload)
-            time.sleep(0.001)  # the request gets there, the reply has hardly begun
+            time.sleep(0.001)  # the request has arrived, the reply has hardly begun
             if reset:
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_0)
 
 
 def misbehaviour(words: str, port: int, env: dict[str, str], log: Path) -> str:
-    """What clients that leave make of a server: "" if nothing stays and it goes on."""
+    """What leaving clients do to a server: "" if nothing stays and it goes on."""
     server = start(words, port, env, log)
     try:
         before = settled(server)

@@ -1,5 +1,5 @@
 // Loaded by node under `linger blame`: tells the tracer which lines of JavaScript touch each socket.
-// What it tells goes to a descriptor that does not exist, where only the tracer sees it
+// It writes to a descriptor that does not exist, where only the tracer sees it
 // (harness/blame/told.c).
 'use strict';
 const fs = require('fs');
@@ -27,9 +27,9 @@ function tell(socket, kind, place) {
   try { fs.writeSync(NOBODY, `${fd} ${kind} ${place}`.slice(0, 1024)); } catch { /* nobody listens */ }
 }
 
-// Before a handle has a descriptor its line is known already.
+// The line is known before a handle has a descriptor.
 const pending = new WeakMap();
-const listener = new WeakMap(); // of "connection": where it was given
+const listener = new WeakMap(); // of "connection": where it was registered
 
 function wrap(object, name, before, after) {
   const real = object[name];
@@ -60,7 +60,7 @@ for (const name of ['on', 'addListener', 'once']) {
     if (event === 'connection') pending.set(this, where());
   });
 }
-// Where somebody listens for an event; who does not is told by the place where the socket was given.
+// Where a listener for an event is; without one, where the socket was handed over.
 const heard = (socket, event) => {
   const places = listener.get(socket);
   return (places && (places.get(event) || [...places.values()].pop())) || '';

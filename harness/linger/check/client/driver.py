@@ -1,10 +1,10 @@
-"""A driver: a program of the caller's that reads requests from a pipe, and answers each with a line.
+"""A driver: the caller's program that reads requests from a pipe and answers each with a line.
 
     GET URL          POST URL FILE          QUIT
     {"ok": true, "status": 200, "bytes": 65536, "sha256": "9f86...", "error": null}
 
-One process meets all behaviours of a check, so the pool of its library goes from one to the next. When
-it dies it is started again for the next request.
+One process meets all behaviours of a check, so its library keeps its pool from one to the next. If it dies,
+it is started again for the next request.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ KEYS: dict[str, tuple[type, ...]] = {
 
 
 def understood(line: bytes) -> dict[str, Any]:
-    """An answer, as its fields. Errors: TargetDied, with what is wrong with it."""
+    """Parse an answer into its fields. Errors: TargetDied, saying what is wrong with it."""
     try:
         answer = json.loads(line)
     except ValueError:
         answer = None
     if not isinstance(answer, dict):
-        raise TargetDied(f"the driver's answer is no line of JSON: {_excerpt(line)}")
+        raise TargetDied(f"the driver's answer is not a line of JSON: {_excerpt(line)}")
     for key, kinds in KEYS.items():
         value = answer.get(key, KEYS)
         if not isinstance(value, kinds) or isinstance(value, bool) and bool not in kinds:
@@ -52,12 +52,12 @@ class Driver:
     """The driver of one trial."""
 
     def __init__(self, folder: Path, start: Callable[[Path, Path], Program]) -> None:
-        """folder: for its pipes; start: starts the program with two of them as its standard input
-        and output. Nothing is started before the first request."""
+        """folder: for its pipes; start: starts the program with two of them as standard input and output.
+        Nothing is started before the first request."""
         self._pipes = folder / "requests", folder / "answers"
         for pipe in self._pipes:
             os.mkfifo(pipe)
-        # Open for both directions: so neither end waits for the other to open it (fifo(7)).
+        # Opened for both directions, so neither end waits for the other to open it (fifo(7)).
         self._in, self._out = (os.open(pipe, os.O_RDWR | os.O_NONBLOCK) for pipe in self._pipes)
         self._start = start
         self._rest = b""
@@ -65,10 +65,10 @@ class Driver:
         self._deaths: list[str] = []
 
     def ask(self, method: str, at: Address, body: Path | None, watch: Watch, limit: float) -> Outcome:
-        """Let it make one request, and watch it for at most so many seconds.
+        """Let it make one request, and watch it for at most limit seconds.
 
-        body: of a POST. After WAITS and the like it has not answered; end it before the next request.
-        Errors: TargetDied for what is no answer.
+        body: of a POST. After WAITS, RETRIES or PENDING it has not answered; end it before the next request.
+        Errors: TargetDied for a malformed answer.
         """
         program = self.started()
         words = [method, at.url, *([str(body)] if body else [])]
@@ -98,8 +98,7 @@ class Driver:
         return Outcome(name, at.port, end, said=said, notes=notes, **common)
 
     def died(self) -> str:
-        """How it came to an end unasked for the first time: a sentence and its last output, "" if it
-        never did."""
+        """How it first ended unasked: a sentence and its last output, "" if it never did."""
         if self.program and self.program.done():
             how = f"the driver {self.program.ending()} while it had nothing to do"
             self._deaths.append(how + self.program.last_output())
@@ -112,13 +111,13 @@ class Driver:
         if not self.program:
             self._lines(within=0)
             self._rest = b""
-            while select.select([self._in], [], [], 0)[0]:  # what a dead one did not read
+            while select.select([self._in], [], [], 0)[0]:  # requests that a dead driver did not read
                 os.read(self._in, MOST)
             self.program = self._start(*self._pipes)
         return self.program
 
     def end(self) -> None:
-        """End it, as after a request that is not done; the next request starts it again."""
+        """End it, for example after a request that is not done; the next request starts it again."""
         if self.program:
             self.program.stop()
             self.program = None
@@ -129,7 +128,7 @@ class Driver:
         os.close(self._out)
 
     def _lines(self, within: float) -> list[bytes]:
-        """The whole lines that have come; waits so many seconds for the first bytes."""
+        """The complete lines that have arrived; waits that many seconds for the first bytes."""
         if not select.select([self._out], [], [], within)[0]:
             return []
         self._rest += os.read(self._out, MOST)

@@ -1,4 +1,4 @@
-"""An encounter: one check on one client, in a lab of its own; the words that a check is written in."""
+"""An encounter: one check on one client, in its own lab; its methods are what checks are written with."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from linger.lab import Lab, files
 from linger.lab.errors import TargetDied
 from linger.lab.service import STARTING
 
-QUICKLY = 8.0  # s: for what does not wait for a time-out
+QUICKLY = 8.0  # s for anything that does not wait for a time-out
 SMALL, LARGE = 1000, 16 << 20  # bytes of a POST; more than the buffers of both hosts hold
-STRIKING = 5.0  # s: by then the server has done what it does after a while
+STRIKING = 5.0  # s within which the server does what it does after a delay
 GET, POST = "GET", "POST"
 
 
@@ -46,7 +46,7 @@ class Encounter:
         self.meter = Meter(self.client, self._pids, self.server)
         self.turncoat: Turncoat
         self._runs = 0
-        self.timed = False  # whether a deadline has passed, so that a busy machine may be to blame
+        self.timed = False  # whether a deadline has passed: then a busy machine may be to blame
         self.lab.since = time.time()
 
     def close(self) -> None:
@@ -61,21 +61,21 @@ class Encounter:
         return self._driver is not None
 
     def died(self) -> str:
-        """How a driver came to an end unasked: a sentence and its last output, "" if it did not."""
+        """How a driver ended unasked: a sentence and its last output, "" if it did not."""
         return self._driver.died() if self._driver else ""
 
     def must_be_driven(self, why: str) -> None:
         """Errors: NotStruck for a command that makes one request and ends. why: what it lacks."""
         if not self.driven:
-            raise NotStruck(f"a command that ends with its request {why}; needs --driver")
+            raise NotStruck(f"a command that makes one request and ends {why}; needs --driver")
 
     def begin(self, *behaviours: str, tls: bool | None = None) -> None:
-        """Start a turncoat with these behaviours. tls: by default as the caller wishes."""
+        """Start a turncoat with these behaviours. tls: by default as the caller chose."""
         wanted = self.order.tls if tls is None else tls
         self.turncoat = Turncoat(self.lab, behaviours, wanted)
 
     def now(self) -> None:
-        """From now on the server does what the check is about: of that a ladder tells."""
+        """From now on the server does what the check is about: the ladders begin here."""
         self.lab.since = time.time()
 
     # What the client does.
@@ -84,7 +84,7 @@ class Encounter:
         self, behaviour: str, method: str = GET, limit: float = QUICKLY, size: int = SMALL,
         host: str = surroundings.NAME,
     ) -> Outcome:  # fmt: skip
-        """Let the client make one request, and watch it for at most so many seconds.
+        """Let the client make one request, and watch it for at most limit seconds.
 
         size: bytes of a POST; host: the server's name.
         """
@@ -106,8 +106,8 @@ class Encounter:
     def asks(
         self, behaviours: Sequence[str], limit: float = QUICKLY, host: str = surroundings.NAME
     ) -> list[Outcome]:
-        """Let the client meet several behaviours: a driver in turn, until one leaves it waiting;
-        a command by runs at the same time. limit: as for ask(), for each."""
+        """Let the client meet several behaviours: a driver in turn, until one leaves it waiting; a command in
+        simultaneous runs. limit: as for ask(), for each."""
         if self._driver:
             found = []
             for behaviour in behaviours:
@@ -139,11 +139,11 @@ class Encounter:
         return outcome
 
     def address(self, behaviour: str, host: str = surroundings.NAME) -> Address:
-        """Where a behaviour is met."""
+        """The address of a behaviour."""
         return Address(self.turncoat.port(behaviour), self.turncoat.tls, host, f"/{behaviour}")
 
     def _opened(self, behaviour: str) -> int:
-        """How many connections the client has begun: those that arrived, or where none does, all."""
+        """How many connections the client has begun: those that arrived or, if none did, all."""
         if behaviour == REFUSE:
             return opens(self.client)
         return self.turncoat.accepts(self.turncoat.port(behaviour))
@@ -171,16 +171,16 @@ class Encounter:
     # What the server saw, and what the client holds.
 
     def struck(self, *behaviours: str) -> None:
-        """Errors: NotStruck unless the server has done on each port what the client is to suffer."""
+        """Errors: NotStruck unless the server has struck on each port."""
         for behaviour in behaviours:
             port = self.turncoat.port(behaviour)
             if not self.turncoat.strikes(port):
-                what = "was asked nothing" if not self.turncoat.accepts(port) else "did nothing"
+                what = "got no request" if not self.turncoat.accepts(port) else "did nothing"
                 raise NotStruck(f"{behaviour}: the server {what}")
 
     def await_strike(self, behaviour: str, times: int) -> None:
-        """Wait until the server has struck so many times on a port. Errors: NotStruck when the client
-        has left before, so that nothing was there to be struck."""
+        """Wait until the server has struck that many times on a port. Errors: NotStruck when the client left
+        earlier, so there was nothing to strike."""
         port = self.turncoat.port(behaviour)
 
         def struck() -> bool:
@@ -191,7 +191,7 @@ class Encounter:
             raise NotStruck("it keeps no connection for another request")
 
     def await_end(self, behaviour: str) -> None:
-        """Wait until the server has no connection on a port any more. Errors: NotStruck."""
+        """Wait until the server has no connection left on a port. Errors: NotStruck."""
         port = self.turncoat.port(behaviour)
         if not self._await(lambda: not self.turncoat.keeps(port)):
             raise NotStruck(f"{behaviour}: the server has not ended it after {STRIKING:.0f} s")
@@ -203,8 +203,8 @@ class Encounter:
         return reached()
 
     def left(self, before: int, most: int, within: float) -> int:
-        """Wait until the client holds at most so many connections more than before, or descriptors
-        whose connection is gone; returns how many it does. within: seconds."""
+        """Wait until the client holds at most that many more connections, or descriptors whose connection is
+        gone, than before; returns how many it holds. within: seconds."""
         deadline = time.monotonic() + within
         with schedule.only_waiting():
             while (more := self.meter.take().connections - before) > most and time.monotonic() < deadline:
@@ -213,7 +213,7 @@ class Encounter:
         return more
 
     def connected(self, behaviour: str) -> int:
-        """How many connections the client's programs have to a port of the server."""
+        """How many connections to a behaviour's port the client's programs have."""
         states = connections(self.client, self.turncoat.port(behaviour))
         return sum(count for state, count in states.items() if state != "unread")
 

@@ -1,4 +1,4 @@
-"""One check on one client, from its start to the evidence that is left; for schedule.Child."""
+"""One check on one client, from its start to its evidence; for schedule.Child."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from linger.lab.errors import TargetDied
 
 
 def take_measure(order: Order, folder: Path) -> Order:
-    """Let the client meet a good server, and a command one that refuses as well.
+    """Let the client meet a good server; a command also meets one that refuses.
 
-    Returns the order, with what success looks like. Errors: TargetDied when the client cannot be
+    Returns the order, completed with what success looks like. Errors: TargetDied when the client cannot be
     started, never connects, or fails.
     """
     files.make_folder(folder)

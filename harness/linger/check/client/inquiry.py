@@ -1,4 +1,4 @@
-"""`linger check-client`: from what its options say (linger.cli.checking) to its exit code."""
+"""`linger check-client`: from its options (linger.cli.checking) to its exit code."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def run(options: argparse.Namespace) -> int:
     order = _understood(options, course.command)
     folder = course.begin(f"check-client: {shlex.join(course.command)}")
     order = schedule.Child(take_measure, order, folder / "start").result()
-    kind = "one process, a line for each request" if order.driver else "a run for each request"
+    kind = "one process, one line per request" if order.driver else "one run per request"
     mute = "; its exit code is 0 even when the server refuses" if order.yardstick.mute else ""
     course.starts(f"it fetches from a good server; {kind}{mute}")
     about = {
@@ -34,10 +34,10 @@ def run(options: argparse.Namespace) -> int:
 def _understood(options: argparse.Namespace, command: tuple[str, ...]) -> Order:
     """What the options ask for. Errors: Usage."""
     if options.driver and options.verify:
-        raise Usage("--driver and --verify exclude each other: a driver tells success itself")
+        raise Usage("--driver and --verify exclude each other: a driver reports success itself")
     patience = subject.patience(options)
     if options.port:
-        raise Usage("--port goes with --with only")
+        raise Usage("--port needs --with")
     if not options.driver:
         subject.must_name_the_server(command)
     return Order(

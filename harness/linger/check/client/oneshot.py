@@ -1,7 +1,7 @@
-"""A command that makes a request and ends: a run for each behaviour.
+"""A command that makes a request and ends: one run per behaviour.
 
-Success is the exit code, unless it is 0 even when the server refuses. Then what the run made, on
-standard output and at {out}, may tell; or a command of the caller's (--verify).
+Success is the exit code, unless it is 0 even when the server refuses. Then the run's product, on standard
+output and at {out}, may tell, or the caller's command (--verify).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Run:
     """One run of the command."""
 
     def __init__(self, start: Callable[..., Program], order: Order, at: Address, folder: Path) -> None:
-        """start: starts words in a folder with files as standard input and output. folder: its own."""
+        """start: starts words in a folder with files as standard input and output. folder: the run's own."""
         files.make_folder(folder)
         self._order, self._at = order, at
         self._stdout, self._out = folder / "stdout", folder / "out"
@@ -35,7 +35,7 @@ class Run:
         self.program = start(words, folder, Path("/dev/null"), self._stdout)
 
     def outcome(self, end: str, watch: Watch, host: Host, yardstick: Yardstick) -> Outcome:
-        """What became of it. end: "" when it has ended, else as Watch tells."""
+        """Its result. end: "" when it has ended, else as Watch returns it."""
         name = self._at.path.strip("/")
         common = {"seconds": watch.seconds, "connects": watch.connects}
         if end:
@@ -53,7 +53,7 @@ class Run:
         return Outcome(name, self._at.port, DONE, success, None, made.size, made.digest, said, **common)
 
     def _verified(self, host: Host, status: int) -> bool:
-        """What the caller's command says: it has the run's output as standard input, its status as $1."""
+        """What the caller's command says: its standard input is the run's output, its $1 the status."""
         quoted = filled((self._order.verify,), self._at, Path(shlex.quote(str(self._out))))
         words = [*as_caller(), "sh", "-c", *quoted, "verify", str(status)]
         try:
@@ -67,7 +67,7 @@ class Run:
 def together(
     runs: Sequence[Run], watches: Sequence[Watch], host: Host, yardstick: Yardstick, limit: float
 ) -> list[Outcome]:
-    """Watch several runs at the same time, at most so many seconds; what is not done then is ended."""
+    """Watch several runs at the same time, for at most limit seconds; then end those that are not done."""
     found: dict[int, Outcome] = {}
     while len(found) < len(runs):
         for number, (run, watch) in enumerate(zip(runs, watches)):

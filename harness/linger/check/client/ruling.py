@@ -1,7 +1,7 @@
-"""From what was measured to a verdict: pure functions, one for each kind of measure.
+"""From measurements to verdicts: pure functions, one for each kind of measurement.
 
-The clauses stand with the checks. One rule holds in all of them: a client that is not done and has no
-connection from which anything could come will wait forever, whatever its time-outs are.
+The clauses are with the checks. One rule holds in all: a client that is not done and has no connection from
+which anything could come will wait forever, whatever its time-outs are.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from linger.check.finding import CHOICE, FAIL, LEAK, PASS, WARN, Finding, Held, 
 
 SOON = 10.0  # s: the next good request must succeed by then
 RACED = 5.0  # s: another address must have been tried by then (RFC 8305)
-RESENT = 5  # times; of more it is told how fast they came
-A_SECOND = 5.0  # of them that are no policy any more
+RESENT = 5  # times; beyond that the rate is reported
+A_SECOND = 5.0  # of them that are no longer a policy
 WORST_FIRST = (LEAK, FAIL, WARN, CHOICE, PASS)
-MUTE = "the exit code is 0 even when the server refuses, so it tells nothing; give --verify COMMAND"
+MUTE = "the exit code is 0 even when the server refuses, so it proves nothing; give --verify COMMAND"
 
 
 def broken(tries: Sequence[Outcome]) -> Finding | None:
-    """The finding that goes before all others: it died of a reply, or waits for nothing."""
+    """The finding that overrides all others: the client died of a reply, or waits for nothing."""
     for one in tries:
         if one.end == DIED:
             return Finding(FAIL, f"{one.behaviour}: {one.said}", notes=one.notes, ports=[one.port])
@@ -33,7 +33,7 @@ def broken(tries: Sequence[Outcome]) -> Finding | None:
 
 
 def cut_short(tries: Sequence[Outcome], whole: int) -> Finding:
-    """Replies that end before their end. whole: bytes that each of them announces."""
+    """Replies that are cut short. whole: bytes that each of them announces."""
     if finding := broken(tries):
         return finding
     if any(one.end == DONE and one.success is None for one in tries):
@@ -48,7 +48,7 @@ def cut_short(tries: Sequence[Outcome], whole: int) -> Finding:
 
 
 def released(tries: Sequence[Outcome]) -> Finding:
-    """Ends at every moment of an exchange: whether the client goes on."""
+    """Connections ended at every moment of an exchange: whether the client goes on."""
     if finding := broken(tries):
         return finding
     again = sum(one.end != DONE for one in tries)
@@ -59,7 +59,7 @@ def released(tries: Sequence[Outcome]) -> Finding:
 
 
 def close_delimited(control: Outcome, resets: Sequence[Outcome], whole: int) -> Finding:
-    """A reply that the end of the connection ends: by a FIN it is whole, by a RST it is not.
+    """A reply delimited by the end of the connection: whole after a FIN, not after a RST.
 
     resets: several, because in some clients the error races with the end.
     """
@@ -68,7 +68,7 @@ def close_delimited(control: Outcome, resets: Sequence[Outcome], whole: int) -> 
     if control.success is None:
         return not_tested(MUTE)
     if not control.took:
-        return not_tested(f"by a FIN, as such a reply ends, it fails as well: {control.said}")
+        return not_tested(f"it fails even after a FIN, which ends such a reply: {control.said}")
     taken = [one for one in resets if one.took]
     if not taken:
         return cut_short(resets, whole)
@@ -77,10 +77,10 @@ def close_delimited(control: Outcome, resets: Sequence[Outcome], whole: int) -> 
 
 
 def unnotified(one: Outcome) -> Finding:
-    """TLS that ends without close_notify, where only the end tells how long the reply is."""
+    """TLS that ends without close_notify, where only the end shows how long the reply is."""
     finding = cut_short([one], one.size or 0)
     if finding.verdict == FAIL and one.took:
-        return Finding(WARN, "the reply is taken for whole without close_notify: anyone can cut it")
+        return Finding(WARN, "the reply is taken for whole without close_notify: anyone can truncate it")
     return finding
 
 
@@ -94,11 +94,11 @@ def cut_gzip(one: Outcome, raw: int) -> Finding:
         return Finding(PASS, _refused([one]))
     if one.size in (raw, None):
         return not_tested("it does not decode gzip")
-    return Finding(WARN, f"{one.size} decoded bytes of cut content are taken for the whole")
+    return Finding(WARN, f"{one.size} decoded bytes of truncated content are taken for the whole")
 
 
 def patience(one: Outcome, limit: float) -> Finding:
-    """A reply that does not come to its end. limit: seconds that were waited."""
+    """A reply that never ends. limit: seconds that were waited."""
     if finding := broken([one]):
         return finding
     if one.took:
@@ -112,7 +112,7 @@ def patience(one: Outcome, limit: float) -> Finding:
 
 @dataclass(frozen=True)
 class Sent:
-    """A request that the server read and did not answer."""
+    """A request that the server read but did not answer."""
 
     method: str
     port: int  # of the server
@@ -137,9 +137,9 @@ class Sent:
 
 
 def repeated(sent: Sequence[Sent]) -> Finding:
-    """Requests that the server reads and does not answer; each as it was sent."""
+    """Requests that the server reads but does not answer, one for each way of sending."""
     more = [one for one in sent if one.verdict != PASS]
-    once = f"read once: {len(sent) - len(more)} of {len(sent)} requests that get no answer"
+    once = f"read once: {len(sent) - len(more)} of {len(sent)} requests without an answer"
     if not more:
         return Finding(PASS, once)
     worst = min((one.verdict for one in more), key=WORST_FIRST.index)
@@ -150,7 +150,7 @@ def repeated(sent: Sequence[Sent]) -> Finding:
 
 
 def stale(get: Outcome, post: Outcome | None) -> Finding:
-    """The next requests after the server closed an idle connection at least a second before."""
+    """The next requests, at least a second after the server closed an idle connection."""
     tries = [get, *([post] if post else [])]
     if finding := broken(tries):
         return finding
@@ -167,8 +167,8 @@ def idle(
     """Idle connections that the server has ended.
 
     tries: the requests that made them, and later ones; counts: how many are left over the baseline
-    after each round; origins: servers in a round; seconds: of rest before the last count; held: who
-    has them.
+    after each round; origins: servers in a round; seconds: of rest before the last count; held: their
+    holders.
     """
     if finding := broken(tries):
         return finding
@@ -183,12 +183,12 @@ def idle(
 
 
 def answered(second: Outcome, false: str) -> Finding:
-    """A request after a reply that nobody asked for. false: the digest of that reply's body."""
+    """A request after an unsolicited reply. false: the digest of that reply's body."""
     if finding := broken([second]):
         return finding
     name = second.behaviour
     if second.took and second.digest == false:
-        told = f"{name}: a reply that nobody asked for is taken as the answer to the next request"
+        told = f"{name}: an unsolicited reply is taken as the answer to the next request"
         return Finding(FAIL, told, ports=[second.port])
     if not second.took:
         return Finding(CHOICE, f"{name}: the next request fails: {second.said}")
@@ -198,8 +198,8 @@ def answered(second: Outcome, false: str) -> Finding:
 def early(drained: Outcome, unread: Outcome | None, status: int) -> Finding:
     """A reply while the request is still being sent.
 
-    drained: the server reads on; unread: it does not; status: that of the reply. A client that takes
-    such a status for a failure has got it, if it says so.
+    drained: the server reads on; unread: it does not; status: that of the reply. A client that treats such a
+    status as a failure has read it if it names it.
     """
     if finding := broken([one for one in (drained, unread) if one]):
         return finding
@@ -217,14 +217,14 @@ def early(drained: Outcome, unread: Outcome | None, status: int) -> Finding:
 
 
 def _heard(one: Outcome, status: int) -> bool:
-    """Whether a reply with this status has reached the program, be it as a failure."""
+    """Whether a reply with this status has reached the program, even as a failure."""
     return one.took or one.status == status or str(status) in one.said
 
 
 def leak(left: int, each: int, kinds: int, seconds: float, held: list[Held]) -> Finding:
-    """What is left of exchanges that fail, so many of each kind.
+    """What is left of exchanges that fail, each of every kind.
 
-    left: over the baseline, after so many seconds of rest; that one kind leaks is enough.
+    left: over the baseline, after that many seconds of rest; it is enough that one kind leaks.
     """
     if 2 * left >= each:
         return Finding(LEAK, f"{left} of {each * kinds} are held {seconds:.0f} s later", held)
@@ -243,7 +243,7 @@ def recovery(what: str, took: float | None, tries: Sequence[Outcome]) -> Finding
 
 
 def turned_away(one: Outcome) -> Finding:
-    """A command that meets a server that refuses."""
+    """A command that meets a refusing server."""
     if finding := broken([one]):
         return finding
     if one.end == DONE and one.success is None:
@@ -269,20 +269,20 @@ def raced(one: Outcome) -> Finding:
 
 
 def vanished(keepalive: bool, released: float | None, waited: float, held: list[Held]) -> Finding:
-    """An idle connection whose server is gone without a word.
+    """An idle connection whose server has vanished without a FIN.
 
-    keepalive: its timer runs; released: seconds until it was let go, None if it was not.
+    keepalive: whether its timer runs; released: seconds until it was let go, None if it was not.
     """
     if released is not None:
         timer = " (SO_KEEPALIVE)" if keepalive else ""
         return Finding(PASS, f"let go after {released:.0f} s{timer}")
     if keepalive:
         return Finding(PASS, f"not yet let go after {waited:.0f} s, but SO_KEEPALIVE is on")
-    return Finding(WARN, f"held for {waited:.0f} s and longer: neither keepalive nor a time-out", held)
+    return Finding(WARN, f"still held after {waited:.0f} s: neither keepalive nor a time-out", held)
 
 
 def worst(findings: Sequence[Finding]) -> Finding:
-    """One finding of several: the worst verdict, all that was measured."""
+    """One finding from several: the worst verdict, all the measurements."""
     tested = [one for one in findings if one.verdict in WORST_FIRST]
     if not tested:
         return findings[0]
@@ -295,7 +295,7 @@ def worst(findings: Sequence[Finding]) -> Finding:
 
 
 def _refused(tries: Sequence[Outcome]) -> str:
-    """How a client tells that it takes no part of a reply for the whole."""
+    """How a client shows that it does not take part of a reply for the whole."""
     if again := [one for one in tries if one.goes_on]:
         return f"not taken; it tries again, {again[0].connects} connections in {again[0].seconds:.0f} s"
     said = next((one.said for one in tries if one.said), "")

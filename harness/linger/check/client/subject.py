@@ -1,7 +1,7 @@
-"""The client under check: any command and all that it starts, in the host "client" of a lab.
+"""The client under test: any command and all that it starts, in the host "client" of a lab.
 
-It has the caller's folder, rights and environment, as a server under check has (lab/service.py), and
-beside them the lab's names and CA.
+Like a server under test it has the caller's folder, rights and environment (lab/service.py), and also the
+lab's names and CA.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from linger.lab.process import descendants
 from linger.lab.programs import program
 from linger.lab.service import as_caller
 
-PATIENCE, LONG = 30.0, 330.0  # s that a client may wait for what does not come
-REST, SHORT_REST = 10.0, 3.0  # s after which is counted what an idle client holds
+PATIENCE, LONG = 30.0, 330.0  # s that a client may wait in vain
+REST, SHORT_REST = 10.0, 3.0  # s before what an idle client holds is counted
 FAILURES = 20
 PLACES = ("{url}", "{host}", "{port}", "{out}")
 WHERE = PLACES[:3]
@@ -36,7 +36,7 @@ class Order:
     command: tuple[str, ...]
     driver: bool = False
     tls: bool = False
-    verify: str = ""  # a shell command that tells whether a run was a success
+    verify: str = ""  # a shell command that tells whether a run succeeded
     patience: float = PATIENCE
     rest: float = REST
     failures: int = FAILURES  # in a row
@@ -65,14 +65,14 @@ def patience(options: argparse.Namespace) -> float:
 
 
 def must_name_the_server(command: tuple[str, ...]) -> None:
-    """Errors: Usage for a command that cannot know where the server is."""
+    """Errors: Usage for a command that is not given the server's address."""
     if not any(place in word for place in WHERE for word in command):
-        raise Usage("the command names no {url}, {host} or {port}, so it meets no server of the lab; "
-                    "a program that reads its requests from a pipe takes --driver")  # fmt: skip
+        raise Usage("the command names no {url}, {host} or {port}, so it cannot find the lab's server; "
+                    "use --driver for a program that reads its requests from a pipe")  # fmt: skip
 
 
 def filled(words: tuple[str, ...], at: Address, out: Path) -> list[str]:
-    """A command with an address, and a path for what it makes, in the places for them."""
+    """A command with its placeholders replaced by an address and a path for its product."""
     values = dict(zip(PLACES, (at.url, at.host, str(at.port), str(out))))
     found = []
     for word in words:
@@ -88,7 +88,7 @@ class Program:
     def __init__(
         self, lab: Lab, words: list[str], trusting: list[str], folder: Path, stdin: Path, stdout: Path
     ) -> None:
-        """Start it. trusting: the words of surroundings.trust(); folder: for its standard error.
+        """Start it. trusting: what surroundings.trust() returns; folder: for its standard error.
 
         Errors: TargetDied with the reason why it cannot be started.
         """
@@ -130,12 +130,12 @@ class Program:
         return f"ended with status {ended['status']}"
 
     def last_line(self) -> str:
-        """The last thing that it said on standard error, for a sentence; "" for nothing."""
+        """The last line of its standard error, for a sentence; "" for none."""
         lines = [line for line in end_of(self.output).splitlines() if line.strip()]
         return printable(lines[-1].strip()[:SAID]) if lines else ""
 
     def last_output(self) -> str:
-        """Its last lines, to be put behind a sentence."""
+        """Its last lines, to append to a sentence."""
         return tail_of(self.output) or (tail_of(self._stdout) if self._stdout.is_file() else "")
 
     def last_lines(self) -> list[str]:

@@ -1,6 +1,6 @@
-"""What a client under check finds around it: names for the lab's servers, and trust in the lab's CA.
+"""The surroundings of a client under test: names for the lab's servers, and trust in the lab's CA.
 
-Both are true only for the processes of one trial, whose mounts are its own (netns.own_run()).
+Both exist only for the processes of one trial, which has its own mounts (netns.own_run()).
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from linger.lab import files, netns
 from linger.lab.errors import CannotRun
 from linger.lab.host import Host
 
-NAME, TWO = "server.test", "two.test"  # RFC 6761: .test is nobody's
-BLACK_HOLE = "2001:db8::dead"  # RFC 3849; of two addresses every resolver puts it before IPv4
+NAME, TWO = "server.test", "two.test"  # RFC 6761 reserves .test
+BLACK_HOLE = "2001:db8::dead"  # RFC 3849; every resolver puts it before an IPv4 address
 OURS = "2001:db8::1"
 HOSTS = Path("/etc/hosts")
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")  # where GnuTLS and others look on Debian
-# What names the trusted certificates: OpenSSL; node; Python requests; curl; git; Perl's LWP.
+# Variables that name the trusted certificates: OpenSSL; node; Python requests; curl; git; Perl's LWP.
 TRUST = (
     "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO",
     "PERL_LWP_SSL_CA_FILE",
@@ -27,10 +27,10 @@ PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy")
 def name_servers(host: Host, folder: Path) -> None:
     """Let this process and its children find the server of a lab by name. folder: for the file.
 
-    Errors: CannotRun where there is no /etc/hosts to be replaced.
+    Errors: CannotRun without an /etc/hosts to replace.
     """
     if not HOSTS.is_file():
-        raise CannotRun("there is no /etc/hosts, so names of the lab cannot be given; create it")
+        raise CannotRun("there is no /etc/hosts to replace with the lab's names; create it")
     lines = [f"{host.address} {NAME}", f"{BLACK_HOLE} {TWO}", f"{host.address} {TWO}"]
     own = folder / "hosts"
     files.write_text(own, "\n".join([*lines, HOSTS.read_text(errors="replace")]))
@@ -38,10 +38,10 @@ def name_servers(host: Host, folder: Path) -> None:
 
 
 def trust(authority: Path, folder: Path) -> list[str]:
-    """The words of env(1) that let a client trust the lab's CA and talk to no proxy.
+    """Arguments of env(1) that let a client trust the lab's CA and use no proxy.
 
-    authority: its certificate. A copy of it in folder also takes the place of the system's list,
-    to which a client may add.
+    authority: its certificate. A copy of it in folder also replaces the system's list, which some clients
+    always read.
     """
     own = folder / authority.name
     files.write_text(own, authority.read_text())
@@ -51,12 +51,12 @@ def trust(authority: Path, folder: Path) -> list[str]:
 
 
 def without_proxies() -> list[str]:
-    """The words of env(1) that let a client talk to no proxy."""
+    """Arguments of env(1) that let a client use no proxy."""
     return ["env", *(word for name in PROXIES for word in ("-u", name, "-u", name.upper()))]
 
 
 def reach_two(client: Host) -> None:
-    """Give a client's host a way to the black hole: packets leave, and nobody is there.
+    """Give a client's host a route to the black hole: packets leave, but nobody is there.
 
     An address without a neighbour would fail after 3 s. The kernel gives up on a connection after 7 s
     (tcp_syn_retries of 2, without the linear time-outs of Linux 6.5).

@@ -1,4 +1,4 @@
-"""The server that turns against its clients (harness/turncoat): what it is told, what it has seen."""
+"""The server that turns against its clients (harness/turncoat): commands to it, events from it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from linger.lab.events import Event
 from linger.lab.programs import program
 
 PORT = 9000  # of the first behaviour
-# Of a CA that is good for names in .test only, and whose own key nobody has kept.
+# From a CA that is valid for names in .test only; its own key was destroyed.
 KEYS = Path(__file__).with_name("keys")
 AUTHORITY = KEYS / "authority.pem"
 GOOD = "good"
@@ -22,7 +22,7 @@ class Ports:
     """One turncoat, in the host "server", and what it has seen on its ports."""
 
     def __init__(self, lab: Lab, words: Sequence[str | Path], names: Sequence[str]) -> None:
-        """Start it; returns once it listens on all ports. names: what the ports are called, in order."""
+        """Start it; returns once it listens on all ports. names: of the ports, in order."""
         self.peer = lab.launch("server", [*words], "turncoat")
         self.peer.said("ready", times=len(names))
         self._ports: dict[str, int] = {}
@@ -44,20 +44,20 @@ class Ports:
         return len(self.accepted(port))
 
     def connections(self, port: int) -> set[str]:
-        """The numbers of the connections on a port, as its events have them."""
+        """The numbers of the connections on a port, as in its events."""
         return {event["conn"] for event in self.accepted(port)}
 
     def events(self, port: int, name: str, **fields: object) -> list[Event]:
-        """What it reported of the connections on a port, oldest first."""
+        """Its events about the connections on a port, oldest first."""
         ours = self.connections(port)
         return [event for event in self.peer.events(name, **fields) if event["conn"] in ours]
 
     def reads(self, port: int, method: str = "") -> list[Event]:
-        """The requests that it read to their end, with a method or with any."""
+        """The requests that it read completely, with the given method or any."""
         return self.events(port, "request", whole=1, **({"method": method} if method else {}))
 
     def struck(self, port: int) -> list[Event]:
-        """The strikes on a port, oldest first: what it did that the client is to suffer."""
+        """The strikes on a port, oldest first."""
         return self.events(port, "strike")
 
     def strikes(self, port: int) -> int:
@@ -65,7 +65,7 @@ class Ports:
         return len(self.struck(port))
 
     def keeps(self, port: int) -> bool:
-        """Whether it has a connection on a port that neither side has ended."""
+        """Whether it has a connection on a port that neither side has closed."""
         ended = {event["conn"] for name in ("peer", "closed") for event in self.events(port, name)}
         return bool(self.connections(port) - ended)
 
@@ -74,20 +74,20 @@ class Ports:
         self.command(f"sync {next(iter(self._ports.values()))}")
 
     def command(self, words: str) -> None:
-        """Have it do something now, such as "refuse 9000"; returns when that is done."""
+        """Send it a command such as "refuse 9000"; returns when that is done."""
         times = len(self.peer.events("done")) + 1
         self.peer.hear(words)
         self.peer.said("done", times=times)
 
 
 class Turncoat(Ports):
-    """One that is a server of HTTP."""
+    """A turncoat that is an HTTP server."""
 
     def __init__(self, lab: Lab, behaviours: Sequence[str], tls: bool = False) -> None:
         """Start it; returns once it listens on all ports.
 
-        behaviours: as "idle-close=300ms", a port each from PORT on; a second one of the same kind
-        is called "idle-close-2" from then on.
+        behaviours: such as "idle-close=300ms", one port each from PORT on; a second one of the same kind is
+        then called "idle-close-2".
         """
         words: list[str | Path] = [program("turncoat"), "--listen", lab.hosts["server"].address]
         words += ["--port", str(PORT)]

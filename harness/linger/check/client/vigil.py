@@ -1,8 +1,8 @@
 """Watching a client that is not done: can anything still wake it?
 
-The strongest rule of all needs no argument about time-outs. A client that is not done, and has no
-connection from which anything could come, waits for nothing. One that tries again now and then has no
-connection between its tries, so those are waited for; and one that computes does not wait.
+The strongest rule needs no argument about time-outs. A client that is not done and has no connection from
+which anything could come waits for nothing. One that retries has no connection between its tries, so the
+watch waits for the next try; and one that computes does not wait.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from linger.lab import census, netns, processor
 from linger.lab.host import Host
 
 NOTHING = 5.0  # s without a connection
-BETWEEN = 12.0  # s between tries of a client that has tried again (wget pauses for 10 s at most)
+BETWEEN = 12.0  # s between tries of a client that retries (wget pauses for 10 s at most)
 LOOK = 0.05  # s
 COMPUTES = 20.0  # percent of a processor
 STATES = {int(number, 16): state for number, state in (
@@ -28,8 +28,8 @@ OPEN = ("ESTABLISHED", "SYN_SENT", "FIN_WAIT1", "FIN_WAIT2")  # something can st
 
 
 def connections(host: Host, port: int) -> Counter[str]:
-    """The connections of a host's programs to a port, by state, and "unread" those in which the end
-    has come and bytes before it wait to be read (proc_pid_net(5), tcp)."""
+    """The connections of a host's programs to a port, by state; under "unread", those whose end has come
+    while bytes before it are still unread (proc_pid_net(5), tcp)."""
     found: Counter[str] = Counter()
     with netns.inside(host.path):
         rows = [
@@ -40,14 +40,14 @@ def connections(host: Host, port: int) -> Counter[str]:
     for row in rows:
         state = STATES.get(int(row[3], 16))
         if not state or row[9] == "0" or int(row[2].rpartition(":")[2], 16) != port:
-            continue  # of no program: an orphan
+            continue  # an orphan: no program has it
         found[state] += 1
         found["unread"] += state not in OPEN and int(row[4].partition(":")[2], 16) > 1
     return found
 
 
 def opens(host: Host) -> int:
-    """How many connections a host has begun to open (RFC 4022, tcpActiveOpens)."""
+    """How many connections a host has opened actively (RFC 4022, tcpActiveOpens)."""
     with netns.inside(host.path):
         lines = Path("/proc/thread-self/net/snmp").read_text().splitlines()
     names, values = (line.split() for line in lines if line.startswith("Tcp:"))
@@ -60,7 +60,7 @@ class Watch:
     def __init__(self, host: Host, port: int, opened: Callable[[], int], fresh: bool = True) -> None:
         """host: the client's; port: the server's; opened: how many connections it has begun.
 
-        fresh: it has just been started, so it may take its time before the first of them.
+        fresh: it has just been started, so it may take its time before the first connection.
         """
         self._host, self._port, self._opened, self._fresh = host, port, opened, fresh
         self.began = time.monotonic()
@@ -69,7 +69,7 @@ class Watch:
 
     @property
     def connects(self) -> int:
-        """How many connections were begun since."""
+        """How many connections it has begun since."""
         return self._seen - self._first
 
     @property
@@ -77,7 +77,7 @@ class Watch:
         return time.monotonic() - self.began
 
     def idle(self) -> bool:
-        """Look once; whether for long enough there has been nothing that could wake the client."""
+        """Look once; returns whether for long enough nothing could have woken the client."""
         now = time.monotonic()
         if (opened := self._opened()) != self._seen:
             self._seen, self._last_open = opened, now
@@ -90,7 +90,7 @@ class Watch:
         return now - self._last_live >= NOTHING and now - self._last_open >= pause
 
     def look(self, done: Callable[[], bool], pids: Callable[[], list[int]], limit: float) -> str | None:
-        """Look once. done: whether the client is done; pids: of its processes; limit: seconds to watch.
+        """Look once. done: whether the client is done; pids: its processes; limit: seconds to watch.
 
         Returns None while it goes on, "" when it is done, else WAITS, RETRIES or PENDING.
         """
@@ -105,7 +105,7 @@ class Watch:
         return None
 
     def explained(self, pids: list[int]) -> tuple[str, list[str]]:
-        """What connection the client has, for a sentence; and what it has and waits for, a line each."""
+        """Which connection the client has, for a sentence; and what it has and waits for, one line each."""
         states = connections(self._host, self._port)
         lines = [f"{states[state]} x {state} to port {self._port}"
                  for state in STATES.values() if states[state]] or [
@@ -120,7 +120,7 @@ class Watch:
 
 
 def _wait(one: dict[str, object]) -> str:
-    """What a thread waits for, of the census."""
+    """What a thread waits for, from the census."""
     if one["timeout_ms"] is not None:
-        return f"{one['call']}, for {int(str(one['timeout_ms'])) / 1000:g} s at most"
+        return f"{one['call']}, for at most {int(str(one['timeout_ms'])) / 1000:g} s"
     return f"{one['call']}, without a limit" if one["timeout_known"] else str(one["call"])

@@ -1,4 +1,4 @@
-"""What tells that a one-shot command has succeeded: its exit code, and what it made."""
+"""How to tell that a one-shot command has succeeded: by its exit code, and by its product."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class Product:
 
 @dataclass(frozen=True)
 class Yardstick:
-    """What runs against a good server, and one against none, tell about the command."""
+    """What runs against a good server, and one against no server, showed about the command."""
 
     mute: bool = False  # its exit code is 0 even when the server refuses
     good: Product | None = None  # None: two good runs made different things
 
     def success(self, status: int | None, made: Product) -> bool | None:
-        """Whether a run was one, None where nothing tells."""
+        """Whether a run was a success; None: not known."""
         if status != 0:
             return False
         if not self.mute:
@@ -32,7 +32,7 @@ class Yardstick:
 
 
 def product(stdout: Path, out: Path) -> Product:
-    """What a run left on standard output, and in the file or folder that {out} stood for."""
+    """What a run wrote to standard output and to the file or folder that {out} stood for."""
     size, digest = 0, hashlib.sha256()
     for path in (stdout, *(sorted(out.rglob("*")) if out.is_dir() else [out])):
         if path.is_file():

@@ -1,4 +1,4 @@
-"""Getting to know a program: what it says to a real server, and whether it ends by itself."""
+"""Get to know a program: its exchange with a real server, and whether it ends by itself."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from linger.lab import apart, files
 from linger.lab.errors import TargetDied
 from linger.lab.service import STARTING
 
-LASTS = 10.0  # s: what has not ended by then, and is connected, does not end by itself
-CLOSING = 2.0  # s: by then the relay has closed what its client has
+LASTS = 10.0  # s: a connected program that has not ended by then does not end by itself
+CLOSING = 2.0  # s within which the relay closes what its client has closed
 AGAIN = f"{PASS}-2"  # the port of a second run
 
 
 def get_to_know(task: Task, folder: Path) -> Task:
-    """Let the client meet the backend through a relay that passes everything.
+    """Let the client meet the backend through a relay that passes everything on.
 
-    Returns the task, with what the program is and says. Errors: TargetDied when the backend or the
-    client cannot be started, or it never connects, or fails.
+    Returns the task, completed with the program's kind and its exchange. Errors: TargetDied when the backend
+    or the client cannot be started, or the client never connects or fails.
     """
     files.make_folder(folder)
     apart.keep_apart(folder)
@@ -59,10 +59,10 @@ def get_to_know(task: Task, folder: Path) -> Task:
 
 
 def _said(stage: Stage, strike: str) -> tuple[exchange.Sizes, ...]:
-    """What the backend has said on a port; of a run that is over, all."""
+    """What the backend has said on a port; everything, if the run is over."""
     deadline = time.monotonic() + CLOSING
     while not stage.task.lasts and stage.relay.open(stage.relay.port(strike)) and time.monotonic() < deadline:
-        time.sleep(LOOK)  # the next look: the last message is told when its connection is closed
+        time.sleep(LOOK)  # the next look: the last message is reported when its connection is closed
     return exchange.sizes(stage.relay.accepted(stage.relay.port(strike)), stage.relay.said())
 
 

@@ -1,4 +1,4 @@
-"""`linger check-client --with`: from what its options say (linger.cli.clients) to its exit code."""
+"""`linger check-client --with`: from its options (linger.cli.clients) to its exit code."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _understood(options: argparse.Namespace, command: tuple[str, ...]) -> Task:
             raise Usage(f"--with and --{name} exclude each other: the client meets the real server's own protocol")
     patience = subject.patience(options)
     if not any(PLACE in word or "{url}" in word for word in command):
-        raise Usage("the command names no {port}: each run of it meets a port of its own")
+        raise Usage("the command names no {port}: each run needs its own")
     *helpers, backend = options.helpers
     port = options.port
     if port is not None and not 0 < port < 65536 - SPAN:
@@ -58,7 +58,7 @@ def _understood(options: argparse.Namespace, command: tuple[str, ...]) -> Task:
         first = port or RELAY
         other = next(one for one in BACKENDS if not one - SPAN < first <= one)
     elif port is None:
-        raise Usage("--with names no {port}, so --port must: the port that the server listens on")
+        raise Usage("--with names no {port}, so give the server's port with --port")
     else:
         other, first = port, next(one for one in (RELAY, *BACKENDS) if not one <= port < one + SPAN)
     order = Order(command, verify=options.verify, patience=patience)

@@ -1,31 +1,32 @@
-"""A good exchange, as the relay told it in messages, and the places in it where a strike may fall."""
+"""A good exchange, as messages that the relay reported, and the places where a strike may fall."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Iterable, Mapping, Sequence
 
-MOST, LAST = 12, 4  # messages of the backend that are struck, and how many of these are the last ones
+MOST, LAST = 12, 4  # messages of the backend that are struck, and how many of them from the end
 Sizes = tuple[int, ...]  # bytes of each message of the backend on one connection
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a strike falls: behind so many bytes of a message of the backend, on a connection."""
+    """Where a strike falls: after that many bytes of a backend's message on a connection."""
 
-    connection: int  # from 1 on, in the order in which they began
+    connection: int  # from 1 on, in the order of their beginning
     message: int  # from 1 on
     after: int = 0  # bytes; 0: at the boundary
 
     def __str__(self) -> str:
-        """It, as turncoat has it."""
+        """Itself, in turncoat's notation."""
         return f"{self.connection}.{self.message}" + (f"+{self.after}" if self.after else "")
 
 
 def sizes(accepts: Sequence[Mapping[str, str]], messages: Iterable[Mapping[str, str]]) -> tuple[Sizes, ...]:
     """What a backend said on each connection of a run.
 
-    accepts: turncoat's events of them, oldest first; messages: those of what was said, of any connection.
+    accepts: turncoat's events of the connections, oldest first; messages: those of the messages, on any
+    connection.
     """
     found: dict[str, list[int]] = {event["conn"]: [] for event in accepts}
     for event in messages:
@@ -35,17 +36,17 @@ def sizes(accepts: Sequence[Mapping[str, str]], messages: Iterable[Mapping[str, 
 
 
 def agreed(one: Sequence[Sizes], other: Sequence[Sizes]) -> tuple[Sizes, ...]:
-    """What two runs have in common: as many connections, messages and bytes as each of them had.
+    """What two runs have in common: the connections, messages and bytes that both had.
 
-    Where a server says things in two pieces now and then, further numbers would name nothing for certain.
+    If a server sometimes sends a message in two pieces, later numbers would be ambiguous.
     """
     return tuple(tuple(map(min, ours, theirs)) for ours, theirs in zip(one, other))
 
 
 def places(exchange: Sequence[Sizes], most: int = MOST) -> list[Place]:
-    """The boundary and the middle of each message; of very many the first, and the last ones.
+    """The boundary and the middle of each message; if there are very many, of the first and the last.
 
-    most: messages. What has one byte has no middle.
+    most: messages. One byte has no middle.
     """
     all_messages = [(c, m, size) for c, said in enumerate(exchange, 1) for m, size in enumerate(said, 1)]
     if len(all_messages) > most:

@@ -1,4 +1,4 @@
-"""From what was measured to a verdict, for a client behind a relay: pure functions."""
+"""From measurements to verdicts, for a client behind a relay: pure functions."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from linger.check.relay.phases import Lived
 SOON = ruling.SOON  # s
 NAMED = 4  # strikes in one line
 UNLIKE = (
-    "exit code 0 after a strike, but good runs differ, or this one made more than they did: "
+    "exit code 0 after a strike, but good runs differ, or this one made more than they did; "
     "give --verify COMMAND"
 )
 
 
 @dataclass(frozen=True)
 class Met:
-    """A strike that fell, and what became of the run."""
+    """A strike that fell, and the outcome of the run."""
 
     outcome: Outcome
-    whole: bool | None  # whether it made what the good runs made; None: nothing tells
+    whole: bool | None  # whether it made what the good runs made; None: not known
 
     @property
     def truncated(self) -> bool:
@@ -34,10 +34,10 @@ class Met:
 
 
 def met(outcome: Outcome, good: Product | None, verified: bool) -> Met:
-    """What a run made of a strike. good: what all good runs make; verified: --verify has told success."""
+    """The result of a strike. good: what all good runs make; verified: --verify decides success."""
     if verified or outcome.end != DONE:
         return Met(outcome, outcome.success if outcome.end == DONE else None)
-    if not good or outcome.product.size > good.size:  # perhaps a message beside the whole
+    if not good or outcome.product.size > good.size:  # perhaps a message besides the whole
         return Met(outcome, None)
     return Met(outcome, outcome.product == good)
 
@@ -52,14 +52,14 @@ def cut(tries: Sequence[Met], good: Product | None, planned: int) -> Finding:
     failed = [one for one in outcomes if one.end == DONE and not one.took]
     whole = [one for one in tries if one.outcome.took]
     told = [f"an error is reported {len(failed)} of {len(tries)} times ({failed[0].said})"] if failed else []
-    told += [f"{len(whole)} made the whole all the same"] if whole else []
+    told += [f"{len(whole)} made the whole nevertheless"] if whole else []
     again = [one for one in outcomes if one.goes_on]
     told += [f"{len(again)} still trying after {again[0].seconds:.0f} s ({_named(again)})"] if again else []
     return Finding(PASS, "; ".join(told) + _missed(len(tries), planned))
 
 
 def waited(tries: Sequence[Met], good: Product | None, planned: int, limit: float) -> Finding:
-    """Exchanges that stop or hardly go on. limit: seconds that were waited."""
+    """Exchanges that stall or trickle. limit: seconds that were waited."""
     outcomes = [one.outcome for one in tries]
     if finding := ruling.broken(outcomes) or _truncated(tries, good):
         return finding
@@ -115,7 +115,8 @@ def _strikes(tries: Sequence[object]) -> str:
 
 
 def recovered(what: str, lived: Lived, hard: bool) -> Finding:
-    """The way back of a program that lasts. hard: the server says what happens, so never is a FAIL."""
+    """How a long-running program recovers. hard: the server announces its fault, so never recovering is a
+    FAIL."""
     rows = pulse.timeline(lived.looks)
     finding = _ending(what, lived) or _leaking(lived) or _returning(what, lived, hard)
     finding.timeline = rows
@@ -132,14 +133,14 @@ def _ending(what: str, lived: Lived) -> Finding | None:
 def _leaking(lived: Lived) -> Finding | None:
     if lived.dead < 2 or 2 * lived.dead < lived.attempts:
         return None
-    told = f"{lived.dead} connections that the server has ended are held, after {lived.attempts} attempts"
+    told = f"{lived.dead} connections that the server has ended are still held, after {lived.attempts} attempts"
     return Finding(LEAK, told, lived.held)
 
 
 def _returning(what: str, lived: Lived, hard: bool) -> Finding:
     if lived.back is None:
         seconds = lived.looks[-1].at - lived.struck
-        told = f"{what}: no byte of the server reaches it any more, {seconds:.0f} s after the fault began"
+        told = f"{what}: no byte of the server reaches it, {seconds:.0f} s after the fault began"
         return Finding(FAIL if hard else WARN, told, lived.held)
     verdict = PASS if lived.back <= SOON else CHOICE
     return Finding(verdict, f"{what}: the server reaches it again after {lived.back:.1f} s")
@@ -160,8 +161,8 @@ class Survived:
     """A program that lasts, after one strike at one message."""
 
     strike: str
-    back: float | None = None  # s until bytes of the backend reached it again
-    ended: str = ""  # how it came to its end, in words
+    back: float | None = None  # s until the backend's bytes reached it again
+    ended: str = ""  # how it ended, in words
     killed: bool = False  # by a signal
 
 

@@ -1,4 +1,4 @@
-"""Strikes at each message: on a program that ends, a run for each; on one that lasts, a start for each."""
+"""Strikes at each message: one run each for a program that ends, one start each for one that lasts."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from linger.check.relay import exchange, proof
 from linger.check.relay.judgement import SOON, Met, Survived, met
 from linger.check.relay.stage import QUICKLY, Stage
 
-FEW = 4  # messages of a program that lasts: those of its first words
+FEW = 4  # messages of a program that lasts: the first ones
 SEVERAL = 6  # of them at the same time
-FALLS = 15.0  # s: a strike must have fallen by then
+FALLS = 15.0  # s within which a strike must fall
 
 
 def strikes(stage: Stage, ways: Sequence[str], most: int = exchange.MOST) -> list[str]:
-    """Each way at each place of the good exchange. most: messages."""
+    """Each kind of strike at each place of the good exchange. most: messages."""
     places = exchange.places(stage.task.exchange, most)
     if not places:
         raise NotStruck("the server said nothing in the good exchange")
@@ -27,11 +27,11 @@ def strikes(stage: Stage, ways: Sequence[str], most: int = exchange.MOST) -> lis
 
 
 def met_all(stage: Stage, planned: Sequence[str], limit: float = QUICKLY) -> list[Met]:
-    """Let a program that ends meet strikes; returns what became of those that fell."""
+    """Let a program that ends meet strikes; returns the outcome of those that fell."""
     stage.serve()
     stage.begin(*planned)
     fell = _fallen(stage, planned, limit)
-    if limit <= QUICKLY:  # a busy machine may make other messages of the same words
+    if limit <= QUICKLY:  # a busy machine may split the same bytes into other messages
         missed = [strike for strike in planned if not stage.relay.struck(stage.relay.port(strike))]
         for strike in missed:
             stage.relay.become(stage.relay.port(strike), strike)
@@ -44,12 +44,12 @@ def met_all(stage: Stage, planned: Sequence[str], limit: float = QUICKLY) -> lis
 
 
 def _fallen(stage: Stage, planned: Sequence[str], limit: float) -> list[Outcome]:
-    """Let the client meet strikes; returns what became of it where they fell."""
+    """Let the client meet strikes; returns its outcomes where they fell."""
     return [one for one in stage.meets(planned, limit) if stage.relay.struck(one.port)]
 
 
 def survived_all(stage: Stage, planned: Sequence[str]) -> list[Survived]:
-    """Start a program that lasts for each strike; returns what became of those that fell."""
+    """Start a program that lasts once for each strike; returns the outcome of those that fell."""
     stage.serve()
     stage.begin(*planned)
     found: list[Survived] = []
@@ -80,7 +80,7 @@ def _survive(stage: Stage, planned: Sequence[str]) -> list[Survived]:
 
 
 def _look(stage: Stage, strike: str, program: Program) -> Survived | None:
-    """What has become of a program by now, after the strike; None: not known yet."""
+    """The program's outcome after the strike; None: not known yet."""
     port = stage.relay.port(strike)
     fell = [float(event["t"]) for event in stage.relay.struck(port)]
     if not fell:

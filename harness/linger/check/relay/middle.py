@@ -1,4 +1,4 @@
-"""turncoat between a client and a real backend: what it is told, and what it has seen."""
+"""turncoat between a client and a real backend: commands to it, events from it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from linger.lab.events import Event
 from linger.lab.programs import program
 
 PASS = "pass"
-REFUSES = "refuse"  # none of turncoat's strikes: a port on which nothing listens
+REFUSES = "refuse"  # not a strike of turncoat's: a port on which nothing listens
 
 
 class Relay(Ports):
@@ -19,7 +19,7 @@ class Relay(Ports):
     def __init__(self, lab: Lab, port: int, to: tuple[str, int], strikes: Sequence[str]) -> None:
         """Start it; returns once it listens on all ports.
 
-        port: its first one; to: address and port of the backend; strikes: as "fin@2+10", a port each.
+        port: its first one; to: address and port of the backend; strikes: such as "fin@2+10", one port each.
         """
         words: list[Any] = [program("turncoat"), "--listen", lab.hosts["server"].address]
         words += ["--port", port, "--to-address", to[0], "--to", to[1]]
@@ -39,13 +39,13 @@ class Relay(Ports):
         return self.peer.events("message")
 
     def talks_since(self, port: int, since: float) -> float | None:
-        """When bytes of the backend first reached the client on a port after a time, on a connection
-        that is not struck; None: not yet. All in seconds since 1970."""
+        """When the backend's bytes first reached the client on a port after since, on a connection that was
+        not struck; None: not yet. All in seconds since 1970."""
         struck = {event["conn"] for event in self.struck(port)}
         told = [*self.events(port, "served"), *self.events(port, "message", by="backend")]
         times = [float(event["t"]) for event in told if event["conn"] not in struck]
         return min((at for at in times if at > since), default=None)
 
     def become(self, port: int, strike: str) -> None:
-        """Let another strike fall from now on."""
+        """Change the strike of a port from now on."""
         self.command(f"become {port} {strike}")

@@ -1,4 +1,4 @@
-"""A program that lasts, through three phases: its server is good, then not, then good again."""
+"""A program that lasts, in three phases: its server is good, then faulty, then good again."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from linger.lab.errors import TargetDied
 from linger.lab.service import STARTING
 
 GOOD, FAULTY = 3.0, 4.0  # s
-RESTING = 1.0  # s of the last phase in which what is held is counted
+RESTING = 1.0  # s at the end of the last phase in which held connections are counted
 DEAD = ("CLOSE_WAIT", "LAST_ACK", "CLOSING")
-Fault = Callable[[Stage, int], ContextManager[None]]  # in force on a port as long as the context
+Fault = Callable[[Stage, int], ContextManager[None]]  # in force on a port as long as the context lasts
 
 
 @dataclass(frozen=True)
 class Lived:
-    """What became of a program that lasts."""
+    """What happened to a program that lasts."""
 
     looks: list[Look]
-    struck: float  # s, of the looks, when the fault began
-    back: float | None = None  # s from the end of the fault until bytes of the backend reached it again
-    ended: str = ""  # how it came to its end, in words
+    struck: float  # s, on the looks' clock, when the fault began
+    back: float | None = None  # s from the end of the fault until the backend's bytes reached it again
+    ended: str = ""  # how it ended, in words
     killed: bool = False  # by a signal
-    attempts: int = 0  # connections that it opened while the server was not good
-    dead: int = 0  # of its connections that the server had ended, held at the end over those before
+    attempts: int = 0  # connections that it opened during the fault
+    dead: int = 0  # how many more connections that the server had ended it held at the end than before
     held: list[Held] = field(default_factory=list)
 
 
 def live(stage: Stage, name: str, fault: Fault) -> Lived:
     """Let the client live through a fault. name: of the fault, for the timeline.
 
-    Errors: TargetDied when it ends before; NotStruck when it had no connection to be struck.
+    Errors: TargetDied when it ends before the fault; NotStruck when it had no connection to strike.
     """
     stage.serve()
     stage.begin(PASS)
@@ -76,6 +76,6 @@ def live(stage: Stage, name: str, fault: Fault) -> Lived:
 
 
 def _dead(stage: Stage, port: int) -> int:
-    """How many connections the client holds that have ended: at least the server's way, or all."""
+    """How many ended connections the client holds: those that the server ended, or that are gone."""
     states = connections(stage.client, port)
     return sum(states[state] for state in DEAD) + sum(stage.meter.take().gone.values())

@@ -1,4 +1,4 @@
-"""Whether what the relay says that it did is what the packets show."""
+"""Whether the packets show what the relay says it did."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ def unproved(
     accepts: Sequence[Mapping[str, str]],
     connections: Sequence[Mapping[str, Any]],
 ) -> list[str]:
-    """The strikes that the packets do not show, in words; none: all are proved.
+    """The strikes that the packets do not show, in words; empty: all are proved.
 
-    Of each, exactly as many bytes must have left the server as the relay says; of a trickle, at
-    least so many. An end must be there where the strike is one.
+    For each, exactly as many bytes must have left the server as the relay says; for a trickle, at least that
+    many. A strike that is an end must show one.
 
     strikes, accepts: the relay's events; connections: those of the packets, at the server
     (`wire list --json`).
     """
     peers = {event["conn"]: event for event in accepts}
-    # A client may have had the same port again, for a connection that was refused, say.
+    # A client may have used the same port again, for example for a refused connection.
     seen: defaultdict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
     for one in connections:
         seen[one["client"], one["server"].rpartition(":")[2]].append(one)
@@ -53,7 +53,7 @@ def unproved(
 
 
 def _unlike(strike: Mapping[str, str], one: Mapping[str, Any]) -> str:
-    """Why the packets of a connection do not show a strike, "" if they do."""
+    """Why the packets of a connection do not show a strike; "" if they do."""
     wanted, count = int(strike["sent"]), one["server_bytes"]
     if count < wanted or count > wanted and strike["what"] != "trickle":
         return f"{count} bytes, not {wanted}"

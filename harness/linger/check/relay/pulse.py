@@ -1,4 +1,4 @@
-"""What a program that lasts does, second by second: connections that it opens and holds, its errors."""
+"""What a program that lasts does, second by second: connections opened and held, errors."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class Look:
 
     at: float  # s since the first look
     phase: str  # "good", or the fault in force
-    opened: int  # connections so far, those that were refused included
+    opened: int  # connections so far, including refused ones
     errors: int  # bytes on standard error so far
     held: dict[str, int] = field(default_factory=dict)  # sockets by state
 
 
 class Pulse:
-    """Looks at the program of a host."""
+    """Watches the program of a host."""
 
     def __init__(self, host: Host, port: int, errors: Path) -> None:
         """port: of the server; errors: the program's standard error."""
@@ -44,7 +44,7 @@ class Pulse:
         self.looks.append(Look(at, phase, opens(self._host) - self._first, size, held))
 
     def watch(self, phase: str, seconds: float, until: Callable[[], object]) -> None:
-        """Look again and again, for so many seconds or until something is true."""
+        """Look repeatedly, for the given seconds or until something is true."""
         deadline = time.monotonic() + seconds
         while True:
             self.look(phase)
@@ -54,14 +54,14 @@ class Pulse:
 
 
 def after(looks: Sequence[Look], of: str, since: float) -> float | None:
-    """How long after a time a number of the looks, "opened" or "errors", has grown; None: never."""
+    """How long after since a counter of the looks, "opened" or "errors", grew; None: never."""
     before = [getattr(look, of) for look in looks if look.at <= since]
     grown = [look.at for look in looks if look.at > since and getattr(look, of) > before[-1]]
     return grown[0] - since if grown else None
 
 
 def timeline(looks: Sequence[Look]) -> list[dict[str, Any]]:
-    """The looks as rows of about a second each, those that say the same in one. Times in seconds."""
+    """The looks as rows of about a second each; equal ones are merged. Times in seconds."""
     rows: list[dict[str, Any]] = []
     opened = 0
     for number, look in enumerate(looks):

@@ -1,4 +1,4 @@
-"""A stage: a real backend and its client in a lab of their own, and the relay between them."""
+"""A stage: a real backend and its client in their own lab, and the relay between them."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from linger.check.server.target import Plan, Target
 from linger.lab import Lab, files
 from linger.lab.errors import TargetDied
 
-QUICKLY = 8.0  # s: for what does not wait for a time-out
+QUICKLY = 8.0  # s for anything that does not wait for a time-out
 AT_ONCE, WAITING = 6, 24  # runs at the same time: of those that compute, and of those that wait
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
 class BackendDied(TargetDied):
-    """The real server does not start, or does not come back: nothing is known of the client."""
+    """The real server does not start or does not come back: nothing is known about the client."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """What the caller asked for, and what is known of the program by now."""
+    """What the caller asked for, and what is known about the program so far."""
 
     order: Order  # the client
     backend: str  # a shell command
-    helpers: tuple[str, ...]  # shell commands before it, in the same host
+    helpers: tuple[str, ...]  # shell commands started before it, in the same host
     backend_port: int
     port: int  # the relay's first
     lasts: bool = False  # it does not end by itself
@@ -64,7 +64,7 @@ class Stage:
         self.relay: Relay
         self.folder, self.started = evidence, 0.0  # of the last start()
         self._runs = 0
-        self.timed = False  # whether a deadline has passed, so that a busy machine may be to blame
+        self.timed = False  # whether a deadline has passed: then a busy machine may be to blame
         self.lab.since = time.time()
 
     def close(self) -> None:
@@ -80,17 +80,17 @@ class Stage:
             raise BackendDied(f"of --with: {error}") from None
 
     def begin(self, *strikes: str) -> None:
-        """Put a relay before the backend, with a port for each strike."""
+        """Put a relay in front of the backend, with one port per strike."""
         address = self.backend.addresses[0]
         to = EVERYWHERE.get(address, address), self.task.backend_port
         self.relay = Relay(self.lab, self.task.port, to, strikes)
 
     def address(self, strike: str) -> Address:
-        """Where a strike is met."""
+        """The address of a strike."""
         return Address(self.relay.port(strike), path=f"/{strike}")
 
     def _opened(self, strike: str) -> int:
-        """How many connections were begun on a port; where none arrives, all that the client began."""
+        """How many connections were begun on a port or, if none arrived, all that the client began."""
         return opens(self.client) if strike == REFUSES else self.relay.accepts(self.relay.port(strike))
 
     def _start(self, words: list[str], folder: Path, stdin: Path, stdout: Path) -> Program:
@@ -99,8 +99,8 @@ class Stage:
     # A client that ends.
 
     def meets(self, strikes: Sequence[str], limit: float = QUICKLY) -> list[Outcome]:
-        """Let the client meet strikes, a run for each; several at the same time, since the relay
-        keeps them apart. limit: seconds that each is watched."""
+        """Let the client meet strikes, one run each; several at the same time, because the relay keeps them
+        apart. limit: seconds that each is watched."""
         waits = limit > QUICKLY
         several = WAITING if waits else AT_ONCE
         found: list[Outcome] = []
@@ -126,7 +126,7 @@ class Stage:
     # A client that lasts.
 
     def start(self, strike: str) -> Program:
-        """Start the client, so that it meets a strike; self.folder has what it makes."""
+        """Start the client so that it meets a strike; self.folder is where it writes."""
         self._runs += 1
         folder = self.lab.evidence / f"run-{self._runs}-{strike}"
         files.make_folder(folder)
@@ -136,7 +136,7 @@ class Stage:
         return self.program
 
     def restart(self, port: int) -> None:
-        """End the backend as its owner would, and start it again; the port refuses meanwhile.
+        """Stop the backend as its owner would, and start it again; the port refuses meanwhile.
 
         Errors: BackendDied when it does not come back.
         """

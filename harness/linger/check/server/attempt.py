@@ -1,4 +1,4 @@
-"""One check on one server, from its start to the evidence that is left; for schedule.Child."""
+"""One check on one server, from its start to its evidence; for schedule.Child."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from linger.check.server.trial import Trial
 from linger.lab import apart, files
 from linger.lab.errors import TargetDied
 
-STANDSTILL = 0.1  # of the patience; a leak is doubted only if the machine stood still for longer
+STANDSTILL = 0.1  # of the patience; a leak is doubted only if the machine stood still longer than this
 
 
 def find_request(wish: Wish, folder: Path) -> Request:
-    """Start the server once and find out how it is asked. Errors: those of Trial.find_request()."""
+    """Start the server once and find a request for it. Errors: those of Trial.find_request()."""
     files.make_folder(folder)
     if why := apart.keep_apart(folder):
-        schedule.say(f"its instances share the working folder, for {why}")
+        schedule.say(f"its instances share the working folder, because {why}")
     trial = Trial("start", wish, folder)
     trial.target.warn = schedule.say
     try:
@@ -64,7 +64,7 @@ def attempt(check: Check, wish: Wish, folder: Path) -> Result:
             finding = replace(finding, verdict=WARN, measured=f"{finding.measured}; but {end}")
         measured = trial.result()
         dog = trial.lab.watchdog
-        tolerated = trial.late * STANDSTILL if finding.verdict == LEAK else 0.0  # the server had the rest
+        tolerated = trial.late * STANDSTILL if finding.verdict == LEAK else 0.0  # the rest was the server's
         stall = dog.sentence() if dog.stalled and dog.seconds > tolerated else ""
     finally:
         trial.close()

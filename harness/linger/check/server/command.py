@@ -1,4 +1,4 @@
-"""`linger check`: from what its options say (linger.cli.checking) to its exit code."""
+"""`linger check`: from its options (linger.cli.checking) to its exit code."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _understood(options: argparse.Namespace, command: tuple[str, ...]) -> Wish:
     upload = _bytes_of(options.upload_request) if options.upload_request else b""
     plan = Plan(command, options.port, tuple(options.helpers), options.stop)
     if options.tls_name and not options.tls:
-        raise Usage("--tls-name is of use with --tls only")
+        raise Usage("--tls-name needs --tls")
     return Wish(
         plan,
         options.n,

@@ -1,4 +1,4 @@
-"""One connection of a crowd. What ends it is data here, "FIN" or the name of an error."""
+"""One connection of a crowd. How it ended is data: "FIN" or the name of an error."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import struct
 import termios
 
 KEPT = 1 << 16  # bytes of a reply that are remembered
-GULP, GULPS = 1 << 18, 64  # bytes that are read at once, and how often before others have their turn
+GULP, GULPS = 1 << 18, 64  # bytes per read, and reads before other connections have their turn
 ESTABLISHED, CLOSED = 1, 7  # of <netinet/tcp.h>, as TCP_INFO has them
 AT_ONCE = struct.pack("ii", 1, 0)  # SO_LINGER {1, 0}
 
@@ -27,7 +27,7 @@ class Connection:
         self.received = 0  # bytes
         self.reply = b""  # the first of them
         self.ended = ""  # "FIN", or the name of the error
-        self.unsent = ""  # the name of the error that sending met, which reading then does not
+        self.unsent = ""  # the name of the error that sending met; reading does not report it again
         self.open = True
 
     def fileno(self) -> int:
@@ -39,7 +39,7 @@ class Connection:
         self.ended = errno.errorcode[error] if error else ""
 
     def take(self) -> None:
-        """Read what is there, of a flood a part."""
+        """Read what is there, or a part of it in a flood."""
         try:
             for _ in range(GULPS):
                 if not (data := self.socket.recv(GULP)):
@@ -70,12 +70,12 @@ class Connection:
 
     @property
     def reset(self) -> bool:
-        """Whether a RST came, also one behind a FIN that was read before it: no call tells of that."""
+        """Whether a RST came, even one after a FIN that was already read: no call reports that."""
         return self.ended not in ("", "FIN") or self.state == CLOSED
 
     @property
     def heard(self) -> bool:
-        """Whether the other side's kernel has had all that was sent, or will never have it."""
+        """Whether the other side's kernel has received all that was sent, or never will."""
         return self.reset or not fcntl.ioctl(self.socket, termios.TIOCOUTQ, b"\0" * 4).strip(b"\0")
 
     def half(self) -> None:
@@ -84,7 +84,7 @@ class Connection:
             self.socket.shutdown(socket.SHUT_WR)
 
     def cut(self) -> None:
-        """half(), and where TLS is spoken without its good-bye."""
+        """half(), but without close_notify where TLS is spoken."""
         self.half()
 
     def reset_it(self) -> None:

@@ -16,9 +16,9 @@ from linger.check.server.tls import Tls, TlsConnection
 from linger.lab import netns
 from linger.lab.host import Host
 
-REPLY_WITHIN = 10.0  # s: for a connect() and the like
+REPLY_WITHIN = 10.0  # s: for a connect() or a reply
 TICKETS = 0.05  # s: for what follows a handshake (RFC 8446, section 4.6.1)
-LONGEST = 15.0  # s for a reply to come to its end; one that lasts longer has none
+LONGEST = 15.0  # s within which a reply must end; a longer one counts as endless
 
 
 class Crowd:
@@ -34,7 +34,7 @@ class Crowd:
         receive_buffer: int = 0,
         tls: Tls | None = None,
     ) -> None:
-        """Connect from a host; those that fail within so many seconds are not `connected`.
+        """Connect from a host; connections not made within that many seconds are not `connected`.
 
         pace: seconds from one connect() to the next, for servers with a short accept queue.
         receive_buffer: bytes of SO_RCVBUF, 0 for the system's choice.
@@ -55,8 +55,8 @@ class Crowd:
             self._shake_hands(within)
 
     def _shake_hands(self, within: float) -> None:
-        """Let the handshakes end, and the tickets that a server sends behind them be taken: what
-        comes from then on is a reply."""
+        """Complete the handshakes and take the tickets that a server sends after them: what comes later is a
+        reply."""
         waiting = [one for one in self.connected if isinstance(one, TlsConnection)]
         left = _each([one for one in waiting if not one.shake()], selectors.EVENT_READ,
                      lambda one: one.shake(), within)  # fmt: skip
@@ -66,7 +66,7 @@ class Crowd:
 
     @staticmethod
     def _wait(pending: list[Connection], seconds: float, till_all: bool = False) -> None:
-        """Let connects end for some seconds, or till all have."""
+        """Wait some seconds, or until all connects have ended."""
 
         def ended(connection: Connection) -> bool:
             connection.finish_connect()
@@ -95,9 +95,9 @@ class Crowd:
         return not _each(self.open, selectors.EVENT_WRITE, sent, within)
 
     def read(self, within: float, enough: Callable[[Connection], bool] | None = None) -> bool:
-        """Read on all until each has enough or has ended, at most so many seconds.
+        """Read on all until each has enough or has ended, within the given seconds.
 
-        enough: by default nothing is but the end. Returns whether all came so far in time.
+        enough: by default only the end. Returns whether all got there in time.
         """
 
         def done(connection: Connection) -> bool:
@@ -130,7 +130,7 @@ class Crowd:
         """Call act() of each, which reads, whenever something has come in on it, until all have
         ended or have enough, or nothing more comes for a while.
 
-        quiet, most, enough: as for read_while_it_comes(). Returns False when it comes on and on.
+        quiet, most, enough: as for read_while_it_comes(). Returns False for a reply without an end.
         """
 
         def over(connection: Connection) -> bool:
@@ -146,25 +146,25 @@ class Crowd:
         return time.monotonic() < deadline
 
     def at_news(self, done: Callable[[Connection], bool], within: float) -> bool:
-        """Call done() of each whenever something has come in on it, until it is true for all.
+        """Call done() of each whenever something has arrived on it, until it is true for all.
 
-        done() reads what it wants of it. Returns whether it came so far within so many seconds.
+        done() reads as much as it wants. Returns whether that was within the given seconds.
         """
         return not _each(self.open, selectors.EVENT_READ, done, within)
 
     def await_reply(self, within: float) -> bool:
-        """Wait until something has come in on each, and leave it unread."""
+        """Wait until something has arrived on each, and leave it unread."""
         return self.at_news(lambda connection: True, within)
 
     def becomes(self, done: Callable[[Connection], bool], within: float) -> bool:
-        """Wait until something is true of each of which no event tells; whether it was in time."""
+        """Wait for a condition that no event reports, on each; returns whether it came in time."""
         deadline = time.monotonic() + within
         while not (reached := all(map(done, self.open))) and time.monotonic() < deadline:
             time.sleep(0.005)  # the next look
         return reached
 
     def leave_at_reply(self, within: float) -> bool:
-        """Close each as soon as something has come in on it, unread: a RST. True when all did.
+        """Close each as soon as something has arrived on it, unread: a RST. True when all did.
 
         Each at once: a server that serves one after the other may wait for this one to go. Every
         second one sends a FIN before, since after that a RST is EPIPE for the server, with SIGPIPE,
@@ -180,9 +180,9 @@ class Crowd:
         return self.at_news(leave, within)
 
     def leave_before_reply(self, within: float) -> None:
-        """Close each when the other side has its request, before a reply: by turns FIN and RST.
+        """Close each when the other side has its request, before a reply: FIN and RST in turn.
 
-        within: seconds for the request to get there. What is in reply by then goes unread.
+        within: seconds for the request to get there. Any reply that has arrived by then stays unread.
         """
         self.becomes(lambda connection: connection.heard, within)
         for number, connection in enumerate(self.open):
@@ -196,7 +196,7 @@ class Crowd:
             connection.half()
 
     def fin(self) -> None:
-        """Close all by a FIN: what is unread by now is read before, or it would be a RST."""
+        """Close all with a FIN: what is unread is read first, or it would be a RST."""
         for connection in self.open:
             connection.half()
             if not connection.ended:
@@ -204,7 +204,7 @@ class Crowd:
             connection.close()
 
     def rst(self) -> None:
-        """Close all by a RST."""
+        """Close all with a RST."""
         for connection in self.open:
             connection.reset_it()
             connection.close()
@@ -242,9 +242,8 @@ def _each(
 ) -> list[Connection]:
     """Call done() of each connection whenever the event happens, until it is true for all.
 
-    within: seconds; whole: stay for all of them; most: with each event the seconds begin anew, up
-    to so many in all. Each event is looked for at least once.
-    Returns the connections that are not done.
+    within: seconds; whole: stay for all of them; most: each event restarts the seconds, up to this total.
+    Each event is looked for at least once. Returns the connections that are not done.
     """
     deadline = time.monotonic() + within
     last = time.monotonic() + most

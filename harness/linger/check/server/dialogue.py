@@ -1,4 +1,4 @@
-r"""What clients and a server say to each other before anything can be asked: --dialogue FILE.
+r"""What clients and a server say to each other before the first request: --dialogue FILE.
 
     # SMTP
     < ^220
@@ -6,8 +6,8 @@ r"""What clients and a server say to each other before anything can be asked: --
     < ^250 
 
 `> text` is sent as it stands, with \r \n \t \\ and \xNN for other bytes. `< regex` is looked for in
-what the server has said since the last line was sent or found (Python's re, of bytes; ^ and $ are those
-of any of its lines).
+what the server has said since the last line was sent or found (Python's re on bytes; ^ and $ match at every
+line).
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ Dialogue = tuple[Line, ...]
 
 
 def read(path: Path) -> Dialogue:
-    """The dialogue in a file. Errors: Usage, for a line that is none."""
+    """Read the dialogue in a file. Errors: Usage, for a line that is neither."""
     try:
         texts = path.read_text().split("\n")
     except (OSError, UnicodeDecodeError) as error:
@@ -87,8 +87,8 @@ def _unescaped(where: str, text: str) -> bytes:
 
 
 def hold(dialogue: Dialogue, crowd: Crowd) -> str:
-    """Hold a dialogue on all connections of a crowd; returns "", or which line failed, and how."""
-    heard = dict.fromkeys(crowd.open, 0)  # so much of the reply the lines so far have taken
+    """Hold a dialogue on all connections of a crowd; returns "", or which line failed and how."""
+    heard = dict.fromkeys(crowd.open, 0)  # bytes of the reply that the lines so far have consumed
     for line in dialogue:
         if not line.awaited:
             heard = {one: len(one.reply) for one in crowd.open}

@@ -1,6 +1,6 @@
-"""What to ask a server of which nothing is known: the first of a few words that it answers.
+"""Find a request for an unknown server: the first of a few that it answers.
 
-And, of one that speaks HTTP, what has a large reply: of what the start page links to, the largest.
+For HTTP, find one with a large reply too: the largest of what the start page links to.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from urllib.parse import urljoin, urlsplit
 from linger.check.server.crowd import REPLY_WITHIN, Crowd
 from linger.lab.errors import Usage
 
-LISTENING = 1.5  # s: what a server gets to speak first, or to answer
+LISTENING = 1.5  # s that a server has to speak first, or to answer
 HTTP_GET = b"GET / HTTP/1.0\r\n\r\n"
 HELP = b"HELP\r\n"
 TLS = "a TLS ClientHello"
@@ -33,8 +33,8 @@ class Request:
     banner: bool = False  # the server speaks first
     http: bool = False
     source: str = ""  # what it is, in words
-    one_by_one: bool = False  # inside TLS: it shakes hands with the next when one has left
-    large: bytes = b""  # one with a large reply, where it was looked for and found
+    one_by_one: bool = False  # inside TLS: it shakes hands with the next client only when one has left
+    large: bytes = b""  # one with a large reply, if it was looked for and found
 
     @property
     def half(self) -> bytes:
@@ -44,7 +44,7 @@ class Request:
 
     @property
     def answered(self) -> bool:
-        """Whether it is known to draw bytes from the server."""
+        """Whether the server is known to reply to it."""
         return bool(self.payload) or self.banner
 
 
@@ -66,13 +66,12 @@ def discover(
 ) -> Request:
     """Find a request by trying, each on a connection of its own.
 
-    connect: opens one connection; given: the caller's request, then only this is tried;
+    connect: opens one connection; given: the caller's request; if given, only this is tried;
     inside_tls: the connection speaks TLS already.
-    Returns a Request without a payload if nothing draws a byte. Errors: Usage when the given one
-    does not.
+    Returns a Request without a payload if none gets a reply. Errors: Usage when the given one gets none.
     """
     if not given and _speaks(connect, HTTP_GET)[0].startswith(b"HTTP/"):
-        return Request(HTTP_GET, http=True, source="it speaks HTTP")  # most do, and that is quick
+        return Request(HTTP_GET, http=True, source="it speaks HTTP")  # tried first: most do
     greeting, ended = _speaks(connect, b"")
     banner = bool(greeting)
     if given:
@@ -100,13 +99,13 @@ def discover(
         if reply:
             more = "; --tls checks what is inside" if name == TLS else ""
             return Request(payload, source=f"it answers {name}{more}")
-    return Request(b"", source="nothing that we know draws a byte from it; give --request FILE")
+    return Request(b"", source="none of the built-in requests got a reply; give --request FILE")
 
 
 def find_large(connect: Callable[[], Crowd], request: Request) -> Request:
-    """Find a request with a large reply, where HTTP is spoken, and put it into another one's.
+    """Find a request with a large reply, where HTTP is spoken, and add it to the given one.
 
-    connect: as for discover(). A reply that has no end is none.
+    connect: as for discover(). An endless reply does not count.
     """
     if not request.http:
         return request
@@ -126,7 +125,7 @@ def find_large(connect: Callable[[], Crowd], request: Request) -> Request:
 
 
 def _got(connect: Callable[[], Crowd], payload: bytes) -> tuple[bytes, int]:
-    """What the reply to a request begins with, and its bytes; 0 of one without an end."""
+    """The beginning of the reply to a request, and its bytes; 0 for an endless one."""
     with connect() as crowd:
         crowd.send(payload)
         ended = crowd.read_while_it_comes(LISTENING, quiet=0.6, most=5.0)
@@ -137,9 +136,9 @@ def _got(connect: Callable[[], Crowd], payload: bytes) -> tuple[bytes, int]:
 def _speaks(
     connect: Callable[[], Crowd], payload: bytes, banner: bool = False, within: float = LISTENING
 ) -> tuple[bytes, bool]:
-    """What a server answers to a payload within some seconds, and whether it has closed then.
+    """What a server answers to a payload within some seconds, and whether it has closed by then.
 
-    banner: it speaks before.
+    banner: it speaks first.
     """
     with connect() as crowd:
         if banner:
@@ -147,7 +146,7 @@ def _speaks(
         before = sum(one.received for one in crowd.connections)
         crowd.send(payload)
         crowd.read(within, lambda one: one.received > before)
-        crowd.read(0.05)  # in one go with the end, perhaps
+        crowd.read(0.05)  # perhaps together with the end
         reply = b"".join(one.reply[before:] for one in crowd.connections)
         ended = all(one.ended for one in crowd.connections)
         crowd.fin()

@@ -1,4 +1,4 @@
-"""A scene: a server that was started in a lab of its own, and what its clients do."""
+"""A scene: a server started in its own lab, and what its clients do."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from linger.check.server.tls import Tls
 from linger.lab import Lab, census, exits
 from linger.lab.errors import TargetDied
 
-SOON = 10.0  # s: what is let go by then is as it should be, later by a slow policy
+SOON = 10.0  # s: releasing by then is as it should be, later is a slow policy
 PACE = 0.01  # s between connects to a server with a short accept queue
 FRESH = 10.0  # s: a request must be answered within
 LETTING_GO = 2.0  # s of the first client: what is still held of it then counts as there before
 SHAKING = 2.0  # s for a handshake beside a client that stays
 AGAIN = 0.25  # s until a request that was refused is tried again
-RECEIVE_BUFFER = 4096  # bytes, of a client that lets a reply pile up
-SEND_BUFFER = 16384  # bytes, most that the server's kernel takes of it
+RECEIVE_BUFFER = 4096  # bytes, for a client that lets a reply pile up
+SEND_BUFFER = 16384  # bytes of it that the server's kernel takes at most
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Wish:
     large: bytes = b""  # a request for a large reply, if the caller knows one
     upload: bytes = b""  # the beginning of an HTTP upload that the server takes
     dialogue: Dialogue = ()  # held before anything is asked
-    tls: Tls | None = None  # None: what is asked is asked as it is
+    tls: Tls | None = None  # None: plain TCP
     patience: float = PATIENCE  # s after which what is still held is a leak
 
 
@@ -69,7 +69,7 @@ class Scene:
             self.lab.close()
             raise
         self.before: Count
-        self.watch = exits.Watch()  # of the processes that must not crash
+        self.watch = exits.Watch()  # of processes that must not crash
         self.lab.since = time.time()
         self.address = ""
 
@@ -94,7 +94,7 @@ class Scene:
         self.now()
 
     def now(self) -> None:
-        """From now on the clients do what the check is about: of that a ladder tells."""
+        """From now on the clients do what the check is about: the ladders begin here."""
         self.lab.since = time.time()
 
     def start(self, descriptors: int = 0) -> None:
@@ -106,7 +106,7 @@ class Scene:
         self.tell(f"the server listens on {self.address} port {self.wish.plan.port}")
 
     def find_request(self) -> Request:
-        """Start the server, and find out how it is asked: as the caller says, or by trying.
+        """Start the server and find a request for it: the caller's, or one found by trying.
 
         Errors: as begin(), also when it ends meanwhile; Usage when it does not answer what the
         caller gave.
@@ -126,7 +126,7 @@ class Scene:
             self._must_run()
 
     def _one_by_one(self) -> bool:
-        """Whether a client's handshake waits until the one before has left."""
+        """Whether a client's handshake waits until the client before has left."""
         to = (self.address, self.wish.plan.port)
         with self.crowd(1), Crowd(self.client, to, 1, within=SHAKING, tls=self.wish.tls) as second:
             return not second.connected
@@ -138,13 +138,13 @@ class Scene:
         return crowd
 
     def _must_run(self) -> None:
-        """Errors: TargetDied when the server has ended, or its command failed and left some of it."""
+        """Errors: TargetDied when the server has ended, or its command failed and left some processes."""
         if how := self.target.ending():
             more = ""
             if self.meter.awaits("LISTEN >= 1", within=0):
-                more = "; some of it still listens, but the command of a daemon ends with status 0"
+                more = "; some of it still listens, but a daemon's command must exit with status 0"
             raise TargetDied(
-                f"the server {how} while we tried what it answers{more}{self.target.last_output()}"
+                f"the server {how} while probing for a request{more}{self.target.last_output()}"
             )
 
     def close(self) -> None:
@@ -162,7 +162,7 @@ class Scene:
         within: float = 20.0,
         bare: bool = False,
     ) -> Crowd:
-        """Connect so many clients.
+        """Connect that many clients.
 
         at_least: how many must succeed, by default all; within: seconds; bare: without TLS, even
         where that is spoken.
@@ -181,7 +181,7 @@ class Scene:
         return crowd
 
     def waves(self, bare: bool = False) -> Iterator[Crowd]:
-        """All clients, so many at a time as the server's accept queue holds. bare: as for crowd().
+        """All clients, as many at a time as the server's accept queue holds. bare: as for crowd().
 
         Each wave must be over before the next one begins: so a server that serves one after the
         other is not held up by the crowd itself.
@@ -196,11 +196,11 @@ class Scene:
             left -= size
 
     def at_once(self, count: int, bare: bool = False) -> int:
-        """How many of so many clients can be with the server at a time. bare: as for crowd()."""
+        """How many of count clients can be with the server at a time. bare: as for crowd()."""
         return 1 if self.request.one_by_one and not bare else min(count, max(1, self.target.backlog))
 
     def greet(self, crowd: Crowd) -> None:
-        """Hear what the server says first, if it does, or hold the dialogue.
+        """Read what the server says first, if anything, or hold the dialogue.
 
         Errors: NotStruck when that fails.
         """
@@ -220,9 +220,9 @@ class Scene:
         return False
 
     def deferred(self, crowd: Crowd) -> int:
-        """How many of a crowd the server's kernel keeps from it till they speak (TCP_DEFER_ACCEPT).
+        """How many of a crowd the server's kernel withholds until they speak (TCP_DEFER_ACCEPT).
 
-        Those that fit into no accept queue any more are in SYN_RECEIVED, too.
+        Those that no longer fit into the accept queue are in SYN_RECEIVED too.
         """
         found = self.meter.snapshot()
         if any(queue["recv_q"] > (queue["backlog"] or 0) for queue in found["listeners"]):
@@ -230,21 +230,22 @@ class Scene:
         return min(found["states"]["SYN_RECEIVED"], len(crowd.connected))
 
     def accepted(self, crowd: Crowd, within: float = 2.0) -> bool:
-        """Wait until processes of the server have a crowd; one that serves one by one never has.
+        """Wait until the server's processes have accepted a crowd; a server that serves one by one never
+        does.
 
-        What nobody has accepted is reset with its listener, and leaves nothing on the port.
+        Unaccepted connections are reset with their listener and leave nothing on the port.
         """
         return self.meter.awaits(f"ESTABLISHED.owned >= {len(crowd.open)}", within)
 
     def ask(self, crowd: Crowd, request: bytes | None = None) -> None:
-        """Send the request, or another one, on all, after what the server says first."""
+        """Send the request, or another one, on all, after the server's greeting."""
         self.greet(crowd)
         crowd.send(self.request.payload if request is None else request)
 
     def fresh(self, within: float = FRESH) -> str:
         """One more client with an ordinary request: "" when it is served, else why not.
 
-        It tries again until the time is over, unless the server has ended. within: seconds.
+        It tries again until the time is up, unless the server has ended. within: seconds.
         """
         deadline = time.monotonic() + within
         while True:
@@ -284,6 +285,6 @@ class Scene:
         return self.meter.snapshot()["states"]["TIME_WAIT"]
 
     def must_be_apart(self) -> None:
-        """Errors: NotStruck where no fault of the network can come between clients and server."""
+        """Errors: NotStruck where no network fault can separate clients and server."""
         if self.client is self.server:
             raise NotStruck("it listens on ::1 only, so its clients are in its own host and cannot vanish")

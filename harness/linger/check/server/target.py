@@ -1,8 +1,7 @@
-"""The server under check, and all that it started, in a host of a lab.
+"""The server under test and everything that it started, in a host of a lab.
 
-It runs under build/subreaper, the subreaper of whatever it forks, so its tree is what descends from
-there: a daemon that left its parent is still in it. It has the caller's rights and no more
-(lab/service.py).
+It runs under build/subreaper, which adopts all its orphans, so its tree is everything below that: a daemon
+that left its parent is still in it. It has the caller's rights and no more (lab/service.py).
 """
 
 from __future__ import annotations
@@ -24,9 +23,9 @@ from linger.lab.process import descendants
 from linger.lab.programs import program
 from linger.lab.service import STARTING, address_hint, as_caller, elsewhere
 
-SLOW = 5.0  # s: a server that listens by then starts as servers do
+SLOW = 5.0  # s: a server that listens by then starts normally
 NEXT_PORT = 2.0  # s from one port that a server listens on to the next
-HELPING = 3.0  # s: what a helper gets to listen, or to end
+HELPING = 3.0  # s that a helper has to listen, or to end
 ENDING = 10.0  # s: after the stop signal
 ABOUT_TO_END = 2.0  # s: after its sockets were closed
 
@@ -42,7 +41,7 @@ class Plan:
 
 
 class Target:
-    """One start of the server after the other, each with its helpers' host around it."""
+    """Starts the server again and again, each time with its helpers in the same host."""
 
     def __init__(self, lab: Lab, plan: Plan) -> None:
         """lab: the server runs in its host "server"; nothing starts yet."""
@@ -56,13 +55,13 @@ class Target:
         self._supervisor: Peer | None = None
         self._listeners: list[dict[str, Any]] = []
         self._told: set[int] = set()  # to end
-        self.warn = lab.tell  # called with what is remarkable of a start
+        self.warn = lab.tell  # called with anything remarkable about a start
 
     def _start(self, words: list[str | Path], output: Path, name: str) -> Peer:
         return self.lab.launch("server", [program("subreaper"), output, *words], name)
 
     def start_helpers(self) -> None:
-        """Start the helpers in turn; each may listen, end, or do neither for some seconds.
+        """Start the helpers in turn; each may listen, end, or do neither within some seconds.
 
         Errors: TargetDied when one ends otherwise than with status 0.
         """
@@ -75,14 +74,14 @@ class Target:
                 if self._listening(more_than=listening) > listening:
                     break
             if not helper.running:
-                helper.said("ended", main=1)  # it may not have been read yet
+                helper.said("ended", main=1)  # the event may be unread yet
             ended = helper.events("ended", main=1)
             if ended and ended[0]["status"] != "0":
                 raise TargetDied(f"the helper {command!r} {_ending(ended[0])}{tail_of(output)}")
             self._helpers.append(helper)
 
     def _listening(self, more_than: int = -1) -> int:
-        """How many sockets listen in the host; waits a moment for more than so many."""
+        """How many sockets listen in the host; waits a moment for more than more_than."""
         hosts = {"server": self.host.path}
         if more_than < 0:
             return census.count(hosts)["server"]["states"]["LISTEN"]
@@ -93,7 +92,7 @@ class Target:
         """Start the server; returns once it listens on its port.
 
         descriptors: its limit (RLIMIT_NOFILE), if any. Errors: TargetDied with its last output,
-        or with the reason why it cannot be started, not even now that the helpers have.
+        or with the reason why it cannot be started even though the helpers run.
         """
         if why := confine.cannot_start(self.plan.command[0]):
             raise TargetDied(why)
@@ -107,7 +106,7 @@ class Target:
                 hint = address_hint(self.output)
                 raise TargetDied(f"the server {self.ending()}{hint}{self.last_output()}")
             if self._await("LISTEN >= 1", within=0.1):
-                # One that was seen may have been the last of a server that was killed.
+                # A listener that was seen may have been the last of a server that was killed.
                 if listeners := self._listeners_now():
                     self._listeners = listeners
                     if slow:
@@ -155,10 +154,10 @@ class Target:
         return self.pids + helpers
 
     def ending(self) -> str:
-        """How the server came to its end, in words; "" while it runs.
+        """How the server ended, in words; "" while it runs.
 
-        A command that ended with status 0 and left processes behind is a daemon, and runs. One that
-        listens no longer may be about to end: what it had open goes first.
+        A command that ended with status 0 and left processes behind is a daemon, and runs. One that no longer
+        listens may be about to end: its descriptors are closed first.
         """
         if not (how := self._ending()) and not self._await("LISTEN >= 1", within=0):
             deadline = time.monotonic() + ABOUT_TO_END
@@ -174,14 +173,14 @@ class Target:
         return ""
 
     def last_output(self) -> str:
-        """The last lines that the server wrote, to be put behind a sentence."""
+        """The last lines that the server wrote, to append to a sentence."""
         return tail_of(self.output)
 
     def signal(self, number: signal.Signals, within: float = ENDING) -> bool:
-        """Ask the server to end, and what it leaves behind too, each once; True when all has.
+        """Signal the server, then any processes it leaves behind, each once; True when all have ended.
 
-        The signal goes to the command, and once it has ended to those that it leaves behind: a
-        shell does not hand it on to the server that it runs.
+        The signal goes to the command and, once that has ended, to what it leaves behind: a shell does not
+        pass it on to the server that it runs.
         """
         assert self._supervisor
         deadline = time.monotonic() + within
@@ -194,7 +193,7 @@ class Target:
         return bool(self._supervisor.events("over"))
 
     def _heads(self) -> list[int]:
-        """The processes that nobody of the server started: the command, or those it left."""
+        """The topmost processes of the server: the command, or those it left behind."""
         assert self._supervisor
         with contextlib.suppress(OSError):
             path = Path(f"/proc/{self._supervisor.pid}/task/{self._supervisor.pid}/children")
@@ -202,14 +201,14 @@ class Target:
         return []
 
     def kill(self) -> None:
-        """SIGKILL for the whole tree; returns when all is gone."""
+        """SIGKILL the whole tree; returns when all are gone."""
         assert self._supervisor
         for pid in self.pids:
             _kill(pid, signal.SIGKILL)
         self._supervisor.stop(grace=ENDING)
 
     def kill_command(self) -> None:
-        """SIGKILL for the command alone, or for a daemon's main process; returns when it is gone."""
+        """SIGKILL the command alone, or a daemon's main process; returns when it is gone."""
         assert self._supervisor
         heads = self._heads()
         for pid in heads:

@@ -1,8 +1,7 @@
-"""A connection of a crowd with TLS inside. Nothing is verified: it is the server that is judged.
+"""A connection of a crowd with TLS inside. No certificate is verified: the server is judged, not trusted.
 
-What is read and sent is what is inside; states, resets and the end of the stream are TCP's. A reply
-that ends with a FIN and no close_notify (RFC 8446, section 6.1) has ended all the same: that it was
-`notified` is known beside it.
+What is read and sent is the payload inside TLS; states, resets and the end of the stream are TCP's. A reply
+that ends with a FIN but no close_notify (RFC 8446, section 6.1) has still ended; `notified` says which.
 """
 
 from __future__ import annotations
@@ -22,18 +21,18 @@ ALPN = "http/1.1"
 class Tls:
     """How the clients speak TLS."""
 
-    name: str = ""  # of the server, as they ask for it (RFC 6066, section 3); none: they ask for none
+    name: str = ""  # the server's, as they request it (RFC 6066, section 3); empty: they request none
 
 
 class TlsConnection(Connection):
-    """One connection, non-blocking, whose handshake is to be driven by shake()."""
+    """One connection, non-blocking, whose handshake shake() drives."""
 
     def __init__(self, made: socket.socket, tls: Tls) -> None:
         super().__init__(made)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        context.set_ciphers("DEFAULT:@SECLEVEL=0")  # what an old server has to offer is its affair
-        context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF  # or it would pass for close_notify
+        context.set_ciphers("DEFAULT:@SECLEVEL=0")  # old servers offer old ciphers, which is not judged
+        context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF  # or a FIN would pass for close_notify
         context.set_alpn_protocols([ALPN])
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(
@@ -42,8 +41,8 @@ class TlsConnection(Connection):
         self._pending = b""  # records that did not fit into the socket yet
 
     def shake(self) -> bool:
-        """Take the handshake as far as it goes now; whether it has ended. Then `ended` says why it
-        failed, if it did."""
+        """Drive the handshake as far as it goes now; returns whether it is over. `ended` says why it failed,
+        if it did."""
         while True:
             try:
                 self._tls.do_handshake()
@@ -87,8 +86,8 @@ class TlsConnection(Connection):
         return data[:0] if self.unsent else data
 
     def half(self) -> None:
-        """close_notify, where anybody is there to read it, a FIN, and go on reading."""
-        if not self.ended:  # or the other side's kernel would answer with a RST
+        """Send close_notify if anybody is there to read it, then a FIN, and go on reading."""
+        if not self.ended:  # or its kernel would answer with a RST
             with contextlib.suppress(ssl.SSLError, ValueError):  # it wants to read, or has ended
                 self._tls.unwrap()
             self._flush()
@@ -99,7 +98,7 @@ class TlsConnection(Connection):
         super().half()
 
     def _pull(self) -> bool:
-        """Read a gulp of records; whether there may be more. An end or an error is noted."""
+        """Read a gulp of records; returns whether there may be more. An end or an error is noted."""
         try:
             data = self.socket.recv(GULP)
         except BlockingIOError:
@@ -116,7 +115,7 @@ class TlsConnection(Connection):
         return False
 
     def _flush(self) -> bool:
-        """Send the records that wait; whether none does any more."""
+        """Send the pending records; returns whether none is left."""
         self._pending += self._outgoing.read()
         rest = super().give(memoryview(self._pending))
         self._pending = bytes(rest)

@@ -1,4 +1,4 @@
-"""A trial: one check on one server; what is found of it when its clients have left."""
+"""A trial: one check on one server, and its finding when the clients have left."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from linger.check.server.crowd import Crowd
 from linger.check.server.scene import Scene
 from linger.lab import waiting
 
-ONCE = 1.0  # s until what may be held forever is looked at
+ONCE = 1.0  # s until a connection that may be held forever is examined
 
 
 class Trial(Scene):
@@ -22,7 +22,7 @@ class Trial(Scene):
         """How the server has ended, or a process of it that had served from the beginning: a
         sentence with its last output, "" while all run.
 
-        A process that was forked for a client is none of them, nor one that retires with status 0.
+        A process that was forked for a client does not count, nor one that retires with status 0.
         """
         died = f"the server {how}" if (how := self.target.ending()) else ""
         if not died and (ends := [end for end in self.watch.ended() if end.crashed]):
@@ -31,18 +31,18 @@ class Trial(Scene):
         return died and died + self.target.last_output()
 
     def unclear(self) -> str:
-        """Which process that had served from the beginning has ended, nobody knows how; "" if none."""
+        """Which process that had served from the beginning ended in an unknown way; "" if none did."""
         return "; ".join(str(end) for end in self.watch.ended() if end.status is None)
 
     def still_held(self, within: float) -> bool:
-        """Whether the server itself still holds connections after so many seconds.
+        """Whether the server itself still holds connections after the given seconds.
 
-        If not, it has written its whole reply and closed, and the kernel alone does the rest.
+        If not, it has written its whole reply and closed, and the kernel does the rest.
         """
         return self.meter.settles(self.before, self.n, within) is not None
 
     def leave(self, act: Callable[[Crowd], object], bare: bool = False) -> Finding:
-        """Let all clients leave in one way, wave by wave, and find what the server let go of.
+        """Let all clients leave in the same way, wave by wave, and find whether the server let go.
 
         act: what a wave does; bare: as for crowd(). Errors: NotStruck.
         """
@@ -59,9 +59,9 @@ class Trial(Scene):
     ) -> Finding:
         """The finding when all clients have left: whether the server let go, and serves on.
 
-        before: what it held before them, by default the baseline; again: lets as many clients do
-        the same once more. To keep clients for a while is a policy; a pool of processes, or of
-        connections to a backend, that shrinks again or is used again is none.
+        before: what it held before them, by default the baseline; again: lets as many clients do the same
+        once more. Keeping clients for a while is a policy; a pool of processes, or of connections to a
+        backend, that shrinks again or is used again is not a leak.
         """
         before = before or self.before
         began = time.monotonic()
@@ -87,21 +87,21 @@ class Trial(Scene):
         if again and not kept:
             again()
             if not self.meter.settles(left, self.n, within=self.soon / 2):
-                return Finding(PASS, f"{self.n} clients left; the next use again what stays: {more}")
+                return Finding(PASS, f"{self.n} clients left; the next clients use again what stays: {more}")
         with schedule.only_waiting():
             late = max(0.0, began + self.late - time.monotonic())
             left = self.meter.settles(before, self.n, within=late)
             took = time.monotonic() - began
         if left:
-            return Finding(LEAK, f"held for {took:.0f} s and longer: {more}", held)
+            return Finding(LEAK, f"still held after {took:.0f} s: {more}", held)
         slow = ", by a time-out of its own" if kept else ""
         let_go = Finding(CHOICE if kept else PASS, self._gone(took) + slow)
         return self._threads(before, again) or let_go
 
     def _threads(self, before: Count, again: Callable[[], object] | None) -> Finding | None:
-        """The finding of threads that stay, or are gone, when the clients have let go of all else.
+        """The finding when threads stay, or are gone, although all else has been released.
 
-        A pool fills up, or shrinks, once; so as many clients do the same once more.
+        A pool fills up or shrinks once, so as many clients do the same once more.
         """
         several = max(2, self.n // 2)
         first = self.meter.take().threads_since(before)
@@ -123,10 +123,10 @@ class Trial(Scene):
         return Finding(FAIL, f"{self.n} clients left, and a fresh request fails: {why}")
 
     def _never(self, before: Count) -> str:
-        """Why nothing can ever end what the clients have left, "" where something may.
+        """Why nothing can ever end what the clients have left; "" where something may.
 
-        All that they sent has arrived, and the server has had another client since: if all its
-        threads wait for others then, no time-out and no timer of it will ever run.
+        All that they sent has arrived, and the server has had another client since: if all its threads wait
+        for others then, no time-out or timer of its own will ever fire.
         """
         if not self._stuck() or self.fresh() or not self.meter.settles(before, self.n, ONCE):
             return ""
@@ -134,7 +134,7 @@ class Trial(Scene):
         return calls and f"every thread waits without a time-out ({calls}), no timer is armed"
 
     def _stuck(self) -> str:
-        """The calls in which all threads of the server and its helpers wait, if without an end."""
+        """The calls in which all threads of the server and its helpers wait without a time-out; else ""."""
         snapshot = self.meter.snapshot()
         if any(row["keepalive"] for row in snapshot["rows"]):
             return ""  # the kernel may end it

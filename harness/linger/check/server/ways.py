@@ -5,16 +5,16 @@ from __future__ import annotations
 from linger.lab.errors import CannotRun
 from linger.lab.host import Host
 
-OWN = "::1"  # reachable from within a host alone
+OWN = "::1"  # reachable only from within the host
 LINK = {"client": ("fd00::1", "fd00::2", 2), "server": ("fd00::2", "fd00::1", 1)}
 
 
 def furnish(client: Host, server: Host) -> None:
-    """Make every address reachable that a server may listen on, and every port its own.
+    """Make every address reachable that a server may listen on, and leave every port to it.
 
     IPv6 addresses on the link; and 127.0.0.0/8 of the server as seen from the client, which gives up
-    its own (ip-sysctl, route_localnet): many servers listen on nothing else by default. For ::1 the
-    kernel has no such way.
+    its own (ip-sysctl, route_localnet): many servers listen on nothing else by default. For ::1 the kernel
+    offers no such route.
     """
     for host in (client, server):
         mine, other, number = LINK[host.name]
@@ -30,10 +30,9 @@ def furnish(client: Host, server: Host) -> None:
 
 
 def reachable(addresses: list[str]) -> str:
-    """Where a client connects to, of the addresses that are listened on. Errors: CannotRun.
+    """The address, of those listened on, that clients connect to. Errors: CannotRun.
 
-    ::1 comes last: only a client in the server's own host gets there, and there no fault of the
-    network strikes.
+    ::1 comes last: only a client in the server's own host gets there, and no network fault strikes there.
     """
     known = {"0.0.0.0": "10.0.0.2", "10.0.0.2": "10.0.0.2"}
     known.update({address: address for address in addresses if address.startswith("127.")})

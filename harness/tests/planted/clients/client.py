@@ -1,4 +1,4 @@
-"""A client that does everything right, or makes the mistakes that it is told: client.py [MISTAKE]...
+"""A client that does everything right, or makes the given mistakes: client.py [MISTAKE]...
 
 It is a driver of `linger check-client`. Each mistake is one line of `if "NAME" in MISTAKES`.
 """
@@ -61,7 +61,7 @@ class Connection:
         raise Broken(f"connect: {why}")
 
     def stale(self) -> bool:
-        """Whether anything has come in: its end, or what nobody asked for."""
+        """Whether anything has arrived: the end, or something unsolicited."""
         return bool(self.buffer or select.select([self.socket], [], [], 0)[0])
 
     def more(self, deadline: float) -> bool:

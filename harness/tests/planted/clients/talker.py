@@ -1,10 +1,10 @@
-"""A server of a protocol that is nobody's, and its clients: talker.py ROLE HOST PORT.
+"""A server of a made-up protocol, and its clients: talker.py ROLE HOST PORT.
 
     server     greets, answers each line with a word, and DATA with 1000 bytes and an empty line
     right      asks for DATA, prints it, and fails if its end does not come
-    takes      does not look for its end
-    waits      asks again and again; when the connection ends it opens no other one, and waits
-    returns    asks again and again, within 2 s, and opens another connection whenever that fails
+    takes      does not check for its end
+    waits      asks repeatedly; when the connection ends it opens no other, and waits
+    returns    asks repeatedly, within 2 s, and opens another connection whenever that fails
 """
 
 import socket
@@ -30,7 +30,7 @@ def answer(client):
 def fetch(host, port, whole):
     with socket.create_connection((host, port)) as server:
         lines = server.makefile("rb")
-        # One speaks after the other, so that the messages are the same each time.
+        # They speak in turn, so that the messages are the same each time.
         said = [lines.readline()]
         server.sendall(b"USER x\n")
         said.append(lines.readline())

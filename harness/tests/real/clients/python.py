@@ -17,7 +17,7 @@ Reply = "tuple[int, bytes]"
 
 
 def http_client() -> Any:
-    """The standard library's http.client, one connection for each server, as its documentation has it."""
+    """The standard library's http.client, one connection per server, as in its documentation."""
     kept: dict[str, http.client.HTTPConnection] = {}
 
     def fetch(method: str, url: str, body: bytes | None) -> Reply:

@@ -1,5 +1,5 @@
 // Programs that last: loops.js LIBRARY HOST PORT asks its server five times a second, as services do.
-// An error is reported, and the next round tries again; whatever else is needed the library must do.
+// An error is reported, and the next round tries again; the library must do the rest.
 'use strict';
 
 const [library, host, port] = [process.argv[2], process.argv[3], Number(process.argv[4])];

@@ -1,6 +1,6 @@
-"""Programs that last: loops.py LIBRARY HOST PORT asks its server five times a second, as services do.
+"""Programs that last: loops.py LIBRARY HOST PORT asks its server five times a second, like a service.
 
-An error is reported, and the next round tries again; whatever else is needed the library must do.
+An error is reported, and the next round tries again; the library must do the rest.
 """
 
 import sys
@@ -29,7 +29,7 @@ def psycopg2():
                 cursor.execute("select 1")
                 cursor.fetchall()
         finally:
-            pool.putconn(connection)  # it throws a closed one away
+            pool.putconn(connection)  # it discards a closed one
 
     return ask
 

@@ -1,7 +1,7 @@
 """Loaded by Python under `linger blame`: tells the tracer which lines touch each socket.
 
-What it wraps behaves as before; what it tells goes to a descriptor that does not exist, where only
-the tracer sees it (harness/blame/told.c).
+Wrapped functions behave as before; it writes to a descriptor that does not exist, where only the tracer sees
+it (harness/blame/told.c).
 """
 
 import os
@@ -17,7 +17,7 @@ _READS = ("recv", "recv_into", "recvmsg", "recvfrom")
 
 
 def _where():
-    """The innermost line that is neither ours nor of the standard library."""
+    """The innermost line that is neither ours nor the standard library's."""
     frame = sys._getframe(2)
     while frame:
         file = frame.f_code.co_filename
@@ -27,7 +27,7 @@ def _where():
             try:
                 if place := _of_loop(frame.f_locals):
                     return place
-            except Exception:  # whatever an object of the program's is like, the program goes on
+            except Exception:  # whatever an object of the program does, the program goes on
                 pass
         frame = frame.f_back
     return ""
@@ -42,8 +42,8 @@ def _named(code, line):
 
 
 def _of_loop(names):
-    """For whom the loop of asyncio does something: where the coroutine waits that serves the
-    connection, else the function that was given for it. names: of the loop's frame."""
+    """What asyncio's loop calls: where the coroutine that serves the connection waits, else the function that
+    was registered. names: of the loop's frame."""
     protocol = getattr(names.get("self"), "_protocol", None)
     coroutine = getattr(getattr(protocol, "_task", None), "get_coro", lambda: None)()
     place = ""
@@ -54,7 +54,7 @@ def _of_loop(names):
     if place:
         return place
     given = getattr(protocol, "_client_connected_cb", None) or protocol or names.get("protocol_factory")
-    cells = getattr(given, "__closure__", None) or ()  # of start_server(): what the factory is for
+    cells = getattr(given, "__closure__", None) or ()  # of start_server(): what the factory creates
     for one in (given, *(cell.cell_contents for cell in cells)):
         code = getattr(getattr(one, "__func__", one), "__code__", None)
         kind = one if isinstance(one, type) else type(one)
@@ -104,7 +104,7 @@ def _name(error):
 
 
 def _ended(result):
-    """Whether a call that reads came to the end of the stream."""
+    """Whether a reading call reached the end of the stream."""
     first = result[0] if isinstance(result, tuple) else result
     return first == 0 or first == b""
 

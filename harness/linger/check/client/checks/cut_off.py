@@ -9,15 +9,15 @@ from linger.check.client.encounter import Encounter
 from linger.check.finding import Finding, NotStruck
 
 TAKES = (
-    "read() returned 0, and nobody compared what had come with what was announced. The half of a "
-    "file is then saved, parsed or passed on as the whole."
+    "read() returned 0, and nothing compared the bytes received with those announced. Half a file is "
+    "then saved, parsed or passed on as the whole."
 )
-RACES = 5  # in node the error and the end race for what the program hears first
+RACES = 5  # in node the error and the end race to reach the program first
 CLAUSE = "RFC 9112, section 8: a client that gets an incomplete message must record it as such."
 
 
 def _met(encounter: Encounter, behaviours: Sequence[str]) -> Finding:
-    """Meet the behaviours, and judge what the client took for whole."""
+    """Meet the behaviours, and judge what the client took for the whole."""
     encounter.begin(*behaviours)
     tries = encounter.asks(behaviours)
     encounter.struck(*(one.behaviour for one in tries))
@@ -26,7 +26,7 @@ def _met(encounter: Encounter, behaviours: Sequence[str]) -> Finding:
 
 @check(
     "truncated-length",
-    peer="sends half of what Content-Length announces, and closes by a FIN or a RST",
+    peer="sends half of what Content-Length announces, and closes with a FIN or a RST",
     mistake=TAKES,
     clause=CLAUSE,
     scenarios=["truncated-reply"],
@@ -40,7 +40,7 @@ def truncated_length(encounter: Encounter) -> Finding:
 
 @check(
     "truncated-chunked",
-    peer="ends inside a chunk, by a FIN or a RST",
+    peer="ends inside a chunk, with a FIN or a RST",
     mistake="The end of the connection was taken for the last chunk.",
     clause=CLAUSE,
     scenarios=["truncated-reply"],
@@ -54,9 +54,9 @@ def truncated_chunked(encounter: Encounter) -> Finding:
 
 @check(
     "truncated-header",
-    peer="sends half a header, and closes by a FIN or a RST",
+    peer="sends half a header, and closes with a FIN or a RST",
     mistake="The end of the connection was taken for the end of the header, so a reply without its "
-    "fields counts.",
+    "fields is accepted.",
     clause=CLAUSE,
     scenarios=["truncated-reply"],
 )
@@ -66,7 +66,7 @@ def truncated_header(encounter: Encounter) -> Finding:
 
 @check(
     "truncated-close",
-    peer="sends a reply that only the end of the connection ends, and resets it in the middle",
+    peer="sends a reply delimited by the end of the connection, and resets it in the middle",
     mistake="A failed read() was treated as the end of the stream.",
     clause=CLAUSE + " RFC 9112, section 6.3: such a reply ends when the server closes.",
     scenarios=["truncated-reply", "linger-zero"],
@@ -83,7 +83,7 @@ def truncated_close(encounter: Encounter) -> Finding:
 
 @check(
     "truncated-tls",
-    peer="sends a reply that only the end of the connection ends, and closes without close_notify",
+    peer="sends a reply delimited by the end of the connection, and closes without close_notify",
     mistake="The end of TCP was taken for the end of TLS. Anyone on the path can send that FIN.",
     clause="RFC 9112, section 9.8: incomplete without close_notify. RFC 8446, section 6.1.",
     scenarios=["truncated-reply"],
@@ -92,7 +92,7 @@ def truncated_tls(encounter: Encounter) -> Finding:
     encounter.begin("good", "no-close-notify", tls=True)
     good = encounter.ask("good")
     if not good.took:
-        raise NotStruck(f"it gets no reply by TLS at all: {good.said}")
+        raise NotStruck(f"it gets no reply over TLS at all: {good.said}")
     encounter.now()
     cut = encounter.ask("no-close-notify")
     encounter.struck("no-close-notify")

@@ -1,4 +1,4 @@
-"""Many failed exchanges, and what is left of them."""
+"""Many failed exchanges, and what they leave behind."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ RESTING = 5.0  # s
 
 @check(
     "error-leak",
-    peer="fails every request, in one way after the other: half a body, half a header, no reply, 404, 413",
-    mistake="The path of an error forgets close(), or leaves a body unread that nobody will read; in "
-    "some libraries that is the caller's duty.",
+    peer="fails every request, in several ways in turn: half a body, half a header, no reply, 404, 413",
+    mistake="The error path forgets close(), or leaves a body unread, which in some libraries is the "
+    "caller's duty to read.",
     clause="close(2). RFC 9293, section 3.6: CLOSE_WAIT waits for the program.",
     scenarios=["connect-failure-leak", "client-reconnect-leak", "recv-timeout-leak"],
 )

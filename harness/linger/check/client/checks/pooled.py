@@ -1,4 +1,4 @@
-"""Idle connections that the server ends, and what a pool makes of them."""
+"""Idle connections that the server ends, and how a pool handles them."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ ONCE = "makes one request only"
 @check(
     "stale-pool",
     peer="closes an idle connection 1.2 s before the next request",
-    mistake="The pool hands out a connection without a look whether its end has come; "
-    "recv(MSG_PEEK) or poll() would tell.",
+    mistake="The pool hands out a connection without checking whether it has ended; recv(MSG_PEEK) or "
+    "poll() would tell.",
     clause="RFC 9112, section 9.5: watch open connections for their end, and respond to it.",
     scenarios=["poisoned-pool", "pool-keeps-dead"],
 )
@@ -35,13 +35,13 @@ def stale_pool(encounter: Encounter) -> Finding:
 
 def _after_strike(encounter: Encounter, times: int, method: str) -> Outcome:
     encounter.await_strike("idle-close", times)
-    time.sleep(NOTICED)  # what is measured: that long the end has been there
+    time.sleep(NOTICED)  # measured: the client had this long to notice the end
     return encounter.ask("idle-close", method)
 
 
 @check(
     "idle-close",
-    peer="closes idle connections by a FIN, of several servers, again and again",
+    peer="closes idle connections to several servers with a FIN, again and again",
     mistake="Nobody watches an idle connection, so it stays in CLOSE_WAIT until its next use, which "
     "may never come.",
     clause="RFC 9293, section 3.6: CLOSE_WAIT waits for the program.",
@@ -54,10 +54,10 @@ def idle_close(encounter: Encounter) -> Finding:
 
 @check(
     "idle-reset",
-    peer="resets idle connections, of several servers, again and again",
-    mistake="Nobody watches an idle connection. After a RST no table of the kernel shows it, and "
-    "still its descriptor is held.",
-    clause="RFC 9293, section 3.10.7.4: a RST ends the connection; its descriptor only close() ends.",
+    peer="resets idle connections to several servers, again and again",
+    mistake="Nobody watches an idle connection. After a RST no kernel table shows it, but its "
+    "descriptor is still held.",
+    clause="RFC 9293, section 3.10.7.4: a RST ends the connection; only close() frees its descriptor.",
     scenarios=["pool-keeps-dead", "reset-leak"],
 )
 def idle_reset(encounter: Encounter) -> Finding:
@@ -71,8 +71,8 @@ def idle_reset(encounter: Encounter) -> Finding:
 
 
 def _rounds(encounter: Encounter, behaviour: str) -> tuple[list[int], list[Outcome]]:
-    """Use several servers, and let them end the connections; returns how many connections more than
-    before the client holds after each round, and what became of the requests. Errors: NotStruck."""
+    """Use several servers and let them end the connections; returns how many more connections than before the
+    client holds after each round, and the outcomes of the requests. Errors: NotStruck."""
     encounter.must_be_driven(ONCE)
     origins = [behaviour, *(f"{behaviour}-{number}" for number in range(2, IDLE + 1))]
     encounter.begin(GOOD, *[f"{behaviour}=300ms"] * IDLE)
@@ -80,7 +80,7 @@ def _rounds(encounter: Encounter, behaviour: str) -> tuple[list[int], list[Outco
     before = encounter.meter.take().connections
     counts, tries = [], []
     for number in range(1, ROUNDS + 1):
-        # In later rounds they may meet what the pool has kept.
+        # In later rounds the requests may meet what the pool has kept.
         tries += [encounter.ask(origin) for origin in origins]
         for origin in origins:
             encounter.await_end(origin)
@@ -93,10 +93,10 @@ def _rounds(encounter: Encounter, behaviour: str) -> tuple[list[int], list[Outco
 
 @check(
     "unsolicited-reply",
-    peer="sends a second reply that nobody asked for, at once or a while later",
-    mistake="What lies in a pooled connection is taken as the answer to the next request: from then "
-    "on each answer belongs to the request before.",
-    clause="RFC 9112, section 9.2: a reply without a request closes the connection, unread.",
+    peer="sends a second, unsolicited reply, at once or a while later",
+    mistake="Bytes waiting in a pooled connection are taken as the answer to the next request: from "
+    "then on each answer belongs to the previous request.",
+    clause="RFC 9112, section 9.2: after a reply without a request the client closes the connection.",
     scenarios=["poisoned-pool"],
 )
 def unsolicited_reply(encounter: Encounter) -> Finding:

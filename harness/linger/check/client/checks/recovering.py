@@ -11,13 +11,13 @@ from linger.check.client.turncoat import GOOD, REFUSE
 from linger.check.finding import FAIL, Finding
 
 GONE = 2.0  # s
-AGAIN = 0.25  # s until a request that failed is tried again
+AGAIN = 0.25  # s until a failed request is retried
 
 
 @check(
     "recover-restart",
     peer="is restarted between two requests",
-    mistake="A connection that has ended is used again and again, or a library remembers the failure.",
+    mistake="A dead connection is used again and again, or a library remembers the failure.",
     clause="RFC 9112, section 9.3.1: be ready to recover from a close at any time.",
     scenarios=["pool-keeps-dead"],
 )
@@ -36,7 +36,7 @@ def recover_restart(encounter: Encounter) -> Finding:
     "recover-refuse",
     peer="refuses every connection for a while",
     mistake="The program ends, or never tries again.",
-    clause="connect(2): ECONNREFUSED. RFC 9110, section 9.2.2 leaves it to the client when it retries.",
+    clause="connect(2): ECONNREFUSED. RFC 9110, section 9.2.2 leaves it to the client when to retry.",
     scenarios=["connect-failure-leak"],
 )
 def recover_refuse(encounter: Encounter) -> Finding:
@@ -61,7 +61,7 @@ def recover_refuse(encounter: Encounter) -> Finding:
 
 
 def _until_good(encounter: Encounter, behaviour: str) -> tuple[float | None, list[Outcome]]:
-    """Ask until a request succeeds; returns the seconds that it took, and the tries."""
+    """Make requests until one succeeds; returns the seconds that took, and the tries."""
     began = time.monotonic()
     tries: list[Outcome] = []
     while (took := time.monotonic() - began) < ruling.SOON:

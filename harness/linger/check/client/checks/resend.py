@@ -1,4 +1,4 @@
-"""Requests that are read and not answered: whether they are sent again."""
+"""Requests that are read but not answered: whether the client sends them again."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ REUSED = ("reused-fin", "reused-rst")
 
 @check(
     "repeated-request",
-    peer="reads a request, does what it asks, and closes before it answers",
-    mistake="Whoever sends again does not know whether the first one was carried out: an order is "
+    peer="reads a request, carries it out, and closes without an answer",
+    mistake="A client that sends it again does not know whether the first was carried out: an order is "
     "placed twice.",
     clause="RFC 9110, section 9.2.2: no automatic retry of what is not idempotent. RFC 9112, "
     "section 9.3.1.",
@@ -22,7 +22,7 @@ REUSED = ("reused-fin", "reused-rst")
 )
 def repeated_request(encounter: Encounter) -> Finding:
     encounter.begin(*FRESH, *REUSED)
-    if not encounter.driven:  # its own request, whatever the method is
+    if not encounter.driven:  # the command's own request, whatever its method
         outcomes = encounter.asks(FRESH)
         sent = [_sent(encounter, outcome) for outcome in outcomes]
         return ruling.broken(outcomes) or ruling.repeated(sent)
@@ -43,7 +43,7 @@ def _met(
 ) -> tuple[Outcome, int | None]:
     """Let the client make a request, on a connection that has carried another one if it is to be reused.
 
-    Returns what became of it, and how many the server had read before; None: it reused none.
+    Returns its outcome, and how many requests the server had read before; None: it reused none.
     """
     if not reused:
         return encounter.ask(behaviour, method), 0

@@ -1,4 +1,4 @@
-"""Servers from which no packet comes any more, or never did."""
+"""Servers from which no packet comes any more, or none ever did."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from linger.lab import faults
 TRYING = 20.0  # s: the kernel gives up on an address after 7 s
 PROBES = {"tcp_keepalive_time": 10, "tcp_keepalive_intvl": 2, "tcp_keepalive_probes": 3}
 LOOK = 0.5  # s
-STRIKES = 4.0  # s: then the server closes, and that FIN is lost at least
+STRIKES = 4.0  # s: then the server closes, and at least that FIN is lost
 
 
 @check(
     "black-hole",
     peer="has two addresses, and nothing comes back from the first",
-    mistake="The addresses are tried one after the other, each for as long as the kernel likes, or "
-    "the second one never is.",
+    mistake="The addresses are tried one after the other, each until the kernel gives up, or the "
+    "second is never tried.",
     clause="RFC 8305, section 5: the next address is tried after 250 ms.",
     scenarios=["half-open-peer"],
 )
@@ -38,7 +38,7 @@ def black_hole(encounter: Encounter) -> Finding:
 
 @check(
     "vanished-idle",
-    peer="is gone without a word while a connection is idle: all packets are dropped",
+    peer="vanishes without a FIN while a connection is idle: all packets are dropped",
     mistake="Neither SO_KEEPALIVE nor a time-out: a connection whose other end is gone without a FIN "
     "stays forever.",
     clause="RFC 9293, section 3.8.4: keepalive is off by default. tcp(7): TCP_USER_TIMEOUT.",

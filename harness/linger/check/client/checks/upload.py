@@ -13,9 +13,10 @@ DRAINED, DEAF = "early-413-drained", "early-413-deaf"
 
 @check(
     "early-reply",
-    peer="answers 413 as soon as it has the header of an upload; once it reads on, once it does not",
-    mistake="The client writes until all is written, and reads only then: it loses a reply that says "
-    "why, or waits forever for room in a buffer that nobody empties.",
+    peer="answers 413 as soon as it has the header of an upload; in one run it reads on, in another it "
+    "does not",
+    mistake="The client reads only when all is written: it loses a reply that says why, or waits "
+    "forever for room in a buffer that nobody empties.",
     clause="RFC 9112, section 9.5: a client should watch for a reply while it sends. RFC 9110, "
     "section 15.5.14.",
     scenarios=["close-unread-reset"],
@@ -25,7 +26,7 @@ def early_reply(encounter: Encounter) -> Finding:
     drained = _upload(encounter, DRAINED)
     deaf = _upload(encounter, DEAF)
     if not encounter.driven and drained.success is False and str(STATUS) not in drained.said:
-        raise NotStruck("its exit code does not tell whether it read the reply; needs --driver")
+        raise NotStruck("its exit code does not show whether it read the reply; needs --driver")
     return ruling.early(drained, deaf, STATUS)
 
 

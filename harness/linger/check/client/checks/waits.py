@@ -1,4 +1,4 @@
-"""Replies that do not come: what a client waits for, and for how long."""
+"""Replies that do not come: what a client waits for and how long."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ PATIENT = (
 @check(
     "waits-without-socket",
     peer="ends the connection at every moment of an exchange",
-    mistake="The event of the end finds no handler (a promise that is never settled, a callback that "
-    "nobody calls), so the program waits for a connection that does not exist any more.",
+    mistake="No handler sees the end (a promise never settled, a callback never called), so the "
+    "program waits for a connection that no longer exists.",
     clause="RFC 9112, section 9.3.1: be ready to recover from a close at any time.",
     scenarios=["waits-without-socket"],
 )
@@ -33,7 +33,7 @@ def waits_without_socket(encounter: Encounter) -> Finding:
 
 
 def _waited(encounter: Encounter, behaviour: str) -> Finding:
-    """Meet a behaviour for as long as the caller's patience lasts."""
+    """Meet a behaviour for the whole of the caller's patience."""
     name = behaviour.partition("=")[0]
     encounter.begin(behaviour)
     limit = encounter.order.patience
@@ -57,7 +57,7 @@ def silent(encounter: Encounter) -> Finding:
 @check(
     "stalled-body",
     peer="sends half of the body, and then nothing",
-    mistake=FOREVER + " Some end with the header.",
+    mistake=FOREVER + " Some time-outs stop at the header.",
     clause=PATIENT,
     scenarios=["half-open-peer"],
     slow=True,
@@ -69,7 +69,7 @@ def stalled_body(encounter: Encounter) -> Finding:
 @check(
     "trickle",
     peer="sends a byte of the body every half second",
-    mistake="The time-out begins anew with each byte, so a server can hold a client for days.",
+    mistake="Each byte restarts the time-out, so a server can hold a client for days.",
     clause=PATIENT,
     scenarios=["half-open-peer"],
     slow=True,

@@ -1,5 +1,5 @@
 /*
- * A driver for libcurl, by one easy handle that is used again and again:
+ * A driver for libcurl that reuses one easy handle:
  *
  *     cc -o libcurl libcurl.c -lcurl -lcrypto && linger check-client --driver -- ./libcurl
  */
@@ -77,7 +77,7 @@ int main(void)
 	char line[8192];
 
 	while (fgets(line, sizeof line, stdin) && strcmp(line, "QUIT\n") != 0) {
-		strtok(line, " \n"); /* GET or POST: a file comes with the latter alone */
+		strtok(line, " \n"); /* GET or POST; only POST has a file */
 		char *url = strtok(NULL, " \n"), *file = strtok(NULL, "\n");
 
 		fetch(curl, url, file);

@@ -1,1 +1,1 @@
-"""The checks, a file for those that belong together. Each is found where it lies (battery.py)."""
+"""The checks, one file for those that belong together. battery.py finds them here."""

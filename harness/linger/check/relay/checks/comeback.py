@@ -1,4 +1,4 @@
-"""A server that is not good for a while, and comes back."""
+"""A server that fails for a while and comes back."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from linger.check.relay.phases import Fault, live
 from linger.check.relay.stage import Stage
 from linger.lab import faults
 
-NEVER_AGAIN = "A connection that has ended is used again and again, or nothing opens a new one."
+NEVER_AGAIN = "A dead connection is used again and again, or nothing opens a new one."
 FOREVER = "No time-out is set, and most libraries have none by default."
 CONNECT_ANEW = "RFC 9112, section 9.3.1: be ready to recover from a close at any time; so for any protocol."
 PATIENT = "RFC 9293, section 3.8.3: TCP gives up only what nobody acknowledges. tcp(7): TCP_USER_TIMEOUT."
@@ -21,7 +21,7 @@ PATIENT = "RFC 9293, section 3.8.3: TCP gives up only what nobody acknowledges. 
 
 @contextlib.contextmanager
 def _struck(strike: str, stage: Stage, port: int) -> Iterator[None]:
-    """Let a strike fall on all connections, as long as the context."""
+    """Let a strike fall on all connections while the context lasts."""
     stage.relay.become(port, strike)
     yield
     stage.relay.become(port, PASS)
@@ -47,7 +47,7 @@ def _restarted(stage: Stage, port: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _vanished(stage: Stage, port: int) -> Iterator[None]:
-    """Nobody learns of it; connections that were open stay gone."""
+    """Neither side learns of it; connections that were open stay gone."""
     with _struck("gone", stage, port):
         lost = faults.partition(stage.client, stage.server)
         yield
@@ -55,14 +55,15 @@ def _vanished(stage: Stage, port: int) -> Iterator[None]:
 
 
 def _comes_back(stage: Stage, what: str, name: str, fault: Fault) -> Finding:
-    """A program that lasts meets what a server tells. Errors: NotStruck for one that ends by itself."""
+    """A program that lasts meets a fault that the server announces. Errors: NotStruck for one that ends by
+    itself."""
     if not stage.task.lasts:
         raise NotStruck("it ends by itself, so it does not come back; see cut-at-each-message")
     return judgement.recovered(what, live(stage, name, fault), hard=True)
 
 
 def _waited(stage: Stage, ways: Sequence[str]) -> Finding:
-    """A program that ends meets a silence that does not, at each message."""
+    """A program that ends meets endless silence, at each message."""
     planned = meetings.strikes(stage, ways)
     limit = stage.task.order.patience
     tries = meetings.met_all(stage, planned, limit)
@@ -93,7 +94,7 @@ def recover_rst(stage: Stage) -> Finding:
 
 @check(
     "recover-refuse",
-    peer="ends every connection, and refuses others for 4 s",
+    peer="ends every connection, and refuses new ones for 4 s",
     mistake="The program ends, or never tries again.",
     clause="connect(2): ECONNREFUSED.",
     scenarios=["connect-failure-leak"],
@@ -108,8 +109,8 @@ def recover_refuse(stage: Stage) -> Finding:
 
 @check(
     "recover-restart",
-    peer="is restarted, and knows nothing of before",
-    mistake=NEVER_AGAIN + " Or what the server had been told before is not told again.",
+    peer="is restarted, and remembers nothing",
+    mistake=NEVER_AGAIN + " Or the program does not repeat what it had told the old server.",
     clause=CONNECT_ANEW,
     scenarios=["pool-keeps-dead"],
 )
@@ -119,8 +120,8 @@ def recover_restart(stage: Stage) -> Finding:
 
 @check(
     "recover-stall",
-    peer="falls silent and keeps its connections: for good those of 4 s; or in the middle of an exchange, "
-    "at each message, also with a byte each 0.5 s",
+    peer="falls silent for 4 s and keeps those connections forever silent; or does so in the middle of "
+    "an exchange, at each message, also with a byte every 0.5 s",
     mistake=FOREVER,
     clause=PATIENT,
     scenarios=["half-open-peer"],
@@ -134,8 +135,8 @@ def recover_stall(stage: Stage) -> Finding:
 
 @check(
     "recover-gone",
-    peer="is gone without a word: every packet is dropped, for 4 s, and for good on connections that were "
-    "open; or from each message of an exchange on",
+    peer="vanishes without a FIN: every packet is dropped for 4 s, and forever on connections that "
+    "were open; or from each message of an exchange on",
     mistake=FOREVER,
     clause=PATIENT,
     scenarios=["half-open-peer"],

@@ -11,12 +11,11 @@ CUTS = ("fin", "rst", "half")
 
 @check(
     "cut-at-each-message",
-    peer="says part of a good exchange, and ends the connection: at the boundary of each message, and "
-    "in its middle, by FIN, RST and half-close",
-    mistake="The end of the connection is taken for the end of the data, or an error of read() is not "
-    "looked at; of a program that lasts: it is prepared for an end between requests only.",
-    clause="recv(2): 0 is the end of the stream, and says nothing of what was promised. RFC 9293, "
-    "section 3.10.4.",
+    peer="sends part of a good exchange, and ends the connection: at the boundary of each message, and "
+    "in its middle, with FIN, RST and half-close",
+    mistake="The end of the connection is taken for the end of the data, or an error of read() is "
+    "ignored; a long-running program is prepared for an end between requests only.",
+    clause="recv(2): 0 is the end of the stream, whatever was announced. RFC 9293, " "section 3.10.4.",
     scenarios=["truncated-reply", "waits-without-socket"],
 )
 def cut_at_each_message(stage: Stage) -> Finding:

@@ -1,4 +1,4 @@
-"""Clients that say that they are done with sending, and wait for the reply."""
+"""Clients that announce the end of their sending and wait for the reply."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from linger.check.server.crowd import Crowd
 from linger.check.server.scene import FRESH
 from linger.check.server.trial import Trial
 
-TRIES = 20  # at the least: one real server lost one reply in twenty
-FEW = 5  # of them at a time: more, and a server may turn some away (sshd, MaxStartups)
+TRIES = 20  # at least: one real server lost one reply in twenty
+FEW = 5  # of them at a time: with more, a server may refuse some (sshd, MaxStartups)
 CONTROLS = 3  # replies without the shutdown, to compare with
 QUIET = 1.0  # s without a byte that end a reply on a connection that stays open
 WHOLE = 0.9  # of the shortest control: a date or a counter may be a few bytes shorter
@@ -21,11 +21,11 @@ REPAIR = "where node is the server, this repairs it: server.httpAllowHalfOpen = 
 @check(
     "half-close",
     peer="ask, shut down their sending side at once, and read",
-    mistake="The server takes the client's FIN for good-bye and drops the reply that it owes, or "
-    "it never closes after it. Of HTTP clients few do this, so there it is a risk, not a defect.",
+    mistake="The server takes the client's FIN for a full close and drops the reply that it owes, or "
+    "it never closes afterwards. Few HTTP clients do this, so for HTTP it is a risk, not a defect.",
     clause="RFC 9293, section 3.6.1: the side that has not closed may go on sending. shutdown(2): "
-    "SHUT_WR. RFC 9112, section 9.6, with its note on half-closed connections: HTTP relies on them "
-    "nowhere. Inside TLS: RFC 8446, section 6.1.",
+    "SHUT_WR. RFC 9112, section 9.6, with its note on half-closed connections: HTTP never relies on "
+    "them. Inside TLS: RFC 8446, section 6.1.",
     scenarios=["half-close-dropped", "closewait-half-close", "half-close-relay"],
     long=True,
 )
@@ -43,7 +43,7 @@ def half_close(trial: Trial) -> Finding:
 
 
 def _halved(trial: Trial, control: int) -> Finding:
-    """The finding of the replies, of which each should have some bytes."""
+    """The finding from the replies. control: the bytes that each should have."""
     replies: list[int] = []
     tries = max(TRIES, trial.n)
     while len(replies) < tries:
@@ -79,7 +79,7 @@ def _lost(trial: Trial, replies: list[int], control: int, older: str) -> Finding
 
 
 def _control(trial: Trial) -> int:
-    """The bytes of the shortest of some replies to clients that stay. Errors: NotStruck."""
+    """The bytes of the shortest of several replies to clients that stay. Errors: NotStruck."""
     shortest = None
     for _ in range(CONTROLS):
         with trial.crowd(1) as crowd:
@@ -90,14 +90,14 @@ def _control(trial: Trial) -> int:
             shortest = received if shortest is None else min(shortest, received)
             crowd.fin()
     if not shortest:
-        raise NotStruck("no reply comes without the shutdown either")
+        raise NotStruck("even without the shutdown no reply comes")
     return shortest
 
 
 def _held_open(trial: Trial, crowd: Crowd, lost: Finding | None) -> Finding:
-    """The finding when the server has not closed in time: perhaps it will.
+    """The finding when the server has not closed in time: it may close late.
 
-    lost: the finding of the replies; what is closed late does not excuse it.
+    lost: the finding of the replies; closing late does not excuse it.
     """
     count = sum(not one.ended for one in crowd.open)
     held = trial.meter.held()
@@ -105,6 +105,6 @@ def _held_open(trial: Trial, crowd: Crowd, lost: Finding | None) -> Finding:
         closed = crowd.read(trial.late - trial.soon)
     if closed:
         return lost or Finding(
-            CHOICE, f"the connection is closed only after more than {trial.soon:.0f} s"
+            CHOICE, f"the connection is closed, but later than {trial.soon:.0f} s"
         )
     return Finding(LEAK, f"{count} connection{'s' * (count > 1)} not closed {trial.late:.0f} s after the reply", held)

@@ -1,4 +1,4 @@
-"""Clients that stay and do nothing: they say nothing, or they do not read."""
+"""Clients that stay and do nothing: they say nothing, or do not read."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def idle(trial: Trial) -> Finding:
     with trial.crowd(count, at_least=1, bare=True) as crowd:
         who = f"{len(crowd.connected)} silent clients"
         if deferred := trial.deferred(crowd):  # the rest came when its queue was full
-            who += f", {deferred} of which the kernel keeps from it (TCP_DEFER_ACCEPT)"
+            who += f", {deferred} of which the kernel withholds (TCP_DEFER_ACCEPT)"
             if deferred == len(crowd.connected):
                 return Finding(CHOICE, f"{who} until they speak")
         return _watch(trial, crowd, who)
@@ -62,7 +62,7 @@ def stalled_reader(trial: Trial) -> Finding:
 
 
 def _watch(trial: Trial, crowd: Crowd, who: str) -> Finding:
-    """Watch a crowd that stays: who else is served, and when the server has enough of it."""
+    """Watch a crowd that stays: whether others are served, and when the server closes it."""
     began = time.monotonic()
     gone = False
     while not gone and time.monotonic() < began + trial.late:
@@ -77,5 +77,5 @@ def _watch(trial: Trial, crowd: Crowd, who: str) -> Finding:
             is None
         )
     took = time.monotonic() - began
-    when = f"closed after {took:.0f} s" if gone else f"kept for {trial.late:.0f} s and longer"
+    when = f"closed after {took:.0f} s" if gone else f"still kept after {trial.late:.0f} s"
     return Finding(CHOICE, f"{who}: {when}; others are served")

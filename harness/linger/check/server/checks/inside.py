@@ -1,4 +1,4 @@
-"""What TLS itself asks of an end: close_notify, from both sides. Only with --tls."""
+"""What TLS requires at the end: close_notify from both sides. Only with --tls."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ QUIET = 1.0  # s of silence that end a reply
 
 @check(
     "close-notify",
-    peer="ask inside TLS, read the reply, and say good-bye where the server does not",
-    mistake="The server ends the TCP connection and not the TLS in it, so nobody can tell a whole "
-    "reply from one that was cut on its way.",
+    peer="ask inside TLS, read the reply, and close first where the server does not",
+    mistake="The server ends the TCP connection but not the TLS inside it, so nobody can tell a whole "
+    "reply from one that was truncated on its way.",
     clause="RFC 8446, section 6.1: each party must send close_notify before it closes its write "
     "side.",
     scenarios=["truncated-reply", "linger-zero"],
@@ -48,7 +48,7 @@ def _how(notified: bool, ended: str) -> str:
 @check(
     "tls-cut",
     peer="send half a request inside TLS, and a FIN without close_notify",
-    mistake="The TLS library reports the missing close_notify as an error, not as an end, and the "
+    mistake="The TLS library reports the missing close_notify as an error, not as the end, and the "
     "error path forgets close().",
     clause="RFC 8446, section 6.1: an end without close_notify. SSL_read(3): SSL_ERROR_SSL or "
     "SSL_ERROR_SYSCALL.",
@@ -71,4 +71,4 @@ def tls_cut(trial: Trial) -> Finding:
 def _must_be_inside(trial: Trial) -> None:
     """Errors: NotStruck without --tls."""
     if not trial.wish.tls:
-        raise NotStruck("it is not checked inside TLS; give --tls")
+        raise NotStruck("this check runs inside TLS only; give --tls")

@@ -1,4 +1,4 @@
-"""Clients that leave: before, in the middle of, and after a request. Every server meets them."""
+"""Clients that leave before, during and after a request. Every server meets them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from linger.check.server.trial import Trial
 @check(
     "abandon",
     peer="connect, say nothing, and close",
-    mistake="The path that is taken when recv() returns 0 before any request does not close(), or "
-    "connections that nobody accepts any more fill the accept queue.",
+    mistake="The path taken when recv() returns 0 before any request does not close(), or connections "
+    "that nobody accepts any more fill the accept queue.",
     clause="recv(2): 0 is the end of the stream. RFC 9293, section 3.6, case 2: CLOSE-WAIT lasts "
     "until the program closes.",
     scenarios=["closewait-leak", "accept-queue-undrained", "shutdown-without-close"],
@@ -27,8 +27,8 @@ def abandon(trial: Trial) -> Finding:
 @check(
     "half-request-fin",
     peer="send half a request, and close",
-    mistake="A handler that waits for the rest of a request takes the end of the stream for "
-    "nothing new, or its error path forgets close().",
+    mistake="A handler that waits for the rest of a request does not notice the end of the stream, or "
+    "its error path forgets close().",
     clause="recv(2): 0 is the end of the stream. RFC 9293, section 3.6, case 2: CLOSE-WAIT lasts "
     "until the program closes.",
     scenarios=["closewait-leak", "recv-timeout-leak", "read-disabled-masks-eof"],
@@ -45,8 +45,8 @@ def half_request_fin(trial: Trial) -> Finding:
 @check(
     "half-request-rst",
     peer="send half a request, and reset the connection",
-    mistake="recv() fails with ECONNRESET and the error path forgets close(): no CLOSE_WAIT shows "
-    "it, only the descriptors that are gone.",
+    mistake="recv() fails with ECONNRESET and the error path forgets close(): no CLOSE_WAIT shows it, "
+    "only descriptors whose connection is gone.",
     clause="recv(2): ECONNRESET. RFC 9293, section 3.10.7.4: a RST ends the connection. close(2): "
     "only it gives the descriptor back.",
     scenarios=["reset-leak", "descriptor-exhaustion"],
@@ -65,8 +65,7 @@ def half_request_rst(trial: Trial) -> Finding:
     peer="connect, and reset the connection at once",
     mistake="The connection is dead when accept() returns it, so the very first call on it fails; "
     "an error there ends the accept loop, the process, or only skips close().",
-    clause="accept(2): errors that the network has ready are errors of accept() or "
-    "of the first call.",
+    clause="accept(2): pending network errors are returned by accept() or by the first call.",
     scenarios=["reset-leak", "accept-queue-undrained", "sigpipe-exit"],
     long=True,
 )
@@ -77,8 +76,8 @@ def rst_at_once(trial: Trial) -> Finding:
 @check(
     "ignore-reply",
     peer="ask, and leave without reading the reply",
-    mistake="The reply meets a connection that was reset: SIGPIPE ends a process that writes "
-    "without MSG_NOSIGNAL, or the error of send() is not followed by close().",
+    mistake="The reply meets a connection that was reset: SIGPIPE kills a process that writes without "
+    "MSG_NOSIGNAL, or the error of send() is not followed by close().",
     clause="send(2): EPIPE and MSG_NOSIGNAL. signal(7): SIGPIPE ends a process that does not ignore "
     "it.",
     scenarios=["sigpipe-exit", "write-into-closewait", "reset-leak"],
@@ -95,10 +94,10 @@ def ignore_reply(trial: Trial) -> Finding:
 
 @check(
     "ask-and-leave",
-    peer="ask, and leave before the reply begins, half of them by a FIN, half by a RST",
-    mistake="What was opened for the reply stays open when there is nobody to send it to: the "
-    "file that it comes from, the connection to a backend. The handler ends by an error or an "
-    "event of the client's connection, and only its good end closes them.",
+    peer="ask, and leave before the reply begins, half of them with a FIN, half with a RST",
+    mistake="What was opened for the reply stays open when there is nobody to send it to: a file, a "
+    "connection to a backend. An error or event on the client's connection ends the handler, and only "
+    "its normal end closes them.",
     clause="close(2): only it gives a descriptor back. recv(2): 0 is the end of the stream, "
     "ECONNRESET a RST.",
     scenarios=["closewait-leak", "reset-leak", "descriptor-exhaustion"],
@@ -113,7 +112,7 @@ def ask_and_leave(trial: Trial) -> Finding:
 
 
 def _with_each_request(trial: Trial, leave: Callable[[Crowd, bytes], None]) -> Finding:
-    """The finding of clients that leave so: all with the small request, then with the large one.
+    """The finding for clients that leave like this: first with the small request, then with the large one.
 
     Errors: NotStruck where no request is known.
     """

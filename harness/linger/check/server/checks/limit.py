@@ -14,10 +14,10 @@ from linger.lab import processor
 LIMIT = 64  # descriptors
 CROWD = 200  # clients
 WINDOWS, WINDOW = 4, 0.5  # s: how often and how long the server is watched at its limit
-FEWEST = 32  # of them that must be established; of a server that dies of it not all are
+FEWEST = 32  # that must be established; a server that dies of it does not get them all
 CONNECTING = 5.0  # s: what does not get into the accept queue by then never will
 STILL = 1.0  # s without a change before that
-SPARE = 4  # descriptors: one that keeps so few free has met its limit
+SPARE = 4  # descriptors: a server that keeps this few free has met its limit
 MOST_BUSY = 50  # percent of a core
 MOST_LOG = 100e3  # bytes a second
 RECOVERY = 20.0  # s
@@ -26,15 +26,15 @@ RECOVERY = 20.0  # s
 @check(
     "descriptor-limit",
     peer=f"are {CROWD}, against {LIMIT} descriptors; then all of them close",
-    mistake="accept() fails with EMFILE and is asked again at once, as fast as the processor can; "
-    "or the error ends the loop, and nobody is served again.",
+    mistake="accept() fails with EMFILE and is called again at once, as fast as the processor can; or "
+    "the error ends the loop, and nobody is served again.",
     clause="accept(2): EMFILE. getrlimit(2): RLIMIT_NOFILE.",
     scenarios=["emfile-spin", "descriptor-exhaustion"],
     descriptors=LIMIT,
 )
 def descriptor_limit(trial: Trial) -> Finding:
     busy = logged = 0.0
-    silent = (b"", "silent clients: ")  # where half a request, or a handshake, is no way to stay
+    silent = (b"", "silent clients: ")  # for a server that ends half a request or a handshake
     for words, who in [silent] if trial.wish.tls else [(trial.request.half, ""), silent]:
         with trial.crowd(CROWD, at_least=FEWEST, within=CONNECTING, bare=True) as crowd:
             crowd.send(words)
@@ -63,23 +63,22 @@ def descriptor_limit(trial: Trial) -> Finding:
 
 
 def _fullest(trial: Trial) -> int:
-    """The descriptors of the process that has most, once it has all of them or their number rests."""
+    """The descriptors of the process that has most, once it has them all or their number is stable."""
     most, since = -1, time.monotonic()
     deadline = since + 5.0
     while most < LIMIT and time.monotonic() < min(deadline, since + STILL):
         now = max(trial.meter.take().descriptors.values(), default=0)
         if now != most:
             most, since = now, time.monotonic()
-        time.sleep(LOOK)  # the next one: accepting takes a processor, and so does counting
+        time.sleep(LOOK)  # the next count: accepting takes processor time, and so does counting
     return most
 
 
 def _watched(trial: Trial) -> tuple[float, float]:
     """How busy the server is, in percent of a core, and how much it logs, in bytes a second.
 
-    Of several windows the quietest counts: a program that spins does so in each of them, while
-    on a busy machine anybody waits for a processor now and then. So one in which it rests, and
-    hardly logs, is enough.
+    The quietest of several windows counts: a program that spins does so in each of them, whatever else the
+    machine does. So one in which it rests, and hardly logs, is enough.
     """
     pids, output = trial.target.pids, trial.target.output
     size, began = log_bytes(pids, output), time.monotonic()

@@ -1,4 +1,4 @@
-"""What the wire shows of ordinary and of early replies."""
+"""What the wire shows of ordinary and early replies."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ POST = (
 )
 FLIGHT = 16 << 10  # bytes of a reply that leave without an answer (10 segments: RFC 6928)
 REPLYING = 5.0  # s that a server has to begin its reply
-SENDING = 0.3  # s for which a client that still sends leaves it unread
+SENDING = 0.3  # s for which a client that still sends leaves the reply unread
 QUIET = 1.0  # s
 LAST_CHUNK = b"0\r\n\r\n"  # RFC 9112, section 7.1
 
@@ -30,21 +30,21 @@ LAST_CHUNK = b"0\r\n\r\n"  # RFC 9112, section 7.1
 @check(
     "early-reply",
     peer="send a large body that the server refuses before it has read it, and go on sending",
-    mistake="The server closes at once, not in two steps. What the client sends then is answered "
-    "by a RST, and that takes away what the client has not read, or the server has not sent, of "
-    "the reply (RFC 9112, section 9.6).",
+    mistake="The server closes at once, not in two steps. What the client then sends is answered with "
+    "a RST, which destroys the part of the reply that the client has not read or the server has not "
+    "sent (RFC 9112, section 9.6).",
     clause="RFC 9112, section 9.6: close in stages. RFC 1122, section 4.2.2.13: a close() with "
     "unread input sends a RST.",
     scenarios=["close-unread-reset", "linger-zero"],
     long=True,
 )
 def early_reply(trial: Trial) -> Finding:
-    """A part of the body before the reply, one when that begins, and one behind the server's FIN.
+    """Send a part of the body before the reply, one when it begins, and one after the server's FIN.
 
-    So a server that has closed is always answered, whether it had read before what was there or
-    not; and what it had not sent by then is always lost, because the client's buffer takes no more
-    than a first flight of it: that a link without a delay is faster decides nothing. A reset
-    behind a whole reply is common, and tells little of a server: it is reported and not judged.
+    So a server that has closed always gets more data, whether or not it had read what was there; and what it
+    had not sent by then is always lost, because the client's buffer takes only the first flight: the speed of
+    the link decides nothing. A reset after a whole reply is common and says little about a server: it is
+    reported, not judged.
     """
     if not trial.request.http:
         raise NotStruck("it does not speak HTTP, so no early reply is known")
@@ -58,12 +58,13 @@ def early_reply(trial: Trial) -> Finding:
         if not tries:
             raise NotStruck("it reads the whole body before it replies")
         if any(one.ended for one in tries):
-            # One that sends a FIN and then closes with unread input resets what it has ended already.
+            # A server that sends a FIN and then closes with unread input resets a stream it has already
+            # ended.
             trial.meter.settles(trial.before, count, within=QUIET)
         crowd.becomes(lambda one: one.heard, QUIET)
         reset = sum(one.reset for one in tries)
     if not any(one.reply for one in tries):
-        raise NotStruck("it ends the connection without any reply, so none could be lost")
+        raise NotStruck("it ends the connection without a reply, so none could be lost")
     lost = [one for one in tries if one.ended and not _whole(one)]
     first = _first_line(next(one.reply for one in tries if one.reply))
     said = f"{len(tries) - len(lost)} of {len(tries)} replies whole ({first})"
@@ -72,12 +73,12 @@ def early_reply(trial: Trial) -> Finding:
     if lost:
         return Finding(FAIL, f"{said}, {reset} reset", notes=parts)
     if reset:
-        return Finding(CHOICE, f"{said}; {reset} reset behind it, so a client far away may lose it")
+        return Finding(CHOICE, f"{said}; {reset} reset after it, so a distant client may lose it")
     return Finding(PASS, f"{said}, none reset")
 
 
 def _go_on(one: Connection) -> bool:
-    """Send a further part of the body, as much as fits."""
+    """Send another part of the body, as much as fits."""
     one.give(memoryview(bytes(MORE)))
     return True
 
@@ -95,8 +96,8 @@ def _first_line(reply: bytes) -> str:
 
 
 def _whole(one: Connection) -> bool:
-    """Whether a reply came complete: its head, and the body that the head announces; where it
-    announces none, a FIN ends the body, and after a RST nobody knows (RFC 9112, section 6.3)."""
+    """Whether a reply is complete: its head, and the body that the head announces; if it announces none, a
+    FIN ends the body, and after a RST nobody knows (RFC 9112, section 6.3)."""
     heads = re.match(rb"(?s)(?:HTTP/1\.. 1.*?\r\n\r\n)*(HTTP/1\.. ([2-5]..).*?\r\n\r\n)", one.reply)
     if not heads:
         return False
@@ -110,8 +111,8 @@ def _whole(one: Connection) -> bool:
 @check(
     "timewait-holder",
     peer="ask, and read the reply",
-    mistake="None: whoever closes first holds the TIME_WAIT. At the server it costs no port, at the "
-    "client it does.",
+    mistake="None: the side that closes first holds the TIME_WAIT. It costs a port at the client, none "
+    "at the server.",
     clause="RFC 9293, section 3.6: TIME-WAIT is for the side that closes first.",
     scenarios=["timewait-owner", "server-port-reuse", "port-exhaustion"],
 )

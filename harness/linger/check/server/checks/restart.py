@@ -1,4 +1,4 @@
-"""Servers that end and are started again at once, while their port is still in use."""
+"""Servers that end and are restarted at once, while their port is still in use."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def restart_term(trial: Trial) -> Finding:
     listens = False
     found = _restart(trial, stop)
     if listens and found.verdict == PASS:
-        told = f"{trial.wish.plan.stop.name} leaves a process that listens on, so a start finds the port in use"
+        told = f"{trial.wish.plan.stop.name} leaves a process that still listens, so the port is in use"
         return replace(found, verdict=WARN, measured=f"{told}; {found.measured}")
     return found
 
@@ -63,16 +63,15 @@ def restart_kill(trial: Trial) -> Finding:
     try:
         trial.start()
     except TargetDied:
-        more = "; not so if only its first process is killed, because the others keep the port"
+        more = "; not if only its first process is killed, because the others keep the port"
         return Finding(CHOICE, whole.measured + more)
     return whole
 
 
 def _restart(trial: Trial, end: Callable[[], str]) -> Finding:
-    """Use the port, end the server, and start it again. end: ends it, returns a remark.
+    """Use the port, end the server, and restart it. end: ends it, returns a remark.
 
-    Those that leave come first: a server that serves one after the other would be held up by
-    those that stay.
+    Clients that leave come first: those that stay would hold up a server that serves one by one.
     """
     live = trial.at_once(max(1, trial.n // 2))
     _leave_timewaits(trial)
@@ -95,7 +94,7 @@ def _restart(trial: Trial, end: Callable[[], str]) -> Finding:
 
 
 def _leave_timewaits(trial: Trial) -> None:
-    """Let the server close some connections first, if it is one that does."""
+    """Let the server close some connections first, if it ever does."""
     for wave in trial.waves():
         wave.send(trial.request.payload)
         wave.read(1.0)
@@ -103,13 +102,13 @@ def _leave_timewaits(trial: Trial) -> None:
 
 
 def _cannot_start(trial: Trial, left: str, why: str) -> Finding:
-    """The finding when it does not start: whether it does once the connections are gone."""
+    """The finding when it does not start. It is tried again once the connections are gone."""
     sentence, *output = why.splitlines()
     trial.target.kill()
     faults.destroy(trial.server, f"sport = :{trial.wish.plan.port}")
     try:
         trial.start()
     except TargetDied:
-        return not_tested(f"it does not start again without any connection either: {sentence}")
+        return not_tested(f"even without any connection it does not start again: {sentence}")
     notes = [f"on the port: {left}", *(line.strip() for line in output)]
     return Finding(FAIL, f"does not start again over {left}: {sentence}", notes=notes)

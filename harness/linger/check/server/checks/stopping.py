@@ -18,8 +18,8 @@ FEW = 5
     "graceful-stop",
     peer="are in the middle of a reply (of a request, if no large reply is known) when the server "
     "is told to stop",
-    mistake="None as such: whether a reply is finished before the end is a policy. Clients that "
-    "get a RST cannot tell what was done.",
+    mistake="None as such: whether a reply is finished before the end is a policy. A client that gets "
+    "a RST cannot tell what was done.",
     clause="RFC 9112, section 9.6: close in stages, so that the last reply is not lost.",
     scenarios=["linger-zero", "free-before-flush"],
     ends_target=True,
@@ -50,7 +50,7 @@ def graceful_stop(trial: Trial) -> Finding:
 
 
 def _size_of(trial: Trial, request: bytes) -> int:
-    """The bytes of the reply to a request, of a server that is left in peace."""
+    """The bytes of the reply to a request when nothing disturbs the server."""
     with trial.crowd(1) as crowd:
         trial.greet(crowd)
         before = crowd.connections[0].received

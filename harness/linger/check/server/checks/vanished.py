@@ -1,4 +1,4 @@
-"""Clients that vanish without a FIN: power, cable, or the state of a firewall is lost."""
+"""Clients that vanish without a FIN: power, cable or a firewall's state is lost."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from linger.lab import faults
 PROBES = {"tcp_keepalive_time": 10, "tcp_keepalive_intvl": 2, "tcp_keepalive_probes": 3}
 RETRIES = 5  # tcp_retries2: given up after some 13 s
 GIVEN_UP = 40.0  # s
-SENDING = 0.5  # s for which the server must be busy with the reply
-QUIET = 0.5  # s for which it must keep a silent connection
+SENDING = 0.5  # s that the server must be busy with the reply
+QUIET = 0.5  # s that it must keep a silent connection
 FEW = 4  # clients: each holds a reply
 
 
@@ -34,10 +34,10 @@ def vanished_idle(trial: Trial) -> Finding:
     with trial.crowd(trial.n) as crowd:
         trial.greet(crowd)
         if trial.deferred(crowd):
-            crowd.send(trial.request.half)  # or the server never has them
+            crowd.send(trial.request.half)  # or the server never accepts them
         trial.accepted(crowd)
         if not trial.still_held(QUIET):
-            raise NotStruck("it closes silent connections before anybody can vanish")
+            raise NotStruck("it closes silent connections before a client can vanish")
         options = _options(trial)
         cut = faults.partition(trial.client, trial.server)
         began = time.monotonic()
@@ -52,9 +52,9 @@ def vanished_idle(trial: Trial) -> Finding:
         return Finding(PASS, f"{trial.n} vanished, all let go after {took:.0f} s ({options})")
     if "no keepalive" in options:
         return Finding(
-            WARN, f"{trial.n} vanished, kept for {trial.late:.0f} s and longer: {options}", held
+            WARN, f"{trial.n} vanished, still kept after {trial.late:.0f} s: {options}", held
         )
-    return Finding(PASS, f"{trial.n} vanished; in {trial.late:.0f} s not yet let go, but {options}")
+    return Finding(PASS, f"{trial.n} vanished; not yet let go after {trial.late:.0f} s, but {options}")
 
 
 @check(
@@ -75,7 +75,7 @@ def vanished_sending(trial: Trial) -> Finding:
     count, given_up = min(FEW, trial.n), min(GIVEN_UP, trial.late)
     with trial.crowd(count) as crowd:
         trial.greet(crowd)
-        cut = faults.drop(trial.client)  # the request gets there, and nothing comes back
+        cut = faults.drop(trial.client)  # the request gets through, and nothing comes back
         crowd.send(ask)
         if not trial.send_queue():
             raise NotStruck("the server sent nothing that could be lost")
@@ -99,10 +99,10 @@ def vanished_sending(trial: Trial) -> Finding:
 
 
 def _options(trial: Trial) -> str:
-    """What the accepted connections have against a peer that is gone, in words.
+    """How the accepted connections detect a peer that is gone, in words.
 
-    The kernel tells of the timer of SO_KEEPALIVE. TCP_USER_TIMEOUT it tells nobody but the program:
-    to ask a copy of the socket would disturb the server (harness/census/README.md).
+    The kernel shows the timer of SO_KEEPALIVE, but TCP_USER_TIMEOUT only to the program: asking a copy of the
+    socket would disturb the server (harness/census/README.md).
     """
     rows = [row for row in trial.meter.snapshot()["rows"] if row["state"] == "ESTABLISHED"]
     owned = sum(row["owned"] for row in rows)
