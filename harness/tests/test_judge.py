@@ -13,9 +13,9 @@ import pytest
 
 from linger.lab import Lab, holding, lasting, waiting
 from linger.lab.errors import NotHeld, Usage
-from linger.lab.failure import HELD, Failure
+from linger.lab.failure import EVENT, HELD, Failure
 from linger.lab.holding import Holding
-from linger.workshop import diagnose, endings, projector, remarks, score, texts
+from linger.workshop import awaited, diagnose, endings, projector, remarks, score, texts
 from linger.workshop.evidence import Evidence
 
 LEAK = texts.load("closewait-leak")
@@ -151,6 +151,43 @@ def test_what_is_held_is_a_diagnosis() -> None:
     [found] = diagnose._holds(Evidence({"failures": [failure.record()]}, {}))
     assert found.word == "still-holds"
     assert "2 x descriptor of a TCP connection, 1 x child process" in found.sentence
+
+
+def packets(end: str, at: float, verdict: float | None = 2.0) -> dict[str, Any]:
+    """A ladder.json: 7 connections that an end closed first."""
+    segments = [{"from": "client", "flags": ["SYN"], "sent": 0.0, "arrived": 0.0},
+                {"from": end, "flags": ["FIN", "ACK"], "sent": at, "arrived": at}]  # fmt: skip
+    return {"groups": [{"connections": 7, "ladder": {"verdict": verdict, "segments": segments}}]}
+
+
+@pytest.mark.parametrize(
+    "yours, fixed, named",
+    [
+        (packets("server", 1.0), packets("client", 1.0), "closes-early"),
+        (packets("server", 1.0, None), None, "closes-early"),
+        (packets("server", 3.0), packets("client", 1.0), "stuck"),  # only when it was ended
+        (packets("client", 1.0), packets("client", 1.0), "stuck"),
+        (packets("server", 1.0), packets("server", 1.0), "stuck"),  # so does the fixed one
+        (None, None, "stuck"),
+    ],
+)
+def test_who_closed_first_tells_the_hurried_from_the_stuck(yours: Any, fixed: Any, named: str) -> None:
+    silent = Failure(EVENT, "leak_yours", "recv n=0", ">= 100", 0, "4 s passed")
+    result = {"message": "", "failures": [silent.record()]}
+    trial = {"subjects": [subject(program="leak_yours", waits="epoll_wait")]}
+    found = [*awaited.stuck(LEAK, Evidence(result, trial, yours), Evidence({}, {}, fixed))]
+    assert word(found) == named
+    assert "7 connections" in found[0].sentence or 'keep its line say("recv ...")' in found[0].advice
+
+
+def test_a_close_on_another_path_is_told() -> None:
+    assert LEAK.buggy
+    source = LEAK.buggy.read_text()
+    result = {"struck": [row("ESTABLISHED", "== 100", 100, True), row("recv n=0", "== 100", 100, True)]}
+    assert not diagnose._elsewhere(LEAK, source, result)
+    more = source.replace("event_free(readable);", "if (n < 0) close(fd);")
+    assert 'said "recv n=0"' in diagnose._elsewhere(LEAK, more, result)
+    assert not diagnose._elsewhere(LEAK, more, {"struck": []})
 
 
 GUEST = {"words": "connect rst", "done": ["rst 1 (0 bytes)"], "errors": {}}

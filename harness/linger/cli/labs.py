@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import argparse
 import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from linger.cli import modules
 from linger.cli.options import Add, add_results
 from linger.lab import files
 from linger.lab.programs import program
 from linger.run.printer import say
+
+if TYPE_CHECKING:  # not for the other commands
+    from linger.workshop.texts import Text
 
 LAST_HINT = "blame"
 
@@ -19,7 +24,7 @@ def add_to(add: Add) -> None:
     lab.add_argument(
         "name", nargs="?", metavar="NAME", help="an exercise; without one, list them all"
     )
-    lab.add_argument("--hint", choices=("0", "1", "2", "3", LAST_HINT), default="0", metavar="K",
+    lab.add_argument("--hint", choices=("1", "2", "3", LAST_HINT), default="0", metavar="K",
                      help="show the hints up to this one, 1 to 3; blame: also the lines of the buggy "
                      "program that hold its connections")  # fmt: skip
     lab.add_argument("--predict", default="", metavar="LETTER", help="your prediction")
@@ -40,33 +45,35 @@ def add_to(add: Add) -> None:
 
 
 def _lab(options: argparse.Namespace) -> int:
-    from linger.workshop import exercise  # not at the top: the other commands do without
+    from linger.workshop import exercise, texts  # not at the top: the other commands do without
 
     if options.name:
         modules.require(options.called, "pytest")  # of the run, whose sentence would not name us
     last = options.hint == LAST_HINT
-    options.hint = 3 if last else int(options.hint)
-    code = exercise.lab(options)
-    if last and options.name:
-        _blame(options.name)
-    return code
+    options.hint = texts.HINTS if last else int(options.hint)
+    return exercise.lab(options, _blame if last else None)
 
 
-def _blame(name: str) -> None:
-    """The last hint: what blame reports about the exercise's original program."""
+def _blame(text: Text, copy: Path) -> None:
+    """The last hint: what blame reports about the exercise's original program, in the lines of the copy."""
     from linger.blame import documents, wording
+    from linger.blame.moved import moved
     from linger.run import scenarios
+    from linger.workshop.workplace import read_source
 
-    (name,) = scenarios.choose([name])
+    assert text.buggy
+    sources = (text.buggy.name, text.buggy.read_text(), copy.name, read_source(copy).decode(errors="replace"))
     with files.scratch() as scratch:
-        words = [program("linger"), "run", name, "--deep", "--results", scratch]
+        words = [program("linger"), "run", text.name, "--deep", "--results", scratch]
         subprocess.run(words, stdout=subprocess.DEVNULL, check=False)
-        found = [*documents.of_variant(scratch / "latest" / name / scenarios.BUGGY)]
-        say("\nWhich lines of the buggy program hold its connections:")
-        for line in (line for path in found for line in wording.lines(documents.read(path))):
-            say(f"  {line}")
+        found = [*documents.of_variant(scratch / "latest" / text.name / scenarios.BUGGY)]
+        say("Which lines of the buggy program hold its connections, by their numbers in your file:")
+        for path in found:
+            for line in wording.lines(moved(documents.read(path), *sources)):
+                say(f"  {line}")
         if not found:
-            say("  blame could not follow it; linger run NAME --blame says why")
+            say(f"  blame could not follow it; linger run {text.name} --blame says why")
+        say()
 
 
 def _score(options: argparse.Namespace) -> int:

@@ -28,7 +28,7 @@ TYPED = {
     r"\bmake(\s+)lab-": r"linger\1lab ",  # perhaps across lines of a paragraph
     r"\bmake scenario-": "linger run ",
     r"\bmake (lab|report)\b(?!-)": r"linger \1",
-    r"\bHINT=(?=\d)": "--hint ",
+    r"\bHINT=(?=\d|blame\b)": "--hint ",
     r"\bPREDICT=(?=[a-z]\b)": "--predict ",
     r"\bbuild/(linger|census|wire)\b": r"\1",
     r"\brun: make deps( all)?\b": "install what is missing",

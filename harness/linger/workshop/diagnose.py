@@ -11,6 +11,7 @@ import re
 from typing import Any
 
 from linger.lab import census, failure
+from linger.workshop.awaited import silenced, stuck
 from linger.workshop.endings import (
     babbles,
     children,
@@ -26,6 +27,7 @@ from linger.workshop.texts import Text
 from linger.workshop.workplace import strip_comments
 
 
+CLOSE = re.compile(r"\bclose\s*\(")
 SEVERAL = 3  # objects made and not freed: one or two may be in use
 LIVING = ("ESTABLISHED", "descriptors")  # rows that count connections which clients still want
 
@@ -42,14 +44,14 @@ def diagnose(
         _untouched(untouched, yours),
         ended(text, yours.trial, fixed.trial),
         forks(yours.trial),
-        _like_the_bug(yours.result, buggy.result),
+        _like_the_bug(text, source, yours.result, buggy.result),
         signalled(yours.trial),
         spins(yours.trial),
         babbles(yours.trial, fixed.trial),
         never_listens(text, yours.trial),
         _clients(yours.trial, fixed.trial),
-        _silenced(text, source, yours),
-        _stuck(yours),
+        silenced(text, source, yours),
+        stuck(text, yours, fixed),
         _aborts(text, yours.trial, fixed.trial),
         _conduct(yours),
         _holds(yours),
@@ -72,7 +74,9 @@ def _untouched(untouched: bool, yours: Evidence) -> Found:
         yield Diagnosis("untouched", "This is the bug, measured. You have not changed anything yet.")
 
 
-def _like_the_bug(result: dict[str, Any], buggy: dict[str, Any]) -> Found:
+def _like_the_bug(
+    text: Text, source: str, result: dict[str, Any], buggy: dict[str, Any]
+) -> Found:
     """Every row that failed shows what the buggy program leaves."""
     failed = [row for row in result["expectations"] if not row["held"]]
     bug = {(row["subject"], row["name"], row["expected"]) for row in buggy["expectations"]}
@@ -82,8 +86,19 @@ def _like_the_bug(result: dict[str, Any], buggy: dict[str, Any]) -> Found:
         yield Diagnosis(
             "not-repaired" if whole else "half-repaired",
             f"Not repaired yet: {rows(failed)}.",
-            "" if whole else "Part of it is better; the rest is as before.",
+            _elsewhere(text, source, result) if whole else "Part of it is better; the rest is as before.",
         )
+
+
+def _elsewhere(text: Text, source: str, result: dict[str, Any]) -> str:
+    """Advice where a program has a new close() that closed nothing of what it should; "" elsewhere."""
+    assert text.buggy
+    before, now = (len(CLOSE.findall(strip_comments(code))) for code in (text.buggy.read_text(), source))
+    path = next((row["name"] for row in result["struck"] if row["name"].startswith("recv ")), "")
+    if not text.serves or not path or now <= before:
+        return ""
+    return (f'Your file has a new close(), but it closed none of these connections. For each of them your '
+            f'program said "{path}": look at that path.')  # fmt: skip
 
 
 def _fits(row: dict[str, Any], expected: str) -> bool:
@@ -146,50 +161,6 @@ ABORT_ADVICE = (
 )
 
 
-def _silenced(text: Text, source: str, yours: Evidence) -> Found:
-    """The scenario waits for an event that the student removed from the program."""
-    assert text.buggy
-    spoken = set(re.findall(r'say\("(\w+)', text.buggy.read_text()))
-    missing = spoken - set(re.findall(r'say\("(\w+)', source))
-    words = _awaited(yours)
-    if words and words.split()[0] in missing:
-        yield Diagnosis(
-            "silenced",
-            f'The harness waits for your program to say "{words}".',
-            f'The buggy program did so; put its line say("{words.split()[0]} ...") back.',
-        )
-
-
-def _awaited(yours: Evidence) -> str:
-    """The event awaited in vain from the student's program, as "recv n=0", or ""."""
-    assert yours.trial
-    found = _first(yours, failure.EVENT)
-    subjects = [subject["program"] for subject in yours.trial["subjects"]]
-    return found["event"] if found and found["subject"] in subjects else ""
-
-
-def _first(yours: Evidence, kind: str) -> dict[str, Any] | None:
-    """The first failure of a kind, as in result.json."""
-    assert yours.result
-    return next((one for one in yours.result["failures"] if one["kind"] == kind), None)
-
-
-def _stuck(yours: Evidence) -> Found:
-    """It runs, but does not get to the point where the scenario waits for it."""
-    assert yours.result and yours.trial
-    message = (yours.result["message"] or "").split("\n")[0]
-    words = _awaited(yours)
-    subjects = {subject["program"]: subject for subject in yours.trial["subjects"]}
-    late = _first(yours, failure.ENDING)
-    if words:
-        last = yours.trial["subjects"][-1]
-        yield Diagnosis("stuck", f"Your program did not say \"{words}\" as often as it should.",
-                        waiting(last), message)  # fmt: skip
-    elif late and late["counted"] == "none" and late["subject"] in subjects:
-        yield Diagnosis("stuck", "Your program does not end.",
-                        waiting(subjects[late["subject"]]), message)  # fmt: skip
-
-
 def _conduct(yours: Evidence) -> Found:
     """The kernel's count differs from both halves of the pair, which agree."""
     assert yours.result
@@ -225,7 +196,7 @@ def _expectations(yours: Evidence) -> Found:
     failed = [row for row in yours.result["expectations"] if not row["held"]]
     if failed:
         yield Diagnosis("half-repaired", f"Not yet: {rows(failed)}.")
-    other = _first(yours, failure.EVENT)
+    other = yours.first(failure.EVENT)
     advice = (
         f'The other side, {other["subject"]}, said "{other["event"]}" {other["counted"]} times '
         f'instead of {other["wanted"].rpartition(" ")[2]}: your program treats it differently from '
@@ -238,7 +209,7 @@ def _expectations(yours: Evidence) -> Found:
 
 def _holds(yours: Evidence) -> Found:
     """The scenario's counts are right, but at the end more is held than with the fixed program."""
-    if left := _first(yours, failure.HELD):
+    if left := yours.first(failure.HELD):
         yield Diagnosis("still-holds", "Not repaired: the counts are right, but at the end your "
                                        f"program still holds {left['because']}.",
                         "The kernel releases only what you close, accept or wait for, not what you "

@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import Callable
 
 from linger.lab.errors import HELD, NOT_HELD, Broken, Usage
 from linger.run import scenarios
@@ -18,8 +19,14 @@ from linger.workshop.texts import LETTERS, Text
 from linger.workshop.workplace import Workplace, read_source
 
 
-def lab(options: argparse.Namespace) -> int:
-    """List the exercises, or start, continue or reset one; 0 only when it is done."""
+LastHint = Callable[[Text, Path], None]  # it is told the exercise, and the student's file
+
+
+def lab(options: argparse.Namespace, last_hint: LastHint | None = None) -> int:
+    """List the exercises, or start, continue or reset one; 0 only when it is done.
+
+    last_hint: shows what comes after the exercise's own hints.
+    """
     place = Workplace()
     if not options.name:
         screen.course(texts.course(), place.progress())
@@ -38,27 +45,34 @@ def lab(options: argparse.Namespace) -> int:
         say(wrapped(f"{shortest(place.file(text))} is the buggy program again; yours is kept as "
                     f"{shortest(backup)}", "", ""))  # fmt: skip
         return HELD
-    return repair(text, place, options) if text.buggy else predict(text, place, options)
+    if not text.buggy:
+        return predict(text, place, options)
+    return repair(text, place, options, last_hint)
 
 
 def begin(text: Text, place: Workplace, given: str) -> str:
     """Show what an exercise is about, and ask for the prediction; returns it, "" without one."""
     mine = place.note(text.name)
-    first = not mine["runs"]
+    first, said = not mine["runs"], mine.get("predicted", "")
     if first:
         screen.opening(text)
-    predicted = given or mine.get("predicted") or (first and ask(len(text.choices))) or ""
+    if mine.get("answered"):
+        predicted = said
+        if given and given != said:
+            say("The answer has been shown already, so this prediction no longer counts.\n")
+    else:
+        predicted = given or said or (first and ask(len(text.choices))) or ""
     if predicted and first:
         say(f"You predict {predicted}. Let's see.\n")
     if first and not predicted:
-        say(f"(To record a prediction: make lab-{text.name} PREDICT=a)\n")
+        say("(No prediction, so the answer follows at once. In the next exercise: make lab-NAME PREDICT=a)\n")
     place.note(text.name, runs=mine["runs"] + 1, predicted=predicted)
     return predicted
 
 
 def ask(choices: int) -> str:
     """A letter from the student, or "" without a terminal or an answer."""
-    if not sys.stdin.isatty() or not sys.stdout.isatty():
+    if not at_terminal():
         return ""
     letters = LETTERS[:choices]
     while True:
@@ -69,9 +83,17 @@ def ask(choices: int) -> str:
         answer = answer.strip().lower()
         if answer in ("", *letters):
             return answer
+        say(f"Type {', '.join(letters[:-1])} or {letters[-1]}, or just Enter to skip.")
 
 
-def repair(text: Text, place: Workplace, options: argparse.Namespace) -> int:
+def at_terminal() -> bool:
+    """Whether somebody can be asked."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def repair(
+    text: Text, place: Workplace, options: argparse.Namespace, last_hint: LastHint | None = None
+) -> int:
     """An exercise with a program to repair."""
     new = place.start(text)
     predicted = begin(text, place, options.predict)
@@ -101,23 +123,29 @@ def repair(text: Text, place: Workplace, options: argparse.Namespace) -> int:
         screen.closing(text)
         return HELD
     if place.progress()[text.name].get("solved"):
-        say("You have already solved this, and that counts. Feel free to experiment.")
-    advance(text, place, options.hint, first)
+        say("This version is not repaired. Your solved version is kept, and counts.")
+    advance(text, place, options.hint, first, last_hint)
     return NOT_HELD
 
 
-def advance(text: Text, place: Workplace, hint: int, first: bool) -> None:
+def advance(
+    text: Text, place: Workplace, hint: int, first: bool, last_hint: LastHint | None
+) -> None:
     """The task, the requested hints and, at the end, the next step."""
     if first:
         screen.section("Your task:", text.task)
     if hint:
         screen.hints(text, hint)
+    if last_hint:
+        last_hint(text, place.file(text))
     used = max(hint, place.progress()[text.name]["hints"])
     place.note(text.name, hints=used)
-    say(f"Not repaired yet. Edit {shortest(place.file(text))}, then:\n    make lab-{text.name}")
+    say(f"Edit {shortest(place.file(text))}, then:\n    make lab-{text.name}")
     say(f"    make lab-{text.name} SHOW=1    # the situation and the task again")
     if used < len(text.hints):
         say(f"    make lab-{text.name} HINT={used + 1}    # with a hint")
+    elif not last_hint:
+        say(f"    make lab-{text.name} HINT=blame    # with the lines that hold its connections")
 
 
 def predict(text: Text, place: Workplace, options: argparse.Namespace) -> int:
@@ -129,7 +157,7 @@ def predict(text: Text, place: Workplace, options: argparse.Namespace) -> int:
         raise Broken(f"{text.name} failed here, so it teaches nothing:\n{run.complaint}")
     screen.answered(text, predicted)
     screen.closing(text)
-    place.note(text.name, solved=time.time())
+    place.note(text.name, solved=time.time(), answered=True)
     return HELD
 
 

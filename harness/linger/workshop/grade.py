@@ -41,7 +41,8 @@ class Run:
 
     def evidence(self, variant: str) -> Evidence:
         """What it left of a variant."""
-        return Evidence(self._read(variant, "result.json"), self._read(variant, "trial.json"))
+        names = ("result.json", "trial.json", "ladder.json")
+        return Evidence(*(self._read(variant, name) for name in names))
 
     def results(self) -> list[dict[str, Any]]:
         """Every result.json, in the order buggy, fixed, then the student's."""
