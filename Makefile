@@ -168,7 +168,7 @@ $(BUILD)/compile: Makefile $(common)
 	@echo '$(CC) $(filter-out -Werror -MMD -MP -DVERSION%,$(ALL_CFLAGS)) $(LDFLAGS)' \
 		'$(WATCHED:%=-Wl,--wrap=%) {source} $(common) -levent_core -lm' >$@
 
-$(BUILD)/sandbox: harness/sandbox/sandbox
+$(BUILD)/sandbox: harness/sandbox/sandbox | $(BUILD)/sandbox-init $(BUILD)/sandbox-user $(BUILD)/sandbox-refusals
 	$(Q)install -D $< $@
 
 $(BUILD)/sandbox-refusals: harness/sandbox/refusals

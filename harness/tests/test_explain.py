@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import socket
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -213,6 +215,26 @@ def test_numbers_of_blame() -> None:
     assert sums.of_blame({"groups": groups}, 99)["blame.shared"] == 9, "of a run before"
 
 
+def pool(pid: int = 7) -> dict[str, Any]:
+    """A process with CLOSE_WAITs to two services."""
+    remotes = [{"state": "CLOSE_WAIT", "address": "::1", "port": port, "count": count, "local_port": None}
+               for port, count in ((5432, 300), (8443, 4))]  # fmt: skip
+    process = {"pid": pid, "process": "srv", "unreadable": None, "waits": []}
+    return snapshot(80, [], remotes=remotes, processes=[process])
+
+
+def test_a_port_of_no_socket_is_no_all_clear(run: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as there:
+        port = there.getsockname()[1]
+        code = f"import socket, sys; s = socket.create_connection(('127.0.0.1', {port})); print(); sys.stdin.read()"
+        with subprocess.Popen([sys.executable, "-uc", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as client:
+            assert client.stdout and client.stdout.readline()
+            done = run("linger", "explain", "--pid", client.pid, "--port", port, "--for", 0.1)
+            client.kill()
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"no TCP socket with the local port {port}; 1 of its sockets lead to port {port} at the other end" in done.stderr
+
+
 def test_a_document_is_as_its_schema_says_and_in_words() -> None:
     seen = dataclasses.replace(
         SEEN, members=(snapshot(80, LEFT[:1]),), waits=WAITS[:2], host=None, left=None
@@ -227,6 +249,13 @@ def test_a_document_is_as_its_schema_says_and_in_words() -> None:
         text.split()
     )
     assert "1. worker-blocked: " in text and "5. " not in text
+    assert text.endswith("make scenario-worker-blocked")
+    assert text.startswith("process 7 (srv), for 1 s:") and "service" not in text
+    both = telling.document(dataclasses.replace(seen, members=(pool(), pool(8))), 1.0, values, [])
+    jsonschema.validate(both, SCHEMA)
+    told = [*telling.lines(both)]
+    assert told[0] == "process 7 (srv) and 1 process below it (8), for 1 s:"
+    assert "  CLOSE_WAITs to one service: at most 300, to [::1]:5432" in told
     nothing = telling.document(SEEN, 1.0, values, [])
     assert [*telling.lines(nothing)][-1] == "no scenario fits"
 
@@ -257,7 +286,7 @@ def test_a_capture_and_a_report_of_blame_are_facts(run: Run, tmp_path: Path) -> 
     [first, *_] = made["scenarios"]
     assert any(fact.startswith("blame: ") for fact in first["for"])
     assert {"linger-zero", "close-unread-reset"} <= {one["scenario"] for one in made["scenarios"]}
-    assert "1. closewait-leak: " in text and "helps not" in text
+    assert "1. closewait-leak: " in text and "no help" in text
 
 
 def test_a_process_that_nobody_has_collected_has_ended(run: Run) -> None:

@@ -137,3 +137,10 @@ def test_what_is_not_built_is_said(run: Run, tmp_path: Path) -> None:
     done = subprocess.run([sandbox, "true"], env=outside(), capture_output=True, text=True)
     assert (done.returncode, done.stderr.count("\n")) == (77, 1)
     assert "not built; run: make" in done.stderr
+
+
+@pytest.mark.parametrize("command, part", [(["blame", "--", "true"], "blame"), (["explain", "--pid", "1"], "census")])
+def test_a_program_that_is_not_built_is_no_bug(tmp_path: Path, command: list[str], part: str) -> None:
+    words = [sys.executable, "-m", "linger", *command]
+    done = subprocess.run(words, env=outside(LINGER_BUILD=str(tmp_path)), capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (77, f"linger: {tmp_path / part} is not built; run: make\n")

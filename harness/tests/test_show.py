@@ -23,6 +23,8 @@ def test_the_newest_run_that_holds_it(run: Run, results: Path) -> None:
     for words in ("a server that forgets close()", "CLOSE_WAIT", "buggy: reproduced", "fixed: pass"):
         assert words in done.stdout
     assert done.stdout.count("further connections like this") >= 1
+    assert "5 connections: 5 orderly; 5 ended only after the verdict" in done.stdout
+    assert done.stdout.count("packets at both ends") == 2
     packets = [line for line in done.stdout.splitlines() if line.startswith("  packets: ")]
     assert len(packets) == 2
     assert all(Path(word).is_file() for line in packets for word in line.split()[1:])

@@ -22,7 +22,7 @@ from linger.lab.errors import Broken, CannotRun
 from linger.lab.failure import EVENT, Failure
 from linger.lab.programs import program
 from linger.run import scenarios
-from linger.workshop import build, diagnose, endings, exercise, grade, remarks, score, texts
+from linger.workshop import build, diagnose, endings, exercise, grade, remarks, score, screen, texts
 from linger.workshop.evidence import Evidence
 from linger.workshop.workplace import Workplace, bare, same_code
 
@@ -134,6 +134,18 @@ def test_lines_move_with_what_is_before_them() -> None:
         "a.c", "one\ntwo\n", "mine.c", "zero\none\n2\n",
     )  # fmt: skip
     assert told == {"a": [{"file": "mine.c", "line": 2}, {"file": "b.c", "line": 2}, {"file": None, "line": 0}]}
+
+
+def test_a_ladder_in_ascii_is_shown_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = "  7 connections: 7 orderly\n\n  A -- SYN -->  B\n  6 further connections like this"
+    monkeypatch.setattr(screen, "ladders", lambda *_: told)
+    (tmp_path / "yours").mkdir()
+    (tmp_path / "yours" / "result.json").write_text('{"seconds": 1}')
+    screen.ladder(grade.Run(tmp_path, 0, ""), "yours")
+    shown = capsys.readouterr().out
+    assert "A -- SYN -->  B" in shown and "orderly" not in shown
 
 
 def test_a_prediction_after_the_answer_does_not_count(student: Student) -> None:

@@ -166,7 +166,7 @@ out:
 
 int run_show(const struct wire_options *options, struct error *error)
 {
-	struct wire_summary summary = {0};
+	struct wire_summary summary = {.verdict = options->verdict};
 	struct wire_ladders ladders = {.whole = true,
 				       .filter = &options->filter,
 				       .most_groups =

@@ -35,6 +35,10 @@ int summary_add(struct wire_summary *s, const struct wire_outcome *outcome)
 	s->half_open += outcome->half_open;
 	s->one_sided += outcome->one_sided;
 	s->retransmitting += outcome->retransmitting;
+	if (s->verdict && outcome->began > s->verdict)
+		s->began_later++;
+	else if (s->verdict && outcome->ended > s->verdict)
+		s->ended_later++;
 	for (int end = 0; end < 2; end++)
 		s->bytes[end] += outcome->bytes[end];
 	return 0;
@@ -121,6 +125,10 @@ static void tell_connections(FILE *out, const struct wire_summary *s, int width)
 		     s->half_open);
 	if (s->retransmitting)
 		part(&line, "; ", "%" PRIu64 " with retransmissions", s->retransmitting);
+	if (s->ended_later)
+		part(&line, "; ", "%" PRIu64 " ended only after the verdict", s->ended_later);
+	if (s->began_later)
+		part(&line, "; ", "%" PRIu64 " began after the verdict", s->began_later);
 	print(out, title, &line, width);
 }
 
@@ -183,7 +191,8 @@ static void tell_capture(FILE *out, const struct wire_ladders *l, int width)
 
 	for (size_t i = 0; i < l->hosts; i++)
 		read += l->host[i].read;
-	part(&line, "", "%" PRIu64 " packet%s", read, plural(read));
+	part(&line, "", "%" PRIu64 " packet%s%s", read, plural(read),
+	     l->hosts == 2 ? " at both ends" : "");
 	for (size_t i = 0; i < l->hosts; i++)
 		if (*l->host[i].why)
 			part(&line, "; ", "ended early after %" PRIu64 " packet%s of %s: %s",

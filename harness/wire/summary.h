@@ -10,6 +10,8 @@ struct wire_summary {
 	uint64_t connections, how[WIRE_HOWS], closer[WIRE_NOT_KNOWN + 1];
 	uint64_t resets[2][WIRE_AFTERS]; /* by whom, and after what */
 	uint64_t opened, half_open, one_sided, retransmitting, bytes[2];
+	int64_t verdict; /* ns since 1970; 0: not known */
+	uint64_t began_later, ended_later; /* than the verdict: the first are not among the second */
 	int64_t *lasted; /* ns, of each */
 	size_t room;
 };

@@ -9,12 +9,14 @@ import argparse
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import Any, Callable, Sequence
 
 from linger.cli import blaming, checking, clients, explaining, labs, modules, reading, running
 from linger.lab import interrupt
-from linger.lab.errors import BROKEN, LingerError, complain, os_sentence
-from linger.lab.programs import ROOT
+from linger.lab.errors import BROKEN, CANNOT_RUN, LingerError, complain, os_sentence
+from linger.lab.programs import ROOT, program
+from linger.run.results import shortest
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,6 +49,9 @@ def _act(options: argparse.Namespace) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
     except OSError as error:
+        if missing := _unbuilt(error):
+            complain(f"linger: {missing} is not built; run: make")
+            return CANNOT_RUN
         complain(f"linger: {os_sentence(error)}")
         return BROKEN
     except Exception as error:  # Python would end with 1, the code of a failed expectation
@@ -58,6 +63,13 @@ def _act(options: argparse.Namespace) -> int:
 
         complain(f"{traceback.format_exc()}linger: this is a bug in linger, report it: {error!r}")
         return BROKEN
+
+
+def _unbuilt(error: OSError) -> Path | None:
+    """Which of our programs an error is about that does not exist; None for any other error."""
+    path = Path(str(error.filename or ""))
+    is_ours = program("") in path.parents and isinstance(error, FileNotFoundError)
+    return shortest(path) if is_ours and not path.exists() else None
 
 
 def _interruptible() -> None:

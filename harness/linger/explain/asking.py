@@ -39,8 +39,11 @@ def _watched(
     options: argparse.Namespace, rules: list[Symptom], more: sums.Values
 ) -> tuple[observe.Observation, sums.Values, float]:
     """Watch a process until it is clear what lasts; returns the last observation, the numbers that
-    held all the time, and for how many seconds."""
-    values = sums.measured(observe.once(options.pid, options.port)) | more | {"cpu": 100}
+    held all the time, and for how many seconds. Errors: as observe.once(); Usage for a port of no socket."""
+    first = observe.once(options.pid, options.port)
+    if options.port and not any(one["rows"] or one["listeners"] for one in first.members):
+        raise _without(options.pid, options.port)
+    values = sums.measured(first) | more | {"cpu": 100}
     began, next, longest = time.monotonic(), options.seconds, 0.0
     while next:
         percent = observe.wanted(options.pid, next)
@@ -53,6 +56,14 @@ def _watched(
             complain(f"linger: this may pass; watching for {longest:g} s in total")
         next = max(MOMENT, min(LOOK, longest - seconds)) if longest else 0.0
     return last, values, seconds
+
+
+def _without(pid: int, port: int) -> Usage:
+    """The error for a program with no socket on a local port, and what the caller may have meant."""
+    remotes = [remote for one in observe.once(pid, None).members for remote in one["remotes"]]
+    there = sum(remote["count"] for remote in remotes if remote["port"] == port)
+    meant = f"; {there} of its sockets lead to port {port} at the other end: leave out --port" if there else ""
+    return Usage(f"process {pid} has no TCP socket with the local port {port}{meant}")
 
 
 def _ladders(capture: Path, port: int | None) -> dict[str, Any]:

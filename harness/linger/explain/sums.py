@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Mapping
 
-from linger.explain.observe import Observation, Snapshot
+from linger.explain.observe import Observation
 from linger.lab.census import STATES
 
 Values = dict  # numbers by their names
@@ -153,16 +153,19 @@ def _of_others(observation: Observation) -> Values:
         for row in snapshot["rows"]
         if row["state"] == "ESTABLISHED" and row["silent_ms"] is not None
     ]
-    services = [count for snapshot in observation.members for count in _to_services(snapshot)]
-    return {"one_remote": max(services, default=0), "silent": max(silent, default=0)}
+    most = service(observation)
+    return {"one_remote": most["count"] if most else 0, "silent": max(silent, default=0)}
 
 
-def _to_services(snapshot: Snapshot) -> list[int]:
-    return [
-        remote["count"]
+def service(observation: Observation) -> dict[str, Any] | None:
+    """The service that most CLOSE_WAITs lead to, as the census has it in "remotes"; None without any."""
+    found = [
+        remote
+        for snapshot in observation.members
         for remote in snapshot["remotes"]
         if remote["state"] == "CLOSE_WAIT" and remote["port"] is not None
     ]
+    return max(found, key=lambda remote: remote["count"], default=None)
 
 
 def of_capture(ladders: Mapping[str, Any]) -> Values:

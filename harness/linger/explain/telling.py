@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any, Iterator, Mapping, Sequence
 
+from linger.explain import sums
 from linger.explain.fitting import Fit
 from linger.explain.observe import Observation
 from linger.lab.census import STATES
@@ -13,7 +14,7 @@ from linger.run.printer import wrapped
 
 SCHEMA = 1
 INDENT = 14 * " "  # columns of the text after a label
-MOST = 4  # scenarios to show to a person
+MOST = 4  # scenarios to show to a person, pids of workers
 MOST_CALLS = 4  # in which its threads wait
 
 
@@ -21,17 +22,24 @@ def document(
     observation: Observation, seconds: float, values: Mapping[str, int], fits: Sequence[Fit]
 ) -> dict[str, Any]:
     """The whole document. observation: the last one; seconds: how long the numbers held."""
-    [process, *_] = observation.members[0]["processes"]
+    process, *workers = (one for each in observation.members for one in each["processes"])
     return {
         "schema": SCHEMA,
         "pid": observation.pid,
         "process": process["process"],
+        "workers": [worker["pid"] for worker in workers],
         "seconds": round(seconds, 1),
         "values": dict(values),
+        "service": _service(observation),
         "waits": [*_waits(observation)],
         "unseen": [*observation.unseen],
         "scenarios": [_scenario(fit) for fit in fits],
     }
+
+
+def _service(observation: Observation) -> dict[str, Any] | None:
+    most = sums.service(observation)
+    return {name: most[name] for name in ("address", "port", "count")} if most else None
 
 
 def _waits(observation: Observation) -> Iterator[dict[str, Any]]:
@@ -59,12 +67,16 @@ def _scenario(fit: Fit) -> dict[str, Any]:
 
 def lines(made: Mapping[str, Any]) -> Iterator[str]:
     """A document as lines of text."""
-    yield f"process {made['pid']} ({made['process']}), for {made['seconds']:g} s:"
+    yield wrapped(f"process {made['pid']} ({made['process']}){_workers(made['workers'])}, for "
+                  f"{made['seconds']:g} s:", "")  # fmt: skip
     values = made["values"]
     work = (f"{values['cpu']} % of a processor", *_calls(made["waits"]))
     for said in (_sockets(values), _descriptors(values), work):
         if text := ", ".join(said):
             yield wrapped(text)
+    if most := made["service"]:
+        host = f"[{most['address']}]" if ":" in most["address"] else most["address"]
+        yield wrapped(f"CLOSE_WAITs to one service: at most {most['count']}, to {host}:{most['port']}")
     for what in made["unseen"]:
         yield wrapped(f"not seen: {what}")
     found = made["scenarios"]
@@ -87,6 +99,17 @@ def lines(made: Mapping[str, Any]) -> Iterator[str]:
             for text in texts:
                 yield wrapped(text, f"   {label:10} ", INDENT)
                 label = ""
+    yield ""
+    yield f"To see it happen, and its repair: make scenario-{found[0]['scenario']}"
+
+
+def _workers(pids: Sequence[int]) -> str:
+    """Which other processes are counted in, in words."""
+    if not pids:
+        return ""
+    more = ", ..." if len(pids) > MOST else ""
+    number = "1 process" if len(pids) == 1 else f"{len(pids)} processes"
+    return f" and {number} below it ({', '.join(map(str, pids[:MOST]))}{more})"
 
 
 def _sockets(values: Mapping[str, int]) -> Iterator[str]:

@@ -15,6 +15,8 @@ from linger.workshop.texts import LETTERS, Text
 
 ALIKE = re.compile(r"^ +(\d+) further connections? like this$", re.MULTILINE)  # below a ladder
 
+ARROW = re.compile("──|--")  # the second where the terminal shows only ASCII
+
 
 def section(title: str, words: str) -> None:
     """A text with a heading; nothing if there is no text."""
@@ -71,7 +73,7 @@ def ladder(run: Run, variant: str) -> None:
     folder = run.folder / variant if run.folder else None
     result = run.evidence(variant).result
     told = ladders(folder, result, columns() - 2) if folder and result else ""
-    drawn = [part for part in told.split("\n\n") if "──" in part]  # the first part sums them up
+    drawn = [part for part in told.split("\n\n") if ARROW.search(part)]  # the first part sums them up
     if drawn:
         say(f"One connection of {variant}:\n")
         most = max(drawn, key=lambda part: sum(map(int, ALIKE.findall(part))))
