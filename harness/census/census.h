@@ -84,6 +84,9 @@ pid_t census_ended(const struct census *census);
 /* Count only sockets whose local port is @port (1..65535); may be repeated. */
 int census_add_port(struct census *census, unsigned int port, struct error *error);
 
+/* Count only sockets in these @states (bits), even where all must be looked at; 0: in any. */
+void census_only_states(struct census *census, uint32_t states);
+
 /* Count only sockets whose other end is @text, "10.0.0.0/8" or "fd00::1". May be repeated. */
 int census_add_remote(struct census *census, const char *text, struct error *error);
 

@@ -186,6 +186,8 @@ int census_take(struct census *census, const struct census_needs *asked,
 		struct walk walk = walk_of(census, &needs, snapshots, i);
 
 		snapshots[i].in_flight = snapshots[0].in_flight;
+		if (census->scope.states)
+			snapshots[i].asked.states &= census->scope.states;
 		if (add_up(&walk) < 0)
 			return error_no_memory(error);
 		add_up_listeners(&walk);

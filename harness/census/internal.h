@@ -58,6 +58,7 @@ struct census_host {
 /* Which sockets to count (scope.c). */
 struct scope {
 	bool by_port, by_remote_port;
+	uint32_t states; /* 0: any */
 	uint8_t ports[65536 / 8], remote_ports[65536 / 8];
 	struct prefix {
 		uint8_t family;

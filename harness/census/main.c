@@ -21,6 +21,8 @@ static int open_session(const struct census_options *options, struct census *cen
 	for (size_t i = 0; i < options->remote_port_count; i++)
 		if (census_add_remote_port(census, options->remote_port[i], error) < 0)
 			return -1;
+	if (!options->until) /* an expression names its states itself */
+		census_only_states(census, options->states);
 	census_tell_ends(census, options->ends);
 	census_ask_for_owners(census, options->ask);
 	for (size_t i = 0; i < options->pid_count; i++)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which sockets to count: by local port and by other end. */
+/* Which sockets to count: by state, by local port and by other end. */
 #include "census/internal.h"
 
 #include <arpa/inet.h>
@@ -18,6 +18,11 @@ int census_add_port(struct census *census, unsigned int port, struct error *erro
 {
 	census->scope.by_port = true;
 	return add_port(census->scope.ports, port, error);
+}
+
+void census_only_states(struct census *census, uint32_t states)
+{
+	census->scope.states = states;
 }
 
 int census_add_remote_port(struct census *census, unsigned int port, struct error *error)
@@ -92,7 +97,8 @@ bool scope_has_port(const struct scope *scope, uint16_t port)
 
 bool scope_has(const struct scope *scope, const struct census_socket *socket)
 {
-	if (!scope_has_port(scope, socket->port))
+	if (!scope_has_port(scope, socket->port) ||
+	    (scope->states && !(scope->states & STATE_BIT(socket->state))))
 		return false;
 	if (!scope->by_remote_port && !scope->prefix_count)
 		return true;

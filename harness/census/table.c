@@ -41,10 +41,10 @@ static void verdict(FILE *out, const struct census_owner *owner)
 	if (!owner->unread)
 		fputs("; did not close, and nothing waits to be read", out);
 	else if (!read)
-		fputs("; never read the EOF", out);
+		fputs("; never read the FIN", out);
 	else
 		fprintf(out,
-			"; %" PRIu64 " never read the EOF, %" PRIu64
+			"; %" PRIu64 " never read the FIN, %" PRIu64
 			" have nothing waiting to be read",
 			owner->unread, read);
 }

@@ -155,6 +155,17 @@ static void only_the_states_asked(void **state)
 	assert_int_equal(snapshot->accept_queue, 0);
 	assert_int_equal(snapshot->row_count, 1);
 	assert_int_equal(row_of(snapshot, STATE_CLOSE_WAIT, 40000)->count, 1);
+
+	/* To account for a process all states are looked at, and the others still not counted. */
+	add_socket(&fixture->datagram, STATE_ESTABLISHED, 40000, 1, 12, 0);
+	add_done(&fixture->datagram, 0);
+	census_only_states(fixture->census, STATE_BIT(STATE_CLOSE_WAIT));
+	snapshot =
+	    take(fixture,
+		 (struct census_needs){.states = ALL_STATES, .owners = true, .descriptors = true});
+	assert_int_equal(snapshot->states[STATE_ESTABLISHED], 0);
+	assert_int_equal(snapshot->states[STATE_CLOSE_WAIT], 1);
+	assert_int_equal(snapshot->asked.states, STATE_BIT(STATE_CLOSE_WAIT));
 }
 
 /* /proc is read, but no process of "the host" exists: nothing may count as owned. */

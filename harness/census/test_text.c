@@ -240,9 +240,9 @@ static void the_table_says_why(void **state)
 	    {{.state = STATE_CLOSE_WAIT, .port = 9000, .descriptors = 9},
 	     "9 CLOSE_WAIT on port 9000, descriptors 0 0 0 0 0 0 0 0 ...; "
 	     "did not close, and nothing waits to be read\n"},
-	    {{.state = STATE_CLOSE_WAIT, .descriptors = 9, .unread = 9}, "; never read the EOF\n"},
+	    {{.state = STATE_CLOSE_WAIT, .descriptors = 9, .unread = 9}, "; never read the FIN\n"},
 	    {{.state = STATE_CLOSE_WAIT, .descriptors = 9, .unread = 4},
-	     "; 4 never read the EOF, 5 have nothing waiting to be read\n"},
+	     "; 4 never read the FIN, 5 have nothing waiting to be read\n"},
 	    {{.state = STATE_CLOSED, .gone = CENSUS_GHOST, .port = 9000, .descriptors = 1},
 	     "1 ghost on port 9000, descriptor 0; the connection is gone"},
 	    {{.state = STATE_CLOSED, .gone = CENSUS_GONE, .descriptors = 2},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 from lessons import Score, spots
 
-from linger.blame import document, helping, places, reasons, tracing, wording
+from linger.blame import document, helping, places, reasons, sitting, tracing, wording
 from linger.blame.symbols import Frame, plain
 from linger.lab.programs import ROOT
 from linger.run import pairs
@@ -247,3 +248,16 @@ def test_every_pair_has_a_lesson_in_a_function() -> None:
     for buggy, fixed in pairs.pairs():
         found = spots(buggy, fixed)
         assert found and all(spot.function for spot in found), buggy.name
+
+
+@pytest.mark.parametrize(
+    "ended, status, told",
+    [
+        ([True], 0, ""),
+        ([True, False], 0, "a process still runs under blame"),
+        ([False, False], -signal.SIGINT, "2 processes still run under blame after the ^C"),
+        ([False, False], 130, "2 processes still run under blame after the ^C"),
+    ],
+)
+def test_what_is_left_after_an_interrupt(ended: list[bool], status: int, told: str) -> None:
+    assert sitting._left({"processes": [{"ended": one} for one in ended]}, status) == told

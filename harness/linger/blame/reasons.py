@@ -19,7 +19,7 @@ SENTENCES = {
     "timeout": "time-out, never closed",
     "error": "{call}() failed with {error}, never closed",
     "shutdown": "shutdown(), never closed",
-    "unread": "FIN never read",
+    "unread": "never read the FIN",
     "gone": "the connection is gone, never closed",
     "unknown": "origin unknown: taken before blame began, or passed by another process",
     "open": "open",

@@ -19,6 +19,9 @@ from linger.lab.errors import HELD, CannotRun, TargetDied, Usage
 from linger.run.printer import say
 
 
+INTERRUPTED = (-signal.SIGINT, 128 + signal.SIGINT)  # by itself, or as a shell says it
+
+
 def run(options: argparse.Namespace) -> int:
     """Do what the options ask for; returns the exit code, for a command its own."""
     if sum((bool(options.command), options.report, options.pid is not None)) != 1:
@@ -55,18 +58,23 @@ def _run(options: argparse.Namespace) -> int:
             return status if status > 0 else 128 - status
         report = tracing.read(traced)
         _say(document.make(report, options.symbols), options, sys.stderr)
-        if not tracing.runs(report["tracer"]):
-            traced.unlink()
+        left = _left(report, status)
+        if left and tracing.runs(report["tracer"]):  # else it is about to end, too
+            say(f"{left}; ask with linger blame --report", sys.stderr)
         else:
-            say(f"{_left(report)} under blame; ask with linger blame --report", sys.stderr)
+            traced.unlink()
     except BrokenPipeError:
         pass
     return status if status >= 0 else 128 - status
 
 
-def _left(report: dict[str, Any]) -> str:
+def _left(report: dict[str, Any], status: int) -> str:
+    """What the command has left behind, in words; "" for nothing. status: of the command."""
     left = sum(not process["ended"] for process in report["processes"])
-    return f"{left} processes still run" if left > 1 else "a process still runs"
+    if not left:
+        return ""
+    after = " after the ^C" if status in INTERRUPTED else ""
+    return f"{f'{left} processes still run' if left > 1 else 'a process still runs'} under blame{after}"
 
 
 def _report(options: argparse.Namespace) -> int:

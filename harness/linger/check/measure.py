@@ -225,7 +225,7 @@ class Meter:
             fds = ", ".join(map(str, owner["fds"]))
             more = ", ..." if owner["descriptors"] > len(owner["fds"]) else ""
             state = owner["gone"] or owner["state"]
-            unread = f", {owner['unread']} never read the end" if owner["unread"] else ""
+            unread = f", {owner['unread']} never read the FIN" if owner["unread"] else ""
             kind = "gone" if owner["gone"] else "connection"
             found.append(Held(
                 owner["descriptors"], kind, state, owner["process"], owner["pid"],
