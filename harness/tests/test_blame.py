@@ -251,13 +251,15 @@ def test_every_pair_has_a_lesson_in_a_function() -> None:
 
 
 @pytest.mark.parametrize(
-    "ended, status, told",
+    "living, status, told",
     [
-        ([True], 0, ""),
-        ([True, False], 0, "a process still runs under blame"),
-        ([False, False], -signal.SIGINT, "2 processes still run under blame after the ^C"),
-        ([False, False], 130, "2 processes still run under blame after the ^C"),
+        ([], 0, ""),
+        ([7], 0, ""),  # the command itself, by a report from just before its end
+        ([7, 8], 0, "a process still runs under blame"),
+        ([8, 9], -signal.SIGINT, "2 processes still run under blame after the ^C"),
+        ([8, 9], 130, "2 processes still run under blame after the ^C"),
     ],
 )
-def test_what_is_left_after_an_interrupt(ended: list[bool], status: int, told: str) -> None:
-    assert sitting._left({"processes": [{"ended": one} for one in ended]}, status) == told
+def test_what_a_command_leaves_behind(living: list[int], status: int, told: str) -> None:
+    processes = [{"pid": pid, "ended": pid not in living} for pid in (7, 8, 9)]
+    assert sitting._left({"program": 7, "processes": processes}, status) == told

@@ -58,11 +58,10 @@ def _run(options: argparse.Namespace) -> int:
             return status if status > 0 else 128 - status
         report = tracing.read(traced)
         _say(document.make(report, options.symbols), options, sys.stderr)
-        left = _left(report, status)
-        if left and tracing.runs(report["tracer"]):  # else it is about to end, too
-            say(f"{left}; ask with linger blame --report", sys.stderr)
-        else:
+        if not tracing.runs(report["tracer"]):
             traced.unlink()
+        elif left := _left(report, status):  # else the tracer is about to end, too
+            say(f"{left}; ask with linger blame --report", sys.stderr)
     except BrokenPipeError:
         pass
     return status if status >= 0 else 128 - status
@@ -70,7 +69,8 @@ def _run(options: argparse.Namespace) -> int:
 
 def _left(report: dict[str, Any], status: int) -> str:
     """What the command has left behind, in words; "" for nothing. status: of the command."""
-    left = sum(not process["ended"] for process in report["processes"])
+    living = {process["pid"] for process in report["processes"] if not process["ended"]}
+    left = len(living - {report["program"]})  # its end may be newer than the report
     if not left:
         return ""
     after = " after the ^C" if status in INTERRUPTED else ""
