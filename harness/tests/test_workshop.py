@@ -173,7 +173,9 @@ def test_a_started_file_is_never_overwritten(student: Student) -> None:
         student.file.write_text(kept)
         done = student.lab(LEAK, "--reset")
         assert done.returncode == 0 and "closewait_leak." in done.stdout
+        assert f"Next: make lab-{LEAK}" in done.stdout
     text = texts.load(LEAK)
+    assert student.place.reset(text) is None, "nothing to keep"
     assert text.buggy and student.file.read_text() == bare(text.buggy.read_text())
     backups = {path.read_text() for path in student.place.folder.glob("closewait_leak.*.c")}
     assert backups == {"mine", "mine too"}
@@ -454,3 +456,5 @@ def test_remarks_are_about_the_code_alone() -> None:
     text = texts.load(LEAK)
     assert not remarks.remarks(text, "/* SO_LINGER */ int x;")
     assert "sysctl" in remarks.remarks(text, 'open("/proc/sys/net", 0)')[0]
+    assert not remarks.remarks(text, "if (n) { event_free(e); close(fd); } event_free(e);")
+    assert "before you close" in remarks.remarks(text, "close(fd); say(1); event_free(e);")[0]

@@ -136,7 +136,7 @@ def never_listens(text: Text, trial: dict[str, Any]) -> Found:
         yield Diagnosis(
             "silenced",
             "Your server listens but does not report it (ev=ready).",
-            'The harness waits for its event lines. Put say("ready ...") back.',
+            'The judge waits for its event lines. Put say("ready ...") back.',
         )
     elif not trial["listening"] and last["status"] is None:
         yield Diagnosis("never-listens", "Your server runs but does not listen (any more).",

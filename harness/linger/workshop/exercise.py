@@ -42,8 +42,9 @@ def lab(options: argparse.Namespace, last_hint: LastHint | None = None) -> int:
     if options.reset:
         backup = place.reset(text)
         place.note(text.name, solved=None)
-        say(wrapped(f"{shortest(place.file(text))} is the buggy program again; yours is kept as "
-                    f"{shortest(backup)}", "", ""))  # fmt: skip
+        kept = f"; yours is kept as {shortest(backup)}" if backup else ""
+        say(wrapped(f"{shortest(place.file(text))} is the buggy program again{kept}", "", ""))
+        say(f"Next: make lab-{text.name}")
         return HELD
     if not text.buggy:
         return predict(text, place, options)

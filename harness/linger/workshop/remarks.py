@@ -14,6 +14,9 @@ MEANS = (
     (r"/proc/sys|\bsysctl\b",
      "No sysctl repairs a program: the kernel keeps whatever a program holds open, whatever its "
      "settings. (Here a program may not change them anyway.)"),
+    (r"\bclose\s*\([^(){};]*\)\s*;[^{}]*\bevent_free\s*\(",
+     "Free an event before you close its descriptor. Between the two calls, another thread may get the "
+     "same number for a new connection, and event_free() would stop watching that one."),
 )  # fmt: skip
 # For what a program did, by call (common/watched.c).
 MISUSE = {

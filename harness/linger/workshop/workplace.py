@@ -112,14 +112,17 @@ class Workplace:
     def _kept(self, text: Text) -> Path:
         return self.folder / f".{text.stem}.solved.c"
 
-    def reset(self, text: Text) -> Path:
-        """Put the buggy program back; returns the backup of the student's program.
+    def reset(self, text: Text) -> Path | None:
+        """Put the buggy program back; returns the backup of the student's program, None if that was untouched.
 
         Errors: Usage when there is nothing to reset.
         """
         file = self.file(text)
         if not text.buggy or not file.exists():
             raise Usage(f"{text.name} has not been started, so there is nothing to reset")
+        if read_source(file).decode(errors="replace") == bare(text.buggy.read_text()):
+            self._kept(text).unlink(missing_ok=True)
+            return None
         stamp = time.strftime("%Y-%m-%dT%H-%M-%S")
         backup = next(
             path
