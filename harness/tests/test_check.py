@@ -202,7 +202,7 @@ def test_json_junit_and_expected_verdicts(run: Run, tmp_path: Path) -> None:
     validator("check").validate(summary)
     assert summary["wrong"] == [
         "abandon is PASS, known as LEAK or FAIL; take it out of the file"
-    ], "the known leak is no surprise; that the other known defect is gone is"
+    ], "the known leak is no surprise; the disappearance of the other known defect is"
     assert [one["verdict"] for one in summary["results"]] == ["PASS", "LEAK", "N/A"]
     suite = ElementTree.parse(junit).getroot().find("testsuite")
     assert suite is not None and not misplaced(ElementTree.parse(junit).getroot())
