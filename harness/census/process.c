@@ -11,8 +11,10 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#define COMM_WHOLE 15	      /* TASK_COMM_LEN - 1: a name of this length may be cut off */
-#define PF_KTHREAD 0x00200000 /* include/linux/sched.h */
+#define COMM_WHOLE 15 /* TASK_COMM_LEN - 1: a name of this length may be cut off */
+/* include/linux/sched.h */
+#define PF_EXITING 0x00000004
+#define PF_KTHREAD 0x00200000
 
 static int netns_of(const char *path, struct netns_id *id)
 {
@@ -187,7 +189,8 @@ bool process_stat_may_hold(const char *stat, bool threads)
 
 	if (!end || sscanf(end, ") %c %*d %*d %*d %*d %*d %u", &state, &flags) != 2)
 		return true; /* unknown: report it as unreadable */
-	return (threads || (state != 'Z' && state != 'X')) && !(flags & PF_KTHREAD);
+	return (threads || (state != 'Z' && state != 'X' && !(flags & PF_EXITING))) &&
+	       !(flags & PF_KTHREAD);
 }
 
 bool process_may_hold(pid_t pid)

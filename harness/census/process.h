@@ -47,8 +47,10 @@ void process_name_of(pid_t pid, const char *comm, char *name, size_t size);
 void process_whole_name(const char *comm, const char *argument0, char *name, size_t size);
 
 /*
- * True when @pid may hold descriptors: it is neither a kernel thread nor a zombie without living
- * threads. For processes that we may not look into; everybody may read /proc/PID/stat.
+ * True when @pid may hold descriptors: it is neither a kernel thread nor has it ended, as all its
+ * threads have. One whose memory the kernel has taken already is root's for a moment (proc(5)), and
+ * then closes what it holds. For processes that we may not look into; everybody may read
+ * /proc/PID/stat.
  */
 bool process_may_hold(pid_t pid);
 

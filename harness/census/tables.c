@@ -103,13 +103,18 @@ static bool known(struct tables *tables, pid_t task)
 	return false;
 }
 
-/* A leader that ended before its threads has no table, and its folder is root's (proc(5)). */
-static bool has_ended(pid_t task)
+/*
+ * A leader that ended before its threads has no table, and its folder is root's (proc(5)), as that
+ * of each thread while it ends. Without a stat it is gone by now, or hidden (hidepid).
+ */
+static bool has_ended(pid_t pid, pid_t task)
 {
 	char stat[1024];
 
 	process_read(task, "stat", stat, sizeof(stat));
-	return stat[0] && !process_stat_may_hold(stat, false);
+	if (!stat[0])
+		return syscall(SYS_tgkill, pid, task, 0) < 0 && errno == ESRCH;
+	return !process_stat_may_hold(stat, false);
 }
 
 static int look_at_task(void *data, pid_t task)
@@ -122,7 +127,8 @@ static int look_at_task(void *data, pid_t task)
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/fd", tables->pid, task);
 	directory = opendir(path);
 	if (!directory) {
-		*tables->refused |= (errno == EACCES || errno == EPERM) && !has_ended(task);
+		*tables->refused |=
+		    (errno == EACCES || errno == EPERM) && !has_ended(tables->pid, task);
 		return 0;
 	}
 	if (!known(tables, task))

@@ -88,6 +88,7 @@ static void which_processes_hold(void **state)
 	(void)state;
 	assert_true(process_stat_may_hold("12 (a) S 1 12 12 0 -1 4194560 0", false));
 	assert_false(process_stat_may_hold("12 (a) Z 1 12 12 0 -1 4194560 0", false));
+	assert_false(process_stat_may_hold("12 (a) R 1 12 12 0 -1 4194564 0", false)); /* exiting */
 	assert_false(
 	    process_stat_may_hold("2 (kthreadd) S 0 0 0 0 -1 2129984 0", false)); /* PF_KTHREAD */
 	assert_true(process_stat_may_hold("12 (a) Z) S 1 12 12 0 -1 4194560 0", false));
@@ -95,6 +96,7 @@ static void which_processes_hold(void **state)
 	assert_true(process_stat_may_hold("garbage", false));
 	/* A leader that ended with pthread_exit(), and others that live on. */
 	assert_true(process_stat_may_hold("12 (a) Z 1 12 12 0 -1 4194560 0", true));
+	assert_true(process_stat_may_hold("12 (a) R 1 12 12 0 -1 4194564 0", true));
 	assert_false(process_stat_may_hold("2 (kthreadd) S 0 0 0 0 -1 2129984 0", true));
 }
 
@@ -277,8 +279,10 @@ static void the_table_says_what_it_did_not_see(void **state)
 	assert_null(strstr(table, "not seen"));
 	free(table);
 	snapshot.unreadable_processes = 3;
+	snprintf(snapshot.unreadable, sizeof(snapshot.unreadable), "it belongs to another user");
 	table = WRITTEN(out, census_table(out, "server", &snapshot));
 	assert_non_null(strstr(table, "what 3 processes hold, so"));
+	assert_non_null(strstr(table, "; the first: it belongs"));
 	free(table);
 	snapshot.interrupted = snapshot.from_procfs = true;
 	table = WRITTEN(out, census_table(out, "server", &snapshot));
