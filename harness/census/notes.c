@@ -106,9 +106,10 @@ static void not_seen(FILE *out, const struct census_snapshot *snapshot)
 		fprintf(
 		    out,
 		    "  not seen: what %" PRIu64 " process%s hold%s, so the counts of descriptors "
-		    "and of those gone are incomplete: %s\n",
+		    "and of those gone are incomplete%s: %s\n",
 		    snapshot->unreadable_processes, snapshot->unreadable_processes == 1 ? "" : "es",
-		    snapshot->unreadable_processes == 1 ? "s" : "", snapshot->unreadable);
+		    snapshot->unreadable_processes == 1 ? "s" : "",
+		    snapshot->unreadable_processes == 1 ? "" : "; the first", snapshot->unreadable);
 	if (snapshot->unplaced)
 		fprintf(out,
 			"  not seen: whether %" PRIu64

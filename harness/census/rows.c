@@ -8,6 +8,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "common/duration.h"
+
 #define ROW_LINES 40 /* the rest is in the JSON */
 #define REMOTE_LINES 20
 #define OTHER_END "  other end"
@@ -72,35 +74,17 @@ static void other_end(FILE *out, const struct census_snapshot *snapshot,
 		fprintf(out, "  %s", text);
 }
 
-/* "450ms", "12s", "5min", "3h", "2d": a time at a glance, cut off. */
-static const char *age_text(int64_t ms, char text[24])
-{
-	static const struct {
-		const char *unit;
-		int64_t ms, until;
-	} steps[] = {{"ms", 1, 1000},
-		     {"s", 1000, 120000},
-		     {"min", 60000, 7200000},
-		     {"h", 3600000, 172800000},
-		     {"d", 86400000, INT64_MAX}};
-	size_t i = 0;
-
-	while (ms >= steps[i].until)
-		i++;
-	snprintf(text, 24, "%" PRId64 "%s", ms / steps[i].ms, steps[i].unit);
-	return text;
-}
-
 static int age_cells(FILE *out, const struct census_snapshot *snapshot,
 		     const struct census_row *row)
 {
 	const int64_t ages[] = {row->ages.silent, row->ages.idle};
-	char text[24];
+	char text[DURATION_TEXT];
 	int columns = 0;
 
 	for (size_t i = 0; i < 2 && snapshot->asked.times; i++)
-		columns += fprintf(out, " %*s", NARROW,
-				   row_has_ages(snapshot, row) ? age_text(ages[i], text) : ".");
+		columns +=
+		    fprintf(out, " %*s", NARROW,
+			    row_has_ages(snapshot, row) ? duration_glance(ages[i], text) : ".");
 	return columns;
 }
 

@@ -279,8 +279,10 @@ static void the_table_says_what_it_did_not_see(void **state)
 	assert_null(strstr(table, "not seen"));
 	free(table);
 	snapshot.unreadable_processes = 3;
+	snprintf(snapshot.unreadable, sizeof(snapshot.unreadable), "it belongs to another user");
 	table = WRITTEN(out, census_table(out, "server", &snapshot));
 	assert_non_null(strstr(table, "what 3 processes hold, so"));
+	assert_non_null(strstr(table, "; the first: it belongs"));
 	free(table);
 	snapshot.interrupted = snapshot.from_procfs = true;
 	table = WRITTEN(out, census_table(out, "server", &snapshot));

@@ -75,10 +75,10 @@ static void until_members(struct json *json, const void *data)
 
 static const char *value_text(const struct census_var *var, int64_t value, char text[DURATION_TEXT])
 {
-	if (!census_var_is_time(var) || value > INT64_MAX / 1000000)
-		snprintf(text, DURATION_TEXT, "%" PRId64, value);
+	if (census_var_is_time(var) && value != INT64_MAX)
+		duration_glance(value, text);
 	else
-		duration_text(value * 1000000, text);
+		snprintf(text, DURATION_TEXT, "%" PRId64, value);
 	return text;
 }
 

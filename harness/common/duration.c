@@ -2,6 +2,7 @@
 #include "common/duration.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -62,5 +63,23 @@ const char *duration_text(int64_t ns, char text[DURATION_TEXT])
 		unit = 2;
 	snprintf(text, DURATION_TEXT, "%.15g%s", (double)ns / (double)units[unit].ns,
 		 units[unit].name);
+	return text;
+}
+
+const char *duration_glance(int64_t ms, char text[DURATION_TEXT])
+{
+	static const struct {
+		const char *unit;
+		int64_t ms, until;
+	} steps[] = {{"ms", 1, 1000},
+		     {"s", 1000, 120000},
+		     {"min", 60000, 7200000},
+		     {"h", 3600000, 172800000},
+		     {"d", 86400000, INT64_MAX}};
+	size_t i = 0;
+
+	while (ms >= steps[i].until)
+		i++;
+	snprintf(text, DURATION_TEXT, "%" PRId64 "%s", ms / steps[i].ms, steps[i].unit);
 	return text;
 }

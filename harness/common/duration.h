@@ -13,4 +13,7 @@ int64_t duration_read(const char *text);
 /* @ns in the largest unit that divides it: "2s", "1500ms". Returns text. */
 const char *duration_text(int64_t ns, char text[DURATION_TEXT]);
 
+/* A time at a glance, cut off: "450ms", "12s", "5min", "3h", "2d". @ms: below INT64_MAX. */
+const char *duration_glance(int64_t ms, char text[DURATION_TEXT]);
+
 #endif

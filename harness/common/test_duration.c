@@ -74,11 +74,29 @@ static void in_words(void **state)
 	assert_true(strlen(duration_text(INT64_MAX / 2, text)) < sizeof(text) - 1);
 }
 
+static void at_a_glance(void **state)
+{
+	static const struct {
+		int64_t ms;
+		const char *text;
+	} cases[] = {
+	    {0, "0ms"},	      {999, "999ms"},  {1000, "1s"},	  {119999, "119s"},
+	    {120000, "2min"}, {7200000, "2h"}, {172800000, "2d"},
+	};
+	char text[DURATION_TEXT];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++)
+		assert_string_equal(duration_glance(cases[i].ms, text), cases[i].text);
+	assert_true(strlen(duration_glance(INT64_MAX - 1, text)) < sizeof(text) - 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(durations),
 	    cmocka_unit_test(in_words),
+	    cmocka_unit_test(at_a_glance),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
