@@ -11,7 +11,7 @@ from linger.check.server.scene import RECEIVE_BUFFER, SEND_BUFFER
 from linger.check.server.trial import Trial
 
 POOL = 10  # times as many clients: more than most pools have workers
-STARVED = 20.0  # s: the server may be busy with what the crowd asked for
+STARVED = 20.0  # s, or twice the patience: the server may be busy with what the crowd asked for
 ROUND = 5.0  # s between requests of others
 STALLED = 0.5  # s for which the server must be busy with its replies
 
@@ -66,7 +66,7 @@ def _watch(trial: Trial, crowd: Crowd, who: str) -> Finding:
     began = time.monotonic()
     gone = False
     while not gone and time.monotonic() < began + trial.late:
-        if why := trial.fresh(within=STARVED):
+        if why := trial.fresh(within=min(STARVED, 2 * trial.late)):
             after = time.monotonic() - began
             return Finding(
                 STARVE, f"{who}: others get {why} (after {after:.0f} s)", trial.meter.held()
