@@ -66,7 +66,8 @@ def begin(text: Text, place: Workplace, given: str) -> str:
     if predicted and first:
         say(f"You predict {predicted}. Let's see.\n")
     if first and not predicted:
-        say("(No prediction, so the answer follows at once. In the next exercise: make lab-NAME PREDICT=a)\n")
+        say(wrapped("(No prediction, so the answer follows at once. In the next exercise: make lab-NAME "
+                    "PREDICT=a)", "", "") + "\n")  # fmt: skip
     place.note(text.name, runs=mine["runs"] + 1, predicted=predicted)
     return predicted
 
@@ -146,7 +147,7 @@ def advance(
     if used < len(text.hints):
         say(f"    make lab-{text.name} HINT={used + 1}    # with a hint")
     elif not last_hint:
-        say(f"    make lab-{text.name} HINT=blame    # with the lines that hold its connections")
+        say(f"    make lab-{text.name} HINT=blame    # with the lines of code")
 
 
 def predict(text: Text, place: Workplace, options: argparse.Namespace) -> int:
