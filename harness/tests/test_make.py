@@ -80,6 +80,12 @@ def test_an_exercise_has_the_last_word_itself(tmp_path: Path) -> None:
     assert done.returncode == 0 and "Repaired" in done.stdout and "make: " not in done.stdout
 
 
+def test_the_sandbox_is_built_with_its_parts() -> None:
+    sandbox = program("sandbox").relative_to(ROOT)
+    done = make("--always-make", "--just-print", str(sandbox))
+    assert all(f"{sandbox}-{part}" in done.stdout for part in ("init", "user", "refusals")), done.stdout
+
+
 @pytest.mark.parametrize("words, code", [(["lab-zzz"], 2), ([f"lab-{LEAK}", "PREDICT=z"], 2)])
 def test_what_is_wrong_is_an_error_of_make_too(words: list[str], code: int) -> None:
     done = make(*words)
