@@ -2,7 +2,7 @@
  * pool_keeps_dead: a client with a pool of connections. It needs -n at once, then one more for
  * each line on standard input.
  *
- * What is not in use is idle in the pool. A server may end an idle connection at any time; its
+ * Unused connections are idle in the pool. A server may end an idle connection at any time; its
  * FIN makes the descriptor readable, and moves it to CLOSE_WAIT (poll(2); RFC 9293 section 3.6,
  * case 2). So a connection taken from the pool is checked before it is used.
  */

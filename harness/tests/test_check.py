@@ -231,8 +231,11 @@ def test_closing_late_does_not_excuse_a_lost_reply(
 
     meter = SimpleNamespace(held=lambda: [])
     trial = SimpleNamespace(meter=meter, soon=10.0, late=75.0)
-    crowd = SimpleNamespace(open=[], read=lambda within: closed)
-    assert half_close._held_open(trial, crowd, lost).verdict == word
+    waited: list[float] = []
+    crowd = SimpleNamespace(open=[], read=lambda within: waited.append(within) or closed)
+    began = time.monotonic() - 70.0  # some of them for a place
+    assert half_close._held_open(trial, crowd, lost, began + 75.0).verdict == word
+    assert 4.0 < waited[0] <= 5.0
 
 
 @pytest.mark.parametrize(

@@ -280,7 +280,7 @@ def test_a_trial_that_has_waited_goes_on_when_it_has_a_place(
 
 
 def test_what_may_be_held_forever_is_waited_for_without_a_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only the first second, in which servers let go as they should, is no mere wait."""
+    """Only the first second, in which servers let go as they should, is not mere waiting."""
 
     @contextlib.contextmanager
     def only_waiting() -> Iterator[None]:

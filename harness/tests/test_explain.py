@@ -257,7 +257,7 @@ def test_a_capture_and_a_report_of_blame_are_facts(run: Run, tmp_path: Path) -> 
     [first, *_] = made["scenarios"]
     assert any(fact.startswith("blame: ") for fact in first["for"])
     assert {"linger-zero", "close-unread-reset"} <= {one["scenario"] for one in made["scenarios"]}
-    assert "1. closewait-leak: " in text and "helps not" in text
+    assert "1. closewait-leak: " in text and "no help" in text
 
 
 def test_a_process_that_nobody_has_collected_has_ended(run: Run) -> None:

@@ -64,7 +64,7 @@ def _schedules(pid: int) -> dict[str, tuple[int, int]]:
     """The nanoseconds that each thread of a process has run, and waited for a processor."""
     found = {}
     for file in Path("/proc").glob(f"{pid}/task/*/schedstat"):
-        with contextlib.suppress(OSError):  # it may end while it is looked at
+        with contextlib.suppress(OSError):  # it may end meanwhile
             ran, waited, _ = file.read_text().split()
             found[file.parent.name] = int(ran), int(waited)
     return found

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * load SECONDS PORT [FILE]: connect to a server on this host as fast as it can, eight at a time,
- * say hello, and end them: by FIN and by RST in turn. FILE gets a byte for every thousand
- * connections, since whoever starts us may end us at any time.
+ * say hello, and end them: with FIN and RST in turn. FILE gets a byte for every thousand
+ * connections, because our starter may end us at any time.
  */
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -17,7 +17,7 @@
 
 static const struct linger reset = {1, 0};
 
-/* From another address each time, or the ports would soon be used up by TIME_WAITs. */
+/* From another address each time; otherwise TIME_WAITs would soon use up the ports. */
 static int connect_from(unsigned int number, uint16_t port)
 {
 	struct sockaddr_in from = {.sin_family = AF_INET,
@@ -34,7 +34,7 @@ static int connect_from(unsigned int number, uint16_t port)
 	return -1;
 }
 
-/* Returns how many there were; none while nobody listens. */
+/* Returns how many there were; none while nothing listens. */
 static unsigned int round_of(unsigned int number, uint16_t port)
 {
 	int fd[AT_ONCE];

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * server SECONDS PORT...: an ordinary epoll server. Each connection has a struct of its own, freed
- * when the connection is closed; close() alone takes it out of the epoll set (epoll(7), Q6). That
- * is correct, as long as nobody holds a copy of its descriptors: then there are events for
- * connections that it has closed. It ends by SIGABRT at the first of them; built with ASan, by
- * ASan's report.
+ * server SECONDS PORT...: an ordinary epoll server. Each connection has its own struct, freed when
+ * the connection is closed; only close() takes it out of the epoll set (epoll(7), Q6). That is
+ * correct as long as nobody holds a copy of its descriptors; a copy causes events for connections
+ * that it has closed. It aborts at the first of them; built with ASan, with ASan's report.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -25,7 +24,7 @@ struct connection {
 	long bytes;
 };
 
-/* Connections that are open at the end are no leak. */
+/* Connections that are open at the end are not a leak. */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {
@@ -70,7 +69,7 @@ static void listen_on(int epoll, int port)
 	watch(epoll, fd, true);
 }
 
-/* Memory of a closed connection is not used again, so that an event for it is told for certain. */
+/* Memory of a closed connection is not reused, so an event for it is certainly detected. */
 static void forget(struct connection *connection)
 {
 	close(connection->fd);

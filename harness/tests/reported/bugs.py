@@ -75,8 +75,8 @@ RELEASES = {
     # A reset that ends the server.
     "jsmodbus 5.0.0": of("jsmodbus", GITHUB + "Cloud-Automation/node-modbus/issues/246", "rst-at-once"),
     "simple-hl7 2.2.0": of("simple-hl7-2", GITHUB + "hitgeek/simple-hl7/issues/36", "rst-at-once"),
-    # 3.19.17 repairs that. It keeps the connections of clients that say two lines and leave, if the first
-    # is no header: what is behind it is never read. linger asks it with one line, and does not find that.
+    # 3.19.17 repairs that. It keeps the connections of clients that say two lines and leave, if the first is
+    # not a header: what follows it is never read. linger asks with one line, and does not find that.
     "smtp-server 3.18.5": of("smtp-server-18", GITHUB + "nodemailer/smtp-server/issues/257", "rst-at-once"),
     "statsd 0.8.6": Release(STATSD % "statsd", GITHUB + "statsd/statsd/pull/591", ("rst-at-once",)),
     "statsd 0.9.0": Release(STATSD % "statsd-9", GITHUB + "statsd/statsd/pull/591", ("rst-at-once",)),

@@ -1,5 +1,5 @@
-// servers.js NAME PORT [BACKEND]: a server of one of the packages, as its page says to write it.
-// Files come from the folder WWW, and what is behind a proxy from port BACKEND of this host.
+// servers.js NAME PORT [BACKEND]: a server with one of the packages, written as its documentation
+// says. Files come from the folder WWW; a proxy's backend is port BACKEND of this host.
 const fs = require('fs'), http = require('http');
 const [name, port, backend] = process.argv.slice(2), www = process.env.WWW;
 const target = `http://127.0.0.1:${backend}`;

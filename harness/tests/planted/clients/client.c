@@ -93,7 +93,7 @@ static int connected(const char *host, const char *port)
 	return fd;
 }
 
-/* What openssl wants before it goes on. Returns false when it never will, or too late. */
+/* Wait for what OpenSSL needs to go on. Returns false if that never comes, or too late. */
 static bool tls_waits(struct connection *c, int result, long long deadline)
 {
 	int wants = SSL_get_error(c->ssl, result);
@@ -149,7 +149,7 @@ static ssize_t more(struct connection *c, long long deadline)
 	return n;
 }
 
-/* Send, until a reply comes. Returns whether all was sent, -1 when it fails. */
+/* Send until a reply comes. Returns whether all was sent, -1 on failure. */
 static int give(struct connection *c, const char *data, size_t left, long long deadline)
 {
 	while (left) {
@@ -184,7 +184,7 @@ static int need(struct connection *c, size_t bytes, long long deadline)
 	return n > 0 ? 0 : n < 0 ? -1 : fail("half of a reply");
 }
 
-/* The bytes up to and with @end. Returns -1 when it does not come. */
+/* The bytes up to and including @end. Returns -1 if it does not come. */
 static ssize_t up_to(struct connection *c, const char *end, long long deadline)
 {
 	char *found;
@@ -245,7 +245,7 @@ static int answer(struct connection *c, EVP_MD_CTX *digest, size_t *total, bool 
 	}
 	if (strcasestr(fields, "\r\nContent-Encoding:"))
 		return fail("compressed, which nobody asked for");
-	*keep &= !c->used; /* more came than was asked for */
+	*keep &= !c->used; /* more came than was requested */
 	return atoi(fields + strlen("HTTP/1.1 "));
 }
 
@@ -274,7 +274,7 @@ static char *whole_file(const char *path, size_t *size)
 	return content;
 }
 
-/* The idle connection to an origin, or NULL. A readable one is no use any more. */
+/* The idle connection to an origin, or NULL. A readable one is no longer usable. */
 static struct connection *idle(const char *origin)
 {
 	struct connection *found = NULL;

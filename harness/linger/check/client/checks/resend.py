@@ -16,7 +16,7 @@ REUSED = ("reused-fin", "reused-rst")
     peer="reads a request, carries it out, and closes without an answer",
     mistake="A client that sends it again does not know whether the first was carried out: an order is "
     "placed twice.",
-    clause="RFC 9110, section 9.2.2: no automatic retry of what is not idempotent. RFC 9112, "
+    clause="RFC 9110, section 9.2.2: no automatic retry of a request that is not idempotent. RFC 9112, "
     "section 9.3.1.",
     scenarios=["repeated-post"],
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from linger.check import schedule
 from linger.check.finding import BAD, CHOICE, FAIL, LEAK, PASS, WARN, Finding, NotStruck
 from linger.check.server import check
@@ -51,13 +53,14 @@ def _halved(trial: Trial, control: int) -> Finding:
             trial.ask(crowd)
             crowd.half()
             crowd.read_while_it_comes(FRESH, QUIET)
+            deadline = time.monotonic() + trial.late
             if not (closed := crowd.read(0.0)):
                 with schedule.only_waiting():
                     closed = crowd.read(trial.soon)
             replies += [one.received for one in crowd.connections]
             older = next((one.version for one in crowd.connections if one.version in BEFORE), "")
             if not closed:
-                return _held_open(trial, crowd, _lost(trial, replies, control, older))
+                return _held_open(trial, crowd, _lost(trial, replies, control, older), deadline)
     lost = _lost(trial, replies, control, older)
     return lost or Finding(PASS, f"{tries} of {tries} replies whole ({control} bytes), then a FIN")
 
@@ -94,15 +97,16 @@ def _control(trial: Trial) -> int:
     return shortest
 
 
-def _held_open(trial: Trial, crowd: Crowd, lost: Finding | None) -> Finding:
+def _held_open(trial: Trial, crowd: Crowd, lost: Finding | None, deadline: float) -> Finding:
     """The finding when the server has not closed in time: it may close late.
 
-    lost: the finding of the replies; closing late does not excuse it.
+    lost: the finding of the replies; closing late does not excuse it. deadline: until when it may
+    (time.monotonic()).
     """
     count = sum(not one.ended for one in crowd.open)
     held = trial.meter.held()
     with schedule.only_waiting():
-        closed = crowd.read(trial.late - trial.soon)
+        closed = crowd.read(max(0.0, deadline - time.monotonic()))
     if closed:
         return lost or Finding(
             CHOICE, f"the connection is closed, but later than {trial.soon:.0f} s"
