@@ -64,8 +64,8 @@ static void work_off(struct pollfd *jobs, size_t *bytes)
 
 int main(int argc, char **argv)
 {
-	struct pollfd *jobs;
-	size_t *bytes;
+	static struct pollfd *jobs; /* static: still reachable when a signal ends pause() */
+	static size_t *bytes;
 
 	options_parse(&o, argc, argv, "Works through two batches of -n jobs.");
 	jobs = calloc(o.connections, sizeof(*jobs));

@@ -30,7 +30,8 @@ def abandoned_groups(within: float = 5.0) -> set[str]:
     """
     deadline = time.monotonic() + within
     while True:
-        found = [path for path in GROUPS.rglob("linger-confine-*") if not _is_locked(path)]
+        groups = [Path(folder) for folder, _, _ in os.walk(GROUPS)]  # some vanish meanwhile
+        found = [path for path in groups if path.match("linger-confine-*") and not _is_locked(path)]
         if not found or time.monotonic() > deadline:
             return {path.name for path in found if _age(path) > SETTLED}
         time.sleep(0.1)  # the next look: its confine may be about to lock it, or to remove it
