@@ -20,11 +20,10 @@ import pytest
 from conftest import Run
 from test_formats import documents, misplaced, validator
 
-from linger.check import finding, output
+from linger.check import finding, known, output
 from linger.check.measure import Count
 from linger.check.server import BATTERY
 from linger.lab.environment import outside
-from linger.lab.errors import Usage
 from linger.lab.foreign import tail_of
 from linger.lab.programs import program
 
@@ -54,8 +53,12 @@ def test_servers_of_every_kind(run: Run, tmp_path: Path, mode: str, address: str
 
 
 def test_a_server_that_dies_says_why_and_ends_with_3(run: Run, tmp_path: Path) -> None:
-    done = check(run, tmp_path, "deaf")
+    junit = tmp_path / "junit.xml"
+    done = check(run, tmp_path, "deaf", "--junit", junit)
     assert done.returncode == 3
+    root = ElementTree.parse(junit).getroot()
+    assert not misplaced(root) and root[0].get("errors") == "1"
+    assert [error.get("message") for error in root.iter("error")] == ["the server ended with status 5"]
     assert "the server ended with status 5\n    | deaf: I listen on nothing" in done.stderr
     missing = run("linger", "check", "--port", 1, "--results", tmp_path, "--", "no-such-server")
     assert missing.returncode == 3 and "cannot start no-such-server: " in missing.stderr
@@ -66,7 +69,8 @@ def test_a_daemon_whose_command_fails_ends_with_3(run: Run, tmp_path: Path) -> N
     done = check(run, tmp_path, "failed-daemon")
     assert done.returncode == 3, done.stdout + done.stderr
     assert "the server ended with status 4 while probing for a request; some of" in done.stderr
-    assert done.stderr.endswith("\n    | failed-daemon: I cannot write my pid file\n")
+    where = f"evidence: {tmp_path / 'results'}/2"
+    assert "\n    | failed-daemon: I cannot write my pid file\n  " + where in done.stderr
 
 
 def test_the_clients_of_a_server_on_its_own_loopback_are_in_its_host(run: Run, tmp_path: Path) -> None:
@@ -177,20 +181,20 @@ def test_the_target_has_no_more_rights_than_its_caller(run: Run, tmp_path: Path)
 
 def test_what_a_run_leaves(run: Run, tmp_path: Path) -> None:
     """Evidence, JSON, JUnit, KTAP and a file of known verdicts, all of one run."""
-    known, out, junit = (tmp_path / name for name in ("known", "out.json", "junit.xml"))
+    file, out, junit = (tmp_path / name for name in ("known", "out.json", "new/junit.xml"))
     done = check(run, tmp_path, "hoard", "--only", "abandon,half-request-rst,early-reply", "--tap",
-                 "--json", out, "--junit", junit, "--write-expected", known)  # fmt: skip
-    assert done.returncode == 1, done.stdout + done.stderr
+                 "--json", out, "--junit", junit, "--write-expected", file)  # fmt: skip
+    assert done.returncode == 0, "what is recorded is not judged" + done.stdout + done.stderr
     assert_is_evidence((tmp_path / "results" / "latest").resolve())
     results = json.loads(out.read_text())["results"]
     assert [one["verdict"] for one in results] == ["PASS", "LEAK", "N/A"]
     suite = ElementTree.parse(junit).getroot().find("testsuite")
     assert suite is not None and not misplaced(ElementTree.parse(junit).getroot())
     assert float(suite.get("time", "0")) > 1 and suite.get("timestamp", "").endswith("+00:00")
-    assert [suite.get(name) for name in ("tests", "failures", "skipped")] == ["3", "1", "1"]
+    assert [suite.get(name) for name in ("tests", "failures", "skipped")] == ["3", "0", "2"]
     assert_is_tap(done.stdout.splitlines())
-    assert finding.judge(results, {}, strict=False)
-    assert not finding.judge(results, finding.read_expected(known, BATTERY.checks), strict=False)
+    assert known.judge(results, {}, strict=False)
+    assert not known.judge(results, known.read(file, BATTERY), strict=False)
 
 
 def assert_is_evidence(run_folder: Path) -> None:
@@ -209,28 +213,8 @@ def assert_is_evidence(run_folder: Path) -> None:
 def assert_is_tap(lines: list[str]) -> None:
     assert lines[:2] == ["KTAP version 1", "1..3"] and lines[2].startswith("# PASS: ")
     assert lines[3] == "ok 1 abandon"
-    assert "not ok 2 half-request-rst" in lines
+    assert "not ok 2 half-request-rst # TODO known" in lines
     assert lines[-1] == "ok 3 early-reply # SKIP not tested"
-
-
-def test_what_differs_from_the_known_verdicts_is_wrong(run: Run, tmp_path: Path) -> None:
-    known, out = tmp_path / "known", tmp_path / "out.json"
-    known.write_text("# of this server\nhalf-request-rst LEAK\nabandon LEAK|FAIL  # before 1.2\n")
-    done = check(run, tmp_path, "hoard", "--only", "abandon,half-request-rst", "--expected", known, "--json", out)
-    assert done.returncode == 1, done.stdout + done.stderr
-    summary = json.loads(out.read_text())
-    validator("check").validate(summary)
-    assert summary["wrong"] == [
-        "abandon is PASS, known as LEAK or FAIL; take it out of the file"
-    ], "the known leak is no surprise; the disappearance of the other known defect is"
-
-
-def test_strict_makes_a_warning_fail() -> None:
-    warned = [{"id": "vanished-idle", "verdict": "WARN", "measured": "kept"}]
-    assert finding.judge(warned, {}, strict=False) == {}
-    assert finding.judge(warned, {}, strict=True) == {
-        "vanished-idle": "vanished-idle is WARN: kept"
-    }
 
 
 def test_a_run_that_tests_nothing_is_not_green(run: Run, tmp_path: Path) -> None:
@@ -365,7 +349,7 @@ def test_a_check_of_ones_own_is_found_by_its_file(run: Run, tmp_path: Path) -> N
     page = run("linger", "report", next((tmp_path / "results").glob("2*")))
     assert page.returncode == 0, page.stderr  # it needs no file of checks
     listed = run("linger", "check", "--list", "--checks", folder).stdout
-    assert "quiet-greeting" in listed and "It rests on RFC 9293, section 3.6." in listed
+    assert "quiet-greeting" in listed and "Basis: RFC 9293, section 3.6." in listed
 
 
 @pytest.mark.parametrize(
@@ -401,7 +385,7 @@ WRONG = {
     "not 'TREM'": ["--port", "1", "--stop", "TREM", "--", "true"],
     "no check is left to run": ["--port", "1", "--quick", "--only", "idle", "--", "true"],
     "cannot write the report: /: Is a directory": ["--port", "1", "--json", "/", "--", "true"],
-    "/nowhere/x: no such folder": ["--port", "1", "--junit", "/nowhere/x", "--", "true"],
+    "/dev/null: File exists": ["--port", "1", "--junit", "/dev/null/x", "--", "true"],
     "exclude each other": ["--port", "1", "--http", "--request", "/etc/passwd", "--", "true"],
 }  # fmt: skip
 
@@ -417,14 +401,6 @@ def test_a_request_that_is_not_answered_is_wrong_usage(run: Run, tmp_path: Path)
     (tmp_path / "half").write_text("no newline")
     done = check(run, tmp_path, "threads", "--request", tmp_path / "half")
     assert done.returncode == 2 and "does not answer the request in" in done.stderr
-
-
-def test_a_file_of_expected_verdicts_is_read_strictly(tmp_path: Path) -> None:
-    file = tmp_path / "known"
-    for text in ("abandon", "abandon GOOD", "abandonn PASS", "abandon PASS LEAK"):
-        file.write_text(text)
-        with pytest.raises(Usage, match="known:1: not an id and a verdict"):
-            finding.read_expected(file, BATTERY.checks)
 
 
 def test_the_catalogue_has_the_scenarios_that_checks_name() -> None:

@@ -87,7 +87,7 @@ def test_a_command_that_makes_one_request(run: Run, tmp_path: Path) -> None:
     only = "truncated-length,truncated-header,recover-refuse,early-reply,stale-pool"
     expected = tmp_path / "expected.txt"
     done = check(run, tmp_path, "--only", only, "--write-expected", expected, command=ONE_SHOT)
-    assert done.returncode == 1, done.stdout + done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     assert verdicts(tmp_path) == {  # urllib takes half a header for one (Python 3.11)
         "truncated-length": "PASS", "truncated-header": "FAIL", "recover-refuse": "PASS",
         "early-reply": "N/A", "stale-pool": "N/A",

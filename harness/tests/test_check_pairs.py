@@ -30,7 +30,7 @@ def inside(mode: str, version: str = "TLSv1_3") -> list[str]:
     return [sys.executable, str(PLANTED.with_name("tls.py")), mode, PORT, version]
 
 
-LEFT, GHOSTS = ("PASS", "all let go"), ("LEAK", "descriptors of connections that are gone")
+LEFT, GHOSTS = ("PASS", "all released"), ("LEAK", "descriptors of connections that are gone")
 # Of each server: its command, and of some checks the verdict that it must get, with a part of what
 # that says.
 SERVERS: dict[str, tuple[list[str], dict[str, tuple[str, str]]]] = {

@@ -23,6 +23,7 @@ from linger.check.server.checks import limit, reply
 from linger.check.server.connection import Connection
 from linger.check.server.crowd import Crowd
 from linger.check.server.request import Request
+from linger.check.server.target import Target
 from linger.check.server.trial import Trial
 from linger.lab import exits, waiting
 
@@ -213,6 +214,13 @@ def test_a_server_that_rests_is_not_watched_for_long(
     monkeypatch.setattr(limit, "log_bytes", lambda pids, output, size=iter(sizes): next(size))
     found, _ = limit._watched(SimpleNamespace(target=SimpleNamespace(pids=[], output=None)))  # type: ignore[arg-type]
     assert (found, len(busy) - len([*windows])) == says
+
+
+def test_a_stack_trace_is_shown_from_its_cause_on(tmp_path: Path) -> None:
+    target = Target.__new__(Target)
+    target.output = tmp_path / "output.log"
+    target.output.write_text("Error: write ECONNRESET\n" + "    at Socket.write\n" * 25)
+    assert target.last_output().startswith("\n    | Error: write ECONNRESET\n")
 
 
 def _await(file: Path, within: float = 20.0) -> bool:

@@ -235,7 +235,7 @@ def test_a_run_of_check_has_its_findings_and_a_page_for_each(run: Run, tmp_path:
     text = found["index.html"].text
     order = [text.index(said) for said in ("What does this: The path taken", "could not be tested")]
     assert order == sorted(order) and "its repair, by make scenario-closewait-leak" in text
-    assert "1 LEAK, 1 N/A" in text and "abandon is LEAK" in text and "'X=<b>&'" in text
+    assert "1 LEAK, 1 N/A" in text and "abandon: LEAK (" in text and "'X=<b>&'" in text
     page = found["check/abandon/index.html"]
     assert "connections went this way" in page.text and "× CLOSE_WAIT" in page.text
     assert len(page.all("svg")) >= 2 and "make scenario-closewait-leak" in page.text

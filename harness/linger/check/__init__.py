@@ -8,7 +8,8 @@ left behind. server/ has the battery for servers; client/ and relay/ are built a
     battery   a register of checks            course    a run of checks, from options to exit code
     schedule  many trials at the same time    record    what a trial writes into its folder
     measure   what a program still holds      output    table, paragraphs
-    finding   words, findings, known verdicts reports   JSON, JUnit, KTAP
+    finding   words, findings                 reports   JSON, JUnit, KTAP
+    known     the file of known verdicts
 """
 
 PATIENCE = 75.0  # s: what is still held then is a leak; many time-outs are a minute

@@ -12,11 +12,11 @@ import time
 from pathlib import Path
 from typing import Any, Mapping
 
-from linger.check import finding, output, reports, schedule
+from linger.check import finding, known, output, reports, schedule
 from linger.check.battery import Battery
 from linger.check.record import Result
 from linger.lab import files
-from linger.lab.errors import CANNOT_RUN, HELD, NOT_HELD, Usage
+from linger.lab.errors import CANNOT_RUN, HELD, NOT_HELD, LingerError, TargetDied, Usage, os_sentence
 from linger.run import printer, results
 
 
@@ -47,7 +47,9 @@ class Course:
         self.chosen = battery.choose(options.only, options.quick, options.tls)
         self._expected: dict[str, list[str]] = {}
         if options.expected:
-            self._expected = finding.read_expected(options.expected, battery.checks)
+            self._expected = known.read(options.expected, battery)
+        if options.write_expected and options.write_expected.is_file():
+            known.read(options.write_expected, battery)  # what is no such file is not changed
 
     def begin(self, head: str) -> Path:
         """Make the folder of the run and print its first line; returns the folder for evidence."""
@@ -57,10 +59,21 @@ class Course:
         self.console = output.Console(sys.stdout, head, self._checks, quiet=self._options.tap)
         return self._folder / "check"
 
-    def starts(self, known: str) -> None:
-        """Print what is known of the program by now, and how many checks follow."""
+    def first(self, child: schedule.Child) -> Any:
+        """What was found when the program was first started. Errors: those of the child, also reported as JUnit."""
+        try:
+            return child.result()
+        except LingerError as error:
+            if isinstance(error, TargetDied):
+                error.args = (f"{error}\n  evidence: {results.shortest(self._folder / 'check/start')}",)
+            if junit := self._options.junit:
+                reports.write_junit_error(junit, self._battery.tool, self.command, error, self._began)
+            raise
+
+    def starts(self, found: str) -> None:
+        """Print what was found then, and how many checks follow."""
         count = len(self.chosen)
-        self.console.step(f"{known}; {count} check{'s' * (count > 1)}")
+        self.console.step(f"{found}; {count} check{'s' * (count > 1)}")
 
     def run(self, attempt: schedule.Attempt, about: Mapping[str, Any]) -> int:
         """Run the checks and report them; returns the exit code.
@@ -74,10 +87,13 @@ class Course:
             self.console.step(f"{result['id']}: {result['verdict']}")
 
         found = schedule.run(self.chosen, attempt, folder, options.jobs, on_end)
-        wrong = finding.judge(found, self._expected, options.strict)
+        records = options.write_expected and not options.expected  # what is recorded is not judged
+        wrong = {} if records else known.judge(found, self._expected, options.strict)
         code = _code(found, wrong)
         about = {"tool": self._battery.tool, "program": self._battery.program, **about}
-        summary = reports.summary(about, found, wrong, self._expected, code, self._folder)
+        summary = reports.summary(
+            about, found, wrong, self._expected, options.expected, code, self._folder
+        )
         files.write_json(folder / "check.json", summary)
         self._environment.write(self._folder)
         self.console.conclude(summary)
@@ -86,18 +102,23 @@ class Course:
         if options.json:
             reports.write_json(options.json, summary)
         if options.write_expected:
-            reports.write_expected(options.write_expected, summary)
+            reports.write_expected(options.write_expected, summary, self._battery)
+            self.console.wrote(options.write_expected, summary)
         if options.junit:
             reports.write_junit(options.junit, summary, self._checks, self._began)
         return code
 
 
 def _must_be_writable(path: Path) -> None:
-    """Refuse a file that cannot be written now, not after a minute of checks. Errors: Usage."""
+    """Refuse a file that cannot be written now, not after a minute of checks; make its folder. Errors: Usage."""
     if os.path.isdir(path):
         raise Usage(f"cannot write the report: {path}: Is a directory")
+    try:
+        path.absolute().parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Usage(f"cannot write the report: {os_sentence(error)}") from None
     if not os.access(path if os.path.exists(path) else path.absolute().parent, os.W_OK):
-        raise Usage(f"cannot write the report: {path}: no such folder, or not writable")
+        raise Usage(f"cannot write the report: {path}: not writable")
 
 
 def _code(found: list[Result], wrong: dict[str, str]) -> int:

@@ -1,12 +1,11 @@
-"""Verdicts, findings, and the verdicts that a caller already knows."""
+"""Verdicts and findings."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import Any, Collection
+from typing import Any
 
-from linger.lab.errors import LingerError, Usage, os_sentence
+from linger.lab.errors import LingerError
 
 PASS = "PASS"
 FAIL = "FAIL"  # a defect
@@ -67,6 +66,7 @@ class Finding:
     notes: list[str] = field(default_factory=list)  # the program's last output, or what the clients received
     ports: list[int] = field(default_factory=list)  # of the server; their connections show it; none: all do
     timeline: list[dict[str, Any]] = field(default_factory=list)  # of a long-running program, one row a second
+    crashed: bool = False  # the program ended by itself, or never listened
 
 
 def not_tested(why: str) -> Finding:
@@ -77,49 +77,4 @@ def not_tested(why: str) -> Finding:
 def died(said: str) -> Finding:
     """The finding when the program ended. said: a sentence, and lines of the program's output."""
     sentence, *output = said.splitlines()
-    return Finding(FAIL, sentence, notes=[line.strip() for line in output])
-
-
-def read_expected(path: Path, known: Collection[str]) -> dict[str, list[str]]:
-    """Read the file of known verdicts: one "ID VERDICT" or "ID VERDICT|VERDICT" a line; # comments.
-
-    known: the ids that exist. Errors: Usage, for a file that cannot be read or an unknown id.
-    """
-    try:
-        lines = path.read_text().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        why = os_sentence(error) if isinstance(error, OSError) else f"{path}: not a text"
-        raise Usage(f"cannot read the expected verdicts: {why}") from None
-    expected: dict[str, list[str]] = {}
-    for number, line in enumerate(lines, 1):
-        words = line.partition("#")[0].split()
-        if not words:
-            continue
-        verdicts = words[1].upper().split("|") if len(words) == 2 else []
-        if not verdicts or words[0] not in known or not set(verdicts) <= set(WORDS):
-            raise Usage(
-                f"{path}:{number}: not an id and a verdict: {line.strip()!r}; "
-                "--list shows both"
-            )
-        expected[words[0]] = verdicts
-    return expected
-
-
-def judge(
-    results: list[dict[str, Any]], expected: dict[str, list[str]], strict: bool
-) -> dict[str, str]:
-    """What is wrong with a run, a sentence per check; empty: all is as it should be.
-
-    results: as the trials return them; expected: the known verdicts by id; any difference is reported, even a
-    better verdict; strict: WARN is wrong as well.
-    """
-    wrong = {}
-    for result in results:
-        verdict, wanted = result["verdict"], expected.get(result["id"])
-        if wanted and verdict not in wanted:
-            better = "; take it out of the file" if set(wanted) & {*BAD, WARN} else ""
-            better = better if verdict in (PASS, CHOICE) else ""
-            wrong[result["id"]] = f"{verdict}, known as {' or '.join(wanted)}{better}"
-        elif not wanted and (verdict in BAD or strict and verdict == WARN):
-            wrong[result["id"]] = f"{verdict}: {result['measured']}"
-    return {id: f"{id} is {why}" for id, why in wrong.items()}
+    return Finding(FAIL, sentence, notes=[line.strip() for line in output], crashed=True)

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any, Iterable, Mapping, TextIO
 
-from linger.check import finding
+from linger.check import finding, known
 from linger.check.battery import Check
 from linger.check.finding import LEAK, STARVE, Held
 from linger.run import printer, results
@@ -21,7 +21,7 @@ def explain(checks: Iterable[Check]) -> None:
     for check in checks:
         print(f"{check.id}{' (slow)' if check.slow else ''}")
         print(printer.wrapped(f"{check.happens} {check.mistake}"))
-        print(printer.wrapped(f"It rests on {check.clause}"))
+        print(printer.wrapped(f"Basis: {check.clause}"))
         print(printer.wrapped(f"Scenarios: {', '.join(check.scenarios)}."), end="\n\n")
     print("Verdicts")
     for word, meaning in finding.MEANING.items():
@@ -56,17 +56,53 @@ class Console:
         self._say("")
         printer.print_table(HEAD, rows, self._out)
         for result in summary["results"]:
-            if result["verdict"] in (*finding.BAD, finding.WARN):
+            as_known = result["expected"] and not result["wrong"]
+            if result["verdict"] in (*finding.BAD, finding.WARN) and not as_known:
                 check = self._checks[result["id"]]
                 self._say("\n" + explained(check, result, Path(summary["evidence"])))
-        if summary["wrong"]:
-            self._say("\nwrong:")
-        for line in summary["wrong"]:
-            self._say(printer.wrapped(line))
+        file = summary["known_in"]
+        self._list(f"worse than {file}, or different:" if file else "wrong:", _worse(summary))
+        self._list(f"better than {file}:", _better(summary))
         folder = Path(summary["evidence"])
         self._say(f"\nreport: build/linger report {results.shortest(folder.parent)}")
         self._say(f"evidence: {results.shortest(folder)}")
         self._say(f"{_counted(summary)} in {time.monotonic() - self._began:.1f} s")
+        if file:
+            self._say(_compared(summary))
+
+    def _list(self, head: str, lines: list[str]) -> None:
+        if lines:
+            self._say(f"\n{head}")
+        for line in lines:
+            self._say(printer.wrapped(line))
+
+    def wrote(self, path: Path, summary: dict[str, Any]) -> None:
+        """Report that the verdicts have become the known ones."""
+        count, bad = len(summary["results"]), len(_bad(summary))
+        what = "a failure" if bad == 1 else "failures"
+        self._say(f"wrote {path}: {count} verdict{'s' * (count > 1)}, {bad or 'none'} of them {what}")
+
+
+def _bad(summary: dict[str, Any]) -> list[dict[str, Any]]:
+    return [one for one in summary["results"] if one["verdict"] in finding.BAD]
+
+
+def _worse(summary: dict[str, Any]) -> list[str]:
+    return [one["wrong"] for one in summary["results"] if one["wrong"] and not one["better"]]
+
+
+def _better(summary: dict[str, Any]) -> list[str]:
+    return [one["wrong"] for one in summary["results"] if one["better"]]
+
+
+def _compared(summary: dict[str, Any]) -> str:
+    """How a run compares with the known verdicts, in a line."""
+    count = sum(not one["wrong"] for one in _bad(summary))
+    worse, better = len(_worse(summary)), len(_better(summary))
+    return (
+        f"{summary['known_in']}: {count or 'no'} known failure{'s' * (count != 1)}, "
+        f"{worse or 'nothing'} worse, {better or 'nothing'} better"
+    )
 
 
 def _counted(summary: dict[str, Any]) -> str:
@@ -85,12 +121,23 @@ def explained(check: Check, result: dict[str, Any], evidence: Path) -> str:
         ),
         *(f"    {line}" for line in details(result)),
         *_ladder(evidence / check.id, result["verdict"], check.program),
-        printer.wrapped(f"What does this: {check.mistake}"),
-        printer.wrapped(f"It rests on {check.clause}"),
+        *_causes(check, result),
+        printer.wrapped(f"Basis: {check.clause}"),
         printer.wrapped(f"Shown, with its repair, by {shown}."),
         f"  Evidence: {results.shortest(evidence / check.id)}",
     ]
     return "\n".join(lines)
+
+
+def _causes(check: Check, result: dict[str, Any]) -> list[str]:
+    """What causes a defect: what the check looks for, unless the program just ended."""
+    if not result["crashed"]:
+        return [printer.wrapped(f"What does this: {check.mistake}")]
+    output = "; its last output is above" if result["notes"] else ""
+    return [
+        printer.wrapped(f"What does this: an unhandled error or a signal ended the {check.program}{output}."),
+        printer.wrapped(f"What the check looks for: {check.mistake}"),
+    ]
 
 
 def details(result: dict[str, Any]) -> list[str]:

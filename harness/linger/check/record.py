@@ -11,7 +11,7 @@ from linger.check.finding import BAD, NOT_TESTED, Finding
 from linger.lab import Lab, files
 from linger.run import results
 
-SCHEMA = 3  # of finding.json (schema/finding.schema.json); 2: what is held as objects; 3: timeline
+SCHEMA = 4  # of finding.json (schema/finding.schema.json); 2: what is held as objects; 3: timeline; 4: crashed
 Result = dict[str, Any]
 VERDICTS = {NOT_TESTED: "cannot run", **dict.fromkeys(BAD, "fail")}  # of result.json
 
@@ -55,6 +55,7 @@ def write(
     found = {
         "id": check.id,
         "verdict": finding.verdict,
+        "crashed": finding.crashed,
         "measured": finding.measured,
         "held": [held.told() for held in finding.held],
         "notes": finding.notes,

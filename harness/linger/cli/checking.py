@@ -44,18 +44,20 @@ def add_course(command: argparse.ArgumentParser, patience: float, late: str) -> 
     option("--only", metavar="ID,...", help="run only these checks")
     option("--checks", type=folder, action="append", default=[], metavar="DIR",
            help="also run your own checks: the files NAME.py in a folder")  # fmt: skip
-    option("--quick", action="store_true", help="run only checks that wait for no time-outs")
+    option("--quick", action="store_true", 
+           help="run only checks that wait for no time-outs; a leak may still take --patience")  # fmt: skip
     option("--patience", type=float, default=patience, metavar="S",
            help=f"seconds after which {late} (default {patience:g})")  # fmt: skip
     option("--strict", action="store_true", help="make WARN fail, too")
-    option("--expected", type=Path, metavar="FILE", help="known verdicts: lines of ID VERDICT")
-    option("--write-expected", type=Path, metavar="FILE", help="write such a file for this run")
-    option("--junit", type=Path, metavar="FILE", help="write the verdicts as JUnit XML")
+    option("--expected", type=Path, metavar="FILE", help="known verdicts: lines of ID VERDICT; a difference fails")
+    option("--write-expected", type=Path, metavar="FILE",
+           help="write or update such a file; without --expected, the exit code is then 0")  # fmt: skip
+    option("--junit", type=Path, metavar="FILE", help="write the verdicts as JUnit XML; makes the folder")
     option("--json", type=Path, metavar="FILE", help="write the verdicts as JSON")
     option("--tap", action="store_true", help="print KTAP instead of a table")
     option("--jobs", type=int, default=AT_ONCE, metavar="J",
            help=f"how many checks run at the same time (default {AT_ONCE})")  # fmt: skip
-    add_results(command)
+    add_results(command, "where runs go, each with its evidence (default results, or $RESULTS)")
     option("--blame", action="store_true",
            help="repeat the checks that found a leak, and report which lines hold it")  # fmt: skip
     option("--list", action="store_true", help="explain every check, and start nothing")

@@ -21,7 +21,7 @@ def run(options: argparse.Namespace) -> int:
     course = Course(BATTERY, options)
     order = _understood(options, course.command)
     folder = course.begin(f"check-client: {shlex.join(course.command)}")
-    order = schedule.Child(take_measure, order, folder / "start").result()
+    order = course.first(schedule.Child(take_measure, order, folder / "start"))
     kind = "one process, one line per request" if order.driver else "one run per request"
     mute = "; its exit code is 0 even when the server refuses" if order.yardstick.mute else ""
     course.starts(f"it fetches from a good server; {kind}{mute}")

@@ -24,7 +24,8 @@ def broken(tries: Sequence[Outcome]) -> Finding | None:
     """The finding that overrides all others: the client died of a reply, or waits for nothing."""
     for one in tries:
         if one.end == DIED:
-            return Finding(FAIL, f"{one.behaviour}: {one.said}", notes=one.notes, ports=[one.port])
+            told = f"{one.behaviour}: {one.said}"
+            return Finding(FAIL, told, notes=one.notes, ports=[one.port], crashed=True)
     for one in tries:
         if one.end == WAITS:
             text = f"{one.behaviour}: not done after {one.seconds:.0f} s, and nothing can wake it"
@@ -229,7 +230,7 @@ def leak(left: int, each: int, kinds: int, seconds: float, held: list[Held]) -> 
     if 2 * left >= each:
         return Finding(LEAK, f"{left} of {each * kinds} are held {seconds:.0f} s later", held)
     constant = f", {left} held" if left > 0 else ""
-    return Finding(PASS, f"{each * kinds} exchanges fail, all let go{constant}")
+    return Finding(PASS, f"{each * kinds} exchanges fail, all released{constant}")
 
 
 def recovery(what: str, took: float | None, tries: Sequence[Outcome]) -> Finding:
@@ -271,13 +272,13 @@ def raced(one: Outcome) -> Finding:
 def vanished(keepalive: bool, released: float | None, waited: float, held: list[Held]) -> Finding:
     """An idle connection whose server has vanished without a FIN.
 
-    keepalive: whether its timer runs; released: seconds until it was let go, None if it was not.
+    keepalive: whether its timer runs; released: seconds until it was released, None if it was not.
     """
     if released is not None:
         timer = " (SO_KEEPALIVE)" if keepalive else ""
-        return Finding(PASS, f"let go after {released:.0f} s{timer}")
+        return Finding(PASS, f"released after {released:.0f} s{timer}")
     if keepalive:
-        return Finding(PASS, f"not yet let go after {waited:.0f} s, but SO_KEEPALIVE is on")
+        return Finding(PASS, f"not yet released after {waited:.0f} s, but SO_KEEPALIVE is on")
     return Finding(WARN, f"still held after {waited:.0f} s: neither keepalive nor a time-out", held)
 
 

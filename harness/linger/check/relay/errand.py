@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
     course = Course(BATTERY, options)
     task = _understood(options, course.command)
     folder = course.begin(f"check-client: {shlex.join(course.command)}, with {task.backend}")
-    task = schedule.Child(get_to_know, task, folder / "start").result()
+    task = course.first(schedule.Child(get_to_know, task, folder / "start"))
     kind = "it does not end by itself" if task.lasts else "it ends by itself"
     mute = "; its exit code is 0 even when the server refuses" if task.order.yardstick.mute else ""
     messages = exchange.count(task.exchange)

@@ -127,7 +127,8 @@ def recovered(what: str, lived: Lived, hard: bool) -> Finding:
 def _ending(what: str, lived: Lived) -> Finding | None:
     if not lived.ended:
         return None
-    return replace(died(f"{what}: the program {lived.ended}"), verdict=FAIL if lived.killed else WARN)
+    verdict = FAIL if lived.killed else WARN
+    return replace(died(f"{what}: the program {lived.ended}"), verdict=verdict, crashed=lived.killed)
 
 
 def _leaking(lived: Lived) -> Finding | None:

@@ -25,8 +25,9 @@ def run(options: argparse.Namespace) -> int:
     course = Course(BATTERY, options)
     wish = _understood(options, course.command)
     folder = course.begin(f"check: {shlex.join(course.command)}, port {wish.plan.port}")
-    start = schedule.Child(find_request, wish, folder / "start", listen=course.console.step)
-    request = start.result()
+    request = course.first(
+        schedule.Child(find_request, wish, folder / "start", listen=course.console.step)
+    )
     inside = "inside TLS " if wish.tls else ""
     course.starts(f"it listens; {inside}{request.source}")
     wish = replace(wish, request=request)

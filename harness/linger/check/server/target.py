@@ -28,6 +28,7 @@ NEXT_PORT = 2.0  # s from one port that a server listens on to the next
 HELPING = 3.0  # s that a helper has to listen, or to end
 ENDING = 10.0  # s: after the stop signal
 ABOUT_TO_END = 2.0  # s: after its sockets were closed
+OUTPUT = 30  # last lines of output to show: a stack trace begins with the cause
 
 
 @dataclass(frozen=True)
@@ -174,7 +175,7 @@ class Target:
 
     def last_output(self) -> str:
         """The last lines that the server wrote, to append to a sentence."""
-        return tail_of(self.output)
+        return tail_of(self.output, OUTPUT)
 
     def signal(self, number: signal.Signals, within: float = ENDING) -> bool:
         """Signal the server, then any processes it leaves behind, each once; True when all have ended.

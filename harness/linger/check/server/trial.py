@@ -117,7 +117,7 @@ class Trial(Scene):
         return Finding(WARN, said)
 
     def _gone(self, took: float) -> str:
-        return f"{self.n} clients left, all let go in {took:.1f} s"
+        return f"{self.n} clients left, all released within {took:.1f} s"
 
     def _unserved(self, why: str) -> Finding:
         return Finding(FAIL, f"{self.n} clients left, and a fresh request fails: {why}")

@@ -27,7 +27,8 @@ RECOVERY = 20.0  # s
     "descriptor-limit",
     peer=f"are {CROWD}, against {LIMIT} descriptors; then all of them close",
     mistake="accept() fails with EMFILE and is called again at once, as fast as the processor can; or "
-    "the error ends the loop, and nobody is served again.",
+    "the error ends the loop, and nobody is served again; or what clients have closed is never closed, "
+    "so no descriptor becomes free.",
     clause="accept(2): EMFILE. getrlimit(2): RLIMIT_NOFILE.",
     scenarios=["emfile-spin", "descriptor-exhaustion"],
     descriptors=LIMIT,

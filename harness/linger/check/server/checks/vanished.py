@@ -49,12 +49,12 @@ def vanished_idle(trial: Trial) -> Finding:
             options = _options(trial)  # it may have been late to set them
         cut.lift()
     if not left:
-        return Finding(PASS, f"{trial.n} vanished, all let go after {took:.0f} s ({options})")
+        return Finding(PASS, f"{trial.n} vanished, all released after {took:.0f} s ({options})")
     if "no keepalive" in options:
         return Finding(
             WARN, f"{trial.n} vanished, still kept after {trial.late:.0f} s: {options}", held
         )
-    return Finding(PASS, f"{trial.n} vanished; not yet let go after {trial.late:.0f} s, but {options}")
+    return Finding(PASS, f"{trial.n} vanished; not yet released after {trial.late:.0f} s, but {options}")
 
 
 @check(
@@ -95,7 +95,7 @@ def vanished_sending(trial: Trial) -> Finding:
     if left:
         more = ", ".join(left.fuller_than(trial.before, count))
         return Finding(LEAK, f"still held {given_up:.0f} s after: {more}", trial.meter.held())
-    return Finding(PASS, f"{count} vanished, all let go after {took:.0f} s, {struck} packets lost")
+    return Finding(PASS, f"{count} vanished, all released after {took:.0f} s, {struck} packets lost")
 
 
 def _options(trial: Trial) -> str:
