@@ -69,7 +69,7 @@ def test_four_way_close(lab, variant):
     out = faults.hold(client.host)
     back.release(), look()
     out.release(), look()
-    lab.expect_table("states after each packet", table(SIDES, LADDER), table(SIDES, seen))
+    lab.expect_table("states held still", table(SIDES, LADDER), table(SIDES, seen))
     lab.happened(client, RetransSegs=0), lab.happened(server, RetransSegs=0)
 
     lab.server("echo", "", "-p", "9001")  # it closes as soon as it hears the FIN

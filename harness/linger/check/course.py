@@ -64,7 +64,7 @@ class Course:
         try:
             return child.result()
         except LingerError as error:
-            if isinstance(error, TargetDied):
+            if isinstance(error, TargetDied) and "\n" in str(error):  # with the end of its output
                 error.args = (f"{error}\n  evidence: {results.shortest(self._folder / 'check/start')}",)
             if junit := self._options.junit:
                 reports.write_junit_error(junit, self._battery.tool, self.command, error, self._began)
