@@ -125,7 +125,9 @@ static const struct option_row rows[] = {
     {"stream", .kind = OPTION_FLAG, AT(stream),
      .help = "print a JSON line for each host whenever its states change"},
     {"every", .kind = OPTION_DURATION, AT(every), .value = "TIME",
-     .help = "... also for --watch: look this often (5ms), or less often if a look is expensive"},
+     .help =
+	 "... also for --watch: look this often (5ms, and up to 20ms while nothing happens), or "
+	 "less often if a look is expensive"},
     {"watch", .kind = OPTION_FLAG, AT(watch),
      .help = "every 2 s, or SECONDS, show what grew since the start, largest first; prints lines "
 	     "when not on a terminal"},
@@ -270,8 +272,8 @@ int census_options_parse(struct census_options *options, int argc, char **argv, 
 		return -1;
 	if (!options->states)
 		options->states = ALL_STATES;
-	if (options->every < 0)
-		options->every = options->watch ? 2000000000 : 5000000;
+	if (options->every < 0 && options->watch)
+		options->every = 2000000000;
 	options->within = options->within < 0 ? 2000000000 : options->within;
 	options->hold = options->hold < 0 ? 0 : options->hold;
 	return first;

@@ -23,6 +23,8 @@
 #include <string.h>
 
 #define AT_LEAST_EVERY 100000000 /* ns between walks */
+#define EAGER 5000000		 /* ns between looks at the pulse */
+#define BORED 20000000		 /* up to which they grow: to a 32nd of the time without a change */
 
 struct watched {
 	struct census_pulse pulse;
@@ -69,22 +71,35 @@ static bool pulse_changed(struct census *census, struct watched *watched, bool *
 	return true;
 }
 
+/* How long to rest after a look that took @worked, @quiet after the pulse last changed. */
+static int64_t rest_for(const struct census_options *options, int64_t worked, int64_t quiet)
+{
+	int64_t every = quiet / 32 < BORED ? quiet / 32 : BORED;
+
+	every = every > EAGER ? every : EAGER;
+	if (options->every > 0)
+		every = options->every;
+	return every > worked * IDLE_SHARE ? every : worked * IDLE_SHARE;
+}
+
 int run_stream(const struct census_options *options, struct census *census,
 	       struct census_snapshot *snapshots, struct error *error)
 {
 	const struct census_needs needs = {.states = options->states};
 	struct watched watched[MAX_HOSTS] = {0};
 	bool changed = true, again = false, go_on = true, last = false;
-	int64_t walked = 0;
+	int64_t walked = 0, lively = now_ns();
 	sigset_t while_asleep;
 
 	catch_signals(&while_asleep);
 	while (go_on) {
-		int64_t start = now_ns(), pause;
+		int64_t start = now_ns();
 
 		last = was_stopped();
 		if (!pulse_changed(census, watched, &changed, error))
 			return error->code;
+		if (changed)
+			lively = start;
 		if (changed || again || last || start - walked >= AT_LEAST_EVERY) {
 			if (census_take(census, &needs, snapshots, error) < 0)
 				return error->code;
@@ -97,8 +112,7 @@ int run_stream(const struct census_options *options, struct census *census,
 		}
 		if (last)
 			break;
-		pause = (now_ns() - start) * IDLE_SHARE;
-		go_on = rest(pause > options->every ? pause : options->every, &while_asleep) ||
+		go_on = rest(rest_for(options, now_ns() - start, start - lively), &while_asleep) ||
 			was_stopped();
 	}
 	return EXIT_OK;
