@@ -30,7 +30,7 @@ struct census_options {
 	uint32_t states;
 	bool age, all, no_owners, copy, json, openmetrics, stream, verbose, watch;
 	const char *until;
-	int64_t every, within, hold; /* nanoseconds */
+	int64_t every, within, hold; /* nanoseconds; every is -1 while --stream may choose */
 	unsigned int repeat;
 };
 

@@ -10,7 +10,8 @@ static void check_accepted(const struct census_options *options)
 	MUST(options->host_count <= MAX_HOSTS && options->pid_count <= MAX_LIST);
 	MUST(options->port_count <= MAX_LIST && options->repeat <= 1000000);
 	MUST(options->states && !(options->states & ~ALL_STATES));
-	MUST(options->every > 0 && options->within >= 0 && options->hold >= 0);
+	MUST(options->every > 0 || (options->every == -1 && !options->watch));
+	MUST(options->within >= 0 && options->hold >= 0);
 	MUST(!options->until + !options->stream + !options->repeat >= 2);
 	for (size_t i = 0; i < options->port_count; i++)
 		MUST(options->port[i] >= 1 && options->port[i] <= UINT16_MAX);
