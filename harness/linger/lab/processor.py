@@ -19,6 +19,11 @@ def ran_seconds(pid: int) -> float:
     return _schedules(pid).get(str(pid), (0, 0))[0] / 1e9
 
 
+def computing(pids: Iterable[int]) -> int:
+    """How many of the processes run, or wait for their turn (state R)."""
+    return sum(stat(pid)[1] == "R" for pid in pids)
+
+
 def runnable_seconds(pids: Iterable[int]) -> dict[str, float]:
     """The seconds that each thread of the processes has run or waited for its turn, by thread id."""
     return {
