@@ -23,11 +23,11 @@ def built(name: str) -> list[str]:
 
 
 def planted(mode: str, *address: str) -> list[str]:
-    return [sys.executable, str(PLANTED), mode, PORT, *address]
+    return [sys.executable, "-S", str(PLANTED), mode, PORT, *address]  # it needs no packages
 
 
 def inside(mode: str, version: str = "TLSv1_3") -> list[str]:
-    return [sys.executable, str(PLANTED.with_name("tls.py")), mode, PORT, version]
+    return [sys.executable, "-S", str(PLANTED.with_name("tls.py")), mode, PORT, version]
 
 
 LEFT, GHOSTS = ("PASS", "all released"), ("LEAK", "descriptors of connections that are gone")
