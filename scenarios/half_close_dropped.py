@@ -15,7 +15,7 @@ fit and hide the bug.
 
 from linger import connections, scenario
 from linger.lab.holding import listening
-from linger.lab.processor import computing
+from linger.lab.processor import COMPUTING, computing
 
 N = connections(10)
 REPLY = 4_000_000  # bytes
@@ -35,7 +35,7 @@ def test_half_close_dropped(lab, variant):
     lab.happened_event(peer, "await")  # it has read nothing yet
     lab.happened_event(server, "eof", N)  # the FIN came while replies were waiting to be sent
     lab.happened_value("server", "processes that listen", lambda: listening(server), 1)
-    lab.happened_value("server", "processes that compute", lambda: computing(server.family()), 0)
+    lab.happened_value("server", COMPUTING, lambda: computing(server.family()), 0)
     peer.go()
     bytes = int(peer.wait().events("done")[3]["bytes"])
     lab.happened_event(peer, "done", action="drain", count=N)  # every client saw a clean end

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Iterable
 
+COMPUTING = "processes that compute"  # the row of a scenario that counts them
 TURN = 10.0  # s within which a thread gets a processor, however busy the machine
 
 

@@ -11,8 +11,10 @@ import re
 from typing import Any
 
 from linger.lab import census, failure
+from linger.lab.processor import COMPUTING
 from linger.workshop.awaited import silenced, stuck
 from linger.workshop.endings import (
+    SPINS,
     babbles,
     children,
     ended,
@@ -165,6 +167,8 @@ def _conduct(yours: Evidence) -> Found:
     """The kernel's count differs from both halves of the pair, which agree."""
     assert yours.result
     failed = [row for row in yours.result["struck"] if not row["held"]]
+    if any(row["name"] == COMPUTING for row in failed):
+        yield SPINS
     if failed:
         yield Diagnosis("behaves-otherwise", "Your program does something different from before, "
                                              f"and should not: {rows(failed)}.",

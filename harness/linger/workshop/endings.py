@@ -32,6 +32,7 @@ MANY_LINES = 1000
 SPIN_ADVICE = (
     "Something spins: is there a loop that continues after an error, or an event that stays ready?"
 )
+SPINS = Diagnosis("spins", "Your program uses a whole CPU although it has nothing to do.", SPIN_ADVICE)
 CRASH_ADVICE = {
     "SIGSEGV": "It used memory it does not own: a pointer that is NULL, freed or never set.",
     "SIGABRT": "It called abort(), often after a second free() of the same memory.",
@@ -147,7 +148,7 @@ def spins(trial: dict[str, Any]) -> Found:
     """Still on a CPU when the scenario is over, whether or not all else is right."""
     for subject in trial["subjects"]:
         if subject["spins"]:
-            yield Diagnosis("spins", "Your program uses a whole CPU although it has nothing to do.", SPIN_ADVICE)  # fmt: skip
+            yield SPINS
 
 
 def waiting(subject: dict[str, Any]) -> str:
