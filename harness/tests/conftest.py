@@ -69,6 +69,22 @@ def run() -> Run:
     return run
 
 
+@pytest.fixture
+def mounting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """For a test that mounts where all workers see it."""
+    with open(tmp_path_factory.getbasetemp().parent / "mounts.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        yield
+
+
+@pytest.fixture
+def nobody_mounts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """For a test that looks at all mounts: none comes or goes meanwhile."""
+    with open(tmp_path_factory.getbasetemp().parent / "mounts.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 @contextlib.contextmanager
 def started(words: list[str]) -> Iterator[subprocess.Popen[str]]:
     """A caller's program outside any sandbox, ended with the block whatever happens in it."""
