@@ -48,7 +48,7 @@ def test_pool_keeps_dead(lab, variant):
     lab.happened_event(pool, "answer", N + 2)
     lab.happened_event(other, "await")
     pool.hear("a request, ", end="")  # while it reads that, it hears nothing of its connections
-    lab.happened_value("client", "unread bytes of a request", lambda: waiting.unheard(pool.pid), 0)
+    lab.happened_value("client", "unread bytes of a request", lambda: waiting.unheard(pool.chain()), 0)
     other.go()
     lab.happened_event(other, "done", action="fin", count=1)
     pool.hear("whole now")  # dead when it is taken

@@ -185,6 +185,10 @@ class Process:
         """The pids of the program and of everything it started, even if the parent has gone."""
         return descendants(self._popen.pid)[self.generation :]
 
+    def chain(self) -> list[int]:
+        """The pids of what confines the program, outermost first, and its own."""
+        return descendants(self._popen.pid)[: self.generation + 1]
+
     def go(self) -> None:
         """Tell a waiting peer (its action "await") to go on; it must have reported that it waits."""
         self.hear("")

@@ -47,11 +47,16 @@ def place(pid: int) -> str:
     return ""
 
 
-def unheard(pid: int) -> int:
-    """How many bytes of its standard input, a pipe, a process has not read yet (pipe(7), FIONREAD).
+def unheard(pids: Iterable[int]) -> int:
+    """The most bytes of its standard input, a pipe, that one of the processes has not read yet (pipe(7),
+    FIONREAD): of a confined program and of what hands its input on.
 
-    Errors: OSError when it has ended or may not be examined.
+    Errors: OSError when one has ended or may not be examined.
     """
+    return max(map(_unread, pids))
+
+
+def _unread(pid: int) -> int:
     pipe = os.open(f"/proc/{pid}/fd/0", os.O_RDONLY | os.O_NONBLOCK)
     try:
         return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
