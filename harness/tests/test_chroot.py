@@ -71,10 +71,14 @@ def test_root_finds_its_world_in_a_chroot(tmp_path: Path, who: list[str], tree: 
     assert set(folders) == {path.name for path in tmp_path.iterdir()}
 
 
-@pytest.mark.usefixtures("nobody_mounts")
 @pytest.mark.parametrize("way", [*TREES, "no chroot"])
 def test_no_mount_is_seen_outside(tmp_path: Path, way: str) -> None:
     """Neither while the sandbox runs nor after its end, though every mount there is shared."""
+
+    def elsewhere(line: str) -> bool:  # another test's; it goes with the folder or file it is on
+        place = line.split()[4]
+        return place.startswith(("/run/", "/tmp/")) and not place.startswith(str(tmp_path))
+
     enter = "" if way == "no chroot" else "chroot ."
     told = f'echo built; read line; {enter} "$@"; echo over; read line'
     command = script(TREES.get(way, PROC), told, tmp_path)
@@ -84,13 +88,13 @@ def test_no_mount_is_seen_outside(tmp_path: Path, way: str) -> None:
     ) as process:  # fmt: skip
         assert process.stdin and process.stdout
         mounts = Path(f"/proc/{process.pid}/mountinfo")
-        seen = []
+        seen: list[list[str]] = []
         for word in ("built\n", "1\n", "over\n"):
             assert process.stdout.readline() == word
-            seen.append(mounts.read_text())
+            seen.append([line for line in mounts.read_text().splitlines() if not elsewhere(line)])
             process.stdin.write("\n")
             process.stdin.flush()
-    assert "shared:" in seen[0], "outside, mounts are private: nothing could be seen there anyway"
+    assert any("shared:" in line for line in seen[0]), "outside, mounts are private: nothing could be seen there anyway"
     assert seen == [seen[0]] * 3
 
 
