@@ -70,17 +70,9 @@ def run() -> Run:
 
 
 @pytest.fixture
-def mounting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """For a test that mounts where all workers see it."""
-    with open(tmp_path_factory.getbasetemp().parent / "mounts.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_SH)
-        yield
-
-
-@pytest.fixture
-def nobody_mounts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """For a test that looks at all mounts: none comes or goes meanwhile."""
-    with open(tmp_path_factory.getbasetemp().parent / "mounts.lock", "w") as lock:
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """For tests that disturb each other: they mount where all workers see it, or use up a user's processes."""
+    with open(tmp_path_factory.getbasetemp().parent / "alone.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

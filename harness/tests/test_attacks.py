@@ -26,7 +26,7 @@ from linger.lab.errors import Broken
 from linger.lab.process import descendants
 from linger.lab.programs import ROOT, program
 
-pytestmark = pytest.mark.usefixtures("mounting")  # a second /proc
+pytestmark = pytest.mark.usefixtures("alone")  # a second /proc
 README = ROOT / "harness" / "sandbox" / "README.md"
 CAGES = ("none", "opened", "closed")
 BUILD = program("confine").parent.relative_to(ROOT)

@@ -86,14 +86,14 @@ def refused(done: subprocess.CompletedProcess[str], told: list[str], root: bool)
     assert not root or "run as root" not in done.stderr, "root is not told to become root"
 
 
-@pytest.mark.usefixtures("nobody_mounts")  # a single /proc that is seen whole would do
+@pytest.mark.usefixtures("alone")  # a single /proc that is seen whole would do
 @pytest.mark.parametrize("name", CAUSES)
 def test_a_real_refusal_is_explained(name: str) -> None:
     cause = CAUSES[name]
     refused(tried([*cause.who, *cause.made]), cause.told, cause.who is ROOT_ALONE)
 
 
-@pytest.mark.usefixtures("nobody_mounts")  # a single /proc that is seen whole would do
+@pytest.mark.usefixtures("alone")  # a single /proc that is seen whole would do
 @pytest.mark.parametrize("name", CAUSES)
 def test_it_works_without_just_that_cause(name: str) -> None:
     done = tried([*CAUSES[name].who, *CAUSES[name].cured])
