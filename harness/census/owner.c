@@ -180,7 +180,6 @@ static bool missed(const struct visit *visit)
 static int scan_process(struct visit *visit, struct listing *listing, int home)
 {
 	int result = listing->no_memory ? -1 : 0;
-	bool ended = false;
 
 	visit->pid = listing->pid;
 	visit->name[0] = '\0';
@@ -192,19 +191,21 @@ static int scan_process(struct visit *visit, struct listing *listing, int home)
 	else if ((listing->hidden == EACCES || listing->hidden == EPERM) &&
 		 process_may_hold(listing->pid))
 		visit->refused = true;
-	else
-		ended = true;
+	else {
+		listing_free(listing);
+		return result; /* it has ended */
+	}
 	if (home >= 0)
 		visit->home = home;
-	for (size_t i = 0; i < listing->count && result >= 0 && !ended; i++) {
+	for (size_t i = 0; i < listing->count && result >= 0; i++) {
 		visit->task = listing->descriptors[i].task;
 		result = visit_descriptor(visit, &listing->descriptors[i]);
 	}
 	listing_free(listing);
 	visit->task = visit->pid;
-	if (result >= 0 && visit->deep && !visit->refused && !ended)
+	if (result >= 0 && visit->deep && !visit->refused)
 		result = visit_mappings(visit);
-	if (!ended && missed(visit)) {
+	if (missed(visit)) {
 		if (visit->home >= 0)
 			unreadable(&visit->snapshots[visit->home], visit);
 		else

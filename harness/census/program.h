@@ -9,7 +9,8 @@
 
 #define MAX_HOSTS 64
 #define MAX_LIST 256
-#define IDLE_SHARE 19 /* a census that goes on sleeps at least so many times as long as it works */
+#define IDLE_SHARE 19 /* a census that goes on sleeps at least so many times as long as it works   \
+		       */
 
 struct census_options {
 	struct {
@@ -60,6 +61,11 @@ int print_snapshots(FILE *out, const struct census_options *options, struct cens
  * is for rest().
  */
 void catch_signals(sigset_t *while_asleep);
+/*
+ * How long to rest before the next look when something last changed @quiet ago: a 32nd of that, at
+ * most 20 ms, and at least @least. What takes seconds need not be known to the millisecond.
+ */
+int64_t rest_after(int64_t quiet, int64_t least);
 /* Returns false when it is time to end: a signal came, or our reader has gone. */
 bool rest(int64_t ns, const sigset_t *while_asleep);
 bool was_stopped(void); /* by a signal */

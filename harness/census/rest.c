@@ -6,6 +6,8 @@
 #include <signal.h>
 #include <unistd.h>
 
+#define BORED 20000000 /* ns */
+
 static volatile sig_atomic_t stopped;
 
 static void stop(int signal)
@@ -27,6 +29,13 @@ void catch_signals(sigset_t *while_asleep)
 	sigdelset(while_asleep, SIGTERM);
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
+}
+
+int64_t rest_after(int64_t quiet, int64_t least)
+{
+	int64_t pause = quiet / 32 < BORED ? quiet / 32 : BORED;
+
+	return pause > least ? pause : least;
 }
 
 bool rest(int64_t ns, const sigset_t *while_asleep)

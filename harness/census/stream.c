@@ -23,8 +23,7 @@
 #include <string.h>
 
 #define AT_LEAST_EVERY 100000000 /* ns between walks */
-#define EAGER 5000000		 /* ns between looks at the pulse */
-#define BORED 20000000		 /* up to which they grow: to a 32nd of the time without a change */
+#define EAGER 5000000		 /* ns between looks at the pulse, at least */
 
 struct watched {
 	struct census_pulse pulse;
@@ -74,11 +73,8 @@ static bool pulse_changed(struct census *census, struct watched *watched, bool *
 /* How long to rest after a look that took @worked, @quiet after the pulse last changed. */
 static int64_t rest_for(const struct census_options *options, int64_t worked, int64_t quiet)
 {
-	int64_t every = quiet / 32 < BORED ? quiet / 32 : BORED;
+	int64_t every = options->every > 0 ? options->every : rest_after(quiet, EAGER);
 
-	every = every > EAGER ? every : EAGER;
-	if (options->every > 0)
-		every = options->every;
 	return every > worked * IDLE_SHARE ? every : worked * IDLE_SHARE;
 }
 

@@ -17,8 +17,7 @@
 
 #include "common/duration.h"
 
-#define STEP 1000000   /* 1 ms between counts, more when a count costs more */
-#define BORED 20000000 /* up to 20 ms after a long wait: a 32nd of that time */
+#define STEP 1000000   /* 1 ms between counts at least, more when a count costs more */
 #define SOON 100000000 /* in the first 100 ms of a wait it may use a third of a processor */
 #define MOST 250000000 /* but 250 ms at most, however many sockets and processes there are */
 
@@ -209,15 +208,14 @@ static struct census_needs full_needs(const struct wait *wait)
 
 /*
  * How long to rest after a count that took @worked of a processor, @waited after the last change of
- * the truth. What takes seconds need not be known to the millisecond, and counting steals time from
- * the programs we watch. While it @holds we rest longest: then only an interruption can come.
+ * the truth. Counting steals time from the programs we watch. While it @holds we rest longest: then
+ * only an interruption can come.
  */
 static int64_t rest_for(int64_t worked, int64_t waited, bool holds)
 {
 	int64_t share = worked * (holds ? 2 * IDLE_SHARE : waited > SOON ? IDLE_SHARE : 2);
-	int64_t pause = waited / 32 < BORED ? waited / 32 : BORED;
+	int64_t pause = rest_after(waited, STEP);
 
-	pause = pause > STEP ? pause : STEP;
 	pause = pause > share ? pause : share;
 	return pause < MOST ? pause : MOST;
 }

@@ -38,7 +38,8 @@ static bool set(const char *sysctl, const char *value)
 
 void own_socket_table(void)
 {
-	if (!set(NET "tcp_child_ehash_entries", "4096") || unshare(CLONE_NEWNET) < 0)
+	if (unshare(CLONE_NEWNET) < 0 || !set(NET "tcp_child_ehash_entries", "4096") ||
+	    unshare(CLONE_NEWNET) < 0)
 		return;
 	set(NET "tcp_child_ehash_entries", "4096");
 	/* Both shrink with the table; as they are on a machine with much memory. */

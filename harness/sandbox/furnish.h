@@ -3,10 +3,11 @@
 #define SANDBOX_FURNISH_H
 
 /*
- * Move this process from its new network namespace to another one with a socket table of its own,
- * which namespaces created there get, too. The machine's table, which they share otherwise, has
- * some 262144 buckets, and each count walks all of it. Changes nothing where the kernel cannot
- * (before Linux 6.1) or the sysctl cannot be written (no /proc, or it is read-only).
+ * Move this process to a network namespace with a socket table of its own, which namespaces created
+ * there get, too. The machine's table, which they share otherwise, has some 262144 buckets, and
+ * each count walks all of it. The size is set in a namespace made for that, so wherever this runs,
+ * no other one changes. The table stays shared before Linux 6.1, and where the sysctl cannot be
+ * written (no /proc, or it is read-only).
  */
 void own_socket_table(void);
 

@@ -187,13 +187,20 @@ def test_a_whole_reply(said: bytes, ended: str, whole: bool) -> None:
     assert reply._whole(one) == whole
 
 
-def test_silence_ends_a_reply_and_what_never_ends_is_given_up() -> None:
+@contextlib.contextmanager
+def crowd_of_one() -> Iterator[tuple[Crowd, Connection, socket.socket]]:
+    """A crowd with a connection, that connection, and its other end."""
     here, there = socket.socketpair()
     here.setblocking(False)
     crowd = Crowd.__new__(Crowd)
     crowd.connections = [one] = [Connection(here)]
     one.connected = True
     with here, there:
+        yield crowd, one, there
+
+
+def test_silence_ends_a_reply_and_what_never_ends_is_given_up() -> None:
+    with crowd_of_one() as (crowd, one, there):
         there.send(b"x")
         assert crowd.read_while_it_comes(5.0, quiet=0.02) and one.received == 1
         assert not crowd.until_quiet(lambda one: there.send(b"x"), quiet=0.5, most=0.1)
@@ -321,12 +328,7 @@ def test_checks_that_last_long_start_first(tmp_path: Path, monkeypatch: pytest.M
 
 def test_a_reply_that_is_long_enough_is_not_waited_for() -> None:
     """Silence would end it; and a shorter one it does end."""
-    here, there = socket.socketpair()
-    here.setblocking(False)
-    crowd = Crowd.__new__(Crowd)
-    crowd.connections = [one] = [Connection(here)]
-    one.connected = True
-    with here, there:
+    with crowd_of_one() as (crowd, one, there):
         there.send(b"xx")
         began = time.monotonic()
         assert crowd.read_while_it_comes(5.0, quiet=5.0, enough=2) and time.monotonic() < began + 4

@@ -56,6 +56,19 @@ def test_death_by_signal_passes_through(prefix: list[str], folder: Path) -> None
     assert done.returncode == -signal.SIGUSR1
 
 
+@as_users
+def test_its_socket_table_is_its_own(prefix: list[str], folder: Path) -> None:
+    words = sandboxed(prefix, folder, "cat", "/proc/sys/net/ipv4/tcp_ehash_entries")
+    assert subprocess.run(words, env=outside(), capture_output=True, text=True).stdout == "4096\n"
+
+
+def test_no_namespace_but_its_own_changes() -> None:
+    """Not even that of a caller who forgot `unshare --net`."""
+    script = 'unshare --mount --pid -- "$1" true && cat /proc/sys/net/ipv4/tcp_child_ehash_entries'
+    words = ["unshare", "--net", "sh", "-c", script, "sh", str(program("sandbox-init"))]
+    assert subprocess.run(words, env=outside(), capture_output=True, text=True).stdout == "0\n"
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM])
 def test_death_by_signal_is_told_where_none_can_follow(number: signal.Signals) -> None:
     """As process 1, which a container starts, the outer end cannot kill itself with a signal."""
