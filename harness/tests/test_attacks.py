@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
-from typing import Iterator
+from typing import Callable, Iterator
 
 import pytest
 from conftest import Run, outlived, pidfds
@@ -300,19 +300,43 @@ def test_what_it_can_do_where_only_the_caller_is_mapped(
         left_alone(outside, cage)
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="who is root here is tried by root")
-def test_closed_is_never_root(run: Run, checkout: Path) -> None:
-    """Started by root, it runs as nobody; if only root exists, it is refused; root in name only is not
-    root."""
-    ask = [str(checkout / BUILD / "confine"), "--closed", "--", "id", "-u"]
-    assert subprocess.run(ask, capture_output=True, text=True).stdout == "65534\n"
-    only_root = subprocess.run(["unshare", "--map-root-user", *ask], capture_output=True, text=True)
-    assert only_root.returncode == 77 and "must not be root" in only_root.stderr, only_root
-    assert 0 < int(among_few(ask)) < 1000
+def ask(checkout: Path) -> list[str]:
+    """The words that say which user a closed program is."""
+    return [str(checkout / BUILD / "confine"), "--closed", "--", "id", "-u"]
+
+
+def test_root_in_name_only_is_not_root(checkout: Path) -> None:
     user = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups", "--"]
-    by_name = [*user, "unshare", "--map-root-user", *ask]
+    by_name = [*(user if os.getuid() == 0 else []), "unshare", "--map-root-user", *ask(checkout)]
     named = subprocess.run(by_name, capture_output=True, text=True)
     assert (named.returncode, named.stdout) == (0, "65534\n"), named.stderr
+
+
+def nobody(checkout: Path) -> None:
+    """Started by root, it runs as nobody."""
+    assert subprocess.run(ask(checkout), capture_output=True, text=True).stdout == "65534\n"
+
+
+def nobody_else(checkout: Path) -> None:
+    """If only root exists, it is refused."""
+    only_root = ["unshare", "--map-root-user", *ask(checkout)]
+    done = subprocess.run(only_root, capture_output=True, text=True)
+    assert done.returncode == 77 and "must not be root" in done.stderr, done
+
+
+def one_of_few(checkout: Path) -> None:
+    """If there are few users, it is one of them."""
+    assert 0 < int(among_few(ask(checkout))) < 1000
+
+
+def itself(checkout: Path) -> None:
+    """Started by an ordinary user, it runs as that one."""
+    assert subprocess.run(ask(checkout), capture_output=True, text=True).stdout == f"{os.getuid()}\n"
+
+
+@pytest.mark.parametrize("is_who", [nobody, nobody_else, one_of_few] if os.getuid() == 0 else [itself])
+def test_closed_is_never_root(checkout: Path, is_who: Callable[[Path], None]) -> None:
+    is_who(checkout)
 
 
 def among_few(command: list[str]) -> str:
