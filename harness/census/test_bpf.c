@@ -57,11 +57,7 @@ static void tables_that_ended_are_left_out(void **state)
 	static const struct {
 		const char *listed, *kept;
 	} cases[] = {
-	    {"", ""},
-	    {"h12", "h12"},
-	    {"h1vh2", "h2"},
-	    {"h1h234v", "h1"},
-	    {"h1h2vh3vh45", "h1h45"},
+	    {"", ""}, {"h12", "h12"}, {"h1vh2", "h2"}, {"h1h234v", "h1"}, {"h1h2vh3vh45", "h1h45"},
 	};
 	struct record listed[128], kept[128];
 
