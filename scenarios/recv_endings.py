@@ -72,6 +72,7 @@ def end(row, client, server):
 @scenario(
     claims=[
         "cw-fin-is-error",
+        "cw-kernel-acks-fin",
         "cw-missing-close",
         "cw-timeout-etimedout",
         "lz-peer-econnreset",
