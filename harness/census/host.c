@@ -210,7 +210,7 @@ int census_add_process(struct census *census, pid_t pid, struct error *error)
 	if (process_netns(pid, &id) < 0 && errno != ENOENT) {
 		close(pidfd);
 		process_refusal(pid, why, sizeof(why));
-		return error_set(error, EXIT_CANNOT, "cannot look into process %d: %s", pid, why);
+		return error_set(error, EXIT_CANNOT, "cannot inspect process %d: %s", pid, why);
 	}
 	processes[census->process_count++] = (struct census_process){pid, pidfd, 0};
 	return 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Writes a count for programs: one object a host. */
+/* Writes a count for programs: one object per host. */
 #include "census/table.h"
 
 static void classes(struct json *json, const uint64_t *by_class)

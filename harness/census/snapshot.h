@@ -7,7 +7,7 @@
 
 /* How long sockets have heard nothing: the longest time, in ms. */
 struct census_ages {
-	int64_t silent;	 /* since anything came: data, or an acknowledgement */
+	int64_t silent;	 /* since anything came: data, or an acknowledgment */
 	int64_t idle;	 /* since data came */
 	uint64_t untold; /* sockets for which it is unknown */
 };

@@ -97,7 +97,7 @@ static void say_values(FILE *out, const struct wait *wait)
 	}
 }
 
-/* Refuse to expect what nobody looks for. */
+/* Refuse an expectation about something that this count does not look for. */
 static int check_asked(const struct wait *wait, struct error *error)
 {
 	const struct census_needs needs = census_expr_needs(&wait->expr);
@@ -139,7 +139,7 @@ static int sample(struct wait *wait, const struct census_needs *needs, struct er
 
 	if (census_take(wait->census, needs, wait->snapshots, error) < 0)
 		return -1;
-	/* A crashed process no longer leaks; that must not look like a repair. */
+	/* A crashed process no longer leaks; that must not look like a fix. */
 	ended = census_ended(wait->census);
 	if (ended)
 		return error_set(error, EXIT_ENDED, "process %d ended while census watched it",
@@ -207,9 +207,9 @@ static struct census_needs full_needs(const struct wait *wait)
 }
 
 /*
- * How long to rest after a count that took @worked of a processor, @waited after the last change of
- * the truth. Counting steals time from the programs we watch. While it @holds we rest longest: then
- * only an interruption can come.
+ * How long to rest after a count that took @worked of a processor, @waited after EXPR last
+ * changed its truth value. Counting steals time from the programs we watch. While it @holds we rest
+ * longest: it can only become false.
  */
 static int64_t rest_for(int64_t worked, int64_t waited, bool holds)
 {

@@ -183,20 +183,20 @@ void census_value_reason(const struct census_var *var, const struct census_snaps
 	else if (var->kind == CENSUS_VAR_GHOSTS || var->kind == CENSUS_VAR_UNCONNECTED)
 		snprintf(text, size,
 			 "%" PRIu64 " descriptor%s in no table, and "
-			 "nobody saw whether %s ever connected: expect 'gone', or start census "
+			 "it is unknown whether %s ever connected: expect 'gone', or start census "
 			 "before the connections end",
 			 open, open == 1 ? " is" : "s are", open == 1 ? "it was" : "they were");
 	else if (open && snapshots[0].by_process && var->kind != CENSUS_VAR_GONE)
 		snprintf(text, size,
 			 "%" PRIu64
-			 " TCP descriptor%s in no table: gone, never connected, or of a network "
+			 " TCP descriptor%s in no table: gone, never connected, or in a network "
 			 "namespace that nothing else keeps alive. Close %s, or start census "
 			 "before the connections end, or use --copy on your own program",
 			 open, open == 1 ? " is" : "s are", open == 1 ? "it" : "them");
 	else if (unplaced)
 		snprintf(text, size,
-			 "%" PRIu64 " TCP descriptor%s belong to a network namespace that you may "
-			 "not enter: run census as root",
+			 "%" PRIu64 " TCP descriptor%s belong to a network namespace that you "
+			 "cannot enter: run census as root",
 			 unplaced, unplaced == 1 ? " may" : "s may");
 	else
 		snprintf(text, size, "the owner of %" PRIu64 " socket%s was not found", unknown,
