@@ -150,7 +150,7 @@ static void altered_and_cut(void **state)
 static void cut_and_foolish_options(void **state)
 {
 	static const uint8_t options[][12] = {
-	    {8, 10, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0}, /* time stamps at once */
+	    {8, 10, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0}, /* timestamps at once */
 	    {1, 1, 8, 11, 0, 0, 0, 9, 0, 0, 0, 0}, /* longer than the header */
 	    {8, 0, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0},  /* of no length, forever */
 	    {8, 1, 8, 10, 0, 0, 0, 9, 0, 0, 0, 0},

@@ -113,7 +113,7 @@ void losses_mark(const struct wire_connection *c, const struct wire_rules *rules
 		const struct wire_segment *s = &c->segments[i];
 
 		if (s->lost || s->arrived == WIRE_NEVER)
-			/* without a tap at the other end, nobody knows whether it arrived */
+			/* without a tap at the other end, it is unknown whether it arrived */
 			steps[i].marks |= s->lost || c->host[!s->from] >= 0 ? WIRE_IS_LOST : 0;
 		if (s->twice)
 			steps[i].marks |= WIRE_DUPLICATE;
