@@ -38,7 +38,7 @@ static char *find_program(const char *name)
 	return NULL;
 }
 
-/* Put a system folder, or the link that it is, into the new root, our working folder. */
+/* Put a system folder, or the same link, into the new root, our working folder. */
 static void show_system_folder(const char *path)
 {
 	char leads[PATH_MAX];
