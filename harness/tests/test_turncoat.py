@@ -320,7 +320,7 @@ def test_refuse_and_the_commands(turncoat: Turncoat) -> None:
         ("-b good --tls", "--tls, --cert and --key belong together"),
         ("-b good --cert x --key y", "--tls, --cert and --key belong together"),
         ("-b good --tls --cert /dev/null --key /dev/null", "/dev/null is not a certificate"),
-        ("--all -p 65530", "there are no 39 ports from 65530 on"),
+        ("--all -p 65530", "there are not 39 ports from 65530 on"),
         ("-b good -l nowhere", "-l takes a numeric IPv4 or IPv6 address, not 'nowhere'"),
         ("-b good --body 15", "--body takes a whole number from 16"),
     ],
