@@ -2,10 +2,10 @@
 /*
  * Captures to ladders. An input is a row of parts, each after its length in two bytes,
  * little-endian: the census's timeline, then for each host its capture and the capture of what a
- * fault dropped there (empty: none). They are read from files, like `wire ladder` does.
+ * fault dropped there (empty: none). They are read from files, as by `wire ladder`.
  *
  * Everything read can be derived, shown and compared. States and marks are valid, and the output is
- * one ladder a group, the worst first.
+ * one ladder per group, the worst first.
  */
 #include <sys/stat.h>
 #include <unistd.h>
