@@ -81,7 +81,7 @@ SERVERS: dict[str, tuple[list[str], dict[str, tuple[str, str]]]] = {
     "mortal": (planted("mortal"), {"half-request-rst": ("FAIL", "ended by SIGSEGV")}),
     "crashes": (planted("crashes"), {"half-request-rst": ("FAIL", "was ended by SIGSEGV and was replaced")}),
     "forgets-file": (planted("forgets-file"), {"ask-and-leave": ("LEAK", "× " + str(PLANTED))}),
-    "pools-file": (planted("pools-file"), {"ask-and-leave": ("PASS", "use again what stays: ")}),
+    "pools-file": (planted("pools-file"), {"ask-and-leave": ("PASS", "reuse what stays: ")}),
     "never-ends": (planted("never-ends"), {"abandon": ("WARN", "threads more, which stay")}),
     "fixed-pool": (planted("fixed-pool"), {
         "abandon": LEFT, "half-request-rst": ("WARN", "20 and 20 threads fewer"),

@@ -31,7 +31,7 @@ def add_to(add: Add) -> None:
     lab.add_argument(
         "--show", action="store_true", help="show the situation and the task again, without a run"
     )
-    lab.add_argument("--reset", action="store_true", help="begin again; keep yours as a backup")
+    lab.add_argument("--reset", action="store_true", help="begin again; your program is kept as a backup")
     add_results(lab)
     score = add("lab-score", _score, "show who has solved which exercises")
     score.add_argument(

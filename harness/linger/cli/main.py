@@ -61,7 +61,7 @@ def _act(options: argparse.Namespace) -> int:
             return error.code
         import traceback  # which every start would pay for
 
-        complain(f"{traceback.format_exc()}linger: this is a bug in linger, report it: {error!r}")
+        complain(f"{traceback.format_exc()}linger: this is a bug in linger, please report it: {error!r}")
         return BROKEN
 
 

@@ -24,7 +24,7 @@ Add = Callable[[str, "Callable[[argparse.Namespace], int]", str], argparse.Argum
 def count(text: str) -> int:
     """A number of things, for add_argument(type=)."""
     if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"write a whole number from 1 on, not {text!r}")
+        raise argparse.ArgumentTypeError(f"write a whole number, 1 or more, not {text!r}")
     return int(text)
 
 

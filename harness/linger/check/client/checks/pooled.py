@@ -42,7 +42,7 @@ def _after_strike(encounter: Encounter, times: int, method: str) -> Outcome:
 @check(
     "idle-close",
     peer="closes idle connections to several servers with a FIN, again and again",
-    mistake="Nobody watches an idle connection, so it stays in CLOSE_WAIT until its next use, which "
+    mistake="Nothing watches an idle connection, so it stays in CLOSE_WAIT until its next use, which "
     "may never come.",
     clause="RFC 9293, section 3.6: CLOSE_WAIT waits for the program.",
     scenarios=["pool-keeps-dead", "client-reconnect-leak"],
@@ -55,7 +55,7 @@ def idle_close(encounter: Encounter) -> Finding:
 @check(
     "idle-reset",
     peer="resets idle connections to several servers, again and again",
-    mistake="Nobody watches an idle connection. After a RST no kernel table shows it, but its "
+    mistake="Nothing watches an idle connection. After a RST no kernel table shows it, but its "
     "descriptor is still held.",
     clause="RFC 9293, section 3.10.7.4: a RST ends the connection; only close() frees its descriptor.",
     scenarios=["pool-keeps-dead", "reset-leak"],

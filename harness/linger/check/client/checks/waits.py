@@ -15,7 +15,7 @@ PATIENT = (
 
 @check(
     "waits-without-socket",
-    peer="ends the connection at every moment of an exchange",
+    peer="ends the connection at every point of an exchange",
     mistake="No handler sees the end (a promise never settled, a callback never called), so the "
     "program waits for a connection that no longer exists.",
     clause="RFC 9112, section 9.3.1: be ready to recover from a close at any time.",

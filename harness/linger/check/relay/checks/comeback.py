@@ -15,8 +15,8 @@ from linger.lab import faults
 
 NEVER_AGAIN = "A dead connection is used again and again, or nothing opens a new one."
 FOREVER = "No time-out is set, and most libraries have none by default."
-CONNECT_ANEW = "RFC 9112, section 9.3.1: be ready to recover from a close at any time; so for any protocol."
-PATIENT = "RFC 9293, section 3.8.3: TCP gives up only what nobody acknowledges. tcp(7): TCP_USER_TIMEOUT."
+CONNECT_ANEW = "RFC 9112, section 9.3.1: be ready to recover from a close at any time, in any protocol."
+PATIENT = "RFC 9293, section 3.8.3: TCP gives up only on unacknowledged data. tcp(7): TCP_USER_TIMEOUT."
 
 
 @contextlib.contextmanager
@@ -47,7 +47,7 @@ def _restarted(stage: Stage, port: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _vanished(stage: Stage, port: int) -> Iterator[None]:
-    """Neither side learns of it; connections that were open stay gone."""
+    """Neither side is notified; connections that were open stay gone."""
     with _struck("gone", stage, port):
         lost = faults.partition(stage.client, stage.server)
         yield

@@ -14,7 +14,7 @@ from linger.check.server.trial import Trial
     "abandon",
     peer="connect, say nothing, and close",
     mistake="The path taken when recv() returns 0 before any request does not close(), or connections "
-    "that nobody accepts any more fill the accept queue.",
+    "that are never accepted fill the accept queue.",
     clause="recv(2): 0 is the end of the stream. RFC 9293, section 3.6, case 2: CLOSE-WAIT lasts "
     "until the program closes.",
     scenarios=["closewait-leak", "accept-queue-undrained", "shutdown-without-close"],

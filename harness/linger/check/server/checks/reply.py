@@ -97,7 +97,7 @@ def _first_line(reply: bytes) -> str:
 
 def _whole(one: Connection) -> bool:
     """Whether a reply is complete: its head, and the body that the head announces; if it announces none, a
-    FIN ends the body, and after a RST nobody knows (RFC 9112, section 6.3)."""
+    FIN ends the body, and after a RST it is unknown (RFC 9112, section 6.3)."""
     heads = re.match(rb"(?s)(?:HTTP/1\.. 1.*?\r\n\r\n)*(HTTP/1\.. ([2-5]..).*?\r\n\r\n)", one.reply)
     if not heads:
         return False

@@ -61,7 +61,7 @@ def vanished_idle(trial: Trial) -> Finding:
     "vanished-sending",
     peer="ask, and vanish while the reply is under way",
     mistake="The error that ends the transmission (ETIMEDOUT) is not followed by close(), or "
-    "nobody waits for it.",
+    "nothing waits for it.",
     clause="RFC 9293, section 3.8.3: after R2 the connection is closed. tcp(7): tcp_retries2.",
     scenarios=["half-open-peer", "keepalive-hides-leak"],
     slow=True,
@@ -107,7 +107,7 @@ def _options(trial: Trial) -> str:
     rows = [row for row in trial.meter.snapshot()["rows"] if row["state"] == "ESTABLISHED"]
     owned = sum(row["owned"] for row in rows)
     if not owned:
-        return "no keepalive was seen, for no process has accepted them"
+        return "no keepalive was seen, because no process has accepted them"
     timers = sum(row["keepalive"] for row in rows)
     if not timers:  # without keepalive, TCP_USER_TIMEOUT limits data in flight only (tcp(7))
         return "no keepalive (whether TCP_USER_TIMEOUT is set is not known)"
