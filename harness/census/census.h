@@ -106,7 +106,7 @@ size_t census_host_count(const struct census *census);
 const char *census_host_name(const struct census *census, size_t host);
 
 /*
- * Count now. @snapshots has one element a host, zeroed before its first use; arrays inside are
+ * Count now. @snapshots has one element per host, zeroed before its first use; arrays inside are
  * reused. Returns 0, or -1 with @error.
  */
 int census_take(struct census *census, const struct census_needs *needs,

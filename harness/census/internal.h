@@ -142,7 +142,7 @@ void *census_grow(void *array, size_t count, size_t *room, size_t size);
 /* As calloc(), for a large table with random access. */
 void *census_zeroed(size_t count, size_t size);
 
-/* The port to show for a socket: 0 for every ephemeral port on which nobody listens. */
+/* The port to show for a socket: 0 for every ephemeral port without a listener. */
 uint16_t census_shown_port(const struct census *census, const struct census_host *host,
 			   uint16_t port);
 

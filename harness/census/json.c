@@ -17,7 +17,7 @@ static void states(struct json *json, const struct census_snapshot *snapshot)
 	json_end(json);
 }
 
-/* A number, or null when nobody asked for it. */
+/* A number, or null when it was not asked for. */
 static void number(struct json *json, const char *name, bool asked, uint64_t value)
 {
 	if (asked)

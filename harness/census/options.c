@@ -119,15 +119,14 @@ static const struct option_row rows[] = {
     {"until", .kind = OPTION_TEXT, AT(until), .value = "EXPR",
      .help = "wait until EXPR is true; exit with 0, or with 1 if it is not true in time"},
     {"within", .kind = OPTION_DURATION, AT(within), .value = "TIME",
-     .help = "... how soon it must become true (2s)"},
+     .help = "with --until: how soon EXPR must become true (2s)"},
     {"hold", .kind = OPTION_DURATION, AT(hold), .value = "TIME",
-     .help = "... how long it must then stay true (0s)"},
+     .help = "with --until: how long EXPR must then stay true (0s)"},
     {"stream", .kind = OPTION_FLAG, AT(stream),
      .help = "print a JSON line for each host whenever its states change"},
     {"every", .kind = OPTION_DURATION, AT(every), .value = "TIME",
-     .help =
-	 "... also for --watch: look this often (5ms, and up to 20ms while nothing happens), or "
-	 "less often if a look is expensive"},
+     .help = "with --stream or --watch: look this often, or less often if a look is expensive; by "
+	     "default, --stream looks every 5ms, and up to 20ms while nothing happens"},
     {"watch", .kind = OPTION_FLAG, AT(watch),
      .help = "every 2 s, or SECONDS, show what grew since the start, largest first; prints lines "
 	     "when not on a terminal"},

@@ -252,8 +252,8 @@ int census_scan(struct census *census, const struct census_needs *needs,
 	    .needs = needs,
 	    .snapshots = snapshots,
 	    .second = second,
-	    /* Of a named process, look at everything; of all processes, only at what nobody else
-	     * has. */
+	    /* Of a named process, look at everything; of all processes, only at what has no
+	     * known holder. */
 	    .deep = second || census->process_count,
 	};
 

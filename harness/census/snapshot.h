@@ -15,7 +15,7 @@ struct census_ages {
 /* One row of the table: the sockets of one state on one local port. */
 struct census_row {
 	uint8_t state;
-	uint16_t port; /* 0: all ephemeral ports on which nobody listens, together */
+	uint16_t port; /* 0: all ephemeral ports without a listener, together */
 	uint64_t count;
 	uint64_t by_class[CENSUS_CLASSES];
 	uint64_t unread;
@@ -141,7 +141,7 @@ struct census_needs {
 };
 
 struct census_snapshot {
-	struct census_needs asked; /* members below that nobody asked for are zero */
+	struct census_needs asked; /* members below that were not asked for are zero */
 	int64_t time;		   /* CLOCK_REALTIME, nanoseconds, just before the walk */
 
 	uint64_t states[STATES];

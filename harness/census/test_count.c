@@ -28,7 +28,7 @@ static void recorded_dump(void **state)
 	assert_int_equal(snapshot->classes[CENSUS_UNACCEPTED], 3);
 	assert_int_equal(snapshot->classes[CENSUS_ORPHAN], 6);
 	assert_int_equal(snapshot->classes[CENSUS_TIMEWAIT], 1);
-	assert_int_equal(snapshot->classes[CENSUS_UNKNOWN], 23); /* nobody asked for owners */
+	assert_int_equal(snapshot->classes[CENSUS_UNKNOWN], 23); /* owners were not asked for */
 	assert_int_equal(snapshot->unread, 3);
 	assert_int_equal(snapshot->listener_count, 9);
 	assert_int_equal(snapshot->accept_queue, 2);

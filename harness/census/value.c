@@ -46,7 +46,7 @@ static struct census_bounds or_more(struct census_bounds bounds,
 }
 
 /*
- * A number of sockets. A process may hold some where nobody can look: in a network namespace that
+ * A number of sockets. A process may hold some that cannot be seen: in a network namespace that
  * only the socket keeps alive, a connection seems gone.
  */
 static struct census_bounds sockets(uint64_t value, const struct census_snapshot *snapshot)

@@ -41,7 +41,7 @@ static void make_folder(void)
 	atexit(remove_folder);
 }
 
-/* The next part of the input; false at its end. A truncated part is whatever is left. */
+/* The next part of the input; false at its end. A truncated part is all that is left. */
 static bool take(const uint8_t **bytes, size_t *left, const uint8_t **part, size_t *length)
 {
 	if (*left < 2)

@@ -1,5 +1,5 @@
 /*
- * confine: run a third-party program in a host of the lab, so that it can serve and do nothing
+ * confine: run a third-party program on a host of the lab, so that it can serve and do nothing
  * else.
  *
  * The command runs in its own user, pid, mount and IPC namespaces, without any capability, without
@@ -106,7 +106,7 @@ static const struct option_row rows[] = {
 static const struct command command = {
     .name = "confine",
     .usage = "[OPTION]... -- COMMAND [ARGUMENT]...",
-    .summary = "Runs a third-party program in a host of the lab, so that it can serve and do "
+    .summary = "Runs a third-party program on a host of the lab, so that it can serve and do "
 	       "nothing else.",
     .rows = rows,
     .details = "Exit status: that of the command, or 2 for wrong usage, 77 where this system does "

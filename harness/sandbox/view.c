@@ -91,7 +91,7 @@ static void show(int fd, const char *path, bool file)
 	mount_restrict(path, READ_ONLY, true);
 }
 
-/* A descriptor to find a file again, or -1; the command may be a folder, or nothing at all. */
+/* A descriptor to find a file again, or -1; the command may be a folder, or not exist. */
 static int open_file(const char *path)
 {
 	struct stat status;

@@ -31,7 +31,7 @@ static const char details[] =
     "capture keeps the first segment of each connection that matches all words:\n"
     "\n"
     "  from, to       sent by the server, or to it\n"
-    "  flags:FIN,...  with these flags set (fin, syn, rst, psh, ack, urg); ignore others\n"
+    "  flags:FIN,...  with these flags set (fin, syn, rst, psh, ack, urg), and any others\n"
     "  bytes:N        with exactly N bytes of payload\n"
     "  text:WORD      with a payload that begins with WORD\n"
     "  port:N         of the client with this port\n"

@@ -85,7 +85,7 @@ const char *segment_filter_expression(const struct segment_filter *filter,
 
 /* ---- flags, in filter.c ------------------------------------------------------------------- */
 
-/* "fin,ack" to bits; -1 for an unknown name or no name at all. */
+/* "fin,ack" to bits; -1 for an unknown name, or for none. */
 int segment_flags_read(const char *names);
 
 /* Bits to "fin,ack", or "none". Returns text. */

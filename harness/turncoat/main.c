@@ -51,10 +51,11 @@ static int take_strike(void *argument, char *value, struct error *error)
 
 static const struct option_row rows[] = {
     {"listen", 'l', OPTION_TEXT, OPTION_AT(struct options, address), .shown = true,
-     .value = "ADDRESS", .help = "numeric IPv4 or IPv6 address"},
+     .value = "ADDRESS", .help = "listen on this numeric IPv4 or IPv6 address"},
     {"port", 'p', OPTION_NUMBER, OPTION_AT(struct options, port), .most = UINT16_MAX, .shown = true,
      .value = "PORT",
-     .help = "of the first behaviour; each further one takes the next; 0: the kernel chooses each"},
+     .help = "port of the first behaviour; each further one takes the next port; 0: the kernel "
+	     "chooses each"},
     {"behaviour", 'b', OPTION_OTHER, .value = "NAME[=TIME]", .take = take_behaviour,
      .help = "one more behaviour, on its own port"},
     {"all", 'a', OPTION_FLAG, OPTION_AT(struct options, all),
@@ -65,8 +66,8 @@ static const struct option_row rows[] = {
      .help = "address of that server"},
     {"strike", 's', OPTION_OTHER, .value = "HOW[@PLACE]", .take = take_strike,
      .help = "one more port of the relay, and what it does to its clients"},
-    {"pause", 0, OPTION_DURATION, OPTION_AT(struct options, pause), .shown = true, .value = "TIME",
-     .help = "silence that ends a message"},
+    {"pause", 0, OPTION_DURATION, OPTION_AT(struct options, pause), .value = "TIME",
+     .help = "a silence this long ends a message (500ms)"},
     {"tls", 0, OPTION_FLAG, OPTION_AT(struct options, tls), .help = "speak TLS on all ports"},
     {"cert", 0, OPTION_TEXT, OPTION_AT(struct options, cert), .value = "FILE",
      .help = "certificate and its chain to the CA, in PEM"},

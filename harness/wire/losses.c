@@ -31,7 +31,7 @@ static bool answers(const struct wire_segment *s, uint32_t seq, uint32_t length)
 
 /*
  * Without a log of dropped packets: a segment did not arrive if its numbers were sent again and
- * nobody had acknowledged them in between.
+ * had not been acknowledged in between.
  */
 static void infer_losses(const struct wire_connection *c, struct wire_step *steps)
 {
@@ -58,7 +58,7 @@ static void infer_losses(const struct wire_connection *c, struct wire_step *step
 }
 
 /*
- * The last copy of a retransmission did not arrive either if nobody acknowledged it although there
+ * The last copy of a retransmission did not arrive either if it was not acknowledged although there
  * was time.
  */
 static void infer_last_loss(const struct wire_connection *c, int from, int64_t until,

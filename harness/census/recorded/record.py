@@ -28,7 +28,7 @@ SEQUENCE = 7
 DONE, ERROR = 3, 2
 ALL_STATES = 0xFFE
 
-kept = []  # Python would close a socket that nobody refers to
+kept = []  # Python would close a socket without a reference
 
 
 def run(command: str) -> None:

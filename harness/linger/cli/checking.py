@@ -21,7 +21,7 @@ def add_to(add: Add) -> None:
     option("--with", action="append", default=[], dest="helpers", metavar="COMMAND",
            help="a shell command to run first, on the same host: a backend, a mkdir")  # fmt: skip
     option("--request", type=Path, metavar="FILE", help="a request that the server answers")
-    option("--large-request", type=Path, metavar="FILE", help="one with a reply of several megabytes")
+    option("--large-request", type=Path, metavar="FILE", help="a request with a reply of several megabytes")
     option("--upload-request", type=Path, metavar="FILE",
            help="the start of an HTTP upload of 10 MB: its path and headers")  # fmt: skip
     option("--dialogue", type=Path, metavar="FILE",
@@ -31,7 +31,7 @@ def add_to(add: Add) -> None:
     option("--http", action="store_true", help="send GET / HTTP/1.0 as the request")
     option("--stop", type=_signal, default=signal.SIGTERM, metavar="SIGNAL",
            help="the signal that stops the server gracefully (default TERM)")  # fmt: skip
-    option("-n", type=int, default=CLIENTS, metavar="N", help=f"clients (default {CLIENTS})")
+    option("-n", type=int, default=CLIENTS, metavar="N", help=f"number of clients (default {CLIENTS})")
     add_course(check, PATIENCE, "connections still held are a leak, also with --quick")
 
 
@@ -57,7 +57,7 @@ def add_course(command: argparse.ArgumentParser, patience: float, late: str) -> 
     option("--tap", action="store_true", help="print KTAP instead of a table")
     option("--jobs", type=int, default=AT_ONCE, metavar="J",
            help=f"how many checks run at the same time (default {AT_ONCE})")  # fmt: skip
-    add_results(command, "where runs go, each with its evidence (default results, or $RESULTS)")
+    add_results(command, "the folder of runs, each with its evidence (default results, or $RESULTS)")
     option("--blame", action="store_true",
            help="repeat the checks that found a leak, and report which lines hold it")  # fmt: skip
     option("--list", action="store_true", help="explain every check, and start nothing")

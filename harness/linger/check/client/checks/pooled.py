@@ -21,7 +21,7 @@ ONCE = "makes one request only"
     "stale-pool",
     peer="closes an idle connection 1.2 s before the next request",
     mistake="The pool hands out a connection without checking whether it has ended; recv(MSG_PEEK) or "
-    "poll() would tell.",
+    "poll() would show it.",
     clause="RFC 9112, section 9.5: watch open connections for their end, and respond to it.",
     scenarios=["poisoned-pool", "pool-keeps-dead"],
 )
