@@ -87,7 +87,7 @@ SERVERS: dict[str, tuple[list[str], dict[str, tuple[str, str]]]] = {
         "abandon": LEFT, "half-request-rst": ("WARN", "20 and 20 threads fewer"),
     }),
     "deaf-child": (planted("deaf-child"), {"restart-term": ("WARN", "still listens")}),
-    "grows-pool": (planted("grows-pool"), {"half-close": ("PASS", "20 of 20"), "abandon": ("PASS", "use again")}),
+    "grows-pool": (planted("grows-pool"), {"half-close": ("PASS", "20 of 20"), "abandon": ("PASS", "reuse what stays")}),
     "ticker": (planted("ticker"), {
         "half-close": ("N/A", "no end"), "timewait-holder": ("N/A", "no end"), "ask-and-leave": LEFT,
     }),

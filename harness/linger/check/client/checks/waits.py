@@ -8,7 +8,7 @@ from linger.check.finding import Finding
 
 FOREVER = "No time-out is set, and most libraries have none by default."
 PATIENT = (
-    "RFC 9112, section 9.5 demands no time-out. RFC 9293, section 3.8.3: TCP gives up only on "
+    "RFC 9112, section 9.5 requires no time-out. RFC 9293, section 3.8.3: TCP gives up only on "
     "unacknowledged data."
 )
 

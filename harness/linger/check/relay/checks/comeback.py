@@ -110,7 +110,8 @@ def recover_refuse(stage: Stage) -> Finding:
 @check(
     "recover-restart",
     peer="is restarted, and remembers nothing",
-    mistake=NEVER_AGAIN + " Or the program does not repeat what it had told the old server.",
+    mistake=NEVER_AGAIN + " Or the program does not repeat what it had sent to the old server, such as a "
+    "login.",
     clause=CONNECT_ANEW,
     scenarios=["pool-keeps-dead"],
 )
@@ -120,8 +121,8 @@ def recover_restart(stage: Stage) -> Finding:
 
 @check(
     "recover-stall",
-    peer="falls silent for 4 s and keeps those connections forever silent; or does so in the middle of "
-    "an exchange, at each message, also with a byte every 0.5 s",
+    peer="falls silent for 4 s, and forever on connections of that time; or, from each message of an "
+    "exchange on, is silent or sends a byte every 0.5 s",
     mistake=FOREVER,
     clause=PATIENT,
     scenarios=["half-open-peer"],

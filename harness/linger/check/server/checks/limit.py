@@ -25,7 +25,7 @@ RECOVERY = 20.0  # s
 
 @check(
     "descriptor-limit",
-    peer=f"are {CROWD}, against {LIMIT} descriptors; then all of them close",
+    peer=f"are {CROWD}, but the server may use only {LIMIT} descriptors; then they all close",
     mistake="accept() fails with EMFILE and is called again at once, as fast as the processor can; or "
     "the error ends the loop, and no client is served again; or what clients have closed is never closed, "
     "so no descriptor becomes free.",

@@ -110,9 +110,9 @@ def _whole(one: Connection) -> bool:
 
 @check(
     "timewait-holder",
-    peer="ask, and read the reply",
-    mistake="None: the side that closes first holds the TIME_WAIT. It costs a port at the client, none "
-    "at the server.",
+    peer="send a request, and read the reply",
+    mistake="This is not a mistake: the side that closes first holds the TIME_WAIT. It costs a port at the "
+    "client, none at the server.",
     clause="RFC 9293, section 3.6: TIME-WAIT is for the side that closes first.",
     scenarios=["timewait-owner", "server-port-reuse", "port-exhaustion"],
 )

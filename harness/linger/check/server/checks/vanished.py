@@ -21,7 +21,7 @@ FEW = 4  # clients: each holds a reply
 
 @check(
     "vanished-idle",
-    peer="connect, and vanish while nothing is under way",
+    peer="connect, and vanish while the connection is idle",
     mistake="Neither SO_KEEPALIVE nor a time-out: a connection whose other end is gone without a "
     "FIN stays forever.",
     clause="RFC 9293, section 3.8.4: keepalive is off by default. tcp(7): TCP_USER_TIMEOUT.",
@@ -59,7 +59,7 @@ def vanished_idle(trial: Trial) -> Finding:
 
 @check(
     "vanished-sending",
-    peer="ask, and vanish while the reply is under way",
+    peer="send a request, and vanish while the reply is being sent",
     mistake="The error that ends the transmission (ETIMEDOUT) is not followed by close(), or "
     "nothing waits for it.",
     clause="RFC 9293, section 3.8.3: after R2 the connection is closed. tcp(7): tcp_retries2.",
