@@ -65,7 +65,7 @@ def of_pair(name: str, build: Path, folder: Path) -> tuple[int, bool, Score]:
 
 
 def musl(folder: Path) -> Path | None:
-    """The file for gcc's -specs that selects musl, wherever it was unpacked; None: nowhere."""
+    """The file for gcc's -specs that selects musl, found where it was unpacked; None: it was not."""
     for root in (os.environ.get("ROOT", ""), "/"):
         if (found := Path(root, MUSL)).exists():
             specs = folder / "musl.specs"

@@ -115,7 +115,7 @@ struct census {
 	size_t candidate_count, candidate_room;
 	struct place *places;
 	size_t place_count, place_room;
-	size_t unseen;		 /* places that we may not enter */
+	size_t unseen;		 /* places that we cannot enter */
 	struct inodes elsewhere; /* the sockets there */
 	struct inodes second;	 /* all sockets, some ms later; their holder is the host's number,
 				    UINT32_MAX: elsewhere */

@@ -102,7 +102,7 @@ int census_add_all(struct census *census, struct error *error)
 				 (unsigned long long)place->id.inode);
 		if (census_add_host(census, unique, place->path, &here) == 0)
 			continue;
-		/* One that is gone by now is no error, nor is one that census_others() reports.
+		/* One that is gone by now is not an error, nor is one that census_others() reports.
 		 */
 		if (here.code == EXIT_BROKEN) {
 			*error = here;

@@ -5,7 +5,7 @@
  * gauges, and no timestamps.
  *
  * However many ports, processes and other ends there are, a family has at most MOST series: the
- * largest, and the sum of the rest, whose labels are "other". A pid is no label, because it
+ * largest, and the sum of the rest, whose labels are "other". A pid is not a label, because it
  * changes with each restart.
  */
 #include "census/table.h"

@@ -104,7 +104,7 @@ struct census_held {
 /* Where a thread is in the kernel. */
 struct census_wait {
 	pid_t thread;
-	char call[24];	    /* the system call; "running"; "": may not be read, see wchan */
+	char call[24];	    /* the system call; "running"; "": unreadable, see wchan */
 	char wchan[64];	    /* the kernel's function, "": unknown */
 	int64_t timeout_ms; /* -1: none, -2: not known */
 	int descriptor;	    /* -1: none */
@@ -156,7 +156,7 @@ struct census_snapshot {
 	uint64_t gone;	      /* of these: in no table of any namespace, twice some ms apart */
 	uint64_t ghosts;      /* of those gone: had a connection, certainly */
 	uint64_t unconnected; /* of those gone: never had one, certainly */
-	uint64_t unplaced;    /* of those gone: perhaps in a namespace that we may not enter */
+	uint64_t unplaced;    /* of those gone: perhaps in a namespace that we cannot enter */
 	uint64_t elsewhere;   /* sockets of other namespaces that processes of this host hold;
 				 counted only when census_add_process() names these */
 	pid_t elsewhere_pid;  /* the first of them */

@@ -53,9 +53,9 @@ struct census_socket {
 	/*
 	 * Bytes received and not yet read. A waiting FIN counts as one byte, because it takes one
 	 * sequence number (RFC 9293, 3.4) and idiag_rqueue is rcv_nxt - copied_seq. So a CLOSE_WAIT
-	 * with >= 1 has not read the EOF. One with 0 may not have either: the kernel takes a FIN
-	 * after unread data together with the data, and no recv() ever returns 0.
-	 * Of a listener: connections that wait for accept().
+	 * with >= 1 has not read the EOF. One with 0 may still not have read it: the kernel takes a
+	 * FIN after unread data together with the data, and no recv() ever returns 0. Of a
+	 * listener: connections that wait for accept().
 	 */
 	uint32_t recv_queue;
 	uint32_t send_queue; /* bytes not yet acknowledged; of a listener: its backlog */

@@ -19,7 +19,7 @@
 
 #define STEP 1000000   /* 1 ms between counts at least, more when a count costs more */
 #define SOON 100000000 /* in the first 100 ms of a wait it may use a third of a processor */
-#define MOST 250000000 /* but 250 ms at most, however many sockets and processes there are */
+#define MOST 250000000 /* but 250 ms at most, no matter how many sockets there are */
 
 struct wait {
 	const struct census_options *options;

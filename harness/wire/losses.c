@@ -5,8 +5,8 @@
 #define ANSWERED 200000000 /* ns: a segment that arrives is acknowledged within this */
 #define LOOK_BACK 64	   /* segments to search for the first copy of a retransmission */
 
-/* Whether it opens a connection in the same way: the SYN ACK of a simultaneous open is no copy of
- * its SYN. */
+/* Whether it opens a connection in the same way: the SYN ACK of a simultaneous open is not a copy
+ * of its SYN. */
 static bool same_ends(const struct wire_segment *s, const struct wire_segment *again)
 {
 	uint8_t ends = s->flags & again->flags & (TCP_SYN | TCP_FIN);

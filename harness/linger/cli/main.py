@@ -84,7 +84,7 @@ def _interruptible() -> None:
 
 
 def _write_what_is_left() -> None:
-    """Flush the streams. A reader that has gone is no failure of ours; Python would end with status
+    """Flush the streams. A reader that has gone is not our failure; Python would end with status
     120."""
     for stream in filter(None, (sys.stdout, sys.stderr)):
         try:
