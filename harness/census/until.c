@@ -280,9 +280,9 @@ int run_until(const struct census_options *options, struct census *census,
 		/* Show a failure with everything known about it. */
 		if (!snapshots[0].asked.rows && census_take(census, &full, snapshots, error) < 0)
 			return error->code;
-		fprintf(stderr, "census: '%s' did not hold within %s%s: ", options->until,
-			duration_text(options->within, within),
-			wait.ever ? " for long enough" : "");
+		fprintf(stderr, "census: '%s' did not %s within %s: ", options->until,
+			wait.ever ? "hold for long enough" : "come true",
+			duration_text(options->within, within));
 		say_values(stderr, &wait);
 		putc('\n', stderr);
 	}

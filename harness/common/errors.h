@@ -3,7 +3,7 @@
  * How a linger program ends: with an exit code that classifies the end and, unless it
  * succeeded, one sentence on standard error after the program's name.
  *
- *	census: no process 4711: No such process
+ *	census: cannot watch process 4711: No such process
  *
  * Library functions never print. They return error_set(error, code, "...") and the program reports
  * it.
