@@ -233,7 +233,8 @@ static const struct command *mode_of(const struct command *command, const char *
 					 word_of(modes[i]));
 		used = used < sizeof(names) ? used : sizeof(names) - 1;
 	}
-	error_set(error, EXIT_USAGE, "%s, not '%s': see %s --help", names, word, command->name);
+	error_set(error, EXIT_USAGE, "write %s, not '%s': see %s --help", names, word,
+		  command->name);
 	return NULL;
 }
 

@@ -212,7 +212,7 @@ static void modes(void **state)
 	assert_int_equal(parse(&all, "two --flag", &o, &error), -1);
 	assert_string_equal(error.text, "unknown option --flag: see try two --help");
 	assert_int_equal(parse(&all, "", &o, &error), -1);
-	assert_string_equal(error.text, "one, two or three, not '': see try --help");
+	assert_string_equal(error.text, "write one, two or three, not '': see try --help");
 	assert_int_equal(parse(&all, "four", &o, &error), -1);
 	assert_int_equal(parse(&all, "--flag", &o, &error), -1);
 	assert_int_equal(parse(&all, "-- one", &o, &error), -1);

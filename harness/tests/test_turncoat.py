@@ -315,7 +315,7 @@ def test_refuse_and_the_commands(turncoat: Turncoat) -> None:
         ("", "nothing to do"),
         ("--all extra", "unexpected argument 'extra'"),
         ("-b nothing", "no behaviour nothing"),
-        ("-b good=1s", "good takes no time"),
+        ("-b good=1s", "good takes no =TIME"),
         ("-b no-close-notify", "no-close-notify needs --tls"),
         ("-b good --tls", "--tls, --cert and --key belong together"),
         ("-b good --cert x --key y", "--tls, --cert and --key belong together"),

@@ -125,7 +125,7 @@ int behaviour_read(const char *word, struct behaviour *behaviour, struct error *
 	if (!word[length])
 		return 0;
 	if (!found->time)
-		return error_set(error, EXIT_USAGE, "%s takes no time", found->name);
+		return error_set(error, EXIT_USAGE, "%s takes no =TIME", found->name);
 	behaviour->time = duration_read(word + length + 1);
 	if (behaviour->time <= 0)
 		return error_set(error, EXIT_USAGE,

@@ -68,7 +68,7 @@ def _signal(name: str) -> signal.Signals:
     try:
         return signal.Signals["SIG" + name.upper().replace("SIG", "", 1)]
     except KeyError:
-        raise argparse.ArgumentTypeError(f"a signal such as TERM or QUIT, not {name!r}") from None
+        raise argparse.ArgumentTypeError(f"write a signal such as TERM or QUIT, not {name!r}") from None
 
 
 def _check(options: argparse.Namespace) -> int:

@@ -25,7 +25,7 @@ def add_to(add: Add) -> None:
     shown.add_argument("--run", type=folder, metavar="DIR", help="use this run, not the newest with the scenario")
     add_results(shown)
     report = add("report", write_report, "write a run as web pages")
-    report.add_argument("run", nargs="?", metavar="RUN", help="the directory or name of a run (default: the newest)")
+    report.add_argument("run", nargs="?", metavar="RUN", help="the folder or name of a run (default: the newest)")
     add_results(report)
     report.add_argument("--open", action="store_true", help="open it, if there is a display")
     claims = add("claims", show_claims, "judge the claims of the ledger by a run's measurements")
