@@ -27,4 +27,4 @@ $(BUILD)/harmless/%: harness/tests/harmless/%.c
 	$(harmless_cc) -o $@ $<
 
 $(BUILD)/harmless/owners: harness/tests/harmless/owners.c $(BUILD)/libcensus.a $(BUILD)/libcommon.a
-	$(harmless_cc) -Iharness -o $@ $^ -lmnl -pthread
+	$(harmless_cc) -Iharness $(LDFLAGS) -o $@ $^ -lmnl -pthread

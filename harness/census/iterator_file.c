@@ -12,8 +12,7 @@
 #define SOCKFS_MAGIC 0x534f434b
 #endif
 
-/* ---- a word: 64 descriptors -------------------------------------------------------------------
- */
+/* ---- a word: 64 descriptors ------------------------------------------------------------------ */
 
 size_t write_word(struct writing *w)
 {
@@ -43,8 +42,7 @@ size_t write_word(struct writing *w)
 	return descriptor;
 }
 
-/* ---- a bit: a descriptor ----------------------------------------------------------------------
- */
+/* ---- a bit: a descriptor --------------------------------------------------------------------- */
 
 enum { NUMBER = BPF_REG_6, GIVEN, SLOT, THERE };
 

@@ -7,7 +7,7 @@ struct context {
 	uint64_t meta, task;
 };
 
-enum { TASK = BPF_REG_6, TABLE, SCRATCH, NUMBER_AT, WORDS = SCRATCH };
+enum { TASK = BPF_REG_6, TABLE, SCRATCH, NUMBER_AT };
 
 /*
  * Numbers of processes in our pid namespace: the reader is the current task, and its own pid shows
@@ -59,14 +59,24 @@ static void store_heading(struct writing *w)
 	store_netns(w);
 }
 
-/* Fill the window from the table; WORDS: how many to look at. */
+/* Fill the window from the table, or end when the table has nothing there. */
 static void open_window(struct writing *w)
 {
-	enum { WINDOW_AT = NUMBER_AT, ARRAYS = WORDS };
+	enum { WINDOW_AT = NUMBER_AT, ARRAYS = SCRATCH };
 	size_t fits;
 
 	code_map_value(w->code, WINDOW_AT, w->map);
 	fetch(w, BPF_DW, ARRAYS, TABLE, TABLE_ARRAYS);
+	fetch(w, BPF_W, A1, ARRAYS, ARRAYS_ROOM);
+	code_with(w->code, BPF_RSH, A1, 6);
+	code_load(w->code, BPF_W, A2, WINDOW_AT, IN_WINDOW(first));
+	end_if_register(w, A1, BPF_JLE, A2);
+	code_with_register(w->code, BPF_SUB, A1, A2);
+	fits = code_jump_if(w->code, A1, BPF_JLE, WINDOW);
+	code_set(w->code, A1, WINDOW);
+	code_store(w->code, BPF_W, WINDOW_AT, IN_WINDOW(more), A1);
+	code_land(w->code, fits);
+	code_store(w->code, BPF_W, WINDOW_AT, IN_WINDOW(words), A1);
 	fetch(w, BPF_DW, A1, ARRAYS, ARRAYS_FILES);
 	code_store(w->code, BPF_DW, WINDOW_AT, IN_WINDOW(files), A1);
 	fetch(w, BPF_DW, A1, ARRAYS, ARRAYS_OPEN);
@@ -76,15 +86,16 @@ static void open_window(struct writing *w)
 	code_store(w->code, BPF_DW, WINDOW_AT, IN_WINDOW(open), A1);
 	code_set(w->code, A1, 0);
 	code_store(w->code, BPF_W, WINDOW_AT, IN_WINDOW(headed), A1);
-	fetch(w, BPF_W, WORDS, ARRAYS, ARRAYS_ROOM);
-	code_with(w->code, BPF_RSH, WORDS, 6);
-	code_load(w->code, BPF_W, A2, WINDOW_AT, IN_WINDOW(first));
-	end_if_register(w, WORDS, BPF_JLE, A2);
-	code_with_register(w->code, BPF_SUB, WORDS, A2);
-	fits = code_jump_if(w->code, WORDS, BPF_JLE, WINDOW);
-	code_set(w->code, WORDS, WINDOW);
-	code_store(w->code, BPF_W, WINDOW_AT, IN_WINDOW(more), WORDS);
-	code_land(w->code, fits);
+}
+
+static size_t look_at_words(struct writing *w)
+{
+	enum { WINDOW_AT = NUMBER_AT };
+
+	code_map_value(w->code, WINDOW_AT, w->map);
+	code_load(w->code, BPF_W, A1, WINDOW_AT, IN_WINDOW(words));
+	point(w, SCRATCH, FRAME_AT);
+	return loop(w, SCRATCH);
 }
 
 /* A table that is not the task's any more may have ended at any time since. */
@@ -124,11 +135,9 @@ size_t write_main(struct writing *w)
 	fetch(w, BPF_DW, A1, A3, TASK_TABLE);
 	end_if_register(w, TABLE, BPF_JEQ, A1);
 	code_land(w->code, leads);
-	store_heading(w);
 	open_window(w);
-	code_move(w->code, A1, WORDS);
-	point(w, SCRATCH, FRAME_AT);
-	word = loop(w, SCRATCH);
+	store_heading(w);
+	word = look_at_words(w);
 	write_void(w);
 	end(w);
 	return word;

@@ -40,6 +40,8 @@ struct window {
 	__u32 more;  /* out: a table goes on behind the window */
 	__u32 voids; /* out: number of RECORD_VOID */
 	__u32 headed;
+	__u32 words; /* in the window */
+	__u32 unused;
 	__u64 files, open; /* addresses in the kernel: struct file *[], and the bitmap */
 	__u64 bits;	   /* a word of it */
 	__u64 base;	   /* the descriptor of its first bit */

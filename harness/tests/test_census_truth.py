@@ -90,6 +90,7 @@ def test_never_green_while_the_process_has_one(how: str) -> None:
         ("ring", "io_uring", 3),
         ("mapping", "mapping", 3),
         ("doubled", "descriptor", 9),
+        ("high", "descriptor", 6),
     ],
 )
 def test_owners_are_found(how: str, by: str, descriptors: int) -> None:

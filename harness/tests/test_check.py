@@ -78,7 +78,9 @@ def test_the_clients_of_a_server_on_its_own_loopback_are_in_its_host(run: Run, t
     done = check(run, tmp_path, "closes-first", *only, address="::1")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "its clients are on its own host" in done.stdout
-    assert "the server closes first; TIME_WAIT: server 21, client 0" in done.stdout
+    holders = re.search(r"the server closes first; TIME_WAIT: server (\d+), client (\d+)", done.stdout)
+    assert holders and int(holders[1]) + int(holders[2]) == 21, done.stdout
+    assert int(holders[1]) > 15, "of 21; on a busy machine a client may be the first"
     assert done.stdout.splitlines()[-1].startswith("2 PASS, 1 CHOICE, 1 N/A in ")
 
 
