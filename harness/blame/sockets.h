@@ -49,7 +49,7 @@ struct call {
 extern const struct call calls[];
 extern const size_t call_count;
 
-/* The call with this number; NULL: it tells nothing about sockets. */
+/* The call with this number; NULL: it does not concern sockets. */
 const struct call *call_of(long number);
 
 /* Whether it does something to a socket; the others are only named. */

@@ -139,7 +139,7 @@ static enum census_parse refusal(const struct nlmsghdr *message, struct census_r
 		return CENSUS_MALFORMED;
 	memcpy(&refused, mnl_nlmsg_get_payload(message), sizeof(refused));
 	if (!refused.error)
-		return CENSUS_MORE; /* an acknowledgement */
+		return CENSUS_MORE; /* an acknowledgment */
 	if (refused.error > 0 || refused.error == INT32_MIN)
 		return CENSUS_MALFORMED;
 	reply->error = -refused.error;

@@ -28,7 +28,7 @@ static void recorded_dump(void **state)
 	assert_int_equal(snapshot->classes[CENSUS_UNACCEPTED], 3);
 	assert_int_equal(snapshot->classes[CENSUS_ORPHAN], 6);
 	assert_int_equal(snapshot->classes[CENSUS_TIMEWAIT], 1);
-	assert_int_equal(snapshot->classes[CENSUS_UNKNOWN], 23); /* nobody asked for owners */
+	assert_int_equal(snapshot->classes[CENSUS_UNKNOWN], 23); /* owners were not asked for */
 	assert_int_equal(snapshot->unread, 3);
 	assert_int_equal(snapshot->listener_count, 9);
 	assert_int_equal(snapshot->accept_queue, 2);
@@ -249,7 +249,7 @@ static void inode_table(void **state)
 	for (uint32_t i = 1; i <= 100000; i++)
 		assert_int_equal(inodes_find(&inodes, i * 7919u)->port, (uint16_t)i);
 	assert_null(inodes_find(&inodes, 3));
-	assert_null(inodes_find(&inodes, 0));	     /* 0 is no inode */
+	assert_null(inodes_find(&inodes, 0));	     /* 0 is not an inode */
 	for (uint16_t port = 1; port <= 3; port++) { /* subflows share one */
 		struct inode_entry entry = {.inode = 3, .port = port};
 

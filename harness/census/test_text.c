@@ -28,7 +28,7 @@ static void counters(void **state)
 	assert_int_equal(counters.count, 4);
 }
 
-/* Never take a value from another line, whatever is missing. */
+/* Never take a value from another line, no matter what is missing. */
 static void counters_cut_short(void **state)
 {
 	static const char text[] = "Tcp: A B C\nTcp: 1 2\nUdp: X\nUdp: 9\n";

@@ -205,7 +205,7 @@ WRONG = {
     "a command is missing": [],
     "unknown limit 'speed=9'": ["--limit", "speed=9", "--", "true"],
     "'many' is not a whole number": ["--limit", "nproc=many", "--", "true"],
-    "--user takes the number of a user, not '4294967296'": [
+    "--user takes a numeric user id, not '4294967296'": [
         "--user",
         "4294967296",
         "--",

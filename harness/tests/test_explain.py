@@ -301,7 +301,7 @@ def test_a_process_that_nobody_has_collected_has_ended(run: Run) -> None:
     "options, code, sentence",
     [
         (["--pid", 4194305], 3, "there is no process 4194305"),
-        (["--pid", "x"], 2, "a whole number from 1 on"),
+        (["--pid", "x"], 2, "a whole number, 1 or more"),
         ([], 2, "--pid"),
         (["--pid", os.getpid(), "--port", 65536], 2, "a port from 1 to 65535"),
         (["--pid", os.getpid(), "--for", 0], 2, "seconds from 0.1 to 3600"),

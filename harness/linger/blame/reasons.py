@@ -12,7 +12,7 @@ READS = ("read", "readv", "recv", "recvmsg", "recvmmsg")
 WAITED = "EAGAIN"  # from a blocking call: SO_RCVTIMEO or SO_SNDTIMEO ended it
 # The sentence of each rule. Later rows weigh less.
 SENTENCES = {
-    "unaccepted": "{waiting}, and nobody accepts",
+    "unaccepted": "{waiting} for accept(), and nothing calls it",
     "shared": "closed, and still open in another process",
     "copied": "closed, and still open through another descriptor",
     "eof": "EOF read, never closed",

@@ -33,7 +33,7 @@ class Check:
     clause: str  # of an RFC or a man page that it rests on
     scenarios: tuple[str, ...]  # of the catalogue that show it and its repair
     slow: bool  # it waits for time-outs
-    long: bool  # it lasts longest of the others, or may if something leaks, so it starts early
+    long: bool  # it may last longest of those that are not slow, so it starts early
     ends_target: bool  # the check itself ends the program
     descriptors: int  # the program's limit, 0 for the caller's
     sysctls: Mapping[str, int | str]  # net.ipv4 of the program's host, set before it starts

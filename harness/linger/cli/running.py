@@ -35,14 +35,14 @@ def add_to(add: Add) -> None:
     run.add_argument("--blame", action="store_true",
                      help="report which lines of its programs hold connections")  # fmt: skip
     run.add_argument("--deep", action="store_true",
-                     help="--blame, with each line that ran after a connection ended; slower")  # fmt: skip
+                     help="as --blame, with each line that ran after a connection ended; slower")  # fmt: skip
     run.add_argument("--keep", action="store_true", help="on failure open a shell in the lab")
     add_results(run)
     _add_formats(run)
     run.add_argument("--yours", action="append", default=[], metavar="PROGRAM",
-                     help="also run this program in place of the pair's own")  # fmt: skip
+                     help="also run this program, in the role of the pair's own")  # fmt: skip
     run.set_defaults(prove=False)
-    prove = add("prove", run_scenarios, "show that every expectation can fail, and every guard")
+    prove = add("prove", run_scenarios, "show that every expectation and every guard can fail")
     prove.add_argument("names", nargs="*", metavar="NAME", help="a scenario, or: all")
     add_results(prove)
     prove.set_defaults(**{**PLAIN, "prove": True})

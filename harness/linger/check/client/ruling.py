@@ -1,7 +1,7 @@
 """From measurements to verdicts: pure functions, one for each kind of measurement.
 
 The clauses are with the checks. One rule holds in all: a client that is not done and has no connection from
-which anything could come will wait forever, whatever its time-outs are.
+which anything could come will wait forever, regardless of its time-outs.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def cut_short(tries: Sequence[Outcome], whole: int) -> Finding:
 
 
 def released(tries: Sequence[Outcome]) -> Finding:
-    """Connections ended at every moment of an exchange: whether the client goes on."""
+    """Connections ended at every point of an exchange: whether the client goes on."""
     if finding := broken(tries):
         return finding
     again = sum(one.end != DONE for one in tries)

@@ -122,5 +122,5 @@ class Watch:
 def _wait(one: dict[str, object]) -> str:
     """What a thread waits for, from the census."""
     if one["timeout_ms"] is not None:
-        return f"{one['call']}, for at most {int(str(one['timeout_ms'])) / 1000:g} s"
-    return f"{one['call']}, without a limit" if one["timeout_known"] else str(one["call"])
+        return f"{one['call']}, with a time-out of {int(str(one['timeout_ms'])) / 1000:g} s"
+    return f"{one['call']}, without a time-out" if one["timeout_known"] else str(one["call"])

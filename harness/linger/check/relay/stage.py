@@ -35,7 +35,7 @@ class Task:
 
     order: Order  # the client
     backend: str  # a shell command
-    helpers: tuple[str, ...]  # shell commands started before it, in the same host
+    helpers: tuple[str, ...]  # shell commands started before it, on the same host
     backend_port: int
     port: int  # the relay's first
     lasts: bool = False  # it does not end by itself

@@ -60,7 +60,7 @@ class Trial(Scene):
         """The finding when all clients have left: whether the server let go, and serves on.
 
         before: what it held before them, by default the baseline; again: lets as many clients do the same
-        once more. Keeping clients for a while is a policy; a pool of processes, or of connections to a
+        again. Keeping clients for a while is a policy; a pool of processes, or of connections to a
         backend, that shrinks again or is used again is not a leak.
         """
         before = before or self.before
@@ -87,7 +87,7 @@ class Trial(Scene):
         if again and not kept:
             again()
             if not self.meter.settles(left, self.n, within=self.soon / 2):
-                return Finding(PASS, f"{self.n} clients left; the next clients use again what stays: {more}")
+                return Finding(PASS, f"{self.n} clients left; the next clients reuse what stays: {more}")
         with schedule.only_waiting():
             late = max(0.0, began + self.late - time.monotonic())
             left = self.meter.settles(before, self.n, within=late)
@@ -101,7 +101,7 @@ class Trial(Scene):
     def _threads(self, before: Count, again: Callable[[], object] | None) -> Finding | None:
         """The finding when threads stay, or are gone, although all else has been released.
 
-        A pool fills up or shrinks once, so as many clients do the same once more.
+        A pool fills up or shrinks once, so as many clients do the same again.
         """
         several = max(2, self.n // 2)
         first = self.meter.take().threads_since(before)

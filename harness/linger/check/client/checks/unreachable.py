@@ -21,7 +21,7 @@ STRIKES = 4.0  # s: then the server closes, and at least that FIN is lost
 @check(
     "black-hole",
     peer="has two addresses, and nothing comes back from the first",
-    mistake="The addresses are tried one after the other, each until the kernel gives up, or the "
+    mistake="The addresses are tried one after another, each until the kernel gives up, or the "
     "second is never tried.",
     clause="RFC 8305, section 5: the next address is tried after 250 ms.",
     scenarios=["half-open-peer"],

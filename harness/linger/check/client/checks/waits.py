@@ -8,14 +8,14 @@ from linger.check.finding import Finding
 
 FOREVER = "No time-out is set, and most libraries have none by default."
 PATIENT = (
-    "RFC 9112, section 9.5 demands no time-out. RFC 9293, section 3.8.3: TCP gives up only what nobody "
-    "acknowledges."
+    "RFC 9112, section 9.5 requires no time-out. RFC 9293, section 3.8.3: TCP gives up only on "
+    "unacknowledged data."
 )
 
 
 @check(
     "waits-without-socket",
-    peer="ends the connection at every moment of an exchange",
+    peer="ends the connection at every point of an exchange",
     mistake="No handler sees the end (a promise never settled, a callback never called), so the "
     "program waits for a connection that no longer exists.",
     clause="RFC 9112, section 9.3.1: be ready to recover from a close at any time.",

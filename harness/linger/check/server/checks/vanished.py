@@ -22,7 +22,7 @@ FEW = 4  # clients: each holds a reply
 
 @check(
     "vanished-idle",
-    peer="connect, and vanish while nothing is under way",
+    peer="connect, and vanish while the connection is idle",
     mistake="Neither SO_KEEPALIVE nor a time-out: a connection whose other end is gone without a "
     "FIN stays forever.",
     clause="RFC 9293, section 3.8.4: keepalive is off by default. tcp(7): TCP_USER_TIMEOUT.",
@@ -58,9 +58,9 @@ def vanished_idle(trial: Trial) -> Finding:
 
 @check(
     "vanished-sending",
-    peer="ask, and vanish while the reply is under way",
+    peer="send a request, and vanish while the reply is being sent",
     mistake="The error that ends the transmission (ETIMEDOUT) is not followed by close(), or "
-    "nobody waits for it.",
+    "nothing waits for it.",
     clause="RFC 9293, section 3.8.3: after R2 the connection is closed. tcp(7): tcp_retries2.",
     scenarios=["half-open-peer", "keepalive-hides-leak"],
     slow=True,
@@ -106,7 +106,7 @@ def _options(trial: Trial) -> str:
     rows = [row for row in trial.meter.snapshot()["rows"] if row["state"] == "ESTABLISHED"]
     owned = sum(row["owned"] for row in rows)
     if not owned:
-        return "no keepalive was seen, for no process has accepted them"
+        return "no keepalive was seen, because no process has accepted them"
     timers = sum(row["keepalive"] for row in rows)
     if not timers:  # without keepalive, TCP_USER_TIMEOUT limits data in flight only (tcp(7))
         return "no keepalive (whether TCP_USER_TIMEOUT is set is not known)"
