@@ -12,7 +12,7 @@ at once and the kernel delivers (socket(7)); only SO_LINGER with a time above ze
 SO_LINGER only after connect()": no, close() looks at it, so any time before close() will do.
 "shutdown(SHUT_RDWR) makes the end orderly": with unread input close() resets (RFC 9293 section
 3.6.1), and after shutdown() it still does. But the FIN went first, so the peer reads the end of the
-stream and no error. It never learns that its last words went unread.
+stream and no error. It never learns that its last bytes were not read.
 """
 
 import socket

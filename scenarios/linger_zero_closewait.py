@@ -33,7 +33,7 @@ HEARD = {option: ["-", "RST" if option == "{1, 0}" else "FIN"] for option in OPT
 
 
 def hears(client):
-    """What of the server's the client has got: "FIN", "RST", or "-" for nothing."""
+    """What the client has got from the server: "FIN", "RST", or "-" for nothing."""
     try:
         return "FIN" if client.recv(1) == b"" else "data"
     except ConnectionResetError:
@@ -43,7 +43,7 @@ def hears(client):
 
 
 def outcome(lab, value):
-    """What the client hears when the server, in CLOSE_WAIT, sets the option, and when it closes."""
+    """What the client gets when the server, in CLOSE_WAIT, sets the option, and when it closes."""
     with listener(lab.hosts["server"], (lab.hosts["server"].address, 0)) as listening:
         with create(lab.hosts["client"]) as client:
             client.connect(listening.getsockname())
