@@ -233,7 +233,7 @@ def test_a_run_of_check_has_its_findings_and_a_page_for_each(run: Run, tmp_path:
     found = read(path)
     assert set(found) == {"index.html", *(f"check/{id}/index.html" for id in IDS)}
     text = found["index.html"].text
-    order = [text.index(said) for said in ("What does this: The path taken", "could not be tested")]
+    order = [text.index(said) for said in ("Cause: The path taken", "could not be tested")]
     assert order == sorted(order) and "its repair, by make scenario-closewait-leak" in text
     assert "1 LEAK, 1 N/A" in text and "abandon: LEAK (" in text and "'X=<b>&'" in text
     page = found["check/abandon/index.html"]
@@ -362,7 +362,7 @@ def test_a_run_that_was_cut_off_is_reported_all_the_same(again: Path) -> None:
     (again / "good/fixed/timeline.jsonl").write_text('{"time": 1795365880.9, "host": "ser')
     pages.write(again)
     found = read(again)
-    assert "the run did not end in order" in found["index.html"].text
+    assert "the run did not end normally" in found["index.html"].text
     good = found["good/index.html"].text
     assert "buggy BROKEN" in good and collect.UNFINISHED in good
     assert "No timeline was recorded." in good
