@@ -76,7 +76,7 @@ def test_facts_have_their_numbers() -> None:
     assert need.holds({}) is None, "what was not measured is neither"
 
 
-def test_the_best_comes_first_and_what_lacks_a_need_not_at_all() -> None:
+def test_the_best_comes_first_and_what_lacks_a_need_is_left_out() -> None:
     gone = {"gone >= 1": "{gone} gone"}
     rules = [
         symptom("second", 2),
