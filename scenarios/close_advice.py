@@ -2,7 +2,7 @@
 
    client                                    server
      option? connect(), 1 MB, close()  ──>     reads late: all of it, or a part and ECONNRESET
-     <── a request that it does not read       hears FIN, or RST
+     <── a request that it does not read       gets FIN, or RST
          shutdown()?, close()
 
 condition: with input unread, shutdown(SHUT_RDWR) comes before close(). control: close() alone.

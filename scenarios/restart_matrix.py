@@ -4,7 +4,7 @@
    control:   the same, and the old listener still listens
 
 A new listener gets the port if and only if old and new both have SO_REUSEADDR, or both have
-SO_REUSEPORT (socket(7)), whatever state the connection is in. "SO_REUSEPORT cannot bind over
+SO_REUSEPORT (socket(7)), in any state of the connection. "SO_REUSEPORT cannot bind over
 TIME_WAIT" is true only where the old socket did not have it.
 
 While the old server still listens, SO_REUSEADDR does not count: that is one reason for EADDRINUSE

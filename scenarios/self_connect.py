@@ -6,7 +6,7 @@
            127.0.0.1:9000 ──SYN──> 127.0.0.1:9000   connected
    server  bind() port 9000 = -1 EADDRINUSE
 
-connect() takes its local port from ip_local_port_range (ip(7)). A server whose port lies in that
+connect() takes its local port from ip_local_port_range (ip(7)). A server whose port is in that
 range, on the same host and down, leaves it free. When a try takes it, its SYN reaches its own
 sender: a simultaneous open (RFC 9293 section 3.5) with one socket as both ends. What the client
 sends comes back, so a health check passes; and the server cannot start, because its port is in use.
