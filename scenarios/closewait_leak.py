@@ -21,6 +21,7 @@ EXPECT = {
 @scenario(
     claims=[
         "cw-no-close-after-recv",
+        "cw-two-hours",
         "cw-descriptor",
         "cw-cause-missing-close",
         "cw-no-fd-limit",

@@ -6,7 +6,7 @@
                                |  ... until the job ends, if it does
 
 A libevent program learns of FIN and RST by reading, and learns nothing while EV_READ is disabled
-(libevent#78, libevent#666). The socket is in CLOSE_WAIT (RFC 9293 section 3.6, case 2), and the
+(libevent#78, libevent#794). The socket is in CLOSE_WAIT (RFC 9293 section 3.6, case 2), and the
 program works for nobody. The cure: keep reading into a bounded buffer, let further lines wait
 there, and stop only when it is full. The end of a client that has filled the buffer still goes
 unnoticed: there only a time limit on the job helps.

@@ -88,6 +88,22 @@ static void duplicates_count_once(void **state)
 	assert_int_equal(snapshot->states[STATE_ESTABLISHED], 2);
 }
 
+/* An orphan that ends while the kernel lists it, and a connection that is reset meanwhile. */
+static void what_ended_meanwhile_is_not_listed(void **state)
+{
+	struct fixture *fixture = *state;
+	struct census_snapshot *snapshot;
+
+	add_socket(&fixture->datagram, STATE_CLOSED, 9000, 1, 0, 0);
+	add_socket(&fixture->datagram, STATE_CLOSED, 9000, 2, 12, 0);
+	add_socket(&fixture->datagram, STATE_ESTABLISHED, 9000, 3, 13, 0);
+	add_done(&fixture->datagram, 0);
+	snapshot = take(fixture, COUNTED);
+	assert_int_equal(snapshot->states[STATE_CLOSED], 0);
+	assert_int_equal(snapshot->classes[CENSUS_UNKNOWN], 1);
+	assert_int_equal(snapshot->row_count, 1);
+}
+
 static void ephemeral_ports_are_one_row(void **state)
 {
 	struct fixture *fixture = *state;
@@ -257,6 +273,7 @@ int main(void)
 	    cmocka_unit_test(inode_table),
 	    cmocka_unit_test_setup_teardown(recorded_dump, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(duplicates_count_once, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(what_ended_meanwhile_is_not_listed, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(ephemeral_ports_are_one_row, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(only_the_port_asked, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(only_the_states_asked, set_up, tear_down),
