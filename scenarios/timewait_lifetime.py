@@ -29,7 +29,7 @@ EXPECT = {"condition": {"lasts": "60 s"}, "control": {"lasts": "5 s"}}
 
 
 def in_words(first, last):
-    """How long the first and the last one lasted: "60 s" if 60 s or longer, by a sixth at most.
+    """How long the first and the last one lasted: "60 s" if at least that, and at most a sixth more.
 
     Up to five seconds are the timer's; the rest is for a machine so busy that timers run late.
     """

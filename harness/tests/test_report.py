@@ -233,7 +233,7 @@ def test_a_run_of_check_has_its_findings_and_a_page_for_each(run: Run, tmp_path:
     found = read(path)
     assert set(found) == {"index.html", *(f"check/{id}/index.html" for id in IDS)}
     text = found["index.html"].text
-    order = [text.index(said) for said in ("Cause: The path taken", "could not be tested")]
+    order = [text.index(said) for said in ("Likely cause: The path taken", "could not be tested")]
     assert order == sorted(order) and "its repair, by make scenario-closewait-leak" in text
     assert "1 LEAK, 1 N/A" in text and "abandon: LEAK (" in text and "'X=<b>&'" in text
     page = found["check/abandon/index.html"]
