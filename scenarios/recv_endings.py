@@ -1,4 +1,4 @@
-"""recv-endings: what recv() returns at each end of a connection; closing only on -1 leaks.
+"""recv-endings: what recv() returns for each kind of ending; closing only on -1 leaks.
 
    client                       server
      FIN             ──────>      recv() = 0, again and again: CLOSE_WAIT
@@ -9,9 +9,9 @@
 condition: the server closes when recv() returns -1. control: when it returns 0 as well.
 
 A FIN is not an error: recv() returns 0 (recv(2)). So a program that closes "when recv() fails"
-never closes after a FIN, and each client that leaves in good order costs it a CLOSE_WAIT (RFC 9293
+never closes after a FIN, and each client that closes normally costs it a CLOSE_WAIT (RFC 9293
 section 3.6, case 2). recv() reports a reset once, after the data that arrived before it; after a
-FIN it does not report it at all. EAGAIN comes from the program's own limit (socket(7)). Windows
+FIN it never reports one. EAGAIN comes from the program's own limit (socket(7)). Windows
 calls that WSAETIMEDOUT; on Linux ETIMEDOUT means that the connection is dead. If the network has
 said why, that error comes instead: EHOSTUNREACH where the neighbour is gone. On a silent connection
 keepalive finds out, and TCP_USER_TIMEOUT overrides its number of probes (tcp(7)).

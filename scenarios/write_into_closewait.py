@@ -37,7 +37,7 @@ def test_write_into_closewait(lab, variant):
     lab.happened_event(shipper, "shipped", 2, lines=N)
     lab.happened(shipper, CLOSE_WAIT=0)  # reset by the collector's host, or closed
     shipper.go()
-    # All three went out, for all the shipper knows.
+    # All three went out, as far as the shipper knows.
     lab.happened_event(shipper, "shipped", 3, lines=N)
     lab.happened(shipper, descriptors=N)  # it keeps none of those that it gave up
     shipper.go()

@@ -125,7 +125,7 @@ def main(build: Path, seconds: float) -> int:
         print(
             f"{server:12} {way:22} {took:6.1f} s {told.counts:7} {told.connections:11,}"
             f" {per_minute:13,.0f}  {'well' if told.well else f'status {told.status}'}"
-            f"{'' if told.well == wanted else ', and must not be so'}",
+            f"{'' if told.well == wanted else ', which is wrong'}",
             flush=True,
         )
         if told.said and wanted:

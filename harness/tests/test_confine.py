@@ -244,7 +244,7 @@ def test_its_streams_are_copied_whole_and_in_order(mode: list[str]) -> None:
     assert apart.stdout == apart.stderr == b"".join(b"%d\n" % i for i in range(1, 9))
 
 
-def test_a_reader_that_goes_ends_it_as_ever() -> None:
+def test_a_reader_that_leaves_ends_it_as_usual() -> None:
     words = [str(program("confine")), "--", "yes"]
     with subprocess.Popen(words, stdout=subprocess.PIPE) as process:
         assert process.stdout and process.stdout.readline() == b"y\n"

@@ -76,7 +76,7 @@ def test_facts_have_their_numbers() -> None:
     assert need.holds({}) is None, "what was not measured is neither"
 
 
-def test_the_best_comes_first_and_what_lacks_a_need_not_at_all() -> None:
+def test_the_best_comes_first_and_what_lacks_a_need_is_left_out() -> None:
     gone = {"gone >= 1": "{gone} gone"}
     rules = [
         symptom("second", 2),
@@ -244,7 +244,7 @@ def test_a_document_is_as_its_schema_says_and_in_words() -> None:
     jsonschema.Draft7Validator.check_schema(SCHEMA)
     jsonschema.validate(made, SCHEMA)
     text = "\n".join(telling.lines(made))
-    assert "4 of 5 CLOSE_WAITs never read the FIN" in " ".join(text.split())
+    assert "never read the FIN of 4 of 5 CLOSE_WAITs" in " ".join(text.split())
     assert "1 thread in poll() without a time-out, 1 thread in poll() for 50 ms" in " ".join(
         text.split()
     )

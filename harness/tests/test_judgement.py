@@ -50,7 +50,7 @@ def test_the_boundary_and_the_middle_of_each_message() -> None:
     assert messages == [1, 2, 3, 4, 5, 6, 7, 8, 37, 38, 39, 40]
 
 
-def test_a_part_is_told_by_what_good_runs_made() -> None:
+def test_a_part_is_recognized_by_what_good_runs_made() -> None:
     assert judgement.met(PART, ALL, verified=False).truncated
     assert not judgement.met(WHOLE, ALL, verified=False).truncated
     assert not judgement.met(ERROR, ALL, verified=False).truncated

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * owners SECONDS: list all owners by BPF, again and again without a pause. If the kernel kept a
- * file while it is looked at, a busy server would notice within milliseconds.
+ * owners SECONDS: list all owners by BPF, again and again without a pause. If the kernel held a
+ * reference to a file meanwhile, a busy server would notice within milliseconds.
  */
 #include <stdio.h>
 #include <stdlib.h>
