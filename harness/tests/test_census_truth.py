@@ -323,5 +323,5 @@ def test_what_a_process_holds_and_waits_for(tmp_path: Path) -> None:
     assert (armed["descriptor"], armed["every_ms"]) == (timer, 30_000)
     assert 50_000 < armed["due_ms"] <= 60_500
     assert process["unreadable"] is None
-    assert "epoll_wait, descriptor %d, with a time-out of 77000 ms" % poll in table
+    assert "epoll_wait, descriptor %d, with a timeout of 77000 ms" % poll in table
     assert "2 eventfd" in table and f"timer of descriptor {timer}: due in" in table

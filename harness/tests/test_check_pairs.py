@@ -45,7 +45,7 @@ SERVERS: dict[str, tuple[list[str], dict[str, tuple[str, str]]]] = {
         "descriptor-limit": ("FAIL", "no recovery"),
     }),
     "closewait-leak": (built("closewait_leak_buggy"), {
-        "abandon": ("LEAK", "held, and every thread waits without a time-out (epoll_wait), no timer is armed: 20 sockets"),
+        "abandon": ("LEAK", "held, and every thread waits without a timeout (epoll_wait), no timer is armed: 20 sockets"),
         "half-request-fin": ("LEAK", "held, and every"),  # some as ghosts, where the echo met a RST
         "half-request-rst": ("LEAK", "held, and every"),
         "half-close": ("LEAK", "not closed"),

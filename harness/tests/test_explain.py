@@ -245,7 +245,7 @@ def test_a_document_is_as_its_schema_says_and_in_words() -> None:
     jsonschema.validate(made, SCHEMA)
     text = "\n".join(telling.lines(made))
     assert "never read the FIN of 4 of 5 CLOSE_WAITs" in " ".join(text.split())
-    assert "1 thread in poll() without a time-out, 1 thread in poll() for 50 ms" in " ".join(
+    assert "1 thread in poll() without a timeout, 1 thread in poll() for 50 ms" in " ".join(
         text.split()
     )
     assert "1. worker-blocked: " in text and "5. " not in text

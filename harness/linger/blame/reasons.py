@@ -16,7 +16,7 @@ SENTENCES = {
     "shared": "closed, and still open in another process",
     "copied": "closed, and still open through another descriptor",
     "eof": "EOF read, never closed",
-    "timeout": "time-out, never closed",
+    "timeout": "timeout, never closed",
     "error": "{call}() failed with {error}, never closed",
     "shutdown": "shutdown(), never closed",
     "unread": "never read the FIN",
@@ -101,7 +101,7 @@ def label_of(kind: str, touch: dict[str, Any]) -> str:
         return "last accept"
     if kind != "end":
         return KINDS[kind]
-    return {"eof": "EOF", "timeout": "time-out", "error": "error"}[_rule_of_end(touch)]
+    return {"eof": "EOF", "timeout": "timeout", "error": "error"}[_rule_of_end(touch)]
 
 
 def call_of(kind: str, touch: dict[str, Any]) -> str:

@@ -45,7 +45,7 @@ def add_course(command: argparse.ArgumentParser, patience: float, late: str) -> 
     option("--checks", type=folder, action="append", default=[], metavar="DIR",
            help="also run your own checks: the files NAME.py in a folder")  # fmt: skip
     option("--quick", action="store_true", 
-           help="run only checks that wait for no time-outs; a leak may still take --patience")  # fmt: skip
+           help="run only checks that wait for no timeouts; a leak may still take --patience")  # fmt: skip
     option("--patience", type=float, default=patience, metavar="S",
            help=f"seconds after which {late} (default {patience:g})")  # fmt: skip
     option("--strict", action="store_true", help="make WARN fail, too")

@@ -32,7 +32,7 @@ def add_to(add: Add) -> None:
     option("--long", action="store_true", help="wait 330 s instead of 30 for a client to give up")
     option("-n", type=int, default=FAILURES, metavar="N",
            help=f"number of failures in a row (default {FAILURES})")  # fmt: skip
-    add_course(check, PATIENCE, "a client that still waits has no time-out")
+    add_course(check, PATIENCE, "a client that still waits has no timeout")
 
 
 def _check(options: argparse.Namespace) -> int:

@@ -39,7 +39,7 @@ MEANINGS = {
     "silent": "seconds since the longest-silent ESTABLISHED received anything",
     "threads": "threads of the program",
     "waits.events": "threads that wait for events or connections (epoll_wait, accept)",
-    "waits.elsewhere": "threads that wait in poll() without a time-out, or for one socket",
+    "waits.elsewhere": "threads that wait in poll() without a timeout, or for one socket",
     "cpu": "percent of a processor that it wanted",
     "libevent": "1 if it is linked with libevent",
     **{f"blame.{rule}": f"connections for which blame reports: {rule}" for rule in RULES},

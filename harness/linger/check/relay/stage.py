@@ -20,7 +20,7 @@ from linger.check.server.target import Plan, Target
 from linger.lab import Lab, files
 from linger.lab.errors import TargetDied
 
-QUICKLY = 8.0  # s for anything that does not wait for a time-out
+QUICKLY = 8.0  # s for anything that does not wait for a timeout
 AT_ONCE, WAITING = 6, 24  # runs at the same time: of those that compute, and of those that wait
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 

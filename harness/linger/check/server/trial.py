@@ -94,7 +94,7 @@ class Trial(Scene):
             took = time.monotonic() - began
         if left:
             return Finding(LEAK, f"still held after {took:.0f} s: {more}", held)
-        slow = ", by a time-out of its own" if kept else ""
+        slow = ", by a timeout of its own" if kept else ""
         let_go = Finding(CHOICE if kept else PASS, self._gone(took) + slow)
         return self._threads(before, again) or let_go
 
@@ -126,15 +126,15 @@ class Trial(Scene):
         """Why nothing can ever end what the clients have left; "" where something may.
 
         All that they sent has arrived, and the server has had another client since: if all its threads wait
-        for others then, no time-out or timer of its own will ever fire.
+        for others then, no timeout or timer of its own will ever fire.
         """
         if not self._stuck() or self.fresh() or not self.meter.settles(before, self.n, ONCE):
             return ""
         calls = self._stuck()
-        return calls and f"every thread waits without a time-out ({calls}), no timer is armed"
+        return calls and f"every thread waits without a timeout ({calls}), no timer is armed"
 
     def _stuck(self) -> str:
-        """The calls in which all threads of the server and its helpers wait without a time-out; else ""."""
+        """The calls in which all threads of the server and its helpers wait without a timeout; else ""."""
         snapshot = self.meter.snapshot()
         if any(row["keepalive"] for row in snapshot["rows"]):
             return ""  # the kernel may end it

@@ -39,7 +39,7 @@ def black_hole(encounter: Encounter) -> Finding:
 @check(
     "vanished-idle",
     peer="vanishes without a FIN while a connection is idle: all packets are dropped",
-    mistake="Neither SO_KEEPALIVE nor a time-out: a connection whose other end is gone without a FIN "
+    mistake="Neither SO_KEEPALIVE nor a timeout: a connection whose other end is gone without a FIN "
     "stays forever.",
     clause="RFC 9293, section 3.8.4: keepalive is off by default. tcp(7): TCP_USER_TIMEOUT.",
     scenarios=["half-open-peer", "idle-connection"],

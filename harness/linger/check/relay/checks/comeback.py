@@ -14,7 +14,7 @@ from linger.check.relay.stage import Stage
 from linger.lab import faults
 
 NEVER_AGAIN = "A dead connection is used again and again, or nothing opens a new one."
-FOREVER = "No time-out is set, and most libraries have none by default."
+FOREVER = "No timeout is set, and most libraries have none by default."
 CONNECT_ANEW = "RFC 9112, section 9.3.1: be ready to recover from a close at any time, in any protocol."
 PATIENT = "RFC 9293, section 3.8.3: TCP gives up only on unacknowledged data. tcp(7): TCP_USER_TIMEOUT."
 

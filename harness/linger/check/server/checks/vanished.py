@@ -16,14 +16,14 @@ RETRIES = 5  # tcp_retries2: given up after some 13 s
 GIVEN_UP = 40.0  # s
 SENDING = 0.5  # s that the server must be busy with the reply
 QUIET = 0.5  # s that it must keep a silent connection
-LATER = 4 / 3  # of the patience: a time-out of a minute that is checked twice a minute (node) takes up to 90 s
+LATER = 4 / 3  # of the patience: a timeout of a minute that is checked twice a minute (node) takes up to 90 s
 FEW = 4  # clients: each holds a reply
 
 
 @check(
     "vanished-idle",
     peer="connect, and vanish while the connection is idle",
-    mistake="Neither SO_KEEPALIVE nor a time-out: a connection whose other end is gone without a "
+    mistake="Neither SO_KEEPALIVE nor a timeout: a connection whose other end is gone without a "
     "FIN stays forever.",
     clause="RFC 9293, section 3.8.4: keepalive is off by default. tcp(7): TCP_USER_TIMEOUT.",
     scenarios=["half-open-peer", "idle-connection"],
