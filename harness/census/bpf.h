@@ -18,7 +18,7 @@ struct records {
 	size_t count, room;
 };
 
-/* Pure: leave out each heading, and what is behind it, that a RECORD_VOID ends. */
+/* Pure: leave out each heading that is followed by a RECORD_VOID, and all between. */
 void records_drop_void(struct records *records);
 
 /*

@@ -35,7 +35,7 @@ void code_return(struct code *code, int value);
 /* The address of the value of the map with this descriptor. */
 void code_map_value(struct code *code, int to, int map);
 
-/* The address of a function, which code_begin() tells. */
+/* The address of a function, which code_begin() sets. */
 size_t code_function(struct code *code, int to);
 
 /* A jump that code_land() leads to the next instruction. */

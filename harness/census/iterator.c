@@ -22,7 +22,7 @@
  * the file was read, a table if it is still that of the task.
  *
  * The program spends its time waiting for memory: the file, its inode, the socket. So it leaves
- * alone socket->sk, which knows the protocol. BTF tells the offsets of this kernel.
+ * alone socket->sk, which knows the protocol. BTF gives the offsets of this kernel.
  */
 #include "census/iterator_parts.h"
 

@@ -34,7 +34,7 @@ struct kernel_scan {
 	pid_t own;
 	struct apart *apart;
 	size_t count, room;
-	bool leave; /* the table that the heading tells of */
+	bool leave; /* the table of this heading */
 };
 
 /* Has another thread shown these descriptors before? -1: no memory. */

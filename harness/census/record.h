@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the BPF program of iterator.c writes, and bpf.c and kernel.c read: for each table of
- * descriptors a heading, and behind it its descriptors that matter.
+ * descriptors a heading, followed by its descriptors that matter.
  */
 #ifndef CENSUS_RECORD_H
 #define CENSUS_RECORD_H
@@ -37,7 +37,7 @@ struct record_heading {
 
 struct window {
 	__u32 first; /* in */
-	__u32 more;  /* out: a table goes on behind the window */
+	__u32 more;  /* out: a table goes on after the window */
 	__u32 voids; /* out: number of RECORD_VOID */
 	__u32 headed;
 	__u32 words; /* in the window */
