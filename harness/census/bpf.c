@@ -78,7 +78,7 @@ static void *map_file(int fd, size_t length)
 	return bytes;
 }
 
-/* Write the program for this kernel. Returns 0, or -1. */
+/* Write the program for this kernel. Returns 0, or -1 with errno. */
 static int write_program(struct iterator *iterator, int map)
 {
 	int fd = open("/sys/kernel/btf/vmlinux", O_RDONLY | O_CLOEXEC), result = -1;
@@ -91,6 +91,7 @@ static int write_program(struct iterator *iterator, int map)
 		bytes = map_file(fd, (size_t)file.st_size);
 		if (bytes != MAP_FAILED) {
 			result = iterator_write(iterator, bytes, (size_t)file.st_size, map);
+			errno = EOPNOTSUPP; /* if that kernel lacks something */
 			munmap(bytes, (size_t)file.st_size);
 		}
 	}
@@ -182,6 +183,7 @@ struct bpf_owners *bpf_owners_new(void)
 	if (!owners)
 		return NULL;
 	owners->link = -1;
+	errno = ENOENT; /* if /proc is not ours */
 	map = proc_is_ours() ? create_map() : -1;
 	if (map >= 0) {
 		window =

@@ -9,7 +9,7 @@
 
 struct bpf_owners;
 
-/* Load the program; NULL when that is impossible: no root, or no BTF. */
+/* Load the program; NULL when that is impossible: no root, no BTF, ...; errno says why. */
 struct bpf_owners *bpf_owners_new(void);
 void bpf_owners_free(struct bpf_owners *owners);
 

@@ -106,15 +106,11 @@ static void expect(const struct visit *visit, const struct record *record)
 int kernel_scan(struct visit *visit, struct error *error)
 {
 	struct kernel_scan scan = {.visit = visit, .own = getpid()};
-	struct lister *kernel = &visit->census->kernel;
-	const struct record *record = kernel->records.record;
-	const struct record *end = record + kernel->records.count;
+	const struct records *records = &visit->census->kernel.records;
+	const struct record *record = records->record, *end = record + records->count;
 	struct record_heading heading;
 	int result = 0;
 
-	if (kernel->failure)
-		return error_set(error, EXIT_BROKEN, "the BPF iterator failed: %s",
-				 strerror(kernel->failure));
 	visit->home = -1;
 	while (record < end && result == 0) {
 		if (AHEAD < end - record)
@@ -168,9 +164,8 @@ static void *list(void *data)
 
 	if (!kernel->owners)
 		kernel->owners = bpf_owners_new();
-	kernel->refused = !kernel->owners;
-	if (kernel->owners)
-		kernel->failure = bpf_owners_list(kernel->owners, &kernel->records);
+	kernel->refused =
+	    kernel->owners ? bpf_owners_list(kernel->owners, &kernel->records) : errno;
 	return NULL;
 }
 
@@ -196,8 +191,10 @@ int kernel_has_told(struct census *census, bool second, struct error *error)
 	return census->ask != CENSUS_ASK_KERNEL
 		   ? 0
 		   : error_set(error, EXIT_CANNOT,
-			       "owners by BPF need root (CAP_BPF and CAP_PERFMON), Linux 5.17 with "
-			       "CONFIG_DEBUG_INFO_BTF: use --owners proc");
+			       "owners by BPF: %s; they need root (CAP_BPF and CAP_PERFMON), our "
+			       "own /proc, and Linux 5.17 with CONFIG_DEBUG_INFO_BTF: use "
+			       "--owners proc",
+			       strerror(census->kernel.refused));
 }
 
 void kernel_end(struct census *census)
