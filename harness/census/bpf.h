@@ -18,13 +18,26 @@ struct records {
 	size_t count, room;
 };
 
-/* Pure: leave out each heading that is followed by a RECORD_VOID, and all between. */
-void records_drop_void(struct records *records);
-
 /*
  * All descriptors that matter, of all processes of our pid namespace. Returns 0, or an errno.
  * Nothing else may use @owners or @records meanwhile.
  */
 int bpf_owners_list(struct bpf_owners *owners, struct records *records);
+
+/* ---- records.c ------------------------------------------------------------------------------- */
+
+#define RECORDS_AT_ONCE 4096 /* of a read(): all that the kernel has for it */
+
+/* Make room for a read(). Returns 0, or ENOMEM. */
+int records_make_room(struct records *records);
+
+/*
+ * Pure: the window after @window, which had @listed records. Where little is open it may be wider:
+ * a table of a million descriptors with two open ones is not worth 260 looks at all tasks.
+ */
+void window_next(struct window *window, size_t listed);
+
+/* Pure: leave out each heading that is followed by a RECORD_VOID, and all between. */
+void records_drop_void(struct records *records);
 
 #endif

@@ -10,7 +10,7 @@
  *	if (!table || (task != task->group_leader && table == task->group_leader->files))
  *		return 0;
  *	fdt = table->fdt;
- *	for each bit in WINDOW words of fdt->open_fds, from window->first on:
+ *	for each bit in window->width words of fdt->open_fds, from window->first on:
  *		inode = fdt->fd[bit]->f_inode;
  *		if (inode->i_sb->s_magic == NSFS_MAGIC ||
  *		    (inode->i_sb->s_magic == SOCKFS_MAGIC && it is a stream socket of IPv4 or IPv6))

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What of the way by BPF needs no kernel: jumps, and tables that ended while they were read. */
+/* What of the way by BPF needs no kernel: jumps, tables that ended while they were read, windows.
+ */
 #include "census/bpf.h"
 
 #include <string.h>
@@ -75,12 +76,32 @@ static void tables_that_ended_are_left_out(void **state)
 	}
 }
 
+static size_t windows_of(size_t descriptors, size_t listed)
+{
+	struct window window = {.width = WINDOW};
+	size_t count = 0;
+
+	for (; window.first < descriptors / 64; count++)
+		window_next(&window, listed);
+	return count;
+}
+
+static void a_table_with_little_in_it_takes_few_windows(void **state)
+{
+	(void)state;
+	assert_int_equal(windows_of(4000, 0), 1);
+	assert_int_equal(windows_of(1 << 20, 2), 9);
+	assert_int_equal(windows_of(1 << 20, 4000), 261);
+	assert_int_equal(windows_of(1 << 30, 0), 8 + 1040); /* none is wider than WINDOW_WIDEST */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(jumps_lead_to_what_follows),
 	    cmocka_unit_test(what_does_not_fit_is_counted),
 	    cmocka_unit_test(tables_that_ended_are_left_out),
+	    cmocka_unit_test(a_table_with_little_in_it_takes_few_windows),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
