@@ -4,7 +4,6 @@
 #define CENSUS_BPF_H
 
 #include <stddef.h>
-#include <stdint.h>
 
 #include "census/record.h"
 
@@ -40,20 +39,5 @@ void window_next(struct window *window, size_t listed);
 
 /* Pure: leave out each heading that is followed by a RECORD_VOID, and all between. */
 void records_drop_void(struct records *records);
-
-/* Tables whose headings have been met. */
-struct shown {
-	struct shown_table {
-		uint32_t pid, thread;
-		uint64_t table;
-	} * table;
-	size_t count, room;
-};
-
-/*
- * Pure: has another thread of the process shown these descriptors before? Two do when the leader
- * has ended, and when it ends after its own turn. -1: no memory. The caller frees @shown->table.
- */
-int shown_again(struct shown *shown, const struct record_heading *heading);
 
 #endif

@@ -23,12 +23,37 @@
 /* Prefetch the memory of a record this many records ahead. */
 #define AHEAD 8
 
+/* A thread whose process has lost its leader, or that has a table of its own. */
+struct apart {
+	uint32_t pid, thread;
+	uint64_t table;
+};
+
 struct kernel_scan {
 	struct visit *visit;
 	pid_t own;
-	struct shown shown;
+	struct apart *apart;
+	size_t count, room;
 	bool leave; /* the table of this heading */
 };
+
+/* Has another thread shown these descriptors before? -1: no memory. */
+static int met_again(struct kernel_scan *scan, const struct record_heading *heading)
+{
+	struct apart *apart;
+
+	if (heading->thread == heading->pid)
+		return 0;
+	for (size_t i = 0; i < scan->count; i++)
+		if (scan->apart[i].pid == heading->pid && scan->apart[i].table == heading->table)
+			return scan->apart[i].thread != heading->thread;
+	apart = census_grow(scan->apart, scan->count, &scan->room, sizeof(*apart));
+	if (!apart)
+		return -1;
+	scan->apart = apart;
+	apart[scan->count++] = (struct apart){heading->pid, heading->thread, heading->table};
+	return 0;
+}
 
 static int host_of_inode(const struct census *census, uint32_t netns)
 {
@@ -41,8 +66,7 @@ static int host_of_inode(const struct census *census, uint32_t netns)
 static int enter(struct kernel_scan *scan, const struct record_heading *heading)
 {
 	struct visit *visit = scan->visit;
-	/* 0: not in our pid namespace */
-	int again = heading->pid ? shown_again(&scan->shown, heading) : 1;
+	int again = heading->pid ? met_again(scan, heading) : 1; /* 0: not in our pid namespace */
 
 	scan->leave = again || (pid_t)heading->pid == scan->own;
 	if (scan->leave)
@@ -99,7 +123,7 @@ int kernel_scan(struct visit *visit, struct error *error)
 			result = meet(&scan, record++);
 		}
 	}
-	free(scan.shown.table);
+	free(scan.apart);
 	visit->comm = NULL;
 	return result < 0 ? error_no_memory(error) : 0;
 }

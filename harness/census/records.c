@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What the kernel has listed (bpf.c). */
-#include "census/internal.h"
+#include "census/bpf.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -48,20 +48,4 @@ void records_drop_void(struct records *records)
 		i += length;
 	}
 	records->count = kept;
-}
-
-int shown_again(struct shown *shown, const struct record_heading *heading)
-{
-	struct shown_table *tables;
-
-	for (size_t i = 0; i < shown->count && heading->thread != heading->pid; i++)
-		if (shown->table[i].pid == heading->pid && shown->table[i].table == heading->table)
-			return shown->table[i].thread != heading->thread;
-	tables = census_grow(shown->table, shown->count, &shown->room, sizeof(*tables));
-	if (!tables)
-		return -1;
-	shown->table = tables;
-	tables[shown->count++] =
-	    (struct shown_table){heading->pid, heading->thread, heading->table};
-	return 0;
 }

@@ -3,7 +3,6 @@
  */
 #include "census/bpf.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "census/code.h"
@@ -96,30 +95,6 @@ static void a_table_with_little_in_it_takes_few_windows(void **state)
 	assert_int_equal(windows_of(1 << 30, 0), 8 + 1040); /* none is wider than WINDOW_WIDEST */
 }
 
-static void a_table_counts_for_one_thread_of_a_process(void **state)
-{
-	static const struct {
-		uint32_t pid, thread;
-		uint64_t table;
-		int again;
-	} met[] = {
-	    {7, 8, 1, 0}, {7, 9, 1, 1}, {7, 9, 2, 0}, /* without a leader; a table of its own */
-	    {5, 5, 3, 0}, {5, 6, 3, 1},		      /* its leader has just ended */
-	    {4, 4, 3, 0},			      /* another process, by CLONE_FILES */
-	    {7, 8, 1, 0}, {5, 5, 3, 0}, {4, 4, 3, 0}, /* the next window */
-	};
-	struct shown shown = {0};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(met) / sizeof(met[0]); i++) {
-		const struct record_heading heading = {
-		    .table = met[i].table, .pid = met[i].pid, .thread = met[i].thread};
-
-		assert_int_equal(shown_again(&shown, &heading), met[i].again);
-	}
-	free(shown.table);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -127,7 +102,6 @@ int main(void)
 	    cmocka_unit_test(what_does_not_fit_is_counted),
 	    cmocka_unit_test(tables_that_ended_are_left_out),
 	    cmocka_unit_test(a_table_with_little_in_it_takes_few_windows),
-	    cmocka_unit_test(a_table_counts_for_one_thread_of_a_process),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
