@@ -24,6 +24,7 @@ def found(run: Run, tmp_path: Path, role: str, *options: object) -> tuple[int, d
     words = ["--with", BACKEND, "--results", tmp_path / "results", *options]
     client = [sys.executable, TALKER, role, "{host}", "{port}"]
     done = run("linger", "check-client", *words, "--", *client, timeout=120)
+    assert done.returncode in (0, 1), done.stdout + done.stderr
     folder = tmp_path / "results/latest/check"
     summary = json.loads((folder / "check.json").read_text())
     assert not [*validator("check").iter_errors(summary)]

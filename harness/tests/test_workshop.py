@@ -297,7 +297,7 @@ def test_the_score_believes_files_and_not_their_owners(student: Student, tmp_pat
         done = student.run("linger", "lab-score", "--results", out, *regrade, *folders)
         assert done.returncode == 0, done.stderr
         told = json.loads((out / "labs.json").read_text())["students"]
-        assert {one["who"] for one in told if one["labs"].get(LEAK, {}).get("solved")} == solved
+        assert {one["who"] for one in told if one["labs"].get(LEAK, {}).get("solved")} == solved, told
         assert [one["error"] is None for one in told] == [True, True, True, False]
         page = (out / "labs.html").read_text()
         assert "bert &lt;b&gt;" in page and "<b>" not in page and "2 hints" in page
@@ -305,6 +305,28 @@ def test_the_score_believes_files_and_not_their_owners(student: Student, tmp_pat
     assert "untouched" in page
     left = {path.name for place in places.values() for path in place.folder.iterdir()}
     assert left == {".progress.json", "closewait_leak.c"}  # not the place for our binaries
+
+
+@pytest.mark.parametrize("stalls, judged", [(0, True), (1, True), (2, False)])
+def test_a_stall_beside_others_is_graded_again_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stalls: int, judged: bool
+) -> None:
+    text, place = texts.load(LEAK), Workplace(tmp_path / "anna" / "labs")
+    grades = iter([Broken("the machine stalled")] * stalls + [grade.Grade(grade.refused(""), None, "")])
+
+    def graded(*_: object) -> grade.Grade:
+        if isinstance(one := next(grades), Broken):
+            raise one
+        return one
+
+    monkeypatch.setattr(grade, "grade", graded)
+    assert text.buggy
+    place.folder.mkdir(parents=True)
+    shutil.copy(text.buggy, place.file(text))
+    [found] = score.collect([place.folder], [text], True, tmp_path / "score")
+    assert found["labs"][LEAK]["judged"] == judged
+    assert found["labs"][LEAK]["diagnosis"] == (
+        "does-not-compile" if judged else "not graded: the machine stalled")  # fmt: skip
 
 
 def test_what_the_other_side_did_not_say_is_told() -> None:

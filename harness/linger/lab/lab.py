@@ -8,7 +8,9 @@ expect.py has the expectations, faults.py the faults.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import signal
 import textwrap
 import time
 from pathlib import Path
@@ -20,7 +22,7 @@ from linger.lab.capture import Captured
 from linger.lab.errors import Broken, LingerError, NotHeld
 from linger.lab.expect import Expectations, Peer
 from linger.lab.host import Host, build, remove
-from linger.lab.process import Process
+from linger.lab.process import LONGEST, Process
 from linger.lab.service import Service
 from linger.lab.stall import Watchdog
 from linger.lab.verdict import Verdict
@@ -104,6 +106,19 @@ class Lab(Expectations):
             self._timeline.speaks(within=60.0)  # its first line shows the start
         except NotHeld as silent:
             raise Broken(f"there is no timeline: {silent}") from None
+
+    def _catch_up(self) -> None:
+        """Wait until the timeline shows what there is now; errors: Broken.
+
+        On a busy machine its census may not have had a processor since the last change.
+        """
+        *_, last = self.hosts  # of a look, the host with the last line
+        now, deadline = time.time(), time.monotonic() + LONGEST
+        self._timeline.signal(signal.SIGUSR1)
+        while (line := json.loads(self._timeline.prose))["time"] < now or line["host"] != last:
+            if not self._timeline.running or time.monotonic() > deadline:
+                raise Broken(f"the timeline is incomplete: census {self._timeline.ending()}")
+            time.sleep(0.001)  # the next look
 
     @property
     def paths(self) -> dict[str, Path]:
@@ -249,9 +264,10 @@ class Lab(Expectations):
 
     def result(self) -> dict[str, Any]:
         """What was measured, for result.json."""
+        self._catch_up()
         self._judged = time.time()
         peaks = census.peaks(self._timeline.log, self.hosts)
-        for row in self.verdict.expectations:  # the timeline may have seen more, or lag by a sample
+        for row in self.verdict.expectations:  # each of the two may have missed what was short
             if "peak" in row:
                 row["peak"] = max(row["peak"], peaks[row["subject"]].get(row["name"], 0))
         return {
