@@ -16,7 +16,7 @@
 
 static struct options o = {.address = "127.0.0.1", .port = 9000, .connections = 1};
 
-/* Ask, and hear the answer. Returns what the call that decided it returned. */
+/* Ask, and read the answer. Returns what the last call returned. */
 static ssize_t ask(int fd, const char *question)
 {
 	const size_t length = strlen(question);
@@ -28,7 +28,7 @@ static ssize_t ask(int fd, const char *question)
 	return n;
 }
 
-/* One life of the connection: a question, then idle until the server ends it. */
+/* One connection: a question, then idle until the server ends it. */
 static void stay_connected(unsigned number)
 {
 	char unexpected[512];

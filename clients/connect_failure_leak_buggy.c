@@ -25,7 +25,7 @@ static int dial(const struct options *o)
 		return -1;
 	if (connect(fd, (struct sockaddr *)&address, length) < 0) {
 		say("connect err=%s", error_of(-1));
-		/* LESSON: nobody knows fd any more, and it is open. */
+		/* LESSON: fd is still open, and nobody knows it any more. */
 		return -1;
 	}
 	return fd;

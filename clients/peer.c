@@ -13,7 +13,7 @@
  *     bind:PORT      take a local port, PORT for the first connection and so on; connect comes next
  *     rebind:PORT    the same with SO_REUSEADDR
  *     connect        open the connections
- *     hello          say "hello" and read the same back, so that each is known to be served
+ *     hello          send "hello" and read the same back, so that each is known to be served
  *     send:TEXT      send TEXT and a newline
  *     fill:BYTES     send that many bytes, "hello..." repeated
  *     recv:BYTES     read exactly that many bytes
@@ -380,7 +380,7 @@ int main(int argc, char **argv)
 		if (strcmp(argv[i], "await") == 0) {
 			say("await");
 			if (getchar() == EOF)
-				errx(1, "standard input ended while waiting for the word to go on");
+				errx(1, "standard input ended while waiting for a line");
 		} else if (strcmp(argv[i], "listen") == 0) {
 			listener = pretending ? -1 : endpoint_listen(&o);
 			say("ready port=%u pid=%d", pretending ? o.port : endpoint_port(listener),

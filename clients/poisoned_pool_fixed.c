@@ -47,7 +47,7 @@ static bool take(void)
 	char next;
 	ssize_t n = kept < 0 ? -1 : recv(kept, &next, 1, MSG_PEEK | MSG_DONTWAIT);
 
-	/* LESSON: nothing was asked, so what has come answers nothing: the connection is spoilt. */
+	/* LESSON: nothing was asked, so what has come answers nothing: do not reuse it. */
 	if (kept >= 0 && (used || n >= 0 || errno != EAGAIN))
 		drop();
 	if (kept < 0)

@@ -79,7 +79,7 @@ int main(int argc, char **argv)
 	pool[0] = (struct pollfd){.fd = STDIN_FILENO, .events = POLLIN};
 	ask(o.connections);
 	for (;;) {
-		/* LESSON: nobody listens to idle connections; the dead wait for their turn. */
+		/* LESSON: nobody watches idle connections; dead ones stay until they are taken. */
 		if (poll(pool, 1, -1) < 0)
 			err(1, "poll");
 		if (!pool[0].revents)

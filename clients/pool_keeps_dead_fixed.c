@@ -79,7 +79,7 @@ int main(int argc, char **argv)
 	pool[0] = (struct pollfd){.fd = STDIN_FILENO, .events = POLLIN};
 	ask(o.connections);
 	for (;;) {
-		/* LESSON: an idle connection can only say that it has ended: listen, and evict. */
+		/* LESSON: an idle connection can only report its end: watch it, and evict it. */
 		if (poll(pool, 1 + idle, -1) < 0)
 			err(1, "poll");
 		for (unsigned i = idle; i > 0; i--)

@@ -29,7 +29,7 @@ static int local_ports(void)
 	return high - low + 1;
 }
 
-/* One line there, the same line back. Returns -1 with errno, ENODATA when the server hung up. */
+/* Send one line, read the same back. Returns -1 with errno, ENODATA when the server hung up. */
 static int ask(int fd)
 {
 	static const char question[] = "hello\n";

@@ -2,7 +2,7 @@
  * repeated_post: a client that buys -n tickets. It looks at the price, looks at what is left, and
  * orders, all over one connection that it keeps.
  *
- * A server may close a kept connection at any time, so a request on it can fail through no fault,
+ * A server may close a kept connection at any time, so a request on it can fail with nothing wrong,
  * and a client repeats it on a new one (RFC 9112 section 9.3.1). The client cannot know what the
  * server had done by then: GET may be done twice, POST may not (RFC 9110 section 9.2.2).
  */

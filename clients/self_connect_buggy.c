@@ -26,7 +26,7 @@ static bool is_own(int fd)
 	return memcmp(&here, &there, sizeof(here)) == 0;
 }
 
-/* Close without a trace: a TIME_WAIT would keep the port from the server for a minute. */
+/* Close without a TIME_WAIT, which would keep the port from the server for a minute. */
 static void discard(int fd)
 {
 	const struct linger at_once = {.l_onoff = 1, .l_linger = 0};

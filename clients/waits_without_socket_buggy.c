@@ -53,7 +53,7 @@ static void work_off(struct pollfd *jobs, size_t *bytes)
 			}
 			close(jobs[i].fd);
 			jobs[i].fd = -1;
-			/* LESSON: the job waits on, but no descriptor is left that could end it. */
+			/* LESSON: the job still waits, but no descriptor is left that could end it. */
 			if (bytes[i]) {
 				say("answer bytes=%zu", bytes[i]);
 				unsettled--;

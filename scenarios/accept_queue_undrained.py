@@ -13,7 +13,7 @@ are dropped and connect() times out.
 from linger import connections, scenario
 
 LIMIT = 4  # clients at a time
-N = connections(100, least=LIMIT)  # so that those who waited fill it once more
+N = connections(100, least=LIMIT)  # so that the clients that waited fill it again
 
 EXPECT = {
     "buggy": ({"CLOSE_WAIT.unaccepted": N, "accept_queue": N}, {"full": 1}),

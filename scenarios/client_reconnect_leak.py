@@ -1,4 +1,4 @@
-"""client-reconnect-leak: a client reconnects and never closes what it had.
+"""client-reconnect-leak: a client reconnects and never closes its old connections.
 
    client                         server
      | :40001 <------- FIN, idle --- |   client: CLOSE_WAIT on :40001
@@ -8,7 +8,7 @@
 The server closes idle connections; the client notices (recv() is 0) and opens a new one. It still
 has to close the old one (RFC 9293 section 3.6, case 2). Otherwise each round leaves a CLOSE_WAIT, a
 descriptor and a local port in the client. The server shows FIN_WAIT2 for tcp_fin_timeout, then
-nothing; it never gets the TIME_WAIT that a finished close leaves. Look at the other side too.
+nothing; it never gets the TIME_WAIT that a complete close leaves. Look at the other side too.
 """
 
 from linger import connections, scenario
@@ -35,7 +35,7 @@ def test_client_reconnect_leak(lab, variant):
     server = lab.server("echo", "", "-t", "0.005")
     client = lab.client("client_reconnect_leak", variant, connections=N)
     lab.happened_event(server, "close", N, why="idle")
-    lab.happened_event(client, "answer", N)  # both are served, on one port after the other
+    lab.happened_event(client, "answer", N)  # both are served, on one port after another
     lab.happened(client, ESTABLISHED=N)
     lab.expect(client, EXPECT[variant]["client"])
     held = {row.split()[2] for row in client.host.run(*CLOSE_WAITS).splitlines()}

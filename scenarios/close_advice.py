@@ -2,7 +2,7 @@
 
    client                                    server
      option? connect(), 1 MB, close()  ──>     reads late: all of it, or a part and ECONNRESET
-     <── a request that it does not read       hears FIN, or RST
+     <── a request that it does not read       gets FIN, or RST
          shutdown()?, close()
 
 condition: with input unread, shutdown(SHUT_RDWR) comes before close(). control: close() alone.
@@ -12,7 +12,7 @@ at once and the kernel delivers (socket(7)); only SO_LINGER with a time above ze
 SO_LINGER only after connect()": no, close() looks at it, so any time before close() will do.
 "shutdown(SHUT_RDWR) makes the end orderly": with unread input close() resets (RFC 9293 section
 3.6.1), and after shutdown() it still does. But the FIN went first, so the peer reads the end of the
-stream and no error. It never learns that its last words went unread.
+stream and no error. It never learns that its last bytes were not read.
 """
 
 import socket

@@ -5,8 +5,7 @@
 The callback runs, the end of the stream was read, the bufferevent is freed: valgrind finds no leak.
 But bufferevent_free() closes the socket only if BEV_OPT_CLOSE_ON_FREE was given when the
 bufferevent was made (event2/bufferevent.h; libevent#1764). Without it the socket belongs to the
-program, which has just thrown its number away: CLOSE_WAIT with Recv-Q 0 (RFC 9293 section 3.6,
-case 2).
+program, which no longer knows its number: CLOSE_WAIT with Recv-Q 0 (RFC 9293 section 3.6, case 2).
 """
 
 from linger import connections, scenario

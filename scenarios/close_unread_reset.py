@@ -1,4 +1,4 @@
-"""close-unread-reset: a server refuses an upload, closes without reading it, and resets its answer.
+"""close-unread-reset: a server closes with an upload unread, and its reset discards the answer.
 
    client            server
      4000 bytes ───> recv() takes 512
@@ -8,12 +8,12 @@
 
 close() with unread input sends a RST, because the peer's data was lost (RFC 9293 section 3.6.1). A
 RST also discards what the server had sent and the peer had not received: after one lost packet, or
-with a peer slower than the server, nothing sends it again. Web servers meet this with every 413;
+with a peer slower than the server, nothing retransmits it. Web servers meet this with every 413;
 nginx calls the remedy lingering_close: FIN, read until the peer closes, close (RFC 9112, 9.6).
 
-You see ECONNRESET instead of the answer, and TCPAbortOnClose counting up. On a fast network without
+You see ECONNRESET instead of the answer, and TCPAbortOnClose counts up. On a fast network without
 loss it seems to work: on Linux, what the peer has received survives the RST. RFC 9293 (section
-3.10.7.4) has the peer throw it away, and RFC 9112 (9.6) warns of that.
+3.10.7.4) has the peer discard it, and RFC 9112 (9.6) warns of that.
 """
 
 from linger import connections, scenario
@@ -40,9 +40,9 @@ def test_close_unread_reset(lab, variant):
     lab.happened_event(server, "reply", N, bytes=REPLY)
     lab.happened_value("server", "processes that listen", lambda: listening(server), 1)
     lab.happened_fault(lost, f">= {N}")
-    peer.go()  # on with the upload
+    peer.go()  # continue the upload
     peer.said("done", 2, action="fill")
-    lost.lift()  # what is sent again gets there
+    lost.lift()  # retransmissions arrive
     bytes = int(peer.wait().events("done", action="drain")[0]["bytes"])
     resets = [error for error in peer.events("error") if error["err"] == "ECONNRESET"]
     lab.expect_values(found, {"bytes": bytes, "resets": len(resets)})

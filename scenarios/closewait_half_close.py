@@ -30,7 +30,7 @@ def test_closewait_half_close(lab, variant):
     server = lab.peer(actions, connections=N, at="server")
     client = lab.peer("connect send:hello recv:6 half drain fin", connections=N)
     lab.happened_event(server, "await")
-    lab.happened(server, CLOSE_WAIT=N, hold=0.2)  # working, and nothing hurries it
+    lab.happened(server, CLOSE_WAIT=N, hold=0.2)  # working, with no time limit
     server.go()
     client.wait()
     lab.happened_event(client, "done", action="drain", count=N)  # a clean end in either case

@@ -2,8 +2,8 @@
 
    client 10.0.0.1 ──veth── 10.0.0.2 server
 
-The peer's FIN moves the server's socket to CLOSE_WAIT, and recv() returns 0. From there only the
-program leads on (RFC 9293 section 3.6, case 2): nothing is in flight, so no timer runs, and no
+The peer's FIN moves the server's socket to CLOSE_WAIT, and recv() returns 0. Only the program can
+end that state (RFC 9293 section 3.6, case 2): nothing is in flight, so no timer runs, and no
 sysctl sets one. Each connection that the error path forgets holds a socket and a descriptor until
 the process ends, and one day accept() fails with EMFILE.
 """
@@ -21,6 +21,7 @@ EXPECT = {
 @scenario(
     claims=[
         "cw-no-close-after-recv",
+        "cw-two-hours",
         "cw-descriptor",
         "cw-cause-missing-close",
         "cw-no-fd-limit",
@@ -29,6 +30,6 @@ EXPECT = {
 def test_closewait_leak(lab, variant):
     server = lab.server("closewait_leak", variant)  # returns once it listens
     lab.peer("connect hello fin", connections=N).wait()
-    lab.happened(server, ESTABLISHED=N)  # so many there were
+    lab.happened(server, ESTABLISHED=N)  # all of them were open
     lab.happened_event(server, "recv", N, n=0)  # and the FIN of each was seen
     lab.expect(server, EXPECT[variant])  # within 2 s, and it stays so

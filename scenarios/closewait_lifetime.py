@@ -1,7 +1,7 @@
-"""closewait-lifetime: a CLOSE_WAIT has no end of its own; a keepalive timer may give it one.
+"""closewait-lifetime: CLOSE_WAIT has no timer of its own; SO_KEEPALIVE may give it one.
 
    server, socket in CLOSE_WAIT          its timer in the kernel
-     condition: SO_KEEPALIVE was set       keepalive, 7200 s from the last word of the peer
+     condition: SO_KEEPALIVE was set       keepalive, 7200 s after the peer's last segment
      control:   it was not                 none
 
 People say that CLOSE_WAIT lasts two hours. RFC 9293 (section 3.6, case 2) gives the state no timer:
@@ -38,4 +38,4 @@ def test_closewait_lifetime(lab, variant):
     lab.expect_values(
         EXPECT[variant], {"timers": len(timers), "minutes left": minutes}, by="kernel"
     )
-    lab.happened(server, CLOSE_WAIT=N)  # they were read while it was so
+    lab.happened(server, CLOSE_WAIT=N)  # the timers were read in this state

@@ -2,12 +2,12 @@
 
    client                        server, in CLOSE_WAIT: recv() was 0
      N are cut off, no data         nothing in flight: no timer
-     N are cut off        × <──     an answer in flight: sent again, then given up
+     N are cut off        × <──     an answer in flight: retransmitted, then given up
 
 condition: tcp_retries2 is 1. control: it is 15, the default (924 s and more, ip-sysctl.rst).
 
 CLOSE_WAIT has no timer of its own, but data in flight has one in every state. RFC 9293 calls it the
-user time-out (section 3.10.8); Linux gives up after tcp_retries2 retransmissions, or after
+user timeout (section 3.10.8); Linux gives up after tcp_retries2 retransmissions, or after
 TCP_USER_TIMEOUT (tcp(7)). So a CLOSE_WAIT that sends an answer to a vanished client does end,
 without keepalive and without close(). It ends like one that keepalive ended (keepalive-hides-leak):
 the row is gone, and the descriptor is still held. The program learns of it by its next send(), which
@@ -43,8 +43,8 @@ def test_closewait_unacknowledged(lab, variant):
     quiet.go()
     late.go()
     lab.happened_event(late, "done", 2, action="send", count=N)
-    lab.happened_fault(lost, f">= {2 * N}")  # each answer, and once more
-    lab.happened(late, TCPTimeouts=f">= {2 * N}")  # the third time it is given up, or not
+    lab.happened_fault(lost, f">= {2 * N}")  # each answer, and one retransmission
+    lab.happened(late, TCPTimeouts=f">= {2 * N}")  # the third timeout gives up, or not
     lab.expect(quiet, left, hold=1)
     lab.happened(quiet, descriptors=2 * N)  # either way
     late.go()

@@ -5,9 +5,8 @@
          <────────     RST: connect() fails with ECONNREFUSED, and socket() has been called
 
 A failed connect(2) closes nothing. The socket is in CLOSED, so ss and /proc/net/tcp do not list it,
-and it keeps its descriptor: a service whose backend is down for a night is at EMFILE in the
-morning, and then cannot accept() either. The success path is right, so all tests pass
-(redis#15529).
+and it keeps its descriptor. A service whose backend is down for a night gets EMFILE in the morning,
+and then cannot accept() either. The success path is right, so all tests pass (redis#15529).
 
 A second connect() on the same descriptor works on Linux, but POSIX does not promise it.
 """

@@ -40,13 +40,13 @@ def test_descriptor_exhaustion(lab, variant):
     lab.peer("connect hello send:rubbish recv:6 fin", connections=N).wait()
     lab.happened_event(server, "refuse", N)
     guest = lab.peer("connect hello fin")
-    guest.said("done")  # connected: by the kernel, at any rate
+    guest.said("done")  # connected, if only by the kernel
     lab.happened(server, ESTABLISHED=N + 1)
     lab.expect(server, EXPECT[variant]["server"])
     errors = [event["err"] for event in server.events("accept")]
     answers = [event for event in guest.events("done") if event["action"] == "hello"]
     found = {"accept": (errors or ["-"])[0], "answers": len(answers)}
     lab.expect_values(EXPECT[variant]["guest"], found, by="guest")
-    lab.server("echo", "", "-p", "9001")  # the limit is one process's: its neighbour serves
+    lab.server("echo", "", "-p", "9001")  # the limit is per process: its neighbour serves
     neighbour = lab.peer("connect hello fin", port=9001)
     lab.happened_event(neighbour, "done", action="hello", count=1)

@@ -3,7 +3,7 @@
    server                 descriptor 8
    close(8)               belonged to a client that has left
    accept() = 8           now belongs to the next one, which is served
-   close(8), once more    its connection ends in the middle, and nothing has failed
+   close(8) again         its connection ends in the middle, and nothing has failed
 
 close(2) frees the number, and the next call that opens something gets the lowest free one. When
 the path that ends a session and the one that frees it both close, the second close() hits nothing
@@ -41,4 +41,4 @@ def test_double_close(lab, variant):
     count = bystanders.events("done")[-1]["count"]
     lab.expect_values(served, {"served": int(count)})
     server.go()
-    lab.happened_event(server, "accounts", 2)  # once more: nothing is left that could be closed
+    lab.happened_event(server, "accounts", 2)  # the second time: nothing is left to close

@@ -5,9 +5,9 @@
 
 accept(2) fails with EMFILE and leaves the connection in the queue. The listener stays readable, a
 level-triggered poll says so at once (epoll(7)), and the process spins on a whole CPU without
-serving a single client more. The cure is to leave the listener alone for a while: disable it in
+serving one more client. The cure is to leave the listener alone for a while: disable it in
 the error callback and enable it by a timer, or when a connection has closed. libevent has the
-calls and leaves the decision to the program (libevent#71; libuv#690 is the same scenario).
+calls and leaves the decision to the program (libevent#71; libuv#1189 is the same loop).
 """
 
 from linger import connections, scenario

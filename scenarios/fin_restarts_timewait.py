@@ -1,4 +1,4 @@
-"""fin-restarts-timewait: a repeated FIN starts the 60 seconds of TIME_WAIT again.
+"""fin-restarts-timewait: a retransmitted FIN restarts the 60 seconds of TIME_WAIT.
 
    seconds left at the client
      60 ─────┐ TIME_WAIT            ┌── 60 again: the peer may need all of it
@@ -6,11 +6,11 @@
      59                └── FIN ─────┘
                              └─ ACK ──> server
 
-A FIN that is repeated says that its ACK was lost. TIME_WAIT acknowledges it and restarts the
-2 MSL time-out (RFC 9293, section 3.10.7.4), so that the next ACK may be lost as well. Here the
-server's FIN is taken from the wire and sent again when less than 59 seconds are left. Linux does
-not ask whether it is a FIN: any old segment with an ACK restarts the time. As a control the same
-segment goes as a SYN, which has no ACK: it is answered too, and the time runs on.
+A retransmitted FIN says that its ACK was lost. TIME_WAIT acknowledges it and restarts the 2 MSL
+timeout (RFC 9293, section 3.10.7.4), so that the next ACK may be lost as well. Here the server's
+FIN is captured, and sent again when less than 59 seconds are left. Linux does not check for a FIN:
+any old segment with the ACK bit restarts the timer. In the control the same segment is sent as a
+SYN, without the ACK bit: it is answered too, and the timer runs on.
 """
 
 import time
@@ -24,7 +24,7 @@ N = connections(10)
 SENT_AGAIN = {"condition": "", "control": "flags:syn"}  # as it was; as an old SYN
 ARRIVES = {"condition": "& (fin|syn|rst|ack) == fin|ack", "control": "& (fin|syn|rst|ack) == syn"}
 EXPECT = {"condition": {"restarted": N}, "control": {"restarted": 0}}
-OTHERS = {  # which segment of the server's, what is altered in it, and what the time does
+OTHERS = {  # which segment of the server's, what is changed in it, and what the timer does
     "old data": ("from bytes:6", "", f"{N} start again"),
     "old ACK": ("from flags:fin", "flags:ack", f"{N} start again"),
     "old SYN": ("from flags:fin", "flags:syn", "0 start again"),
@@ -33,7 +33,7 @@ TIME = {what: [outcome] for what, (_, _, outcome) in OTHERS.items()}
 
 
 def crowd(lab, segment):
-    """Connections that the client closes first, and of each a segment of the server's."""
+    """Open connections that the client closes first; capture one segment of each from the server."""
     kept = lab.capture("server", segment, connections=N)
     peer = lab.peer("connect hello fin", connections=N)
     kept.taken()
@@ -53,13 +53,13 @@ def test_fin_restarts_timewait(lab, variant):
     answers, began = watch(server, PURE_ACK), time.monotonic()
 
     def restarted():
-        gone = 1000 * (time.monotonic() - began)  # ms, by which all have less left than then
+        gone = 1000 * (time.monotonic() - began)  # ms that every timer has lost since
         return sum(ms + gone >= 59000 for ms in client.timewaits())
 
     fin.replay(SENT_AGAIN[variant])
     lab.happened_fault(again, N)  # each met a FIN that acknowledges, or a SYN that does not
-    lab.happened_fault(answers, N)  # TIME_WAIT met each of them
-    lab.happened(peer, TIME_WAIT=total)  # and lives
+    lab.happened_fault(answers, N)  # TIME_WAIT answered each of them
+    lab.happened(peer, TIME_WAIT=total)  # and is still there
     lab.expect_values(EXPECT[variant], {"restarted": restarted()})
 
     met = {}

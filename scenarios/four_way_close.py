@@ -12,8 +12,8 @@ server's program closes. Here the packets of both hosts are held back and releas
 each state stands still and is counted once. No packet is lost, and none is sent twice.
 
 Four packets become three when the server's program closes at once: the ACK of the client's FIN
-waits some 40 ms for something to go with (RFC 9293 section 3.8.6.3), and the server's FIN carries
-it. The client then goes from FIN_WAIT1 to TIME_WAIT without FIN_WAIT2. With quickack on the
+is delayed some 40 ms, so that it can go with data (RFC 9293 section 3.8.6.3), and the server's FIN
+carries it. The client then goes from FIN_WAIT1 to TIME_WAIT without FIN_WAIT2. With quickack on the
 route the ACK does not wait, and there are four packets again.
 """
 
@@ -72,7 +72,7 @@ def test_four_way_close(lab, variant):
     lab.expect_table("states held still", table(SIDES, LADDER), table(SIDES, seen))
     lab.happened(client, RetransSegs=0), lab.happened(server, RetransSegs=0)
 
-    lab.server("echo", "", "-p", "9001")  # it closes as soon as it hears the FIN
+    lab.server("echo", "", "-p", "9001")  # it closes as soon as it reads the FIN
     crowds = [lab.peer("connect hello await fin", N, port=9001) for _ in range(5)]
     for crowd in crowds:
         crowd.said("await")

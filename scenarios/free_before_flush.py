@@ -29,7 +29,7 @@ def test_free_before_flush(lab, variant):
     lab.happened_event(peer, "done", 1, action="drain", count=N)  # and no client saw an error
     lab.happened_event(server, "end", N)
     unsent = sum(int(end["unsent"]) for end in server.events("end"))
-    last = lab.peer("connect send:request half drain").wait()  # it asks no more, and wants its reply
+    last = lab.peer("connect send:request half drain").wait()  # half-closed, it wants its reply
     lab.happened_event(server, "reply", N + 1)
     bytes = sum(int(one.events("done", action="drain")[0]["bytes"]) for one in (peer, last))
     lab.expect_values(EXPECT[variant], {"bytes": bytes, "unsent": unsent})

@@ -1,11 +1,11 @@
-"""half-close-dropped: a server takes the client's FIN for a goodbye and drops the reply.
+"""half-close-dropped: a server takes a half-close for a full close and drops the reply.
 
    client                              server
      request, shutdown(SHUT_WR)  ───>  begins the reply
      FIN                         ───>  recv() = 0: CLOSE_WAIT
      reads                       <───  the rest of the reply
 
-"No more questions" is not "no more interest". A client that half-closes (shutdown(2), `nc -N`,
+A FIN says "I send no more", not "I read no more". A client that half-closes (shutdown(2), `nc -N`,
 many RPC libraries) waits for its answer, and the server may send in CLOSE_WAIT for as long
 as it likes (RFC 9293 section 3.6, case 2). Envoy dropped such replies (envoy#2066).
 

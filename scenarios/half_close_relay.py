@@ -18,13 +18,13 @@ N = connections(100)
 
 EXPECT = {
     "buggy": {"CLOSE_WAIT": N, "FIN_WAIT2": N, "descriptors": 2 * N + 2},
-    "fixed": {"CLOSE_WAIT": 0, "FIN_WAIT2": 0, "descriptors": 2},  # of who has not ended
+    "fixed": {"CLOSE_WAIT": 0, "FIN_WAIT2": 0, "descriptors": 2},  # of the client that has not ended
 }
 
 
 @scenario(claims=["cw-relay-half-close"], held=2)
 def test_half_close_relay(lab, variant):
-    home = lab.hosts["client"].address  # of the backend: "server" has the relay alone
+    home = lab.hosts["client"].address  # of the backend: only the relay runs on "server"
     lab.hosts["server"].sysctl(tcp_fin_timeout=1)  # no help
     lab.start("client", "servers/echo", "-l", home, "-p", "9002").said("ready")
     lab.server("half_close_relay", variant, "-p", "9003", "-t", "60", home, "9002")
@@ -33,7 +33,7 @@ def test_half_close_relay(lab, variant):
     backend = lab.start("client", "servers/closewait_leak_buggy", "-l", home, "-p", "9001")
     backend.said("ready")
     relay = lab.server("half_close_relay", variant, "-t", "1", home, "9001")
-    quiet = lab.peer("connect hello stay")  # may be: there was no FIN
+    quiet = lab.peer("connect hello stay")  # it may be: there was no FIN
     lab.happened_event(quiet, "stay")
     backend.freeze()  # so that every FIN comes before its answer
     client = lab.peer("connect send:hello half recv:6 stay", connections=N)

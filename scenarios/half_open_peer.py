@@ -2,12 +2,12 @@
 
    client 10.0.0.1 ──X── 10.0.0.2 server       no packet arrives any more
       N idle                 ESTABLISHED: nothing to send, so nothing to notice
-      N with an answer       ESTABLISHED: repeated for 924 s and more (tcp_retries2, ip-sysctl.rst)
+      N with an answer       ESTABLISHED: resent for 924 s or more (tcp_retries2, ip-sysctl.rst)
         in flight
 
 Power, cable, NAT: any of them can take a peer away, and nothing is sent (a half-open connection,
-RFC 9293 section 3.5.1). Two limits are needed. SO_KEEPALIVE asks on an idle connection, after
-tcp_keepalive_time (1 s here; 2 hours by default, so set TCP_KEEPIDLE too). It does not ask while
+RFC 9293 section 3.5.1). Two limits are needed. SO_KEEPALIVE probes an idle connection, after
+tcp_keepalive_time (1 s here; 2 hours by default, so set TCP_KEEPIDLE too). It sends no probe while
 data is in flight; there TCP_USER_TIMEOUT is the limit. Both end in ETIMEDOUT (or in the error that
 the network has reported, such as EHOSTUNREACH: recv-endings), and the ordinary error path closes.
 TCP_USER_TIMEOUT also decides when keepalive gives up, whatever the number of probes (tcp(7)).

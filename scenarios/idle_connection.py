@@ -8,7 +8,7 @@
 
 Keepalive asks a kernel whether it still knows the connection (RFC 9293 section 3.8.4), and the
 kernel answers for a program that hangs, waits or is hostile. It removes the dead, never the idle. A
-server without its own limit keeps each of them, a descriptor apiece, until accept() fails: a
+server without its own limit keeps each of them, with a descriptor, until accept() fails: a
 Slowloris attack needs no more. The cure is a time limit in the application, in libevent
 bufferevent_set_timeouts(); where a request has a deadline, one for the whole request. The limit is
 on silence: a client that keeps talking stays.

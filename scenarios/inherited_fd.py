@@ -1,4 +1,4 @@
-"""inherited-fd: a server closes, and a helper it once started keeps the connection open.
+"""inherited-fd: a server closes its connections, and a helper that it started keeps them open.
 
    client                   server                    helper (cat)
      hello      ───────>      answers
@@ -9,7 +9,7 @@
 
 close() sends the FIN only when the last descriptor of the connection is closed (close(2)); fork(2)
 copies them all and execve(2) keeps them, except those marked close-on-exec. So the server closes
-everything and holds nothing, and the CLOSE_WAITs belong to a program that knows nothing of sockets.
+everything and holds nothing, and the CLOSE_WAITs belong to a program that never used a socket.
 Seen in OctoPrint#2035 (a restart found its port taken); the cure is accept4(SOCK_CLOEXEC), in
 libevent LEV_OPT_CLOSE_ON_EXEC.
 """
@@ -40,5 +40,5 @@ def test_inherited_fd(lab, variant):
     owners = lab.snapshot["server"]["owners"]
     lab.expect_values(holder, {"holder": owners[0]["process"] if owners else "nobody"}, by="server")
     lab.expect(crowd, waiting)
-    # Still runs.
+    # The helper still runs.
     lab.happened_value("server", "helpers", lambda: len(descendants(server.pid)) - 1, 1)

@@ -1,7 +1,7 @@
-"""initial-sequence: a connection on the same ports begins at a number that the clock gives.
+"""initial-sequence: on the same ports, initial sequence numbers follow a clock.
 
    from 10.0.0.1:40000   SYN seq 1,500,000,000   and 0.1 s later, from the same port again
-   from 10.0.0.1:40000   SYN seq 1,501,562,500   the clock has made 1,562,500 steps of 64 ns
+   from 10.0.0.1:40000   SYN seq 1,501,562,500   the clock has advanced 1,562,500 steps of 64 ns
 
 condition: all connections use one pair of ports. control: each has another local port.
 
@@ -9,8 +9,8 @@ condition: all connections use one pair of ports. control: each has another loca
 number is a clock plus a hash of both addresses and both ports under a secret key (RFC 6528, RFC
 9293 section 3.4.1). Other ports have another hash, which nobody can guess: as good as random. The
 same ports have the same hash, and the number moves on with the clock, 15.6 million a second. That
-is on purpose: a new connection then begins above an old one that was slower. A faster one has been
-above it (old-duplicate).
+is on purpose: a new connection then begins above an old one that was slower than the clock. A
+faster one has already used higher numbers (old-duplicate).
 """
 
 import time
@@ -29,7 +29,7 @@ PORT = {"condition": lambda number: 40000, "control": lambda number: 40000 + num
 
 
 def in_step(first, second):
-    """Whether the second of two connections began where the clock had got to by then."""
+    """Whether the second of two connections began where the clock had advanced to by then."""
     moved = (second["number"] - first["number"]) % MODULUS / CLOCK  # s
     return second["before"] - first["after"] <= moved <= second["after"] - first["before"]
 

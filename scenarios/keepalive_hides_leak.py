@@ -11,8 +11,8 @@ condition: the server set SO_KEEPALIVE. control: it did not. The sysctls are the
 A probe to a peer that has forgotten the connection draws a RST (RFC 9293 section 3.8.4, tcp(7)).
 So "lower tcp_keepalive_time" seems to cure CLOSE_WAIT: the count falls, and the process runs out
 of descriptors anyway, now with nothing to see (census calls these ghosts). Without
-SO_KEEPALIVE the sysctls do nothing at all: the state has no timer. Nor do they help against
-connections accepted before: a timer that runs keeps the time it was set to. Only close() helps.
+SO_KEEPALIVE the sysctls do nothing: the state has no timer. Nor do they affect connections that
+were accepted before: a running timer keeps the time it was set to. Only close() helps.
 """
 
 from linger import connections, scenario

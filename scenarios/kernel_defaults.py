@@ -1,4 +1,4 @@
-"""kernel-defaults: what a new network namespace starts with, whatever its host was tuned to.
+"""kernel-defaults: a new network namespace has the kernel's defaults, not its host's settings.
 
    host (namespace)   sysctl -w tcp_keepalive_time=600 tcp_tw_reuse=1 ...
      └─ new namespace   tcp_keepalive_time 7200, tcp_tw_reuse 2 ...
@@ -47,7 +47,7 @@ except OSError as error:
 
 
 def read(host, *inside):
-    """The settings of a host, or of what a command inside it runs in."""
+    """The settings of a host, or of the namespace that the command `inside` creates there."""
     files = [f"/proc/sys/net/ipv4/{name}" for name in DEFAULT]
     lines = host.run(*inside, "cat", *files).replace("\t", " ").splitlines()
     return {name: int(line) if line.isdigit() else line for name, line in zip(DEFAULT, lines)}

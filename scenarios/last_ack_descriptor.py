@@ -8,7 +8,7 @@ condition: close(). control: shutdown(). Every FIN of the server is lost at the 
 stays and can be counted.
 
 The state belongs to the connection, the descriptor to the program. After close() the kernel alone
-sends the FIN again and waits for the ACK (RFC 9293 section 3.6; the census says "orphan", ss shows
+retransmits the FIN and waits for the ACK (RFC 9293 section 3.6; the census says "orphan", ss shows
 no process), even when the process is killed. shutdown(2) sends the same FIN and frees nothing. So
 "LAST_ACK occupies no descriptor" holds under a condition: that the program closed. Many orphans in
 LAST_ACK are a network problem; tcp_orphan_retries says how often the kernel tries.

@@ -5,11 +5,11 @@
                    <─────────────────────   FIN: LAST_ACK
      TIME_WAIT  ACK ───────────> lost
                    <─────────────────────   the FIN again, after 0.2 s
-     TIME_WAIT  ACK ─────────────────────>  over, and all is well
+     TIME_WAIT  ACK ─────────────────────>  over, without an error
 
 This is the first purpose of TIME_WAIT (RFC 9293, section 3.6): the side that closed first must
 stay able to acknowledge the other's FIN again. Where TIME_WAIT is suppressed (tcp_max_tw_buckets
-is 0 here; a full table does the same), the repeated FIN meets no socket and draws a RST: a
+is 0 here; a full table does the same), the retransmitted FIN meets no socket and draws a RST: a
 connection on which every byte arrived ends for the other side with ECONNRESET.
 
 This is also what "getting rid of TIME_WAIT" costs.

@@ -5,9 +5,9 @@
 
 The reply is longer than the peer's receive buffer, so most of it waits in the server's kernel when
 close() is called. A graceful close delivers it first (RFC 9293 section 3.6). With a linger time of
-zero close() aborts instead (section 3.10.5): send() took every byte, and they are thrown away.
+zero close() aborts instead (section 3.10.5): send() took every byte, and they are discarded.
 
-You see no TIME_WAIT at the server, TCPAbortOnData counting up, and ECONNRESET at the client.
+You see no TIME_WAIT at the server, TCPAbortOnData counts up, and the client gets ECONNRESET.
 """
 
 from linger import connections, scenario

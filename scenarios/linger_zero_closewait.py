@@ -9,7 +9,7 @@ condition: the server sets the option, and no more. control: it also closes.
 SO_LINGER says what close() should do (socket(7)); it doesn't ask for a close. Setting it in a
 program that forgets close() is no remedy for CLOSE_WAIT: the leak stays, socket and descriptor.
 With close() the option does act: a RST instead of a FIN (RFC 9293 section 3.10.5, ABORT), and
-whatever the peer has not yet received is lost (see linger-zero). A plain close() would have done.
+what the peer has not yet received is lost (see linger-zero). A plain close() would have done.
 """
 
 import socket
@@ -32,8 +32,8 @@ WHEN = ["the option is set", "the server closes"]
 HEARD = {option: ["-", "RST" if option == "{1, 0}" else "FIN"] for option in OPTIONS}
 
 
-def hears(client):
-    """What of the server's the client has got: "FIN", "RST", or "-" for nothing."""
+def received(client):
+    """What the client has got from the server: "FIN", "RST", or "-" for nothing."""
     try:
         return "FIN" if client.recv(1) == b"" else "data"
     except ConnectionResetError:
@@ -43,7 +43,7 @@ def hears(client):
 
 
 def outcome(lab, value):
-    """What the client hears when the server, in CLOSE_WAIT, sets the option, and when it closes."""
+    """What the client gets when the server, in CLOSE_WAIT, sets the option, and when it closes."""
     with listener(lab.hosts["server"], (lab.hosts["server"].address, 0)) as listening:
         with create(lab.hosts["client"]) as client:
             client.connect(listening.getsockname())
@@ -55,9 +55,9 @@ def outcome(lab, value):
                     linger = struct.pack("ii", *value)
                     server.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
                 client.setblocking(False)
-                first = hears(client)
+                first = received(client)
             client.settimeout(2)
-            return [first, hears(client)]
+            return [first, received(client)]
 
 
 @scenario(

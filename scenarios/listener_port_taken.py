@@ -20,7 +20,7 @@ from linger import connections, scenario
 from linger.lab.sockets import ANY, REUSEADDR, REUSEPORT, create, listen, use_up
 from linger.lab.verdict import table
 
-N = connections(10, even=True)  # ports to choose from, the server's is the first of them
+N = connections(10, even=True)  # ports to choose from; the server's is the first
 
 EXPECT = {
     "condition": {"error": "EADDRINUSE", "outgoing": N},
@@ -45,7 +45,7 @@ def test_listener_port_taken(lab, variant):
     witness = lab.peer("stay", at="server")
 
     def choose_from(first, reserved=False):
-        """The ports from `first` on are all that connect() may take, perhaps without `first`."""
+        """Let connect() take the ports from `first` on; not `first` itself if it is `reserved`."""
         ports = f"{first} {first + N - 1}"
         kept = first if reserved else "\n"  # an empty list
         server.sysctl(ip_local_port_range=ports, ip_local_reserved_ports=kept)

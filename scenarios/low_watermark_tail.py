@@ -2,9 +2,9 @@
 
    client: 700 bytes, FIN          server: low watermark 512
                                      read callback:  one record of 512
-                                     event callback: EOF; 188 bytes lie in the input buffer
+                                     event callback: EOF; 188 bytes are left in the input buffer
 
-bufferevent_setwatermark(EV_READ, 512, 0) asks not to be called for less than a record. At the end
+bufferevent_setwatermark(EV_READ, 512, 0) asks for no read callback below a whole record. At the end
 of the stream only the event callback is called, with BEV_EVENT_EOF, and bufferevent_free() there
 discards the rest. TCP delivered everything, the close is graceful on both sides, and files whose
 length is a multiple of 512 arrive whole.
@@ -25,7 +25,7 @@ EXPECT = {
 def test_low_watermark_tail(lab, variant):
     server = lab.server("low_watermark_tail", variant)
     lab.peer(f"connect fill:{FILE} fin", connections=N).wait()
-    lab.happened_event(server, "end", N, eof=1)  # every stream ended well
+    lab.happened_event(server, "end", N, eof=1)  # every stream ended without an error
     server.said("record", N, bytes=RECORD)  # after a first, whole record
     stored = sum(int(record["bytes"]) for record in server.events("record"))
     left = sum(int(end["left"]) for end in server.events("end"))

@@ -6,7 +6,7 @@
 condition: tcp_keepalive_time is 1800 on the router. control: on the host inside.
 
 Keepalive belongs to a socket, and a router has none for what passes through it. It keeps an entry
-of connection tracking, with time-outs of its own (nf_conntrack_tcp_timeout_*,
+of connection tracking, with timeouts of its own (nf_conntrack_tcp_timeout_*,
 nf_conntrack-sysctl.rst). So against a NAT that forgets, set a shorter tcp_keepalive_time at an end
 of the connection; there it acts on the sockets with SO_KEEPALIVE (tcp(7)). The timers of the host
 inside are read from /proc/net/tcp, so nobody needs to wait for them.
@@ -21,7 +21,7 @@ from linger.lab.host import Host
 N = connections(10)
 
 EXPECT = {"condition": {"minutes left": 120}, "control": {"minutes left": 30}}
-TUNED = {"condition": "client", "control": "inside"}  # the router is where clients are elsewhere
+TUNED = {"condition": "client", "control": "inside"}  # the router is the host "client"
 PLUMBING = """
 ip netns add {name}
 ip link add eth1 type veth peer eth0 netns {name}
@@ -39,7 +39,7 @@ ip route add default via 10.0.1.1
 
 
 def behind(router, name):
-    """A host whose only way out is the router, which hides it behind its own address."""
+    """A host whose only way out is the router, which puts its own address in place of the host's."""
     inside = Host("inside", "10.0.1.2", netns.NETNS / name)
     for host, commands in (router, PLUMBING.format(name=name)), (inside, INSIDE):
         for command in commands.strip().splitlines():

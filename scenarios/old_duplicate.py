@@ -1,6 +1,6 @@
 """old-duplicate: a late segment of an old connection is read as data of a new one.
 
-   old connection  ... 34 MB ... [ old ] ───── takes a detour ─────┐
+   old connection  ... 34 MB ... [ old ] ───── is late ────────────┐
    closed, no TIME_WAIT                                            │
    new connection  ... same ports, up to the same numbers ...      └──> [ old ]  read
                                                   [ new ] ──>  discarded as a duplicate
@@ -9,7 +9,7 @@ Only addresses, ports and sequence numbers identify a segment. A connection of m
 15.6 MB/s outruns the clock from which Linux takes initial sequence numbers (initial-sequence); its
 successor on the same ports passes the same numbers again, and there a late segment fits. The server
 reads the old record; the new one has the same numbers, so it is acknowledged and discarded.
-TIME_WAIT keeps the ports shut while old segments may live (RFC 9293, section 3.6.1). Time stamps
+TIME_WAIT blocks the ports while old segments may still arrive (RFC 9293, section 3.6.1). Timestamps
 distinguish old from new (PAWS, RFC 7323, section 5): here tcp_timestamps is 0, in the control 1.
 
 Each line of the table is one way to end the old connection, and what the server then read, if

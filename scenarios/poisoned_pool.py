@@ -9,9 +9,9 @@
      | <--- 200, 1000 bytes ---- |   the answer to 2, taken for the answer to 3
 
 In HTTP/1.1 a reply does not name its request: only the order counts (RFC 9112 section 9.2). So a
-connection that has received something unasked is spoilt: a 408 that crossed the request, the rest
-of a reply whose reader gave up, a bug in the server. Close it. A pool that checks only whether a
-connection has ended hands it to the next user, with another user's data.
+connection that has received anything unsolicited cannot be used again: a 408 that crossed the
+request, the rest of a reply whose reader gave up, a bug in the server. Close it. A pool that checks
+only whether a connection has ended hands it to the next user, with another user's data.
 
 Before a connection is used again, it must have nothing to read: neither in the kernel, nor among
 the bytes that the program has already read.
@@ -21,17 +21,17 @@ from linger import connections, scenario
 
 N = connections(10) + 1  # requests; the first one gets its own answer in any case
 SIZE = 1000  # bytes of the right answer
-GOOD = 9001  # the port of a server that says nothing unasked
-SILENT = {9002: "-", 9003: "ECONNRESET"}  # ports of servers that end instead of an answer, and how
+GOOD = 9001  # the port of a server that sends nothing unsolicited
+SILENT = {9002: "-", 9003: "ECONNRESET"}  # ports of servers that close instead of answering
 
-# One connection to the good port, two to each silent one, and then one for all, or one each.
+# One connection to the good port, two to each silent one; then one for all requests, or one each.
 EXPECT = {
     "buggy": ({"PassiveOpens": 1 + 4 + 1}, {"wrong answers": N // 2}),
     "fixed": ({"PassiveOpens": 1 + 4 + N}, {"wrong answers": 0}),
 }
 
 
-@scenario(claims=["client-poisoned-pool"], held=2)  # those that were answered keep the last one
+@scenario(claims=["client-poisoned-pool"], held=2)  # each answered client keeps one
 def test_poisoned_pool(lab, variant):
     behaviours = "-b unsolicited-now -b good -b unanswered-fin -b unanswered-rst".split()
     server = lab.start("server", "turncoat", *behaviours, "--body", str(SIZE))

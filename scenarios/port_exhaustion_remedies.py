@@ -19,7 +19,7 @@ from linger.lab.sockets import NO_PORT, REUSEADDR, connect, use_up
 from linger.lab.verdict import absent, table
 
 N = connections(100, even=True)
-# With tcp_tw_reuse=1 each port serves once more, the even ones first; with 0 none does.
+# With tcp_tw_reuse=1 each port can be used again, the even ones first; with 0 none can.
 EXPECT = {
     "condition": ({"TWRecycled": N}, {"even ports": N // 2}),
     "control": ({"TWRecycled": 0}, {"even ports": 0}),

@@ -1,7 +1,7 @@
 """reconnect-evicts-closewait: a client that reconnects from the same port evicts the CLOSE_WAIT.
 
    client, port 40000            server: CLOSE_WAIT, leaked
-     has forgotten it all
+     has forgotten it
      SYN            ───────>       "I have that connection": a challenge ACK
      RST            <──────>       CLOSED: no row, the descriptor still held
      SYN            ───────>       a new connection

@@ -1,4 +1,4 @@
-"""recv-endings: what recv() returns at each end of a connection; closing only on -1 leaks.
+"""recv-endings: what recv() returns for each kind of ending; closing only on -1 leaks.
 
    client                       server
      FIN             ──────>      recv() = 0, again and again: CLOSE_WAIT
@@ -9,11 +9,12 @@
 condition: the server closes when recv() returns -1. control: when it returns 0 as well.
 
 A FIN is not an error: recv() returns 0 (recv(2)). So a program that closes "when recv() fails"
-never closes after a FIN, and each client that leaves in good order costs it a CLOSE_WAIT (RFC 9293
+never closes after a FIN, and each client that closes normally costs it a CLOSE_WAIT (RFC 9293
 section 3.6, case 2). recv() reports a reset once, after the data that arrived before it; after a
-FIN it does not report it at all. EAGAIN comes from the program's own limit (socket(7)). Windows
+FIN it never reports one. EAGAIN comes from the program's own limit (socket(7)). Windows
 calls that WSAETIMEDOUT; on Linux ETIMEDOUT means that the connection is dead. If the network has
-said why, that error comes instead: EHOSTUNREACH where the neighbour is gone.
+said why, that error comes instead: EHOSTUNREACH where the neighbour is gone. On a silent connection
+keepalive finds out, and TCP_USER_TIMEOUT overrides its number of probes (tcp(7)).
 """
 
 import errno
@@ -39,9 +40,12 @@ ENDINGS = {
     "nothing for SO_RCVTIMEO": ["-1 EAGAIN", "-1 EAGAIN", "-1 EAGAIN"],
     "gone, an answer in flight": ["-1 ETIMEDOUT", "0", "0"],
     "gone, as the neighbour says": ["-1 EHOSTUNREACH", "0", "0"],
+    "gone, 9 probes, TCP_USER_TIMEOUT": ["-1 ETIMEDOUT", "0", "0"],
+    "gone, 9 probes": ["-1 EAGAIN", "-1 EAGAIN", "-1 EAGAIN"],
 }
 AT_ONCE = struct.pack("ii", 1, 0)
-PATIENCE = 2  # s, for one recv(); the row about SO_RCVTIMEO has a tenth of that
+PATIENCE = 2  # s, for one recv(); the rows that end in EAGAIN have a tenth of that
+PROBES = {"TCP_KEEPIDLE": 1, "TCP_KEEPINTVL": 1, "TCP_KEEPCNT": 9}  # so keepalive takes 10 s
 
 
 def heard(connection):
@@ -61,21 +65,28 @@ def end(row, client, server):
     if "RST" in row:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
         client.close()
-    seconds = PATIENCE / 10 if "nothing" in row else PATIENCE
+    seconds = PATIENCE / 10 if ENDINGS[row][0] == "-1 EAGAIN" else PATIENCE
     limit = struct.pack("ll", int(seconds), int(seconds % 1 * 1_000_000))
     server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
-    if "gone" in row:
-        server.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 500)  # ms
+    if "probes" in row:
+        for option, value in PROBES.items():
+            server.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    elif "gone" in row:
         server.send(b"an answer")
+    if "gone" in row and row != "gone, 9 probes":
+        server.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 500)  # ms
 
 
 @scenario(
     claims=[
         "cw-fin-is-error",
+        "cw-kernel-acks-fin",
         "cw-missing-close",
         "cw-timeout-etimedout",
         "lz-peer-econnreset",
         "ka-finds-the-dead",
+        "user-timeout-overrides-probes",
     ],
     variants=("condition", "control"),
 )

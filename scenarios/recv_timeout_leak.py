@@ -5,7 +5,7 @@
      | -- FIN, later ----------> |  CLOSE_WAIT, and nobody reads it
 
 SO_RCVTIMEO makes recv() return -1 with EAGAIN (socket(7)). It ends the wait, not the connection.
-When the client leaves at last, its FIN moves the socket to CLOSE_WAIT (RFC 9293 section 3.6) and
+When the client finally leaves, its FIN moves the socket to CLOSE_WAIT (RFC 9293 section 3.6) and
 stays in the receive queue: `ss` shows Recv-Q 1, because this program never read the end of the
 stream. In closewait-leak it did, and Recv-Q is 0. But 0 alone proves nothing: one read can take
 data and the FIN behind it. A client that never leaves stays ESTABLISHED, although the server has

@@ -1,4 +1,4 @@
-"""repeated-post: a client that asks again when a kept connection fails orders everything twice.
+"""repeated-post: a client that repeats failed requests on a new connection orders twice.
 
    client                             server
      | ------ GET /price -----------> |   connection 1

@@ -4,7 +4,7 @@
    control:   the same, and the old listener still listens
 
 A new listener gets the port if and only if old and new both have SO_REUSEADDR, or both have
-SO_REUSEPORT (socket(7)), whatever state the connection is in. "SO_REUSEPORT cannot bind over
+SO_REUSEPORT (socket(7)), in any state of the connection. "SO_REUSEPORT cannot bind over
 TIME_WAIT" is true only where the old socket did not have it.
 
 While the old server still listens, SO_REUSEADDR does not count: that is one reason for EADDRINUSE
@@ -21,12 +21,12 @@ from linger.lab.sockets import REUSEADDR, REUSEPORT, create, listen, listener
 
 OPTIONS = {"none": (), "REUSEADDR": (REUSEADDR,), "REUSEPORT": (REUSEPORT,)}
 OPTIONS["both"] = (REUSEADDR, REUSEPORT)
-CLOSERS = {  # who closes, in this order, to leave the server's end in that state
+CLOSERS = {  # who closes, in this order, to bring the server's end to that state
     "ESTABLISHED": "",
     "CLOSE_WAIT": "client",
     "FIN_WAIT2": "server",
     "TIME_WAIT": "server client",
-    "FIN_WAIT1": "server",  # the last two while the client's host loses every FIN
+    "FIN_WAIT1": "server",  # this one and the next while the client's host loses every FIN
     "LAST_ACK": "client server",
 }
 OLD = list(product(CLOSERS, OPTIONS))
@@ -34,7 +34,7 @@ N = len(OLD)
 
 
 def outcomes(shared_in_vain):
-    """Two sockets may share a port by an option that both have, but for those."""
+    """Two sockets may share a port by an option that both have, unless it is `shared_in_vain`."""
     cells = {}
     for (state, old), new in product(OLD, OPTIONS):
         common = set(OPTIONS[old]) & set(OPTIONS[new]) - shared_in_vain

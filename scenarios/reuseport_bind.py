@@ -1,18 +1,18 @@
-"""reuseport-bind: whom SO_REUSEPORT lets share a port, and whom it does not.
+"""reuseport-bind: which sockets SO_REUSEPORT lets share a port, and which it does not.
 
    10.0.0.2:9000  a first listener, with SO_REUSEPORT
    10.0.0.2:9000  a second one: EADDRINUSE, or it takes some of the clients?
 
 condition: the second has SO_REUSEPORT. control: it has SO_REUSEADDR.
 
-Two sockets share an address and a port for listening if both have SO_REUSEPORT (socket(7)), whatever
-the first one does with the port. If one lacks the option, the port is taken. The first may set it
-after bind(); the second must set it before. The wildcard address overlaps with every other, and two
-different addresses never collide. SO_REUSEADDR shares a port with a socket that is only bound, never
-with one that listens.
+Two sockets share an address and a port for listening if both have SO_REUSEPORT (socket(7)), whether
+the first one listens or is only bound. If one lacks the option, the port is taken. The first may
+set it after bind(); the second must set it before. The wildcard address overlaps with every other,
+and two different addresses never collide. SO_REUSEADDR shares a port with a socket that is only
+bound, never with one that listens.
 
 Each new connection then goes to one of the listeners, chosen by a hash. That is useful for a
-hand-over; a second server that was started by mistake takes clients from the first.
+handover; a second server that was started by mistake takes clients from the first.
 """
 
 from itertools import count
@@ -21,7 +21,7 @@ from linger import connections, scenario
 from linger.lab.sockets import REUSEADDR, REUSEPORT, create, listen, listener
 from linger.lab.verdict import table
 
-N = connections(100, least=32)  # of whom the hash sends some to each
+N = connections(100, least=32)  # enough for the hash to send some to each
 SECOND = {"condition": REUSEPORT, "control": REUSEADDR}
 EXPECT = {
     "condition": ({"the second's clients": ">= 1"}, {"shared of 24": 16}),

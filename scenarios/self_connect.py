@@ -1,4 +1,4 @@
-"""self-connect: a client that waits for its dead server connects to itself, and keeps it dead.
+"""self-connect: a client of a stopped server connects to itself, and the server cannot start.
 
    client  127.0.0.1:9038 ──SYN──> 127.0.0.1:9000   ECONNREFUSED, try again
            127.0.0.1:9084 ──SYN──> 127.0.0.1:9000   ECONNREFUSED, try again
@@ -6,10 +6,10 @@
            127.0.0.1:9000 ──SYN──> 127.0.0.1:9000   connected
    server  bind() port 9000 = -1 EADDRINUSE
 
-connect() takes its local port from ip_local_port_range (ip(7)). A server whose port lies in that
-range, on the same host and down, leaves it free. When a try takes it, its SYN meets the sender: a
-simultaneous open (RFC 9293 section 3.5) with one socket as both ends. What the client says comes
-back, so a health check is content; and the server cannot start, because its port is in use.
+connect() takes its local port from ip_local_port_range (ip(7)). A server whose port is in that
+range, on the same host and down, leaves it free. When a try takes it, its SYN reaches its own
+sender: a simultaneous open (RFC 9293 section 3.5) with one socket as both ends. What the client
+sends comes back, so a health check passes; and the server cannot start, because its port is in use.
 
 Linux tries the ports with the parity of the range's low end first, and the others only when those
 are used up. So with 32768-60999 an even port is met after some 11,000 tries, three hours at one
@@ -35,7 +35,7 @@ EXPECT = {
     "fixed": {
         "client": "nobody",
         "tries": N,
-        "met itself": "> 1",  # each time it has left the port free
+        "met itself": "> 1",  # each time it has freed the port again
         "restart": "-",
         "next client": "server",
     },
@@ -59,4 +59,4 @@ def test_self_connect(lab, variant):
                 "next client": talked}  # fmt: skip
     lab.expect_values(EXPECT[variant], measured)
     if talked == "server":
-        server.said("answered")  # by its own word, too
+        server.said("answered")  # as it says itself, too

@@ -10,12 +10,12 @@ listener takes the SYN, and the old TIME_WAIT goes. A client cannot: connect() a
 its own TIME_WAITs, unless tcp_tw_reuse says otherwise. So thousands of TIME_WAITs on a busy server
 are harmless, and turn no client away.
 
-(TcpExtTW counts TIME_WAITs when they begin; on Linux 5.10 it did when they ended.)
+(TcpExtTW counts TIME_WAITs when they begin; on Linux 5.10 it counted them when they ended.)
 """
 
 from linger import connections, scenario
 
-N = connections(10, even=True)  # at a time, and in ROUNDS after another
+N = connections(10, even=True)  # at a time, in ROUNDS rounds
 ROUNDS = 100
 PORTS = 5 * N
 

@@ -2,8 +2,8 @@
 
    server                                        client
    answer, shutdown(SHUT_RDWR)  ──── FIN ────>   reads the answer and the end
-   FIN_WAIT2                    <─── FIN ────    closes: TIME_WAIT, and a descriptor of nothing
-   FIN_WAIT2, forever                           or stays: no timer runs while we hold on
+   FIN_WAIT2                    <─── FIN ────    closes: TIME_WAIT, and our descriptor stays
+   FIN_WAIT2, forever                           or stays: no timer runs while we hold it
 
 shutdown(2) is about the stream, close(2) is about the descriptor. On the wire all is well, so no
 client complains. The server collects ghosts: descriptors whose connection is gone, which neither ss

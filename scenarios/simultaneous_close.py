@@ -1,4 +1,4 @@
-"""simultaneous-close: both ends close before either hears of it, and both end in TIME_WAIT.
+"""simultaneous-close: both ends close before either gets a FIN, and both end in TIME_WAIT.
 
    client                            server
    FIN_WAIT1  ───FIN───╲ ╱───FIN───  FIN_WAIT1
@@ -38,7 +38,7 @@ def test_simultaneous_close(lab, variant):
     lab.happened(client, FIN_WAIT1=N, hold=0.1)  # its FINs are kept
     if variant == "control":
         on_the_way.release()
-        lab.happened(server, CLOSE_WAIT=N)  # it has heard, and closes after
+        lab.happened(server, CLOSE_WAIT=N)  # it has the client's FIN, and closes after it
     server.go()
     server.said("stay")
     on_the_way.release()

@@ -1,7 +1,7 @@
 """timewait-assassination: a reset ends TIME_WAIT long before its time, unless tcp_rfc1337 is 1.
 
    client (TIME_WAIT)                         server (has forgotten the connection)
-               <───────────  old data, FIN or ACK, late by a detour
+               <───────────  old data, FIN or ACK, delayed on the way
      ACK       ───────────>  of a connection I do not have?
                <───────────  RST, with exactly the number that was acknowledged
      gone
@@ -19,24 +19,24 @@ from linger.lab.faults import PURE_ACK, watch
 
 N = connections(5)
 
-# What comes again: which segment of the server's, and what is altered in it.
+# What is repeated: which segment of the server's, and what is changed in it.
 AGAIN = {
     "RST": ("from flags:fin", "flags:rst seq:next empty"),
     "old FIN": ("from flags:fin", ""),
     "old data": ("from bytes:6", ""),
     "old ACK": ("from flags:fin", "flags:ack"),
-    "RST beside the window": ("from flags:fin", "flags:rst empty"),
+    "RST outside the window": ("from flags:fin", "flags:rst empty"),
 }
 FLAGS = "tcp flags & (fin|syn|rst|ack) =="
 ARRIVES = {
     "RST": f"{FLAGS} rst",
     "old FIN": f"{FLAGS} fin|ack",
-    "old data": f"{FLAGS} ack ip length > 52",  # 20 for IP, 32 for TCP with a time stamp
+    "old data": f"{FLAGS} ack ip length > 52",  # 20 for IP, 32 for TCP with a timestamp
     "old ACK": f"{FLAGS} ack ip length 52",
-    "RST beside the window": f"{FLAGS} rst",
+    "RST outside the window": f"{FLAGS} rst",
 }
 ANSWER = {(what, "TIME_WAIT answers"): "-" if "RST" in what else "ACK" for what in AGAIN}
-HARMFUL = [what for what in AGAIN if what != "RST beside the window"]
+HARMFUL = [what for what in AGAIN if what != "RST outside the window"]
 EXPECT = {
     "condition": ({"TIME_WAIT": N}, {f"left after {what}": 0 for what in HARMFUL}),
     "control": ({"TIME_WAIT": 5 * N}, {f"left after {what}": N for what in HARMFUL}),
@@ -64,8 +64,8 @@ def test_timewait_assassination(lab, variant):
         answers[what] = watch(server, f"{PURE_ACK} tcp sport {these}")
         again = watch(client, f"{ARRIVES[what]} tcp dport {these}")
         kept[what].replay(altered)
-        lab.happened_fault(again, N)  # each met what its name says
-    # Each TIME_WAIT met a RST, sent here or drawn by its answer.
+        lab.happened_fault(again, N)  # each got the segment that its row names
+    # Each TIME_WAIT got a RST, sent here or drawn by its answer.
     lab.happened_fault(resets, len(AGAIN) * N)
     outcome = {0: "-", N: "ACK"}
     counts = {cell: answers[cell[0]].struck() for cell in ANSWER}

@@ -12,7 +12,7 @@ overflow"); Linux 6.18 only counts. Existing TIME_WAITs stay for their 60 second
 drops below their number. An orphaned FIN_WAIT2 is also a record, and counts against the limit.
 
 A low limit does "cure" port exhaustion, at a price: a connection that ends without TIME_WAIT
-cannot answer a FIN that is sent again, so its peer may end with ECONNRESET (see last-ack-lost).
+cannot answer a retransmitted FIN, so its peer may end with ECONNRESET (see last-ack-lost).
 """
 
 from linger import connections, scenario

@@ -6,8 +6,8 @@
 RFC 9293 (section 3.4.2) asks for twice the maximum segment lifetime, four minutes; Linux waits
 TCP_TIMEWAIT_LEN, 60 seconds, fixed when the kernel is compiled (include/net/tcp.h). The timer is a
 coarse one, so the end comes late: up to two seconds with HZ=250 or 300, and by the levels of its
-wheel (kernel/time/timer.c) up to 4.1 with HZ=1000 and 5.1 with HZ=100. tcp_fin_timeout, which a
-thousand pages recommend, is the time a closed socket stays in FIN_WAIT2 (tcp(7)); the control shows
+wheel (kernel/time/timer.c) up to 4.1 with HZ=1000 and 5.1 with HZ=100. tcp_fin_timeout, which many
+pages recommend, is the time a closed socket stays in FIN_WAIT2 (tcp(7)); the control shows
 that it works there. Both variants also set the other remedies that people try; they change nothing.
 """
 
@@ -29,7 +29,7 @@ EXPECT = {"condition": {"lasts": "60 s"}, "control": {"lasts": "5 s"}}
 
 
 def in_words(first, last):
-    """What the first and the last one lasted: "60 s" for never less, and at most a sixth more.
+    """How long the first and the last one lasted: "60 s" if at least that, and at most a sixth more.
 
     Up to five seconds are the timer's; the rest is for a machine so busy that timers run late.
     """

@@ -6,8 +6,8 @@
 
 condition: tcp_tw_reuse is 1. control: it is 0, and the port is taken for a minute.
 
-connect() may take the port when time stamps distinguish old segments from new ones, and for that
-their clock must have moved on (RFC 7323 section 5.4 allows one tick a second). Since Linux 6.14
+connect() may take the port when timestamps distinguish old segments from new ones, and for that
+their clock must have advanced (RFC 7323 section 5.4 allows one tick a second). Since Linux 6.14
 tcp_tw_reuse_delay sets the wait, 1000 ms by default (ip-sysctl.rst). Older kernels compare whole
 seconds of the clock since boot, so "one second" can be anything from a moment to a second. Here a
 connection closes in the second half of a second, and the next second begins less than half a second
@@ -26,7 +26,7 @@ FULL = "EADDRNOTAVAIL"
 EXPECT = {"condition": {"after 1.5 s": "ok"}, "control": {"after 1.5 s": FULL}}
 PHASE = 0.6  # of a second of the clock since boot, in which a connection closes
 LATEST = 0.9  # of it: the next second is then more than the shorter delay away
-PATIENCE = 50  # s, of the 60 that those who wait are in TIME_WAIT
+PATIENCE = 50  # s, of the 60 that the waiting connections are in TIME_WAIT
 SETTINGS = {
     "tcp_tw_reuse=0": {"tcp_tw_reuse": 0},
     "tcp_tw_reuse=1": {"tcp_tw_reuse": 1},
@@ -62,7 +62,7 @@ def test_timewait_reuse_wait(lab, variant):
             source, began = sources.pop(), time.monotonic()
             use_up(client, to, source, NO_PORT, most=1)
             closed = time.monotonic()
-            time.sleep(-closed % 1 + 0.02)  # the clock is all that tells when
+            time.sleep(-closed % 1 + 0.02)  # only the clock says when
             outcome = reuse(source, settings)
             in_time = int(began) == int(closed) and closed % 1 < LATEST
             if in_time and time.monotonic() - began < 0.9:  # else too slow

@@ -1,10 +1,10 @@
-"""truncated-reply: a client takes a reply that was cut off for a whole one.
+"""truncated-reply: a client takes a truncated reply for a complete one.
 
    client                             server
      | ------ GET /file ------------> |
      | <----- Content-Length: 1000 -- |
      | <----- 500 bytes, FIN -------- |   it was killed, say
-     | ------ DELETE /file ---------> |   and now the file is nowhere
+     | ------ DELETE /file ---------> |   and now the file is lost
 
 A FIN ends the bytes, not the message: a server that crashes, is redeployed or runs out of time
 sends the same FIN as a server that has finished, and recv() returns 0 for both (recv(2)). Only the
@@ -22,7 +22,7 @@ SIZE = 1000  # bytes of the file
 WHOLE = 9001  # the port of a server that finishes
 
 EXPECT = {
-    "buggy": ({"deleted": N}, {"saved": N}),  # of files of which half has arrived
+    "buggy": ({"deleted": N}, {"saved": N}),  # files of which only half has arrived
     "fixed": ({"deleted": 0}, {"saved": 0}),
 }
 

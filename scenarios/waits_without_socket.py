@@ -4,15 +4,15 @@
      | ---- 10 x GET /job ------> |
      | <--- FIN, without a reply  |   it read the requests, and ended
      | close()                    |
-     poll() of nothing, forever
+     poll() on no descriptor, forever
 
 The client notices the end and closes the descriptor: no CLOSE_WAIT, no leak. It forgets the
 request that waited for the connection, which is now neither answered nor failed. No socket is left,
-so no packet can ever wake the program; keepalive and the kernel's time-outs act on sockets. In a
+so no packet can ever wake the program; keepalive and the kernel's timeouts act on sockets. In a
 language with promises, this is a promise that never settles.
 
 Code that closes a connection must settle every request that waits for it. A time limit on the whole
-request still ends whatever was forgotten.
+request still ends any that was forgotten.
 """
 
 from linger import connections, scenario

@@ -5,10 +5,10 @@
 
 The code closes where it should, and still fills up with CLOSE_WAIT: it does not get there. A
 stopped process keeps its connections and its kernel keeps acknowledging, so recv() has no reason
-ever to return (recv(2)). All clients of that worker are in CLOSE_WAIT with their last words unread
+ever to return (recv(2)). All clients of that worker are in CLOSE_WAIT with their last bytes unread
 (Recv-Q is not 0), and newcomers wait in the listener's queue. xtdb#5850 shows this picture: some
 11,300 CLOSE_WAITs, and no handler that answers; what occupied them was not found. The cure is a
-limit on each wait for somebody else, and an error as the answer.
+limit on each wait for another program, and an error as the answer.
 """
 
 from linger import connections, scenario
@@ -28,7 +28,7 @@ EXPECT = {
 def test_worker_blocked(lab, variant):
     left, told = EXPECT[variant]
     there = lab.hosts["client"].address
-    leaves = "listen accept recv:5 fin".split()  # a backend that ends instead of an answer
+    leaves = "listen accept recv:5 fin".split()  # a backend that closes instead of answering
     lab.start("client", "clients/peer", "-l", there, "-p", "9001", *leaves).said("ready")
     lab.server("worker_blocked", variant, "-t", "5", "-p", "9001", there)
     told_at_once = lab.peer("connect send:work recv:6 fin", port=9001)
@@ -36,7 +36,7 @@ def test_worker_blocked(lab, variant):
     backend = lab.start("client", "servers/echo", "-l", there)
     backend.said("ready")
     server = lab.server("worker_blocked", variant, "-t", "0.2", there)
-    lab.peer("connect rst", connections=N).wait()  # of whom nobody must ask anything
+    lab.peer("connect rst", connections=N).wait()  # the backend must not be asked for these
     clients = lab.peer("connect hello await send:work await fin", connections=N - 1)
     patient = lab.peer("connect hello await send:work await half drain")
     clients.said("await")  # each was answered

@@ -9,7 +9,7 @@
 
 CLOSE_WAIT allows sending (RFC 9293 section 3.6, case 2), and send(2) promises that the kernel took
 the bytes, not that they arrived. A program that only writes never reads the FIN, so each restart of
-the collector loses one line, and no error ever mentions it (rsyslog#4257).
+the collector loses one line, and no error ever mentions it (rsyslog#939).
 
 Look for the end of the stream before each write: poll(2) for POLLIN or POLLRDHUP, or recv() with
 MSG_PEEK. A FIN on its way is still missed: only an acknowledgement by the application closes that
@@ -37,7 +37,7 @@ def test_write_into_closewait(lab, variant):
     lab.happened_event(shipper, "shipped", 2, lines=N)
     lab.happened(shipper, CLOSE_WAIT=0)  # reset by the collector's host, or closed
     shipper.go()
-    # All three went out, for all the shipper knows.
+    # All three went out, as far as the shipper knows.
     lab.happened_event(shipper, "shipped", 3, lines=N)
     lab.happened(shipper, descriptors=N)  # it keeps none of those that it gave up
     shipper.go()

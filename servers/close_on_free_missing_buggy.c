@@ -2,8 +2,8 @@
  * close_on_free_missing: an echo server on libevent's bufferevents.
  *
  * At the end of a connection the event callback frees its bufferevent. Whether that closes the
- * socket too was decided when it was made: bufferevent_free() does with BEV_OPT_CLOSE_ON_FREE
- * (event2/bufferevent.h). After the peer's FIN only the program leads on from CLOSE_WAIT (RFC 9293
+ * socket too was decided when it was made: with BEV_OPT_CLOSE_ON_FREE bufferevent_free() does so
+ * (event2/bufferevent.h). After the peer's FIN only the program can end CLOSE_WAIT (RFC 9293
  * section 3.6, case 2).
  */
 #include <err.h>
@@ -35,7 +35,7 @@ static void accept_cb(struct evconnlistener *listener, evutil_socket_t fd, struc
 		      int length, void *arg)
 {
 	struct event_base *base = evconnlistener_get_base(listener);
-	/* LESSON: without an option the bufferevent borrows the socket, and nobody owns it. */
+	/* LESSON: without an option the bufferevent borrows the socket, and nobody closes it. */
 	struct bufferevent *connection = bufferevent_socket_new(base, fd, 0);
 
 	(void)peer, (void)length, (void)arg;

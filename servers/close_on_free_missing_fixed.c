@@ -2,8 +2,8 @@
  * close_on_free_missing: an echo server on libevent's bufferevents.
  *
  * At the end of a connection the event callback frees its bufferevent. Whether that closes the
- * socket too was decided when it was made: bufferevent_free() does with BEV_OPT_CLOSE_ON_FREE
- * (event2/bufferevent.h). After the peer's FIN only the program leads on from CLOSE_WAIT (RFC 9293
+ * socket too was decided when it was made: with BEV_OPT_CLOSE_ON_FREE bufferevent_free() does so
+ * (event2/bufferevent.h). After the peer's FIN only the program can end CLOSE_WAIT (RFC 9293
  * section 3.6, case 2).
  */
 #include <err.h>

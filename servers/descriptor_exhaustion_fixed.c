@@ -19,7 +19,7 @@
 
 static int poller = -1;
 
-/* Report a descriptor once, and once more after each further arm(). */
+/* Report a descriptor once, and again after each further arm(). */
 static void arm(int fd, int operation)
 {
 	struct epoll_event event = {.events = EPOLLIN | EPOLLONESHOT, .data.fd = fd};
@@ -28,7 +28,7 @@ static void arm(int fd, int operation)
 		err(1, "epoll_ctl");
 }
 
-/* Returns whether the listener may be heard again at once. */
+/* Returns whether the listener may be watched again at once. */
 static bool accept_one(int listener)
 {
 	int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);

@@ -47,7 +47,7 @@ static void readable_cb(evutil_socket_t fd, short what, void *arg)
 		return;
 	event_free(s->readable);
 	close(fd); /* the peer need not wait for the accounts */
-	/* LESSON: the session still holds the number, and closes it once more when it is freed. */
+	/* LESSON: the session still holds the number, and closes it again when it is freed. */
 	s->next = ended;
 	ended = s;
 	say("end fd=%d n=%zd err=%s", fd, n, error_of(n));

@@ -1,9 +1,9 @@
 /*
- * emfile_spin: an echo server, and what it does when accept() has no descriptor left to give.
+ * emfile_spin: an echo server, and what it does when accept() has no descriptor left.
  *
  * accept(2) fails with EMFILE when the process is at its RLIMIT_NOFILE. The connection it could not
  * take stays in the listener's queue, so a level-triggered poll (epoll(7)) reports the listener as
- * readable again at once, and again, for as long as the limit is met.
+ * readable again at once, and again, for as long as the process is at its limit.
  */
 #include <err.h>
 #include <event2/event.h>

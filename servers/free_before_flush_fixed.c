@@ -39,7 +39,7 @@ static void read_cb(struct bufferevent *conn, void *arg)
 	bufferevent_disable(conn, EV_READ); /* one request a connection */
 	bufferevent_write(conn, reply, sizeof(reply));
 	say("reply bytes=%zu", sizeof(reply));
-	/* LESSON: the write callback comes when the output is empty: that is the time to free. */
+	/* LESSON: the write callback is called when the output is empty: free it there. */
 	bufferevent_setcb(conn, NULL, end_cb, event_cb, arg);
 }
 

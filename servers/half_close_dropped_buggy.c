@@ -39,7 +39,7 @@ static void serve(int fd)
 				conn.events |= POLLOUT;
 			} else if (n == 0) {
 				say("eof fd=%d", fd);
-				/* LESSON: "the client has left": its reply goes with it. */
+				/* LESSON: a half-close taken for a full close: the rest of the reply is dropped. */
 				conn.events = 0;
 			}
 		}

@@ -39,7 +39,7 @@ static void serve(int fd)
 				conn.events |= POLLOUT;
 			} else if (n == 0) {
 				say("eof fd=%d", fd);
-				/* LESSON: it asks no more; still send what it has asked for. */
+				/* LESSON: it sends no more; still send it what it has asked for. */
 				conn.events &= ~POLLIN;
 			}
 		}

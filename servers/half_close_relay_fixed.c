@@ -100,7 +100,7 @@ static void accept_cb(struct evconnlistener *listener, evutil_socket_t fd, struc
 		bufferevent_setcb(relay->stream[i], read_cb, written_cb, event_cb, relay);
 	}
 	bufferevent_enable(relay->stream[1], EV_READ); /* the client is read once the backend is there */
-	/* event_cb hears of a failure. */
+	/* event_cb is called on failure. */
 	bufferevent_socket_connect(relay->stream[1], (struct sockaddr *)&backend, backend_length);
 }
 

@@ -1,8 +1,8 @@
 /*
  * half_open_peer: an echo server whose clients may vanish without a FIN.
  *
- * A host that loses its power or its network sends no FIN. The connection is then half-open (RFC
- * 9293 section 3.5.1), which this end cannot see: it has nothing to send, or its data is repeated
+ * A host that loses power or its network sends no FIN. The connection is then half-open (RFC
+ * 9293 section 3.5.1), which this end cannot see: it has nothing to send, or its data is resent
  * for a quarter of an hour (tcp_retries2). SO_KEEPALIVE (socket(7)) probes while nothing is in
  * flight, TCP_USER_TIMEOUT (tcp(7)) limits how long data may wait to be acknowledged.
  */

@@ -1,8 +1,8 @@
 /*
  * half_open_peer: an echo server whose clients may vanish without a FIN.
  *
- * A host that loses its power or its network sends no FIN. The connection is then half-open (RFC
- * 9293 section 3.5.1), which this end cannot see: it has nothing to send, or its data is repeated
+ * A host that loses power or its network sends no FIN. The connection is then half-open (RFC
+ * 9293 section 3.5.1), which this end cannot see: it has nothing to send, or its data is resent
  * for a quarter of an hour (tcp_retries2). SO_KEEPALIVE (socket(7)) probes while nothing is in
  * flight, TCP_USER_TIMEOUT (tcp(7)) limits how long data may wait to be acknowledged.
  */
@@ -43,7 +43,7 @@ static void accept_cb(struct evconnlistener *listener, evutil_socket_t fd, struc
 	(void)peer, (void)length, (void)arg;
 	if (!readable || event_add(readable, NULL) < 0)
 		errx(1, "no memory for a connection");
-	/* LESSON: ask when all is quiet, and limit how long an answer may stay unacknowledged. */
+	/* LESSON: probe when idle, and limit how long an answer may stay unacknowledged. */
 	if (setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &(int){1}, sizeof(int)) < 0 ||
 	    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &(int){1500}, sizeof(int)) < 0)
 		err(1, "setsockopt");

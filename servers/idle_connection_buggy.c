@@ -49,7 +49,7 @@ static void accept_cb(struct evconnlistener *listener, evutil_socket_t fd, struc
 	if (setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &yes, sizeof(yes)) < 0)
 		err(1, "setsockopt SO_KEEPALIVE");
 	bufferevent_setcb(client, echo_cb, NULL, end_cb, NULL);
-	/* LESSON: keepalive finds the dead; nobody looks for those who only stay. */
+	/* LESSON: keepalive finds dead peers; nothing limits silent ones. */
 	bufferevent_enable(client, EV_READ | EV_WRITE);
 }
 
@@ -60,7 +60,7 @@ int main(int argc, char **argv)
 	struct event_base *base;
 	int fd;
 
-	options_parse(&o, argc, argv, "An echo server for clients that have something to say.");
+	options_parse(&o, argc, argv, "An echo server whose clients may be silent for -t seconds.");
 	patience.tv_sec = o.seconds;
 	patience.tv_usec = (o.seconds - patience.tv_sec) * 1e6;
 	fd = endpoint_listen(&o);

@@ -61,7 +61,7 @@ int main(int argc, char **argv)
 	struct event_base *base;
 	int fd;
 
-	options_parse(&o, argc, argv, "An echo server for clients that have something to say.");
+	options_parse(&o, argc, argv, "An echo server whose clients may be silent for -t seconds.");
 	patience.tv_sec = o.seconds;
 	patience.tv_usec = (o.seconds - patience.tv_sec) * 1e6;
 	fd = endpoint_listen(&o);

@@ -2,8 +2,8 @@
  * linger_zero: answers each request with a long reply and closes the connection.
  *
  * By default close() is graceful: the kernel delivers what send() took, and then a FIN. SO_LINGER
- * with a time of zero makes close() the ABORT of RFC 9293 section 3.10.5: unsent bytes are thrown
- * away and a RST is sent (socket(7)).
+ * with a time of zero makes close() the ABORT of RFC 9293 section 3.10.5: unsent bytes are
+ * discarded and a RST is sent (socket(7)).
  */
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -26,7 +26,7 @@ static void serve(int fd)
 	} else {
 		say("recv fd=%d n=%zd err=%s", fd, n, error_of(n));
 	}
-	/* LESSON: no TIME_WAIT this way, but a RST, and what the peer has not got is lost. */
+	/* LESSON: no TIME_WAIT this way, but a RST, and what the peer has not received is lost. */
 	static const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
 	if (setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)) < 0)
 		say("setsockopt fd=%d err=%s", fd, error_of(-1));

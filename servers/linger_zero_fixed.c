@@ -2,8 +2,8 @@
  * linger_zero: answers each request with a long reply and closes the connection.
  *
  * By default close() is graceful: the kernel delivers what send() took, and then a FIN. SO_LINGER
- * with a time of zero makes close() the ABORT of RFC 9293 section 3.10.5: unsent bytes are thrown
- * away and a RST is sent (socket(7)).
+ * with a time of zero makes close() the ABORT of RFC 9293 section 3.10.5: unsent bytes are
+ * discarded and a RST is sent (socket(7)).
  */
 #include <stdlib.h>
 #include <sys/socket.h>

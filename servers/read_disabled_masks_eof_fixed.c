@@ -59,7 +59,7 @@ static void read_cb(struct bufferevent *connection, void *arg)
 	if (event_pending(client->job, EV_TIMEOUT, NULL) && evbuffer_get_length(input) >= ROOM)
 		bufferevent_disable(connection, EV_READ);
 	if (!event_pending(client->job, EV_TIMEOUT, NULL) && evbuffer_get_length(input) >= ROOM)
-		client_free(client); /* a line without end */
+		client_free(client); /* an endless line */
 }
 
 static void job_cb(evutil_socket_t fd, short what, void *arg)

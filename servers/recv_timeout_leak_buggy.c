@@ -3,7 +3,7 @@
  *
  * SO_RCVTIMEO limits each recv(): if nothing comes in time, it returns -1 with EAGAIN
  * (socket(7)). That says nothing about the connection, which stays open at both ends until
- * someone closes it. EPOLLONESHOT reports a connection once; only arm() makes it heard again.
+ * someone closes it. EPOLLONESHOT reports a connection once; only arm() rearms it.
  */
 #include <err.h>
 #include <errno.h>
@@ -63,7 +63,7 @@ static void serve(int fd)
 
 	if (n <= 0) {
 		say("recv fd=%d n=%zd err=%s", fd, n, error_of(n));
-		/* LESSON: after a time-out nobody looks at it again, and nobody closes it. */
+		/* LESSON: after a timeout nobody looks at it again, and nobody closes it. */
 		if (n == 0 || errno != EAGAIN)
 			close(fd);
 		return;

@@ -3,7 +3,7 @@
  *
  * SO_RCVTIMEO limits each recv(): if nothing comes in time, it returns -1 with EAGAIN
  * (socket(7)). That says nothing about the connection, which stays open at both ends until
- * someone closes it. EPOLLONESHOT reports a connection once; only arm() makes it heard again.
+ * someone closes it. EPOLLONESHOT reports a connection once; only arm() rearms it.
  */
 #include <err.h>
 #include <errno.h>

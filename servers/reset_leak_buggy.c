@@ -3,8 +3,8 @@
  *
  * recv() returns 0 after the peer's FIN, and -1 with ECONNRESET after its RST (recv(2)). A RST
  * leads to CLOSED at once (RFC 9293 section 3.10.7.4): the connection is gone from the kernel's
- * tables, the descriptor is not. EPOLLONESHOT reports a connection once; only arm() makes it heard
- * again.
+ * tables, the descriptor is not. EPOLLONESHOT reports a connection once; only arm() makes epoll
+ * report it again.
  */
 #include <err.h>
 #include <stdlib.h>

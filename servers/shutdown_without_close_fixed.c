@@ -16,7 +16,7 @@
 #include "common/events.h"
 #include "common/options.h"
 
-/* Take leave of a client: it reads the end of the stream behind our answer. */
+/* Part from a client: it reads the end of the stream behind our answer. */
 static void part(evutil_socket_t fd)
 {
 	int result = shutdown(fd, SHUT_RDWR);

@@ -3,7 +3,7 @@
  * one request at a time; the backend has -t seconds to answer.
  *
  * The backend's address is the argument, its port is the server's own. A blocking recv() waits as
- * long as the connection lives (recv(2)), and meanwhile this process hears nothing else: neither
+ * long as the connection lives (recv(2)), and meanwhile this process notices nothing else: neither
  * its listener nor the FIN of a client (RFC 9293 section 3.6, case 2).
  */
 #include <err.h>
@@ -48,7 +48,7 @@ static ssize_t ask(const char *question, size_t length, char *answer, size_t roo
 	ssize_t n = fd < 0 ? fd : send(fd, question, length, MSG_NOSIGNAL);
 
 	if (n > 0) {
-		/* LESSON: no limit: a backend that hangs takes this worker with it. */
+		/* LESSON: no limit: a backend that hangs blocks this worker too. */
 		n = poll(&answered, 1, -1);
 		if (n == 0) {
 			errno = ETIMEDOUT;

@@ -3,7 +3,7 @@
  * one request at a time; the backend has -t seconds to answer.
  *
  * The backend's address is the argument, its port is the server's own. A blocking recv() waits as
- * long as the connection lives (recv(2)), and meanwhile this process hears nothing else: neither
+ * long as the connection lives (recv(2)), and meanwhile this process notices nothing else: neither
  * its listener nor the FIN of a client (RFC 9293 section 3.6, case 2).
  */
 #include <err.h>

@@ -65,9 +65,9 @@ class Cores:
         return [int(one) for one in fields], own + sum(map(ran_seconds, self._ours))
 
     def shares(self) -> dict[str, float]:
-        """Shares of all cores: busy; of that in the kernel; of that with programs not ours.
+        """Shares of all cores: busy; in the kernel; in programs that are not ours.
 
-        The work of interrupts, which is most of TCP's, is in the kernel's share. Nobody can tell
+        The work of interrupts, which is most of TCP's, is in the kernel's share. It is unknown
         which program caused it, so it is not in the share of the others.
         """
         machine, own = self._look()

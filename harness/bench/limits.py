@@ -23,7 +23,7 @@ def limits(rows: Sequence[Row], machine: Mapping[str, int]) -> list[str]:
         if row["state"] == "TIME_WAIT":
             found.append(
                 f"Lifetime: a TIME_WAIT lasts {LIFETIME:.0f} s, so at this rate "
-                f"{round(row['per_second'] * LIFETIME):,} can be there at once."
+                f"{round(row['per_second'] * LIFETIME):,} can exist at once."
             )
     if largest:
         row = max(largest.values(), key=lambda row: (row["servers"], row["size"]))
@@ -39,15 +39,15 @@ def limits(rows: Sequence[Row], machine: Mapping[str, int]) -> list[str]:
 def busy(shares: Row, cores: int) -> str:
     """How busy the cores were, and with what: of the members that cost.Cores.shares() gives."""
     return (
-        f"the {cores} cores were busy to {shares['busy_share']:.0%}, to "
-        f"{shares['kernel_share']:.0%} in the kernel; programs of others had "
-        f"{shares['others_share']:.0%}"
+        f"the {cores} cores were {shares['busy_share']:.0%} busy: "
+        f"{shares['kernel_share']:.0%} in the kernel, "
+        f"{shares['others_share']:.0%} in other programs"
     )
 
 
 def _time(row: Row, cores: int) -> str:
     made = (
-        f"Time: {row['size']:,} {row['state']} came at {row['per_second']:,} a second; meanwhile "
+        f"Time: {row['size']:,} {row['state']} were made at {row['per_second']:,} per second; meanwhile "
         f"{busy(row, cores)}."
     )
     if row["busy_share"] < BUSY:

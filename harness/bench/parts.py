@@ -91,7 +91,7 @@ PARTS = {
     "processes": "the server starts and listens",
     "fault": f"{N} connections come and go, and the guard proves it",
     "settle": "the count is right and stays so for 0.2 s",
-    "evidence": "the evidence is put together",
+    "evidence": "the evidence is assembled",
     "end": "processes end, the lab is removed",
 }
 
@@ -121,7 +121,7 @@ def suite(build: Path) -> None:
     wall, report = times["suite"][0], times["report"][0]
     print(
         f"\nsuite        {wall:8.1f} s, {wall / longest:.2f} x its longest ({name}, {longest:.1f} s)"
-        f"\nreport       {report:8.1f} s, all pages once more"
+        f"\nreport       {report:8.1f} s, all pages written again"
     )
 
 

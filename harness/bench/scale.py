@@ -7,15 +7,15 @@ A TIME_WAIT lasts 60 seconds, so a million must be made in less. For each state 
 
     servers     among how many servers, and client addresses, the connections were shared (crowd.py)
     seconds     from the first connect() until the census has counted all of them
-    kernel      bytes of kernel memory a socket (growth of Slab in /proc/meminfo, the machine's)
-    program     bytes of the servers' memory a socket (growth of their resident sets)
+    kernel      bytes of kernel memory per socket (growth of Slab in /proc/meminfo, the machine's)
+    program     bytes of the servers' memory per socket (growth of their resident sets)
     count       seconds of one count by state in a census that runs
     owners      seconds of a whole census, processes and descriptors included
     sampling    share of a core that `census --stream` took while they were made
     busy        share of all cores in use meanwhile, by any program
 
-Then it says what limits (limits.py). A new run in DIR gets scale.json, the curves time.svg and
-memory.svg, and the page of all that. Exit codes: 0; 1 a number was not reached, or a count was not
+Then it says what the limits are (limits.py). A new run in DIR gets scale.json, the curves time.svg
+and memory.svg, and a page with all of it. Exit codes: 0; 1 a number was not reached, or a count was not
 exact; 77 there is too little memory for a number.
 """
 
@@ -43,7 +43,7 @@ from linger.report import scale as page
 from linger.run import results
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
-NEEDED = {"CLOSE_WAIT": 6000, "TIME_WAIT": 1500}  # bytes of memory a socket, table included
+NEEDED = {"CLOSE_WAIT": 6000, "TIME_WAIT": 1500}  # bytes of memory per socket, table included
 RESERVE = 2 << 30  # bytes that stay free
 TELLING = 10_000  # with fewer, the rest of the machine changes Slab more than they do
 COLUMNS = (
@@ -58,7 +58,7 @@ def fits(state: str, size: int) -> None:
     if needed > free:
         raise CannotRun(
             f"{size:,} {state} need about {needed >> 20:,} MiB of memory and {free >> 20:,} are "
-            "free; stop what uses it, or choose less: make bench-scale SIZES=10000"
+            "free; stop what uses it, or choose fewer: make bench-scale SIZES=10000"
         )
 
 

@@ -74,7 +74,7 @@ int ask(const char *file, struct error *error)
 	if (stat(file, &before) < 0)
 		return error_set(error, EXIT_USAGE, "%s: %s", file, strerror(errno));
 	if (pid <= 0)
-		return error_set(error, EXIT_USAGE, "%s is not a report of blame", file);
+		return error_set(error, EXIT_USAGE, "%s is not a blame report", file);
 	if (!traces(pid))
 		return error_set(error, EXIT_ENDED,
 				 "the program of %s has ended; this is its last report", file);

@@ -1,4 +1,4 @@
-"""What blame costs: the throughput of redis compared with plain and strace, and memory for many sockets.
+"""What blame costs: redis under blame, alone and under strace; and the memory for many sockets.
 
     make bench-blame
 
@@ -137,7 +137,7 @@ def main() -> int:
     print(f"{held} sockets held: the tracer's peak size {size / 1024:.1f} MiB, a report {took:.2f} s")
     kept = medians["blame --sample 8"] / medians["plain"] >= LEAST_SAMPLED
     good = kept and medians["blame"] >= medians["strace -f"] and size <= MOST_KB and held == SOCKETS
-    print("as it must be" if good else "NOT as it must be")
+    print("as required" if good else "NOT as required")
     return 0 if good else 1
 
 

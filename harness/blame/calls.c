@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The system calls that tell something about sockets. */
+/* The system calls that concern sockets. */
 #include "blame/internal.h"
 
 #include <sys/epoll.h>

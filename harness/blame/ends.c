@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What ends a connection for its program: EOF, an error, a time-out. */
+/* What ends a connection for its program: EOF, an error, a timeout. */
 #include "blame/internal.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-"""How near blame comes to the line that matters: every pair, and other kinds of programs.
+"""How close blame comes to the line that matters: every pair, and other kinds of programs.
 
     make blame-figures
 
@@ -65,7 +65,7 @@ def of_pair(name: str, build: Path, folder: Path) -> tuple[int, bool, Score]:
 
 
 def musl(folder: Path) -> Path | None:
-    """The file for gcc's -specs that selects musl, wherever it was unpacked; None: nowhere."""
+    """The file for gcc's -specs that selects musl, found where it was unpacked; None: it was not."""
     for root in (os.environ.get("ROOT", ""), "/"):
         if (found := Path(root, MUSL)).exists():
             specs = folder / "musl.specs"
@@ -75,7 +75,7 @@ def musl(folder: Path) -> Path | None:
 
 
 def of_kind(kind: str, folder: Path) -> str:
-    """Build a program of a kind, let it leak, and say how near the report comes."""
+    """Build a program of a kind, let it leak, and say how close the report comes."""
     name, function, recipe = KINDS[kind]
     source, out = LEAKY / name, folder / kind.replace(" ", "_").replace(",", "")
     specs = musl(folder) if "{musl}" in recipe else None
@@ -94,7 +94,7 @@ def of_kind(kind: str, folder: Path) -> str:
         subprocess.run(peer, stdout=subprocess.DEVNULL, check=True, timeout=60)
         until = [folder.parent / "census", "--until", "CLOSE_WAIT == 10", "--within", "20s"]
         if subprocess.run([*until, "--port", PORT], stdout=subprocess.DEVNULL, check=False).returncode:
-            return "not tried: it was left no connections"
+            return "not tried: its clients left no connections behind"
         tracing.ask(report)
         made = document.make(tracing.read(report))
     finally:
@@ -111,7 +111,7 @@ def of_kind(kind: str, folder: Path) -> str:
 
 
 def table(build: Path, folder: Path, wanted: list[str]) -> Iterator[str]:
-    """The lines of the table; the last one says whether all is as it must be."""
+    """The lines of the table; the last one says whether all is as required."""
     right_named = leaking = right = 0
     for name in wanted or scenarios.names():
         if not pairs.pair_of(name):
@@ -130,11 +130,11 @@ def table(build: Path, folder: Path, wanted: list[str]) -> Iterator[str]:
     yield f"{right} of {leaking} leaking pairs, {right_named} of the {len(NAMED)} named ones"
     if not wanted:
         good = right_named >= LEAST_NAMED and right >= LEAST * leaking
-        yield "as it must be" if good else "NOT as it must be"
+        yield "as required" if good else "NOT as required"
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="How near blame comes to the right line.")
+    parser = argparse.ArgumentParser(description="How close blame comes to the right line.")
     parser.add_argument("--build", type=Path, required=True)
     parser.add_argument("names", nargs="*", help="these pairs only")
     parser.add_argument("--kinds", action="store_true", help="only the programs of other kinds")

@@ -2,7 +2,7 @@
 /*
  * Without CFI (musl, assembly, a stripped Go program), or without known registers: a return address
  * is a word on the stack that points just after a call. Stale ones are on the stack too, so the
- * result may name an extra caller; the program's own lines are mostly among them.
+ * result may name an extra caller; the program's own lines are usually among them.
  */
 #include "blame/internal.h"
 

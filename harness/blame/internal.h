@@ -2,7 +2,7 @@
 /*
  * blame: which line of a program took a socket, and which touched it last.
  *
- *	calls.c    the system calls that tell something about sockets
+ *	calls.c    the system calls that concern sockets
  *	filter.c   ... at which the kernel stops the program (seccomp(2))
  *	trace.c    the loop of ptrace(2): what stopped, what it means, how it goes on
  *	signals.c  ... what a signal means

@@ -21,24 +21,24 @@ struct options {
 
 static const struct option_row trace_rows[] = {
     {"output", 'o', OPTION_TEXT, AT(file), .value = "FILE",
-     .help = "where the report goes; %p in its name becomes the pid"},
+     .help = "write the report here; %p in the name becomes the pid"},
     {"sample", .kind = OPTION_NUMBER, AT(sample), .least = 1, .most = 1 << 16, .shown = true,
      .value = "N",
-     .help = "follow only descriptors that are a multiple of N, a power of two, to slow the "
+     .help = "follow only descriptors that are multiples of N, a power of two, to slow the "
 	     "program down less"},
     {"deep", .kind = OPTION_FLAG, AT(deep),
      .help = "after a socket was taken, and after one ended, record each line that ran, once for "
 	     "each stack"},
     {"at-rest", .kind = OPTION_FLAG, AT(rest),
-     .help = "also write the report whenever nothing has happened for a second: a killed program "
-	     "cannot be asked"},
+     .help = "also write the report whenever nothing has happened for a second, because a killed "
+	     "program can no longer be examined"},
     {0},
 };
 
 static const struct option_row watch_rows[] = {
-    {"output", 'o', OPTION_TEXT, AT(file), .value = "FILE", .help = "where the report goes"},
+    {"output", 'o', OPTION_TEXT, AT(file), .value = "FILE", .help = "write the report here"},
     {"pid", .kind = OPTION_NUMBER, AT(pid), .least = 1, .most = INT32_MAX, .value = "P",
-     .help = "the process"},
+     .help = "watch this process"},
     {0},
 };
 
@@ -68,21 +68,21 @@ static const struct command watch_command = {
 static const struct command ask_command = {
     .name = "blame ask",
     .usage = "FILE",
-    .summary = "Has the report of a running program rewritten.",
+    .summary = "Has the tracer of a running program write its report now.",
 };
 
 static const struct command lines_command = {
     .name = "blame lines",
     .usage = "[OPTION]...",
     .summary = "For each ADDRESS PATH on standard input, an address in an ELF file, writes the "
-	       "function and the line as one JSON object a line.",
+	       "function and the line as one JSON object per line.",
     .rows = lines_rows,
 };
 
 static const struct command blame_command = {
     .name = "blame",
-    .summary = "Tells which lines of a program took the sockets that it holds, and which last "
-	       "touched them. `linger blame` turns that into words.",
+    .summary = "Records which lines of a program took the sockets that it holds, and which last "
+	       "touched them. `linger blame` puts that into words.",
     .modes = (const struct command *const[]){&trace_command, &watch_command, &ask_command,
 					     &lines_command, NULL},
     .details = "A program under blame is 2 to 6 times slower, and slower still when it does\n"
@@ -91,7 +91,7 @@ static const struct command blame_command = {
 	       "Exit status: that of the command; or\n"
 	       "  2   wrong usage\n"
 	       "  3   blame ask: the program has ended\n"
-	       "  70  failure\n"
+	       "  70  blame itself failed\n"
 	       "  77  not possible here\n",
 };
 

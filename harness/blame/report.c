@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The report as JSON (harness/linger/schema/blame.schema.json): numbers, addresses, no words. */
+/* The report as JSON (harness/linger/schema/traced.schema.json): numbers, addresses, no words. */
 #include "blame/internal.h"
 
 #include <errno.h>

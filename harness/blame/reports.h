@@ -201,8 +201,8 @@ int ask(const char *file, struct error *error);
 const char *lines_question(const char *line, uint64_t *address);
 
 /*
- * Reads questions from @in, writes functions and lines to @out, one JSON object a line. @symbols: a
- * file with the debug information of the program of the same name; NULL: none. Returns 0, or -1
+ * Reads questions from @in, writes functions and lines to @out, one JSON object per line. @symbols:
+ * a file with the debug information of the program of the same name; NULL: none. Returns 0, or -1
  * with @error.
  */
 int lines(FILE *in, FILE *out, const char *symbols, struct error *error);

@@ -49,7 +49,7 @@ struct call {
 extern const struct call calls[];
 extern const size_t call_count;
 
-/* The call with this number; NULL: it tells nothing about sockets. */
+/* The call with this number; NULL: it does not concern sockets. */
 const struct call *call_of(long number);
 
 /* Whether it does something to a socket; the others are only named. */
@@ -245,7 +245,7 @@ bool call_reads(enum call_kind kind);
 /* After this the connection is over, or the program may think so. */
 bool end_is(const struct task *task, const struct touch *touch);
 
-/* Pure: a time-out or a failed connect() was not the end if the program succeeds later. A
+/* Pure: a timeout or a failed connect() was not the end if the program succeeds later. A
  * successful write says nothing about a failed read. */
 bool end_survived(const struct touch *end, const struct touch *now);
 

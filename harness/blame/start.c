@@ -125,7 +125,7 @@ static int begin(struct error *error)
 int start(char **words, struct error *error)
 {
 	if (!registers_supported)
-		return error_set(error, EXIT_CANNOT, "blame knows only x86-64 machines so far");
+		return error_set(error, EXIT_CANNOT, "blame supports only x86-64 so far");
 	if (begin(error) < 0 || filter_install(tracer.sample, error) < 0)
 		return -1;
 	execvp(words[0], words);

@@ -127,7 +127,7 @@ def main() -> int:
 
 
 def ends_with(right: int, tried: int, untried: int) -> int:
-    """The exit code: one that was not tried is none that was named."""
+    """The exit code: a program that was not tried counts as not named."""
     if right < tried:
         return NOT_HELD
     return CANNOT_RUN if untried or not tried else HELD

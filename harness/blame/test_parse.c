@@ -234,7 +234,7 @@ static void what_a_connection_survives(void **state)
 	    {SYS_recvfrom, -EAGAIN, SYS_read, 5, true}, /* SO_RCVTIMEO, and then data came */
 	    {SYS_recvfrom, -EAGAIN, SYS_read, -EAGAIN, false},
 	    {SYS_recvfrom, -EAGAIN, SYS_sendto, 5,
-	     false}, /* it may have sent a report of the time-out */
+	     false}, /* it may have sent a report of the timeout */
 	    {SYS_sendto, -EAGAIN, SYS_write, 5, true},
 	    {SYS_connect, -ECONNREFUSED, SYS_connect, 0, true},
 	    {SYS_getsockopt, -ECONNREFUSED, SYS_write, 5, true},

@@ -150,7 +150,7 @@ int watch(pid_t pid, struct error *error)
 	int pidfd, signals, result;
 
 	if (!registers_supported)
-		return error_set(error, EXIT_CANNOT, "blame knows only x86-64 machines so far");
+		return error_set(error, EXIT_CANNOT, "blame supports only x86-64 so far");
 	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (pidfd < 0 && errno == ENOSYS)
 		return error_set(error, EXIT_CANNOT, "--pid needs Linux 5.3 (pidfd_open)");

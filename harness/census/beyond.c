@@ -61,7 +61,7 @@ static FILE *open_file(const struct visit *visit, const char *file, int fd)
 	return fopen(path, "re");
 }
 
-/* Read a ring's fdinfo once. *@told: it listed its files. */
+/* Read a ring's fdinfo once. *@told becomes true if it listed its files. */
 static int read_ring(struct visit *visit, FILE *info, bool *told)
 {
 	char line[512];
@@ -88,7 +88,7 @@ int visit_ring(struct visit *visit, int fd)
 	bool told = false;
 	int result = 0;
 
-	/* The kernel tries the ring's lock, and omits the files when it is taken. */
+	/* The kernel only tries the ring's lock, and omits the files when it is taken. */
 	for (int i = 0; i < RING_ATTEMPTS && result >= 0 && !told; i++) {
 		FILE *info = open_file(visit, "fdinfo", fd);
 
@@ -127,7 +127,7 @@ int visit_mappings(struct visit *visit)
 
 void visit_unix(struct visit *visit, int fd)
 {
-	struct census_snapshot *snapshot = &visit->snapshots[0]; /* whichever host it is of */
+	struct census_snapshot *snapshot = &visit->snapshots[0]; /* of any host */
 	FILE *info = open_file(visit, "fdinfo", fd);
 	char text[1024];
 	size_t length = info ? fread(text, 1, sizeof(text) - 1, info) : 0;

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/btf.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -16,10 +17,31 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define AT_ONCE 1024 /* records of a read() */
+#define AT_ONCE 4096 /* records of a read(): all that the kernel has for it */
 
 struct bpf_owners {
 	int link;
+	struct window *window; /* shared with the program */
+};
+
+/* The types of the program, which bpf_loop() needs: all its functions are int list_owners(). */
+enum { INTEGER = 1, PROTOTYPE, FUNCTION };
+#define NAMES "\0int\0list_owners"
+static const struct types {
+	struct btf_header header;
+	uint32_t integer[4], prototype[3], function[3];
+	char names[sizeof(NAMES)];
+} types = {
+    .header = {.magic = BTF_MAGIC,
+	       .version = BTF_VERSION,
+	       .hdr_len = sizeof(struct btf_header),
+	       .type_len = 10 * sizeof(uint32_t),
+	       .str_off = 10 * sizeof(uint32_t),
+	       .str_len = sizeof(NAMES)},
+    .integer = {1, BTF_KIND_INT << 24, sizeof(int), BTF_INT_SIGNED << 24 | 32},
+    .prototype = {0, BTF_KIND_FUNC_PROTO << 24, INTEGER},
+    .function = {5, BTF_KIND_FUNC << 24, PROTOTYPE},
+    .names = NAMES,
 };
 
 /* /proc may belong to another pid namespace; then its numbers are not the iterator's. */
@@ -57,7 +79,7 @@ static void *map_file(int fd, size_t length)
 }
 
 /* Write the program for this kernel. Returns 0, or -1. */
-static int write_program(struct iterator *iterator)
+static int write_program(struct iterator *iterator, int map)
 {
 	int fd = open("/sys/kernel/btf/vmlinux", O_RDONLY | O_CLOEXEC), result = -1;
 	struct stat file;
@@ -68,7 +90,7 @@ static int write_program(struct iterator *iterator)
 	if (fstat(fd, &file) == 0 && file.st_size > 0) {
 		bytes = map_file(fd, (size_t)file.st_size);
 		if (bytes != MAP_FAILED) {
-			result = iterator_write(iterator, bytes, (size_t)file.st_size);
+			result = iterator_write(iterator, bytes, (size_t)file.st_size, map);
 			munmap(bytes, (size_t)file.st_size);
 		}
 	}
@@ -76,42 +98,101 @@ static int write_program(struct iterator *iterator)
 	return result;
 }
 
-/* Returns a link to it, or -1. */
-static int load_program(const struct iterator *iterator)
+static int load_types(void)
 {
+	union bpf_attr load = {
+	    .btf = (uintptr_t)&types,
+	    .btf_size = offsetof(struct types, names) + sizeof(NAMES),
+	};
+
+	return bpf(BPF_BTF_LOAD, &load);
+}
+
+static int load_program(const struct iterator *iterator, int described)
+{
+	struct bpf_func_info functions[ITERATOR_FUNCTIONS];
 	union bpf_attr load = {
 	    .prog_type = BPF_PROG_TYPE_TRACING,
 	    .expected_attach_type = BPF_TRACE_ITER,
 	    .attach_btf_id = iterator->attach,
-	    .insns = (uintptr_t)iterator->code,
-	    .insn_cnt = (uint32_t)iterator->count,
+	    .insns = (uintptr_t)iterator->code.instruction,
+	    .insn_cnt = (uint32_t)iterator->code.count,
 	    .license = (uintptr_t)ITERATOR_LICENSE,
 	    .prog_name = "list_owners",
+	    .prog_btf_fd = (uint32_t)described,
+	    .func_info = (uintptr_t)functions,
+	    .func_info_rec_size = sizeof(functions[0]),
+	    .func_info_cnt = ITERATOR_FUNCTIONS,
 	};
-	union bpf_attr create = {0};
-	int program = bpf(BPF_PROG_LOAD, &load), link;
 
-	if (program < 0)
-		return -1;
+	for (int i = 0; i < ITERATOR_FUNCTIONS; i++)
+		functions[i] = (struct bpf_func_info){(uint32_t)iterator->function[i], FUNCTION};
+	return bpf(BPF_PROG_LOAD, &load);
+}
+
+static int create_link(int program)
+{
+	union bpf_attr create = {.link_create = {.attach_type = BPF_TRACE_ITER}};
+
 	create.link_create.prog_fd = (uint32_t)program;
-	create.link_create.attach_type = BPF_TRACE_ITER;
-	link = bpf(BPF_LINK_CREATE, &create);
-	close(program); /* the link keeps it */
+	return bpf(BPF_LINK_CREATE, &create);
+}
+
+/* An array that can be mapped, with a struct window as its only element. */
+static int create_map(void)
+{
+	union bpf_attr create = {
+	    .map_type = BPF_MAP_TYPE_ARRAY,
+	    .key_size = sizeof(uint32_t),
+	    .value_size = sizeof(struct window),
+	    .max_entries = 1,
+	    .map_flags = BPF_F_MMAPABLE,
+	    .map_name = "window",
+	};
+
+	return bpf(BPF_MAP_CREATE, &create);
+}
+
+/* Returns a link to the program, which keeps all that it needs, or -1. */
+static int load_all(int map)
+{
+	struct iterator iterator;
+	int described, program = -1, link = -1;
+
+	if (write_program(&iterator, map) < 0)
+		return -1;
+	described = load_types();
+	if (described >= 0)
+		program = load_program(&iterator, described);
+	if (program >= 0)
+		link = create_link(program);
+	if (program >= 0)
+		close(program);
+	if (described >= 0)
+		close(described);
 	return link;
 }
 
 struct bpf_owners *bpf_owners_new(void)
 {
 	struct bpf_owners *owners = calloc(1, sizeof(*owners));
-	struct iterator iterator;
+	void *window = MAP_FAILED;
+	int map;
 
 	if (!owners)
 		return NULL;
-	owners->link =
-	    proc_is_ours() && write_program(&iterator) == 0 ? load_program(&iterator) : -1;
+	owners->link = -1;
+	map = proc_is_ours() ? create_map() : -1;
+	if (map >= 0) {
+		window =
+		    mmap(NULL, sizeof(struct window), PROT_READ | PROT_WRITE, MAP_SHARED, map, 0);
+		owners->link = window == MAP_FAILED ? -1 : load_all(map);
+		close(map);
+	}
+	owners->window = window == MAP_FAILED ? NULL : window;
 	if (owners->link >= 0)
 		return owners;
-	free(owners);
+	bpf_owners_free(owners);
 	return NULL;
 }
 
@@ -119,7 +200,10 @@ void bpf_owners_free(struct bpf_owners *owners)
 {
 	if (!owners)
 		return;
-	close(owners->link);
+	if (owners->link >= 0)
+		close(owners->link);
+	if (owners->window)
+		munmap(owners->window, sizeof(*owners->window));
 	free(owners);
 }
 
@@ -130,23 +214,32 @@ static int create_iterator(const struct bpf_owners *owners)
 	return bpf(BPF_ITER_CREATE, &attributes);
 }
 
-/* The kernel fills 32 KiB at most, and never splits a record. */
-int bpf_owners_list(struct bpf_owners *owners, struct records *records)
+/* Make room for a read(). Returns 0, or ENOMEM. */
+static int make_room(struct records *records)
+{
+	size_t room = records->room ? records->room * 2 : 4 * AT_ONCE;
+	struct record *moved;
+
+	if (records->room - records->count >= AT_ONCE)
+		return 0;
+	moved = reallocarray(records->record, room, sizeof(*moved));
+	if (!moved)
+		return ENOMEM;
+	records->record = moved;
+	records->room = room;
+	return 0;
+}
+
+/* All tables, as far as the window shows them. The kernel never splits a record. */
+static int list_window(const struct bpf_owners *owners, struct records *records)
 {
 	int fd = create_iterator(owners), result = fd < 0 ? errno : 0;
 	ssize_t length = 1;
 
-	records->count = 0;
 	while (result == 0 && length > 0) {
-		if (records->room - records->count < AT_ONCE) {
-			size_t room = records->room ? records->room * 2 : 16 * AT_ONCE;
-			struct record *moved = reallocarray(records->record, room, sizeof(*moved));
-
-			result = moved ? 0 : ENOMEM;
-			records->record = moved ? moved : records->record;
-			records->room = moved ? room : records->room;
-			continue;
-		}
+		result = make_room(records);
+		if (result)
+			break;
 		length =
 		    read(fd, records->record + records->count, AT_ONCE * sizeof(*records->record));
 		if (length < 0 && (errno == EAGAIN || errno == EINTR))
@@ -158,5 +251,41 @@ int bpf_owners_list(struct bpf_owners *owners, struct records *records)
 	}
 	if (fd >= 0)
 		close(fd);
+	return result;
+}
+
+void records_drop_void(struct records *records)
+{
+	size_t kept = 0, heading = 0;
+
+	for (size_t i = 0; i < records->count;) {
+		const struct record *record = &records->record[i];
+		size_t length = record->fd == RECORD_HEADING ? RECORDS_OF_HEADING : 1;
+
+		if (record->fd == RECORD_HEADING)
+			heading = kept;
+		if (record->fd == RECORD_VOID)
+			kept = heading;
+		else
+			memmove(&records->record[kept], record, length * sizeof(*record));
+		kept += record->fd == RECORD_VOID ? 0 : length;
+		i += length;
+	}
+	records->count = kept;
+}
+
+int bpf_owners_list(struct bpf_owners *owners, struct records *records)
+{
+	struct window *window = owners->window;
+	int result = 0;
+
+	records->count = 0;
+	*window = (struct window){.more = true};
+	for (; result == 0 && window->more; window->first += WINDOW) {
+		window->more = false;
+		result = list_window(owners, records);
+	}
+	if (window->voids)
+		records_drop_void(records);
 	return result;
 }

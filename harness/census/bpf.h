@@ -14,9 +14,12 @@ struct bpf_owners *bpf_owners_new(void);
 void bpf_owners_free(struct bpf_owners *owners);
 
 struct records {
-	struct record *record;
+	struct record *record; /* headings among them */
 	size_t count, room;
 };
+
+/* Pure: leave out each heading that is followed by a RECORD_VOID, and all between. */
+void records_drop_void(struct records *records);
 
 /*
  * All descriptors that matter, of all processes of our pid namespace. Returns 0, or an errno.

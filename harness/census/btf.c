@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A reader of BTF (Documentation/bpf/btf.rst of the kernel): a header, the types one behind the
- * other, and their names. A type's number is its position, counted from 1. /sys/kernel/btf/vmlinux
- * has 150,000; libbpf indexes them all and then searches them again for each struct, which takes
- * 18 ms. This takes 1 ms. Nothing is read outside the buffer.
+ * A reader of BTF (Documentation/bpf/btf.rst of the kernel): a header, the types one after
+ * another, and their names. A type's number is its position, counted from 1.
+ * /sys/kernel/btf/vmlinux has 150,000; libbpf indexes them all and then searches them again for
+ * each struct, which takes 18 ms. This takes 1 ms. Nothing is read outside the buffer.
  */
 #include "census/btf.h"
 
@@ -14,7 +14,7 @@
 enum { KIND_FLOAT = 16, KIND_DECL_TAG, KIND_TYPE_TAG, KIND_ENUM64 };
 #define ENUM64_VALUE 12 /* bytes: a name, and both halves of the value */
 
-#define MOST_NESTED 8 /* anonymous structs and unions in each other */
+#define MOST_NESTED 8 /* anonymous structs and unions, one inside another */
 
 struct btf {
 	const char *types, *types_end;
@@ -22,7 +22,7 @@ struct btf {
 	size_t names_length;
 };
 
-/* Bytes of a type behind its struct btf_type; SIZE_MAX: a kind that is not known yet. */
+/* Bytes of a type after its struct btf_type; SIZE_MAX: a kind that is not known yet. */
 static size_t rest_of(const struct btf_type *type)
 {
 	const size_t count = BTF_INFO_VLEN(type->info);
@@ -60,7 +60,7 @@ static size_t rest_of(const struct btf_type *type)
 	}
 }
 
-/* The type behind @type, the first one for NULL; NULL at the end, or where it makes no sense. */
+/* The type after @type, the first one for NULL; NULL at the end, or where the bytes are invalid. */
 static const struct btf_type *next(const struct btf *btf, const struct btf_type *type)
 {
 	const char *at = type ? (const char *)(type + 1) + rest_of(type) : btf->types;
@@ -85,7 +85,7 @@ static const struct btf_type *numbered(const struct btf *btf, uint32_t number)
 	return type;
 }
 
-/* "" has offset 0, and so has what is anonymous. */
+/* "" has offset 0, and so has an anonymous type or member. */
 static const char *name_at(const struct btf *btf, uint32_t offset)
 {
 	return offset < btf->names_length ? btf->names + offset : "";

@@ -19,7 +19,7 @@ struct btf_wanted {
 
 /*
  * Pure: look up all @count of @wanted in one pass. @bytes begin at a multiple of 4. Returns false
- * when one is missing, or the bytes make no sense.
+ * when one is missing, or the bytes are not BTF.
  */
 bool btf_look_up(const void *bytes, size_t length, struct btf_wanted *wanted, size_t count);
 

@@ -9,7 +9,7 @@
  *	  ^ dump.c asks, retries                       ^ owner.c adds who holds the descriptor
  *
  * The parts that only transform data (parse, window, inodes, snmp, expr, class, json, procfs) make
- * no system call; recorded bytes test them. Link with -lmnl.
+ * no system call; their tests use recorded bytes. Link with -lmnl.
  *
  * It changes nothing in the programs it looks at. Above all it copies no descriptor
  * (pidfd_getfd(2)). While a copy exists, close() in the program neither ends the connection nor
@@ -84,7 +84,7 @@ pid_t census_ended(const struct census *census);
 /* Count only sockets whose local port is @port (1..65535); may be repeated. */
 int census_add_port(struct census *census, unsigned int port, struct error *error);
 
-/* Count only sockets in these @states (bits), even where all must be looked at; 0: in any. */
+/* Count only sockets in these @states (bits), even when all must be read; 0: in any. */
 void census_only_states(struct census *census, uint32_t states);
 
 /* Count only sockets whose other end is @text, "10.0.0.0/8" or "fd00::1". May be repeated. */
@@ -106,7 +106,7 @@ size_t census_host_count(const struct census *census);
 const char *census_host_name(const struct census *census, size_t host);
 
 /*
- * Count now. @snapshots has one element a host, zeroed before its first use; arrays inside are
+ * Count now. @snapshots has one element per host, zeroed before its first use; arrays inside are
  * reused. Returns 0, or -1 with @error.
  */
 int census_take(struct census *census, const struct census_needs *needs,

@@ -1,5 +1,5 @@
 # Runs the census against programs that it must not disturb, and beside other counters.
-HARMLESS := $(addprefix $(BUILD)/harmless/,server server-asan load)
+HARMLESS := $(addprefix $(BUILD)/harmless/,server server-asan load owners)
 
 LDLIBS += -pthread
 
@@ -25,3 +25,6 @@ $(BUILD)/harmless/%-asan: harness/tests/harmless/%.c
 
 $(BUILD)/harmless/%: harness/tests/harmless/%.c
 	$(harmless_cc) -o $@ $<
+
+$(BUILD)/harmless/owners: harness/tests/harmless/owners.c $(BUILD)/libcensus.a $(BUILD)/libcommon.a
+	$(harmless_cc) -Iharness $(LDFLAGS) -o $@ $^ -lmnl -pthread

@@ -38,7 +38,7 @@ static enum census_gone ask(int socket, uint8_t *state, uint16_t *port)
 	socklen_t address_length = sizeof(address);
 
 	if (getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &length) < 0)
-		return CENSUS_GONE; /* of MPTCP */
+		return CENSUS_GONE; /* an MPTCP socket */
 	/* The local port outlives the connection. Both families keep it at the same offset. */
 	if (getsockname(socket, &address.any, &address_length) == 0)
 		*port = ntohs(address.in.sin_port);

@@ -4,7 +4,7 @@
  *
  * The request is the legacy TCPDIAG_GETSOCK, not SOCK_DIAG_BY_FAMILY. Only it has no address
  * family, so one walk of the table lists IPv4 and IPv6 (ss(8) walks twice). The walk is the cost:
- * the table of the machine has hundreds of thousands of buckets, whoever owns the sockets.
+ * the machine has one table of hundreds of thousands of buckets for all namespaces.
  */
 #include "census/census.h"
 
@@ -137,7 +137,7 @@ static int attempt(const struct census_transport *transport, uint32_t states, ui
 			return no_answer(error, reply->error);
 		case CENSUS_MALFORMED:
 			return error_set(error, EXIT_BROKEN,
-					 "the kernel's sock_diag reply makes no sense");
+					 "the kernel's sock_diag reply is malformed");
 		}
 	}
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Finds the network namespaces that are not counted but may have sockets of the processes. A
- * process can hold sockets of any number of namespaces, whichever it lives in (Istio's ztunnel,
+ * process can hold sockets of any number of namespaces besides its own (Istio's ztunnel,
  * pasta, socket activation through `ip netns exec`). A descriptor is gone only if none of them
  * lists it.
  *
  * Three things lead to them: processes that live in them, mounts (ip-netns(8)) and descriptors. A
  * namespace that only a socket keeps alive cannot be found. We enter each for a moment and let it
- * go: to keep it open would keep a container's namespace alive.
+ * go: keeping it open would keep a container's namespace alive.
  */
 #include "census/internal.h"
 
@@ -83,7 +83,7 @@ static int note_processes(struct census *census)
 	struct noting noting = {census, 0};
 	int result = proc_numbers("/proc", note_process, &noting);
 
-	/* Threads may live elsewhere than their leader: look at those of the processes to count. */
+	/* A thread may live in another namespace than its leader: look at those of --pid. */
 	for (size_t i = 0; i < census->process_count && result == 0; i++) {
 		noting.pid = census->processes[i].pid;
 		result = process_threads(noting.pid, note_thread, &noting);
@@ -121,7 +121,7 @@ struct errand {
 	struct inodes *inodes;
 };
 
-/* Runs there. */
+/* Runs inside the namespace. */
 static int collect(void *data, struct error *error)
 {
 	const struct errand *errand = data;

@@ -4,7 +4,7 @@
  * types. So the stack neither underflows nor holds more than one element an instruction.
  *
  * It calculates with bounds, because not everything can be seen. A number is an interval, and so is
- * a truth (0 false, 1 true, 0 to 1 open). A true result is true wherever in its bounds each
+ * a truth value (0 false, 1 true, 0 to 1 open). A true result is true wherever in its bounds each
  * variable lies.
  */
 #include "census/internal.h"
@@ -26,7 +26,7 @@ static int64_t subtract(int64_t a, int64_t b)
 							  : INT64_MAX;
 }
 
-/* @always, or otherwise perhaps. */
+/* True @always, or else @perhaps. */
 static struct census_bounds truth(bool always, bool perhaps)
 {
 	return (struct census_bounds){always, always || perhaps};
@@ -143,12 +143,11 @@ int census_expr_sensible(const struct census_expr *expr, bool by_process, struct
 	result = run(expr, values, &settled);
 	if (settled < expr->code_count) /* a comparison knows its column */
 		return error_set(error, EXIT_USAGE,
-				 "expression, column %d: this comparison always gives the same "
-				 "result, whatever is counted",
+				 "expression, column %d: this comparison has the same result "
+				 "for every count",
 				 (int)expr->code[settled].number);
 	if (result.least == result.most)
-		return error_set(error, EXIT_USAGE,
-				 "the expression is always %s, whatever is counted",
+		return error_set(error, EXIT_USAGE, "the expression is %s for every count",
 				 result.most ? "true" : "false");
 	return 0;
 }

@@ -79,7 +79,7 @@ enum census_truth census_expr_holds(const struct census_expr *expr,
 				    const struct census_bounds *values);
 
 /*
- * Refuses expectations that no count could refute or fulfil: a variable that is always 0, a
+ * Refuses expectations that do not depend on the count: a variable that is always 0, a
  * comparison that is always true or always false. @by_process: counting only what processes hold.
  * Returns 0 when @expr makes sense, or -1 with @error.
  */

@@ -9,9 +9,9 @@
  *	sum     := atom (("+" | "-") atom)*
  *	atom    := NUMBER | TIME | "-" atom | VARIABLE | "(" or ")"
  *
- * Numbers, times (5min) and truths are different types, which the parser checks: `CLOSE_WAIT and
- * ghosts` or a bare `CLOSE_WAIT` would be true by accident. The result is code for the stack
- * machine of eval.c. Names are looked up in names.c.
+ * Numbers, times (5min) and truth values are different types, which the parser checks: a bare
+ * `CLOSE_WAIT` or `CLOSE_WAIT and ghosts` would be true by accident. The result is code for the
+ * stack machine of eval.c. Names are looked up in names.c.
  */
 #include "census/internal.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Answers what the walk of the table left open, without touching the programs.
+ * Settles what the walk of the table left open, without touching the programs.
  *
  * A socket in CLOSED is in none of the kernel's tables, so neither sock_diag nor /proc/net/tcp nor
- * ss(8) shows it. Yet its descriptor stays in use until somebody closes it. A leak of such
+ * ss(8) shows it. Yet its descriptor stays in use until the program closes it. A leak of such
  * descriptors ends in EMFILE without a visible socket. So a TCP descriptor that no dump of any
  * namespace lists, twice some ms apart (a dump is not atomic), is gone or never had a connection.
  * It certainly had one if an earlier sample saw it. --copy asks the socket itself (copy.c).
@@ -91,7 +91,7 @@ static int ask_copies(struct settling *settling, struct error *error)
 
 /* ---- the second look ------------------------------------------------------------------------- */
 
-/* Was it in no table some ms ago, too? */
+/* Was it also in no table some ms ago? */
 static const struct inode_entry *known_before(const struct census *census,
 					      const struct candidate *candidate)
 {

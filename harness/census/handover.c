@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * While the kernel lists sockets, the process waits inside recv(): the kernel works on its time.
+ * While the kernel lists sockets, the process waits inside recv(), where the kernel does the work.
  * So, once a dump turns out to be large, a second thread adds up what has come, and the first goes
  * on receiving. They share nothing but batches of sockets; the sink is called in one thread at a
  * time.
@@ -40,7 +40,7 @@ static void *empty_batches(void *data)
 	}
 }
 
-/* Without memory or a thread everything goes on as it began. */
+/* Without memory or a second thread, the first does everything. */
 static void start(struct handover *handover)
 {
 	struct batches *batches = malloc(sizeof(*batches));

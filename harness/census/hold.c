@@ -12,7 +12,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#define MOST_NAMES 1000 /* things of a process; the rest is counted by kind */
+#define MOST_NAMES 1000 /* entries for a process; the rest are counted by kind */
 
 struct details {
 	struct census_socket *socket; /* by inode */

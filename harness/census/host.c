@@ -206,11 +206,11 @@ int census_add_process(struct census *census, pid_t pid, struct error *error)
 		return error_set(error, EXIT_CANNOT, "--pid needs Linux 5.3 (pidfd_open)");
 	if (pidfd < 0)
 		return error_set(error, errno == ESRCH ? EXIT_ENDED : EXIT_USAGE,
-				 "no process %d: %s", pid, strerror(errno));
+				 "cannot watch process %d: %s", pid, strerror(errno));
 	if (process_netns(pid, &id) < 0 && errno != ENOENT) {
 		close(pidfd);
 		process_refusal(pid, why, sizeof(why));
-		return error_set(error, EXIT_CANNOT, "cannot look into process %d: %s", pid, why);
+		return error_set(error, EXIT_CANNOT, "cannot inspect process %d: %s", pid, why);
 	}
 	processes[census->process_count++] = (struct census_process){pid, pidfd, 0};
 	return 0;

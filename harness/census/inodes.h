@@ -10,7 +10,7 @@
 #define INODE_UNREAD 2 /* census_unread() */
 #define INODE_SKIP 4   /* listed only so that it does not count as gone */
 #define INODE_MPTCP 8  /* a subflow */
-#define INODE_MAIN 16  /* its MPTCP socket lives; without the flag before: it is that socket */
+#define INODE_MAIN 16  /* its MPTCP socket lives; without INODE_MPTCP: it is that socket */
 #define INODE_LATE 32  /* who holds it was found at the second look */
 
 struct inode_entry {	       /* 28 bytes: a million sockets are 56 MiB */
@@ -30,10 +30,10 @@ struct inodes {
 	size_t used;
 };
 
-/* Make room for many at once, which costs less than one by one. Returns like the next. */
+/* Make room for many at once, which costs less than one by one. Returns as inodes_add(). */
 int inodes_reserve(struct inodes *inodes, size_t entries);
 
-/* Returns 0, or -1 when memory is short. @entry->inode is not 0; others may have it, too. */
+/* Returns 0, or -1 when memory is short. @entry->inode is not 0; others may have the same. */
 int inodes_add(struct inodes *inodes, const struct inode_entry *entry);
 
 /* Prefetch the memory of @inode, to be added or found soon. */

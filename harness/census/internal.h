@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the modules of the library share with each other and hide from everyone else. */
+/* What the modules of the library share but do not export. */
 #ifndef CENSUS_INTERNAL_H
 #define CENSUS_INTERNAL_H
 
@@ -99,7 +99,7 @@ struct census {
 	struct scope scope;
 	enum census_ask ask;
 	struct lister {
-		bool asked, running;	   /* for this sample; ... running in the thread */
+		bool asked, running;	   /* for this sample; its thread runs */
 		bool refused;		   /* it cannot be asked */
 		struct bpf_owners *owners; /* NULL: not loaded */
 		struct records records;
@@ -115,11 +115,11 @@ struct census {
 	size_t candidate_count, candidate_room;
 	struct place *places;
 	size_t place_count, place_room;
-	size_t unseen;		 /* places that we may not enter */
+	size_t unseen;		 /* places that we cannot enter */
 	struct inodes elsewhere; /* the sockets there */
-	struct inodes second;	 /* all sockets, some ms later; the holder is the host's number,
+	struct inodes second;	 /* all sockets, some ms later; their holder is the host's number,
 				    UINT32_MAX: elsewhere */
-	bool looked_again;	 /* ... which were asked for */
+	bool looked_again;	 /* @second is filled in */
 
 	/* Of the previous sample: sockets that a process held (gone.c). */
 	struct inodes memory;
@@ -139,10 +139,10 @@ static inline void bit_set(uint8_t *bits, unsigned int n)
 /* Make room for one more element of @size bytes; returns the (perhaps moved) array or NULL. */
 void *census_grow(void *array, size_t count, size_t *room, size_t size);
 
-/* As calloc(), for a large table that will be used in no order. */
+/* As calloc(), for a large table with random access. */
 void *census_zeroed(size_t count, size_t size);
 
-/* The port to show for a socket: 0 for every ephemeral port on which nobody listens. */
+/* The port to show for a socket: 0 for every ephemeral port without a listener. */
 uint16_t census_shown_port(const struct census *census, const struct census_host *host,
 			   uint16_t port);
 

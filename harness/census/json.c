@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Writes a count for programs: one object a host. */
+/* Writes a count for programs: one object per host. */
 #include "census/table.h"
 
 static void classes(struct json *json, const uint64_t *by_class)
@@ -17,7 +17,7 @@ static void states(struct json *json, const struct census_snapshot *snapshot)
 	json_end(json);
 }
 
-/* A number, or null when nobody asked for it. */
+/* A number, or null when it was not asked for. */
 static void number(struct json *json, const char *name, bool asked, uint64_t value)
 {
 	if (asked)

@@ -34,29 +34,24 @@ struct kernel_scan {
 	pid_t own;
 	struct apart *apart;
 	size_t count, room;
-	uint32_t last_thread;
-	bool last_again;
+	bool leave; /* the table of this heading */
 };
 
 /* Has another thread shown these descriptors before? -1: no memory. */
-static int met_again(struct kernel_scan *scan, const struct record *record)
+static int met_again(struct kernel_scan *scan, const struct record_heading *heading)
 {
 	struct apart *apart;
 
-	if (record->thread == record->pid)
+	if (heading->thread == heading->pid)
 		return 0;
-	if (record->thread == scan->last_thread)
-		return scan->last_again;
-	scan->last_thread = record->thread;
-	scan->last_again = false;
 	for (size_t i = 0; i < scan->count; i++)
-		if (scan->apart[i].pid == record->pid && scan->apart[i].table == record->table)
-			return scan->last_again = scan->apart[i].thread != record->thread;
+		if (scan->apart[i].pid == heading->pid && scan->apart[i].table == heading->table)
+			return scan->apart[i].thread != heading->thread;
 	apart = census_grow(scan->apart, scan->count, &scan->room, sizeof(*apart));
 	if (!apart)
 		return -1;
 	scan->apart = apart;
-	apart[scan->count++] = (struct apart){record->pid, record->thread, record->table};
+	apart[scan->count++] = (struct apart){heading->pid, heading->thread, heading->table};
 	return 0;
 }
 
@@ -68,24 +63,34 @@ static int host_of_inode(const struct census *census, uint32_t netns)
 	return -1;
 }
 
-static int meet(struct kernel_scan *scan, const struct record *record)
+static int enter(struct kernel_scan *scan, const struct record_heading *heading)
 {
 	struct visit *visit = scan->visit;
-	struct descriptor descriptor = {.fd = (int)record->fd};
-	int again = record->pid ? met_again(scan, record) : 1; /* 0: not in our pid namespace */
+	int again = heading->pid ? met_again(scan, heading) : 1; /* 0: not in our pid namespace */
+
+	scan->leave = again || (pid_t)heading->pid == scan->own;
+	if (scan->leave)
+		return again < 0 ? -1 : 0;
+	if (visit->pid != (pid_t)heading->pid)
+		visit->name[0] = '\0';
+	visit->pid = (pid_t)heading->pid;
+	visit->comm = heading->name;
+	visit->task = (pid_t)heading->thread;
+	visit->home = host_of_inode(visit->census, heading->netns);
+	return 0;
+}
+
+static int meet(const struct kernel_scan *scan, const struct record *record)
+{
+	struct visit *visit = scan->visit;
+	struct descriptor descriptor = {.fd = (int)(record->fd & ~RECORD_NAMESPACE)};
 	char target[64];
 
-	if (again || (pid_t)record->pid == scan->own)
-		return again < 0 ? -1 : 0;
-	if (visit->pid != (pid_t)record->pid)
-		visit->name[0] = '\0';
-	visit->pid = (pid_t)record->pid;
-	visit->comm = record->name;
-	visit->task = (pid_t)record->thread;
-	visit->home = host_of_inode(visit->census, record->netns);
-	if (record->kind == RECORD_STREAM)
-		return visit_meet(visit, CENSUS_BY_DESCRIPTOR, (int)record->fd, record->inode);
-	if (process_link(visit->pid, visit->task, (int)record->fd, target, sizeof(target)) < 0)
+	if (scan->leave)
+		return 0;
+	if (!(record->fd & RECORD_NAMESPACE))
+		return visit_meet(visit, CENSUS_BY_DESCRIPTOR, descriptor.fd, record->inode);
+	if (process_link(visit->pid, visit->task, descriptor.fd, target, sizeof(target)) < 0)
 		return 0;
 	descriptor.leads = leads_of(target, &descriptor.inode);
 	return visit_descriptor(visit, &descriptor);
@@ -102,17 +107,25 @@ int kernel_scan(struct visit *visit, struct error *error)
 {
 	struct kernel_scan scan = {.visit = visit, .own = getpid()};
 	struct lister *kernel = &visit->census->kernel;
-	const struct records *records = &kernel->records;
+	const struct record *record = kernel->records.record;
+	const struct record *end = record + kernel->records.count;
+	struct record_heading heading;
 	int result = 0;
 
 	if (kernel->failure)
 		return error_set(error, EXIT_BROKEN, "the BPF iterator failed: %s",
 				 strerror(kernel->failure));
 	visit->home = -1;
-	for (size_t i = 0; i < records->count && result == 0; i++) {
-		if (i + AHEAD < records->count)
-			expect(visit, &records->record[i + AHEAD]);
-		result = meet(&scan, &records->record[i]);
+	while (record < end && result == 0) {
+		if (AHEAD < end - record)
+			expect(visit, record + AHEAD);
+		if (record->fd == RECORD_HEADING) {
+			memcpy(&heading, record, sizeof(heading));
+			result = enter(&scan, &heading);
+			record += RECORDS_OF_HEADING;
+		} else {
+			result = meet(&scan, record++);
+		}
 	}
 	free(scan.apart);
 	visit->comm = NULL;
@@ -183,7 +196,7 @@ int kernel_has_told(struct census *census, bool second, struct error *error)
 	return census->ask != CENSUS_ASK_KERNEL
 		   ? 0
 		   : error_set(error, EXIT_CANNOT,
-			       "owners by BPF need root (CAP_BPF and CAP_PERFMON), Linux 5.11 with "
+			       "owners by BPF need root (CAP_BPF and CAP_PERFMON), Linux 5.17 with "
 			       "CONFIG_DEBUG_INFO_BTF: use --owners proc");
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the descriptors of one process lead to (listing.c), and of many at once (readers.c). */
+/* What the descriptors of one process lead to (listing.c), and those of many (readers.c). */
 #ifndef CENSUS_LISTING_H
 #define CENSUS_LISTING_H
 
@@ -29,7 +29,7 @@ struct listing {
 	size_t count, room;
 };
 
-/* Pure: what a descriptor leads to that links to @target. *@inode: as above. */
+/* Pure: what a descriptor whose link is @target leads to. *@inode: as above. */
 enum leads leads_of(const char *target, uint32_t *inode);
 
 /* List the descriptors of @pid that lead to a socket, a ring or a network namespace. */

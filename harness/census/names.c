@@ -143,7 +143,7 @@ const char *census_name_resolve(const char *text, const struct census_names *nam
 			;
 		*where = word;
 		if (var->kind != CENSUS_VAR_STATE) {
-			snprintf(problem, size, "only a state can be divided with '.'");
+			snprintf(problem, size, "only a state can be followed by '.'");
 			return NULL;
 		}
 		if (!of_state(word, (size_t)(end - word), var)) {

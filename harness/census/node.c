@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Names all network namespaces of a node in words that people know: the container or pod whose
- * processes live there (cgroup.c), else the name in ip-netns(8), else a process.
+ * Names every network namespace of a node after the container or pod whose processes live there
+ * (cgroup.c), else by its name in ip-netns(8), else after a process.
  */
 #include "census/internal.h"
 
@@ -72,7 +72,7 @@ static bool is_taken(const struct census *census, const char *name)
 	return false;
 }
 
-/* Each host is some open files. */
+/* Each host needs a few open files. */
 static void raise_limit(void)
 {
 	struct rlimit limit;
@@ -102,7 +102,7 @@ int census_add_all(struct census *census, struct error *error)
 				 (unsigned long long)place->id.inode);
 		if (census_add_host(census, unique, place->path, &here) == 0)
 			continue;
-		/* One that is gone by now is no error, nor is one that census_others() reports.
+		/* One that is gone by now is not an error, nor is one that census_others() reports.
 		 */
 		if (here.code == EXIT_BROKEN) {
 			*error = here;

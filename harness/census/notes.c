@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Says what a table of sockets cannot: whose turn it is, and what could not be seen. */
+/* Says what a table of sockets cannot: who must act next, and what could not be seen. */
 #include "census/table.h"
 
 #include <inttypes.h>
@@ -58,8 +58,8 @@ static void notes(FILE *out, const struct census_snapshot *snapshot)
 	if (snapshot->interrupted)
 		fputs("  not exact: the table changed during every attempt to read it\n", out);
 	if (snapshot->from_procfs)
-		fputs("  counted from /proc/net/tcp, because sock_diag is not available here: a "
-		      "busy table is not exact\n",
+		fputs("  counted from /proc/net/tcp, because sock_diag is not available here: the "
+		      "count of a busy table is not exact\n",
 		      out);
 }
 
@@ -68,7 +68,7 @@ static void in_flight(FILE *out, const struct census_snapshot *snapshot)
 	char name[64];
 
 	fprintf(out,
-		"on the way through a UNIX socket, perhaps (SCM_RIGHTS): descriptor %d of %s pid "
+		"perhaps in flight through a UNIX socket (SCM_RIGHTS): descriptor %d of %s pid "
 		"%d carries %" PRIu64,
 		snapshot->in_flight.fd,
 		census_printable(snapshot->in_flight.process, name, sizeof(name)),
@@ -79,7 +79,7 @@ static void in_flight(FILE *out, const struct census_snapshot *snapshot)
 static void not_seen(FILE *out, const struct census_snapshot *snapshot)
 {
 	static const char *const reasons[CENSUS_WHYS] = {
-	    [CENSUS_WHY_UNREADABLE] = "some processes may not be read",
+	    [CENSUS_WHY_UNREADABLE] = "not permitted to read some processes",
 	    [CENSUS_WHY_CLOSED] = "closed while they were counted",
 	    [CENSUS_WHY_NOWHERE] = "no visible process has them: the kernel does, or a "
 				   "process of another pid namespace",
@@ -113,7 +113,7 @@ static void not_seen(FILE *out, const struct census_snapshot *snapshot)
 	if (snapshot->unplaced)
 		fprintf(out,
 			"  not seen: whether %" PRIu64
-			" of those gone %s in a network namespace that you may not enter\n",
+			" of those gone %s in a network namespace that you cannot enter\n",
 			snapshot->unplaced, snapshot->unplaced == 1 ? "is" : "are");
 }
 

@@ -2,10 +2,10 @@
 /*
  * Writes a count for Prometheus: the part of OpenMetrics 1.0 that it shares with the older text
  * format, because the textfile collector of node_exporter reads the older one. So there are only
- * gauges, and no time stamps.
+ * gauges, and no timestamps.
  *
  * However many ports, processes and other ends there are, a family has at most MOST series: the
- * largest, and the sum of the rest, whose labels are "other". A pid is no label, because it
+ * largest, and the sum of the rest, whose labels are "other". A pid is not a label, because it
  * changes with each restart.
  */
 #include "census/table.h"
@@ -185,10 +185,10 @@ static const struct family {
 	const char *rest; /* labels of the sum of the rest */
 } families[] = {
     {"state_sockets", NULL, "TCP sockets by state.", states, "host=\"other\",state=\"other\""},
-    {"sockets", NULL, "TCP sockets by state, responsible party and local port.", rows,
+    {"sockets", NULL, "TCP sockets by state, class and local port.", rows,
      "host=\"other\",state=\"other\",class=\"other\",port=\"other\""},
-    {"unread_sockets", NULL, "CLOSE_WAIT sockets whose end of stream was certainly not read.",
-     unread, "host=\"other\""},
+    {"unread_sockets", NULL, "CLOSE_WAIT sockets whose FIN was certainly never read.", unread,
+     "host=\"other\""},
     {"remote_sockets", NULL, "TCP sockets by state and other end.", remotes,
      "host=\"other\",state=\"other\",remote=\"other\""},
     {"silent_seconds", "seconds", "Longest time since anything came, by state (--age).", silent,
@@ -199,9 +199,9 @@ static const struct family {
      owners, "host=\"other\",process=\"other\",unit=\"other\",state=\"other\",port=\"other\""},
     {"accept_queue", NULL, "Connections that wait for accept().", waiting,
      "host=\"other\",port=\"other\""},
-    {"accept_backlog", NULL, "Connections that may wait for accept().", backlog,
+    {"accept_backlog", NULL, "Most connections that can wait for accept().", backlog,
      "host=\"other\",port=\"other\""},
-    {"unreadable_processes", NULL, "Processes whose descriptors may not be read.", unreadable,
+    {"unreadable_processes", NULL, "Processes whose descriptors could not all be read.", unreadable,
      "host=\"other\""},
 };
 
@@ -247,7 +247,7 @@ static void write_family(FILE *out, const struct family *family, struct list *li
 
 		if (i >= MOST - 1 && list->count > MOST)
 			rest += series->value;
-		else if (family->unit) /* told in ms */
+		else if (family->unit) /* counted in ms */
 			fprintf(out, "linger_census_%s{%s} %" PRIu64 ".%03u\n", family->name,
 				series->labels, series->value / 1000,
 				(unsigned int)(series->value % 1000));

@@ -23,11 +23,11 @@ static int take_host(void *data, char *text, struct error *error)
 	for (size_t i = 0; i < length; i++)
 		if (!isalnum((unsigned char)text[i]) && !strchr("_-.", text[i]))
 			return error_set(error, EXIT_USAGE,
-					 "--host %s: a name is made of letters, digits, _ - .",
-					 text);
+					 "--host %s: use only letters, digits, _ - .", text);
 	/* In an expression it must not look like a number or an operator. */
 	if (!isalpha((unsigned char)text[0]) && text[0] != '_')
-		return error_set(error, EXIT_USAGE, "--host %s: a name begins with a letter", text);
+		return error_set(error, EXIT_USAGE, "--host %s: a name begins with a letter or _",
+				 text);
 
 	char *name = options->host[options->host_count].name;
 
@@ -83,8 +83,8 @@ static int take_owners(void *data, char *text, struct error *error)
 
 static const struct option_row rows[] = {
     {"host", .kind = OPTION_OTHER, .take = take_host, .value = "NAME=NETNS",
-     .help = "count this network namespace: a path, or a name in /run/netns; without --host: our "
-	     "own, called 'local'"},
+     .help = "count this network namespace: a path, or a name in /run/netns; without --host: the "
+	     "caller's own, called 'local'"},
     {"all", .kind = OPTION_FLAG, AT(all),
      .help = "count every network namespace that a process or a name holds, named after its "
 	     "container, pod, name or process"},
@@ -111,7 +111,7 @@ static const struct option_row rows[] = {
      .help = "look for processes with BPF (needs root) or in /proc; by default, with BPF from a "
 	     "few thousand sockets on. Large counts use up to four threads"},
     {"copy", .kind = OPTION_FLAG, AT(copy),
-     .help = "copy descriptors that no table lists, to ask whether they were ever connected; this "
+     .help = "copy descriptors that no table lists, to see whether they were ever connected; this "
 	     "disturbs the program: never use it on a server in production"},
     {"json", .kind = OPTION_FLAG, AT(json), .help = "print one JSON object on one line"},
     {"openmetrics", .kind = OPTION_FLAG, AT(openmetrics),
@@ -119,15 +119,14 @@ static const struct option_row rows[] = {
     {"until", .kind = OPTION_TEXT, AT(until), .value = "EXPR",
      .help = "wait until EXPR is true; exit with 0, or with 1 if it is not true in time"},
     {"within", .kind = OPTION_DURATION, AT(within), .value = "TIME",
-     .help = "... how soon it must become true (2s)"},
+     .help = "with --until: how soon EXPR must become true (2s)"},
     {"hold", .kind = OPTION_DURATION, AT(hold), .value = "TIME",
-     .help = "... how long it must then stay true (0s)"},
+     .help = "with --until: how long EXPR must then stay true (0s)"},
     {"stream", .kind = OPTION_FLAG, AT(stream),
      .help = "print a JSON line for each host whenever its states change"},
     {"every", .kind = OPTION_DURATION, AT(every), .value = "TIME",
-     .help =
-	 "... also for --watch: look this often (5ms, and up to 20ms while nothing happens), or "
-	 "less often if a look is expensive"},
+     .help = "with --stream or --watch: look this often, or less often if a look is expensive; by "
+	     "default, --stream looks every 5ms, and up to 20ms while nothing happens"},
     {"watch", .kind = OPTION_FLAG, AT(watch),
      .help = "every 2 s, or SECONDS, show what grew since the start, largest first; prints lines "
 	     "when not on a terminal"},
@@ -144,12 +143,12 @@ static const char details[] =
     "\n"
     "  CLOSE_WAIT              sockets in that state\n"
     "  CLOSE_WAIT.owned        those of them that are: owned (by a process),\n"
-    "                          unaccepted (behind a listener), orphan (the kernel\n"
-    "                          closes them), timewait, unknown (no owner was found),\n"
-    "                          unread (CLOSE_WAIT whose end of stream was certainly\n"
-    "                          not read: Recv-Q >= 1)\n"
+    "                          unaccepted (behind a listener), orphan (closed by the\n"
+    "                          program, not yet by TCP), timewait, unknown (no owner\n"
+    "                          was found), unread (CLOSE_WAIT whose FIN was certainly\n"
+    "                          never read: Recv-Q >= 1)\n"
     "  CLOSE_WAIT.silent       the longest time since anything came from the other\n"
-    "                          end: data or an acknowledgement. The answer to a\n"
+    "                          end: data or an acknowledgment. The answer to a\n"
     "                          keepalive counts, and resets it. Also for\n"
     "                          ESTABLISHED, FIN_WAIT1 ...\n"
     "  CLOSE_WAIT.idle         the longest time since data came\n"
@@ -172,11 +171,11 @@ static const char details[] =
     "always false is refused.\n"
     "\n"
     "Exit status:\n"
-    "  0   all is well; EXPR was true in time, and stayed so\n"
-    "  1   EXPR was not true\n"
+    "  0   success; EXPR came true in time, and held\n"
+    "  1   EXPR did not come true in time, or did not hold\n"
     "  2   wrong usage\n"
     "  3   the process of --pid ended\n"
-    "  70  failure\n"
+    "  70  the census itself failed\n"
     "  77  not possible here, or EXPR could not be decided\n"
     "\n"
     "Examples:\n"

@@ -52,7 +52,7 @@ static struct inode_entry *mark(struct visit *visit, const struct inodes *inodes
 
 	*another = first->holder == (uint32_t)visit->pid;
 	if (visit->second && first->flags & INODE_HELD && !(first->flags & INODE_LATE))
-		return NULL; /* counted when we came by first */
+		return NULL; /* counted at the first visit */
 	for (struct inode_entry *entry = first; entry; entry = inodes_next(inodes, entry)) {
 		bool main = (entry->flags & (INODE_MAIN | INODE_MPTCP)) == INODE_MAIN;
 
@@ -252,8 +252,8 @@ int census_scan(struct census *census, const struct census_needs *needs,
 	    .needs = needs,
 	    .snapshots = snapshots,
 	    .second = second,
-	    /* Of a named process, look at everything; of all processes, only at what nobody else
-	     * has. */
+	    /* Of a named process, look at everything; of all processes, only at what has no
+	     * known holder. */
 	    .deep = second || census->process_count,
 	};
 

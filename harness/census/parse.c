@@ -38,7 +38,8 @@ static bool socket_from(const struct inet_diag_msg *msg, struct census_socket *s
 
 	if (state == TCP_NEW_SYN_RECV)
 		state = STATE_SYN_RECEIVED;
-	if (state < 1 || state >= STATES)
+	/* The kernel chooses by state, then reads it: a socket that ended between is in CLOSED. */
+	if (state < 1 || state >= STATES || state == STATE_CLOSED)
 		return false;
 	if (msg->idiag_family != AF_INET && msg->idiag_family != AF_INET6)
 		return false;
@@ -138,7 +139,7 @@ static enum census_parse refusal(const struct nlmsghdr *message, struct census_r
 		return CENSUS_MALFORMED;
 	memcpy(&refused, mnl_nlmsg_get_payload(message), sizeof(refused));
 	if (!refused.error)
-		return CENSUS_MORE; /* an acknowledgement */
+		return CENSUS_MORE; /* an acknowledgment */
 	if (refused.error > 0 || refused.error == INT32_MIN)
 		return CENSUS_MALFORMED;
 	reply->error = -refused.error;

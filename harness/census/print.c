@@ -62,7 +62,7 @@ static void print_others(FILE *out, const struct census_others *others)
 			others->readable, others->readable == 1 ? "" : "s");
 	if (others->unreadable)
 		fprintf(out,
-			"not counted: %zu other network namespace%s that you may not enter: run "
+			"not counted: %zu other network namespace%s that you cannot enter: run "
 			"census as root\n",
 			others->unreadable, others->unreadable == 1 ? "" : "s");
 }

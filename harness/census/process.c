@@ -105,7 +105,7 @@ void process_read(pid_t pid, const char *file, char *text, size_t size)
 	text[length > 0 ? length : 0] = '\0';
 }
 
-/* A process names itself, and its name may steer the reader's terminal or end a line. */
+/* A process names itself: its name may contain a newline or control the reader's terminal. */
 static void replace_controls(char *name)
 {
 	for (unsigned char *byte = (unsigned char *)name; *byte; byte++)

@@ -42,15 +42,15 @@ void process_name_of(pid_t pid, const char *comm, char *name, size_t size);
 
 /*
  * Pure: the task name @comm, or the base name of @argument0 when @comm is its truncation; without
- * characters that steer a terminal.
+ * characters that control a terminal.
  */
 void process_whole_name(const char *comm, const char *argument0, char *name, size_t size);
 
 /*
- * True when @pid may hold descriptors: it is neither a kernel thread nor has it ended, as all its
- * threads have. One whose memory the kernel has taken already is root's for a moment (proc(5)), and
- * then closes what it holds. For processes that we may not look into; everybody may read
- * /proc/PID/stat.
+ * True when @pid may hold descriptors: it is not a kernel thread, and not all its threads have
+ * ended. (A process that exits gives up its memory first. Then its /proc directory belongs to root
+ * for a moment (proc(5)), until its descriptors are closed.) This is for processes that we may not
+ * inspect; everybody may read /proc/PID/stat.
  */
 bool process_may_hold(pid_t pid);
 

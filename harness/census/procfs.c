@@ -52,7 +52,7 @@ bool census_procfs_parse(const char *line, struct census_socket *socket)
 		return false;
 	if (state == TCP_NEW_SYN_RECV)
 		state = STATE_SYN_RECEIVED;
-	if (state < 1 || state >= STATES)
+	if (state < 1 || state >= STATES || state == STATE_CLOSED) /* it has just ended */
 		return false;
 	socket->state = (uint8_t)state;
 	socket->send_queue = send;

@@ -9,8 +9,7 @@
 
 #define MAX_HOSTS 64
 #define MAX_LIST 256
-#define IDLE_SHARE 19 /* a census that goes on sleeps at least so many times as long as it works   \
-		       */
+#define IDLE_SHARE 19 /* a running census sleeps at least 19 times as long as it works */
 
 struct census_options {
 	struct {
@@ -50,7 +49,7 @@ int64_t worked_ns(void); /* CLOCK_PROCESS_CPUTIME_ID */
 
 /*
  * Print @snapshots as the table, or with --json as one object on one line; @members, when not NULL,
- * adds members to that object. Returns 0, or -1: no memory, and what was printed is not whole.
+ * adds members to that object. Returns 0, or -1: no memory, and the output is incomplete.
  */
 int print_snapshots(FILE *out, const struct census_options *options, struct census *census,
 		    const struct census_snapshot *snapshots,
@@ -63,7 +62,7 @@ int print_snapshots(FILE *out, const struct census_options *options, struct cens
 void catch_signals(sigset_t *while_asleep);
 /*
  * How long to rest before the next look when something last changed @quiet ago: a 32nd of that, at
- * most 20 ms, and at least @least. What takes seconds need not be known to the millisecond.
+ * most 20 ms, and at least @least. A change that takes seconds need not be seen to the millisecond.
  */
 int64_t rest_after(int64_t quiet, int64_t least);
 /* Returns false when it is time to end: a signal came, or our reader has gone. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Lists all processes in several threads, and hands the listings out in the order of /proc. The
- * threads take one process after the other; so does the caller while the one it wants is not ready.
+ * threads take one process after another; so does the caller while the one it wants is not ready.
  */
 #include "census/listing.h"
 
@@ -11,7 +11,7 @@
 
 #include "census/internal.h"
 
-#define MOST_READERS 4	    /* with the caller; a machine in trouble needs its other cores */
+#define MOST_READERS 4	    /* including the caller; a machine in trouble needs its other cores */
 #define PROCESSES_ENOUGH 32 /* for each thread: starting it costs as much as reading two */
 
 struct readers {

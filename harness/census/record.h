@@ -1,20 +1,50 @@
 /* SPDX-License-Identifier: MIT */
-/* What the BPF program of iterator.c writes, and bpf.c reads: a descriptor that matters. */
+/*
+ * What the BPF program of iterator.c writes, and bpf.c and kernel.c read: for each table of
+ * descriptors a heading, followed by its descriptors that matter.
+ */
 #ifndef CENSUS_RECORD_H
 #define CENSUS_RECORD_H
 
 #include <linux/types.h>
 
-enum { RECORD_STREAM, RECORD_NAMESPACE };
+#define RECORD_NAMESPACE 0x80000000u /* in record.fd: it leads to a namespace, not to a socket */
+#define RECORD_HEADING 0xffffffffu   /* record.fd of a heading */
+#define RECORD_VOID 0xfffffffeu /* the table ended while it was read: nothing about it is sure */
 
 struct record {
-	__u64 table; /* the same for threads that share their descriptors */
-	__u32 pid, thread;
 	__u32 fd;
 	__u32 inode;
+};
+
+struct record_heading {
+	struct record mark;
+	__u64 table; /* the same for threads that share their descriptors */
+	__u32 pid, thread;
 	__u32 netns; /* the inode of the network namespace that the thread lives in; 0: none */
-	__u32 kind;
+	__u32 unused;
 	char name[16]; /* of the process, as in /proc/PID/comm; with a NUL */
+};
+
+#define RECORDS_OF_HEADING (sizeof(struct record_heading) / sizeof(struct record))
+
+/*
+ * What the program is given and gives back, and its memory while it runs. The kernel lets a task
+ * write 32 KiB at a time, so the program looks at a window of each table: WINDOW words of the
+ * bitmap of open descriptors, from word @first on.
+ */
+#define WINDOW 63
+
+struct window {
+	__u32 first; /* in */
+	__u32 more;  /* out: a table goes on after the window */
+	__u32 voids; /* out: number of RECORD_VOID */
+	__u32 headed;
+	__u32 words; /* in the window */
+	__u32 unused;
+	__u64 files, open; /* addresses in the kernel: struct file *[], and the bitmap */
+	__u64 bits;	   /* a word of it */
+	__u64 base;	   /* the descriptor of its first bit */
 };
 
 #endif

@@ -34,8 +34,8 @@ void process_refusal(pid_t pid, char *text, size_t size)
 	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
 	if (!other[0] || stat(path, &st) < 0)
 		snprintf(text, size, "/proc hides it (hidepid): run census as root");
-	/* What is in the folder of a process that is not dumpable belongs to root (proc(5)): in a
-	 * user namespace to somebody who is unknown there, whatever capabilities we have. */
+	/* The files in the /proc directory of a process that is not dumpable belong to root
+	 * (proc(5)); in a user namespace, to a user who is not mapped there. */
 	else if (uid == geteuid() && st.st_uid != geteuid())
 		snprintf(text, size,
 			 "it is not dumpable, because it changed its user or its capabilities "

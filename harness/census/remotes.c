@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The other ends of connections, and how many sockets lead to each: 300 of 304 CLOSE_WAITs to one
- * upstream stand out at a glance. A client's port means nothing, so on our service ports an other
- * end is its address alone.
+ * upstream stand out at a glance. A client's port means nothing, so on our service ports only the
+ * address identifies the other end.
  */
 #include "census/table.h"
 
@@ -15,7 +15,7 @@ uint8_t socket_peer(const struct census_socket *socket, uint32_t address[4])
 	const uint32_t *peer = socket->peer;
 
 	memset(address, 0, 16);
-	/* A socket of both families calls 10.0.0.9 ::ffff:10.0.0.9 (RFC 4291, 2.5.5.2). */
+	/* A dual-stack socket shows 10.0.0.9 as ::ffff:10.0.0.9 (RFC 4291, 2.5.5.2). */
 	if (socket->family == AF_INET6 && !peer[0] && !peer[1] && peer[2] == htonl(0xffff)) {
 		address[0] = peer[3];
 		return AF_INET;

@@ -6,7 +6,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-#define BORED 20000000 /* ns */
+#define LONGEST 20000000 /* ns */
 
 static volatile sig_atomic_t stopped;
 
@@ -33,7 +33,7 @@ void catch_signals(sigset_t *while_asleep)
 
 int64_t rest_after(int64_t quiet, int64_t least)
 {
-	int64_t pause = quiet / 32 < BORED ? quiet / 32 : BORED;
+	int64_t pause = quiet / 32 < LONGEST ? quiet / 32 : LONGEST;
 
 	return pause > least ? pause : least;
 }

@@ -9,7 +9,8 @@
 static int add_port(uint8_t *ports, unsigned int port, struct error *error)
 {
 	if (port < 1 || port > 65535)
-		return error_set(error, EXIT_USAGE, "no port %u: write 1 to 65535", port);
+		return error_set(error, EXIT_USAGE, "port %u does not exist: write 1 to 65535",
+				 port);
 	bit_set(ports, port);
 	return 0;
 }
@@ -65,9 +66,9 @@ int census_add_remote(struct census *census, const char *text, struct error *err
 		return error_no_memory(error);
 	scope->prefixes = prefixes;
 	if (!prefix_from(text, &prefixes[scope->prefix_count]))
-		return error_set(error, EXIT_USAGE,
-				 "no address %s: write one like 10.0.0.9, 10.0.0.0/8 or fd00::/64",
-				 text);
+		return error_set(
+		    error, EXIT_USAGE,
+		    "%s is not an address: write one like 10.0.0.9, 10.0.0.0/8 or fd00::/64", text);
 	scope->prefix_count++;
 	return 0;
 }

@@ -7,7 +7,7 @@
 
 /* How long sockets have heard nothing: the longest time, in ms. */
 struct census_ages {
-	int64_t silent;	 /* since anything came: data, or an acknowledgement */
+	int64_t silent;	 /* since anything came: data, or an acknowledgment */
 	int64_t idle;	 /* since data came */
 	uint64_t untold; /* sockets for which it is unknown */
 };
@@ -15,7 +15,7 @@ struct census_ages {
 /* One row of the table: the sockets of one state on one local port. */
 struct census_row {
 	uint8_t state;
-	uint16_t port; /* 0: all ephemeral ports on which nobody listens, together */
+	uint16_t port; /* 0: all ephemeral ports without a listener, together */
 	uint64_t count;
 	uint64_t by_class[CENSUS_CLASSES];
 	uint64_t unread;
@@ -104,7 +104,7 @@ struct census_held {
 /* Where a thread is in the kernel. */
 struct census_wait {
 	pid_t thread;
-	char call[24];	    /* the system call; "running"; "": may not be read, see wchan */
+	char call[24];	    /* the system call; "running"; "": unreadable, see wchan */
 	char wchan[64];	    /* the kernel's function, "": unknown */
 	int64_t timeout_ms; /* -1: none, -2: not known */
 	int descriptor;	    /* -1: none */
@@ -141,7 +141,7 @@ struct census_needs {
 };
 
 struct census_snapshot {
-	struct census_needs asked; /* members below that nobody asked for are zero */
+	struct census_needs asked; /* members below that were not asked for are zero */
 	int64_t time;		   /* CLOCK_REALTIME, nanoseconds, just before the walk */
 
 	uint64_t states[STATES];
@@ -156,7 +156,7 @@ struct census_snapshot {
 	uint64_t gone;	      /* of these: in no table of any namespace, twice some ms apart */
 	uint64_t ghosts;      /* of those gone: had a connection, certainly */
 	uint64_t unconnected; /* of those gone: never had one, certainly */
-	uint64_t unplaced;    /* of those gone: perhaps in a namespace that we may not enter */
+	uint64_t unplaced;    /* of those gone: perhaps in a namespace that we cannot enter */
 	uint64_t elsewhere;   /* sockets of other namespaces that processes of this host hold;
 				 counted only when census_add_process() names these */
 	pid_t elsewhere_pid;  /* the first of them */

@@ -25,7 +25,7 @@ enum census_class {
 
 /* Why the owner of a socket is unknown. */
 enum census_why {
-	CENSUS_WHY_UNREADABLE, /* there are processes whose descriptors may not be read */
+	CENSUS_WHY_UNREADABLE, /* there are processes whose descriptors we may not read */
 	CENSUS_WHY_CLOSED,     /* closed between the walk of the table and that of /proc */
 	CENSUS_WHY_IN_FLIGHT,  /* no process has it, and UNIX sockets carry descriptors */
 	CENSUS_WHY_NOWHERE,    /* no process that we can see has it */
@@ -53,9 +53,9 @@ struct census_socket {
 	/*
 	 * Bytes received and not yet read. A waiting FIN counts as one byte, because it takes one
 	 * sequence number (RFC 9293, 3.4) and idiag_rqueue is rcv_nxt - copied_seq. So a CLOSE_WAIT
-	 * with >= 1 has not read the EOF. One with 0 may not have either: the kernel takes a FIN
-	 * after unread data together with the data, and no recv() ever returns 0.
-	 * Of a listener: connections that wait for accept().
+	 * with >= 1 has not read the EOF. One with 0 may still not have read it: the kernel takes a
+	 * FIN after unread data together with the data, and no recv() ever returns 0. Of a
+	 * listener: connections that wait for accept().
 	 */
 	uint32_t recv_queue;
 	uint32_t send_queue; /* bytes not yet acknowledged; of a listener: its backlog */
@@ -69,7 +69,7 @@ struct census_socket {
 /* The class of @socket; @held: a process of the host has a descriptor for it. */
 enum census_class census_classify(const struct census_socket *socket, bool held);
 
-/* True for a CLOSE_WAIT whose end of stream was certainly not read; false proves nothing. */
+/* True for a CLOSE_WAIT whose FIN was certainly never read; false proves nothing. */
 bool census_unread(const struct census_socket *socket);
 
 enum census_parse {
@@ -80,7 +80,7 @@ enum census_parse {
 };
 
 struct census_reply {
-	bool interrupted; /* NLM_F_DUMP_INTR: the table changed in a way that spoils the dump */
+	bool interrupted; /* NLM_F_DUMP_INTR: the table changed, so the dump is inconsistent */
 	int error;	  /* positive errno, with CENSUS_KERNEL_ERROR */
 };
 

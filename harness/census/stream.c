@@ -13,7 +13,7 @@
  *    program has the socket locked): a walk in between would be too early. So a second walk follows
  *    at the next tick.
  *  - No counter shows a request socket (SYN_RECEIVED) that is given up, nor, with --pid, a
- *    descriptor that changes hands. Hence a walk every 100 ms whatever the pulse says.
+ *    descriptor that changes hands. Hence a walk every 100 ms, even without a pulse.
  *
  * A state that comes and goes between two ticks is missed; capture packets to see it.
  */

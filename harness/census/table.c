@@ -11,7 +11,7 @@
 
 #define LISTENER_LINES 20 /* the rest is in the JSON */
 
-/* A process can call itself anything, even something that a terminal obeys. */
+/* A process can give itself any name, even one that a terminal obeys. */
 const char *census_printable(const char *name, char *text, size_t size)
 {
 	size_t n = 0;

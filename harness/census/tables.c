@@ -104,8 +104,9 @@ static bool known(struct tables *tables, pid_t task)
 }
 
 /*
- * A leader that ended before its threads has no table, and its folder is root's (proc(5)), as that
- * of each thread while it ends. Without a stat it is gone by now, or hidden (hidepid).
+ * A leader that ended before its threads has no table, and its directory belongs to root (proc(5)).
+ * So does the directory of any thread while it ends. Without a stat file, the process is gone by
+ * now or hidden (hidepid).
  */
 static bool has_ended(pid_t pid, pid_t task)
 {

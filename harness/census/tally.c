@@ -19,15 +19,15 @@ void *census_grow(void *array, size_t count, size_t *room, size_t size)
 }
 
 /*
- * Not by calloc(): there the first look at a page maps the page of zeros, and the first write then
- * interrupts every core on which a thread of ours runs.
+ * Not by calloc(): there the first read of a page maps the zero page, and the first write then
+ * interrupts every core on which one of our threads runs.
  */
 void *census_zeroed(size_t count, size_t size)
 {
 	void *memory = reallocarray(NULL, count, size);
 
 	if (memory)
-		explicit_bzero(memory, count * size); /* GCC makes calloc() of memset() */
+		explicit_bzero(memory, count * size); /* GCC would turn memset() into calloc() */
 	return memory;
 }
 

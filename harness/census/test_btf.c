@@ -134,7 +134,7 @@ static void no_program_without_its_offsets(void **state)
 	struct iterator iterator;
 
 	(void)state;
-	assert_int_equal(iterator_write(&iterator, &made, sizeof(made)), -1);
+	assert_int_equal(iterator_write(&iterator, &made, sizeof(made), 0), -1);
 }
 
 int main(void)

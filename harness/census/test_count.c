@@ -28,7 +28,7 @@ static void recorded_dump(void **state)
 	assert_int_equal(snapshot->classes[CENSUS_UNACCEPTED], 3);
 	assert_int_equal(snapshot->classes[CENSUS_ORPHAN], 6);
 	assert_int_equal(snapshot->classes[CENSUS_TIMEWAIT], 1);
-	assert_int_equal(snapshot->classes[CENSUS_UNKNOWN], 23); /* nobody asked for owners */
+	assert_int_equal(snapshot->classes[CENSUS_UNKNOWN], 23); /* owners were not asked for */
 	assert_int_equal(snapshot->unread, 3);
 	assert_int_equal(snapshot->listener_count, 9);
 	assert_int_equal(snapshot->accept_queue, 2);
@@ -86,6 +86,22 @@ static void duplicates_count_once(void **state)
 	assert_int_equal(snapshot->states[STATE_TIME_WAIT], 0);
 	snapshot = take(fixture, COUNTED); /* and again, in a walk of its own */
 	assert_int_equal(snapshot->states[STATE_ESTABLISHED], 2);
+}
+
+/* An orphan that ends while the kernel lists it, and a connection that is reset meanwhile. */
+static void what_ended_meanwhile_is_not_listed(void **state)
+{
+	struct fixture *fixture = *state;
+	struct census_snapshot *snapshot;
+
+	add_socket(&fixture->datagram, STATE_CLOSED, 9000, 1, 0, 0);
+	add_socket(&fixture->datagram, STATE_CLOSED, 9000, 2, 12, 0);
+	add_socket(&fixture->datagram, STATE_ESTABLISHED, 9000, 3, 13, 0);
+	add_done(&fixture->datagram, 0);
+	snapshot = take(fixture, COUNTED);
+	assert_int_equal(snapshot->states[STATE_CLOSED], 0);
+	assert_int_equal(snapshot->classes[CENSUS_UNKNOWN], 1);
+	assert_int_equal(snapshot->row_count, 1);
 }
 
 static void ephemeral_ports_are_one_row(void **state)
@@ -233,7 +249,7 @@ static void inode_table(void **state)
 	for (uint32_t i = 1; i <= 100000; i++)
 		assert_int_equal(inodes_find(&inodes, i * 7919u)->port, (uint16_t)i);
 	assert_null(inodes_find(&inodes, 3));
-	assert_null(inodes_find(&inodes, 0));	     /* 0 is no inode */
+	assert_null(inodes_find(&inodes, 0));	     /* 0 is not an inode */
 	for (uint16_t port = 1; port <= 3; port++) { /* subflows share one */
 		struct inode_entry entry = {.inode = 3, .port = port};
 
@@ -257,6 +273,7 @@ int main(void)
 	    cmocka_unit_test(inode_table),
 	    cmocka_unit_test_setup_teardown(recorded_dump, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(duplicates_count_once, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(what_ended_meanwhile_is_not_listed, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(ephemeral_ports_are_one_row, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(only_the_port_asked, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(only_the_states_asked, set_up, tear_down),

@@ -234,7 +234,7 @@ static void ends_and_errors(void **state)
 	    {NLMSG_DONE, 5, CENSUS_DONE, 0},
 	    {NLMSG_DONE, -2, CENSUS_KERNEL_ERROR, 2},
 	    {NLMSG_DONE, INT32_MIN, CENSUS_KERNEL_ERROR, INT32_MAX},
-	    {NLMSG_ERROR, 0, CENSUS_MORE, 0}, /* an acknowledgement */
+	    {NLMSG_ERROR, 0, CENSUS_MORE, 0}, /* an acknowledgment */
 	    {NLMSG_ERROR, -95, CENSUS_KERNEL_ERROR, 95},
 	    {NLMSG_ERROR, 95, CENSUS_MALFORMED, 0},
 	    {NLMSG_ERROR, INT32_MIN, CENSUS_MALFORMED, 0},

@@ -28,7 +28,7 @@ static void counters(void **state)
 	assert_int_equal(counters.count, 4);
 }
 
-/* Never take a value from another line, whatever is missing. */
+/* Never take a value from another line, no matter what is missing. */
 static void counters_cut_short(void **state)
 {
 	static const char text[] = "Tcp: A B C\nTcp: 1 2\nUdp: X\nUdp: 9\n";
@@ -132,6 +132,8 @@ static void lines_of_procfs(void **state)
 	static const char listener[] =
 	    "   0: 0200000A:2328 00000000:0000 0A 00000000:00000003 00:00000000 00000000     0"
 	    "        0 8445729 1 0000000000000000 100 0 0 10 0\n";
+	static const char ended[] = "   2: 0200000A:2328 0300000A:A000 07 00000000:00000000 "
+				    "00:00000000 00000000 0 0 0 1 0\n";
 	static const char six[] =
 	    "   1: 000080FE00000000000000000100000A:2328 000080FE00000000000000000200000A:A000 08"
 	    " 00000001:00000005 00:00000000 00000000     0        0 17 1 0 20 4 30 10 -1\n";
@@ -152,6 +154,7 @@ static void lines_of_procfs(void **state)
 	assert_int_equal(socket.send_queue, 1);
 	assert_int_equal(socket.recv_queue, 5);
 	assert_int_equal(socket.peer[3], 0x0200000a);
+	assert_false(census_procfs_parse(ended, &socket));
 	assert_false(census_procfs_parse("  sl  local_address rem_address   st tx_queue", &socket));
 	for (size_t length = 0; length < sizeof(listener) - 40; length++) {
 		char *part = strndup(listener, length);

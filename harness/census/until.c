@@ -19,7 +19,7 @@
 
 #define STEP 1000000   /* 1 ms between counts at least, more when a count costs more */
 #define SOON 100000000 /* in the first 100 ms of a wait it may use a third of a processor */
-#define MOST 250000000 /* but 250 ms at most, however many sockets and processes there are */
+#define MOST 250000000 /* but 250 ms at most, no matter how many sockets there are */
 
 struct wait {
 	const struct census_options *options;
@@ -97,7 +97,7 @@ static void say_values(FILE *out, const struct wait *wait)
 	}
 }
 
-/* Refuse to expect what nobody looks for. */
+/* Refuse an expectation about something that this count does not look for. */
 static int check_asked(const struct wait *wait, struct error *error)
 {
 	const struct census_needs needs = census_expr_needs(&wait->expr);
@@ -139,7 +139,7 @@ static int sample(struct wait *wait, const struct census_needs *needs, struct er
 
 	if (census_take(wait->census, needs, wait->snapshots, error) < 0)
 		return -1;
-	/* A crashed process no longer leaks; that must not look like a repair. */
+	/* A crashed process no longer leaks; that must not look like a fix. */
 	ended = census_ended(wait->census);
 	if (ended)
 		return error_set(error, EXIT_ENDED, "process %d ended while census watched it",
@@ -207,9 +207,9 @@ static struct census_needs full_needs(const struct wait *wait)
 }
 
 /*
- * How long to rest after a count that took @worked of a processor, @waited after the last change of
- * the truth. Counting steals time from the programs we watch. While it @holds we rest longest: then
- * only an interruption can come.
+ * How long to rest after a count that took @worked of a processor, @waited after EXPR last
+ * changed its truth value. Counting steals time from the programs we watch. While it @holds we rest
+ * longest: it can only become false.
  */
 static int64_t rest_for(int64_t worked, int64_t waited, bool holds)
 {
@@ -280,9 +280,9 @@ int run_until(const struct census_options *options, struct census *census,
 		/* Show a failure with everything known about it. */
 		if (!snapshots[0].asked.rows && census_take(census, &full, snapshots, error) < 0)
 			return error->code;
-		fprintf(stderr, "census: '%s' did not hold within %s%s: ", options->until,
-			duration_text(options->within, within),
-			wait.ever ? " for long enough" : "");
+		fprintf(stderr, "census: '%s' did not %s within %s: ", options->until,
+			wait.ever ? "hold for long enough" : "come true",
+			duration_text(options->within, within));
 		say_values(stderr, &wait);
 		putc('\n', stderr);
 	}

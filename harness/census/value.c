@@ -46,7 +46,7 @@ static struct census_bounds or_more(struct census_bounds bounds,
 }
 
 /*
- * A number of sockets. A process may hold some where nobody can look: in a network namespace that
+ * A number of sockets. A process may hold some that cannot be seen: in a network namespace that
  * only the socket keeps alive, a connection seems gone.
  */
 static struct census_bounds sockets(uint64_t value, const struct census_snapshot *snapshot)
@@ -183,20 +183,20 @@ void census_value_reason(const struct census_var *var, const struct census_snaps
 	else if (var->kind == CENSUS_VAR_GHOSTS || var->kind == CENSUS_VAR_UNCONNECTED)
 		snprintf(text, size,
 			 "%" PRIu64 " descriptor%s in no table, and "
-			 "nobody saw whether %s ever connected: expect 'gone', or start census "
+			 "it is unknown whether %s ever connected: expect 'gone', or start census "
 			 "before the connections end",
 			 open, open == 1 ? " is" : "s are", open == 1 ? "it was" : "they were");
 	else if (open && snapshots[0].by_process && var->kind != CENSUS_VAR_GONE)
 		snprintf(text, size,
 			 "%" PRIu64
-			 " TCP descriptor%s in no table: gone, never connected, or of a network "
+			 " TCP descriptor%s in no table: gone, never connected, or in a network "
 			 "namespace that nothing else keeps alive. Close %s, or start census "
 			 "before the connections end, or use --copy on your own program",
 			 open, open == 1 ? " is" : "s are", open == 1 ? "it" : "them");
 	else if (unplaced)
 		snprintf(text, size,
-			 "%" PRIu64 " TCP descriptor%s belong to a network namespace that you may "
-			 "not enter: run census as root",
+			 "%" PRIu64 " TCP descriptor%s belong to a network namespace that you "
+			 "cannot enter: run census as root",
 			 unplaced, unplaced == 1 ? " may" : "s may");
 	else
 		snprintf(text, size, "the owner of %" PRIu64 " socket%s was not found", unknown,

@@ -16,9 +16,9 @@ static void wait_line(FILE *out, const struct census_wait *wait)
 	if (wait->descriptor >= 0)
 		fprintf(out, ", descriptor %d", wait->descriptor);
 	if (wait->timeout_ms >= 0)
-		fprintf(out, ", for %" PRId64 " ms at most", wait->timeout_ms);
+		fprintf(out, ", with a timeout of %" PRId64 " ms", wait->timeout_ms);
 	else if (wait->timeout_ms == -1 && strcmp(wait->call, "running"))
-		fputs(", without a time limit", out);
+		fputs(", without a timeout", out);
 	if (*wait->wchan)
 		fprintf(out, " (%s)", census_printable(wait->wchan, text, sizeof(text)));
 	putc('\n', out);

@@ -28,7 +28,8 @@ int visit_meet(struct visit *visit, enum census_hold hold, int fd, uint32_t inod
 
 /* ---- beyond.c: sockets that no descriptor table holds ---------------------------------------- */
 
-/* Pure: the inode in a line "   0: socket:[123]" of an io_uring's fdinfo; 0: none. @slot: its 0. */
+/* Pure: the inode in a line "   0: socket:[123]" of an io_uring's fdinfo, and *@slot, the first
+ * number; 0: none. */
 uint32_t ring_line_inode(const char *line, int *slot);
 
 /*

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Finds what threads wait for: /proc/PID/task/TID/syscall has the number of the system call and its
- * arguments (this needs PTRACE_MODE_ATTACH); wchan has the kernel's function and is open to more
- * readers.
+ * arguments (this needs PTRACE_MODE_ATTACH); wchan has the kernel's function, and more users
+ * may read it.
  */
 #include "census/internal.h"
 
@@ -144,7 +144,7 @@ static bool of_our_architecture(pid_t pid)
 	return header[EI_CLASS] == (sizeof(long) == 8 ? ELFCLASS64 : ELFCLASS32);
 }
 
-/* Returns false when the call may not be read. */
+/* Returns false when we may not read the call. */
 static bool view_thread(pid_t pid, pid_t thread, bool ours, struct census_wait *wait)
 {
 	char file[64], text[256];

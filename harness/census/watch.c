@@ -7,7 +7,7 @@
  *	    +300      304  CLOSE_WAIT on ephemeral ports to 10.0.0.9:443
  *	    +300      304  shop pid 4711: CLOSE_WAIT on ephemeral ports
  *
- * Its words identify a thing, so one that ends and comes back is the same thing.
+ * A thing is identified by its text, so one that ends and comes back is the same thing.
  */
 #include "census/program.h"
 #include "census/table.h"
@@ -27,7 +27,7 @@ struct thing {
 };
 
 struct things {
-	struct thing *thing; /* by words, until they are shown */
+	struct thing *thing; /* by text, until they are shown */
 	size_t count, room;
 	bool no_memory;
 };
@@ -202,7 +202,7 @@ static void show_lines(const struct things *things, const struct things *last)
 			       things->thing[i].grew, things->thing[i].now, things->thing[i].words);
 }
 
-/* Sort the screen by growth; the things themselves stay sorted by their words. */
+/* Sort the screen by growth; the things themselves stay sorted by their text. */
 static void show(const struct things *things, const struct things *last, int64_t start)
 {
 	struct things shown = {.count = things->count};

@@ -137,8 +137,8 @@ static void *place_of(const struct option_row *row, void *options, struct error 
 	if (!row->room)
 		return (char *)options + row->at;
 	if (*counter == row->room) {
-		error_set(error, EXIT_USAGE, "more than %zu times %s", row->room,
-			  called(row, name));
+		error_set(error, EXIT_USAGE, "%s can be given at most %zu times", called(row, name),
+			  row->room);
 		return NULL;
 	}
 	return (char *)options + row->at + row->size * (*counter)++;
@@ -165,7 +165,8 @@ static int take(const struct option_row *row, char *text, void *options, struct 
 	case OPTION_SECONDS:
 		return take_seconds(row, text, "seconds such as 2 or 0.5", INFINITY, at, error);
 	case OPTION_TIME:
-		if (take_seconds(row, text, "seconds since 1970", LATEST, &seconds, error) < 0)
+		if (take_seconds(row, text, "a Unix time, such as 1700000000", LATEST, &seconds,
+				 error) < 0)
 			return -1;
 		*(int64_t *)at = (int64_t)(seconds * 1e9);
 		return 0;
@@ -232,7 +233,8 @@ static const struct command *mode_of(const struct command *command, const char *
 					 word_of(modes[i]));
 		used = used < sizeof(names) ? used : sizeof(names) - 1;
 	}
-	error_set(error, EXIT_USAGE, "%s, not '%s': see %s --help", names, word, command->name);
+	error_set(error, EXIT_USAGE, "write %s, not '%s': see %s --help", names, word,
+		  command->name);
 	return NULL;
 }
 

@@ -1,4 +1,4 @@
-/* Standard input, output and error, whatever the caller closed. */
+/* Standard input, output and error, even if the caller closed them. */
 #ifndef LINGER_DESCRIPTORS_H
 #define LINGER_DESCRIPTORS_H
 

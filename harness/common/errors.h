@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How a linger program ends: with an exit code that classifies the end and, unless
- * all is well, one sentence on standard error after the program's name.
+ * How a linger program ends: with an exit code that classifies the end and, unless it
+ * succeeded, one sentence on standard error after the program's name.
  *
- *	census: no process 4711: No such process
+ *	census: cannot watch process 4711: No such process
  *
  * Library functions never print. They return error_set(error, code, "...") and the program reports
  * it.
@@ -30,7 +30,7 @@ struct error {
 };
 
 /*
- * Fill in @error: the exit code and the reason (as in printf(3), cut off if too long).
+ * Fill in @error: the exit code and the reason (as in printf(3), truncated if too long).
  * Control characters of quoted input become '?'.
  * Returns -1, so that a function can end with `return error_set(...)`.
  */

@@ -22,7 +22,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#define JSON_DEPTH 16 /* objects and arrays in each other */
+#define JSON_DEPTH 16 /* nested objects and arrays */
 
 struct json {
 	FILE *out;

@@ -8,10 +8,10 @@
 
 #include "common/bytes.h"
 
-#define ETHERTYPES 12 /* bytes before the type of an Ethernet frame */
+#define ETHERTYPES 12 /* bytes before the EtherType of a frame */
 #define LENGTHS 0x600 /* a lower type is a length: IEEE 802.3, then 802.2 */
 
-/* What follows, by the type of Ethernet (IEEE 802, RFC 2516, 3032, 7042). */
+/* What follows, by EtherType (IEEE 802, RFC 2516, 3032, 7042). */
 enum ethertype {
 	TYPE_IPV4 = 0x0800,
 	TYPE_ARP = 0x0806,
@@ -52,7 +52,7 @@ static enum packet_way way_of(unsigned type, unsigned hardware)
 				       : PACKET_PASSING;
 }
 
-/* RFC 3032: labels down to the bottom one. Whether IP follows, only the payload shows. */
+/* RFC 3032: labels down to the bottom one. Only the payload shows whether IP follows. */
 static size_t behind_mpls(const uint8_t *bytes, size_t kept, size_t at, enum packet_other *other)
 {
 	bool bottom = false;
@@ -80,14 +80,14 @@ static size_t behind_ppp(const uint8_t *bytes, size_t kept, size_t at, enum pack
 	return at + size;
 }
 
-/* RFC 1042: an 802.2 header at @at that gives the type of Ethernet. */
+/* RFC 1042: an 802.2 header at @at that gives the EtherType. */
 static bool is_snap(const uint8_t *bytes, size_t at)
 {
 	return get16(bytes + at) == 0xaaaa && bytes[at + 2] == 3 && !get16(bytes + at + 3) &&
 	       !bytes[at + 5];
 }
 
-/* What follows the type of Ethernet at @type; the rest of the frame is at @at. */
+/* What follows the EtherType at @type; the rest of the frame is at @at. */
 static size_t behind_type(const uint8_t *bytes, size_t kept, size_t type, size_t at,
 			  enum packet_other *other)
 {
@@ -155,7 +155,7 @@ size_t link_network(int link, const uint8_t *bytes, size_t kept, enum packet_way
 		return behind_ppp(bytes, kept, kept && bytes[0] == 0xff ? 2 : 0, other);
 	case DLT_PPP_ETHER:
 		return behind_ppp(bytes, kept, 6, other);
-	case DLT_C_HDLC: /* address, control, a type of Ethernet */
+	case DLT_C_HDLC: /* address, control, EtherType */
 		return behind_type(bytes, kept, 2, 4, other);
 	case DLT_LINUX_SLL: /* type, hardware, length and bytes of an address, protocol */
 		if (kept >= 16)

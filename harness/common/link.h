@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads what a link puts before its packets; only packet.c uses it. */
+/* Reads the link header of a packet; only packet.c uses it. */
 #ifndef LINGER_LINK_H
 #define LINGER_LINK_H
 

@@ -48,7 +48,7 @@ void nearest_offer(const char *word, size_t length, const char *candidate, const
 	size_t nb = fold(candidate, strlen(candidate), b, sizeof(b));
 	unsigned int d = edit_distance(a, na, b, nb);
 
-	/* More than a third of the word wrong is no typing mistake. */
+	/* With more than a third of the word wrong, it is not a typing mistake. */
 	if (d > (nb + 1) / 3 || (*best && d >= *distance))
 		return;
 	*best = candidate;

@@ -19,7 +19,7 @@ static enum packet_other tunnel_of(unsigned port)
 {
 	switch (port) {
 	case 4789:
-	case 8472: /* Linux, before there was a number */
+	case 8472: /* Linux, before IANA assigned a port */
 		return OTHER_VXLAN;
 	case 6081:
 		return OTHER_GENEVE;
@@ -184,7 +184,7 @@ static void find_stamp(const uint8_t *options, size_t length, struct packet *pac
 		size_t size = options[i] == 1 ? 1 : i + 1 < length ? options[i + 1] : 0;
 
 		if (size == 0 || (size == 1 && options[i] != 1) || size > length - i)
-			return; /* cut, or nonsense */
+			return; /* cut off, or invalid */
 		if (options[i] == 8 && size == 10) {
 			packet->stamp = get32(options + i + 2);
 			packet->stamped = true;

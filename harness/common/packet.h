@@ -6,7 +6,7 @@
  *	0               ip             tcp   payload   end
  *
  * Pure: reads nothing outside the given bytes and makes no system call. RFC 791 and
- * 8200 (IP), RFC 9293 (TCP), RFC 7323 (time stamps); link types as in pcap-linktype(7).
+ * 8200 (IP), RFC 9293 (TCP), RFC 7323 (timestamps); link types as in pcap-linktype(7).
  */
 #ifndef LINGER_PACKET_H
 #define LINGER_PACKET_H

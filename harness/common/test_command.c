@@ -142,7 +142,7 @@ static void lists(void **state)
 	assert_int_equal(o.list[1], 65535);
 	assert_int_equal(o.list[2], 0);
 	assert_int_equal(parse(&command, "--list 1 --list 2 --list 3 --list 4", &o, &error), -1);
-	assert_string_equal(error.text, "more than 3 times --list");
+	assert_string_equal(error.text, "--list can be given at most 3 times");
 }
 
 static void wrong_words(void **state)
@@ -160,8 +160,9 @@ static void wrong_words(void **state)
 	    {"--most 18446744073709551616", "--most takes a whole number from 0 to "
 					    "18446744073709551615, not '18446744073709551616'"},
 	    {"--within 3", "--within takes a time such as 300ms, 2s, 1.5s or 1min, not '3'"},
-	    {"--since tomorrow", "--since takes seconds since 1970, not 'tomorrow'"},
-	    {"--since 9000000000", "--since takes seconds since 1970, not '9000000000'"},
+	    {"--since tomorrow", "--since takes a Unix time, such as 1700000000, not 'tomorrow'"},
+	    {"--since 9000000000",
+	     "--since takes a Unix time, such as 1700000000, not '9000000000'"},
 	    {"-t -1", "-t takes seconds such as 2 or 0.5, not '-1'"},
 	    {"-t inf", "-t takes seconds such as 2 or 0.5, not 'inf'"},
 	    {"-t nan", "-t takes seconds such as 2 or 0.5, not 'nan'"},
@@ -211,7 +212,7 @@ static void modes(void **state)
 	assert_int_equal(parse(&all, "two --flag", &o, &error), -1);
 	assert_string_equal(error.text, "unknown option --flag: see try two --help");
 	assert_int_equal(parse(&all, "", &o, &error), -1);
-	assert_string_equal(error.text, "one, two or three, not '': see try --help");
+	assert_string_equal(error.text, "write one, two or three, not '': see try --help");
 	assert_int_equal(parse(&all, "four", &o, &error), -1);
 	assert_int_equal(parse(&all, "--flag", &o, &error), -1);
 	assert_int_equal(parse(&all, "-- one", &o, &error), -1);

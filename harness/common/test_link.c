@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Packets behind the head of each link: whole, cut short, altered, and with foolish options. */
+/* Packets after the header of each link: whole, cut short, altered, and with malformed options. */
 #include <pcap/dlt.h>
 
 #include "common/test_packets.h"
@@ -63,7 +63,7 @@ static const struct {
 #define LINKS (sizeof(links) / sizeof(links[0]))
 #define MOST (32 + IPV6_SIZE)
 
-/* Packet @p behind the head of link @l; returns the length. */
+/* Packet @p after the header of link @l; returns the length. */
 static size_t framed(size_t l, size_t p, uint8_t bytes[MOST])
 {
 	memcpy(bytes, links[l].head, links[l].length);
@@ -150,11 +150,11 @@ static void altered_and_cut(void **state)
 static void cut_and_foolish_options(void **state)
 {
 	static const uint8_t options[][12] = {
-	    {8, 10, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0}, /* time stamps at once */
+	    {8, 10, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0}, /* timestamps at once */
 	    {1, 1, 8, 11, 0, 0, 0, 9, 0, 0, 0, 0}, /* longer than the header */
 	    {8, 0, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0},  /* of no length, forever */
 	    {8, 1, 8, 10, 0, 0, 0, 9, 0, 0, 0, 0},
-	    {0, 8, 10, 0, 0, 0, 9, 0, 0, 0, 0, 0}, /* behind the end */
+	    {0, 8, 10, 0, 0, 0, 9, 0, 0, 0, 0, 0}, /* after the end */
 	    {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 8},  /* cut after its kind */
 	};
 
@@ -190,8 +190,8 @@ static void what_is_no_segment(void **state)
 static void not_decapsulated(void **state)
 {
 	static const struct {
-		uint8_t bytes[24]; /* the head of the link, or behind that of IPv4 */
-		int protocol;	   /* of IPv4; 0: the head of Ethernet */
+		uint8_t bytes[24]; /* the link header, or what follows the IPv4 header */
+		int protocol;	   /* of IPv4; 0: the header of Ethernet */
 		const char *name;
 	} cases[] = {
 	    {.protocol = 17, .bytes = {0, 1, 0x12, 0xb5}, .name = "VXLAN"},

@@ -52,7 +52,7 @@ static void ipv6(void **state)
 	assert_int_equal(s.id, 0);
 }
 
-/* Four bytes and a FIN from 2^32 - 2 on; the number goes round. */
+/* Four bytes and a FIN from 2^32 - 2 on; the sequence number wraps. */
 static void next_goes_round(void **state)
 {
 	struct packet s;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the fuzz targets share. A target is fuzz_NAME.c: it turns any bytes into a call of a parser
- * and checks what must be true of the answer, whatever the bytes were. With clang it becomes a
+ * and checks what must be true of every answer. With clang it becomes a
  * libFuzzer program (https://llvm.org/docs/LibFuzzer.html); with another compiler driver.c runs its
  * corpus, harness/fuzz/corpus/NAME. Every find stays there as an input.
  */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The language of `census --until`. An accepted expression must be a program that neither
- * underflows the stack of eval.c nor mixes numbers with truths, and it must give the result of a
- * second, slower machine. A refusal must be a sentence about a column that exists.
+ * underflows the stack of eval.c nor mixes numbers with truth values, and it must give the result
+ * of a second, slower machine. A refusal must be a sentence about a column that exists.
  */
 #include "census/internal.h"
 #include "fuzz/fuzz.h"

@@ -2,10 +2,10 @@
 /*
  * Captures to ladders. An input is a row of parts, each after its length in two bytes,
  * little-endian: the census's timeline, then for each host its capture and the capture of what a
- * fault dropped there (empty: none). They are read from files, like `wire ladder` does.
+ * fault dropped there (empty: none). They are read from files, as by `wire ladder`.
  *
  * Everything read can be derived, shown and compared. States and marks are valid, and the output is
- * one ladder a group, the worst first.
+ * one ladder per group, the worst first.
  */
 #include <sys/stat.h>
 #include <unistd.h>
@@ -41,7 +41,7 @@ static void make_folder(void)
 	atexit(remove_folder);
 }
 
-/* The next part of the input; false at its end. A truncated part is whatever is left. */
+/* The next part of the input; false at its end. A truncated part is all that is left. */
 static bool take(const uint8_t **bytes, size_t *left, const uint8_t **part, size_t *length)
 {
 	if (*left < 2)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The command line of the census, one word a line: accepted within its bounds, or refused. */
+/* The command line of the census, one word per line: accepted within its bounds, or refused. */
 #include <ctype.h>
 
 #include "census/program.h"

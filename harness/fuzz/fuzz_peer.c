@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The command line of the peer, one word a line: the options of all servers and clients, and the
+ * The command line of the peer, one word per line: the options of all servers and clients, and the
  * peer's actions. A wrong word ends the program with one sentence and status 2 before any action. A
  * text to send is sent exactly as written.
  *

@@ -28,7 +28,7 @@ TOOLS = ["qemu-system-x86_64", "busybox", "depmod"]
 
 
 class Refused(Exception):
-    """There is no guest; has the exit status; a script has said why."""
+    """No guest could be made. A script has said why; this has its exit status."""
 
     def __init__(self, status: int) -> None:
         super().__init__(status)

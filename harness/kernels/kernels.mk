@@ -6,6 +6,6 @@ kernels: all ## run scenarios on other kernels under QEMU (VERSIONS='5.10 7.3' S
 deps-kernels: ## install the further Debian packages that `make kernels` needs
 	@harness/deps kernels
 
-kernels-document: all ## store what `make kernels` measured, and write scenarios/KERNELS.md anew
+kernels-document: all ## store what `make kernels` measured, and rewrite scenarios/KERNELS.md
 	@harness/kernels/keep $(or $(RESULTS),results)/kernels harness/tests/kernels
 	@LINGER_DOCUMENTS=1 $(BUILD)/linger test -- -n 1 harness/tests/test_kernels.py

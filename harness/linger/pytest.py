@@ -1,8 +1,8 @@
 """The pytest plugin for other projects: the fixture `lab`, a private network for a test.
 
-Where linger is installed every pytest imports this module, so it holds no more than what must be
-known before a test that takes `lab` is about to run: run/delegate.py then has it run in a sandbox,
-where run/guest.py makes the lab. Not for linger's own session, whose plugin is run/plugin.py.
+Where linger is installed every pytest imports this module, so it holds only what must be known before
+a test that takes `lab` is about to run: run/delegate.py then has it run in a sandbox, where
+run/guest.py makes the lab. Not for linger's own session, whose plugin is run/plugin.py.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def in_sandbox() -> bool:
 
 
 def takes_lab(item: pytest.Item) -> bool:
-    """Whether a test takes our fixture: a project's own `lab` is before it, and may build on it."""
+    """Whether a test takes our fixture: a project's own `lab` overrides it, and may build on it."""
     fixtures: Any = getattr(item, "_fixtureinfo", None)
     for fixture in reversed(fixtures.name2fixturedefs.get("lab", ()) if fixtures else ()):
         if fixture.func.__module__ == __name__:

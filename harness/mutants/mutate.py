@@ -1,7 +1,7 @@
 """Mutants of a C program: each has one small mistake in a call that ends or limits something.
 
-A call is left out, made twice, or replaced by its neighbour; a flag is missing; a time-out comes an hour late
-or at once; an end is overlooked. Each mutant differs from the program in one place, and compiles. This is not
+A call is left out, made twice, or replaced by its neighbour; a flag is missing; a timeout comes an hour late
+or at once; an EOF is overlooked. Each mutant differs from the program in one place, and compiles. This is not
 a compiler: it knows comments, strings and brackets, which is enough for programs of one style.
 
 Places that can make no difference are left alone. Code after event_base_dispatch() in main() never runs: it
@@ -63,7 +63,7 @@ FLAGS = (
 # Where the part of main() begins that the docstring exempts.
 LAST = re.compile(r"""event_base_dispatch | (?:\s+ (?:(?:for|if)\ \([^{}\n]*\)\s+)* (?:close|free|discard)\([^;]*\);)+
                       \s+return\ EXIT_SUCCESS;""", re.X)  # fmt: skip
-# Other mistakes: an end that is not recognised, the length of a time-out.
+# Other mistakes: an EOF that is not recognised, the length of a timeout.
 TIME = r"(?<=\.tv_sec = )[^,;}]+(?=[,;}])|(?<=\.tv_usec = )\d+(?=\})|\bo\.seconds \* 1000(?=\))"
 WORD = re.compile(rf"\b(?:{'|'.join((*CALLS, *FLAGS))})\b|(?P<end>\bn <= 0\b)|(?P<time>{TIME})")
 

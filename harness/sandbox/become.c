@@ -76,7 +76,7 @@ static void search(const char *name, struct refusal *refusal)
 	char *folders = strdup(variable ? variable : "/bin:/usr/bin");
 	char path[PATH_MAX];
 
-	refuse(refusal, NOT_FOUND, "it is in no folder of PATH");
+	refuse(refusal, NOT_FOUND, "it is not in PATH");
 	for (char *rest = folders, *folder; refusal->status && (folder = strsep(&rest, ":"));) {
 		snprintf(path, sizeof(path), "%s/%s", *folder ? folder : ".", name);
 		if (access(path, F_OK) < 0)

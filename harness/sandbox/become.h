@@ -13,7 +13,7 @@ struct refusal {
 };
 
 /*
- * Check whether execvp(3) could start a program. Returns 0 when nothing is known against it,
+ * Check whether execvp(3) could start a program. Returns 0 when no obstacle is known,
  * otherwise the status; *refusal holds the status and the reason.
  */
 int cannot_start(const char *program, struct refusal *refusal);

@@ -49,8 +49,8 @@ static void leave_keyring(void)
 }
 
 /*
- * Takes away what the caller's limits may permit without a capability: running before everyone else
- * and, in a closed cage, a core dump. The core limit is 1 byte, not 0: a core handler outside
+ * Takes away what the caller's limits may permit without a capability: running ahead of everyone
+ * else and, in a closed cage, a core dump. The core limit is 1 byte, not 0: a core handler outside
  * ignores every limit except 1 (core(5)).
  */
 static void forgo_privileged_limits(bool closed)

@@ -1,4 +1,4 @@
-/* What a confined program finds around it; confine.c explains the whole. */
+/* The surroundings of a confined program; confine.c explains the whole. */
 #ifndef SANDBOX_CAGE_H
 #define SANDBOX_CAGE_H
 
@@ -13,12 +13,12 @@ struct cage {
 	char **shown; /* folders to show, read-only, although the cage is closed */
 	int shown_count;
 	char *command; /* its name, or its path in the cage */
-	uid_t uid;     /* whom to become (identity.h) */
+	uid_t uid;     /* the user to become (identity.h) */
 	gid_t gid;
 };
 
 /*
- * Set up the cage in the new namespaces and give up everything that leads out of it. Afterwards
+ * Set up the cage in the new namespaces and give up everything that leads out of it. After that,
  * this process has only descriptors 0 to 3 open, and nobody in the cage can trace it or look at it
  * through /proc. The working folder of a closed cage is /tmp. On failure: one sentence on stderr,
  * exit 77.

@@ -66,7 +66,7 @@ static bool find_own(int hierarchy, char *path)
 	}
 	if (file)
 		fclose(file);
-	return found && strncmp(path, "/..", 3) != 0; /* outside of our cgroup namespace */
+	return found && strncmp(path, "/..", 3) != 0; /* outside our cgroup namespace */
 }
 
 /* Where a hierarchy is mounted, and which group is its root there. */
@@ -271,7 +271,7 @@ void cgroup_add(pid_t pid)
 	for (int i = 0; i < HIERARCHIES; i++)
 		if (groups[i].folder >= 0 && !has(&groups[i], pid) &&
 		    !write_to(&groups[i], "cgroup.procs", pid) && errno != ESRCH)
-			err(EXIT_CANNOT, "control group of a confined program");
+			err(EXIT_CANNOT, "cannot move the program to its control group");
 }
 
 double cgroup_seconds(void)

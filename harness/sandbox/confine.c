@@ -1,5 +1,5 @@
 /*
- * confine: run a third-party program in a host of the lab, so that it can serve and do nothing
+ * confine: run a third-party program on a host of the lab, so that it can serve and do nothing
  * else.
  *
  * The command runs in its own user, pid, mount and IPC namespaces, without any capability, without
@@ -47,7 +47,7 @@ static int take_user(void *data, char *word, struct error *error)
 	unsigned long value = limits_number(word);
 
 	if (value >= (uid_t)-1)
-		return error_set(error, EXIT_USAGE, "--user takes the number of a user, not '%s'",
+		return error_set(error, EXIT_USAGE, "--user takes a numeric user id, not '%s'",
 				 word);
 	if (geteuid() != 0)
 		return error_set(error, EXIT_USAGE,
@@ -99,14 +99,14 @@ static const struct option_row rows[] = {
 	     "processes together: memory, in bytes, and with a control group also cpu and nproc; "
 	     "may be repeated"},
     {"bounds", .kind = OPTION_FLAG, OPTION_AT(struct confine_options, bounds),
-     .help = "say whether a control group is available here"},
+     .help = "print what can be limited here, and exit"},
     {0},
 };
 
 static const struct command command = {
     .name = "confine",
     .usage = "[OPTION]... -- COMMAND [ARGUMENT]...",
-    .summary = "Runs a third-party program in a host of the lab, so that it can serve and do "
+    .summary = "Runs a third-party program on a host of the lab, so that it can serve and do "
 	       "nothing else.",
     .rows = rows,
     .details = "Exit status: that of the command, or 2 for wrong usage, 77 where this system does "
@@ -169,10 +169,10 @@ static pid_t start_init(int group)
 		init = syscall(SYS_clone3, &how, sizeof(how));
 		how.flags &= ~CLONE_INTO_CGROUP;
 	}
-	if (init < 0) /* a container's filter may not know clone3(2) */
+	if (init < 0) /* a container's filter may refuse clone3(2) */
 		init = syscall(SYS_clone, how.flags | SIGCHLD, NULL, NULL, NULL, NULL);
 	if (init < 0)
-		err(EXIT_CANNOT, "namespaces for a confined program");
+		err(EXIT_CANNOT, "cannot make namespaces for the program");
 	return init;
 }
 

@@ -11,7 +11,7 @@
  *   - System call tables of other architectures, where the numbers mean something else.
  *
  * A closed cage has only IPv4 and IPv6 sockets. AF_VSOCK leads to the hypervisor, AF_UNIX to
- * whatever listens on a path; so does a pair of datagram sockets, because each end may send
+ * anything that listens on a path; so does a pair of datagram sockets, because each end may send
  * elsewhere. Permanently connected pairs (SOCK_STREAM, SOCK_SEQPACKET) remain. Only a control group
  * counts memory that no process has mapped, so without one that is denied, too.
  */
@@ -77,7 +77,7 @@ struct filter {
 static void add(struct filter *filter, const struct sock_filter *code, size_t count)
 {
 	if (filter->length + count > LONGEST)
-		errx(EXIT_BROKEN, "the filter of system calls is too long");
+		errx(EXIT_BROKEN, "the system call filter is too long");
 	for (size_t i = 0; i < count; i++)
 		filter->code[filter->length++] = code[i];
 }

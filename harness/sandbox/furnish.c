@@ -42,7 +42,7 @@ void own_socket_table(void)
 	    unshare(CLONE_NEWNET) < 0)
 		return;
 	set(NET "tcp_child_ehash_entries", "4096");
-	/* Both shrink with the table; as they are on a machine with much memory. */
+	/* Both shrink with the table: set them as on a machine with much memory. */
 	set(NET "tcp_max_tw_buckets", "262144");
 	set(NET "tcp_max_syn_backlog", "4096");
 }

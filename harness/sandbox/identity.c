@@ -13,7 +13,7 @@
 
 enum { NOBODY = 65534 };
 
-/* The ids that our user namespace knows: the kernel takes at most this many ranges. */
+/* The ids that our user namespace maps: the kernel takes at most this many ranges. */
 struct map {
 	struct {
 		unsigned long first, count;
@@ -42,7 +42,7 @@ static bool is_mapped(const struct map *map, unsigned long number)
 	return false;
 }
 
-/* The highest id that is a user and a group here, and in no list; 0 if there is none. */
+/* The highest id mapped for users and groups that none of either has; 0: there is none. */
 static unsigned long find_stranger(const struct map *users, const struct map *groups)
 {
 	unsigned long found = 0;
@@ -81,8 +81,8 @@ struct identity identity_choose(long wish, bool closed)
 			   ? NOBODY
 			   : (long)find_stranger(&users, &groups);
 	else if (!is_mapped(&users, wish) || !is_mapped(&groups, wish))
-		errx(EXIT_CANNOT, "this user namespace has no user and group %ld; name another",
-		     wish);
+		errx(EXIT_CANNOT,
+		     "this user namespace does not map user and group %ld; name another", wish);
 	if (wish) {
 		chosen.uid = chosen.gid = wish;
 	} else if (owns_the_system()) {

@@ -15,10 +15,10 @@ struct identity {
 enum { AS_IT_IS = -1 };
 
 /*
- * Choose. wish: a user id, or AS_IT_IS; closed: without a wish root becomes nobody. If nobody is
- * not mapped, that is the highest mapped id in no list. If only the caller is mapped, root by name
- * but an ordinary user to the system's files, it takes the id of nobody. Root of the system's files
- * is refused. On failure: one sentence on stderr, exit 77.
+ * Choose. wish: a user id, or AS_IT_IS; closed: without a wish root becomes nobody, or, if nobody
+ * is not mapped, the highest mapped id that no user or group has. If only root is mapped, a root
+ * that owns the system's files is refused; one that is an ordinary user outside becomes nobody. On
+ * failure: one sentence on stderr, exit 77.
  */
 struct identity identity_choose(long wish, bool closed);
 

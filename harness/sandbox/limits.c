@@ -50,7 +50,7 @@ void limits_note(const char *word)
 	struct limit *limit = value ? find(word, value - word) : NULL;
 
 	if (!limit)
-		errx(2, "unknown limit '%s'; see --help", word);
+		errx(2, "unknown limit '%s': see confine --help", word);
 	limit->given = true;
 	limit->value = limits_number(value + 1);
 }

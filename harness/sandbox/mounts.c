@@ -55,7 +55,7 @@ void make_path(const char *path, bool file)
 		make_folder(path);
 }
 
-/* Show /dev/NAME in the new /dev, whatever its file type. */
+/* Show /dev/NAME, a file of any type, in the new /dev. */
 static void show_device(const char *target, const char *name, bool must_be)
 {
 	char from[PATH_MAX], to[PATH_MAX];

@@ -64,7 +64,7 @@ void relay_inside(void)
 			err(EXIT_BROKEN, "dup2");
 }
 
-/* Nothing more to read, or nobody left to read it. */
+/* Nothing more to read, or no reader is left. */
 static void finish(struct stream *stream)
 {
 	if (stream->from > 2)

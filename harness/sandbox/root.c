@@ -38,7 +38,7 @@ static bool make_private(void)
 /* Go to the root of the mount namespace, out of any chroot: setns(2) leads there. */
 static bool go_to_root(void)
 {
-	int self = syscall(SYS_pidfd_open, getpid(), 0); /* /proc may not be mounted here */
+	int self = syscall(SYS_pidfd_open, getpid(), 0); /* /proc might not be mounted here */
 	bool done = self >= 0 && setns(self, CLONE_NEWNS) == 0;
 
 	if (self >= 0)

@@ -15,9 +15,9 @@ struct start_options {
 
 static const struct option_row rows[] = {
     {"as", 0, OPTION_TEXT, OPTION_AT(struct start_options, as), .value = "NAME",
-     .help = "whose sentence it is: \"NAME: cannot start ...\""},
+     .help = "begin the sentence with this name: \"NAME: cannot start ...\""},
     {"ask", 0, OPTION_FLAG, OPTION_AT(struct start_options, ask),
-     .help = "start nothing, and print the sentence, if there is one, on standard output"},
+     .help = "start nothing; print on standard output why the command could not start, if so"},
     {0},
 };
 

@@ -1,5 +1,5 @@
 /*
- * subreaper: run a third-party command, and keep hold of everything it starts.
+ * subreaper: run a third-party command, and keep track of everything it starts.
  *
  * OUTPUT is a file, to which the command's standard output and error are appended; its standard
  * input is empty. With "-" the command inherits all three, and no events are mixed in.
@@ -92,7 +92,7 @@ static void kill_children(void)
 static const struct command command = {
     .name = "subreaper",
     .usage = "OUTPUT COMMAND [ARGUMENT]...",
-    .summary = "Runs a third-party command, and keeps hold of everything it starts. Its standard "
+    .summary = "Runs a third-party command, and keeps track of everything it starts. Its standard "
 	       "output and error are appended to the file OUTPUT; with \"-\" they stay unchanged, "
 	       "and no events appear.",
     .details = "Events appear on standard output, one per line: ev=NAME key=value ...\n",

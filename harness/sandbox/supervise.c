@@ -79,7 +79,7 @@ void run_init(const char *program, char **argv, int status_fd)
 	int status;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (poll(&outer, 1, 0) == 1) /* nobody reads: outer was killed before the line above */
+	if (poll(&outer, 1, 0) == 1) /* no reader: outer was killed before the line above */
 		_exit(EXIT_BROKEN);
 	command = fork();
 	if (command < 0)

@@ -27,7 +27,7 @@
 static const struct command command = {
     .name = "sandbox-user",
     .usage = "COMMAND [ARGUMENT]...",
-    .summary = "Runs a command as root of a new user namespace that knows the caller's users.",
+    .summary = "Runs a command as root of a new user namespace that maps the caller's users.",
 };
 
 /* Write a file of the process in the new namespace; returns false with errno. */
@@ -46,7 +46,7 @@ static bool write_file(pid_t pid, const char *name, const char *text)
 	return written;
 }
 
-/* Map all ids that we know to themselves for the process (user_namespaces(7)). */
+/* Map all ids of our own namespace to themselves for the process (user_namespaces(7)). */
 static bool map_all(pid_t pid, const char *name)
 {
 	char path[64], text[LONGEST] = "";

@@ -38,7 +38,7 @@ static char *find_program(const char *name)
 	return NULL;
 }
 
-/* Put a system folder, or the link that it is, into the new root, our working folder. */
+/* Put a system folder, or the same link, into the new root, our working folder. */
 static void show_system_folder(const char *path)
 {
 	char leads[PATH_MAX];
@@ -91,7 +91,7 @@ static void show(int fd, const char *path, bool file)
 	mount_restrict(path, READ_ONLY, true);
 }
 
-/* A descriptor to find a file again, or -1; the command may be a folder, or nothing at all. */
+/* A descriptor to find a file again, or -1; the command may be a folder, or not exist. */
 static int open_file(const char *path)
 {
 	struct stat status;

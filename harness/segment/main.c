@@ -16,11 +16,12 @@ static struct options o = {.address = "127.0.0.1", .port = 9000, .connections = 
 
 static const struct option_row rows[] = {
     {NULL, 'l', OPTION_TEXT, OPTION_AT(struct options, address), .shown = true, .value = "ADDRESS",
-     .help = "address of the server, whichever end this runs at"},
+     .help = "address of the server (segment runs at either end)"},
     {NULL, 'p', OPTION_NUMBER, OPTION_AT(struct options, port), .most = UINT16_MAX, .shown = true,
-     .value = "PORT", .help = "its port"},
+     .value = "PORT", .help = "port of the server"},
     {NULL, 'n', OPTION_NUMBER, OPTION_AT(struct options, connections), .most = 10 * 1000 * 1000,
-     .shown = true, .value = "CONNECTIONS", .help = "capture a segment of this many connections"},
+     .shown = true, .value = "CONNECTIONS",
+     .help = "capture one segment from each of this many connections"},
     {NULL, 't', OPTION_SECONDS, OPTION_AT(struct options, seconds), .shown = true,
      .value = "SECONDS", .help = "give up a capture after this time; 0: never"},
     {0},
@@ -30,7 +31,7 @@ static const char details[] =
     "capture keeps the first segment of each connection that matches all words:\n"
     "\n"
     "  from, to       sent by the server, or to it\n"
-    "  flags:FIN,...  with these flags set (fin, syn, rst, psh, ack, urg), whatever the others\n"
+    "  flags:FIN,...  with these flags set (fin, syn, rst, psh, ack, urg), and any others\n"
     "  bytes:N        with exactly N bytes of payload\n"
     "  text:WORD      with a payload that begins with WORD\n"
     "  port:N         of the client with this port\n"
@@ -38,15 +39,15 @@ static const char details[] =
     "replay sends everything in the file, unchanged or altered, with completed checksums:\n"
     "\n"
     "  flags:RST,...  with these flags and no others\n"
-    "  seq:next       with the sequence number after the segment\n"
+    "  seq:next       with the sequence number that follows the segment\n"
     "  seq:+N, ack:-N with numbers moved by N\n"
     "  empty          without payload\n"
     "\n"
     "Exit status:\n"
-    "  0   all is well\n"
+    "  0   success\n"
     "  1   not everything was captured in time\n"
     "  2   wrong usage\n"
-    "  70  failure\n"
+    "  70  segment itself failed\n"
     "  77  not possible here\n"
     "\n"
     "Examples:\n"
@@ -138,7 +139,8 @@ static int capture(const char *path, char **words, struct error *error)
 	for (; *words; words++)
 		if (segment_filter_word(&filter, *words) < 0)
 			return error_set(error, EXIT_USAGE,
-					 "capture has no word '%s': see segment --help", *words);
+					 "capture does not know the word '%s': see segment --help",
+					 *words);
 	find_server(&filter);
 	if (segment_create(&file, path, error) < 0)
 		goto out;
@@ -165,7 +167,8 @@ static int replay(const char *path, char **words, struct error *error)
 	for (; *words; words++)
 		if (segment_edit_word(&edit, *words) < 0)
 			return error_set(error, EXIT_USAGE,
-					 "replay has no word '%s': see segment --help", *words);
+					 "replay does not know the word '%s': see segment --help",
+					 *words);
 	file = capture_read(path, error);
 	if (!file)
 		return -1;
@@ -189,7 +192,7 @@ int main(int argc, char **argv)
 	if (first <= 0)
 		return command_ended(first, &error);
 	if (argc - first < 2)
-		errx(EXIT_USAGE, "name capture or replay, and a file: see segment --help");
+		errx(EXIT_USAGE, "write capture or replay, and a file: see segment --help");
 	if (strcmp(argv[first], "capture") == 0)
 		result = capture(argv[first + 1], argv + first + 2, &error);
 	else if (strcmp(argv[first], "replay") == 0)

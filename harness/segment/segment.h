@@ -7,7 +7,7 @@
  *
  * A packet is an IPv4 or IPv6 header, the TCP header and its payload, without a link header. The
  * parts that only look at bytes (filter.c, edit.c, checksum.c) make no system call and read nothing
- * outside their input; bytes test them.
+ * outside their input; their tests use bytes.
  *
  * RFC 791 and 8200 (IP), RFC 9293 (TCP), RFC 1071 (the checksum). Statements about the kernel were
  * observed on Linux 6.18.
@@ -85,7 +85,7 @@ const char *segment_filter_expression(const struct segment_filter *filter,
 
 /* ---- flags, in filter.c ------------------------------------------------------------------- */
 
-/* "fin,ack" to bits; -1 for an unknown name or no name at all. */
+/* "fin,ack" to bits; -1 for an unknown name, or for none. */
 int segment_flags_read(const char *names);
 
 /* Bits to "fin,ack", or "none". Returns text. */
@@ -148,7 +148,7 @@ void segment_close(struct segment_file *file);
 /* ---- capture.c and replay.c: the wire ------------------------------------------------------- */
 
 /*
- * Capture whatever enters or leaves this network namespace from now on and may match.
+ * Capture, from now on, everything that enters or leaves this network namespace and may match.
  * Returns the capture, for pcap_close(), or NULL with @error.
  */
 pcap_t *segment_listen(const struct segment_filter *filter, struct error *error);

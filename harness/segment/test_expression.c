@@ -49,7 +49,7 @@ static void flags(void **state)
 		}
 }
 
-/* Exactly this many bytes, whatever padding a link added. */
+/* Exactly this many bytes, without the padding that a link added. */
 static void payload(void **state)
 {
 	(void)state;

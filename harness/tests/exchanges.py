@@ -105,7 +105,7 @@ class End:
 
 # A step: who sends, which flags, then perhaps a length, and what is special:
 #   ~       it is still on its way; "deliver" lets all of them arrive
-#   again   the last data, SYN or FIN of that end once more
+#   again   the last data, SYN or FIN of that end, sent again
 #   probe   one octet below the next number, as a keepalive; window=N
 # "new" begins another connection on the same ports.
 HANDSHAKE = "c SYN, s SYN ACK, c ACK, "

@@ -1,9 +1,9 @@
-"""kill.py RUNS [SEED]: kills runs at random moments in every way; nothing may be left behind.
+"""kill.py RUNS [SEED]: kills runs at random moments in every way; fails if anything is left behind.
 
 Needs its own host: `build/sandbox`. A run of a few scenarios gets a signal, loses its terminal, or has a full
 or read-only disk. Afterwards this host must have no more processes, namespaces, links, rules, mounts, sysctls
-or files than before, and the next run must work. The seed is printed, so the same endings and instants can be
-had again. Ends with status 1 if anything was left.
+or files than before, and the next run must work. The seed is printed, so the same endings and moments can be
+repeated. Ends with status 1 if anything was left.
 """
 
 from __future__ import annotations

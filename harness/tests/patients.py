@@ -122,7 +122,7 @@ def descriptor_exhaustion(ward: Ward, variant: str, limited: bool = True) -> Pro
 
 
 def unlimited_descriptors(ward: Ward, variant: str) -> Process:
-    """The same before the limit is met."""
+    """The same before the limit is reached."""
     return descriptor_exhaustion(ward, variant, limited=False)
 
 

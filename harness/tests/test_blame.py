@@ -86,7 +86,7 @@ def test_sentences_name_the_call_and_its_error() -> None:
     assert reasons.sentence_of(told, "error").startswith("connect() failed with ECONNREFUSED")
 
 
-@pytest.mark.parametrize("waiting, said", [(1, "1 connection waits, and"), (4, "4 connections wait, and")])
+@pytest.mark.parametrize("waiting, said", [(1, "1 connection waits for accept()"), (4, "4 connections wait for accept()")])
 def test_one_connection_is_called_one(waiting: int, said: str) -> None:
     assert reasons.sentence_of(group("LISTEN", waiting=waiting), "unaccepted").startswith(said)
 

@@ -1,4 +1,4 @@
-"""blame with running programs: what it follows, and that they run as without it."""
+"""blame with running programs: what it follows, and that they run as they do without it."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_io_uring_is_refused_and_that_is_said(start: Started, tmp_path: Path) ->
     assert process["io_uring_refused"]
 
 
-def test_a_program_runs_as_without(start: Started) -> None:
+def test_a_program_runs_as_without_blame(start: Started) -> None:
     """Its children, its exit code, its signals, its descriptors, and the end of its output."""
     code = (
         "import os, sys\n"

@@ -232,7 +232,7 @@ def test_packed_files_and_odd_names(run: Run, tmp_path: Path) -> None:
         assert run("wire", "list", "-", stdin=cat.stdout).stdout == wanted
     packed.write_bytes(gzip.compress(plain, mtime=0)[:-40])
     done = run("wire", "list", packed)
-    assert done.returncode == 1 and "the packed file is cut short or damaged" in done.stderr
+    assert done.returncode == 1 and "the compressed file is truncated or damaged" in done.stderr
     if shutil.which("zstd"):
         subprocess.run(
             ["zstd", "-q", CAPTURES / "twice.pcap", "-o", tmp_path / "c.zst"], check=True

@@ -338,7 +338,7 @@ def test_a_process_that_ends_is_no_repair(run: Run) -> None:
             assert watch.wait(10) == 3
             assert f"process {listener.pid} ended while census watched it" in watch.stderr.read()
     done = run("census", "--pid", listener.pid)  # as that of a pid file that nobody removed
-    assert (done.returncode, done.stderr) == (3, f"census: no process {listener.pid}: No such process\n")
+    assert (done.returncode, done.stderr) == (3, f"census: cannot watch process {listener.pid}: No such process\n")
 
 
 @pytest.mark.parametrize("name", ["census", "wire"])

@@ -56,7 +56,7 @@ def test_what_the_user_may_not_enter_is_said(run: Run, named: None) -> None:
     done = subprocess.run(
         [*words, "--no-new-privs", program("census"), "--no-owners"], capture_output=True, text=True
     )
-    assert "other network namespaces that you may not enter" in " ".join(done.stdout.split())
+    assert "other network namespaces that you cannot enter" in " ".join(done.stdout.split())
 
 
 @pytest.mark.parametrize("words", [["--until", "LISTEN == 0"], ["--pid", "1"], ["--host", "a=b"]])

@@ -18,7 +18,7 @@ from test_census_truth import VALID, census, holding
 
 from linger.lab.programs import program
 
-WAYS = """leader table away alone ring mapping flight doubled mptcp subflows gone fin_with_data
+WAYS = """leader table away alone ring mapping flight doubled high mptcp subflows gone fin_with_data
     unreadable""".split()
 # What changes with time, and processes that only one of the two may examine.
 PASSING = ("counters", "processes", "unreadable_processes", "unreadable")

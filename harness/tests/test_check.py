@@ -77,8 +77,10 @@ def test_the_clients_of_a_server_on_its_own_loopback_are_in_its_host(run: Run, t
     only = ("--only", "abandon,half-close,vanished-idle,timewait-holder")
     done = check(run, tmp_path, "closes-first", *only, address="::1")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "its clients are in its own host" in done.stdout
-    assert "the server closes first; TIME_WAIT: server 21, client 0" in done.stdout
+    assert "its clients are on its own host" in done.stdout
+    holders = re.search(r"the server closes first; TIME_WAIT: server (\d+), client (\d+)", done.stdout)
+    assert holders and int(holders[1]) + int(holders[2]) == 21, done.stdout
+    assert int(holders[1]) > 15, "of 21; on a busy machine a client may be the first"
     assert done.stdout.splitlines()[-1].startswith("2 PASS, 1 CHOICE, 1 N/A in ")
 
 
@@ -241,7 +243,7 @@ def test_closing_late_does_not_excuse_a_lost_reply(
 @pytest.mark.parametrize(
     "owned, timers, latest, says",
     [
-        (0, 0, None, "no keepalive was seen, for no process has accepted them"),
+        (0, 0, None, "no keepalive was seen, because no process has accepted them"),
         (10, 0, None, "no keepalive (whether TCP_USER_TIMEOUT is set is not known)"),
         (10, 10, 9_900, "SO_KEEPALIVE is on"),
         (10, 4, 7_200_000, "SO_KEEPALIVE is on for 4 of 10, next probe after 7200 s"),
@@ -272,8 +274,9 @@ def test_a_pool_that_shrinks_is_no_policy_towards_clients() -> None:
 def test_the_ladder_shows_what_was_found(run: Run, tmp_path: Path) -> None:
     """Not one of the preparing connections: there the reply comes before the FIN."""
     done = check(run, tmp_path, "impatient", "--only", "half-close")
-    shown = done.stdout.partition("half-close: FAIL")[2].partition("What does this")[0]
-    assert "20 further connections like this" in shown
+    shown = done.stdout.partition("half-close: FAIL")[2].partition("Likely cause")[0]
+    alike = re.search(r"(\d+) further connections like this", shown)
+    assert alike and 10 <= int(alike[1]) <= 20, shown  # on a busy machine some differ in the order of packets
     assert " FIN ACK seq 3 ack 1 " in shown and " len 5 " not in shown
 
 

@@ -54,7 +54,7 @@ def compared(file: Path, *results: dict[str, Any]) -> dict[str, Any]:
         ("abandon GOOD", "unknown verdict 'GOOD'; write one of "),
         ("abandonn PASS", "unknown check 'abandonn'; did you mean abandon?"),
         ("abandon PASS LEAK", r"unknown verdict 'PASS LEAK'; .*, or several with \| between"),
-        ("idle PASS\nabandon PASS\nabandon LEAK", "abandon has a line already"),
+        ("idle PASS\nabandon PASS\nabandon LEAK", "abandon already has a line"),
     ],
 )
 def test_a_wrong_line_of_the_file_is_named(file: Path, text: str, sentence: str) -> None:
@@ -127,7 +127,7 @@ def test_a_known_failure_is_one_line_and_one_test_that_is_skipped(file: Path) ->
     file.write_text("abandon LEAK\n")
     summary = compared(file, found("abandon", "LEAK"), found("idle", "PASS"))
     said = printed(summary)
-    assert "What does this" not in said and "different" not in said
+    assert "Likely cause" not in said and "different" not in said
     assert said.endswith(f"\n{file}: 1 known failure, nothing worse, nothing better\n")
     root = _junit(file, summary)
     assert [one.get("message") for one in root.iter("skipped")] == [f"known failure: LEAK ({file})"]

@@ -45,7 +45,7 @@ SERVERS: dict[str, tuple[list[str], dict[str, tuple[str, str]]]] = {
         "descriptor-limit": ("FAIL", "no recovery"),
     }),
     "closewait-leak": (built("closewait_leak_buggy"), {
-        "abandon": ("LEAK", "held, and every thread waits without a time-out (epoll_wait), no timer is armed: 20 sockets"),
+        "abandon": ("LEAK", "held, and every thread waits without a timeout (epoll_wait), no timer is armed: 20 sockets"),
         "half-request-fin": ("LEAK", "held, and every"),  # some as ghosts, where the echo met a RST
         "half-request-rst": ("LEAK", "held, and every"),
         "half-close": ("LEAK", "not closed"),
@@ -81,13 +81,13 @@ SERVERS: dict[str, tuple[list[str], dict[str, tuple[str, str]]]] = {
     "mortal": (planted("mortal"), {"half-request-rst": ("FAIL", "ended by SIGSEGV")}),
     "crashes": (planted("crashes"), {"half-request-rst": ("FAIL", "was ended by SIGSEGV and was replaced")}),
     "forgets-file": (planted("forgets-file"), {"ask-and-leave": ("LEAK", "× " + str(PLANTED))}),
-    "pools-file": (planted("pools-file"), {"ask-and-leave": ("PASS", "use again what stays: ")}),
+    "pools-file": (planted("pools-file"), {"ask-and-leave": ("PASS", "reuse what stays: ")}),
     "never-ends": (planted("never-ends"), {"abandon": ("WARN", "threads more, which stay")}),
     "fixed-pool": (planted("fixed-pool"), {
         "abandon": LEFT, "half-request-rst": ("WARN", "20 and 20 threads fewer"),
     }),
     "deaf-child": (planted("deaf-child"), {"restart-term": ("WARN", "still listens")}),
-    "grows-pool": (planted("grows-pool"), {"half-close": ("PASS", "20 of 20"), "abandon": ("PASS", "use again")}),
+    "grows-pool": (planted("grows-pool"), {"half-close": ("PASS", "20 of 20"), "abandon": ("PASS", "reuse what stays")}),
     "ticker": (planted("ticker"), {
         "half-close": ("N/A", "no end"), "timewait-holder": ("N/A", "no end"), "ask-and-leave": LEFT,
     }),

@@ -309,7 +309,7 @@ def test_what_may_be_held_forever_is_waited_for_without_a_place(monkeypatch: pyt
 
 
 def test_checks_that_last_long_start_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those that wait for time-outs, then those after which a server that leaks is waited for."""
+    """Those that wait for timeouts, then those after which a server that leaks is waited for."""
 
     def attempt(check: Any, folder: Path) -> dict[str, Any]:
         with (tmp_path / "started").open("a") as started:

@@ -205,7 +205,7 @@ WRONG = {
     "a command is missing": [],
     "unknown limit 'speed=9'": ["--limit", "speed=9", "--", "true"],
     "'many' is not a whole number": ["--limit", "nproc=many", "--", "true"],
-    "--user takes the number of a user, not '4294967296'": [
+    "--user takes a numeric user id, not '4294967296'": [
         "--user",
         "4294967296",
         "--",
@@ -244,7 +244,7 @@ def test_its_streams_are_copied_whole_and_in_order(mode: list[str]) -> None:
     assert apart.stdout == apart.stderr == b"".join(b"%d\n" % i for i in range(1, 9))
 
 
-def test_a_reader_that_goes_ends_it_as_ever() -> None:
+def test_a_reader_that_leaves_ends_it_as_usual() -> None:
     words = [str(program("confine")), "--", "yes"]
     with subprocess.Popen(words, stdout=subprocess.PIPE) as process:
         assert process.stdout and process.stdout.readline() == b"y\n"

@@ -76,7 +76,7 @@ def test_facts_have_their_numbers() -> None:
     assert need.holds({}) is None, "what was not measured is neither"
 
 
-def test_the_best_comes_first_and_what_lacks_a_need_not_at_all() -> None:
+def test_the_best_comes_first_and_what_lacks_a_need_is_left_out() -> None:
     gone = {"gone >= 1": "{gone} gone"}
     rules = [
         symptom("second", 2),
@@ -244,8 +244,8 @@ def test_a_document_is_as_its_schema_says_and_in_words() -> None:
     jsonschema.Draft7Validator.check_schema(SCHEMA)
     jsonschema.validate(made, SCHEMA)
     text = "\n".join(telling.lines(made))
-    assert "4 of 5 CLOSE_WAITs never read the FIN" in " ".join(text.split())
-    assert "1 thread in poll() without a time-out, 1 thread in poll() for 50 ms" in " ".join(
+    assert "never read the FIN of 4 of 5 CLOSE_WAITs" in " ".join(text.split())
+    assert "1 thread in poll() without a timeout, 1 thread in poll() for 50 ms" in " ".join(
         text.split()
     )
     assert "1. worker-blocked: " in text and "5. " not in text
@@ -301,7 +301,7 @@ def test_a_process_that_nobody_has_collected_has_ended(run: Run) -> None:
     "options, code, sentence",
     [
         (["--pid", 4194305], 3, "there is no process 4194305"),
-        (["--pid", "x"], 2, "a whole number from 1 on"),
+        (["--pid", "x"], 2, "a whole number, 1 or more"),
         ([], 2, "--pid"),
         (["--pid", os.getpid(), "--port", 65536], 2, "a port from 1 to 65535"),
         (["--pid", os.getpid(), "--for", 0], 2, "seconds from 0.1 to 3600"),

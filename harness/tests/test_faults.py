@@ -55,7 +55,7 @@ def test_watching_loses_nothing(lab: Lab) -> None:
     lab.happened_event(server, "recv", N, n=0)
 
 
-def test_a_pulled_cable_takes_the_carrier_of_both_ends(lab: Lab) -> None:
+def test_a_cut_link_takes_the_carrier_of_both_ends(lab: Lab) -> None:
     client, server = lab.hosts.values()
     assert "NO-CARRIER" not in server.run("ip", "link", "show", "eth0")
     faults.link_down(client)

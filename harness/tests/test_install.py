@@ -240,7 +240,7 @@ def test_the_sources_come_from_no_repository_of_others(tmp_path: Path) -> None:
     git.chmod(0o755)
     done = subprocess.run([INSTALL / "dist", tmp_path / "dist"], cwd=tree, capture_output=True, text=True,
                           env={"PATH": f"{tmp_path}:/usr/bin:/bin"})  # fmt: skip
-    assert done.returncode == 77 and "no clone" in done.stderr
+    assert done.returncode == 77 and "not a clone" in done.stderr
     assert not (tmp_path / "dist").exists()
 
 

@@ -50,7 +50,7 @@ def test_the_boundary_and_the_middle_of_each_message() -> None:
     assert messages == [1, 2, 3, 4, 5, 6, 7, 8, 37, 38, 39, 40]
 
 
-def test_a_part_is_told_by_what_good_runs_made() -> None:
+def test_a_part_is_recognized_by_what_good_runs_made() -> None:
     assert judgement.met(PART, ALL, verified=False).truncated
     assert not judgement.met(WHOLE, ALL, verified=False).truncated
     assert not judgement.met(ERROR, ALL, verified=False).truncated
@@ -83,11 +83,11 @@ def test_cut(outcomes: list[Outcome], good: Product | None, verdict: str) -> Non
     "outcomes, verdict, said",
     [
         ([WHOLE, WHOLE], PASS, "made the whole at 2 of 2 strikes"),
-        ([WHOLE, SLOW], WARN, "still waits after 30 s at 1 of 2 strikes: no time-out (stall@1.1)"),
+        ([WHOLE, SLOW], WARN, "still waits after 30 s at 1 of 2 strikes: no timeout (stall@1.1)"),
         ([ERROR, WHOLE], CHOICE, "after 0.1 s at most it gives up: status 1, reset"),
         ([AGAIN, WHOLE], CHOICE, "after 30.0 s at most it tries again"),
         ([SLOW, PART], FAIL, "exit code 0 and 59 of 100 bytes, or others, at 1 strike (fin@1.3)"),
-        ([SLOW], WARN, "still waits after 30 s at 1 of 1 strike: no time-out"),
+        ([SLOW], WARN, "still waits after 30 s at 1 of 1 strike: no timeout"),
     ],
 )
 def test_waited(outcomes: list[Outcome], verdict: str, said: str) -> None:

@@ -69,7 +69,7 @@ def test_a_dead_server_leaks_nothing_and_still_fails(lab: Lab) -> None:
     lab.peer("connect hello fin", connections=N).wait()
     lab.happened(server, ESTABLISHED=N)
     server.stop()
-    with pytest.raises(NotHeld, match="was ended by SIGTERM instead of serving on"):
+    with pytest.raises(NotHeld, match="was ended by SIGTERM instead of continuing to serve"):
         lab.expect(server, EXPECT["fixed"])
 
 

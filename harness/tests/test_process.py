@@ -107,7 +107,7 @@ def test_a_missing_program_is_one_sentence(tmp_path: Path) -> None:
         Process(["nowhere/x"], tmp_path / "log")
 
 
-def test_what_turns_is_runnable_all_the_time(tmp_path: Path) -> None:
+def test_a_spinning_program_is_always_runnable(tmp_path: Path) -> None:
     turns, waits = shell("while :; do :; done", tmp_path), shell("exec sleep 60", tmp_path)
     assert turns.busy() > 50 > 10 > waits.busy()
     assert list(runnable_seconds([turns.pid])) == [str(turns.pid)]
@@ -116,7 +116,7 @@ def test_what_turns_is_runnable_all_the_time(tmp_path: Path) -> None:
         assert (runnable_seconds([program.pid]), program.cpu_seconds) == ({}, 0)
 
 
-def test_of_what_has_ended_proc_tells_nothing(tmp_path: Path) -> None:
+def test_proc_shows_nothing_of_an_ended_process(tmp_path: Path) -> None:
     ended = Process(["true"], tmp_path / "log").wait()
     assert (stat(ended.pid), ended.cpu_seconds, ended.computes) == (["", ""], 0, False)
 

@@ -111,7 +111,7 @@ NO_PYTHON = {
 
 
 @pytest.mark.parametrize("script", NO_PYTHON)
-def test_a_python_that_is_none(machine: Machine, script: str) -> None:
+def test_what_is_no_python(machine: Machine, script: str) -> None:
     """If named, it is an error; if first on the path, it is skipped."""
     pythons = {name: machine.python(name, *MODULES) for name in ("old", "minimal")}
     (machine.folder / "old" / LIBRARY / "old.pth").write_text(VERSION.format(8))

@@ -234,7 +234,7 @@ def test_phases(relay: Relay) -> None:
 
 
 @pytest.mark.parametrize("relay", ["pass"], indirect=True)
-def test_a_place_is_one_on_connections_to_come(relay: Relay) -> None:
+def test_a_place_counts_on_later_connections(relay: Relay) -> None:
     with relay.connect() as old:
         assert receive(old, 10) == MESSAGE
         relay.command(f"become {relay.ports[0]} fin@2")
@@ -282,7 +282,7 @@ def test_a_client_that_leaves_is_let_go(relay: Relay) -> None:
 
 
 def test_an_end_waits_until_the_backend_is_reached(tmp_path: Path) -> None:
-    """shutdown(2) would give the connecting up, and the next read fail with ENOTCONN."""
+    """shutdown(2) would abort the connection attempt, and the next read would fail with ENOTCONN."""
     with socket.create_server(("127.0.0.1", 0), backlog=0) as busy:
         first = socket.create_connection(busy.getsockname(), WITHIN)  # fills the accept queue
         relay = Relay(tmp_path / "log", busy.getsockname()[1], "pass")

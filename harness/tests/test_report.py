@@ -233,7 +233,7 @@ def test_a_run_of_check_has_its_findings_and_a_page_for_each(run: Run, tmp_path:
     found = read(path)
     assert set(found) == {"index.html", *(f"check/{id}/index.html" for id in IDS)}
     text = found["index.html"].text
-    order = [text.index(said) for said in ("What does this: The path taken", "could not be tested")]
+    order = [text.index(said) for said in ("Likely cause: The path taken", "could not be tested")]
     assert order == sorted(order) and "its repair, by make scenario-closewait-leak" in text
     assert "1 LEAK, 1 N/A" in text and "abandon: LEAK (" in text and "'X=<b>&'" in text
     page = found["check/abandon/index.html"]
@@ -362,13 +362,13 @@ def test_a_run_that_was_cut_off_is_reported_all_the_same(again: Path) -> None:
     (again / "good/fixed/timeline.jsonl").write_text('{"time": 1795365880.9, "host": "ser')
     pages.write(again)
     found = read(again)
-    assert "the run did not end in order" in found["index.html"].text
+    assert "the run did not end normally" in found["index.html"].text
     good = found["good/index.html"].text
     assert "buggy BROKEN" in good and collect.UNFINISHED in good
     assert "No timeline was recorded." in good
 
 
-def test_a_failure_behind_the_verdict_counts(again: Path) -> None:
+def test_a_failure_after_the_verdict_counts(again: Path) -> None:
     """As if a lab could not be closed: its result says reproduced, but run.json knows better."""
     file = again / "run.json"
     document = json.loads(file.read_text())
@@ -467,7 +467,7 @@ def test_a_drawing_of_a_ladder_tells_each_segment_and_state() -> None:
     bars = ["".join(one.itertext()) for one in drawn.findall(".//{*}rect")]
     assert bars.count("ESTABLISHED") == 2 and bars.count("CLOSING") == 2
     paths = [one.attrib for one in drawn.findall(".//{*}path")]
-    assert sum("stroke-dasharray" in one for one in paths) == 1, "one was sent again"
+    assert sum("stroke-dasharray" in one for one in paths) == 1, "one was retransmitted"
     assert sum("m0 -10" in one["d"] for one in paths) == 2, "two were lost"
     alarms = [one for one in paths if palette.colour("alarm") in (one.get("stroke"), one.get("fill"))]
     assert len(alarms) == 2 + 1, "two crosses, and a reset that got nowhere"
@@ -488,7 +488,7 @@ def test_a_state_unknown_here_is_drawn_and_no_markup() -> None:
     "seconds, words",
     [(0, "0"), (41e-6, "41 µs"), (0.0123, "12.3 ms"), (1.2, "1.2 s"), (86_400, "86,400 s")],
 )
-def test_a_time_is_as_short_as_it_can_be_told(seconds: float, words: str) -> None:
+def test_a_time_takes_few_characters(seconds: float, words: str) -> None:
     assert ladder.duration(seconds) == words
 
 

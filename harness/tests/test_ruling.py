@@ -30,7 +30,7 @@ def verdicts(*findings: Finding) -> list[str]:
 
 
 @pytest.mark.parametrize("bad", [HANGS, KILLED])
-def test_to_hang_without_a_socket_or_to_die_fails_whatever_else_is_asked(bad: Outcome) -> None:
+def test_hanging_without_a_socket_or_dying_always_fails(bad: Outcome) -> None:
     findings = [
         ruling.cut_short([ERROR, bad], WHOLE), ruling.close_delimited(GOT, [ERROR, bad], WHOLE),
         ruling.unnotified(bad), ruling.cut_gzip(bad, 40), ruling.patience(bad, 30),

@@ -70,7 +70,7 @@ def test_no_namespace_but_its_own_changes() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM])
-def test_death_by_signal_is_told_where_none_can_follow(number: signal.Signals) -> None:
+def test_death_by_signal_is_reported_where_it_cannot_be_passed_on(number: signal.Signals) -> None:
     """As process 1, which a container starts, the outer end cannot kill itself with a signal."""
     command = ["unshare", "--pid", "--fork", "--mount-proc", str(program("sandbox"))]
     command += ["sh", "-c", f"kill -{number.name[3:]} $$"]

@@ -42,7 +42,7 @@ def test_one_that_ends_leaks_nothing_and_still_fails(lab: Lab) -> None:
     lab.happened(server, ESTABLISHED=20)
     server.go()
     server.wait()
-    with pytest.raises(NotHeld, match="brief ended with status 0 instead of serving on"):
+    with pytest.raises(NotHeld, match="brief ended with status 0 instead of continuing to serve"):
         lab.expect(server, CLOSE_WAIT=0)
 
 

@@ -14,7 +14,7 @@ from linger.lab.environment import outside
 NOT_FOUND = "No such file or directory"
 WHY = {
     "./nosuch": (127, NOT_FOUND),
-    "nosuch": (127, "it is in no folder of PATH"),
+    "nosuch": (127, "it is not in PATH"),
     "./folder": (126, "it is a directory"),
     "./plain": (126, "it is not executable; run: chmod +x ./plain"),
     "./plain/x": (126, "Not a directory"),

@@ -145,7 +145,7 @@ def test_the_end_of_a_file_of_any_size(tmp_path: Path) -> None:
     harmless(tail)
 
 
-def test_a_new_file_is_written_whatever_lies_there(tmp_path: Path) -> None:
+def test_a_new_file_is_written_whatever_is_there(tmp_path: Path) -> None:
     """Two writers of one file each have their own partial file; a link is replaced, not followed."""
     mine, page = tmp_path / "mine", tmp_path / "page"
     mine.write_text("mine")

@@ -254,7 +254,7 @@ def test_what_a_fault_dropped_is_lost_and_nothing_else(lab: Lab) -> None:
     client, _ = pair(lab)
     client.go()
     lab.happened_fault(lost, 1)
-    lab.happened(client, FIN_WAIT2=N)  # the first FIN was sent again
+    lab.happened(client, FIN_WAIT2=N)  # the first FIN was retransmitted
     lab.happened_fault(watched, N)  # after the drop, and it reports none to the recorder
     ladder = lab.ladder()
     assert (ladder["hosts"]["server"]["lost"], ladder["hosts"]["client"]["lost"]) == (1, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import re
 import resource
@@ -236,6 +237,21 @@ def test_a_story_that_fails_is_never_taken_for_a_program_to_repair(
     with pytest.raises(Broken, match="teaches nothing:\nno TIME_WAIT"):
         exercise.predict(text, place, options)
     assert not place.progress()[text.name].get("solved")
+
+
+@pytest.mark.parametrize("word, stalled, said", [
+    ("repaired", 0.9, ""), ("repaired", 1.2, "the machine stalled for 1.2 s"), ("half-repaired", 1.2, "")])
+def test_a_stall_never_repairs_a_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, word: str, stalled: float, said: str
+) -> None:
+    """A program that gets no processor leaves connections in its queue, as one with a limit does."""
+    (tmp_path / "yours").mkdir()
+    (tmp_path / "yours" / "result.json").write_text(json.dumps({"stalled": stalled}))
+    monkeypatch.setattr(grade, "diagnose", lambda *_: grade.Diagnosis(word, "", ""))
+    text = texts.load(LEAK)
+    assert text.buggy
+    with pytest.raises(Broken, match=said) if said else contextlib.nullcontext():
+        assert grade.judge(text, text.buggy, grade.Run(tmp_path, 0, ""), "yours").word == word
 
 
 def test_only_a_students_program_is_short_of_time(

@@ -24,7 +24,7 @@
 	}
 
 static const struct behaviour behaviours[] = {
-    {"good", "Replies as it should", .moment = NEVER},
+    {"good", "Replies correctly", .moment = NEVER},
     {"half-header-fin", "Half of a header, then FIN", .moment = AT_REQUEST, .strike = STRIKE_FIN,
      .part = HALF_HEADER},
     {"half-header-rst", "Half of a header, then RST", .moment = AT_REQUEST, .strike = STRIKE_RST,
@@ -40,26 +40,26 @@ static const struct behaviour behaviours[] = {
     {"no-close-notify", "Half of a body without a length, then FIN without close_notify",
      .moment = AT_REQUEST, .strike = STRIKE_CUT, .part = HALF_BODY, .framing = BY_EOF, .last = true,
      .tls = true},
-    {"idle-close", "FIN to a connection that waits for a request for TIME", .moment = AT_IDLE,
+    {"idle-close", "FIN to a connection that has been idle for TIME", .moment = AT_IDLE,
      .strike = STRIKE_FIN, .time = 1000 * MS},
-    {"idle-reset", "RST to a connection that waits for a request for TIME", .moment = AT_IDLE,
+    {"idle-reset", "RST to a connection that has been idle for TIME", .moment = AT_IDLE,
      .strike = STRIKE_RST, .time = 1000 * MS},
-    {"idle-408", "408 and FIN to a connection that waits for a request for TIME", .moment = AT_IDLE,
+    {"idle-408", "408 and FIN to a connection that has been idle for TIME", .moment = AT_IDLE,
      .strike = STRIKE_408, .time = 1000 * MS},
     {"unsolicited-now", "A second reply right after each reply", .moment = AT_REPLY,
      .strike = STRIKE_UNSOLICITED},
-    {"unsolicited-later", "A second reply when the connection has waited for TIME",
+    {"unsolicited-later", "A second reply once the connection has been idle for TIME",
      .moment = AT_IDLE, .strike = STRIKE_UNSOLICITED, .time = 1000 * MS},
     {"early-413-drained", "413 before the upload, which is then read", .moment = AT_HEADER,
      .strike = STRIKE_413, .after = READ_ON},
-    {"early-413-reset", "413 before the upload, then RST with it unread", .moment = AT_HEADER,
+    {"early-413-reset", "413 before the upload, then RST without reading it", .moment = AT_HEADER,
      .strike = STRIKE_413, .after = CLOSE_UNREAD},
     {"early-413-deaf", "413 before the upload, which is never read", .moment = AT_HEADER,
      .strike = STRIKE_413, .after = READ_NO_MORE},
     {"not-found", "404 with the good body", .moment = AT_REQUEST, .strike = STRIKE_404,
      .part = WHOLE},
     {"silence", "Reads requests and never answers", .moment = AT_REQUEST, .strike = STRIKE_SILENCE},
-    {"stalled-body", "Half of a body with Content-Length, and no more", .moment = AT_REQUEST,
+    {"stalled-body", "Half of a body with Content-Length, then nothing", .moment = AT_REQUEST,
      .strike = STRIKE_STALL, .part = HALF_BODY},
     {"trickle", "One byte of the body every TIME", .moment = AT_REQUEST, .strike = STRIKE_TRICKLE,
      .part = WHOLE, .time = 500 * MS},
@@ -125,7 +125,7 @@ int behaviour_read(const char *word, struct behaviour *behaviour, struct error *
 	if (!word[length])
 		return 0;
 	if (!found->time)
-		return error_set(error, EXIT_USAGE, "%s takes no time", found->name);
+		return error_set(error, EXIT_USAGE, "%s takes no =TIME", found->name);
 	behaviour->time = duration_read(word + length + 1);
 	if (behaviour->time <= 0)
 		return error_set(error, EXIT_USAGE,

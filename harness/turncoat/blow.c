@@ -58,7 +58,7 @@ int blow_read(const char *word, struct blow *blow, struct error *error)
 	    (!blow->at_once && (!blow->how || !read_place(word + length + 1, blow))))
 		return error_set(
 		    error, EXIT_USAGE,
-		    "a strike is HOW@[CONNECTION.]MESSAGE[+BYTES], from 1 on, not '%s'", word);
+		    "a strike is HOW@[CONNECTION.]MESSAGE[+BYTES], counted from 1, not '%s'", word);
 	if (blow->at_once && blow->how == STRIKE_TRICKLE)
 		return error_set(error, EXIT_USAGE, "trickle needs a message, such as trickle@1");
 	strcpy(blow->text, word);

@@ -51,21 +51,23 @@ static int take_strike(void *argument, char *value, struct error *error)
 
 static const struct option_row rows[] = {
     {"listen", 'l', OPTION_TEXT, OPTION_AT(struct options, address), .shown = true,
-     .value = "ADDRESS", .help = "numeric IPv4 or IPv6 address"},
+     .value = "ADDRESS", .help = "listen on this numeric IPv4 or IPv6 address"},
     {"port", 'p', OPTION_NUMBER, OPTION_AT(struct options, port), .most = UINT16_MAX, .shown = true,
      .value = "PORT",
-     .help = "of the first behaviour; each further one takes the next; 0: the kernel chooses each"},
+     .help = "port of the first behaviour; each further one takes the next port; 0: the kernel "
+	     "chooses each"},
     {"behaviour", 'b', OPTION_OTHER, .value = "NAME[=TIME]", .take = take_behaviour,
      .help = "one more behaviour, on its own port"},
-    {"all", 'a', OPTION_FLAG, OPTION_AT(struct options, all), .help = "all of --list"},
+    {"all", 'a', OPTION_FLAG, OPTION_AT(struct options, all),
+     .help = "every behaviour of --list, each on its own port"},
     {"to", 0, OPTION_NUMBER, OPTION_AT(struct options, to_port), .least = 1, .most = UINT16_MAX,
      .value = "PORT", .help = "be a relay: pass everything on to a server on this port"},
     {"to-address", 0, OPTION_TEXT, OPTION_AT(struct options, to), .shown = true, .value = "ADDRESS",
-     .help = "of that server"},
+     .help = "address of that server"},
     {"strike", 's', OPTION_OTHER, .value = "HOW[@PLACE]", .take = take_strike,
      .help = "one more port of the relay, and what it does to its clients"},
-    {"pause", 0, OPTION_DURATION, OPTION_AT(struct options, pause), .shown = true, .value = "TIME",
-     .help = "silence that ends a message"},
+    {"pause", 0, OPTION_DURATION, OPTION_AT(struct options, pause), .value = "TIME",
+     .help = "a silence this long ends a message (500ms)"},
     {"tls", 0, OPTION_FLAG, OPTION_AT(struct options, tls), .help = "speak TLS on all ports"},
     {"cert", 0, OPTION_TEXT, OPTION_AT(struct options, cert), .value = "FILE",
      .help = "certificate and its chain to the CA, in PEM"},
@@ -98,7 +100,7 @@ static const char details[] =
     "Exit status:\n"
     "  0   ended by quit, SIGTERM or SIGINT\n"
     "  2   wrong usage\n"
-    "  70  failure\n"
+    "  70  turncoat itself failed\n"
     "  77  a port is not available\n"
     "\n"
     "Examples:\n"
@@ -110,8 +112,7 @@ static const struct command command = {
     .name = "turncoat",
     .usage = "[OPTION]... --all\n[OPTION]... --behaviour NAME[=TIME]...\n[OPTION]... --to PORT "
 	     "--strike HOW[@PLACE]...\n--list",
-    .summary =
-	"An HTTP server that turns against its clients, with one port for each way of doing so.",
+    .summary = "An HTTP server that turns against its clients: one port for each way to misbehave.",
     .rows = rows,
     .details = details,
 };
@@ -148,7 +149,7 @@ static int check(struct options *options, struct error *error)
 			return error_set(error, EXIT_USAGE, "%s needs --tls",
 					 options->ports[i].behaviour.name);
 	if (options->port && options->port + options->count - 1 > UINT16_MAX)
-		return error_set(error, EXIT_USAGE, "there are no %zu ports from %u on",
+		return error_set(error, EXIT_USAGE, "there are not %zu ports from %u on",
 				 options->count, options->port);
 	return 0;
 }

@@ -25,7 +25,7 @@ struct blow {
 	uint64_t bytes;	      /* and this many of its bytes have gone through */
 };
 
-/* Understand pass, HOW or HOW@[NTH.]MESSAGE[+BYTES]. Returns 0, or -1 with @error. */
+/* Parse pass, HOW or HOW@[NTH.]MESSAGE[+BYTES]. Returns 0, or -1 with @error. */
 int blow_read(const char *word, struct blow *blow, struct error *error);
 
 enum speaker { NOBODY, CLIENT, BACKEND };

@@ -196,7 +196,7 @@ static void what_is_no_behaviour(void **state)
 	    {"idle-clsoe", "no behaviour idle-clsoe: did you mean idle-close?"},
 	    {"", "no behaviour : see turncoat --list"},
 	    {"xyzzy=1s", "no behaviour xyzzy: see turncoat --list"},
-	    {"good=1s", "good takes no time"},
+	    {"good=1s", "good takes no =TIME"},
 	    {"idle-close=1", "idle-close takes a time, such as 300ms or 2s, not '1'"},
 	    {"idle-close=0s", "idle-close takes a time, such as 300ms or 2s, not '0s'"},
 	};

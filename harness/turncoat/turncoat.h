@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * turncoat: an HTTP/1.1 server that turns against its clients, in every way that a table lists. For
+ * turncoat: an HTTP/1.1 server that turns against its clients, in each way that a table lists. For
  * the relay, in front of a real server, see relay.h.
  *
  *	main.c ── commands.c ── server.c: ports ── connection.c: bytes in and out ── stream.c: TLS
@@ -77,7 +77,7 @@ const char *strike_name(enum strike strike);
 /* All behaviours; the name of the last one is NULL. */
 const struct behaviour *behaviour_all(void);
 
-/* Understand NAME[=TIME]. Returns 0, or -1 with @error. */
+/* Parse NAME[=TIME]. Returns 0, or -1 with @error. */
 int behaviour_read(const char *word, struct behaviour *behaviour, struct error *error);
 
 /* ---- request.c ---------------------------------------------------------------------------- */
@@ -265,7 +265,7 @@ void server_close(struct server *server);
 
 /* ---- commands.c --------------------------------------------------------------------------- */
 
-/* Obey standard input, unless it is a file. Returns 0, or -1 with @error. */
+/* Read commands from standard input, unless it is a file. Returns 0, or -1 with @error. */
 int commands_await(struct server *server, struct error *error);
 
 void commands_end(struct server *server);

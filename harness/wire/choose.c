@@ -3,8 +3,8 @@
  * Chooses which packets to keep: all of the first connections; of the others, how they begin and
  * end.
  *
- * A connection gets a place, or none, at its first packet, on whichever host. It never gives the
- * place up, so every host keeps the same connections, however late it looks.
+ * A connection gets a place, or none, at its first packet on any host. It never gives the place up,
+ * so all hosts keep the same connections, even one that sees them late.
  */
 #include "wire/wire.h"
 

@@ -5,15 +5,15 @@
  * The census samples, so it misses a state that came and went between two looks. A packet that a
  * host keeps back (linger.faults.hold) is recorded only when it leaves, after the state it caused.
  * So while the census sees a state, or a little before or after, as many connections must have been
- * in that state by their packets, though perhaps not at once. If the count lasts, the packets must
- * not show more all the time. For states that last, the reverse holds too.
+ * in that state by their packets, though perhaps not at once. While the count stays the same, the
+ * packets must not show more throughout. For states that last, the reverse holds too.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "wire/wire.h"
 
-#define SLACK 100000000 /* ns: a busy machine looks late */
+#define SLACK 100000000 /* ns: on a busy machine the census looks late */
 #define LASTS 200000000 /* ns: a state that lasts this long was surely seen, if there are FEW */
 #define FEW 200
 #define EACH 1000000 /* ns more for each further socket: after a long walk the census rests */

@@ -38,7 +38,7 @@ static int by_time(const void *one, const void *other)
 	return (int)a->arrival - (int)b->arrival;
 }
 
-/* Whether it connects one socket to itself. */
+/* Whether the connection joins one socket to itself. */
 static bool is_self(const struct wire_connection *connection)
 {
 	return packet_same_end(&connection->end[0], &connection->end[1]);
@@ -84,8 +84,8 @@ static void pass_time(struct course *course, int64_t time)
 	}
 }
 
-/* An end has sent up to @number, as its own numbers or the other's ACK show, though nobody saw
- * it. */
+/* An end has sent up to @number, as its own numbers or the other's ACK show, although that was not
+ * captured. */
 static void prove(struct course *course, int end, uint32_t number, int64_t time)
 {
 	struct machine *machine = machine_of(course, end), *peer = machine_of(course, !end);
@@ -188,7 +188,7 @@ static bool is_unaware(const struct wire_connection *c, int end)
 	       fin[end]->ack != fin[!end]->seq + fin[!end]->length + 1;
 }
 
-/* Sort the events: with one tap in capture order, whatever the times; else by time. */
+/* Sort the events: with one tap in capture order, regardless of the times; else by time. */
 static size_t events_of(const struct wire_connection *c, const struct wire_step *steps,
 			struct event *events)
 {

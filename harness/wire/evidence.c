@@ -4,9 +4,9 @@
  * it. Where that exceeds everything captured of the other end, the capture missed text, a FIN or
  * both:
  *
- *	one number, and this end closed, too	a FIN: every connection has one, and hardly any ends
- *						with a single octet
- *	anything else				it may hold a FIN or not: unknown
+ *	one number, and this end closed, too	a FIN: every connection has one, and few end with a
+ *						single octet
+ *	anything else				it may or may not hold a FIN: unknown
  *
  * An end of which nothing was captured is "not seen". Pure.
  */
@@ -102,9 +102,9 @@ void evidence_one_side(const struct wire_connection *c, int end, struct wire_ste
 		if (s->flags & TCP_RST) {
 			state = STATE_CLOSED;
 		} else if (s->flags & TCP_FIN || (state == WIRE_NOT_SEEN && i)) {
-			state = WIRE_NOT_SEEN; /* nobody saw who was first, nor the outcome */
+			state = WIRE_NOT_SEEN; /* who was first and the outcome are unknown */
 		} else if (s->flags & TCP_SYN) {
-			opening = state == STATE_CLOSED; /* once more: nothing came */
+			opening = state == STATE_CLOSED; /* a repeated SYN: nothing came */
 			state = s->flags & TCP_ACK ? STATE_SYN_RECEIVED : STATE_SYN_SENT;
 		} else {
 			state = STATE_ESTABLISHED;

@@ -5,7 +5,7 @@
 
 #include "wire/outcome.h"
 
-#define FILTER_RETRANSMITTING WIRE_HOWS /* a bit of its own: however it ended */
+#define FILTER_RETRANSMITTING WIRE_HOWS /* its own bit: independent of how it ended */
 
 struct wire_filter {
 	unsigned only; /* bits 1 << enum wire_how, or FILTER_RETRANSMITTING; 0: all */

@@ -98,8 +98,8 @@ static void segment(struct json *json, const struct wire_ladder *ladder, size_t 
 	json_end(json);
 }
 
-/* The ladder as a terminal of 80 columns shows it, one string a line, so that nobody needs to draw
- * it again. */
+/* The ladder as a terminal of 80 columns shows it, one string per line, so that readers need not
+ * draw it. */
 static void drawn(struct json *json, const struct wire_ladders *l, const struct wire_ladder *ladder)
 {
 	char *text = NULL;

@@ -16,7 +16,7 @@ bool wire_tells(const struct wire_connection *c, const struct wire_step *steps, 
 	return i > 0 && memcmp(steps[i].state, steps[i - 1].state, sizeof(steps[i].state));
 }
 
-/* One tap's file may not be in order of time. */
+/* One tap's file might not be in order of time. */
 int64_t wire_began(const struct wire_connection *c)
 {
 	int64_t began = INT64_MAX;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* wire list: one line a connection, in the order they began. */
+/* wire list: one line per connection, in the order they began. */
 #include <arpa/inet.h>
 #include <inttypes.h>
 #include <string.h>

@@ -5,8 +5,8 @@
 #define ANSWERED 200000000 /* ns: a segment that arrives is acknowledged within this */
 #define LOOK_BACK 64	   /* segments to search for the first copy of a retransmission */
 
-/* Whether it opens a connection in the same way: the SYN ACK of a simultaneous open is no copy of
- * its SYN. */
+/* Whether it opens a connection in the same way: the SYN ACK of a simultaneous open is not a copy
+ * of its SYN. */
 static bool same_ends(const struct wire_segment *s, const struct wire_segment *again)
 {
 	uint8_t ends = s->flags & again->flags & (TCP_SYN | TCP_FIN);
@@ -31,7 +31,7 @@ static bool answers(const struct wire_segment *s, uint32_t seq, uint32_t length)
 
 /*
  * Without a log of dropped packets: a segment did not arrive if its numbers were sent again and
- * nobody had acknowledged them in between.
+ * had not been acknowledged in between.
  */
 static void infer_losses(const struct wire_connection *c, struct wire_step *steps)
 {
@@ -58,7 +58,7 @@ static void infer_losses(const struct wire_connection *c, struct wire_step *step
 }
 
 /*
- * The last copy of a retransmission did not arrive either if nobody acknowledged it although there
+ * The last copy of a retransmission did not arrive either if it was not acknowledged although there
  * was time.
  */
 static void infer_last_loss(const struct wire_connection *c, int from, int64_t until,
@@ -113,7 +113,7 @@ void losses_mark(const struct wire_connection *c, const struct wire_rules *rules
 		const struct wire_segment *s = &c->segments[i];
 
 		if (s->lost || s->arrived == WIRE_NEVER)
-			/* without a tap at the other end, nobody knows whether it arrived */
+			/* without a tap at the other end, it is unknown whether it arrived */
 			steps[i].marks |= s->lost || c->host[!s->from] >= 0 ? WIRE_IS_LOST : 0;
 		if (s->twice)
 			steps[i].marks |= WIRE_DUPLICATE;

@@ -93,7 +93,7 @@ static void send_fin(struct machine *m)
 	}
 }
 
-/* Its own ACK shows what it has received, whether or not anyone saw that arrive. */
+/* Its own ACK shows what it has received, even what was not captured. */
 static void send_ack(struct machine *m, const struct machine *peer, const struct wire_segment *s)
 {
 	if (m->state == STATE_SYN_SENT && !(s->flags & TCP_SYN))
@@ -297,7 +297,7 @@ uint16_t machine_receive(struct machine *m, const struct wire_segment *s, int64_
 	if (s->flags & TCP_ACK)
 		receive_ack(m, s->ack, time);
 	m->shut = s->windowed && !s->window;
-	if (m->state == STATE_TIME_WAIT) { /* whatever it answers, the time starts again */
+	if (m->state == STATE_TIME_WAIT) { /* an answer restarts its timer */
 		m->waits_since = time;
 		return 0;
 	}

@@ -29,7 +29,7 @@ static bool is_probe(const struct machine *m, const struct wire_segment *s)
 			   (is_ack(s, 1) && (s->seq == m->snd_nxt || s->seq == m->snd_una)));
 }
 
-/* Whether it fills a hole in what was seen of this end; then it is no retransmission. */
+/* Whether it fills a hole in what was seen of this end; then it is not a retransmission. */
 static bool fills_hole(struct machine *m, uint32_t from, uint32_t to)
 {
 	for (size_t i = 0; i < m->holes; i++) {

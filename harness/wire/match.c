@@ -103,8 +103,8 @@ static struct wire_connection **opening_of(struct wire_store *store, const struc
 
 /*
  * The connection that a SYN opened before its addresses were translated (NAT): one tap sees it on
- * both sides. A time stamp identifies the packet. Without one, it takes an IPv4 number, the same
- * source, and a sequence number other than 0: crafted packets often have 0.
+ * both sides. A timestamp identifies the packet. Without one, it takes an IPv4 Identification, the
+ * same source, and a sequence number other than 0: crafted packets often have 0.
  */
 static struct wire_connection *original(struct wire_store *store, const struct packet *packet)
 {

@@ -39,7 +39,7 @@ static struct nlmsghdr *request(char *buffer, unsigned group)
 	return message;
 }
 
-/* Send a request and read its acknowledgement. Returns -1 if the kernel refuses. */
+/* Send a request and read its acknowledgment. Returns -1 if the kernel refuses. */
 static int ask(struct mnl_socket *socket, const struct nlmsghdr *message)
 {
 	char buffer[8192];

@@ -36,12 +36,13 @@ static const struct option_row record_rows[] = {
      .help =
 	 "keep every packet of the first N connections, and of the others only SYN, FIN and RST"},
     {"most", .kind = OPTION_NUMBER, AT(most), .most = UINT64_MAX / 2, .shown = true,
-     .value = "BYTES", .help = "let a file grow to this many bytes"},
+     .value = "BYTES", .help = "write at most this many bytes to a file"},
     /* At least IPv6, TCP with all its options, and the link's header. */
     {"snap", .kind = OPTION_NUMBER, AT(snap), .least = 128, .most = 65535, .shown = true,
      .value = "BYTES", .help = "keep this many bytes of each packet"},
     {"group", .kind = OPTION_NUMBER, AT(group), .most = 65535, .shown = true, .value = "N",
-     .help = "read this NFLOG group, to which the dropping nft rules log, into FILE-lost.pcap"},
+     .help =
+	 "write the packets of this NFLOG group, which nft rules log and drop, to FILE-lost.pcap"},
     {0},
 };
 
@@ -79,9 +80,9 @@ static int take_connection(void *data, char *text, struct error *error)
 	     .value = "ADDRESS:PORT-ADDRESS:PORT",                                                 \
 	     .help = "show connections between these two ends"},                                   \
 	    {"since", .kind = OPTION_TIME, AT(filter.since), .value = "SECONDS",                   \
-	     .help = "show connections that began at this time (since 1970) or later"},            \
+	     .help = "show connections that began at this Unix time or later"},                    \
 	    {"until", .kind = OPTION_TIME, AT(filter.until), .value = "SECONDS",                   \
-	     .help = "show connections that began at this time (since 1970) or earlier"},          \
+	     .help = "show connections that began at this Unix time or earlier"},                  \
 	    {"losses", .kind = OPTION_FLAG, AT(losses),                                            \
 	     .help = "next to each FILE.pcap read FILE-lost.pcap, which holds what a fault "       \
 		     "dropped on arrival, as wire record writes it"},                              \
@@ -89,7 +90,7 @@ static int take_connection(void *data, char *text, struct error *error)
 		"infer-losses",                                                                    \
 		    .kind = OPTION_FLAG, AT(infer),                                                \
 		    .help = "no file records what was dropped on arrival: infer it from "          \
-			    "retransmissions (always so for a single FILE)"                        \
+			    "retransmissions (a single FILE needs no option)"                      \
 	}
 
 static const struct option_row ladder_rows[] = {
@@ -97,23 +98,24 @@ static const struct option_row ladder_rows[] = {
     {"verbose", 'v', OPTION_FLAG, AT(verbose),
      .help = "show for each segment its packet number in the file, its time, and its window"},
     {"groups", .kind = OPTION_NUMBER, AT(groups), .least = 1, .most = 1000000, .shown = true,
-     .value = "N", .help = "show this many ways that connections went, the worst first"},
+     .value = "N",
+     .help = "show this many groups of connections that went the same way, worst first"},
     {"width", .kind = OPTION_NUMBER, AT(width), .least = WIRE_NARROW, .most = 1000,
      .value = "COLUMNS", .help = "draw ladders this wide (the terminal's width, 97 at most)"},
     SELECTION,
     {"census", .kind = OPTION_TEXT, AT(census), .value = "TIMELINE",
      .help = "compare with the output of `census --stream`"},
     {"recorder", .kind = OPTION_TEXT, AT(recorder), .value = "LOG",
-     .help = "the output of `wire record`: what is missing, and sysctls"},
+     .help = "the output of `wire record`: how many packets it missed, and sysctls"},
     {"verdict", .kind = OPTION_TIME, AT(verdict), .value = "SECONDS",
-     .help = "when the lab ended (since 1970): what happened later is its cleanup"},
+     .help = "when the lab ended (Unix time): what happened later is its cleanup"},
     {0},
 };
 
 static const struct option_row list_rows[] = {
-    {"json", .kind = OPTION_FLAG, AT(json), .help = "print one JSON object a line"},
+    {"json", .kind = OPTION_FLAG, AT(json), .help = "print one JSON object per line"},
     {"groups", .kind = OPTION_NUMBER, AT(ways), .least = 1, .most = 1000000, .value = "N",
-     .help = "show connections that went one of this many worst ways (all)"},
+     .help = "show only the connections of the N worst groups of wire ladder (all)"},
     SELECTION,
     {0},
 };
@@ -122,8 +124,8 @@ static const struct command record = {
     .name = "wire record",
     .usage = "[OPTION]... --host NAME=NETNS:FILE...",
     .summary = "Records the TCP packets of network namespaces, one pcap file each, until SIGTERM. "
-	       "It prints ev=ready once it records everything from then on. After a line on "
-	       "standard input it writes everything that has happened, then prints ev=flushed.",
+	       "It prints ev=ready once all taps record. After a line on standard input it writes "
+	       "everything so far, then prints ev=flushed.",
     .rows = record_rows,
 };
 
@@ -151,10 +153,10 @@ static const struct command wire = {
     .summary = "Records the packets of hosts, and shows how each connection went.",
     .modes = (const struct command *const[]){&record, &ladder, &list, NULL},
     .details = "Exit status:\n"
-	       "  0   all is well\n"
+	       "  0   success\n"
 	       "  1   a file ends early; what comes before was read\n"
 	       "  2   wrong usage\n"
-	       "  70  failure\n"
+	       "  70  wire itself failed\n"
 	       "  77  not possible here\n"
 	       "\n"
 	       "Examples:\n"

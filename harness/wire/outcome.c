@@ -90,7 +90,7 @@ static enum wire_how how_of(const struct wire_connection *c, const struct wire_s
 	return fin[0] || fin[1] ? WIRE_HALF_CLOSED : WIRE_OPEN;
 }
 
-/* Whether the FIN that came second does not know of the first. */
+/* Whether the second FIN was sent without knowledge of the first. */
 static bool crossed(const struct wire_connection *c, const struct ends_of *ends)
 {
 	const struct wire_segment *one = &c->segments[ends->fin[0]];

@@ -42,7 +42,7 @@ struct tap {
 	pcap_t *pcap;
 	pcap_dumper_t *dump;
 	int rfc1337;	   /* the sysctl tcp_rfc1337 of that namespace; -1: unreadable */
-	struct nflog *log; /* what faults drop; NULL: this kernel cannot tell */
+	struct nflog *log; /* what faults drop; NULL: this kernel cannot report it */
 	uint64_t packets, kept, bytes;
 	uint64_t most;
 	struct wire_choice *choice;

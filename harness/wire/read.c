@@ -83,7 +83,7 @@ int wire_read(struct wire_ladders *ladders, struct error *error)
 
 	wire_store_init(&ladders->store, ladders->hosts == 1);
 	if (getrandom(ladders->store.key, sizeof(ladders->store.key), GRND_NONBLOCK) < 0)
-		ladders->store.key[0] = (uint64_t)getpid(); /* before there is any randomness */
+		ladders->store.key[0] = (uint64_t)getpid(); /* the kernel has no entropy yet */
 	if (can_look_first(ladders) && skew_find(ladders, error) < 0)
 		return -1;
 	for (size_t i = 0; i < ladders->hosts; i++) {

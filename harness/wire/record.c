@@ -57,7 +57,7 @@ static void tell_all(struct tap *taps, size_t count)
 	}
 }
 
-/* Returns whether a line told us to write; once the other side is gone, none will come again. */
+/* Returns whether a line asked us to write; once the other side is gone, none will come again. */
 static bool told(struct pollfd *input)
 {
 	char line[256];

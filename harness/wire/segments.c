@@ -92,8 +92,8 @@ struct wire_segment *segments_place(struct wire_store *store, struct wire_connec
 }
 
 /*
- * Copies agree in everything, including the IPv4 number and the time stamp: TCP reuses neither so
- * soon. Without a number or a time stamp, they must be closer together.
+ * Copies agree in everything, including the IPv4 Identification and the timestamp: TCP reuses
+ * neither so soon. Without an Identification or a timestamp, they must be closer together.
  */
 struct wire_segment *segments_copied(struct wire_connection *c, int from,
 				     const struct packet *packet, bool translated)

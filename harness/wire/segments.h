@@ -33,7 +33,7 @@ struct wire_segment *segments_arrived_last(struct wire_connection *c, int from,
 /* Whether such a segment was sent before the newest one of the connection. */
 bool segments_seen(const struct wire_connection *c, int from, const struct packet *packet);
 
-/* Whether that end sent a segment with the IPv4 number and the time stamp of @packet lately. */
+/* Whether that end lately sent a segment with the IPv4 Identification and timestamp of @packet. */
 bool segments_numbered(const struct wire_connection *c, int from, const struct packet *packet);
 
 #endif

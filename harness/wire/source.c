@@ -6,7 +6,8 @@
 #include <string.h>
 
 #define BUFFER (1 << 17)  /* bytes: we read a capture once, from end to end */
-#define LATEST 9000000000 /* s since 1970: later times are nonsense, and would overflow in ns */
+#define LATEST 9000000000 /* s since 1970: later times are implausible, and would overflow in ns   \
+			   */
 
 int source_open(struct source *source, const char *path, const struct wire_ladders *ladders,
 		struct error *error)
@@ -77,7 +78,7 @@ static const char *early(struct source *source, int status)
 
 	source->unpacker = 0;
 	if (!whole)
-		return "the packed file is cut short or damaged";
+		return "the compressed file is truncated or damaged";
 	return status == PCAP_ERROR_BREAK ? NULL : pcap_geterr(source->pcap);
 }
 

@@ -3,7 +3,7 @@
  * Turns the packets of a connection into segments: the packet that left one host and the one that
  * arrived at the other become one segment, and so do copies seen by one tap. Pure.
  *
- * Memory is bounded: a long connection loses data segments of its middle, and connections beyond
+ * Memory is bounded: a long connection loses data segments from its middle, and connections beyond
  * the maximum are ignored. Both are counted.
  */
 #include <stdlib.h>
@@ -123,8 +123,8 @@ static void replace(struct wire_connection *c, int from, int64_t time)
 }
 
 /*
- * Whether the host repeats a packet that its TCP sent before: TCP never reuses the number of an
- * IPv4 header so soon, not even to retransmit. A number of 0 means nothing.
+ * Whether the host repeats a packet that its TCP sent before: TCP never reuses an IPv4
+ * Identification so soon, not even to retransmit. One of 0 means nothing.
  */
 static bool is_replayed(const struct wire_connection *c, const struct packet *packet)
 {
@@ -188,7 +188,7 @@ static int add_new(struct wire_store *store, struct wire_connection *c, int from
 	if (packet->flags & TCP_SYN)
 		replace(c, from, packet->time);
 	if (packet->flags & TCP_SYN && packet->flags & TCP_ACK &&
-	    c->one_tap) /* who is answered, too */
+	    c->one_tap) /* the SYN that it answers began a new connection, too */
 		replace(c, !from, packet->time);
 	return 0;
 }
@@ -202,7 +202,7 @@ static int add_passing(struct wire_store *store, struct wire_connection *c, int 
 	if (!s)
 		return add_new(store, c, from, true, true, packet);
 	s->copies += s->copies < UINT8_MAX;
-	s->here = false; /* it continued */
+	s->here = false; /* it was forwarded */
 	store->doubled++;
 	return 0;
 }

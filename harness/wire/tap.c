@@ -12,8 +12,8 @@
 #include "common/netns.h"
 
 /*
- * The kernel's buffer needs about 370 bytes a packet, so it holds 11000 packets: 0.1 s at 100000
- * packets a second.
+ * The kernel's buffer needs about 370 bytes per packet, so it holds 11000 packets: 0.1 s at 100000
+ * packets per second.
  */
 #define RING (4 << 20)
 #define STDIO (1 << 16) /* bytes written at once */

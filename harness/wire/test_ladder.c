@@ -167,7 +167,7 @@ static long read_bytes(const char *path, const uint8_t *bytes, size_t size)
 	return result;
 }
 
-/* A file cut or altered anywhere is refused with a sentence, or read as far as it makes sense. */
+/* A file cut or altered anywhere is refused with a sentence, or read as far as it is valid. */
 static void broken_files(void **state)
 {
 	char path[] = "/tmp/wire-test-XXXXXX";

@@ -19,7 +19,7 @@ static void tell_tap(struct wire_store *store, const struct told *told, size_t c
 	}
 }
 
-/* A SYN with a new number begins a connection, whichever way the tap saw it. */
+/* A SYN with a new number begins a connection, in either direction. */
 static void a_port_that_is_used_again(void **state)
 {
 	static const struct told told[] = {
@@ -123,7 +123,7 @@ static void what_was_captured_late(void **state)
 	wire_store_clear(&store);
 }
 
-/* A copy has the same IPv4 number; a retransmission has another one. */
+/* A copy has the same IPv4 Identification; a retransmission has another one. */
 static void copies(void **state)
 {
 	static const struct told told[] = {
@@ -187,7 +187,7 @@ static void translated(void **state)
 	}
 }
 
-/* Whatever the ports, the time grows linearly with their number. */
+/* For any choice of ports, the time grows linearly with their number. */
 static void many_in_one_place(void **state)
 {
 	struct wire_store store;

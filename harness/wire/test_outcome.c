@@ -28,7 +28,7 @@ static void outcomes(void **state)
 	     "ShADa"},
 	    {{OPEN,
 	      {3, NO, 'c', "PA", 1, 1, 6, 0, false},
-	      {4, NO, 'c', "PA", 1, 1, 6, 0, false}, /* once more */
+	      {4, NO, 'c', "PA", 1, 1, 6, 0, false}, /* a repetition */
 	      {5, NO, 's', "FA", 1, 7, 9, 0, false},
 	      {6, NO, 'c', "FA", 7, 11, 0, 0, false},
 	      {7, NO, 's', "A", 11, 8, 0, 0, false}},

@@ -70,8 +70,8 @@ static int start(const char *program, int from, const char *path, pid_t *pid, st
 	close(ends[0]);
 	*pid = 0;
 	return error_set(error, EXIT_CANNOT,
-			 "%s is compressed, and %s, which unpacks it, does not start: %s; install "
-			 "%s, or unpack the file",
+			 "%s is compressed, but %s, which would unpack it, cannot start: %s; "
+			 "install %s, or unpack the file",
 			 path, program, strerror(why), program);
 }
 

@@ -7,9 +7,9 @@
  *	        merge      match       states       group        compare.c: the census
  *
  * The parts that only look at bytes and structs (choose, store, derive, ladder, compare) make no
- * system call; bytes test them.
+ * system call; their tests use bytes.
  *
- * RFC 9293 (TCP), 5961 (which RST counts), 7323 (time stamps), 1337 (RST in TIME_WAIT). Statements
+ * RFC 9293 (TCP), 5961 (which RST counts), 7323 (timestamps), 1337 (RST in TIME_WAIT). Statements
  * about the kernel were observed on Linux 6.18.
  */
 #ifndef WIRE_H
@@ -181,7 +181,7 @@ struct wire_summary; /* summary.h */
 struct wire_group {
 	uint64_t signature, connections;
 	const struct wire_connection *first;
-	int badness; /* the worse the more */
+	int badness; /* higher is worse */
 };
 
 /* A change of a host's count of sockets in a state. */
@@ -231,14 +231,14 @@ struct wire_ladders {
 	size_t groups, most_groups, ways;
 	uint64_t partial, filtered;   /* connections that are in no group */
 	struct wire_summary *summary; /* to be filled in, or NULL */
-	bool uncounted;		      /* no changes are asked for: */
+	bool uncounted;		      /* do not fill in: */
 	struct wire_change *changes;  /* by time */
 	size_t change_count, change_room;
 	struct wire_disagreement disagreement[WIRE_DISAGREEMENTS];
 	size_t disagreements;
 };
 
-/* A connection as it went. Returns 0, or -1 to end. */
+/* Called for a connection. Returns 0, or -1 to end. */
 typedef int wire_told_fn(void *data, const struct wire_connection *connection,
 			 const struct wire_step *steps, const uint8_t ends[2],
 			 const struct wire_outcome *outcome);

@@ -9,7 +9,7 @@ datagram after the other, with the sequence number 7:
 
     all_states.bin  a dump of all states
     empty.bin       a dump in which there was nothing to list
-    refused.bin     the answer to a request that makes no sense (NLMSG_ERROR)
+    refused.bin     the answer to an invalid request (NLMSG_ERROR)
 
 The counts in test_parse.c belong to these files. Recorded on Linux 6.18.
 """
@@ -28,7 +28,7 @@ SEQUENCE = 7
 DONE, ERROR = 3, 2
 ALL_STATES = 0xFFE
 
-kept = []  # Python would close a socket that nobody refers to
+kept = []  # Python would close a socket without a reference
 
 
 def run(command: str) -> None:

@@ -54,7 +54,7 @@ def _resolve(stacks: Stacks, shown: list[Any], after: dict[tuple[int, str], Any]
 
 
 def _afters(group: dict[str, Any], after: dict[tuple[int, str], Any]) -> Iterator[dict[str, Any]]:
-    """What ran after a socket ended, and after it was taken. If nobody accepts: what ran after other sockets
+    """What ran after a socket ended, and after it was taken. If nothing accepts: what ran after other sockets
     ended, since that is when a program may go on to accept."""
     for kind in ("end", "taken"):
         found = after.get((group[kind]["stack"], kind)) if kind in group else None

@@ -31,7 +31,7 @@ def make_in(folder: Path) -> None:
 def conclude(folder: Path, place: Path) -> dict[str, Any] | None:
     """Choose, of the tracers' last reports in a folder, the one with the most held connections.
 
-    place: where its document is written, beside the other evidence. Returns the document; None: all is well.
+    place: where its document is written, beside the other evidence. Returns the document; None: nothing is wrong.
     """
     made = {traced: document.make(tracing.read(traced)) for traced in sorted(folder.glob(f"*{TRACED}"))}
     counts = {traced: _held(one) for traced, one in made.items()}
@@ -52,7 +52,7 @@ def read(path: Path) -> dict[str, Any]:
     try:
         return json.loads(path.read_text())
     except (OSError, ValueError):
-        raise Usage(f"{path} is not a document of blame") from None
+        raise Usage(f"{path} is not a blame document") from None
 
 
 def of_variant(folder: Path) -> Iterator[Path]:

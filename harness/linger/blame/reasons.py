@@ -12,11 +12,11 @@ READS = ("read", "readv", "recv", "recvmsg", "recvmmsg")
 WAITED = "EAGAIN"  # from a blocking call: SO_RCVTIMEO or SO_SNDTIMEO ended it
 # The sentence of each rule. Later rows weigh less.
 SENTENCES = {
-    "unaccepted": "{waiting}, and nobody accepts",
+    "unaccepted": "{waiting} for accept(), and nothing calls it",
     "shared": "closed, and still open in another process",
     "copied": "closed, and still open through another descriptor",
     "eof": "EOF read, never closed",
-    "timeout": "time-out, never closed",
+    "timeout": "timeout, never closed",
     "error": "{call}() failed with {error}, never closed",
     "shutdown": "shutdown(), never closed",
     "unread": "never read the FIN",
@@ -101,7 +101,7 @@ def label_of(kind: str, touch: dict[str, Any]) -> str:
         return "last accept"
     if kind != "end":
         return KINDS[kind]
-    return {"eof": "EOF", "timeout": "time-out", "error": "error"}[_rule_of_end(touch)]
+    return {"eof": "EOF", "timeout": "timeout", "error": "error"}[_rule_of_end(touch)]
 
 
 def call_of(kind: str, touch: dict[str, Any]) -> str:

@@ -114,7 +114,7 @@ def _say(made: dict[str, Any], options: argparse.Namespace, out: Any) -> None:
 
 
 def _folder() -> Path:
-    """The folder of this user's reports, closed to everybody else."""
+    """The folder of this user's reports, which nobody else can read."""
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     place = Path(runtime or tempfile.gettempdir(), f"linger-blame-{os.getuid()}")
     try:
@@ -123,7 +123,7 @@ def _folder() -> Path:
     except OSError as error:
         raise files.unwritable(place, error, "choose another folder with XDG_RUNTIME_DIR=DIR") from error
     if found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) != 0o700 or not stat.S_ISDIR(found.st_mode):
-        raise CannotRun(f"{place} is not yours alone; set XDG_RUNTIME_DIR=DIR")
+        raise CannotRun(f"{place} is open to other users; choose another folder with XDG_RUNTIME_DIR=DIR")
     return place
 
 

@@ -64,9 +64,9 @@ def read(report: Path) -> dict[str, Any]:
     try:
         return json.loads(report.read_text(errors="replace"))
     except FileNotFoundError:
-        raise Usage(f"{report}: no report of blame there") from None
+        raise Usage(f"there is no blame report at {report}") from None
     except ValueError:
-        raise Usage(f"{report} is not a report of blame") from None
+        raise Usage(f"{report} is not a blame report") from None
 
 
 def runs(pid: int) -> bool:

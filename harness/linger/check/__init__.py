@@ -12,4 +12,4 @@ left behind. server/ has the battery for servers; client/ and relay/ are built a
     known     the file of known verdicts
 """
 
-PATIENCE = 75.0  # s: what is still held then is a leak; many time-outs are a minute
+PATIENCE = 75.0  # s: what is still held then is a leak; many timeouts are a minute

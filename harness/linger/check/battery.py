@@ -32,8 +32,8 @@ class Check:
     mistake: str  # what kind of mistake causes it, one or two sentences
     clause: str  # of an RFC or a man page that it rests on
     scenarios: tuple[str, ...]  # of the catalogue that show it and its repair
-    slow: bool  # it waits for time-outs
-    long: bool  # it lasts longest of the others, or may if something leaks, so it starts early
+    slow: bool  # it waits for timeouts
+    long: bool  # it may last longest of those that are not slow, so it starts early
     ends_target: bool  # the check itself ends the program
     descriptors: int  # the program's limit, 0 for the caller's
     sysctls: Mapping[str, int | str]  # net.ipv4 of the program's host, set before it starts
@@ -127,7 +127,7 @@ class Battery:
         return register
 
     def choose(self, only: str | None, quick: bool, tls: bool = False) -> list[Check]:
-        """The checks to run: those named in "ID,ID", else all; quick: without those that wait for time-outs.
+        """The checks to run: those named in "ID,ID", else all; quick: without those that wait for timeouts.
 
         tls: also those about TLS itself. Errors: Usage for an unknown id, suggesting a near one, or when none
         is left.

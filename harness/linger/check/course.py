@@ -39,7 +39,7 @@ class Course:
             raise Usage("no command to check; put it last, after --")
         for name, value in (("-n", options.n), ("--jobs", options.jobs)):
             if value < 1:
-                raise Usage(f"{name} takes a number from 1 on, not {value}")
+                raise Usage(f"{name} takes a whole number, 1 or more, not {value}")
         if not 0 < options.patience < 1e6:
             raise Usage(f"--patience takes seconds, more than 0, not {options.patience:g}")
         for path in filter(None, (options.json, options.junit, options.write_expected)):
@@ -49,7 +49,7 @@ class Course:
         if options.expected:
             self._expected = known.read(options.expected, battery)
         if options.write_expected and options.write_expected.is_file():
-            known.read(options.write_expected, battery)  # what is no such file is not changed
+            known.read(options.write_expected, battery)  # any other file is left unchanged
 
     def begin(self, head: str) -> Path:
         """Make the folder of the run and print its first line; returns the folder for evidence."""

@@ -33,7 +33,7 @@ def read(path: Path, battery: Battery) -> dict[str, list[str]]:
         try:
             id, verdicts = _parsed(line, battery)
             if id in expected:
-                raise Usage(f"{id} has a line already")
+                raise Usage(f"{id} already has a line")
         except Usage as error:
             raise Usage(f"{path}:{number}: {error}") from None
         if id:
@@ -45,7 +45,7 @@ def _lines(path: Path) -> list[str]:
     try:
         return path.read_text().splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        why = os_sentence(error) if isinstance(error, OSError) else f"{path}: not a text"
+        why = os_sentence(error) if isinstance(error, OSError) else f"{path}: not a text file"
         raise Usage(f"cannot read the expected verdicts: {why}") from None
 
 

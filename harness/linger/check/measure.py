@@ -8,7 +8,7 @@ slowly (server/trial.py). What the kernel finishes by itself (orphans, TIME_WAIT
 SYN_RECEIVED, in which TCP_DEFER_ACCEPT keeps an idle connection.
 
 A descriptor without a row may also belong to a socket that was never connected, and its port is no longer
-known. A copy of it would tell, but would disturb the program; only the difference from the baseline counts.
+known. A copy of it would show that, but would disturb the program; only the difference from the baseline counts.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Count:
 
     @property
     def connections(self) -> int:
-        """All that is left of the other side's connections, whichever process holds it."""
+        """All that is left of the other side's connections, no matter which process holds it."""
         return self.sockets + sum(self.gone.values()) + self.queue
 
     def connections_since(self, before: Count) -> dict[str, int]:

@@ -132,10 +132,10 @@ def explained(check: Check, result: dict[str, Any], evidence: Path) -> str:
 def _causes(check: Check, result: dict[str, Any]) -> list[str]:
     """What causes a defect: what the check looks for, unless the program just ended."""
     if not result["crashed"]:
-        return [printer.wrapped(f"What does this: {check.mistake}")]
+        return [printer.wrapped(f"Likely cause: {check.mistake}")]
     output = "; its last output is above" if result["notes"] else ""
     return [
-        printer.wrapped(f"What does this: an unhandled error or a signal ended the {check.program}{output}."),
+        printer.wrapped(f"Likely cause: an unhandled error or a signal ended the {check.program}{output}."),
         printer.wrapped(f"What the check looks for: {check.mistake}"),
     ]
 

@@ -3,7 +3,7 @@
 A trial that crashes takes nothing else with it. Each has its own /run, so the pid files of several instances
 of one program do not collide there. They may collide elsewhere, in a file that all share, and they compete
 for the processor: so a trial that does not start beside the others, fails or starves is retried alone before
-its result counts. A trial that only waits for a time-out uses no processor, so it takes no place either;
+its result counts. A trial that only waits for a timeout uses no processor, so it takes no place either;
 before it goes on, it gets one again.
 """
 

@@ -25,14 +25,14 @@ def add_to(add: Add) -> None:
     option("--port", type=int, metavar="P", help="with --with: the port that clients use, or the "
            "server's if its command has no {port}")  # fmt: skip
     option("--driver", action="store_true",
-           help="the command reads requests from a pipe, and answers each in a line of JSON")  # fmt: skip
+           help="the command reads requests from a pipe, and answers each with a line of JSON")  # fmt: skip
     option("--tls", action="store_true", help="use TLS, with a CA that the client is made to trust")
     option("--verify", default="", metavar="COMMAND",
-           help="a shell command that reads a run's output, and exits with 0 for a success")  # fmt: skip
+           help="a shell command that reads a run's output, and exits with 0 if the run succeeded")  # fmt: skip
     option("--long", action="store_true", help="wait 330 s instead of 30 for a client to give up")
     option("-n", type=int, default=FAILURES, metavar="N",
-           help=f"failures in a row (default {FAILURES})")  # fmt: skip
-    add_course(check, PATIENCE, "a client that still waits has no time-out")
+           help=f"number of failures in a row (default {FAILURES})")  # fmt: skip
+    add_course(check, PATIENCE, "a client that still waits has no timeout")
 
 
 def _check(options: argparse.Namespace) -> int:

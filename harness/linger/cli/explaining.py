@@ -9,7 +9,7 @@ from linger.cli.options import Add, count
 
 SECONDS = 1.0
 ABOUT = """
-Looks at a running program twice within a second, and names the scenarios that fit what it holds,
+Looks at a running program twice, a second apart, and names the scenarios that fit what it holds,
 best first, with the facts for and against each. It changes nothing and stops nothing.
 """
 

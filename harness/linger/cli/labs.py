@@ -31,7 +31,7 @@ def add_to(add: Add) -> None:
     lab.add_argument(
         "--show", action="store_true", help="show the situation and the task again, without a run"
     )
-    lab.add_argument("--reset", action="store_true", help="begin again; keep yours as a backup")
+    lab.add_argument("--reset", action="store_true", help="begin again; your program is kept as a backup")
     add_results(lab)
     score = add("lab-score", _score, "show who has solved which exercises")
     score.add_argument(
@@ -41,7 +41,7 @@ def add_to(add: Add) -> None:
     score.add_argument("--watch", action="store_true", help="serve a page for the projector")
     score.add_argument("--port", type=int, default=8080, metavar="PORT",
                        help="its port on the loopback interface (default 8080; 0: a free one)")  # fmt: skip
-    add_results(score, "where to")
+    add_results(score, "where labs.json and labs.html go (default results, or $RESULTS)")
 
 
 def _lab(options: argparse.Namespace) -> int:

@@ -23,7 +23,7 @@ def blamed(run: Callable[[argparse.Namespace], int], options: argparse.Namespace
     """Run a battery; with --blame, then report for each check that found a leak which lines hold
     what.
 
-    run: the battery, by its options. Returns its exit code, whatever the repetition finds.
+    run: the battery, by its options. Returns its exit code, no matter what the repetition finds.
     """
     code = run(options)
     if options.blame and not options.list:

@@ -76,7 +76,7 @@ def _act(options: argparse.Namespace) -> int:
             return error.code
         import traceback  # which every start would pay for
 
-        complain(f"{traceback.format_exc()}linger: this is a bug in linger, report it: {error!r}")
+        complain(f"{traceback.format_exc()}linger: this is a bug in linger, please report it: {error!r}")
         return BROKEN
 
 
@@ -101,7 +101,7 @@ def _interruptible() -> None:
 
 
 def _write_what_is_left() -> None:
-    """Flush the streams. A reader that has gone is no failure of ours; Python would end with status
+    """Flush the streams. A reader that has gone is not our failure; Python would end with status
     120."""
     for stream in filter(None, (sys.stdout, sys.stderr)):
         try:

@@ -16,6 +16,7 @@ CORES = os.cpu_count() or 1
 AT_ONCE = int(os.environ.get("LINGER_AT_ONCE") or 4 * CORES)
 JSON = "print run.json on standard output, everything else on standard error"
 TAP = "print KTAP on standard output, everything else on standard error"
+WHERE = "the folder of runs (default results, or $RESULTS)"
 
 # Adds a subcommand by its name, its action, and what it does in a few words.
 Add = Callable[[str, "Callable[[argparse.Namespace], int]", str], argparse.ArgumentParser]
@@ -24,7 +25,7 @@ Add = Callable[[str, "Callable[[argparse.Namespace], int]", str], argparse.Argum
 def count(text: str) -> int:
     """A number of things, for add_argument(type=)."""
     if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"write a whole number from 1 on, not {text!r}")
+        raise argparse.ArgumentTypeError(f"write a whole number, 1 or more, not {text!r}")
     return int(text)
 
 
@@ -47,6 +48,6 @@ def add_command(command: argparse.ArgumentParser) -> None:
     command.add_argument("command", nargs=argparse.REMAINDER, action=_Command, help=argparse.SUPPRESS)
 
 
-def add_results(command: argparse.ArgumentParser, help: str = "evidence") -> None:
+def add_results(command: argparse.ArgumentParser, help: str = WHERE) -> None:
     """Add --results, the folder where runs are."""
     command.add_argument("--results", type=folder, default=RESULTS, metavar="DIR", help=help)

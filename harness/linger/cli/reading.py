@@ -17,15 +17,15 @@ from linger.run.printer import say
 
 def add_to(add: Add) -> None:
     listing = add("list", list_scenarios, "show every scenario and what it is about")
-    listing.add_argument("--markdown", action="store_true", help="as in scenarios/README.md")
+    listing.add_argument("--markdown", action="store_true", help="print Markdown, as in scenarios/README.md")
     add("pairs", check_pairs, "check that every pair differs only in its lesson")
     shown = add("show", show_run, "show the results of a run: the table, the ladders, the packets")
     shown.add_argument("name", metavar="NAME", help="a scenario")
     shown.add_argument("--variant", metavar="V", help="show only this variant")
-    shown.add_argument("--run", type=folder, metavar="DIR", help="instead of the newest with it")
+    shown.add_argument("--run", type=folder, metavar="DIR", help="use this run, not the newest with the scenario")
     add_results(shown)
     report = add("report", write_report, "write a run as web pages")
-    report.add_argument("run", nargs="?", metavar="RUN", help="directory or name (the newest)")
+    report.add_argument("run", nargs="?", metavar="RUN", help="the folder or name of a run (default: the newest)")
     add_results(report)
     report.add_argument("--open", action="store_true", help="open it, if there is a display")
     claims = add("claims", show_claims, "judge the claims of the ledger by a run's measurements")
@@ -33,9 +33,9 @@ def add_to(add: Add) -> None:
     source = claims.add_mutually_exclusive_group()
     source.add_argument("--run", type=folder, metavar="DIR", help="use this run, not the newest")
     source.add_argument("--runs", type=folder, nargs="+", metavar="DIR",
-                        help="runs on several kernels, a column each")  # fmt: skip
+                        help="runs on several kernels, one column each")  # fmt: skip
     claims.add_argument("--markdown", action="store_true",
-                        help="as scenarios/CLAIMS.md has it, or KERNELS.md")  # fmt: skip
+                        help="print Markdown, as in scenarios/CLAIMS.md or KERNELS.md")  # fmt: skip
     add_results(claims)
 
 

@@ -35,14 +35,14 @@ def add_to(add: Add) -> None:
     run.add_argument("--blame", action="store_true",
                      help="report which lines of its programs hold connections")  # fmt: skip
     run.add_argument("--deep", action="store_true",
-                     help="--blame, with each line that ran after a connection ended; slower")  # fmt: skip
+                     help="as --blame, with each line that ran after a connection ended; slower")  # fmt: skip
     run.add_argument("--keep", action="store_true", help="on failure open a shell in the lab")
     add_results(run)
     _add_formats(run)
     run.add_argument("--yours", action="append", default=[], metavar="PROGRAM",
-                     help="also run this program in place of the pair's own")  # fmt: skip
+                     help="also run this program, in the role of the pair's own")  # fmt: skip
     run.set_defaults(prove=False)
-    prove = add("prove", run_scenarios, "show that every expectation can fail, and every guard")
+    prove = add("prove", run_scenarios, "show that every expectation and every guard can fail")
     prove.add_argument("names", nargs="*", metavar="NAME", help="a scenario, or: all")
     add_results(prove)
     prove.set_defaults(**{**PLAIN, "prove": True})
@@ -138,7 +138,7 @@ def run_tests(options: argparse.Namespace) -> int:
     with files.scratch() as scratch, _for_machines(options, run) as tap:
         os.environ["LINGER_AT_ONCE"] = str(CORES)
         results.tell_commit()
-        # Some tests only wait for others' time-outs, so there is room for half as many again.
+        # Some tests only wait for others' timeouts, so there is room for half as many again.
         workers = str(AT_ONCE + AT_ONCE // 2)
         parallel = ["-p", "xdist.plugin", "-n", workers, f"--basetemp={scratch}/pytest"]
         parallel += ["-W", "ignore:Module already imported"]  # plugins, asked for their options

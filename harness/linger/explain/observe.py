@@ -1,6 +1,6 @@
 """A process at one moment, as seen by the census and /proc.
 
-Nothing is changed, stopped or copied: the census runs without --copy. What we may not read is None, and
+Nothing is changed, stopped or copied: the census runs without --copy. What we cannot read is None, and
 `unseen` says why.
 """
 
@@ -64,7 +64,7 @@ def once(pid: int, port: int | None) -> Observation:
     """One observation.
 
     port: only sockets with this local port. Errors: TargetDied when there is no such process;
-    CannotRun when its descriptors may not be read.
+    CannotRun when its descriptors cannot be read.
     """
     place = Path("/proc", str(pid))
     if not place.exists():

@@ -20,7 +20,7 @@ ENDS = ("client", "server")
 # Names, and what they count. Those of states come three times: "CLOSE_WAIT" all held by the
 # program, "CLOSE_WAIT.in" on ports that it listens on, "CLOSE_WAIT.out" elsewhere.
 MEANINGS = {
-    "unread": "CLOSE_WAITs whose end of stream was certainly not read (.in, .out)",
+    "unread": "CLOSE_WAITs whose FIN was certainly never read (.in, .out)",
     "muted": "of the first CLOSE_WAITs, those that epoll watches but not for reading",
     "unwatched": "of the first CLOSE_WAITs, those that epoll does not watch",
     "keepalive": "ESTABLISHED with SO_KEEPALIVE on ports that it listens on",
@@ -30,7 +30,7 @@ MEANINGS = {
     "free": "descriptors that it may still open",
     "listeners": "listening sockets",
     "accept_queue": "connections that wait for accept()",
-    "CLOSE_WAIT.unaccepted": "of them, those whose client has closed",
+    "CLOSE_WAIT.unaccepted": "of those, the ones whose client has closed",
     "CLOSE_WAIT.inherited": "CLOSE_WAITs on its ports that another program holds",
     "TIME_WAIT.in": "TIME_WAITs on ports that it listens on",
     "TIME_WAIT.out": "TIME_WAITs on other ports of its network namespace",
@@ -39,7 +39,7 @@ MEANINGS = {
     "silent": "seconds since the longest-silent ESTABLISHED received anything",
     "threads": "threads of the program",
     "waits.events": "threads that wait for events or connections (epoll_wait, accept)",
-    "waits.elsewhere": "threads that wait in poll() without a time-out, or for one socket",
+    "waits.elsewhere": "threads that wait in poll() without a timeout, or for one socket",
     "cpu": "percent of a processor that it wanted",
     "libevent": "1 if it is linked with libevent",
     **{f"blame.{rule}": f"connections for which blame reports: {rule}" for rule in RULES},
@@ -118,7 +118,7 @@ def _of_process(observation: Observation) -> Values:
 
 
 def _of_host(observation: Observation, listened: set[int]) -> Values:
-    """What is on its ports, whichever process holds it."""
+    """What is on its ports, no matter which process holds it."""
     if observation.host is None:
         return {}
     rows = observation.host["rows"]

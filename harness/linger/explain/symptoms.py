@@ -1,4 +1,4 @@
-"""The rules beside the scenarios: how to recognize each.
+"""The rules beside the scenarios: how to recognise each.
 
     [symptom]
     look = "What to look at next, to decide between it and its neighbours."
@@ -60,7 +60,7 @@ class Fact:
 
 @dataclass(frozen=True)
 class Symptom:
-    """How to recognize a scenario.
+    """How to recognise a scenario.
 
     look: what to look at next; lasts: how many seconds the needs must hold, because programs
     without a fault show them for a while; order: of teaching.

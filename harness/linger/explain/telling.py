@@ -43,7 +43,7 @@ def _service(observation: Observation) -> dict[str, Any] | None:
 
 
 def _waits(observation: Observation) -> Iterator[dict[str, Any]]:
-    """How many threads wait in the same call with the same time-out."""
+    """How many threads wait in the same call with the same timeout."""
     known = [wait for wait in observation.waits or () if wait["call"]]
     alike = Counter((wait["call"], wait["timeout_ms"], wait["timeout_known"]) for wait in known)
     for (call, ms, is_known), threads in alike.most_common():
@@ -136,6 +136,6 @@ def _calls(waits: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     for wait in waits[:MOST_CALLS]:
         limit = f" for {wait['timeout_ms']} ms" if wait["timeout_ms"] is not None else ""
         if wait["timeout_known"] and not limit:
-            limit = " without a time-out"
+            limit = " without a timeout"
         threads = "1 thread" if wait["threads"] == 1 else f"{wait['threads']} threads"
         yield f"{threads} in {wait['call']}(){limit}"

@@ -8,7 +8,7 @@ import subprocess
 
 
 class Child(subprocess.Popen):
-    """Popen, except that its own wait() with a time-out polls at intervals of up to 50 ms."""
+    """Popen, except that its own wait() with a timeout polls at intervals of up to 50 ms."""
 
     def wait(self, timeout: float | None = None) -> int:
         """As Popen.wait()."""

@@ -1,6 +1,6 @@
 """A third-party program: a student's server, the target of a check.
 
-build/start says whether it can be started at all. build/confine (harness/sandbox/README.md)
+build/start says whether it can be started. build/confine (harness/sandbox/README.md)
 confines it, in two ways; pass the words to Lab.start(confined=...) or put them before a command.
 """
 

@@ -1,4 +1,4 @@
-"""Finds out how processes ended that are not our children, such as a worker reaped by its master.
+"""Finds out how processes that are not our children ended, such as a worker reaped by its master.
 
 A pidfd opened earlier still knows the status after the process was reaped (Linux 6.15, PIDFD_GET_INFO of
 <linux/pidfd.h>). For a zombie, /proc/PID/stat has it on any kernel.

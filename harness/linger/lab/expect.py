@@ -1,7 +1,7 @@
 """What a scenario proves and expects: that the fault happened, and what it left behind.
 
-There are two families of verbs. `happened` guards against testing nothing: it comes first, and if it does not
-hold, nothing was tested.
+There are two families of methods. `happened` guards against testing nothing: it comes first, and if it does
+not hold, nothing was tested.
 
     happened         kernel counts: ESTABLISHED=100
     happened_event   events of a program: recv with n=0, 100 times
@@ -169,7 +169,7 @@ class Expectations:
         self.verdict.expect(rows, stayed=until["held"])
         done = who.killed or who.status == 0 and not who.serves
         if not who.running and not done:
-            raise who.ended_badly(f"{who.ending()} instead of serving on", "none")
+            raise who.ended_badly(f"{who.ending()} instead of continuing to serve", "none")
         self.tell(f"{host}: " + ", ".join(f"{row['name']} {row['measured']}" for row in rows))
 
     def expect_values(
@@ -198,7 +198,7 @@ class Expectations:
     def shows(self, who: Peer, expected: str, within: float = DEADLINE) -> str:
         """The sockets of a peer's host, for a cell of a table: "FIN_WAIT1 100".
 
-        Waits until it is as expected and stays so, or for that many seconds; "-" is no connection at all.
+        Waits until it is as expected and stays so, or for that many seconds; "-" means no connection.
         """
         wanted: dict[str, int] = dict.fromkeys(set(census.STATES) - {"CLOSED", "LISTEN"}, 0)
         if expected != "-":

@@ -68,7 +68,7 @@ class Drop:
         )
 
     def lift(self) -> None:
-        """Let packets through again; a retransmission then gets there."""
+        """Let packets through again; a retransmission then arrives."""
         for host in self.hosts:
             _nft(host, f"delete chain {_TABLE} {self._chain}\n")
 
@@ -114,7 +114,7 @@ def watch(at: Host, match: str) -> Drop:
 
 @fault
 def partition(*hosts: Host) -> Drop:
-    """Lose every TCP packet that arrives at any of the hosts: each is silent for the others."""
+    """Lose every TCP packet that arrives at any of the hosts: each seems silent to the others."""
     return Drop("all packets lost", hosts, "meta l4proto tcp")
 
 
@@ -155,7 +155,7 @@ def hold(host: Host) -> Hold:
 def patient(*hosts: Host) -> None:
     """Let hosts wait a minute for an ACK before they retransmit, on future connections.
 
-    So what hold() keeps back causes no retransmission (ip-route(8), rto_min; tcp_early_retrans).
+    So what hold() holds back causes no retransmission (ip-route(8), rto_min; tcp_early_retrans).
     """
     for host in hosts:
         host.sysctl(tcp_early_retrans=0)
@@ -181,7 +181,7 @@ def _route(host: Host, *metrics: str) -> None:
 
 @fault
 def link_down(host: Host) -> None:
-    """Pull the cable of a host: its device goes down, and the other end loses its carrier."""
+    """Cut the link of a host: its device goes down, and the other end loses its carrier."""
     if not withheld():
         host.run("ip", "link", "set", "eth0", "down")
 

@@ -15,14 +15,14 @@ from typing import Any
 
 TAIL = 1 << 16  # bytes read from the end of a file
 LONGEST = 2000  # characters of a line to show
-# Commands of CI services: "::error::", "##[error]", "##vso[...]". The match is made unrecognisable.
+# Commands of CI services: "::error::", "##[error]", "##vso[...]". The match is made unrecognizable.
 ORDER = re.compile(r"^\s*:(?=:.*::)|#(?=#\w*\[)")
 SUSPECT = re.compile(r"\\|::|##")  # in a JSON document, only a text with one of these may need a change
 
 
 def printable(line: str) -> str:
-    """A text as one line of visible characters and tabs. Others are replaced: controls, line ends, invalid or
-    half characters, changes of direction. So is the beginning of a CI command."""
+    """A text as one line of visible characters and tabs. Others are replaced: controls, line ends, invalid
+    characters and lone surrogates, changes of direction. So is the beginning of a CI command."""
     shown = line if line.isprintable() else "".join(map(_shape, line))
     return ORDER.sub("\ufffd", shown)
 

@@ -1,7 +1,7 @@
-"""The end that comes from outside: the first signal interrupts, those behind it change nothing.
+"""Interruption from outside: the first signal interrupts, later ones change nothing.
 
 One ^C may arrive several times, since a terminal sends it to all processes of a group and the sandbox
-hands on what it gets. A second KeyboardInterrupt would strike in the midst of cleaning up.
+passes on what it gets. A second KeyboardInterrupt would come in the middle of cleaning up.
 """
 
 from __future__ import annotations
@@ -27,6 +27,6 @@ def once(*numbers: signal.Signals) -> list[signal.Signals]:
 
 
 def never(*numbers: signal.Signals) -> None:
-    """Let these signals change nothing any more. (Of SIG_IGN, Python would report one as a race.)"""
+    """Let these signals change nothing any more. (With SIG_IGN, Python would report one as a race.)"""
     for number in numbers:
         signal.signal(number, lambda number, frame: None)

@@ -58,7 +58,7 @@ class Lab(Expectations):
         tell: called with each step in words, for a viewer.
         verdict: where the rows go; by default the variant is judged as it is.
         instead: a user's own program in place of one of ours: {"servers/x_fixed": Own(...)}. Such a lab waits
-        for nothing longer than HURRIED: nobody likes to wait a minute to learn that their program hangs.
+        for nothing longer than HURRIED: nobody should wait a minute to learn that their program hangs.
         under: returns words to put before one of our programs, given its name, "servers/x_buggy", and its
         log.
         """

@@ -1,9 +1,9 @@
 """Decides how long a program will keep what it holds: forever, or as long as we have watched.
 
 A count that stayed for 0.2 s proves nothing about 3 s later. Only a timer or an event from outside can end
-it. So if every thread of a program waits without a time-out (proc_pid_syscall(5)), no timer of its own is
+it. So if every thread of a program waits without a timeout (proc_pid_syscall(5)), no timer of its own is
 armed, and no kernel timer runs for its connections, it is kept forever: as long as the program runs and
-nothing tells it to let go. If there is a timer, we wait until it has fired.
+nothing from outside makes it let go. If there is a timer, we wait until it has fired.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Programs running in a host, and the events they report.
 
 Events (events.py) come on standard output, prose on standard error. Both go to the process's log at
-once. The harness synchronises by waiting for events.
+once. The harness synchronizes by waiting for events.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Process:
         return family[generation] if len(family) > generation else self._popen.pid
 
     def _read(self) -> None:
-        """Copy output to the log, unbuffered, and note the events; the reader thread's life."""
+        """Copy output to the log, unbuffered, and note the events; the reader thread runs this."""
         assert self._popen.stdout
         room = MOST_LOG
         for line in iter(lambda: self._popen.stdout.readline(MOST_LINE), b""):
@@ -212,7 +212,7 @@ class Process:
                 os.kill(self.pid, number)
 
     def terminate(self) -> None:
-        """Tell the program to end (SIGTERM), without waiting."""
+        """Ask the program to end (SIGTERM), without waiting."""
         self.signal(signal.SIGTERM)
 
     @fault

@@ -1,4 +1,4 @@
-"""How much processor time programs want: the time they ran or waited for their turn.
+"""How much processor time programs want: the time that they ran or waited for their turn.
 
 A loop that spins shows on a busy machine too, because it is always runnable. From schedstat in /proc
 (Documentation/scheduler/sched-stats.rst) and stat (proc_pid_stat(5)), which are empty for an ended process.

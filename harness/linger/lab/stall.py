@@ -3,7 +3,7 @@
 At a load of 25 on two cores a kernel leaves its own workers without a processor for a minute, and a virtual
 machine may be paused for as long as its host likes. What a lab waits for then comes too late, though nothing
 in it is wrong. So a thread of the lab sleeps and checks the clock: time that it oversleeps, beyond what its
-own process computed meanwhile, was lost to all.
+own process computed meanwhile, was lost to every program.
 """
 
 from __future__ import annotations

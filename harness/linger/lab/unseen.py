@@ -31,7 +31,7 @@ def count(host: Host, with_ours: bool = False) -> tuple[int, dict[str, Any]]:
     with_ours: this process has connections there.
 
     It is taken in several steps, so a connection that begins or ends meanwhile may be counted or missed: only
-    a lasting number is true. The census itself has a socket there, which exists for a moment after it has
+    a number that lasts counts. The census itself has a socket there, which exists for a moment after it has
     ended (Linux 6.18: netlink_release(), an RCU period), so the kernel is asked first.
     """
     exist = existing(host)

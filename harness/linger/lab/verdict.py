@@ -17,7 +17,7 @@ Table = Mapping["tuple[str, str]", str]
 
 
 def absent(why: str) -> str:
-    """The cell of a kernel that lacks what the cell is about. why: "tcp_tw_reuse_delay came with 6.15"."""
+    """The cell of a kernel that lacks what the cell is about. why: "tcp_tw_reuse_delay came with 6.14"."""
     return f"{ABSENT}: {why}"
 
 
@@ -46,7 +46,7 @@ class Verdict:
 
     @property
     def judged(self) -> bool:
-        """Whether anything was expected at all."""
+        """Whether anything was expected."""
         return bool(self.expectations or self.tables)
 
     def guard(
@@ -133,7 +133,7 @@ def table(columns: Iterable[str], rows: Mapping[str, Iterable[str]]) -> Table:
 def make_row(subject: str, name: str, expected: int | str, measured: int | str) -> dict[str, Any]:
     """A row: numbers are compared as in comparison(); words must be equal.
 
-    subject: a host, a program, or whatever else is measured.
+    subject: a host, a program, or anything else that is measured.
     """
     if isinstance(measured, int):
         shown = "{} {}".format(*census.comparison(expected))

@@ -21,7 +21,7 @@ TIMERS = (signal.SIGALRM, signal.SIGVTALRM, signal.SIGPROF)
 
 
 def forever(processes: Iterable[dict[str, Any]], pids: Iterable[int]) -> str:
-    """The system calls in which all threads of some processes wait without a time-out, such as "accept,
+    """The system calls in which all threads of some processes wait without a timeout, such as "accept,
     epoll_wait"; "" if one does not, if a timer is armed, or if that is not known.
 
     processes: from the census; pids: the ones to consider; those missing there have ended.

@@ -2,7 +2,7 @@
 
 A guard is worth something only if it can fail. So every call of a scenario that causes a fault is withheld
 once, while everything else happens as usual: a peer reports its actions but does nothing, a client (whose
-fault is its own) does nothing at all, a rule matches nothing, a process is neither frozen nor killed. The
+fault is its own) does nothing, a rule matches nothing, a process is neither frozen nor killed. The
 scenario must then end with NotHeld before it could pass: because of a guard (`happened`, `happened_fault`,
 `happened_event`, `happened_value`), an event that does not come, or a table that all variants share.
 """
@@ -75,8 +75,8 @@ def withholding(scenario: Path, site: Site, longest: float) -> Iterator[type[_Wi
     """Withhold the fault at a site for the length of a block; `times` then says how often.
 
     longest: the default deadline from then on, in seconds: what does not come by then would not come later.
-    If it is short and the machine is busy, a scenario may seem to notice what it does not; never the other
-    way round.
+    If it is short and the machine is busy, a scenario may seem to notice what it does not, but never the
+    reverse.
     """
     _Withheld.site, _Withheld.scenario, _Withheld.times = site, os.fspath(scenario), 0
     _Withheld.longest = longest

@@ -1,6 +1,6 @@
-"""The report of a run as web pages: an index, and a page a scenario.
+"""The report of a run as web pages: an index, and a page for each scenario.
 
 Every page is one file without scripts, which opens from a disk without a network. The drawings
-are of use elsewhere, too: `ladder.draw` (a connection's ladder) and `plot.draw` (a timeline)
-return SVG that takes its colours from the page's CSS variables, and its own without them.
+are useful elsewhere too: `ladder.draw` (a connection's ladder) and `plot.draw` (a timeline)
+return SVG that takes its colours from the page's CSS variables, or has its own without them.
 """

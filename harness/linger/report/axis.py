@@ -20,7 +20,7 @@ class Tick(NamedTuple):
 
 
 def counts(highest: int, most: int) -> list[Tick]:
-    """Round whole numbers from 0 up to `highest`, at most so many after the 0."""
+    """Round whole numbers from 0 up to `highest`, at most `most` of them after the 0."""
     return _round(highest, most, lowest=0)
 
 
@@ -40,7 +40,7 @@ def powers(highest: int, up: Callable[[float], float]) -> list[Tick]:
 
 
 def seconds(ended: float, width: float) -> list[Tick]:
-    """Round times from 0 up to the end, as many as have room on an axis of so many points."""
+    """Round times from 0 up to the end, as many as fit on an axis of `width` points."""
     for most in (5, 4, 3, 2, 1):
         ticks = _round(ended, most, MICROSECOND)
         apart = width * ticks[1].value / ended if ticks[1:] else width
@@ -55,7 +55,7 @@ def room(numbers: Iterable[str]) -> float:
 
 
 def _round(highest: float, most: int, lowest: int) -> list[Tick]:
-    """0 and at most so many values up to `highest`, by steps of 1, 2 or 5 times a power of ten that
+    """0 and at most `most` values up to `highest`, in steps of 1, 2 or 5 times a power of ten that
     is no lower than `lowest`."""
     if not highest:
         return [Tick(0, "0")]

@@ -35,8 +35,8 @@ def _name(power: int) -> str:
 def draw(ordinate: str, abscissa: str, curves: Sequence[Curve], words: str) -> str:
     """The curves as SVG; "" when there is no point to show.
 
-    words: the drawing in a sentence, for those who cannot see it. What is not positive has no place
-    on a logarithmic axis and is left out.
+    words: the drawing in a sentence, for those who cannot see it. Values that are not
+    positive have no place on a logarithmic axis and are left out.
     """
     shown = [one._replace(points=[p for p in one.points if min(p) > 0]) for one in curves]
     points = [point for curve in shown for point in curve.points]

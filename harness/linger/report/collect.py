@@ -23,7 +23,7 @@ LONGEST = 20_000  # characters of a message to show
 
 @dataclass(frozen=True)
 class Failure:
-    """A test that run.json tells as failed; for a scenario its name and labels, else empty."""
+    """A test that run.json reports as failed; for a scenario its name and labels, else empty."""
 
     test: str
     scenario: str
@@ -206,7 +206,7 @@ def read_json(path: Path) -> dict[str, Any] | None:
 
 
 def _failures(run: Run) -> Iterator[Failure]:
-    """The failed tests of a run; how many there were, and how long they took, goes to the run."""
+    """The failed tests of a run; notes in the run how many tests there were, and how long they took."""
     document = summary.read(run.path)
     if not document:
         return

@@ -1,4 +1,4 @@
-"""The page of a folder of kernels (`make kernels`): the claims, a kernel a column."""
+"""The page of a folder of kernels (`make kernels`): the claims, with a column for each kernel."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SIGNS = {HOLDS: ("yes", "pass"), FAILS: ("no", "fail"), across.UNDECIDED: ("-", 
 
 @dataclass(frozen=True)
 class Cell:
-    """What a kernel shows of a claim. sign: short enough for a telephone; words: all of it."""
+    """What a kernel shows about a claim. sign: short enough for a phone; words: all of it."""
 
     linux: str
     sign: str

@@ -1,7 +1,7 @@
-"""The drawing of a ladder: two life lines, and between them the segments in the order of time.
+"""The drawing of a ladder: two lifelines, and between them the segments in the order of time.
 
-The ladder is one of ladder.json (see results/README.md). Height tells the order of events, not how
-long they are apart: the times stand in the margins, and a long wait is said in words.
+The ladder is one of ladder.json (see results/README.md). Height shows the order of events, not the
+time between them: the times are in the margins, and a long wait is noted in words.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ Ladder = Mapping[str, Any]
 Segment = Mapping[str, Any]
 
 WIDTH = 440.0
-LINES = {"client": 98.0, "server": 342.0}  # where the life lines are
+LINES = {"client": 98.0, "server": 342.0}  # where the lifelines are
 LENGTH = LINES["server"] - LINES["client"] - 12  # of an arrow, from left to right
 ROOM = LENGTH - 16  # for a label: it stays clear of the bars
-BAR = 7.0  # the width of a life line, which has the colour of the state
+BAR = 7.0  # the width of a lifeline, which has the colour of the state
 STEP_SENT, STEP_ARRIVED = 22.0, 11.0  # from one event down to the next
 NOTE, TEXT = 16.0, 11.0  # the height of a remark between segments, and of a line in a margin
 SIZE = 11.0  # of the text
 LETTER = 5.6  # about the width of one, to keep labels apart
-LONG_WAIT = 0.02  # s: from here on a wait is said in words
-MOST_SEGMENTS = 120  # of a ladder: what is beyond stands in ladder.json
+LONG_WAIT = 0.02  # s: a longer wait is noted in words
+MOST_SEGMENTS = 120  # of a ladder: the rest is only in ladder.json
 OTHER = {"client": "server", "server": "client"}
 
 
@@ -58,13 +58,13 @@ def number(relative: int) -> str:
 
 
 def remark(segment: Segment) -> str:
-    """What is special about a segment: "retransmission", or nothing. That it is a reset or was
-    lost, its drawing says."""
+    """What is special about a segment: "retransmission", or nothing. Its drawing already shows that
+    it is a reset or was lost."""
     return ", ".join(mark for mark in segment["marks"] if mark not in ("lost", "reset"))
 
 
 def duration(seconds: float) -> str:
-    """A time as short as it can be told: "41 µs", "12.3 ms", "1.2 s", "86,400 s"."""
+    """A time in few characters: "41 µs", "12.3 ms", "1.2 s", "86,400 s"."""
     for limit, unit, factor in ((0.001, "µs", 1e6), (1.0, "ms", 1e3)):
         if abs(seconds) < limit:
             return f"{seconds * factor:.3g} {unit}" if seconds else "0"
@@ -203,14 +203,14 @@ class _Drawing:
             self.state[side] = state, y
 
     def _margin(self, side: str, words: str, ink: str) -> None:
-        """Write beside a life line at the height of the event, or below what stands there."""
+        """Write beside a lifeline at the height of the event, or below what is already there."""
         y = max(self.y + 3, self.margin[side] + TEXT)
         self.margin[side] = y
         x, anchor = (LINES[side] - 9, svg.END) if side == "client" else (LINES[side] + 9, "")
         self.parts.append(svg.text(x, y, words, ink, anchor))
 
     def _arrow(self, segment: Segment, leaves: float, arrives: float) -> None:
-        """The segment between the life lines, with its label along it."""
+        """The segment between the lifelines, with its label along it."""
         sender = segment["from"]
         sign = 1 if sender == "client" else -1
         begin, end = LINES[sender] + sign * 6, LINES[OTHER[sender]] - sign * 6
@@ -226,7 +226,7 @@ class _Drawing:
         dash = "5 3" if "retransmission" in marks else "none"
         path = f"M{svg.point(begin, top)}L{svg.point(end, bottom)}"
         self.parts.append(svg.line(path, ink, 1.2, dash))
-        if segment["sent"] is None:  # nobody of ours sent it
+        if segment["sent"] is None:  # no host of ours sent it
             self.parts.append(svg.dot(begin, top, ink))
         self.parts.append(_cross(end, bottom) if lost else _head(end, bottom, sign, ink))
         self._label(segment, sign, slope, leaves, ink)

@@ -1,4 +1,4 @@
-"""The pages of a run, written beside its evidence: an index, and a page a scenario."""
+"""The pages of a run, written beside its evidence: an index, and a page for each scenario."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def write(path: Path) -> Path:
 
 
 def _write(file: Path, page: str) -> None:
-    """Write a page into the run, which may be somebody else's: a folder in it may be a link.
+    """Write a page into the run. The run may be another user's, and a folder in it may be a link.
 
     Errors: CannotRun.
     """

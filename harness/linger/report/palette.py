@@ -1,4 +1,4 @@
-"""Colours and dashes: a state of TCP looks the same in each drawing, in light and in dark.
+"""Colours and dashes: a TCP state looks the same in every drawing, in light and in dark.
 
 A drawing names a colour as a CSS variable with the light colour to fall back on. So one drawing
 serves both schemes, and stands alone as well.

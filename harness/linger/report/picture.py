@@ -14,7 +14,7 @@ from linger.run.results import read_result
 
 
 def draw(run: Path, scenario: str, host: str = "server") -> str:
-    """The counts of a host over time, a panel a variant. Errors: Usage when the run lacks one."""
+    """The counts of a host over time, a panel for each variant. Errors: Usage when the run lacks one."""
     panels, ended = {}, 0.0
     for path in sorted(run.glob(f"{scenario}/*/result.json")):
         result = read_result(path)
@@ -28,7 +28,7 @@ def draw(run: Path, scenario: str, host: str = "server") -> str:
 
 
 def _alone(drawing: str) -> str:
-    """A part of a page as a file: with its own colours, for the scheme of whoever looks."""
+    """A part of a page as a file: with its own colours, for the reader's light or dark scheme."""
     style = (
         f"<style>svg{{{_declared('light')}}}"
         f"@media(prefers-color-scheme:dark){{svg{{{_declared('dark')}}}}}</style>"

@@ -24,7 +24,7 @@ LOGARITHMIC = 25  # times that the largest peak exceeds the smallest
 
 
 def draw(timeline: Timeline) -> str:
-    """A timeline as SVG, a panel a host, with a key that gives each state's peak and last count.
+    """A timeline as SVG, a panel for each host, with a key that gives each state's peak and last count.
 
     The same timeline always gives the same text.
     """
@@ -101,7 +101,7 @@ class _Drawing:
         return svg.drawing(self.last, height, SIZE, words, self.elements, ' class="plot"')
 
     def _heading(self, panel: _Panel) -> None:
-        """What stands over a panel and its key."""
+        """The text over a panel and its key."""
         y = self.bottom - panel.height - 7
         self._text(0, y, _short(panel.host, HOST_LETTERS), "ink", svg.BOLD)
         if panel.logarithmic:

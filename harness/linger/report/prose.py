@@ -1,4 +1,4 @@
-"""The words of a page: what a scenario tells of itself, names of rows, and links within a text."""
+"""The words of a page: what a scenario says about itself, names of rows, links within a text."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from linger.run import scenarios
 # What to call the rows whose names are not words: counters (snmp_counter.rst), classes of sockets.
 SPOKEN = {
     "OutRsts": "RST segments sent",
-    "PAWSEstab": "segments discarded for their time stamp",
+    "PAWSEstab": "segments discarded for their timestamp",
     "PassiveOpens": "connections from clients",
     "TCPAbortOnClose": "connections reset because close() left data unread",
     "TCPAbortOnData": "connections reset by SO_LINGER 0, or by data after close()",
@@ -43,7 +43,7 @@ class Prose(NamedTuple):
 
 
 def tell(name: str) -> Prose:
-    """What a scenario tells of itself; its title is a remark when the file is no longer there."""
+    """What a scenario says about itself; its title is a remark when the file is no longer there."""
     path = scenarios.path_of(name)
     file = f"scenarios/{path.name}"
     if not path.exists():

@@ -20,7 +20,7 @@ BOLD, HALO = ' font-weight="600"', ' class="halo"'  # looks; the latter lets wor
 def drawing(
     width: float, height: float, size: float, words: str, pieces: Iterable[str], look: str = ""
 ) -> str:
-    """A whole drawing with text of a size; `words` tell those who cannot see it what it shows."""
+    """A whole drawing with text of a size; `words` describe it for those who cannot see it."""
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {number(width)} {number(height)}" '
         f'font-family="sans-serif" font-size="{size:g}" role="img" '
@@ -29,7 +29,7 @@ def drawing(
 
 
 def text(x: float, y: float, words: str, ink: str = "soft", look: str = "") -> str:
-    """Words that begin at a point, unless they are to end or to have their middle there."""
+    """Words that begin at a point, or end there, or are centred on it, as `look` says."""
     place = f'x="{number(x)}" y="{number(y)}"'
     return f'<text {place} fill="{colour(ink)}"{look}>{printable(words)}</text>'
 
@@ -56,5 +56,5 @@ def number(value: float) -> str:
 
 
 def printable(words: str) -> str:
-    """Words as a part of markup, whatever they are."""
+    """Any words as a part of markup."""
     return escape(printable_lines(words))

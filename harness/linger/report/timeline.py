@@ -62,7 +62,7 @@ def collect(
 ) -> Timeline:
     """A timeline from samples (seconds, host, count of each state), in the order of time.
 
-    seconds: leave out what came later. Listeners are left out: they tell nothing.
+    seconds: leave out what came later. Listeners are left out: they show nothing.
     """
     hosts: dict[str, dict[str, list[tuple[float, int]]]] = {}
     ended = seconds or 0.0
@@ -91,8 +91,8 @@ def _order(state: str) -> int:
 
 
 def _thinned(steps: list[tuple[float, int]], ended: float) -> list[tuple[float, int]]:
-    """Of steps too many to draw those that can be seen: of each moment the first, the lowest, the
-    highest and the last, so that no peak is lost."""
+    """The steps that can be seen, when there are too many to draw: of each moment the first, the lowest,
+    the highest and the last, so that no peak is lost."""
     if len(steps) <= 2 * BUCKETS:
         return steps
     buckets: dict[int, list[tuple[float, int]]] = {}

@@ -1,4 +1,4 @@
-"""What a page says of a run: its parts in words and numbers, as filters of the templates."""
+"""What a page says about a run: its parts in words and numbers, as filters of the templates."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def seconds(value: float | None) -> str:
 
 
 def expected(words: str) -> str:
-    """An expected value; that it is to be equal goes without saying."""
+    """An expected value; without the sign where it must be equal."""
     return words.replace("== ", "", 1)
 
 

@@ -5,6 +5,6 @@
     prove       that every guard can fail         soak      again and again, to find rare failures
     results     the directory of a run            tables, ladders, printer   for people
     junit, tap                                    for machines
-    delegate another project's tests, handed inmate to this session in the sandbox, from its session of pytest
-    guest where they get their lab
+    delegate, inmate, guest   another project's tests: handed over by its own session of pytest,
+                              run in the sandbox, given their lab
 """

@@ -2,7 +2,7 @@
 
 Only they go there: the rest of the session keeps its network, its processes and its terminal, and every
 report is shown once, by the session that the caller started. That may be a pytest-xdist worker, or
-pytest.main() in any program. As with xdist, fixtures of a wide scope are made again in the inner session
+pytest.main() in any program. As with xdist, session-scoped fixtures are set up again in the inner session
 (inmate.py), which starts with the first such test.
 """
 

@@ -97,7 +97,7 @@ class Child:
         return [json.loads(line) for line in lines]
 
     def _run(self, pipe: BinaryIO) -> None:
-        """The child's whole life: the normal test protocol, with reports to the parent."""
+        """What the child runs: the normal test protocol, with reports to the parent."""
         global _to_parent
         status = 1
         try:

@@ -35,8 +35,8 @@ def create_run(results: Path) -> Path:
     """Create the directory of a new run in the folder results, and point `latest` to it.
 
     The name is the time to the second; of two runs in the same second the later gets a suffix, because
-    mkdir(2) gives each name only once. Nobody else may look into it, unless the caller says so: a program
-    could print what another user must not read. Errors: CannotRun when the folder cannot be written.
+    mkdir(2) gives each name only once. Other users may not read it, unless the caller allows it: a program
+    could print what they must not see. Errors: CannotRun when the folder cannot be written.
     """
     stamp = time.strftime("%Y-%m-%dT%H-%M-%S")
     try:
@@ -82,7 +82,7 @@ def find_run(results: Path, name: str | None = None) -> Path:
     raise Usage(f"no run in {results} yet; `linger run` makes one")
 
 
-# Verdicts of a variant that behaved as predicted; for a buggy one that is "reproduced", not praise.
+# Verdicts of a variant that behaved as predicted; for a buggy one that is "reproduced".
 GOOD = ("reproduced", "pass", "told apart")
 
 

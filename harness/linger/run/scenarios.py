@@ -35,8 +35,8 @@ def scenario(
     claims: ids of the claims that the scenario decides.
     variants: ("buggy", "fixed") for a pair of programs, ("condition", "control") for a
         behaviour of the kernel.
-    seconds: how long it takes, if long; of several scenarios the longest starts first, so that it ends no
-    later than needed. held: how much the fixed program, or programs in the variants of a kernel behaviour,
+    seconds: how long it takes, if long; the longest of several scenarios starts first, so that the run ends
+    as early as it can. held: how much the fixed program, or programs in the variants of a kernel behaviour,
     hold at the end (lab/holding.py): for example connections that are still open. By variant, if that
     differs.
     """

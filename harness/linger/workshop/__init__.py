@@ -7,7 +7,7 @@
     evidence.py   what a run left, and what a diagnosis is
     diagnose.py   from what it did to what is wrong with it
     endings.py    part of that: how it ended, or where it waits
-    remarks.py    what to say about the means that a student chose
+    remarks.py    what to say about the approach that a student chose
     grade.py      compile, run, diagnose
     screen.py     the terminal
     score.py      who has solved what

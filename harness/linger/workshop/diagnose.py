@@ -68,7 +68,7 @@ def diagnose(
     for look in looks:
         for found in look:
             return found
-    return Diagnosis(REPAIRED, "Repaired: measured as for the fixed program, and still serving.")
+    return Diagnosis(REPAIRED, "Repaired: it measures like the fixed program, and still serves.")
 
 
 def _untouched(untouched: bool, yours: Evidence) -> Found:
@@ -116,7 +116,7 @@ def rows(found: list[dict[str, Any]]) -> str:
 
 
 def _clients(trial: dict[str, Any], fixed: dict[str, Any]) -> Found:
-    """What the scenario's clients met that they would not meet with the fixed program.
+    """What happened to the scenario's clients that does not happen with the fixed program.
 
     A client in its step "await" waits for the scenario, not for the program.
     """
@@ -139,7 +139,7 @@ def _clients(trial: dict[str, Any], fixed: dict[str, Any]) -> Found:
 
 def _client_error(error: str, times: int) -> Diagnosis:
     action, name = error.split()
-    met = f"{times} client{'s' if times > 1 else ''} met {name} in the step \"{action}\""
+    met = f"{times} client{'s' if times > 1 else ''} got {name} in the step \"{action}\""
     if name == "EBADMSG":
         return Diagnosis(
             "answers-wrong",
@@ -149,7 +149,7 @@ def _client_error(error: str, times: int) -> Diagnosis:
     if action in ("hello", "recv", "send", "fill"):
         return Diagnosis(
             "closes-early",
-            f"Your program hung up before it answered: {met}.",
+            f"Your program closed before it answered: {met}.",
             "Close when the client has left or the work is done, not before.",
         )
     if name == "ECONNRESET":
@@ -217,14 +217,14 @@ def _holds(yours: Evidence) -> Found:
         yield Diagnosis("still-holds", "Not repaired: the counts are right, but at the end your "
                                        f"program still holds {left['because']}.",
                         "The kernel releases only what you close, accept or wait for, not what you "
-                        "shut down, set to -1, or send away in a message.")  # fmt: skip
+                        "shut down, set to -1, or send in a message.")  # fmt: skip
 
 
 def _hides(source: str) -> Found:
     """A case that the judge cannot decide: the sandbox refuses a pair of datagram sockets, so the program may
-    close what it could not send away."""
+    close what it could not send."""
     if "SCM_RIGHTS" in strip_comments(source):
-        yield Diagnosis("hides", "Not judged: your program sends descriptors away in messages "
+        yield Diagnosis("hides", "Not judged: your program sends descriptors in messages "
                                  "(SCM_RIGHTS), which the sandbox permits only in part.",
                         "A descriptor in a message that nobody receives keeps its connection open "
                         "and appears in no list. A repair closes it.")  # fmt: skip
@@ -243,7 +243,7 @@ def _service(trial: dict[str, Any], fixed: dict[str, Any]) -> Found:
 
 
 def _afterwards(trial: dict[str, Any], fixed: dict[str, Any]) -> Found:
-    """What other clients met afterwards and left behind, where it differs from the fixed program."""
+    """How other clients fared afterwards and what they left, where it differs from the fixed program."""
     for mine, model in zip(trial["guests"], fixed["guests"]):
         if (mine["done"], mine["errors"]) != (model["done"], model["errors"]):
             yield Diagnosis("treats-otherwise", f"A client did \"{mine['words']}\", and your "

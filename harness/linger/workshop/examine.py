@@ -1,9 +1,9 @@
 """In the sandbox: runs a student's program instead of the pair's own, and examines what it did.
 
 The scenario itself records what its expectations measured. This asks the rest afterwards, in the
-same lab: how each program ended, what the other programs met, whether a fresh client is still
-served, and what is held and kept after it. The answers for the student's program and for the fixed one, its
-yardstick, go to trial.json.
+same lab: how each program ended, which errors the other programs got, whether a fresh client is
+still served, and what is held and kept after it. The answers for the student's program and for the fixed
+one, with which it is compared, go to trial.json.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def _subject(peer: Peer) -> dict[str, Any]:
 
 
 def _other(peer: Peer) -> dict[str, Any]:
-    """Another program: what it did, and the errors it met."""
+    """Another program: what it did, and the errors it got."""
     done = [f"{event['action']} {event['count']} ({event['bytes']} bytes)"
             for event in peer.events("done") if "action" in event]  # fmt: skip
     errors = [f"{event.get('action', '-')} {event.get('err', '-')}"

@@ -19,7 +19,7 @@ from linger.workshop.texts import LETTERS, Text
 from linger.workshop.workplace import Workplace, read_source
 
 
-LastHint = Callable[[Text, Path], None]  # it is told the exercise, and the student's file
+LastHint = Callable[[Text, Path], None]  # called with the exercise, and the student's file
 
 
 def lab(options: argparse.Namespace, last_hint: LastHint | None = None) -> int:

@@ -155,12 +155,20 @@ def refused(complaint: str) -> Diagnosis:
 
 
 def judge(text: Text, source: Path, run: Run, variant: str) -> Diagnosis:
-    """The diagnosis of one program of a run."""
+    """The diagnosis of one program of a run.
+
+    Errors: Broken when it looks repaired, but the machine stalled: a program that does not run leaves
+    connections to the kernel, as one with a limit does.
+    """
     assert text.buggy
     written = read_source(source).decode(errors="replace")
     untouched = same_code(written, text.buggy.read_text())
     evidence = [run.evidence(name) for name in (variant, "fixed", "buggy")]
-    return diagnose(text, written, untouched, *evidence)
+    found = diagnose(text, written, untouched, *evidence)
+    stalled = (evidence[0].result or {}).get("stalled", 0.0)
+    if found.repaired and stalled >= STALL:
+        raise Broken(f"the machine stalled for {stalled:.1f} s, so this proves nothing; try again")
+    return found
 
 
 def autopsy(text: Text, source: Path, binaries: Path, results: Path) -> str:

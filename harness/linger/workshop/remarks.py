@@ -1,4 +1,4 @@
-"""Remarks on the means that a student chose, whether or not they repaired anything."""
+"""Remarks on the approach that a student chose, whether or not it repaired anything."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from linger.workshop.workplace import strip_comments
 # For any exercise: pattern and text.
 MEANS = (
     (r"/proc/sys|\bsysctl\b",
-     "No sysctl repairs a program: the kernel keeps whatever a program holds open, whatever its "
-     "settings. (Here a program may not change them anyway.)"),
+     "No sysctl repairs a program: with any settings, the kernel keeps what a program holds open. "
+     "(Here a program may not change them anyway.)"),
     (r"\bclose\s*\([^(){};]*\)\s*;[^{}]*\bevent_free\s*\(",
      "Free an event before you close its descriptor. Between the two calls, another thread may get the "
      "same number for a new connection, and event_free() would stop watching that one."),
@@ -58,7 +58,7 @@ def conduct(text: Text, trial: dict[str, Any] | None) -> list[str]:
 
 
 def remarks(text: Text, source: str) -> list[str]:
-    """Remarks on means in a student's code that the pair does not use."""
+    """Remarks on an approach in a student's code that the pair does not take."""
     known, written = "".join(_codes(text)), strip_comments(source)
     entries = [(entry["pattern"], entry["text"]) for entry in text.discuss]
     return [words for pattern, words in (*entries, *MEANS)
@@ -66,8 +66,8 @@ def remarks(text: Text, source: str) -> list[str]:
 
 
 def own_time(text: Text, source: str) -> list[str]:
-    """A remark on a repair that waits for its own time although the task gives one: the fixed program uses
-    that more often than the buggy one, but the repair does not."""
+    """A remark on a repair that waits for a fixed time although the task gives one: the fixed program uses
+    that one more often than the buggy one, but the repair does not."""
     (buggy, fixed), written = _codes(text), strip_comments(source)
     ignored = any(fixed.count(time) > buggy.count(time) >= written.count(time) for time in TIMES)
     return [OWN_TIME] if ignored and re.search(r"-t\b", text.task) else []

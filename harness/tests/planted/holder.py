@@ -6,6 +6,7 @@ it. Each way leaves three CLOSE_WAITs, unless it says otherwise.
 
 import ctypes
 import os
+import resource
 import signal
 import socket
 import struct
@@ -137,6 +138,14 @@ def doubled() -> None:
     """Each by three descriptors."""
     for end in three():
         kept.extend((end, end.dup(), end.dup()))
+
+
+def high() -> None:
+    """Each by two descriptors, the second with a high number: the kernel lists its table in parts."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, [resource.getrlimit(resource.RLIMIT_NOFILE)[1]] * 2)
+    for end, number in zip(three(), (4031, 4032, 12000)):
+        kept.append(end)
+        os.dup2(end.fileno(), number)
 
 
 def mptcp() -> None:

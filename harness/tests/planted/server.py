@@ -108,7 +108,7 @@ def drain(client: socket.socket) -> None:
 
 
 def fin(client: socket.socket) -> None:
-    """Announce the end long enough before close() for the client to hear it first."""
+    """Announce the end long enough before close() for the client to read it first."""
     client.shutdown(socket.SHUT_WR)
     time.sleep(0.2)
 

@@ -29,7 +29,7 @@ EXAMPLES = ROOT / "harness" / "linger" / "check" / "client" / "drivers"
 UNPACKED = program("real") / "root"
 PYTHON = "/usr/bin/python3"  # Debian's, which its modules are for
 PLACES = {"here": HERE, "examples": EXAMPLES, "root": UNPACKED, "python": PYTHON, "build": program("real")}
-# What many have in common: most have no time-out by default.
+# What many have in common: most have no timeout by default.
 WAITS = dict.fromkeys(("silent", "stalled-body", "trickle"), WARN)
 
 

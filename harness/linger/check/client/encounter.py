@@ -20,7 +20,7 @@ from linger.lab import Lab, files
 from linger.lab.errors import TargetDied
 from linger.lab.service import STARTING
 
-QUICKLY = 8.0  # s for anything that does not wait for a time-out
+QUICKLY = 8.0  # s for anything that does not wait for a timeout
 SMALL, LARGE = 1000, 16 << 20  # bytes of a POST; more than the buffers of both hosts hold
 STRIKING = 5.0  # s within which the server does what it does after a delay
 GET, POST = "GET", "POST"

@@ -1,7 +1,7 @@
 """A command that makes a request and ends: one run per behaviour.
 
 Success is the exit code, unless it is 0 even when the server refuses. Then the run's product, on standard
-output and at {out}, may tell, or the caller's command (--verify).
+output and at {out}, may show it, or the caller's command (--verify).
 """
 
 from __future__ import annotations

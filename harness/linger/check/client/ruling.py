@@ -1,7 +1,7 @@
 """From measurements to verdicts: pure functions, one for each kind of measurement.
 
 The clauses are with the checks. One rule holds in all: a client that is not done and has no connection from
-which anything could come will wait forever, whatever its time-outs are.
+which anything could come will wait forever, regardless of its timeouts.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def cut_short(tries: Sequence[Outcome], whole: int) -> Finding:
 
 
 def released(tries: Sequence[Outcome]) -> Finding:
-    """Connections ended at every moment of an exchange: whether the client goes on."""
+    """Connections ended at every point of an exchange: whether the client goes on."""
     if finding := broken(tries):
         return finding
     again = sum(one.end != DONE for one in tries)
@@ -105,7 +105,7 @@ def patience(one: Outcome, limit: float) -> Finding:
     if one.took:
         return Finding(FAIL, f"success after {one.seconds:.0f} s, without the whole reply")
     if one.end == PENDING:
-        return Finding(WARN, f"still waits after {limit:.0f} s: no time-out", notes=one.notes)
+        return Finding(WARN, f"still waits after {limit:.0f} s: no timeout", notes=one.notes)
     if one.end == RETRIES:
         return Finding(CHOICE, f"tries again, {one.connects} connections in {one.seconds:.0f} s")
     return Finding(CHOICE, f"gives up after {one.seconds:.1f} s: {one.said}")
@@ -279,7 +279,7 @@ def vanished(keepalive: bool, released: float | None, waited: float, held: list[
         return Finding(PASS, f"released after {released:.0f} s{timer}")
     if keepalive:
         return Finding(PASS, f"not yet released after {waited:.0f} s, but SO_KEEPALIVE is on")
-    return Finding(WARN, f"still held after {waited:.0f} s: neither keepalive nor a time-out", held)
+    return Finding(WARN, f"still held after {waited:.0f} s: neither keepalive nor a timeout", held)
 
 
 def worst(findings: Sequence[Finding]) -> Finding:

@@ -56,10 +56,10 @@ def without_proxies() -> list[str]:
 
 
 def reach_two(client: Host) -> None:
-    """Give a client's host a route to the black hole: packets leave, but nobody is there.
+    """Give a client's host a route to the black hole: packets leave, but no host is there.
 
     An address without a neighbour would fail after 3 s. The kernel gives up on a connection after 7 s
-    (tcp_syn_retries of 2, without the linear time-outs of Linux 6.5).
+    (tcp_syn_retries of 2, without the linear timeouts of Linux 6.5).
     """
     client.run("ip", "-batch", "-", input=(
         f"addr add {OURS}/64 dev eth0 nodad\n"

@@ -1,6 +1,6 @@
 """Watching a client that is not done: can anything still wake it?
 
-The strongest rule needs no argument about time-outs. A client that is not done and has no connection from
+The strongest rule needs no argument about timeouts. A client that is not done and has no connection from
 which anything could come waits for nothing. One that retries has no connection between its tries, so the
 watch waits for the next try; and one that computes does not wait.
 """
@@ -122,5 +122,5 @@ class Watch:
 def _wait(one: dict[str, object]) -> str:
     """What a thread waits for, from the census."""
     if one["timeout_ms"] is not None:
-        return f"{one['call']}, for at most {int(str(one['timeout_ms'])) / 1000:g} s"
-    return f"{one['call']}, without a limit" if one["timeout_known"] else str(one["call"])
+        return f"{one['call']}, with a timeout of {int(str(one['timeout_ms'])) / 1000:g} s"
+    return f"{one['call']}, without a timeout" if one["timeout_known"] else str(one["call"])

@@ -1,4 +1,4 @@
-"""How to tell that a one-shot command has succeeded: by its exit code, and by its product."""
+"""How to tell whether a one-shot command has succeeded: by its exit code, and by its product."""
 
 from __future__ import annotations
 

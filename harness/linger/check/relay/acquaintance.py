@@ -1,4 +1,4 @@
-"""Get to know a program: its exchange with a real server, and whether it ends by itself."""
+"""What a program does with a real server: its exchange, and whether it ends by itself."""
 
 from __future__ import annotations
 

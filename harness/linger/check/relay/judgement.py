@@ -67,7 +67,7 @@ def waited(tries: Sequence[Met], good: Product | None, planned: int, limit: floa
         return unclear
     missed = _missed(len(tries), planned)
     if pending := [one for one in outcomes if one.end == PENDING]:
-        told = f"still waits after {limit:.0f} s at {len(pending)} of {_strikes(tries)}: no time-out"
+        told = f"still waits after {limit:.0f} s at {len(pending)} of {_strikes(tries)}: no timeout"
         return Finding(WARN, f"{told} ({_named(pending)}){missed}", notes=pending[0].notes)
     if all(one.outcome.took for one in tries):
         return Finding(PASS, f"made the whole at {len(tries)} of {_strikes(tries)}{missed}")

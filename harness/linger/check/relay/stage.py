@@ -20,7 +20,7 @@ from linger.check.server.target import Plan, Target
 from linger.lab import Lab, files
 from linger.lab.errors import TargetDied
 
-QUICKLY = 8.0  # s for anything that does not wait for a time-out
+QUICKLY = 8.0  # s for anything that does not wait for a timeout
 AT_ONCE, WAITING = 6, 24  # runs at the same time: of those that compute, and of those that wait
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
@@ -35,7 +35,7 @@ class Task:
 
     order: Order  # the client
     backend: str  # a shell command
-    helpers: tuple[str, ...]  # shell commands started before it, in the same host
+    helpers: tuple[str, ...]  # shell commands started before it, on the same host
     backend_port: int
     port: int  # the relay's first
     lasts: bool = False  # it does not end by itself

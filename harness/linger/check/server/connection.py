@@ -19,7 +19,7 @@ class Connection:
     """One connection, non-blocking."""
 
     version = ""  # of TLS
-    notified = False  # whether TLS was ended in order, by close_notify
+    notified = False  # whether TLS was ended properly, by close_notify
 
     def __init__(self, made: socket.socket) -> None:
         self.socket = made

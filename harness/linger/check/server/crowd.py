@@ -76,7 +76,7 @@ class Crowd:
 
     @property
     def connected(self) -> list[Connection]:
-        """The connections that were established, whatever became of them."""
+        """The connections that were established, even if they have ended since."""
         return [connection for connection in self.connections if connection.connected]
 
     @property

@@ -46,7 +46,7 @@ def read(path: Path) -> Dialogue:
     try:
         texts = path.read_text().split("\n")
     except (OSError, UnicodeDecodeError) as error:
-        why = os_sentence(error) if isinstance(error, OSError) else f"{path}: not a text"
+        why = os_sentence(error) if isinstance(error, OSError) else f"{path}: not a text file"
         raise Usage(f"cannot read the dialogue: {why}") from None
     lines = [
         _line(path, number, text)

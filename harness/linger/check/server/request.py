@@ -64,7 +64,7 @@ def client_hello() -> bytes:
 def discover(
     connect: Callable[[], Crowd], given: Request | None = None, inside_tls: bool = False
 ) -> Request:
-    """Find a request by trying, each on a connection of its own.
+    """Find a request by trying, each on its own connection.
 
     connect: opens one connection; given: the caller's request; if given, only this is tried;
     inside_tls: the connection speaks TLS already.

@@ -287,4 +287,4 @@ class Scene:
     def must_be_apart(self) -> None:
         """Errors: NotStruck where no network fault can separate clients and server."""
         if self.client is self.server:
-            raise NotStruck("it listens on ::1 only, so its clients are in its own host and cannot vanish")
+            raise NotStruck("it listens on ::1 only, so its clients are on its own host and cannot vanish")

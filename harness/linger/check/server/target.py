@@ -37,12 +37,12 @@ class Plan:
 
     command: tuple[str, ...]
     port: int
-    helpers: tuple[str, ...] = ()  # shell commands, started before it in the same host
+    helpers: tuple[str, ...] = ()  # shell commands, started before it on the same host
     stop: signal.Signals = signal.SIGTERM
 
 
 class Target:
-    """Starts the server again and again, each time with its helpers in the same host."""
+    """Starts the server again and again, each time with its helpers on the same host."""
 
     def __init__(self, lab: Lab, plan: Plan) -> None:
         """lab: the server runs in its host "server"; nothing starts yet."""
@@ -119,7 +119,7 @@ class Target:
                 break
             if now > began + SLOW and not slow:
                 slow = True
-                self.warn(f"nothing listens yet after {SLOW:g} s; it has {STARTING:g} s")
+                self.warn(f"nothing listens yet after {SLOW:g} s; it has {STARTING:g} s in all")
         raise TargetDied(
             f"nothing listens on port {self.plan.port} after {now - began:.0f} s"
             f"{elsewhere(self.host)}{self.last_output()}"

@@ -86,7 +86,7 @@ class TlsConnection(Connection):
         return data[:0] if self.unsent else data
 
     def half(self) -> None:
-        """Send close_notify if anybody is there to read it, then a FIN, and go on reading."""
+        """Send close_notify if the server can still read it, then a FIN, and go on reading."""
         if not self.ended:  # or its kernel would answer with a RST
             with contextlib.suppress(ssl.SSLError, ValueError):  # it wants to read, or has ended
                 self._tls.unwrap()

@@ -60,7 +60,7 @@ class Trial(Scene):
         """The finding when all clients have left: whether the server let go, and serves on.
 
         before: what it held before them, by default the baseline; again: lets as many clients do the same
-        once more. Keeping clients for a while is a policy; a pool of processes, or of connections to a
+        again. Keeping clients for a while is a policy; a pool of processes, or of connections to a
         backend, that shrinks again or is used again is not a leak.
         """
         before = before or self.before
@@ -87,21 +87,21 @@ class Trial(Scene):
         if again and not kept:
             again()
             if not self.meter.settles(left, self.n, within=self.soon / 2):
-                return Finding(PASS, f"{self.n} clients left; the next clients use again what stays: {more}")
+                return Finding(PASS, f"{self.n} clients left; the next clients reuse what stays: {more}")
         with schedule.only_waiting():
             late = max(0.0, began + self.late - time.monotonic())
             left = self.meter.settles(before, self.n, within=late)
             took = time.monotonic() - began
         if left:
             return Finding(LEAK, f"still held after {took:.0f} s: {more}", held)
-        slow = ", by a time-out of its own" if kept else ""
+        slow = ", by a timeout of its own" if kept else ""
         let_go = Finding(CHOICE if kept else PASS, self._gone(took) + slow)
         return self._threads(before, again) or let_go
 
     def _threads(self, before: Count, again: Callable[[], object] | None) -> Finding | None:
         """The finding when threads stay, or are gone, although all else has been released.
 
-        A pool fills up or shrinks once, so as many clients do the same once more.
+        A pool fills up or shrinks once, so as many clients do the same again.
         """
         several = max(2, self.n // 2)
         first = self.meter.take().threads_since(before)
@@ -126,15 +126,15 @@ class Trial(Scene):
         """Why nothing can ever end what the clients have left; "" where something may.
 
         All that they sent has arrived, and the server has had another client since: if all its threads wait
-        for others then, no time-out or timer of its own will ever fire.
+        for others then, no timeout or timer of its own will ever fire.
         """
         if not self._stuck() or self.fresh() or not self.meter.settles(before, self.n, ONCE):
             return ""
         calls = self._stuck()
-        return calls and f"every thread waits without a time-out ({calls}), no timer is armed"
+        return calls and f"every thread waits without a timeout ({calls}), no timer is armed"
 
     def _stuck(self) -> str:
-        """The calls in which all threads of the server and its helpers wait without a time-out; else ""."""
+        """The calls in which all threads of the server and its helpers wait without a timeout; else ""."""
         snapshot = self.meter.snapshot()
         if any(row["keepalive"] for row in snapshot["rows"]):
             return ""  # the kernel may end it

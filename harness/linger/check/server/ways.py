@@ -1,4 +1,4 @@
-"""The ways from the clients to a server, whatever address of its host it listens on."""
+"""The ways from the clients to a server, for any address that it listens on."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def furnish(client: Host, server: Host) -> None:
 def reachable(addresses: list[str]) -> str:
     """The address, of those listened on, that clients connect to. Errors: CannotRun.
 
-    ::1 comes last: only a client in the server's own host gets there, and no network fault strikes there.
+    ::1 comes last: only a client on the server's own host gets there, and no network fault strikes there.
     """
     known = {"0.0.0.0": "10.0.0.2", "10.0.0.2": "10.0.0.2"}
     known.update({address: address for address in addresses if address.startswith("127.")})

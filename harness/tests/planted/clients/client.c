@@ -141,7 +141,7 @@ static ssize_t more(struct connection *c, long long deadline)
 			return fail("a cut, or a late, reply by TLS");
 	}
 	if (!ready(c->fd, POLLIN, deadline - now()))
-		return fail("time-out");
+		return fail("timeout");
 	n = recv(c->fd, c->buffer + c->used, room, 0);
 	if (n < 0)
 		return fail(strerror(errno));

@@ -24,7 +24,7 @@ class Connection {
     this.socket.on("close", () => this.news(() => (this.ended ||= "FIN")));
   }
 
-  // What comes in while it is idle is its end, or what nobody asked for: it cannot be used again.
+  // What arrives while it is idle is its end, or unsolicited: it cannot be used again.
   news(take) {
     take();
     if (pool.get(this.origin) === this) this.leave();
@@ -75,9 +75,9 @@ async function body(connection, fields) {
   }
   if ("content-length" in fields) return connection.bytes(Number(fields["content-length"]));
   await connection.until(() => false);
-  // node does not tell a FIN without close_notify from one behind it, so over TLS nobody knows.
+  // node does not distinguish a FIN without close_notify from one after it, so over TLS nobody knows.
   if (connection.tls) throw new Error("a reply without a length, over TLS");
-  // A RST that comes with the last bytes it calls an end (libuv, uv__stream_io()); writing would fail.
+  // It reports a RST that comes with the last bytes as an end (libuv, uv__stream_io()); writing would fail.
   await new Promise((go, fail) => connection.socket.write("", (error) => (error ? fail(error) : go())));
   if (connection.ended !== "FIN") throw connection.ended;
   return connection.take(connection.buffer.length);
@@ -105,7 +105,7 @@ async function fetched(method, url, file) {
   const address = new URL(url);
   const connection = pool.get(address.origin) || new Connection(address.origin, address);
   pool.delete(address.origin);
-  const late = setTimeout(() => connection.socket.destroy(new Error("time-out")), WITHIN);
+  const late = setTimeout(() => connection.socket.destroy(new Error("timeout")), WITHIN);
   try {
     const upload = file && readFileSync(file);
     const reply = await exchange(connection, method, address.pathname, address.host, upload);

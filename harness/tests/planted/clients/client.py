@@ -83,7 +83,7 @@ class Connection:
             if readable and not isinstance(self.socket, ssl.SSLSocket):
                 return False
             if time.monotonic() > deadline:
-                raise Broken("time-out while sending")
+                raise Broken("timeout while sending")
             if writable:
                 try:
                     view = view[self.socket.send(view[: 1 << 16]) :]

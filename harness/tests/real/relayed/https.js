@@ -1,4 +1,4 @@
-// A server of files of the working folder over TLS: https.js PORT.
+// Serves the files of the working folder over TLS: https.js PORT.
 'use strict';
 
 const fs = require('fs');

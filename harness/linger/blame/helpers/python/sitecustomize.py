@@ -27,7 +27,7 @@ def _where():
             try:
                 if place := _of_loop(frame.f_locals):
                     return place
-            except Exception:  # whatever an object of the program does, the program goes on
+            except Exception:  # no failure in the program's own objects may disturb it
                 pass
         frame = frame.f_back
     return ""

@@ -21,7 +21,7 @@ ONCE = "makes one request only"
     "stale-pool",
     peer="closes an idle connection 1.2 s before the next request",
     mistake="The pool hands out a connection without checking whether it has ended; recv(MSG_PEEK) or "
-    "poll() would tell.",
+    "poll() would show it.",
     clause="RFC 9112, section 9.5: watch open connections for their end, and respond to it.",
     scenarios=["poisoned-pool", "pool-keeps-dead"],
 )
@@ -42,7 +42,7 @@ def _after_strike(encounter: Encounter, times: int, method: str) -> Outcome:
 @check(
     "idle-close",
     peer="closes idle connections to several servers with a FIN, again and again",
-    mistake="Nobody watches an idle connection, so it stays in CLOSE_WAIT until its next use, which "
+    mistake="Nothing watches an idle connection, so it stays in CLOSE_WAIT until its next use, which "
     "may never come.",
     clause="RFC 9293, section 3.6: CLOSE_WAIT waits for the program.",
     scenarios=["pool-keeps-dead", "client-reconnect-leak"],
@@ -55,7 +55,7 @@ def idle_close(encounter: Encounter) -> Finding:
 @check(
     "idle-reset",
     peer="resets idle connections to several servers, again and again",
-    mistake="Nobody watches an idle connection. After a RST no kernel table shows it, but its "
+    mistake="Nothing watches an idle connection. After a RST no kernel table shows it, but its "
     "descriptor is still held.",
     clause="RFC 9293, section 3.10.7.4: a RST ends the connection; only close() frees its descriptor.",
     scenarios=["pool-keeps-dead", "reset-leak"],

@@ -22,7 +22,7 @@ REUSED = ("reused-fin", "reused-rst")
 )
 def repeated_request(encounter: Encounter) -> Finding:
     encounter.begin(*FRESH, *REUSED)
-    if not encounter.driven:  # the command's own request, whatever its method
+    if not encounter.driven:  # the command's own request, with any method
         outcomes = encounter.asks(FRESH)
         sent = [_sent(encounter, outcome) for outcome in outcomes]
         return ruling.broken(outcomes) or ruling.repeated(sent)

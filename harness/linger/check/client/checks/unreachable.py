@@ -21,7 +21,7 @@ STRIKES = 4.0  # s: then the server closes, and at least that FIN is lost
 @check(
     "black-hole",
     peer="has two addresses, and nothing comes back from the first",
-    mistake="The addresses are tried one after the other, each until the kernel gives up, or the "
+    mistake="The addresses are tried one after another, each until the kernel gives up, or the "
     "second is never tried.",
     clause="RFC 8305, section 5: the next address is tried after 250 ms.",
     scenarios=["half-open-peer"],
@@ -39,7 +39,7 @@ def black_hole(encounter: Encounter) -> Finding:
 @check(
     "vanished-idle",
     peer="vanishes without a FIN while a connection is idle: all packets are dropped",
-    mistake="Neither SO_KEEPALIVE nor a time-out: a connection whose other end is gone without a FIN "
+    mistake="Neither SO_KEEPALIVE nor a timeout: a connection whose other end is gone without a FIN "
     "stays forever.",
     clause="RFC 9293, section 3.8.4: keepalive is off by default. tcp(7): TCP_USER_TIMEOUT.",
     scenarios=["half-open-peer", "idle-connection"],

@@ -16,7 +16,7 @@ DRAINED, DEAF = "early-413-drained", "early-413-deaf"
     peer="answers 413 as soon as it has the header of an upload; in one run it reads on, in another it "
     "does not",
     mistake="The client reads only when all is written: it loses a reply that says why, or waits "
-    "forever for room in a buffer that nobody empties.",
+    "forever for room in a buffer that is never emptied.",
     clause="RFC 9112, section 9.5: a client should watch for a reply while it sends. RFC 9110, "
     "section 15.5.14.",
     scenarios=["close-unread-reset"],

@@ -6,16 +6,16 @@ from linger.check.client import check, ruling
 from linger.check.client.encounter import Encounter
 from linger.check.finding import Finding
 
-FOREVER = "No time-out is set, and most libraries have none by default."
+FOREVER = "No timeout is set, and most libraries have none by default."
 PATIENT = (
-    "RFC 9112, section 9.5 demands no time-out. RFC 9293, section 3.8.3: TCP gives up only what nobody "
-    "acknowledges."
+    "RFC 9112, section 9.5 requires no timeout. RFC 9293, section 3.8.3: TCP gives up only on "
+    "unacknowledged data."
 )
 
 
 @check(
     "waits-without-socket",
-    peer="ends the connection at every moment of an exchange",
+    peer="ends the connection at every point of an exchange",
     mistake="No handler sees the end (a promise never settled, a callback never called), so the "
     "program waits for a connection that no longer exists.",
     clause="RFC 9112, section 9.3.1: be ready to recover from a close at any time.",
@@ -57,7 +57,7 @@ def silent(encounter: Encounter) -> Finding:
 @check(
     "stalled-body",
     peer="sends half of the body, and then nothing",
-    mistake=FOREVER + " Some time-outs stop at the header.",
+    mistake=FOREVER + " Some timeouts stop at the header.",
     clause=PATIENT,
     scenarios=["half-open-peer"],
     slow=True,
@@ -69,7 +69,7 @@ def stalled_body(encounter: Encounter) -> Finding:
 @check(
     "trickle",
     peer="sends a byte of the body every half second",
-    mistake="Each byte restarts the time-out, so a server can hold a client for days.",
+    mistake="Each byte restarts the timeout, so a server can hold a client for days.",
     clause=PATIENT,
     scenarios=["half-open-peer"],
     slow=True,

@@ -14,9 +14,9 @@ from linger.check.relay.stage import Stage
 from linger.lab import faults
 
 NEVER_AGAIN = "A dead connection is used again and again, or nothing opens a new one."
-FOREVER = "No time-out is set, and most libraries have none by default."
-CONNECT_ANEW = "RFC 9112, section 9.3.1: be ready to recover from a close at any time; so for any protocol."
-PATIENT = "RFC 9293, section 3.8.3: TCP gives up only what nobody acknowledges. tcp(7): TCP_USER_TIMEOUT."
+FOREVER = "No timeout is set, and most libraries have none by default."
+CONNECT_ANEW = "RFC 9112, section 9.3.1: be ready to recover from a close at any time, in any protocol."
+PATIENT = "RFC 9293, section 3.8.3: TCP gives up only on unacknowledged data. tcp(7): TCP_USER_TIMEOUT."
 
 
 @contextlib.contextmanager
@@ -47,7 +47,7 @@ def _restarted(stage: Stage, port: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _vanished(stage: Stage, port: int) -> Iterator[None]:
-    """Neither side learns of it; connections that were open stay gone."""
+    """Neither side is notified; connections that were open stay gone."""
     with _struck("gone", stage, port):
         lost = faults.partition(stage.client, stage.server)
         yield
@@ -110,7 +110,8 @@ def recover_refuse(stage: Stage) -> Finding:
 @check(
     "recover-restart",
     peer="is restarted, and remembers nothing",
-    mistake=NEVER_AGAIN + " Or the program does not repeat what it had told the old server.",
+    mistake=NEVER_AGAIN + " Or the program does not repeat what it had sent to the old server, such as a "
+    "login.",
     clause=CONNECT_ANEW,
     scenarios=["pool-keeps-dead"],
 )
@@ -120,8 +121,8 @@ def recover_restart(stage: Stage) -> Finding:
 
 @check(
     "recover-stall",
-    peer="falls silent for 4 s and keeps those connections forever silent; or does so in the middle of "
-    "an exchange, at each message, also with a byte every 0.5 s",
+    peer="falls silent for 4 s, and forever on connections of that time; or, from each message of an "
+    "exchange on, is silent or sends a byte every 0.5 s",
     mistake=FOREVER,
     clause=PATIENT,
     scenarios=["half-open-peer"],

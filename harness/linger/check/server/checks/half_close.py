@@ -22,7 +22,7 @@ REPAIR = "where node is the server, this repairs it: server.httpAllowHalfOpen = 
 
 @check(
     "half-close",
-    peer="ask, shut down their sending side at once, and read",
+    peer="send a request, shut down their sending side at once, and read the reply",
     mistake="The server takes the client's FIN for a full close and drops the reply that it owes, or "
     "it never closes afterwards. Few HTTP clients do this, so for HTTP it is a risk, not a defect.",
     clause="RFC 9293, section 3.6.1: the side that has not closed may go on sending. shutdown(2): "

@@ -1,4 +1,4 @@
-"""Clients that stay and do nothing: they say nothing, or do not read."""
+"""Clients that stay and do nothing: they send nothing, or do not read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STALLED = 0.5  # s for which the server must be busy with its replies
 
 @check(
     "idle",
-    peer="connect, say nothing, and stay",
+    peer="connect, send nothing, and stay",
     mistake="Nothing limits how long a connection may be silent, and each holds a worker or a "
     "slot; keepalive does not help, because these clients are alive.",
     clause="RFC 9112, section 9.5: a server may close a connection at any time, and usually does "
@@ -39,7 +39,7 @@ def idle(trial: Trial) -> Finding:
 
 @check(
     "stalled-reader",
-    peer="ask for a large reply, and never read it",
+    peer="request a large reply, and never read it",
     mistake="A worker waits in send() forever, or the reply piles up in the process, one for "
     "each client that does not read.",
     clause="RFC 9293, section 3.8.6.1: a peer that answers probes may keep its window at zero for as "

@@ -14,9 +14,9 @@ QUIET = 1.0  # s of silence that end a reply
 
 @check(
     "close-notify",
-    peer="ask inside TLS, read the reply, and close first where the server does not",
-    mistake="The server ends the TCP connection but not the TLS inside it, so nobody can tell a whole "
-    "reply from one that was truncated on its way.",
+    peer="send a request inside TLS, read the reply, and close first if the server does not",
+    mistake="The server ends the TCP connection but not the TLS inside it, so a client cannot tell a "
+    "whole reply from one that was truncated on its way.",
     clause="RFC 8446, section 6.1: each party must send close_notify before it closes its write "
     "side.",
     scenarios=["truncated-reply", "linger-zero"],

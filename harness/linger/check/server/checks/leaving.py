@@ -12,9 +12,9 @@ from linger.check.server.trial import Trial
 
 @check(
     "abandon",
-    peer="connect, say nothing, and close",
+    peer="connect, send nothing, and close",
     mistake="The path taken when recv() returns 0 before any request does not close(), or connections "
-    "that nobody accepts any more fill the accept queue.",
+    "that are never accepted fill the accept queue.",
     clause="recv(2): 0 is the end of the stream. RFC 9293, section 3.6, case 2: CLOSE-WAIT lasts "
     "until the program closes.",
     scenarios=["closewait-leak", "accept-queue-undrained", "shutdown-without-close"],
@@ -75,10 +75,10 @@ def rst_at_once(trial: Trial) -> Finding:
 
 @check(
     "ignore-reply",
-    peer="ask, and leave without reading the reply",
+    peer="send a request, and leave without reading the reply",
     mistake="The reply meets a connection that was reset: SIGPIPE kills a process that writes without "
     "MSG_NOSIGNAL, or the error of send() is not followed by close().",
-    clause="send(2): EPIPE and MSG_NOSIGNAL. signal(7): SIGPIPE ends a process that does not ignore "
+    clause="send(2): EPIPE and MSG_NOSIGNAL. signal(7): SIGPIPE kills a process that does not ignore "
     "it.",
     scenarios=["sigpipe-exit", "write-into-closewait", "reset-leak"],
     long=True,
@@ -94,8 +94,8 @@ def ignore_reply(trial: Trial) -> Finding:
 
 @check(
     "ask-and-leave",
-    peer="ask, and leave before the reply begins, half of them with a FIN, half with a RST",
-    mistake="What was opened for the reply stays open when there is nobody to send it to: a file, a "
+    peer="send a request, and leave before the reply begins, half with a FIN, half with a RST",
+    mistake="What was opened for the reply stays open when the client is gone: a file, a "
     "connection to a backend. An error or event on the client's connection ends the handler, and only "
     "its normal end closes them.",
     clause="close(2): only it gives a descriptor back. recv(2): 0 is the end of the stream, "

@@ -25,9 +25,9 @@ RECOVERY = 20.0  # s
 
 @check(
     "descriptor-limit",
-    peer=f"are {CROWD}, against {LIMIT} descriptors; then all of them close",
+    peer=f"are {CROWD}, but the server may use only {LIMIT} descriptors; then they all close",
     mistake="accept() fails with EMFILE and is called again at once, as fast as the processor can; or "
-    "the error ends the loop, and nobody is served again; or what clients have closed is never closed, "
+    "the error ends the loop, and no client is served again; or what clients have closed is never closed, "
     "so no descriptor becomes free.",
     clause="accept(2): EMFILE. getrlimit(2): RLIMIT_NOFILE.",
     scenarios=["emfile-spin", "descriptor-exhaustion"],
@@ -78,7 +78,7 @@ def _fullest(trial: Trial) -> int:
 def _watched(trial: Trial) -> tuple[float, float]:
     """How busy the server is, in percent of a core, and how much it logs, in bytes a second.
 
-    The quietest of several windows counts: a program that spins does so in each of them, whatever else the
+    The quietest of several windows counts: a program that spins does so in each of them, no matter what else the
     machine does. So one in which it rests, and hardly logs, is enough.
     """
     pids, output = trial.target.pids, trial.target.output

@@ -97,7 +97,7 @@ def _first_line(reply: bytes) -> str:
 
 def _whole(one: Connection) -> bool:
     """Whether a reply is complete: its head, and the body that the head announces; if it announces none, a
-    FIN ends the body, and after a RST nobody knows (RFC 9112, section 6.3)."""
+    FIN ends the body, and after a RST it is unknown (RFC 9112, section 6.3)."""
     heads = re.match(rb"(?s)(?:HTTP/1\.. 1.*?\r\n\r\n)*(HTTP/1\.. ([2-5]..).*?\r\n\r\n)", one.reply)
     if not heads:
         return False
@@ -110,9 +110,9 @@ def _whole(one: Connection) -> bool:
 
 @check(
     "timewait-holder",
-    peer="ask, and read the reply",
-    mistake="None: the side that closes first holds the TIME_WAIT. It costs a port at the client, none "
-    "at the server.",
+    peer="send a request, and read the reply",
+    mistake="This is not a mistake: the side that closes first holds the TIME_WAIT. It costs a port at the "
+    "client, none at the server.",
     clause="RFC 9293, section 3.6: TIME-WAIT is for the side that closes first.",
     scenarios=["timewait-owner", "server-port-reuse", "port-exhaustion"],
 )

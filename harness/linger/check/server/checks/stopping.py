@@ -18,8 +18,8 @@ FEW = 5
     "graceful-stop",
     peer="are in the middle of a reply (of a request, if no large reply is known) when the server "
     "is told to stop",
-    mistake="None as such: whether a reply is finished before the end is a policy. A client that gets "
-    "a RST cannot tell what was done.",
+    mistake="This is a policy, not a mistake: a server may finish its replies before it ends. But a client "
+    "that gets a RST cannot tell what was done.",
     clause="RFC 9112, section 9.6: close in stages, so that the last reply is not lost.",
     scenarios=["linger-zero", "free-before-flush"],
     ends_target=True,

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/* What of the way by BPF needs no kernel: jumps, and tables that ended while they were read. */
+#include "census/bpf.h"
+
+#include <string.h>
+
+#include "census/code.h"
+#include "common/test.h"
+
+static void jumps_lead_to_what_follows(void **state)
+{
+	struct code code = {.count = 0};
+	size_t jump = code_jump_if(&code, A1, BPF_JEQ, 7);
+	size_t function = code_function(&code, A2); /* two instructions */
+
+	(void)state;
+	code_return(&code, 0); /* two again */
+	code_land(&code, jump);
+	code_begin(&code, function);
+	assert_int_equal(code.count, 5);
+	assert_int_equal(code.instruction[jump].off, 4);
+	assert_int_equal(code.instruction[function].imm, 3);
+	assert_int_equal(code.instruction[function].src_reg, 4); /* BPF_PSEUDO_FUNC */
+}
+
+static void what_does_not_fit_is_counted(void **state)
+{
+	struct code code = {.count = 0};
+	size_t last = 0;
+
+	(void)state;
+	while (code.count <= CODE_ROOM)
+		last = code_jump(&code);
+	code_land(&code, last);
+	assert_int_equal(code.count, CODE_ROOM + 1);
+}
+
+/* "h" a heading, "v" a void, digits descriptors. */
+static void fill(struct records *records, const char *text)
+{
+	records->count = 0;
+	for (; *text; text++) {
+		struct record_heading heading = {.mark = {RECORD_HEADING, 0}};
+
+		if (*text == 'h') {
+			memcpy(&records->record[records->count], &heading, sizeof(heading));
+			records->count += RECORDS_OF_HEADING;
+		} else {
+			records->record[records->count++].fd =
+			    *text == 'v' ? RECORD_VOID : (unsigned int)(*text - '0');
+		}
+	}
+}
+
+static void tables_that_ended_are_left_out(void **state)
+{
+	static const struct {
+		const char *listed, *kept;
+	} cases[] = {
+	    {"", ""}, {"h12", "h12"}, {"h1vh2", "h2"}, {"h1h234v", "h1"}, {"h1h2vh3vh45", "h1h45"},
+	};
+	struct record listed[128], kept[128];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct records records = {listed, 0, 128}, wanted = {kept, 0, 128};
+
+		memset(listed, 0, sizeof(listed));
+		memset(kept, 0, sizeof(kept));
+		fill(&records, cases[i].listed);
+		fill(&wanted, cases[i].kept);
+		records_drop_void(&records);
+		assert_int_equal(records.count, wanted.count);
+		assert_memory_equal(listed, kept, wanted.count * sizeof(listed[0]));
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(jumps_lead_to_what_follows),
+	    cmocka_unit_test(what_does_not_fit_is_counted),
+	    cmocka_unit_test(tables_that_ended_are_left_out),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
