@@ -15,7 +15,7 @@ from linger.lab import Lab, holding, lasting, waiting
 from linger.lab.errors import NotHeld, Usage
 from linger.lab.failure import EVENT, HELD, Failure
 from linger.lab.holding import Holding
-from linger.workshop import awaited, diagnose, endings, projector, remarks, score, texts
+from linger.workshop import awaited, diagnose, endings, examine, projector, remarks, score, texts
 from linger.workshop.evidence import Evidence
 
 LEAK = texts.load("closewait-leak")
@@ -248,3 +248,9 @@ def test_the_page_for_the_projector(tmp_path: Any) -> None:
             projector.Server(server.server_address[1], str)
         server.shutdown()
     assert score.collect([tmp_path], [LEAK], False, tmp_path)[0]["labs"] == {}
+
+
+def test_what_the_kernel_still_counts_of_a_tool_hides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = iter([Holding(in_flight=3), Holding(in_flight=3), Holding(connections=1)])
+    monkeypatch.setattr(holding, "measure", lambda _: next(looks))
+    assert examine._before([]) == 1

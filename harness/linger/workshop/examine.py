@@ -32,7 +32,7 @@ SANITIZED = {"memory": 1 << 30}  # AddressSanitizer keeps freed memory, to recog
 SPINNING = 0.1  # s of CPU time, after the scenario
 SPIN_WATCH = 6  # s
 TELLING = 1.0  # s
-SETTLING = 2.0  # s that a server may take to let go of a client that has left
+SETTLING = 2.0  # s that a server may take to let go of a client that has left, and the kernel of a tool
 NOTHING = {"guests": [], "service": None, "held": None}  # was asked
 GUESTS = ("connect rst", "connect half drain fin")  # silent clients: one resets, one ends
 DEAF = "connect fill:300000 rst"  # more than fits in all buffers on the way
@@ -190,7 +190,7 @@ def _afterwards(lab: Lab, scenario: str, subjects: Sequence[Peer]) -> dict[str, 
         if peer.running:
             peer.thaw()  # in case the scenario has frozen it
     subjects = [subject for subject in subjects if subject.running]
-    before = holding.measure(subjects).total
+    before = _before(subjects)
     guests = [_guest(lab, leaving) for leaving in (*GUESTS, f"{words.removesuffix('fin')}rst")]
     service = _guest(lab, words)
     if table.get("deaf"):
@@ -219,6 +219,15 @@ def _kept(subject: Peer) -> dict[str, int] | None:
     except NotHeld:  # it has ended, or takes no signals
         return None
     return {name: int(count) for name, count in told.items() if name != "ev"}
+
+
+def _before(subjects: Sequence[Peer]) -> int:
+    """What servers hold before a client comes. Sockets that the kernel still counts, of tools that have just
+    ended, would hide as many that are held afterwards."""
+    deadline = time.monotonic() + SETTLING
+    while (held := holding.measure(subjects)).in_flight and time.monotonic() < deadline:
+        time.sleep(0.01)  # the next look
+    return held.total
 
 
 def _held(subjects: Sequence[Peer], before: int) -> int:
