@@ -113,11 +113,21 @@ def _connect(client: Host, server: Host, entries: int, meanwhile: Callable[[], N
         )
     meanwhile()
     pinned = netns.read_sysctls(SYSCTLS)
+    plumbing = []
     for number, (host, other) in enumerate(((client, server), (server, client)), 1):
         with netns.inside(host.path):
             netns.set_sysctls(pinned)
-            link = bytes((2, 0, 0, 0, 0, 3 - number))
-            netns.plumb("eth0", host.address, "255.255.255.0", other.address, link)
+            plumbing.append(
+                netns.ip_batch(
+                    "link set lo up\n"
+                    "link set eth0 up\n"
+                    f"addr add {host.address}/24 dev eth0\n"
+                    f"neigh add {other.address} lladdr 02:00:00:00:00:0{3 - number} "
+                    "dev eth0 nud permanent\n"
+                )
+            )
+    for ip in plumbing:
+        netns.finish(ip)
     for host in (client, server):
         with netns.inside(host.path):
             netns.await_link("eth0")

@@ -1,7 +1,7 @@
-"""Network namespaces: entering them by setns(2), building them with iproute2, plumbing them by ioctl(2).
+"""Network namespaces: entering them by setns(2), building them with iproute2.
 
 Entering by setns costs microseconds and works in containers with a masked /sys, where
-`ip netns exec` does not. Four ioctls plumb a host; an `ip` takes 3 ms to do the same.
+`ip netns exec` does not.
 """
 
 from __future__ import annotations
@@ -22,10 +22,8 @@ from linger.lab.errors import Broken, CannotRun
 CLONE_NEWNET = 0x40000000
 CLONE_NEWNS = 0x00020000
 MS_BIND, MS_REC = 0x1000, 0x4000  # mount(2)
-# netdevice(7), arp(7)
-SIOCGIFFLAGS, SIOCSIFFLAGS, SIOCSIFADDR, SIOCSIFNETMASK, SIOCSARP = 0x8913, 0x8914, 0x8916, 0x891C, 0x8955
-IFF_UP, IFF_RUNNING = 0x1, 0x40
-ARPHRD_ETHER, ATF_COM, ATF_PERM = 1, 0x2, 0x4
+SIOCGIFFLAGS = 0x8913  # netdevice(7)
+IFF_RUNNING = 0x40
 NETNS = Path("/run/netns")
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -138,28 +136,6 @@ def await_link(device: str, within: float = 120.0) -> None:
 
 def _flags(any_socket: socket.socket, request: bytes) -> int:
     return struct.unpack_from("16sh", fcntl.ioctl(any_socket, SIOCGIFFLAGS, request))[1]
-
-
-def plumb(device: str, address: str, mask: str, neighbour: str, link: bytes) -> None:
-    """Take lo and a device of the current namespace up, and give the device an address.
-
-    neighbour, link: another host's address, and that of its link layer, which is never asked for then.
-    Errors: Broken with what the kernel refused.
-    """
-    name = device.encode()
-    whole = struct.pack("=HH4s8x", socket.AF_INET, 0, socket.inet_aton(neighbour))
-    whole += struct.pack("=H6s8xi16x16s", ARPHRD_ETHER, link, ATF_COM | ATF_PERM, name)
-    try:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
-            for each in (b"lo", name):
-                up = _flags(any_socket, struct.pack("16sh22x", each, 0)) | IFF_UP
-                fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack("16sh22x", each, up))
-            for call, value in ((SIOCSIFADDR, address), (SIOCSIFNETMASK, mask)):
-                given = socket.inet_aton(value)
-                fcntl.ioctl(any_socket, call, struct.pack("16sHH4s16x", name, socket.AF_INET, 0, given))
-            fcntl.ioctl(any_socket, SIOCSARP, whole)
-    except OSError as error:
-        raise Broken(f"cannot plumb {device} with {address}: {error.strerror}") from error
 
 
 def ip_batch(commands: str) -> subprocess.Popen[str]:
