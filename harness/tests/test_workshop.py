@@ -254,6 +254,30 @@ def test_a_stall_never_repairs_a_program(
         assert grade.judge(text, text.buggy, grade.Run(tmp_path, 0, ""), "yours").word == word
 
 
+@pytest.mark.parametrize("stalls", [0, 1, 2])
+def test_after_a_stall_a_program_is_run_once_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stalls: int
+) -> None:
+    runs: list[grade.Run] = []
+
+    def run_scenario(*_: object) -> grade.Run:
+        runs.append(grade.Run(None, 0, ""))
+        return runs[-1]
+
+    def trust(run: grade.Run, name: str) -> None:
+        if len(runs) <= stalls:
+            raise grade.Stalled(f"the machine stalled during {name}")
+
+    text = texts.load(LEAK)
+    assert text.buggy
+    monkeypatch.setattr(grade, "run_scenario", run_scenario)
+    monkeypatch.setattr(grade, "trust", trust)
+    monkeypatch.setattr(grade, "judge", lambda *_: grade.Diagnosis("half-repaired", "", ""))
+    with pytest.raises(Broken, match="stalled") if stalls == 2 else contextlib.nullcontext():
+        assert grade.grade(text, text.buggy, tmp_path).run is runs[-1]
+    assert len(runs) == 1 + min(stalls, 1)
+
+
 def test_only_a_students_program_is_short_of_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -305,28 +329,6 @@ def test_the_score_believes_files_and_not_their_owners(student: Student, tmp_pat
     assert "untouched" in page
     left = {path.name for place in places.values() for path in place.folder.iterdir()}
     assert left == {".progress.json", "closewait_leak.c"}  # not the place for our binaries
-
-
-@pytest.mark.parametrize("stalls, judged", [(0, True), (1, True), (2, False)])
-def test_a_stall_beside_others_is_graded_again_alone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stalls: int, judged: bool
-) -> None:
-    text, place = texts.load(LEAK), Workplace(tmp_path / "anna" / "labs")
-    grades = iter([Broken("the machine stalled")] * stalls + [grade.Grade(grade.refused(""), None, "")])
-
-    def graded(*_: object) -> grade.Grade:
-        if isinstance(one := next(grades), Broken):
-            raise one
-        return one
-
-    monkeypatch.setattr(grade, "grade", graded)
-    assert text.buggy
-    place.folder.mkdir(parents=True)
-    shutil.copy(text.buggy, place.file(text))
-    [found] = score.collect([place.folder], [text], True, tmp_path / "score")
-    assert found["labs"][LEAK]["judged"] == judged
-    assert found["labs"][LEAK]["diagnosis"] == (
-        "does-not-compile" if judged else "not graded: the machine stalled")  # fmt: skip
 
 
 def test_what_the_other_side_did_not_say_is_told() -> None:

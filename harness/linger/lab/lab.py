@@ -292,6 +292,7 @@ class Lab(Expectations):
     def ladder(self) -> dict[str, Any]:
         """What the packets show about each connection so far: the future contents of ladder.json."""
         assert self.recorder
+        self._catch_up()  # it is compared with the packets
         return self.recorder.ladder()
 
     def close(self) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Sequence
 
 from linger.lab import files
-from linger.lab.errors import Broken, LingerError, os_sentence
+from linger.lab.errors import LingerError, os_sentence
 from linger.lab.foreign import printable
 from linger.run import printer
 from linger.workshop import grade
@@ -37,11 +37,7 @@ def collect(
     if regrade:
         files.make_folder(evidence)  # one sentence instead of one for each program
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            jobs = _jobs(folders, scores, course)
-            proved = [*pool.map(lambda job: _regrade(*job, evidence), jobs)]
-        for job, enough in zip(jobs, proved):
-            if not enough:
-                _regrade(*job, evidence)  # alone
+            list(pool.map(lambda job: _regrade(*job, evidence), _jobs(folders, scores, course)))
     return scores
 
 
@@ -130,22 +126,18 @@ def _sentence(error: LingerError | OSError) -> str:
 
 def _regrade(
     sources: list[Path], text: Text, labs: list[dict[str, Any]], evidence: Path
-) -> bool:
-    """Replace what students noted about the same program by what it does now.
-
-    Returns False if the run proved nothing, as on a machine that stalls.
-    """
+) -> None:
+    """Replace what students noted about the same program by what it does now."""
     try:
         found = grade.grade(text, sources[0], evidence).diagnosis
         changed = [min(max(0.0, file.lstat().st_mtime), LATEST) for file in sources]
     except (LingerError, OSError) as error:
         for lab in labs:
             lab.update(solved=None, diagnosis=f"not graded: {_sentence(error)}")
-        return not isinstance(error, Broken)
+        return
     for lab, when in zip(labs, changed):
         solved = (lab["solved"] or when) if found.repaired else None
         lab.update(diagnosis=found.word, judged=True, solved=solved)
-    return True
 
 
 def write(scores: list[Score], course: Sequence[Text], folder: Path) -> tuple[Path, Path]:
