@@ -123,7 +123,7 @@ static const struct option_row rows[] = {
     {"hold", .kind = OPTION_DURATION, AT(hold), .value = "TIME",
      .help = "with --until: how long EXPR must then stay true (0s)"},
     {"stream", .kind = OPTION_FLAG, AT(stream),
-     .help = "print a JSON line for each host whenever its states change"},
+     .help = "print a JSON line for each host whenever its states change, and at SIGUSR1"},
     {"every", .kind = OPTION_DURATION, AT(every), .value = "TIME",
      .help = "with --stream or --watch: look this often, or less often if a look is expensive; by "
 	     "default, --stream looks every 5ms, and up to 20ms while nothing happens"},

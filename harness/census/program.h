@@ -68,6 +68,7 @@ int64_t rest_after(int64_t quiet, int64_t least);
 /* Returns false when it is time to end: a signal came, or our reader has gone. */
 bool rest(int64_t ns, const sigset_t *while_asleep);
 bool was_stopped(void); /* by a signal */
+bool was_asked(void);	/* by SIGUSR1 since the last call, to look at once */
 
 /* The modes. Each returns the exit code; for all but 0 and 1 @error says why. */
 int run_once(const struct census_options *options, struct census *census,

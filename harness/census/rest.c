@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Sleeps between the counts of a running census, until it is time or a signal ends it. */
+/* Sleeps between the counts of a running census, until it is time or a signal comes. */
 #include "census/program.h"
 
 #include <poll.h>
@@ -8,7 +8,7 @@
 
 #define LONGEST 20000000 /* ns */
 
-static volatile sig_atomic_t stopped;
+static volatile sig_atomic_t stopped, asked;
 
 static void stop(int signal)
 {
@@ -16,19 +16,28 @@ static void stop(int signal)
 	stopped = 1;
 }
 
+static void ask(int signal)
+{
+	(void)signal;
+	asked = 1;
+}
+
 void catch_signals(sigset_t *while_asleep)
 {
-	struct sigaction action = {.sa_handler = stop};
+	struct sigaction stopping = {.sa_handler = stop}, asking = {.sa_handler = ask};
 	sigset_t blocked;
 
 	sigemptyset(&blocked);
 	sigaddset(&blocked, SIGINT);
 	sigaddset(&blocked, SIGTERM);
+	sigaddset(&blocked, SIGUSR1);
 	sigprocmask(SIG_BLOCK, &blocked, while_asleep);
 	sigdelset(while_asleep, SIGINT);
 	sigdelset(while_asleep, SIGTERM);
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
+	sigdelset(while_asleep, SIGUSR1);
+	sigaction(SIGINT, &stopping, NULL);
+	sigaction(SIGTERM, &stopping, NULL);
+	sigaction(SIGUSR1, &asking, NULL);
 }
 
 int64_t rest_after(int64_t quiet, int64_t least)
@@ -52,4 +61,12 @@ bool rest(int64_t ns, const sigset_t *while_asleep)
 bool was_stopped(void)
 {
 	return stopped;
+}
+
+bool was_asked(void)
+{
+	bool once = asked;
+
+	asked = 0; /* none is lost: signals come only during rest() */
+	return once;
 }

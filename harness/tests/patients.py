@@ -207,8 +207,9 @@ def worker_blocked(ward: Ward, variant: str) -> Process:
         f"servers/worker_blocked_{variant}", "-l", HERE, "-p", port, "-t", 0.01, address
     )
     server.said("ready")
-    ward.healthy(port)
-    crowd = ward.peer(port, "connect hello await send:work await fin")
+    answered = "connect send:hello recv:6"  # with "hello", or with "error" if the backend needs longer than -t
+    ward.peer(port, f"{answered} stay", HEALTHY).said("stay", within=LATE)
+    crowd = ward.peer(port, f"{answered} await send:work await fin")
     crowd.said("await", within=LATE)
     backend.freeze()
     crowd.go()

@@ -160,6 +160,20 @@ def test_the_timeline_tells_every_change(lab: Lab) -> None:
     assert all(before != after for before, after in zip(mine, mine[1:-1]))
 
 
+def test_the_timeline_shows_what_there_was_at_the_verdict(lab: Lab) -> None:
+    """Even if its census had no processor until then."""
+    timeline = lab._samples
+    assert timeline
+    timeline.freeze()
+    server = lab.server("closewait_leak", "buggy")
+    lab.peer("connect hello fin", connections=N).wait()
+    lab.happened(server, CLOSE_WAIT=N)
+    timeline.thaw()
+    lab.result()
+    last = {sample["host"]: sample for sample in map(json.loads, timeline.log.open())}
+    assert last["server"]["states"]["CLOSE_WAIT"] == N
+
+
 def test_closing_removes_the_hosts(lab: Lab) -> None:
     paths = [host.path for host in lab.hosts.values()]
     assert all(path.exists() for path in paths)

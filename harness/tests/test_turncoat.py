@@ -75,6 +75,7 @@ CASES = {
     "accept-fin": Case("fin", "fin", "", b"", ()),
 }  # fmt: skip
 NEED_TLS = {"no-close-notify"}
+TIMED = ("idle-close", "idle-reset", "idle-408", "unsolicited-later")
 ELSEWHERE = {"accept-rst", "trickle", "refuse"}  # have their own test
 
 
@@ -82,7 +83,7 @@ class Turncoat:
     """One that plays all behaviours, each on its own port."""
 
     def __init__(self, log: Path, tls: bool) -> None:
-        times = dict.fromkeys(("idle-close", "idle-reset", "idle-408", "unsolicited-later"), "=30ms")
+        times = dict.fromkeys(TIMED, "=30ms")
         names = [*CASES, "accept-rst", "refuse", "trickle=1ms"]
         words = [program("turncoat"), "--body", str(SIZE)]
         for name in names:
@@ -99,18 +100,45 @@ class Turncoat:
         self.ports = {e["behaviour"]: int(e["port"]) for e in self.process.events("ready")}
 
     @contextlib.contextmanager
-    def connection(self, behaviour: str) -> Iterator[tuple[socket.socket, str]]:
-        """A connection, and its number in the events; with TLS, if the behaviour allows it."""
+    def connection(self, behaviour: str, first: bytes = b"") -> Iterator[tuple[socket.socket, str]]:
+        """A connection, and its number in the events; with TLS, if the behaviour allows it.
+
+        first: what the client sends before turncoat, which is frozen until then, can find it idle.
+        """
         times = len(self.process.events("accept")) + 1
-        with socket.create_connection(("127.0.0.1", self.ports[behaviour]), WITHIN) as client:
+        there = ("127.0.0.1", self.ports[behaviour])
+        with self._frozen() as frozen, socket.create_connection(there, WITHIN) as client:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, UPLOAD)  # all of it at once
-            number = self.process.said("accept", times, WITHIN)["conn"]
             if self.context and not behaviour.startswith("accept"):
                 client = self.context.wrap_socket(
-                    client, server_hostname="server.test", suppress_ragged_eofs=False
-                )
+                    client, server_hostname="server.test", suppress_ragged_eofs=False,
+                    do_handshake_on_connect=False,
+                )  # fmt: skip
+                self._shake_hands(client)
             with client:
-                yield client, number
+                client.sendall(first)
+                frozen.close()
+                yield client, self.process.said("accept", times, WITHIN)["conn"]
+
+    @contextlib.contextmanager
+    def _frozen(self) -> Iterator[contextlib.ExitStack]:
+        """Turncoat is frozen until the result is closed, or the block ends."""
+        with contextlib.ExitStack() as frozen:
+            frozen.callback(self.process.thaw)
+            self.process.freeze()
+            yield frozen
+
+    def _shake_hands(self, client: ssl.SSLSocket) -> None:
+        """Turncoat goes on only while it must answer, and is frozen again at the end."""
+        client.settimeout(0)
+        while True:
+            with contextlib.suppress(ssl.SSLWantReadError):
+                client.do_handshake()
+                break
+            self.process.thaw()
+            select.select([client], [], [], WITHIN)
+            self.process.freeze()
+        client.settimeout(WITHIN)
 
     def told(self, name: str, number: str, key: str) -> str:
         """What all events of a connection say, in a line."""
@@ -181,8 +209,9 @@ PLAYED = [(how, name) for how in ("plain", "tls") for name in CASES if how == "t
 @pytest.mark.parametrize("turncoat, behaviour", PLAYED, indirect=["turncoat"])
 def test_what_it_does_is_what_it_tells(turncoat: Turncoat, behaviour: str) -> None:
     case, process = CASES[behaviour], turncoat.process
-    with turncoat.connection(behaviour) as (client, number):
-        for n, text in enumerate(case.sends, 1):
+    first = case.sends[:1] if behaviour in TIMED else ()
+    with turncoat.connection(behaviour, *first) as (client, number):
+        for n, text in enumerate(case.sends[len(first) :], 1):
             with contextlib.suppress(OSError):  # it may be gone before all is sent
                 client.sendall(text)
             if n < len(case.sends):

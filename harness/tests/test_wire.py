@@ -198,6 +198,15 @@ def test_a_state_that_is_held_is_known_in_three_ways(
             assert tcp_info_states(peer) == held, host
 
 
+def test_a_timeline_that_had_no_processor_disagrees_with_nothing(lab: Lab) -> None:
+    assert lab._timeline
+    lab._timeline.freeze()
+    second_fin_lost(lab)
+    lab.until(f"client:FIN_WAIT2 == {N} and server:LAST_ACK == {N}", 3, hold=0.5)  # FINs are sent again
+    lab._timeline.thaw()
+    assert lab.ladder()["disagreements"] == []
+
+
 def first_ladder(ladder: dict[str, Any]) -> dict[str, Any]:
     [group] = ladder["groups"]
     return group["ladder"]

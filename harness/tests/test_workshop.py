@@ -254,6 +254,30 @@ def test_a_stall_never_repairs_a_program(
         assert grade.judge(text, text.buggy, grade.Run(tmp_path, 0, ""), "yours").word == word
 
 
+@pytest.mark.parametrize("stalls", [0, 1, 2])
+def test_after_a_stall_a_program_is_run_once_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stalls: int
+) -> None:
+    runs: list[grade.Run] = []
+
+    def run_scenario(*_: object) -> grade.Run:
+        runs.append(grade.Run(None, 0, ""))
+        return runs[-1]
+
+    def trust(run: grade.Run, name: str) -> None:
+        if len(runs) <= stalls:
+            raise grade.Stalled(f"the machine stalled during {name}")
+
+    text = texts.load(LEAK)
+    assert text.buggy
+    monkeypatch.setattr(grade, "run_scenario", run_scenario)
+    monkeypatch.setattr(grade, "trust", trust)
+    monkeypatch.setattr(grade, "judge", lambda *_: grade.Diagnosis("half-repaired", "", ""))
+    with pytest.raises(Broken, match="stalled") if stalls == 2 else contextlib.nullcontext():
+        assert grade.grade(text, text.buggy, tmp_path).run is runs[-1]
+    assert len(runs) == 1 + min(stalls, 1)
+
+
 def test_only_a_students_program_is_short_of_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -297,7 +321,7 @@ def test_the_score_believes_files_and_not_their_owners(student: Student, tmp_pat
         done = student.run("linger", "lab-score", "--results", out, *regrade, *folders)
         assert done.returncode == 0, done.stderr
         told = json.loads((out / "labs.json").read_text())["students"]
-        assert {one["who"] for one in told if one["labs"].get(LEAK, {}).get("solved")} == solved
+        assert {one["who"] for one in told if one["labs"].get(LEAK, {}).get("solved")} == solved, told
         assert [one["error"] is None for one in told] == [True, True, True, False]
         page = (out / "labs.html").read_text()
         assert "bert &lt;b&gt;" in page and "<b>" not in page and "2 hints" in page

@@ -15,12 +15,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Callable, Mapping, NamedTuple, Sequence, TypeVar
 
-from linger.lab import census, programs, service, unseen, wire
+from linger.lab import programs, service, unseen, wire
 from linger.lab.capture import Captured
-from linger.lab.errors import Broken, LingerError, NotHeld
+from linger.lab.errors import Broken, LingerError
 from linger.lab.expect import Expectations, Peer
 from linger.lab.host import Host, build, remove
-from linger.lab.process import Process
+from linger.lab.samples import Samples
 from linger.lab.service import Service
 from linger.lab.stall import Watchdog
 from linger.lab.verdict import Verdict
@@ -78,7 +78,7 @@ class Lab(Expectations):
         self._began, self._started = time.time(), time.monotonic()
         self.hosts: dict[str, Host] = {}
         self.recorder: wire.Recorder | None = None
-        self._timeline: Process | None = None
+        self._samples: Samples | None = None
         try:
             self.hosts = build(name, max(1024, 8 * connections), meanwhile=self._record)
             self._await_recording()
@@ -93,17 +93,14 @@ class Lab(Expectations):
         """Start to count and record the hosts."""
         if wire.recording():
             self.recorder = wire.Recorder(hosts, self.evidence)
-        words = census.command({name: host.path for name, host in hosts.items()}) + ["--stream"]
-        self._timeline = Process(words, self.evidence / "timeline.jsonl")
+        paths = {name: host.path for name, host in hosts.items()}
+        self._samples = Samples(paths, self.evidence / "timeline.jsonl")
 
     def _await_recording(self) -> None:
         """Wait until nothing from now on can be missed; errors: Broken, CannotRun."""
         if self.recorder:
             self.recorder.await_ready()
-        try:
-            self._timeline.speaks(within=60.0)  # its first line shows the start
-        except NotHeld as silent:
-            raise Broken(f"there is no timeline: {silent}") from None
+        self._samples.await_first()
 
     @property
     def paths(self) -> dict[str, Path]:
@@ -249,9 +246,10 @@ class Lab(Expectations):
 
     def result(self) -> dict[str, Any]:
         """What was measured, for result.json."""
+        self._samples.catch_up()
         self._judged = time.time()
-        peaks = census.peaks(self._timeline.log, self.hosts)
-        for row in self.verdict.expectations:  # the timeline may have seen more, or lag by a sample
+        peaks = self._samples.peaks()
+        for row in self.verdict.expectations:  # each of the two may have missed what was short
             if "peak" in row:
                 row["peak"] = max(row["peak"], peaks[row["subject"]].get(row["name"], 0))
         return {
@@ -276,6 +274,7 @@ class Lab(Expectations):
     def ladder(self) -> dict[str, Any]:
         """What the packets show about each connection so far: the future contents of ladder.json."""
         assert self.recorder
+        self._samples.catch_up()  # it is compared with the packets
         return self.recorder.ladder()
 
     def close(self) -> None:
@@ -293,7 +292,7 @@ class Lab(Expectations):
             ending.callback(remove, self.hosts)
             if self.recorder:
                 ending.callback(lambda: self.recorder.conclude(self._judged, self.since))
-            for process in (self._timeline, *self.peers):
+            for process in (self._samples, *self.peers):
                 if process:
                     ending.callback(process.stop)
 

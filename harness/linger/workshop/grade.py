@@ -31,6 +31,10 @@ from linger.workshop.workplace import read_source, same_code
 LIMIT = 30  # s: for a run, for each student's program in it
 
 
+class Stalled(Broken):
+    """The machine stalled, so a run proved nothing."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Run:
     """A run of one scenario on disk."""
@@ -91,11 +95,11 @@ def run_scenario(name: str, programs: Sequence[Path], results: Path, sanitized: 
 def trust(run: Run, name: str) -> None:
     """Check that the pair's own programs behaved as usual, and that the machine did not stall.
 
-    Errors: Broken when they did not, or it did.
+    Errors: Broken when they did not, Stalled when it did.
     """
     for result in run.results():
         if result["verdict"] == "broken" and result["stalled"] >= STALL:
-            raise Broken(result["message"])
+            raise Stalled(result["message"])
     for variant in ("buggy", "fixed"):
         result = run.evidence(variant).result
         if result and result["verdict"] not in GOOD:
@@ -137,13 +141,21 @@ def _grade(text: Text, source: Path, binaries: Path, results: Path) -> Grade:
     compiled, complaint = build.compile(source, binary)
     if not compiled:
         return Grade(refused(complaint), None, complaint)
-    run = run_scenario(text.name, [binary], results)
-    trust(run, text.name)
-    found = judge(text, source, run, "yours")
+    try:
+        found, run = _judged(text, source, binary, results)
+    except Stalled:
+        found, run = _judged(text, source, binary, results)  # once more, before anybody has to
     if found.word == "crashes":
         found = dataclasses.replace(found, report=autopsy(text, source, binaries, results)
                                     or found.report)  # fmt: skip
     return Grade(found, run, complaint)
+
+
+def _judged(text: Text, source: Path, binary: Path, results: Path) -> tuple[Diagnosis, Run]:
+    """The diagnosis of a compiled program, and the run that proves it. Errors: as trust() and judge()."""
+    run = run_scenario(text.name, [binary], results)
+    trust(run, text.name)
+    return judge(text, source, run, "yours"), run
 
 
 def refused(complaint: str) -> Diagnosis:
@@ -157,7 +169,7 @@ def refused(complaint: str) -> Diagnosis:
 def judge(text: Text, source: Path, run: Run, variant: str) -> Diagnosis:
     """The diagnosis of one program of a run.
 
-    Errors: Broken when it looks repaired, but the machine stalled: a program that does not run leaves
+    Errors: Stalled when it looks repaired, but the machine stalled: a program that does not run leaves
     connections to the kernel, as one with a limit does.
     """
     assert text.buggy
@@ -167,7 +179,7 @@ def judge(text: Text, source: Path, run: Run, variant: str) -> Diagnosis:
     found = diagnose(text, written, untouched, *evidence)
     stalled = (evidence[0].result or {}).get("stalled", 0.0)
     if found.repaired and stalled >= STALL:
-        raise Broken(f"the machine stalled for {stalled:.1f} s, so this proves nothing; try again")
+        raise Stalled(f"the machine stalled for {stalled:.1f} s, so this proves nothing; try again")
     return found
 
 
