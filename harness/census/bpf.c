@@ -17,8 +17,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define AT_ONCE 4096 /* records of a read(): all that the kernel has for it */
-
 struct bpf_owners {
 	int link;
 	struct window *window; /* shared with the program */
@@ -78,7 +76,7 @@ static void *map_file(int fd, size_t length)
 	return bytes;
 }
 
-/* Write the program for this kernel. Returns 0, or -1. */
+/* Write the program for this kernel. Returns 0, or -1 with errno. */
 static int write_program(struct iterator *iterator, int map)
 {
 	int fd = open("/sys/kernel/btf/vmlinux", O_RDONLY | O_CLOEXEC), result = -1;
@@ -91,6 +89,7 @@ static int write_program(struct iterator *iterator, int map)
 		bytes = map_file(fd, (size_t)file.st_size);
 		if (bytes != MAP_FAILED) {
 			result = iterator_write(iterator, bytes, (size_t)file.st_size, map);
+			errno = EOPNOTSUPP; /* if that kernel lacks something */
 			munmap(bytes, (size_t)file.st_size);
 		}
 	}
@@ -182,6 +181,7 @@ struct bpf_owners *bpf_owners_new(void)
 	if (!owners)
 		return NULL;
 	owners->link = -1;
+	errno = ENOENT; /* if /proc is not ours */
 	map = proc_is_ours() ? create_map() : -1;
 	if (map >= 0) {
 		window =
@@ -214,22 +214,6 @@ static int create_iterator(const struct bpf_owners *owners)
 	return bpf(BPF_ITER_CREATE, &attributes);
 }
 
-/* Make room for a read(). Returns 0, or ENOMEM. */
-static int make_room(struct records *records)
-{
-	size_t room = records->room ? records->room * 2 : 4 * AT_ONCE;
-	struct record *moved;
-
-	if (records->room - records->count >= AT_ONCE)
-		return 0;
-	moved = reallocarray(records->record, room, sizeof(*moved));
-	if (!moved)
-		return ENOMEM;
-	records->record = moved;
-	records->room = room;
-	return 0;
-}
-
 /* All tables, as far as the window shows them. The kernel never splits a record. */
 static int list_window(const struct bpf_owners *owners, struct records *records)
 {
@@ -237,11 +221,11 @@ static int list_window(const struct bpf_owners *owners, struct records *records)
 	ssize_t length = 1;
 
 	while (result == 0 && length > 0) {
-		result = make_room(records);
+		result = records_make_room(records);
 		if (result)
 			break;
-		length =
-		    read(fd, records->record + records->count, AT_ONCE * sizeof(*records->record));
+		length = read(fd, records->record + records->count,
+			      RECORDS_AT_ONCE * sizeof(*records->record));
 		if (length < 0 && (errno == EAGAIN || errno == EINTR))
 			length = sizeof(*records->record); /* again: nothing was written */
 		else if (length < 0)
@@ -254,36 +238,26 @@ static int list_window(const struct bpf_owners *owners, struct records *records)
 	return result;
 }
 
-void records_drop_void(struct records *records)
-{
-	size_t kept = 0, heading = 0;
-
-	for (size_t i = 0; i < records->count;) {
-		const struct record *record = &records->record[i];
-		size_t length = record->fd == RECORD_HEADING ? RECORDS_OF_HEADING : 1;
-
-		if (record->fd == RECORD_HEADING)
-			heading = kept;
-		if (record->fd == RECORD_VOID)
-			kept = heading;
-		else
-			memmove(&records->record[kept], record, length * sizeof(*record));
-		kept += record->fd == RECORD_VOID ? 0 : length;
-		i += length;
-	}
-	records->count = kept;
-}
-
 int bpf_owners_list(struct bpf_owners *owners, struct records *records)
 {
 	struct window *window = owners->window;
 	int result = 0;
 
 	records->count = 0;
-	*window = (struct window){.more = true};
-	for (; result == 0 && window->more; window->first += WINDOW) {
+	*window = (struct window){.width = WINDOW, .more = true};
+	while (result == 0 && window->more) {
+		const size_t had = records->count;
+
 		window->more = false;
 		result = list_window(owners, records);
+		if (result == E2BIG && window->width > WINDOW) { /* too much from one task */
+			records->count = had;
+			result = 0;
+			window->more = true;
+			window->width = WINDOW;
+		} else {
+			window_next(window, records->count - had);
+		}
 	}
 	if (window->voids)
 		records_drop_void(records);

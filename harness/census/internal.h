@@ -100,11 +100,10 @@ struct census {
 	enum census_ask ask;
 	struct lister {
 		bool asked, running;	   /* for this sample; its thread runs */
-		bool refused;		   /* it cannot be asked */
+		int refused;		   /* an errno: it cannot be asked */
 		struct bpf_owners *owners; /* NULL: not loaded */
 		struct records records;
 		pthread_t thread;
-		int failure; /* errno */
 	} kernel;
 	bool whole; /* the last sample counted descriptors */
 	struct census_window *window;

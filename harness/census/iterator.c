@@ -10,16 +10,17 @@
  *	if (!table || (task != task->group_leader && table == task->group_leader->files))
  *		return 0;
  *	fdt = table->fdt;
- *	for each bit in WINDOW words of fdt->open_fds, from window->first on:
+ *	for each bit in window->width words of fdt->open_fds, from window->first on:
  *		inode = fdt->fd[bit]->f_inode;
  *		if (inode->i_sb->s_magic == NSFS_MAGIC ||
  *		    (inode->i_sb->s_magic == SOCKFS_MAGIC && it is a stream socket of IPv4 or IPv6))
  *			bpf_seq_write(seq, &(struct record){bit, inode->i_ino}, 8);
  *
  * The kernel keeps neither file nor table for it, so what is read may end meanwhile. Memory that is
- * no longer there reads as 0 (bpf_probe_read_kernel()); files and inodes stay what they are until
- * RCU lets them go, after the program. A descriptor counts if it still leads to the same file after
- * the file was read, a table if it is still that of the task.
+ * no longer there reads as 0 (bpf_probe_read_kernel()). An inode stays what it is until RCU lets it
+ * go, after the program. But since Linux 6.7 a file that is closed may become another one at once:
+ * a descriptor counts if it still leads to the same file after the file was read, and a table if it
+ * is still that of the task.
  *
  * The program spends its time waiting for memory: the file, its inode, the socket. So it leaves
  * alone socket->sk, which knows the protocol. BTF gives the offsets of this kernel.

@@ -72,8 +72,9 @@ static void open_window(struct writing *w)
 	code_load(w->code, BPF_W, A2, WINDOW_AT, IN_WINDOW(first));
 	end_if_register(w, A1, BPF_JLE, A2);
 	code_with_register(w->code, BPF_SUB, A1, A2);
-	fits = code_jump_if(w->code, A1, BPF_JLE, WINDOW);
-	code_set(w->code, A1, WINDOW);
+	code_load(w->code, BPF_W, A2, WINDOW_AT, IN_WINDOW(width));
+	fits = code_jump_if_register(w->code, A1, BPF_JLE, A2);
+	code_move(w->code, A1, A2);
 	code_store(w->code, BPF_W, WINDOW_AT, IN_WINDOW(more), A1);
 	code_land(w->code, fits);
 	code_store(w->code, BPF_W, WINDOW_AT, IN_WINDOW(words), A1);

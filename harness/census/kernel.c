@@ -23,37 +23,12 @@
 /* Prefetch the memory of a record this many records ahead. */
 #define AHEAD 8
 
-/* A thread whose process has lost its leader, or that has a table of its own. */
-struct apart {
-	uint32_t pid, thread;
-	uint64_t table;
-};
-
 struct kernel_scan {
 	struct visit *visit;
 	pid_t own;
-	struct apart *apart;
-	size_t count, room;
+	struct shown shown;
 	bool leave; /* the table of this heading */
 };
-
-/* Has another thread shown these descriptors before? -1: no memory. */
-static int met_again(struct kernel_scan *scan, const struct record_heading *heading)
-{
-	struct apart *apart;
-
-	if (heading->thread == heading->pid)
-		return 0;
-	for (size_t i = 0; i < scan->count; i++)
-		if (scan->apart[i].pid == heading->pid && scan->apart[i].table == heading->table)
-			return scan->apart[i].thread != heading->thread;
-	apart = census_grow(scan->apart, scan->count, &scan->room, sizeof(*apart));
-	if (!apart)
-		return -1;
-	scan->apart = apart;
-	apart[scan->count++] = (struct apart){heading->pid, heading->thread, heading->table};
-	return 0;
-}
 
 static int host_of_inode(const struct census *census, uint32_t netns)
 {
@@ -66,7 +41,8 @@ static int host_of_inode(const struct census *census, uint32_t netns)
 static int enter(struct kernel_scan *scan, const struct record_heading *heading)
 {
 	struct visit *visit = scan->visit;
-	int again = heading->pid ? met_again(scan, heading) : 1; /* 0: not in our pid namespace */
+	/* 0: not in our pid namespace */
+	int again = heading->pid ? shown_again(&scan->shown, heading) : 1;
 
 	scan->leave = again || (pid_t)heading->pid == scan->own;
 	if (scan->leave)
@@ -106,15 +82,11 @@ static void expect(const struct visit *visit, const struct record *record)
 int kernel_scan(struct visit *visit, struct error *error)
 {
 	struct kernel_scan scan = {.visit = visit, .own = getpid()};
-	struct lister *kernel = &visit->census->kernel;
-	const struct record *record = kernel->records.record;
-	const struct record *end = record + kernel->records.count;
+	const struct records *records = &visit->census->kernel.records;
+	const struct record *record = records->record, *end = record + records->count;
 	struct record_heading heading;
 	int result = 0;
 
-	if (kernel->failure)
-		return error_set(error, EXIT_BROKEN, "the BPF iterator failed: %s",
-				 strerror(kernel->failure));
 	visit->home = -1;
 	while (record < end && result == 0) {
 		if (AHEAD < end - record)
@@ -127,7 +99,7 @@ int kernel_scan(struct visit *visit, struct error *error)
 			result = meet(&scan, record++);
 		}
 	}
-	free(scan.apart);
+	free(scan.shown.table);
 	visit->comm = NULL;
 	return result < 0 ? error_no_memory(error) : 0;
 }
@@ -168,9 +140,8 @@ static void *list(void *data)
 
 	if (!kernel->owners)
 		kernel->owners = bpf_owners_new();
-	kernel->refused = !kernel->owners;
-	if (kernel->owners)
-		kernel->failure = bpf_owners_list(kernel->owners, &kernel->records);
+	kernel->refused =
+	    kernel->owners ? bpf_owners_list(kernel->owners, &kernel->records) : errno;
 	return NULL;
 }
 
@@ -196,8 +167,10 @@ int kernel_has_told(struct census *census, bool second, struct error *error)
 	return census->ask != CENSUS_ASK_KERNEL
 		   ? 0
 		   : error_set(error, EXIT_CANNOT,
-			       "owners by BPF need root (CAP_BPF and CAP_PERFMON), Linux 5.17 with "
-			       "CONFIG_DEBUG_INFO_BTF: use --owners proc");
+			       "owners by BPF: %s; they need root (CAP_BPF and CAP_PERFMON), our "
+			       "own /proc, and Linux 5.17 with CONFIG_DEBUG_INFO_BTF: use "
+			       "--owners proc",
+			       strerror(census->kernel.refused));
 }
 
 void kernel_end(struct census *census)

@@ -30,18 +30,18 @@ struct record_heading {
 
 /*
  * What the program is given and gives back, and its memory while it runs. The kernel lets a task
- * write 32 KiB at a time, so the program looks at a window of each table: WINDOW words of the
- * bitmap of open descriptors, from word @first on.
+ * write 32 KiB at a time, so the program looks at a window of each table: @width words of the
+ * bitmap of open descriptors, from word @first on. WINDOW words always fit.
  */
 #define WINDOW 63
+#define WINDOW_WIDEST (WINDOW << 4) /* 64,000 descriptors: a few ms without another task */
 
 struct window {
-	__u32 first; /* in */
-	__u32 more;  /* out: a table goes on after the window */
-	__u32 voids; /* out: number of RECORD_VOID */
+	__u32 first, width; /* in */
+	__u32 more;	    /* out: a table goes on after the window */
+	__u32 voids;	    /* out: number of RECORD_VOID */
 	__u32 headed;
-	__u32 words; /* in the window */
-	__u32 unused;
+	__u32 words;	   /* in the window */
 	__u64 files, open; /* addresses in the kernel: struct file *[], and the bitmap */
 	__u64 bits;	   /* a word of it */
 	__u64 base;	   /* the descriptor of its first bit */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* What of the way by BPF needs no kernel: jumps, and tables that ended while they were read. */
+/* What of the way by BPF needs no kernel: jumps, tables that ended while they were read, windows.
+ */
 #include "census/bpf.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "census/code.h"
@@ -75,12 +77,57 @@ static void tables_that_ended_are_left_out(void **state)
 	}
 }
 
+static size_t windows_of(size_t descriptors, size_t listed)
+{
+	struct window window = {.width = WINDOW};
+	size_t count = 0;
+
+	for (; window.first < descriptors / 64; count++)
+		window_next(&window, listed);
+	return count;
+}
+
+static void a_table_with_little_in_it_takes_few_windows(void **state)
+{
+	(void)state;
+	assert_int_equal(windows_of(4000, 0), 1);
+	assert_int_equal(windows_of(1 << 20, 2), 20);
+	assert_int_equal(windows_of(1 << 20, 4000), 261);
+	assert_int_equal(windows_of(1 << 30, 0), 4 + 16644); /* none is wider than WINDOW_WIDEST */
+}
+
+static void a_table_counts_for_one_thread_of_a_process(void **state)
+{
+	static const struct {
+		uint32_t pid, thread;
+		uint64_t table;
+		int again;
+	} met[] = {
+	    {7, 8, 1, 0}, {7, 9, 1, 1}, {7, 9, 2, 0}, /* without a leader; a table of its own */
+	    {5, 5, 3, 0}, {5, 6, 3, 1},		      /* its leader has just ended */
+	    {4, 4, 3, 0},			      /* another process, by CLONE_FILES */
+	    {7, 8, 1, 0}, {5, 5, 3, 0}, {4, 4, 3, 0}, /* the next window */
+	};
+	struct shown shown = {0};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(met) / sizeof(met[0]); i++) {
+		const struct record_heading heading = {
+		    .table = met[i].table, .pid = met[i].pid, .thread = met[i].thread};
+
+		assert_int_equal(shown_again(&shown, &heading), met[i].again);
+	}
+	free(shown.table);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(jumps_lead_to_what_follows),
 	    cmocka_unit_test(what_does_not_fit_is_counted),
 	    cmocka_unit_test(tables_that_ended_are_left_out),
+	    cmocka_unit_test(a_table_with_little_in_it_takes_few_windows),
+	    cmocka_unit_test(a_table_counts_for_one_thread_of_a_process),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

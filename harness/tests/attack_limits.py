@@ -76,7 +76,7 @@ def many_processes() -> None:
             os.waitpid(child, 0)
 
 
-def compute(seconds: float = 2.5) -> None:
+def compute(seconds: float = 1.5) -> None:
     while time.process_time() < seconds:
         pass
 

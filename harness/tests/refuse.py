@@ -7,6 +7,8 @@ KIND is
     sock_diag   a netlink socket of sock_diag, as gVisor does
     copies      pidfd_getfd(2), with death: a caller does not live to hide it
     compare     kcmp(2), as Docker does without CAP_SYS_PTRACE
+    bpf         bpf(2), as Docker does without CAP_BPF
+    iterators   only to run a BPF iterator that is loaded, as if descriptors were short
 """
 
 import ctypes
@@ -17,13 +19,14 @@ import struct
 import sys
 
 X86 = platform.machine() == "x86_64"
-UNSHARE, SOCKET, KCMP = (272, 41, 312) if X86 else (97, 198, 272)
+UNSHARE, SOCKET, KCMP, BPF = (272, 41, 312, 321) if X86 else (97, 198, 272, 280)
 PIDFD_GETFD = 438  # on every architecture
 NAMESPACES = 0x7E020000  # CLONE_NEWNS | CLONE_NEWCGROUP | ... | CLONE_NEWNET
 NUMBER, FIRST_ARGUMENT, THIRD_ARGUMENT = 0, 16, 32  # in struct seccomp_data; of the argument, the lower half
 LOAD, EQUAL, ANY_OF, RETURN = 0x20, 0x15, 0x45, 0x06  # of bpf
 ALLOW, FAIL, KILL = 0x7FFF0000, 0x00050000, 0x80000000
 EPERM, NO_PROTOCOL = FAIL | errno.EPERM, FAIL | errno.EPROTONOSUPPORT
+BPF_ITER_CREATE = 33
 NETLINK_SOCK_DIAG = 4  # and not an IPv4 protocol that anybody uses
 PR_SET_SECCOMP, FILTER, PR_SET_NO_NEW_PRIVS = 22, 2, 38
 
@@ -42,6 +45,8 @@ RULES: dict[str, tuple[int, list[Step], int]] = {  # the call, its argument if i
     ),
     "copies": (PIDFD_GETFD, [], KILL),
     "compare": (KCMP, [], EPERM),
+    "bpf": (BPF, [], EPERM),
+    "iterators": (BPF, [(LOAD, 0, 0, FIRST_ARGUMENT), (EQUAL, 0, 1, BPF_ITER_CREATE)], FAIL | errno.EMFILE),
 }
 
 

@@ -6,10 +6,12 @@ Only root may use BPF. For an ordinary user the census chooses, and must choose 
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import resource
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +20,15 @@ from test_census_truth import VALID, census, holding
 
 from linger.lab.programs import program
 
-WAYS = """leader table away alone ring mapping flight doubled high mptcp subflows gone fin_with_data
+WAYS = """leader table away alone ring mapping flight doubled high crowd mptcp subflows gone fin_with_data
     unreadable""".split()
 # What changes with time, and processes that only one of the two may examine.
 PASSING = ("counters", "processes", "unreadable_processes", "unreadable")
 
 
 BY_PROC = ["--owners", "proc"]
+# Processes that end when their input does.
+MANY = "exec 3<&0; for i in $(seq $1); do (read _ <&3) & done; echo ready; wait"
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +90,27 @@ def test_where_it_cannot_be_it_says_so() -> None:
         [*words, "--no-new-privs", program("census"), "--owners", "bpf"], capture_output=True, text=True
     )
     assert done.returncode == 77 and "use --owners proc" in done.stderr
+
+
+@contextlib.contextmanager
+def processes(number: int) -> Iterator[None]:
+    """As many as the census must see before it asks the kernel unasked (PAYS of kernel.c)."""
+    with subprocess.Popen(["sh", "-c", MANY, "sh", str(number)], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as many:
+        assert many.stdout and many.stdin
+        many.stdout.readline()
+        yield
+        many.stdin.close()
+
+
+@pytest.mark.parametrize("refused, why", [("bpf", os.strerror(errno.EPERM)), ("iterators", os.strerror(errno.EMFILE))])
+def test_where_the_kernel_refuses_proc_tells(fast: list[str], refused: str, why: str) -> None:
+    """It says why only if nothing but BPF was allowed."""
+    with holding("table") as holder, processes(200):
+        by_bpf = census(*fast, *there(holder.pid), under=refused)
+        unasked = census("--json", *there(holder.pid), under=refused)
+    assert by_bpf.returncode == (77 if fast else 0) and (why in by_bpf.stderr or not fast)
+    assert unasked.returncode == 0, unasked.stderr
+    assert json.loads(unasked.stdout)["hosts"][0]["unknown"] == {}
 
 
 def test_what_holds_is_watched_with_little_of_a_processor() -> None:

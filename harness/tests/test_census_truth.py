@@ -27,7 +27,7 @@ Holder = subprocess.Popen[str]
 @contextlib.contextmanager
 def holding(how: str) -> Iterator[Holder]:
     """A holder.py that is ready; if the machine lacks what it needs, the test is skipped."""
-    words = [sys.executable, str(HOLDER), how]
+    words = [sys.executable, "-S", str(HOLDER), how]
     pipe = subprocess.PIPE
     with subprocess.Popen(words, stdin=pipe, stdout=pipe, text=True) as holder:
         try:
@@ -295,7 +295,7 @@ poll.poll(77)
 
 
 def test_what_a_process_holds_and_waits_for(tmp_path: Path) -> None:
-    words = [sys.executable, "-c", WAITER]
+    words = [sys.executable, "-S", "-c", WAITER]
     env = {**os.environ, "KEPT": str(tmp_path / "kept")}
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=env) as waiter:
         assert waiter.stdout

@@ -23,7 +23,7 @@ import sys, urllib.request
 content = urllib.request.urlopen(sys.argv[1], timeout=10).read()
 open(sys.argv[2], "wb").write(content)
 """
-ONE_SHOT = [sys.executable, "-c", FETCH, "{url}", "{out}"]
+ONE_SHOT = [sys.executable, "-S", "-c", FETCH, "{url}", "{out}"]
 
 
 def check(
@@ -40,7 +40,7 @@ def verdicts(tmp_path: Path) -> dict[str, str]:
 
 
 def planted(*mistakes: str) -> list[object]:
-    return [sys.executable, PLANTED, *mistakes]
+    return [sys.executable, "-S", PLANTED, *mistakes]  # it needs no packages
 
 
 def test_a_client_that_does_everything_right(run: Run, tmp_path: Path) -> None:

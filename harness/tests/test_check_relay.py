@@ -16,13 +16,13 @@ from test_formats import validator
 from linger.check.relay import BATTERY
 
 TALKER = Path(__file__).with_name("planted") / "clients" / "talker.py"
-BACKEND = f"{sys.executable} {TALKER} server 127.0.0.1 {{port}}"
+BACKEND = f"{sys.executable} -S {TALKER} server 127.0.0.1 {{port}}"
 
 
 def found(run: Run, tmp_path: Path, role: str, *options: object) -> tuple[int, dict[str, dict[str, object]]]:
     """Check a client in a role; returns the exit code, and the findings by id."""
     words = ["--with", BACKEND, "--results", tmp_path / "results", *options]
-    client = [sys.executable, TALKER, role, "{host}", "{port}"]
+    client = [sys.executable, "-S", TALKER, role, "{host}", "{port}"]
     done = run("linger", "check-client", *words, "--", *client, timeout=120)
     assert done.returncode in (0, 1), done.stdout + done.stderr
     folder = tmp_path / "results/latest/check"
@@ -61,7 +61,7 @@ def test_a_program_that_lasts_and_never_returns(run: Run, tmp_path: Path) -> Non
     [
         ("exit 5; {port}", ["{port}"], "of --with: the server ended with status 5"),
         (BACKEND, ["sh", "-c", "exit 4", "{port}"], "never connects to server.test port 9000: it ended"),
-        (BACKEND, [sys.executable, TALKER, "right", "{host}", "1", "{port}"], "never connects"),
+        (BACKEND, [sys.executable, "-S", TALKER, "right", "{host}", "1", "{port}"], "never connects"),
     ],
 )
 def test_what_never_talks_ends_with_3(

@@ -81,7 +81,7 @@ WRONG = {
     "unrecognized arguments: --frobnicate": ["run", "closewait-leak", "--frobnicate"],
     "invalid choice: 'walk'": ["walk"],
     "the following arguments are required: COMMAND": [],
-    "nothing was selected": ["test", "--", "-k", "no_such_test_anywhere", "harness/tests/test_pairs.py"],
+    "nothing was selected": ["test", "--", "-n", "1", "-k", "no_such_test_anywhere", "harness/tests/test_pairs.py"],
     'Error importing plugin "nosuch"': ["test", "--", "-p", "nosuch"],
 }
 

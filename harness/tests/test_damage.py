@@ -6,11 +6,13 @@ import functools
 import itertools
 import json
 from pathlib import Path
-from typing import Iterator
+from typing import Iterable, Iterator
 
 import pytest
 from conftest import Run
 from exchanges import CLIENT, EXCHANGES, SERVER, SLL, STEP, Look, Packet, damages, play, write
+
+from linger.lab.programs import program
 
 LOOKS = [
     Look(),
@@ -23,6 +25,9 @@ NOT_SEEN = "not seen"
 OTHERS = (None, CLIENT, SERVER)  # whose packets are captured; None: both ends'
 States = "tuple[str, str]"
 Seen = "tuple[Packet, ...]"
+Listed = "list[tuple[str, str]]"
+# One shell lists all captures of a test: to start each list from Python takes longer than the list.
+EACH = 'for capture; do "$0" list --json "$capture" || exit; echo end; done'
 
 
 def plain(packets: list[Packet]) -> Seen:
@@ -50,10 +55,22 @@ def worlds() -> dict[Seen, set[tuple[States, ...]]]:
     return found
 
 
-def told(run: Run, *files: object) -> list[tuple[str, str]]:
-    done = run("wire", "list", "--json", *files)
+def told(run: Run, folder: Path, captures: Iterable[bytes]) -> list[Listed]:
+    """The states of both ends of every connection that wire lists in each of these captures."""
+    files = []
+    for number, capture in enumerate(captures):
+        files.append(folder / f"{number}.pcap")
+        files[-1].write_bytes(capture)
+    done = run("/bin/sh", "-c", EACH, program("wire"), *files)
     assert done.returncode == 0 and not done.stderr, done.stderr
-    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    lists = done.stdout.split("end\n")
+    assert len(lists) == len(files) + 1
+    return [states(listed) for listed in lists[:-1]]
+
+
+def states(listed: str) -> Listed:
+    """The states of both ends of every connection in the output of `wire list --json`."""
+    lines = [json.loads(line) for line in listed.splitlines()]
     return [(line["client_state"], line["server_state"]) for line in lines]
 
 
@@ -70,22 +87,20 @@ def fits(got: list[tuple[str, str]], truth: tuple[States, ...]) -> bool:
 @pytest.mark.parametrize("name", EXCHANGES)
 def test_a_damaged_capture_is_read_right_or_not_at_all(run: Run, tmp_path: Path, name: str) -> None:
     played = play(name)
-    file = tmp_path / "capture.pcap"
+    damaged = [
+        (what, packets, look) for what, packets in damages(played.packets) if packets for look in LOOKS
+    ]
+    found = told(run, tmp_path, (write(packets, look) for _, packets, look in damaged))
     wrong, whole = [], 0
-    for what, packets in damages(played.packets):
+    for (what, packets, look), got in zip(damaged, found):
         truths = {tuple(played.states)} | worlds().get(plain([p for _, p in packets]), set())
-        for look in LOOKS:
-            if not packets:
-                continue
-            file.write_bytes(write(packets, look))
-            got = told(run, file)
-            if not any(fits(got, truth) for truth in truths):
-                wrong.append(f"{what} {look}: {got}, not {sorted(truths)}")
-            if what in ("whole", "all twice") or what.startswith(("twice", "swapped", "late")):
-                seen = {p.sender for _, p in packets}
-                if len(seen) == 2 and any(NOT_SEEN in states for states in got):
-                    wrong.append(f"{what} {look}: all was seen, but {got}")
-                whole += 1
+        if not any(fits(got, truth) for truth in truths):
+            wrong.append(f"{what} {look}: {got}, not {sorted(truths)}")
+        if what in ("whole", "all twice") or what.startswith(("twice", "swapped", "late")):
+            seen = {p.sender for _, p in packets}
+            if len(seen) == 2 and any(NOT_SEEN in states for states in got):
+                wrong.append(f"{what} {look}: all was seen, but {got}")
+            whole += 1
     assert not wrong, f"{len(wrong)}:\n" + "\n".join(wrong)
     assert whole > 5
 
@@ -94,13 +109,14 @@ def test_a_damaged_capture_is_read_right_or_not_at_all(run: Run, tmp_path: Path,
 def test_two_packets_that_were_missed(run: Run, tmp_path: Path, name: str) -> None:
     played = play(name)
     timed = [(i * STEP, packet) for i, packet in enumerate(played.packets)]
-    file = tmp_path / "capture.pcap"
+    left = [
+        (missed, [each for each in timed if each not in missed])
+        for missed in itertools.combinations(timed, 2)
+    ]
+    captures = (write(packets, Look(stamps=True)) for _, packets in left)
     wrong = []
-    for missed in itertools.combinations(timed, 2):
-        packets = [each for each in timed if each not in missed]
+    for (missed, packets), got in zip(left, told(run, tmp_path, captures)):
         truths = {tuple(played.states)} | worlds().get(plain([p for _, p in packets]), set())
-        file.write_bytes(write(packets, Look(stamps=True)))
-        got = told(run, file)
         if packets and not any(fits(got, truth) for truth in truths):
             wrong.append(f"{missed}: {got}, not {sorted(truths)}")
     # Without these two it is the handshake of an ordinary open, with an ACK on its way.
@@ -111,11 +127,10 @@ def test_two_packets_that_were_missed(run: Run, tmp_path: Path, name: str) -> No
 def test_a_capture_cut_at_each_length_is_read_right(run: Run, tmp_path: Path, name: str) -> None:
     played = play(name)
     packets = [(i * STEP, packet) for i, packet in enumerate(played.packets)]
-    file = tmp_path / "capture.pcap"
     flags = 14 + 20 + 14  # the last octet that is needed
-    for snap in [*range(14, 90, 3), flags - 1, flags]:
-        file.write_bytes(write(packets, Look(stamps=True, snap=snap)))
-        got = told(run, file)
+    snaps = [*range(14, 90, 3), flags - 1, flags]
+    captures = (write(packets, Look(stamps=True, snap=snap)) for snap in snaps)
+    for snap, got in zip(snaps, told(run, tmp_path, captures)):
         assert got == [] if snap < flags else fits(got, tuple(played.states)), (snap, got)
 
 
@@ -140,7 +155,9 @@ def test_clocks_that_are_apart_are_found(run: Run, tmp_path: Path, name: str, by
         (tmp_path / f"{who}.pcap").write_bytes(capture)
         files.append(f"{who}={tmp_path / who}.pcap")
     both = {packet.sender for packet in played.packets} == {CLIENT, SERVER}
-    got = told(run, *files)
+    done = run("wire", "list", "--json", *files)
+    assert done.returncode == 0 and not done.stderr, done.stderr
+    got = states(done.stdout)
     assert fits(got, tuple(played.states)), got
     found = json.loads(run("wire", "ladder", "--json", *files).stdout)["capture"]["clocks_ahead"]
     wanted = [{"host": SERVER, "seconds": by / 1e9}] if by and (both or by < 0) else []

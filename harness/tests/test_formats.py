@@ -286,7 +286,7 @@ def test_a_file_that_cannot_be_read_is_not_ok(run: Run, tmp_path: Path) -> None:
 def test_linger_test_as_ktap(run: Run, tmp_path: Path) -> None:
     node = "harness/tests/test_pairs.py"
     done = run(
-        "linger", "test", "--tap", "--results", tmp_path, "--", node, "-k", "good or project"
+        "linger", "test", "--tap", "--results", tmp_path, "--", node, "-n", "1", "-k", "good or project"
     )
     assert done.returncode == 0, done.stderr
     held, tests = parse(done.stdout)["test-pairs"]

@@ -162,7 +162,7 @@ def test_the_timeline_tells_every_change(lab: Lab) -> None:
 
 def test_the_timeline_shows_what_there_was_at_the_verdict(lab: Lab) -> None:
     """Even if its census had no processor until then."""
-    timeline = lab._timeline
+    timeline = lab._samples
     assert timeline
     timeline.freeze()
     server = lab.server("closewait_leak", "buggy")

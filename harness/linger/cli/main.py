@@ -6,17 +6,29 @@ Counting and ladders are separate programs, build/census and build/wire.
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import signal
 import sys
 from pathlib import Path
 from typing import Any, Callable, Sequence
 
-from linger.cli import blaming, checking, clients, explaining, labs, modules, reading, running
 from linger.lab import interrupt
 from linger.lab.errors import BROKEN, CANNOT_RUN, LingerError, complain, os_sentence
 from linger.lab.programs import ROOT, program
-from linger.run.results import shortest
+
+# The modules that add commands, in the order of --help, and the commands of each. When one of these
+# is called, no other module is loaded and no other command gets its options: both take as long as
+# all the rest of the start.
+MODULES = {
+    "running": ("run", "prove", "soak", "test"),
+    "checking": ("check",),
+    "clients": ("check-client",),
+    "blaming": ("blame",),
+    "explaining": ("explain",),
+    "labs": ("lab", "lab-score"),
+    "reading": ("list", "pairs", "show", "report", "claims"),
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,7 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # if it is ignored, every child seems to succeed
     for stream in filter(None, (sys.stdout, sys.stderr)):
         stream.reconfigure(errors="replace")  # a wrong arrow beats no verdict
-    options = _parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    options = _parser(*words[:1]).parse_args(words)
     try:
         code = _act(options)
         interrupt.never(*interrupt.ENDING)  # everything is done
@@ -56,6 +69,8 @@ def _act(options: argparse.Namespace) -> int:
         return BROKEN
     except Exception as error:  # Python would end with 1, the code of a failed expectation
         if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("linger"):
+            from linger.cli import modules
+
             error = modules.lacking(options.called, str(error.name))
             complain(f"linger: {error}")
             return error.code
@@ -67,6 +82,8 @@ def _act(options: argparse.Namespace) -> int:
 
 def _unbuilt(error: OSError) -> Path | None:
     """Which of our programs an error is about that does not exist; None for any other error."""
+    from linger.run.results import shortest
+
     path = Path(str(error.filename or ""))
     is_ours = program("") in path.parents and isinstance(error, FileNotFoundError)
     return shortest(path) if is_ours and not path.exists() else None
@@ -104,7 +121,8 @@ class Version(argparse.Action):
         parser.exit()
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(called: str = "") -> argparse.ArgumentParser:
+    """The parser of the command that is called; of all commands if that is none of them."""
     parser = argparse.ArgumentParser(
         prog="linger",
         description="How TCP connections end badly, and what the right code does instead.",
@@ -119,6 +137,7 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(action=action, called=name)
         return sub
 
-    for module in (running, checking, clients, blaming, explaining, labs, reading):
-        module.add_to(command)
+    having = [name for name, commands in MODULES.items() if called in commands]
+    for name in having or MODULES:
+        importlib.import_module(f"linger.cli.{name}").add_to(command)
     return parser

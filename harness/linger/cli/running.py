@@ -137,6 +137,7 @@ def run_tests(options: argparse.Namespace) -> int:
         more += [str(scenarios.SCENARIOS), str(ROOT / "harness" / "tests"), str(session.PROVE)]
     with files.scratch() as scratch, _for_machines(options, run) as tap:
         os.environ["LINGER_AT_ONCE"] = str(CORES)
+        results.tell_commit()
         # Some tests only wait for others' timeouts, so there is room for half as many again.
         workers = str(AT_ONCE + AT_ONCE // 2)
         parallel = ["-p", "xdist.plugin", "-n", workers, f"--basetemp={scratch}/pytest"]

@@ -1,4 +1,4 @@
-"""The census for Python: awaits one expression, or records one stream.
+"""The census for Python: awaits one expression, or counts once (samples.py has the one that goes on).
 
 build/census (harness/census) does the counting, one process for each question.
 """
@@ -70,17 +70,6 @@ def command(
 def count(hosts: Mapping[str, Path], ports: Iterable[int] = ()) -> dict[str, Any]:
     """One count: the snapshot of each host by its name. Errors: as until()."""
     return {host["host"]: host for host in _ask([*command(hosts, ports), "--json"])["hosts"]}
-
-
-def peaks(timeline: Path, hosts: Iterable[str]) -> dict[str, dict[str, int]]:
-    """The highest count of each state in each host, from a stream recorded so far."""
-    found: dict[str, dict[str, int]] = {name: {} for name in hosts}
-    for line in timeline.read_text().splitlines():
-        sample = json.loads(line)
-        highest = found[sample["host"]]
-        for state, count in sample["states"].items():
-            highest[state] = max(count, highest.get(state, 0))
-    return found
 
 
 def until(

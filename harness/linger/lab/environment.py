@@ -9,7 +9,7 @@ OF_A_RUN = (
     "LINGER_SANDBOX", "LINGER_RUN", "LINGER_CONNECTIONS", "LINGER_YOURS", "PYTEST_CURRENT_TEST",
 )  # fmt: skip
 # From linger.sh to Python, and from a run of tests to the runs within it.
-OF_LINGER = ("LINGER_BUILD", "LINGER_AT_ONCE", "LINGER_SHARE")
+OF_LINGER = ("LINGER_BUILD", "LINGER_AT_ONCE", "LINGER_COMMIT", "LINGER_SHARE")
 # Set by linger.sh for our Python; the caller's own value is in LINGER_CALLER_ plus the name.
 OF_PYTHON = (
     "PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "PYTHONNOUSERSITE", "PYTHONPATH", "PYTHONUTF8",

@@ -8,21 +8,19 @@ expect.py has the expectations, faults.py the faults.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import signal
 import textwrap
 import time
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Callable, Mapping, NamedTuple, Sequence, TypeVar
 
-from linger.lab import census, programs, service, unseen, wire
+from linger.lab import programs, service, unseen, wire
 from linger.lab.capture import Captured
-from linger.lab.errors import Broken, LingerError, NotHeld
+from linger.lab.errors import Broken, LingerError
 from linger.lab.expect import Expectations, Peer
 from linger.lab.host import Host, build, remove
-from linger.lab.process import LONGEST, Process
+from linger.lab.samples import Samples
 from linger.lab.service import Service
 from linger.lab.stall import Watchdog
 from linger.lab.verdict import Verdict
@@ -80,7 +78,7 @@ class Lab(Expectations):
         self._began, self._started = time.time(), time.monotonic()
         self.hosts: dict[str, Host] = {}
         self.recorder: wire.Recorder | None = None
-        self._timeline: Process | None = None
+        self._samples: Samples | None = None
         try:
             self.hosts = build(name, max(1024, 8 * connections), meanwhile=self._record)
             self._await_recording()
@@ -95,30 +93,14 @@ class Lab(Expectations):
         """Start to count and record the hosts."""
         if wire.recording():
             self.recorder = wire.Recorder(hosts, self.evidence)
-        words = census.command({name: host.path for name, host in hosts.items()}) + ["--stream"]
-        self._timeline = Process(words, self.evidence / "timeline.jsonl")
+        paths = {name: host.path for name, host in hosts.items()}
+        self._samples = Samples(paths, self.evidence / "timeline.jsonl")
 
     def _await_recording(self) -> None:
         """Wait until nothing from now on can be missed; errors: Broken, CannotRun."""
         if self.recorder:
             self.recorder.await_ready()
-        try:
-            self._timeline.speaks(within=60.0)  # its first line shows the start
-        except NotHeld as silent:
-            raise Broken(f"there is no timeline: {silent}") from None
-
-    def _catch_up(self) -> None:
-        """Wait until the timeline shows what there is now; errors: Broken.
-
-        On a busy machine its census may not have had a processor since the last change.
-        """
-        *_, last = self.hosts  # of a look, the host with the last line
-        now, deadline = time.time(), time.monotonic() + LONGEST
-        self._timeline.signal(signal.SIGUSR1)
-        while (line := json.loads(self._timeline.prose))["time"] < now or line["host"] != last:
-            if not self._timeline.running or time.monotonic() > deadline:
-                raise Broken(f"the timeline is incomplete: census {self._timeline.ending()}")
-            time.sleep(0.001)  # the next look
+        self._samples.await_first()
 
     @property
     def paths(self) -> dict[str, Path]:
@@ -264,9 +246,9 @@ class Lab(Expectations):
 
     def result(self) -> dict[str, Any]:
         """What was measured, for result.json."""
-        self._catch_up()
+        self._samples.catch_up()
         self._judged = time.time()
-        peaks = census.peaks(self._timeline.log, self.hosts)
+        peaks = self._samples.peaks()
         for row in self.verdict.expectations:  # each of the two may have missed what was short
             if "peak" in row:
                 row["peak"] = max(row["peak"], peaks[row["subject"]].get(row["name"], 0))
@@ -292,7 +274,7 @@ class Lab(Expectations):
     def ladder(self) -> dict[str, Any]:
         """What the packets show about each connection so far: the future contents of ladder.json."""
         assert self.recorder
-        self._catch_up()  # it is compared with the packets
+        self._samples.catch_up()  # it is compared with the packets
         return self.recorder.ladder()
 
     def close(self) -> None:
@@ -310,7 +292,7 @@ class Lab(Expectations):
             ending.callback(remove, self.hosts)
             if self.recorder:
                 ending.callback(lambda: self.recorder.conclude(self._judged, self.since))
-            for process in (self._timeline, *self.peers):
+            for process in (self._samples, *self.peers):
                 if process:
                     ending.callback(process.stop)
 

@@ -14,24 +14,29 @@ from linger.lab.errors import NotHeld
 from linger.lab.programs import ROOT
 
 MOST_HUNKS, MOST_LINES = 3, 15
+FOLDERS = ("servers", "clients")
 
 
 def pairs(root: Path = ROOT) -> Iterator[tuple[Path, Path]]:
     """Every (buggy, fixed) pair of files; one of the two may be missing."""
-    for folder in ("servers", "clients"):
+    for folder in FOLDERS:
         stems = {
             path.name.rpartition("_")[0]
             for kind in ("buggy", "fixed")
             for path in (root / folder).glob(f"*_{kind}.c")
         }
         for stem in sorted(stems):
-            yield root / folder / f"{stem}_buggy.c", root / folder / f"{stem}_fixed.c"
+            yield _pair(root / folder, stem)
+
+
+def _pair(folder: Path, stem: str) -> tuple[Path, Path]:
+    return folder / f"{stem}_buggy.c", folder / f"{stem}_fixed.c"
 
 
 def pair_of(name: str, root: Path = ROOT) -> tuple[Path, Path] | None:
     """The (buggy, fixed) files of a scenario; None when it has no pair of its own."""
-    stem = f"{name.replace('-', '_')}_buggy"
-    return next((pair for pair in pairs(root) if pair[0].stem == stem), None)
+    possible = (_pair(root / folder, name.replace("-", "_")) for folder in FOLDERS)
+    return next((pair for pair in possible if any(path.exists() for path in pair)), None)
 
 
 def lesson(buggy: Path, fixed: Path, context: int = 3) -> list[str]:

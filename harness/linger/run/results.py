@@ -23,6 +23,7 @@ ENVIRONMENT = 1  # of environment.json
 COMMIT = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12"]  # asks for ours
 if INSTALLED or (ROOT / "harness/COMMIT").exists():  # no clone: git would find another's, if any
     COMMIT = ["cat", str(ROOT / "harness/COMMIT")]
+TOLD = "LINGER_COMMIT"  # folder:commit, from a run of tests to the runs within it
 
 
 def folder_mode() -> int:
@@ -133,6 +134,19 @@ def linux(release: str, built: str = "") -> str:
     return debian[1] if debian else re.match(r"[\d.]*", release)[0].rstrip(".") or release  # type: ignore[index]
 
 
+def tell_commit() -> None:
+    """Tell the runs within this one the commit: git takes longer to find it than Python takes to start."""
+    with contextlib.suppress(OSError):  # no git: they find nothing either
+        asked = subprocess.run(COMMIT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        os.environ[TOLD] = f"{ROOT}:{asked.stdout.strip()}"
+
+
+def _told_commit() -> dict[str, str | None]:
+    """The commit of this folder, if an outer run told it: a test may run another clone."""
+    folder, _, commit = os.environ.get(TOLD, "").rpartition(":")
+    return {"commit": commit or None} if folder == str(ROOT) else {}
+
+
 class Environment:
     """What a run ran on. The versions are requested at the start and read at the end."""
 
@@ -144,7 +158,9 @@ class Environment:
 
     def __init__(self) -> None:
         self._date = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        self._asked = {name: self._ask(command) for name, command in self.COMMANDS.items()}
+        self._told = _told_commit()
+        self._asked = {name: self._ask(command) for name, command in self.COMMANDS.items()
+                       if name not in self._told}  # fmt: skip
 
     @staticmethod
     def _ask(command: list[str]) -> subprocess.Popen[str] | None:
@@ -176,6 +192,7 @@ class Environment:
                 "python": platform.python_version(),
                 "pytest": pytest.__version__,
                 **answers,
+                **self._told,
                 "arguments": sys.argv[1:],
                 "sysctls": netns.read_sysctls(host.SYSCTLS),
             },

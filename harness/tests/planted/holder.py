@@ -148,6 +148,13 @@ def high() -> None:
         os.dup2(end.fileno(), number)
 
 
+def crowd() -> None:
+    """Many with high numbers, after a gap: more than the kernel lists of a table at once."""
+    high()
+    for number in range(13000, 18000):
+        os.dup2(kept[number % 3].fileno(), number)
+
+
 def mptcp() -> None:
     """Behind a listener of MPTCP: three CLOSE_WAIT and two reset, of clients without it."""
     listener = listen(IPPROTO_MPTCP)

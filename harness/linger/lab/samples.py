@@ -1,0 +1,51 @@
+"""The timeline of a lab: a census that samples its hosts whenever something happens there."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from pathlib import Path
+from typing import Mapping
+
+from linger.lab import census
+from linger.lab.errors import Broken, NotHeld
+from linger.lab.process import LONGEST, Process
+
+
+class Samples(Process):
+    """The census, and the file that it writes: one JSON line for each host and change."""
+
+    def __init__(self, hosts: Mapping[str, Path], file: Path) -> None:
+        """Start it. hosts: the namespace of each host by its name."""
+        super().__init__([*census.command(hosts), "--stream"], file)
+        self._hosts = [*hosts]
+
+    def await_first(self) -> None:
+        """Wait for its first line, which shows the start; errors: Broken, CannotRun."""
+        try:
+            self.speaks(within=60.0)
+        except NotHeld as silent:
+            raise Broken(f"there is no timeline: {silent}") from None
+
+    def catch_up(self) -> None:
+        """Wait until the file shows what there is now; errors: Broken.
+
+        On a busy machine the census may not have had a processor since the last change.
+        """
+        now, deadline = time.time(), time.monotonic() + LONGEST
+        self.signal(signal.SIGUSR1)  # the last host has the last line of a look
+        while (line := json.loads(self.prose))["time"] < now or line["host"] != self._hosts[-1]:
+            if not self.running or time.monotonic() > deadline:
+                raise Broken(f"the timeline is incomplete: census {self.ending()}")
+            time.sleep(0.001)  # the next look
+
+    def peaks(self) -> dict[str, dict[str, int]]:
+        """The highest count of each state in each host so far."""
+        found: dict[str, dict[str, int]] = {name: {} for name in self._hosts}
+        for line in self.log.read_text().splitlines():
+            sample = json.loads(line)
+            highest = found[sample["host"]]
+            for state, count in sample["states"].items():
+                highest[state] = max(count, highest.get(state, 0))
+        return found
