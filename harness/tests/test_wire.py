@@ -204,12 +204,12 @@ def test_a_timeline_that_had_no_processor_disagrees_with_nothing(lab: Lab) -> No
     client.go()
     lab.happened(client, FIN_WAIT2=N)
     lab.ladder()
-    assert lab._timeline
-    lab._timeline.freeze()
+    assert lab._samples
+    lab._samples.freeze()
     faults.drop(lab.hosts["client"], flags="fin")
     server.go()
     lab.until(f"server:LAST_ACK == {N}", 3, hold=0.5)  # FINs are sent again
-    lab._timeline.thaw()
+    lab._samples.thaw()
     assert lab.ladder()["disagreements"] == []
 
 
