@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Iterator
 
 import jsonschema
 import pytest
@@ -19,6 +19,7 @@ from patients import PATIENTS, Ward, explained
 import linger
 from linger.explain import fitting, sums, symptoms, telling
 from linger.explain.observe import Observation
+from linger.lab import Lab, netns
 from linger.lab.census import STATES
 from linger.lab.errors import Broken
 from linger.run import predicate, scenarios
@@ -263,6 +264,14 @@ def test_a_document_is_as_its_schema_says_and_in_words() -> None:
 SAMPLE = ["closewait-leak", "worker-blocked", "inherited-fd", "client-reconnect-leak"]
 
 
+@pytest.fixture
+def apart(lab: Lab) -> Iterator[None]:
+    """In a host of their own, patients are not blamed for ports that other tests use."""
+    with netns.inside(lab.hosts["server"].path):
+        yield
+
+
+@pytest.mark.usefixtures("apart")
 @pytest.mark.parametrize("name", SAMPLE)
 def test_a_program_is_recognized_and_its_repair_is_not(tmp_path: Path, name: str) -> None:
     for variant in scenarios.PAIR:
@@ -271,6 +280,7 @@ def test_a_program_is_recognized_and_its_repair_is_not(tmp_path: Path, name: str
         assert (name in found[:2]) if variant == "buggy" else not found, found
 
 
+@pytest.mark.usefixtures("apart")
 def test_a_capture_and_a_report_of_blame_are_facts(run: Run, tmp_path: Path) -> None:
     report = tmp_path / "blame.json"
     report.write_text('{"groups": [{"pid": 1, "rule": "eof", "count": 2}]}')

@@ -174,6 +174,13 @@ def test_the_timeline_shows_what_there_was_at_the_verdict(lab: Lab) -> None:
     assert last["server"]["states"]["CLOSE_WAIT"] == N
 
 
+def test_a_timeline_that_has_ended_is_no_evidence(lab: Lab) -> None:
+    assert lab._samples
+    lab._samples.kill()
+    with pytest.raises(Broken, match="timeline is incomplete: census was ended by SIGKILL"):
+        lab.result()
+
+
 def test_closing_removes_the_hosts(lab: Lab) -> None:
     paths = [host.path for host in lab.hosts.values()]
     assert all(path.exists() for path in paths)

@@ -2,7 +2,7 @@
 
 A patch is made against the buggy program. Its first line is "right: ..." or "wrong: ..." and says what it
 does; the next line of a wrong one names the diagnosis that it must get: "diagnosis: WORD", or "diagnosis:
-WORD or WORD" if timing decides which of two things shows first. All repairs of an exercise run in one
+WORD or WORD" if timing decides which of several things shows first. All repairs of an exercise run in one
 session, beside the untouched buggy program. The fixed one, which runs there anyway, is also graded. `make
 repairs` grades all of them; by default only the first two right ones, and the first wrong one of each
 diagnosis.

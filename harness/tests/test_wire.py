@@ -199,11 +199,17 @@ def test_a_state_that_is_held_is_known_in_three_ways(
 
 
 def test_a_timeline_that_had_no_processor_disagrees_with_nothing(lab: Lab) -> None:
-    assert lab._timeline
-    lab._timeline.freeze()
-    second_fin_lost(lab)
-    lab.until(f"client:FIN_WAIT2 == {N} and server:LAST_ACK == {N}", 3, hold=0.5)  # FINs are sent again
-    lab._timeline.thaw()
+    client, server = pair(lab)
+    lab.ladder()  # the timeline shows ESTABLISHED
+    client.go()
+    lab.happened(client, FIN_WAIT2=N)
+    lab.ladder()
+    assert lab._samples
+    lab._samples.freeze()
+    faults.drop(lab.hosts["client"], flags="fin")
+    server.go()
+    lab.until(f"server:LAST_ACK == {N}", 3, hold=0.5)  # FINs are sent again
+    lab._samples.thaw()
     assert lab.ladder()["disagreements"] == []
 
 

@@ -34,11 +34,19 @@ class Samples(Process):
         On a busy machine the census may not have had a processor since the last change.
         """
         now, deadline = time.time(), time.monotonic() + LONGEST
-        self.signal(signal.SIGUSR1)  # the last host has the last line of a look
-        while (line := json.loads(self.prose))["time"] < now or line["host"] != self._hosts[-1]:
+        self.signal(signal.SIGUSR1)
+        while not self._has_looked_since(now):
             if not self.running or time.monotonic() > deadline:
-                raise Broken(f"the timeline is incomplete: census {self.ending()}")
+                raise Broken(f"the timeline is incomplete: census {self.ending()}{self.tail(1)}")
             time.sleep(0.001)  # the next look
+
+    def _has_looked_since(self, moment: float) -> bool:
+        """moment: in seconds since 1970."""
+        try:
+            line = json.loads(self.prose)
+        except ValueError:  # why it ended
+            return False
+        return line["time"] >= moment and line["host"] == self._hosts[-1]  # the last line of a look
 
     def peaks(self) -> dict[str, dict[str, int]]:
         """The highest count of each state in each host so far."""
