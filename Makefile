@@ -76,7 +76,7 @@ test: all $(UNIT_TESTS) $(BUILD)/collected ## run all tests, in parallel (SAN=1 
 
 # Otherwise each of the workers would compile all tests at once.
 $(BUILD)/collected: $(BUILD)/linger $(wildcard harness/tests/*.py scenarios/*.py)
-	@$(BUILD)/linger test --results $@.run -- --collect-only -q -n 0 >$@.log 2>&1 || { cat $@.log; exit 70; }
+	@$(BUILD)/linger test --results $@.run -- --collect-only -q -n 0 >$@.log 2>&1 || { code=$$?; cat $@.log; exit $$code; }
 	@rm -rf $@.run && mv $@.log $@
 
 report: $(BUILD)/linger ## write the newest run as web pages, and say where

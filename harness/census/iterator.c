@@ -105,6 +105,13 @@ void fetch(struct writing *w, int size, int to, int from, enum field field)
 	code_load(w->code, size, to, FRAME, VALUE_AT);
 }
 
+void report(struct writing *w, int frame, int offset, size_t size)
+{
+	code_load(w->code, BPF_DW, A1, frame, offset + IN_FRAME(seq));
+	code_set(w->code, A3, (int)size);
+	code_call(w->code, BPF_FUNC_seq_write);
+}
+
 size_t loop(struct writing *w, int given)
 {
 	size_t function;

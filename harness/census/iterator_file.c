@@ -83,11 +83,9 @@ static void write_heading(struct writing *w)
 	headed = code_jump_if(w->code, A1, BPF_JNE, 0);
 	code_set(w->code, A1, 1);
 	code_store(w->code, BPF_W, WINDOW_AT, IN_WINDOW(headed), A1);
-	code_load(w->code, BPF_DW, A1, GIVEN, IN_FRAME(seq));
 	code_move(w->code, A2, GIVEN);
 	code_with(w->code, BPF_ADD, A2, IN_FRAME(heading));
-	code_set(w->code, A3, sizeof(struct record_heading));
-	code_call(w->code, BPF_FUNC_seq_write);
+	report(w, GIVEN, 0, sizeof(struct record_heading));
 	code_land(w->code, headed);
 }
 
@@ -95,10 +93,8 @@ static void write_record(struct writing *w)
 {
 	write_heading(w);
 	code_store(w->code, BPF_W, FRAME, RECORD_AT + (int)offsetof(struct record, fd), NUMBER);
-	code_load(w->code, BPF_DW, A1, GIVEN, IN_FRAME(seq));
 	point(w, A2, RECORD_AT);
-	code_set(w->code, A3, sizeof(struct record));
-	code_call(w->code, BPF_FUNC_seq_write);
+	report(w, GIVEN, 0, sizeof(struct record));
 }
 
 /* SLOT: the address of its pointer to a file. */

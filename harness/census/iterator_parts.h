@@ -73,6 +73,10 @@ void fetch(struct writing *w, int size, int to, int from, enum field field);
  */
 size_t loop(struct writing *w, int given);
 
+/* Report what A2 points to. The struct frame of main() is at this offset from the address in
+ * @frame. */
+void report(struct writing *w, int frame, int offset, size_t size);
+
 /* Leave the function if it is so. */
 void end_if(struct writing *w, int reg, int condition, int value);
 void end_if_register(struct writing *w, int reg, int condition, int with);

@@ -114,10 +114,8 @@ static void write_void(struct writing *w)
 	code_store(w->code, BPF_W, WINDOW_AT, IN_WINDOW(voids), A1);
 	code_set(w->code, A1, (int)RECORD_VOID);
 	code_store(w->code, BPF_W, FRAME, IN_HEADING(mark.fd), A1);
-	code_load(w->code, BPF_DW, A1, FRAME, FRAME_AT + IN_FRAME(seq));
 	point(w, A2, IN_HEADING(mark));
-	code_set(w->code, A3, sizeof(struct record));
-	code_call(w->code, BPF_FUNC_seq_write);
+	report(w, FRAME, FRAME_AT, sizeof(struct record));
 }
 
 size_t write_main(struct writing *w)

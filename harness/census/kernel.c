@@ -191,8 +191,9 @@ int kernel_has_told(struct census *census, bool second, struct error *error)
 	return census->ask != CENSUS_ASK_KERNEL
 		   ? 0
 		   : error_set(error, EXIT_CANNOT,
-			       "owners by BPF: %s; they need root (CAP_BPF and CAP_PERFMON), our "
-			       "own /proc, and Linux 5.17 with CONFIG_DEBUG_INFO_BTF: use "
+			       "owners by BPF: %s; they need root (CAP_BPF and CAP_PERFMON), the "
+			       "/proc of our pid namespace, and Linux 5.17 with "
+			       "CONFIG_DEBUG_INFO_BTF: use "
 			       "--owners proc",
 			       strerror(census->kernel.refused));
 }

@@ -80,7 +80,7 @@ def test_the_clients_of_a_server_on_its_own_loopback_are_in_its_host(run: Run, t
     assert "its clients are on its own host" in done.stdout
     holders = re.search(r"the server closes first; TIME_WAIT: server (\d+), client (\d+)", done.stdout)
     assert holders and int(holders[1]) + int(holders[2]) == 21, done.stdout
-    assert int(holders[1]) > 15, "of 21; on a busy machine a client may be the first"
+    assert int(holders[1]) > 15, "of 21"
     assert done.stdout.splitlines()[-1].startswith("2 PASS, 1 CHOICE, 1 N/A in ")
 
 
@@ -276,7 +276,7 @@ def test_the_ladder_shows_what_was_found(run: Run, tmp_path: Path) -> None:
     done = check(run, tmp_path, "impatient", "--only", "half-close")
     shown = done.stdout.partition("half-close: FAIL")[2].partition("Likely cause")[0]
     alike = re.search(r"(\d+) further connections like this", shown)
-    assert alike and 10 <= int(alike[1]) <= 20, shown  # on a busy machine some differ in the order of packets
+    assert alike and 10 <= int(alike[1]) <= 20, shown  # on a busy machine a few differ
     assert " FIN ACK seq 3 ack 1 " in shown and " len 5 " not in shown
 
 
