@@ -22,8 +22,8 @@ from linger.lab.programs import program
 
 WAYS = """leader table away alone ring mapping flight doubled high crowd mptcp subflows gone fin_with_data
     unreadable""".split()
-# What changes with time, and processes that only one of the two may examine.
-PASSING = ("counters", "processes", "unreadable_processes", "unreadable")
+# What changes with time and with other tests, and processes that only one of the two may examine.
+PASSING = ("counters", "processes", "unplaced", "unreadable_processes", "unreadable")
 
 
 BY_PROC = ["--owners", "proc"]
