@@ -71,13 +71,8 @@ lab-%: all ## start or continue an exercise (HINT=1..3 or blame, PREDICT=a, SHOW
 		$(if $(SHOW),--show) $(if $(filter command,$(origin RESET)),$(if $(RESET),--reset)); \
 		code=$$?; [ $$code = 1 ] || exit $$code
 
-test: all $(UNIT_TESTS) $(BUILD)/collected ## run all tests, in parallel (SAN=1 under ASan and UBSan, ARGS='-k name')
+test: all $(UNIT_TESTS) ## run all tests, in parallel (SAN=1 under ASan and UBSan, ARGS='-k name')
 	@$(BUILD)/linger test -- $(ARGS)
-
-# Otherwise each of the workers would compile all tests at once.
-$(BUILD)/collected: $(BUILD)/linger $(wildcard harness/tests/*.py scenarios/*.py)
-	@$(BUILD)/linger test --results $@.run -- --collect-only -q -n 0 >$@.log 2>&1 || { code=$$?; cat $@.log; exit $$code; }
-	@rm -rf $@.run && mv $@.log $@
 
 report: $(BUILD)/linger ## write the newest run as web pages, and say where
 	@$(BUILD)/linger report

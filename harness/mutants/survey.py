@@ -15,8 +15,6 @@ import dataclasses
 import fnmatch
 import hashlib
 import json
-import shlex
-import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -26,9 +24,9 @@ from typing import Any, Iterable, Sequence
 import mutate
 from linger.lab import files
 from linger.lab.errors import HELD, NOT_HELD, Broken, LingerError, Usage, complain
-from linger.lab.programs import ROOT, program
+from linger.lab.programs import ROOT
 from linger.run import printer, scenarios, toml
-from linger.workshop import grade, texts
+from linger.workshop import build, grade, texts
 from linger.workshop.remarks import conduct
 
 EQUIVALENT = Path(__file__).with_name("equivalent.toml")
@@ -92,11 +90,7 @@ def _compile(number: int, case: Case, folder: Path) -> Path:
     binary = folder / f"{case.text.stem}_m{number:02}"
     source = binary.with_suffix(".c")
     source.write_text(case.mutant.source)
-    words = [str(source) if word == "{source}" else word for word in shlex.split(program("compile").read_text())]
-    done = subprocess.run([*words, "-O0", "-w", "-o", str(binary)], cwd=ROOT, capture_output=True, text=True)
-    if done.returncode:
-        raise Broken(f"{case.name}: {done.stderr}")
-    binary.chmod(0o755)
+    build.compile_ours(source, binary)
     return binary
 
 

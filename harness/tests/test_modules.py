@@ -21,7 +21,7 @@ NEEDED = {  # by command: the modules that it cannot run without
     "list": [],
     "run closewait-leak -n 3": ["pytest"],
     "run closewait-leak reset-leak": ["pytest", "jinja2"],
-    "test -- harness/tests/test_pairs.py": ["pytest", "xdist", "jsonschema", "jinja2"],
+    "test -- harness/tests/test_pairs.py": ["pytest", "jsonschema", "jinja2"],
     "check --port 1 -- true": [],
     "lab closewait-leak": ["pytest"],
     "report": ["jinja2"],

@@ -73,8 +73,7 @@ def test_repairs_get_the_diagnosis_they_deserve(name: str, tmp_path: Path) -> No
 
     programs = {label: tmp_path / f"{text.stem}_{label}" for label in sources}
     with ThreadPoolExecutor(2) as pool:
-        built = list(pool.map(lambda x: build.compile(sources[x], programs[x], "-O0", "-g0"), sources))
-    assert all(worked for worked, _ in built), [said for worked, said in built if not worked]
+        list(pool.map(lambda label: build.compile_ours(sources[label], programs[label]), sources))
     run = grade.run_scenario(name, list(programs.values()), tmp_path / "results")
     grade.trust(run, name)
     sources["fixed"] = text.buggy.with_name(f"{text.stem}_fixed.c")

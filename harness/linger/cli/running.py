@@ -125,9 +125,10 @@ def soak_scenarios(options: argparse.Namespace) -> int:
 def run_tests(options: argparse.Namespace) -> int:
     if INSTALLED:
         raise CannotRun("the tests are not installed; clone the repository and run: make test")
-    modules.require("test", "pytest", "xdist", "jsonschema", "jinja2")
+    modules.require("test", "pytest", "jsonschema", "jinja2")
     from linger.report import collect
     from linger.run import results, session
+    from linger.run.parallel import ForkingLoop
 
     _allow_descriptors(100)
     more = [word for word in options.pytest if word != "--"]
@@ -139,10 +140,10 @@ def run_tests(options: argparse.Namespace) -> int:
         os.environ["LINGER_AT_ONCE"] = str(CORES)
         results.tell_commit()
         # Some tests only wait for others' timeouts, so there is room for half as many again.
-        workers = str(AT_ONCE + AT_ONCE // 2)
-        parallel = ["-p", "xdist.plugin", "-n", workers, f"--basetemp={scratch}/pytest"]
-        parallel += ["-W", "ignore:Module already imported"]  # plugins, asked for their options
-        code = session.run_pytest(run, [*parallel, *more], tap)
+        loop = ForkingLoop(AT_ONCE + AT_ONCE // 2, afresh=False)
+        fixed = [f"--basetemp={scratch}/pytest"]
+        fixed += ["-W", "ignore:Module already imported"]  # the plugin, asked for its options
+        code = session.run_pytest(run, [*fixed, *more], [loop, *tap])
         if len(collect.names_in(run)) > 1:
             code = _report_on(run, code)
         if (run / "index.html").exists():

@@ -1,6 +1,6 @@
 """The pytest plugin: the `lab` fixture and the evidence of each test.
 
-A scenario is an ordinary pytest test, so selection, JUnit and xdist come for free. The plugin
+A scenario is an ordinary pytest test, so selection and JUnit come for free. The plugin
 runs inside the sandbox (`build/linger run` and `build/linger test` see to that).
 """
 
@@ -63,6 +63,9 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.getgroup("linger")._addoption(
+        "-n", "--workers", type=int, metavar="N", help="run N tests at a time; 0: no child processes"
+    )
     parser.addoption("--repeat", type=int, default=1, help="run every scenario this many times")
     parser.addoption("--prove", action="store_true", help="expect what the other variant leaves")
     parser.addoption(
@@ -93,18 +96,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return marker.kwargs["seconds"] if marker else 0
 
     items.sort(key=seconds, reverse=True)
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Let xdist deal two tests at a time, its minimum: few then wait behind a long one."""
-    from xdist.scheduler import LoadScheduling
-
-    class TwoAtATime(LoadScheduling):
-        def _send_tests(self, node: Any, num: int) -> None:
-            super()._send_tests(node, max(0, min(num, 2 - len(self.node2pending[node]))))
-
-    return TwoAtATime(config, log)
 
 
 @pytest.hookimpl(hookwrapper=True)

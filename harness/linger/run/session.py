@@ -19,7 +19,7 @@ from linger.run.summary import Summary
 # Proves that every guard can fail; not a test file by its name, and not for users.
 PROVE = Path(__file__).with_name("prove.py")
 
-OURS = ["-p", "xdist.plugin", "-p", "linger.run.plugin"]  # so that their options are known too
+OURS = ["-p", "linger.run.plugin"]  # so that its options are known too
 
 
 def tests_named(words: Sequence[str]) -> list[str]:

@@ -31,8 +31,8 @@ class Summary:
         self._scenarios = {*scenarios.names()}
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Without xdist the tests are here, so a crashed one is known by its scenario."""
-        for item in getattr(session, "items", ()):
+        """Learn the scenario of each test: one that crashes cannot tell."""
+        for item in session.items:
             if item.get_closest_marker("scenario"):
                 self._labels[item.nodeid] = scenarios.labels_of(item)
 

@@ -45,12 +45,7 @@ class Tap:
             self._unreadable.setdefault(name, report.longreprtext)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        items = getattr(session, "items", ())  # with xdist only its workers have them
-        self._plan({item.nodeid: scenarios.name_of(item.fspath) for item in items})
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_xdist_node_collection_finished(self, node: Any, ids: list[str]) -> None:
-        self._plan({node: _test(node) for node in ids})
+        self._plan({item.nodeid: scenarios.name_of(item.fspath) for item in session.items})
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         node = report.nodeid
@@ -61,7 +56,7 @@ class Tap:
             self._complaints.setdefault(node, "skipped, which does not count as passed")
         if report.failed:
             self._complaints.setdefault(node, report.longreprtext)
-        if report.when not in ("setup", "call"):  # "???" is xdist's word for a worker that crashed
+        if report.when == "teardown":
             self._end(node)
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:

@@ -1,0 +1,78 @@
+"""`linger test` runs tests in forked workers: none of them is lost, whatever becomes of it."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from conftest import Run
+
+PLANTED = """
+import os, time, warnings
+from pathlib import Path
+import pytest
+
+@pytest.fixture(scope="session")
+def whole(): return [os.getpid()]
+
+@pytest.fixture(scope="session")
+def stuck():
+    yield
+    raise ValueError("cannot be put away")
+
+@pytest.mark.parametrize("n", range(8))
+def test_shared(whole, tmp_path, n):
+    whole.append(n)
+    assert whole[0] == os.getpid()
+    print(f"of {n}")
+    Path(os.environ["MET"], f"{os.getpid()}-{len(whole)}-{tmp_path.parent.name}").touch()
+
+def test_captured(capfd):
+    os.write(1, b"mine")
+    time.sleep(0.05)  # others write meanwhile
+    assert capfd.readouterr().out == "mine"
+
+def test_differs(tmp_path): print("shown"); assert {"a": 1} == {"a": 2}
+def test_warns(): warnings.warn("beware")
+def test_dies(): os.kill(os.getpid(), 9)
+def test_stuck(stuck): pass
+"""
+
+
+@pytest.fixture
+def planted(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run the tests above with further arguments; `met` has a file for each that shared a fixture."""
+    (tmp_path / "test_planted.py").write_text(PLANTED)
+    (tmp_path / "met").mkdir()
+    monkeypatch.setenv("MET", str(tmp_path / "met"))
+
+    def test(*words: object) -> subprocess.CompletedProcess[str]:
+        return run("linger", "test", "--results", tmp_path / "results", "--", tmp_path / "test_planted.py", *words)
+
+    return test
+
+
+def test_each_test_is_reported_once(planted: Run, tmp_path: Path) -> None:
+    done = planted("-n", 3)
+    assert done.returncode == 1, done.stderr
+    # The one that is stuck passed before its worker ended badly.
+    assert " 3 failed, 11 passed, 1 warning in " in done.stdout, done.stdout
+    for sentence in ("the process of this test ended without a report", "ValueError: cannot be put away",
+                     "{'a': 1} != {'a': 2}", "shown\n", "UserWarning: beware"):  # fmt: skip
+        assert sentence in done.stdout
+    met = [name.name.split("-", 2) for name in (tmp_path / "met").iterdir()]
+    pids, numbers, folders = zip(*met)
+    assert len(met) == 8 and max(map(int, numbers)) > 2, "a fixture of the session serves many tests"
+    assert len({*zip(pids, folders)}) == len({*pids}) == len({*folders}), "each worker has a tmp_path"
+
+
+def test_one_failure_may_be_enough(planted: Run) -> None:
+    done = planted("-n", 1, "-x", "-k", "differs or dies")
+    assert done.returncode in (1, 70) and "= 1 failed, 1" in done.stdout, done.stdout  # 12 deselected
+
+
+def test_without_workers(planted: Run, tmp_path: Path) -> None:
+    done = planted("-n", 0, "-k", "shared")
+    assert done.returncode == 0 and " 8 passed" in done.stdout, done.stdout
+    assert len({path.name.split("-")[0] for path in (tmp_path / "met").iterdir()}) == 1
