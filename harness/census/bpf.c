@@ -1,30 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Asks the kernel in one pass who holds which socket (iterator.c), instead of reading a link for
- * each descriptor. It needs root and a kernel with BTF, and pays off from a few thousand
- * descriptors on. A running census loads it once and uses it for every count.
+ * Loads a BPF program that is an iterator, and runs it. It needs root and a kernel with BTF. A
+ * running census loads a program once and uses it for every count.
  */
-#include "census/internal.h"
-#include "census/iterator.h"
+#include "census/bpf.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/btf.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-struct bpf_owners {
-	int link;
-	struct window *window; /* shared with the program */
-};
-
-/* The types of the program, which bpf_loop() needs: all its functions are int list_owners(). */
+/* The types of the program, which bpf_loop() needs: all its functions are int list(). */
 enum { INTEGER = 1, PROTOTYPE, FUNCTION };
-#define NAMES "\0int\0list_owners"
+#define NAMES "\0int\0list"
 static const struct types {
 	struct btf_header header;
 	uint32_t integer[4], prototype[3], function[3];
@@ -41,17 +33,6 @@ static const struct types {
     .function = {5, BTF_KIND_FUNC << 24, PROTOTYPE},
     .names = NAMES,
 };
-
-/* /proc may belong to another pid namespace; then its numbers are not the iterator's. */
-static bool proc_is_ours(void)
-{
-	char own[32], link[32];
-	ssize_t length = readlink("/proc/self", link, sizeof(link) - 1);
-
-	snprintf(own, sizeof(own), "%d", getpid());
-	link[length > 0 ? length : 0] = '\0';
-	return !strcmp(own, link);
-}
 
 static int bpf(enum bpf_cmd command, union bpf_attr *attributes)
 {
@@ -77,7 +58,7 @@ static void *map_file(int fd, size_t length)
 }
 
 /* Write the program for this kernel. Returns 0, or -1 with errno. */
-static int write_program(struct iterator *iterator, int map)
+static int write_program(struct iterator *iterator, iterator_writer *write, int map)
 {
 	int fd = open("/sys/kernel/btf/vmlinux", O_RDONLY | O_CLOEXEC), result = -1;
 	struct stat file;
@@ -88,7 +69,7 @@ static int write_program(struct iterator *iterator, int map)
 	if (fstat(fd, &file) == 0 && file.st_size > 0) {
 		bytes = map_file(fd, (size_t)file.st_size);
 		if (bytes != MAP_FAILED) {
-			result = iterator_write(iterator, bytes, (size_t)file.st_size, map);
+			result = write(iterator, bytes, (size_t)file.st_size, map);
 			errno = EOPNOTSUPP; /* if that kernel lacks something */
 			munmap(bytes, (size_t)file.st_size);
 		}
@@ -117,54 +98,59 @@ static int load_program(const struct iterator *iterator, int described)
 	    .insns = (uintptr_t)iterator->code.instruction,
 	    .insn_cnt = (uint32_t)iterator->code.count,
 	    .license = (uintptr_t)ITERATOR_LICENSE,
-	    .prog_name = "list_owners",
+	    .prog_name = "list",
 	    .prog_btf_fd = (uint32_t)described,
 	    .func_info = (uintptr_t)functions,
 	    .func_info_rec_size = sizeof(functions[0]),
-	    .func_info_cnt = ITERATOR_FUNCTIONS,
+	    .func_info_cnt = (uint32_t)iterator->functions,
 	};
 
-	for (int i = 0; i < ITERATOR_FUNCTIONS; i++)
+	for (int i = 0; i < iterator->functions; i++)
 		functions[i] = (struct bpf_func_info){(uint32_t)iterator->function[i], FUNCTION};
 	return bpf(BPF_PROG_LOAD, &load);
 }
 
-static int create_link(int program)
+static int create_link(int program, int map)
 {
+	union bpf_iter_link_info walked = {.map.map_fd = (uint32_t)map};
 	union bpf_attr create = {.link_create = {.attach_type = BPF_TRACE_ITER}};
 
 	create.link_create.prog_fd = (uint32_t)program;
+	if (map >= 0) {
+		create.link_create.iter_info = (uintptr_t)&walked;
+		create.link_create.iter_info_len = sizeof(walked);
+	}
 	return bpf(BPF_LINK_CREATE, &create);
 }
 
-/* An array that can be mapped, with a struct window as its only element. */
-static int create_map(void)
+/* An array of one element that can be mapped. */
+static int create_map(size_t size)
 {
 	union bpf_attr create = {
 	    .map_type = BPF_MAP_TYPE_ARRAY,
 	    .key_size = sizeof(uint32_t),
-	    .value_size = sizeof(struct window),
+	    .value_size = (uint32_t)size,
 	    .max_entries = 1,
 	    .map_flags = BPF_F_MMAPABLE,
-	    .map_name = "window",
+	    .map_name = "shared",
 	};
 
 	return bpf(BPF_MAP_CREATE, &create);
 }
 
 /* Returns a link to the program, which keeps all that it needs, or -1. */
-static int load_all(int map)
+static int load_all(const struct bpf_plan *plan, int map)
 {
 	struct iterator iterator;
 	int described, program = -1, link = -1;
 
-	if (write_program(&iterator, map) < 0)
+	if (write_program(&iterator, plan->write, map) < 0)
 		return -1;
 	described = load_types();
 	if (described >= 0)
 		program = load_program(&iterator, described);
 	if (program >= 0)
-		link = create_link(program);
+		link = create_link(program, plan->of_map ? map : -1);
 	if (program >= 0)
 		close(program);
 	if (described >= 0)
@@ -172,94 +158,36 @@ static int load_all(int map)
 	return link;
 }
 
-struct bpf_owners *bpf_owners_new(void)
+int bpf_load(struct bpf_program *program, const struct bpf_plan *plan)
 {
-	struct bpf_owners *owners = calloc(1, sizeof(*owners));
-	void *window = MAP_FAILED;
-	int map;
+	void *shared = MAP_FAILED;
+	int map = create_map(plan->shared);
 
-	if (!owners)
-		return NULL;
-	owners->link = -1;
-	errno = ENOENT; /* if /proc is not ours */
-	map = proc_is_ours() ? create_map() : -1;
+	*program = (struct bpf_program){.link = -1, .size = plan->shared};
 	if (map >= 0) {
-		window =
-		    mmap(NULL, sizeof(struct window), PROT_READ | PROT_WRITE, MAP_SHARED, map, 0);
-		owners->link = window == MAP_FAILED ? -1 : load_all(map);
+		shared = mmap(NULL, plan->shared, PROT_READ | PROT_WRITE, MAP_SHARED, map, 0);
+		program->link = shared == MAP_FAILED ? -1 : load_all(plan, map);
 		close(map);
 	}
-	owners->window = window == MAP_FAILED ? NULL : window;
-	if (owners->link >= 0)
-		return owners;
-	bpf_owners_free(owners);
-	return NULL;
+	program->shared = shared == MAP_FAILED ? NULL : shared;
+	if (program->link >= 0)
+		return 0;
+	bpf_unload(program);
+	return -1;
 }
 
-void bpf_owners_free(struct bpf_owners *owners)
+void bpf_unload(struct bpf_program *program)
 {
-	if (!owners)
-		return;
-	if (owners->link >= 0)
-		close(owners->link);
-	if (owners->window)
-		munmap(owners->window, sizeof(*owners->window));
-	free(owners);
+	if (program->link >= 0)
+		close(program->link);
+	if (program->shared)
+		munmap(program->shared, program->size);
+	*program = (struct bpf_program){.link = -1};
 }
 
-static int create_iterator(const struct bpf_owners *owners)
+int bpf_run(const struct bpf_program *program)
 {
-	union bpf_attr attributes = {.iter_create.link_fd = (uint32_t)owners->link};
+	union bpf_attr attributes = {.iter_create.link_fd = (uint32_t)program->link};
 
 	return bpf(BPF_ITER_CREATE, &attributes);
-}
-
-/* All tables, as far as the window shows them. The kernel never splits a record. */
-static int list_window(const struct bpf_owners *owners, struct records *records)
-{
-	int fd = create_iterator(owners), result = fd < 0 ? errno : 0;
-	ssize_t length = 1;
-
-	while (result == 0 && length > 0) {
-		result = records_make_room(records);
-		if (result)
-			break;
-		length = read(fd, records->record + records->count,
-			      RECORDS_AT_ONCE * sizeof(*records->record));
-		if (length < 0 && (errno == EAGAIN || errno == EINTR))
-			length = sizeof(*records->record); /* again: nothing was written */
-		else if (length < 0)
-			result = errno;
-		else
-			records->count += (size_t)length / sizeof(*records->record);
-	}
-	if (fd >= 0)
-		close(fd);
-	return result;
-}
-
-int bpf_owners_list(struct bpf_owners *owners, struct records *records)
-{
-	struct window *window = owners->window;
-	int result = 0;
-
-	records->count = 0;
-	*window = (struct window){.width = WINDOW, .more = true};
-	while (result == 0 && window->more) {
-		const size_t had = records->count;
-
-		window->more = false;
-		result = list_window(owners, records);
-		if (result == E2BIG && window->width > WINDOW) { /* too much from one task */
-			records->count = had;
-			result = 0;
-			window->more = true;
-			window->width = WINDOW;
-		} else {
-			window_next(window, records->count - had);
-		}
-	}
-	if (window->voids)
-		records_drop_void(records);
-	return result;
 }

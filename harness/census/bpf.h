@@ -1,11 +1,37 @@
 /* SPDX-License-Identifier: MIT */
-/* Owners by BPF (bpf.c). */
+/* Programs that the kernel runs for us: BPF iterators (bpf.c, owners.c, connections.c). */
 #ifndef CENSUS_BPF_H
 #define CENSUS_BPF_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
+#include "census/iterator.h"
 #include "census/record.h"
+#include "census/socket.h"
+
+/* ---- bpf.c ----------------------------------------------------------------------------------- */
+
+struct bpf_plan {
+	iterator_writer *write;
+	size_t shared; /* bytes of memory that the program and we have in common */
+	bool of_map;   /* runs once, instead of for every task */
+};
+
+struct bpf_program {
+	int link;
+	void *shared;
+	size_t size;
+};
+
+/* Returns 0, or -1 when that is impossible: no root, no BTF, ...; errno says why. */
+int bpf_load(struct bpf_program *program, const struct bpf_plan *plan);
+void bpf_unload(struct bpf_program *program);
+
+/* Begin to run it: it writes what read(2) of the descriptor returned reads. -1 and errno. */
+int bpf_run(const struct bpf_program *program);
+
+/* ---- owners.c: who holds which socket -------------------------------------------------------- */
 
 struct bpf_owners;
 
@@ -39,5 +65,20 @@ void window_next(struct window *window, size_t listed);
 
 /* Pure: leave out each heading that is followed by a RECORD_VOID, and all between. */
 void records_drop_void(struct records *records);
+
+/* ---- connections.c: the table of connections ------------------------------------------------- */
+
+struct bpf_connections;
+
+/* As bpf_owners_new(). */
+struct bpf_connections *bpf_connections_new(void);
+void bpf_connections_free(struct bpf_connections *connections);
+
+/*
+ * All sockets in @states of the namespace of our socket @descriptor, except listeners. Returns 0,
+ * or an errno; then some may be missing.
+ */
+int bpf_connections_list(struct bpf_connections *connections, int descriptor, uint32_t states,
+			 const struct census_sink *sink);
 
 #endif

@@ -60,25 +60,30 @@ static size_t rest_of(const struct btf_type *type)
 	}
 }
 
-/* The type after @type, the first one for NULL; NULL at the end, or where the bytes are invalid. */
-static const struct btf_type *next(const struct btf *btf, const struct btf_type *type)
+/* The next type and then, in *@at, where the one after it begins; NULL at the end, or where the
+ * bytes are invalid. */
+static const struct btf_type *next(const struct btf *btf, const char **at)
 {
-	const char *at = type ? (const char *)(type + 1) + rest_of(type) : btf->types;
-	size_t left = (size_t)(btf->types_end - at);
+	const size_t left = (size_t)(btf->types_end - *at);
+	const struct btf_type *type = (const struct btf_type *)*at;
 	size_t rest;
 
 	if (left < sizeof(*type))
 		return NULL;
-	rest = rest_of((const struct btf_type *)at);
-	return rest <= left - sizeof(*type) ? (const struct btf_type *)at : NULL;
+	rest = rest_of(type);
+	if (rest > left - sizeof(*type))
+		return NULL;
+	*at += sizeof(*type) + rest;
+	return type;
 }
 
 static const struct btf_type *numbered(const struct btf *btf, uint32_t number)
 {
 	const struct btf_type *type = NULL;
+	const char *at = btf->types;
 
 	for (uint32_t i = 0; i < number; i++) {
-		type = next(btf, type);
+		type = next(btf, &at);
 		if (!type)
 			return NULL;
 	}
@@ -129,7 +134,8 @@ static void look_at(const struct btf *btf, const struct btf_type *type, uint32_t
 		return;
 	wanted->found =
 	    !wanted->member || find_member(btf, type, wanted->member, MOST_NESTED, &bits);
-	wanted->value = wanted->function ? number : wanted->member ? bits / 8 : type->size;
+	wanted->number = number;
+	wanted->value = wanted->function ? 0 : wanted->member ? bits / 8 : type->size;
 }
 
 /* Find the parts; false when they do not fit into @length. */
@@ -156,24 +162,36 @@ static bool open_btf(struct btf *btf, const char *bytes, size_t length)
 	return !btf->names[header->str_len - 1];
 }
 
+/* How a name begins. Few of the 150,000 types begin as one that is wanted. */
+static unsigned int initials(const char *name)
+{
+	return (name[0] & 63u) << 6 | (name[0] ? name[1] & 63u : 0);
+}
+
 bool btf_look_up(const void *bytes, size_t length, struct btf_wanted *wanted, size_t count)
 {
-	const struct btf_type *type = NULL;
+	const struct btf_type *type;
+	const char *at;
 	struct btf btf;
+	bool begins[64 * 64] = {false};
 	size_t found = 0;
 
+	for (size_t i = 0; i < count; i++)
+		begins[initials(wanted[i].type)] = true;
 	if (!open_btf(&btf, bytes, length))
 		return false;
-	for (uint32_t number = 1; (type = next(&btf, type)); number++) {
+	at = btf.types;
+	for (uint32_t number = 1; (type = next(&btf, &at)); number++) {
 		unsigned int kind = BTF_INFO_KIND(type->info);
 
-		if (kind != BTF_KIND_STRUCT && kind != BTF_KIND_FUNC)
+		if ((kind != BTF_KIND_STRUCT && kind != BTF_KIND_FUNC) ||
+		    !begins[initials(name_at(&btf, type->name_off))])
 			continue;
 		for (size_t i = 0; i < count; i++)
 			if (wanted[i].function == (kind == BTF_KIND_FUNC))
 				look_at(&btf, type, number, &wanted[i]);
 	}
-	while (found < count && wanted[found].found)
+	while (found < count && (wanted[found].found || wanted[found].optional))
 		found++;
 	return found == count;
 }

@@ -2,7 +2,7 @@
 #include "census/code.h"
 
 /* Newer than the <linux/bpf.h> of some systems that we support. */
-enum { MAP_VALUE = 2, FUNCTION = 4 };
+enum { MAP_VALUE = 2, FUNCTION = 4, KERNEL_FUNCTION = 2 };
 
 static size_t put(struct code *code, int operation, int to, int from, int offset, int value)
 {
@@ -50,6 +50,11 @@ void code_store(struct code *code, int size, int at, int offset, int from)
 void code_call(struct code *code, int function)
 {
 	put(code, BPF_JMP | BPF_CALL, 0, 0, 0, function);
+}
+
+void code_call_kernel(struct code *code, int function)
+{
+	put(code, BPF_JMP | BPF_CALL, 0, KERNEL_FUNCTION, 0, function);
 }
 
 void code_return(struct code *code, int value)

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CODE_ROOM 384
+#define CODE_ROOM 768
 
 struct code {
 	struct bpf_insn instruction[CODE_ROOM];
@@ -30,6 +30,8 @@ void code_load(struct code *code, int size, int to, int from, int offset);
 void code_store(struct code *code, int size, int at, int offset, int from);
 
 void code_call(struct code *code, int function);
+/* A kernel function that is not one of the helpers, by its number in BTF. */
+void code_call_kernel(struct code *code, int function);
 void code_return(struct code *code, int value);
 
 /* The address of the value of the map with this descriptor. */

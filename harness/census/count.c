@@ -13,6 +13,8 @@
 #include <string.h>
 #include <time.h>
 
+#define AHEAD 8 /* slots */
+
 static bool counts(const struct census *census, const struct inode_entry *entry)
 {
 	return entry->inode && !(entry->flags & INODE_SKIP) &&
@@ -59,6 +61,13 @@ static enum census_class class_of(const struct walk *walk, const struct inode_en
 	return CENSUS_UNKNOWN;
 }
 
+/* Prefetch the other end of a socket to be added up soon. */
+static void expect(const struct walk *walk, const struct inode_entry *entry)
+{
+	if (entry->number && entry->state != STATE_LISTEN)
+		__builtin_prefetch(&walk->snapshot->remotes[entry->number - 1], 1);
+}
+
 /* Add up the sockets that waited for /proc, now that their holders are known. */
 static int add_up(struct walk *walk)
 {
@@ -70,6 +79,7 @@ static int add_up(struct walk *walk)
 
 		if (!counts(walk->census, entry))
 			continue;
+		expect(walk, &inodes->slot[(i + AHEAD) & (inodes->size - 1)]);
 		class = class_of(walk, entry);
 		if (class == CENSUS_UNKNOWN && walk->needs->owners)
 			walk->snapshot->unknown[why_unknown(walk, entry)]++;

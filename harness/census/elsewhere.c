@@ -63,10 +63,13 @@ struct noting {
 
 static int note_process(void *data, pid_t pid)
 {
+	struct noting *noting = data;
 	char path[64];
 
+	if (kernel_knows_at_home(noting->census, pid))
+		return 0; /* its link would take longer than all its sockets */
 	snprintf(path, sizeof(path), "/proc/%d/ns/net", pid);
-	return elsewhere_note(((struct noting *)data)->census, path);
+	return elsewhere_note(noting->census, path);
 }
 
 static int note_thread(void *data, pid_t thread)

@@ -275,7 +275,7 @@ int census_views(struct census *census, const struct census_needs *needs,
 	for (size_t i = 0; i < census->host_count && result == 0; i++) {
 		bool interrupted, mptcp;
 
-		result = source_dump(&census->hosts[i]->source,
+		result = source_dump(&census->hosts[i]->source, NULL,
 				     needs->states & ~STATE_BIT(STATE_TIME_WAIT), &sink,
 				     &interrupted, &mptcp, error);
 	}

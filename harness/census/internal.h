@@ -102,7 +102,9 @@ struct census {
 		bool asked, running;	   /* for this sample; its thread runs */
 		int refused;		   /* an errno: it cannot be asked */
 		struct bpf_owners *owners; /* NULL: not loaded */
+		struct bpf_connections *connections;
 		struct records records;
+		uint8_t *at_home; /* processes that live in a host's namespace, by bit; or NULL */
 		pthread_t thread;
 	} kernel;
 	bool whole; /* the last sample counted descriptors */
@@ -200,6 +202,10 @@ int census_scan(struct census *census, const struct census_needs *needs,
 void kernel_begin(struct census *census); /* before the walk, when asking the kernel */
 void kernel_end(struct census *census);	  /* wait for its answer */
 void kernel_free(struct census *census);
+/* Is @pid known to live in a host's namespace? */
+bool kernel_knows_at_home(const struct census *census, pid_t pid);
+/* What lists the table of connections faster than sock_diag, when it pays; else NULL. */
+struct bpf_connections *kernel_connections(struct census *census, const struct census_host *host);
 
 /* ---- hold.c, waits.c ------------------------------------------------------------------------- */
 
@@ -271,9 +277,13 @@ bool owners_missing(const struct census *census);
 int source_open(struct source *source, struct error *error);
 void source_close(struct source *source);
 
-/* As census_dump(). *@mptcp: there are MPTCP sockets, which source_dump_mptcp() lists. */
-int source_dump(const struct source *source, uint32_t states, const struct census_sink *sink,
-		bool *interrupted, bool *mptcp, struct error *error);
+/*
+ * As census_dump(); by BPF where that is possible and @connections is not NULL. *@mptcp: there are
+ * MPTCP sockets, which census_dump_mptcp() lists.
+ */
+int source_dump(const struct source *source, struct bpf_connections *connections, uint32_t states,
+		const struct census_sink *sink, bool *interrupted, bool *mptcp,
+		struct error *error);
 
 /*
  * All of @source's sockets in @states, those of MPTCP too, into @inodes, as of host @number; those
@@ -315,12 +325,16 @@ bool scope_has(const struct scope *scope, const struct census_socket *socket);
 /* The address of the other end in @address, and its family. */
 uint8_t socket_peer(const struct census_socket *socket, uint32_t address[4]);
 void remotes_clear(struct remote_index *index); /* a new walk begins */
-/* The inode_entry.number for @socket, shown on @port. -1: no memory. */
-int64_t remote_number(struct census_host *host, struct census_snapshot *snapshot,
-		      enum census_ends ends, const struct census_socket *socket, uint16_t port);
-/* Prefetch the memory of the next remote_number() of @socket. */
+/* The hash of the other end of @socket, shown on @port. Prefetches its slot. */
+uint32_t remote_tag(const struct census_host *host, enum census_ends ends,
+		    const struct census_socket *socket, uint16_t port);
+/* Prefetch what is there, once the slot has come. */
 void remote_expect(const struct census_host *host, const struct census_snapshot *snapshot,
-		   enum census_ends ends, const struct census_socket *socket, uint16_t port);
+		   uint32_t tag);
+/* The inode_entry.number for @socket. -1: no memory. */
+int64_t remote_number(struct census_host *host, struct census_snapshot *snapshot,
+		      enum census_ends ends, const struct census_socket *socket, uint16_t port,
+		      uint32_t tag);
 void remotes_sort(struct census_snapshot *snapshot);
 /* ---- snapshot.c ------------------------------------------------------------------------------ */
 

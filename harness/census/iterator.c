@@ -17,9 +17,9 @@
  *			bpf_seq_write(seq, &(struct record){bit, inode->i_ino}, 8);
  *
  * The kernel keeps neither file nor table for it, so what is read may end meanwhile. Memory that is
- * no longer there reads as 0 (bpf_probe_read_kernel()). An inode stays what it is until RCU lets it
- * go, after the program. But since Linux 6.7 a file that is closed may become another one at once:
- * a descriptor counts if it still leads to the same file after the file was read, and a table if it
+ * no longer there reads as 0. An inode stays what it is until RCU lets it go, after the program.
+ *But since Linux 6.7 a file that is closed may become another one at once: a descriptor counts if,
+ * after all was read, it still leads to the same file and this to the same inode, and a table if it
  * is still that of the task.
  *
  * The program spends its time waiting for memory: the file, its inode, the socket. So it leaves
@@ -27,11 +27,9 @@
  */
 #include "census/iterator_parts.h"
 
-#include "census/btf.h"
-
-#define FUNC_LOOP 181 /* newer than the <linux/bpf.h> of some systems that we support */
-
 static const struct btf_wanted wanted[FIELDS] = {
+    [ATTACH] = {.type = "bpf_iter_task", .function = true},
+    WANTED_CAST(true),
     [FILE_INODE] = {.type = "file", .member = "f_inode"},
     [INODE_SUPER_BLOCK] = {.type = "inode", .member = "i_sb"},
     [INODE_NUMBER] = {.type = "inode", .member = "i_ino"},
@@ -56,94 +54,20 @@ static const struct btf_wanted wanted[FIELDS] = {
     [PID_NUMBERS] = {.type = "pid", .member = "numbers"},
     [UPID_NUMBER] = {.type = "upid", .member = "nr"},
     [UPID_SIZE] = {.type = "upid"},
-    [ATTACH] = {.type = "bpf_iter_task", .function = true},
 };
-
-void point(struct writing *w, int to, int offset)
-{
-	code_move(w->code, to, FRAME);
-	code_with(w->code, BPF_ADD, to, offset);
-}
-
-void end_if(struct writing *w, int reg, int condition, int value)
-{
-	w->to_end[w->ends++] = code_jump_if(w->code, reg, condition, value);
-}
-
-void end_if_register(struct writing *w, int reg, int condition, int with)
-{
-	w->to_end[w->ends++] = code_jump_if_register(w->code, reg, condition, with);
-}
-
-void end(struct writing *w)
-{
-	for (size_t i = 0; i < w->ends; i++)
-		code_land(w->code, w->to_end[i]);
-	w->ends = 0;
-	code_return(w->code, 0);
-}
-
-void copy(struct writing *w, int offset, size_t size)
-{
-	code_set(w->code, A2, (int)size);
-	point(w, A1, offset);
-	code_call(w->code, BPF_FUNC_probe_read_kernel);
-}
-
-void copy_field(struct writing *w, int offset, size_t size, int from, enum field field)
-{
-	code_move(w->code, A3, from);
-	code_with(w->code, BPF_ADD, A3, (int)w->offset[field]);
-	copy(w, offset, size);
-}
-
-void fetch(struct writing *w, int size, int to, int from, enum field field)
-{
-	const size_t bytes = size == BPF_DW ? 8 : size == BPF_W ? 4 : 2;
-
-	copy_field(w, VALUE_AT, bytes, from, field);
-	code_load(w->code, size, to, FRAME, VALUE_AT);
-}
-
-void report(struct writing *w, int frame, int offset, size_t size)
-{
-	code_load(w->code, BPF_DW, A1, frame, offset + IN_FRAME(seq));
-	code_set(w->code, A3, (int)size);
-	code_call(w->code, BPF_FUNC_seq_write);
-}
-
-size_t loop(struct writing *w, int given)
-{
-	size_t function;
-
-	code_move(w->code, A3, given);
-	function = code_function(w->code, A2);
-	code_set(w->code, A4, 0);
-	code_call(w->code, FUNC_LOOP);
-	return function;
-}
 
 int iterator_write(struct iterator *iterator, const void *btf, size_t length, int map)
 {
-	struct writing w = {.code = &iterator->code, .map = map};
-	struct btf_wanted fields[FIELDS];
-	size_t word, descriptor;
+	size_t file, descriptor;
+	struct writing w;
 
-	for (int i = 0; i < FIELDS; i++)
-		fields[i] = wanted[i];
-	if (!btf_look_up(btf, length, fields, FIELDS))
+	if (writing_begin(&w, iterator, wanted, FIELDS, btf, length, map) < 0)
 		return -1;
-	for (int i = 0; i < FIELDS; i++)
-		w.offset[i] = fields[i].value;
-	iterator->attach = w.offset[ATTACH];
-	iterator->code.count = 0;
-	iterator->function[ITERATOR_MAIN] = 0;
-	word = write_main(&w);
-	iterator->function[ITERATOR_WORD] = iterator->code.count;
-	code_begin(&iterator->code, word);
-	descriptor = write_word(&w);
-	iterator->function[ITERATOR_DESCRIPTOR] = iterator->code.count;
-	code_begin(&iterator->code, descriptor);
+	function_begin(&w, write_main(&w));
+	write_word(&w, &file, &descriptor);
+	function_begin(&w, file);
+	write_file(&w);
+	function_begin(&w, descriptor);
 	write_descriptor(&w);
-	return iterator->code.count <= CODE_ROOM ? 0 : -1;
+	return writing_fits(&w) ? 0 : -1;
 }

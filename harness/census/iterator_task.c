@@ -18,9 +18,9 @@ static void find_number(struct writing *w)
 	code_call(w->code, BPF_FUNC_get_current_task_btf);
 	fetch(w, BPF_DW, A3, RESULT, TASK_PID);
 	fetch(w, BPF_W, NUMBER_AT, A3, PID_LEVEL);
-	code_with(w->code, BPF_MUL, NUMBER_AT, (int)w->offset[UPID_SIZE]);
+	code_with(w->code, BPF_MUL, NUMBER_AT, offset_of(w, UPID_SIZE));
 	code_with(w->code, BPF_ADD, NUMBER_AT,
-		  (int)(w->offset[PID_NUMBERS] + w->offset[UPID_NUMBER]));
+		  offset_of(w, PID_NUMBERS) + offset_of(w, UPID_NUMBER));
 }
 
 /* The number of a task; 0 when it is not in our namespace. */
@@ -40,7 +40,7 @@ static void store_netns(struct writing *w)
 	fetch(w, BPF_DW, A3, TASK, TASK_NAMESPACES);
 	none = code_jump_if(w->code, A3, BPF_JEQ, 0);
 	fetch(w, BPF_DW, A3, A3, NAMESPACES_NET);
-	code_with(w->code, BPF_ADD, A3, (int)(w->offset[NET_COMMON] + w->offset[COMMON_NUMBER]));
+	code_with(w->code, BPF_ADD, A3, offset_of(w, NET_COMMON) + offset_of(w, COMMON_NUMBER));
 	copy(w, IN_HEADING(netns), sizeof(uint32_t));
 	code_land(w->code, none);
 }
@@ -115,7 +115,7 @@ static void write_void(struct writing *w)
 	code_set(w->code, A1, (int)RECORD_VOID);
 	code_store(w->code, BPF_W, FRAME, IN_HEADING(mark.fd), A1);
 	point(w, A2, IN_HEADING(mark));
-	report(w, FRAME, FRAME_AT, sizeof(struct record));
+	report(w, FRAME, FRAME_AT + IN_FRAME(seq), sizeof(struct record));
 }
 
 size_t write_main(struct writing *w)

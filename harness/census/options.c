@@ -291,5 +291,6 @@ struct census_needs census_options_needs(const struct census_options *options)
 	    .units = options->json || options->openmetrics ? SIZE_MAX : CENSUS_OWNER_LINES,
 	    .counters = options->json,
 	    .rows = true,
+	    .remotes = options->json || options->openmetrics || options->watch,
 	};
 }

@@ -18,9 +18,6 @@
 #include <linux/tcp.h>
 #include <string.h>
 
-/* include/net/tcp_states.h; not in the user-space headers. */
-#define TCP_NEW_SYN_RECV 12 /* a request socket: the SYN is answered, nothing more exists */
-
 /*
  * idiag_timer names the timer that runs: 1 retransmission, 2 keepalive, 3 TIME_WAIT, 4 zero-window
  * probe. Outside these states 2 is a timer of FIN_WAIT2 or SYN_SENT.

@@ -14,9 +14,6 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-/* include/net/tcp_states.h; not in the user-space headers. */
-#define TCP_NEW_SYN_RECV 12
-
 #define USER_HZ 100 /* the unit of times in /proc, on every machine */
 
 /* "0100007F:2328", or four times as long. Returns the family, 0 when it is none. */

@@ -45,6 +45,39 @@ struct window {
 	__u64 files, open; /* addresses in the kernel: struct file *[], and the bitmap */
 	__u64 bits;	   /* a word of it */
 	__u64 base;	   /* the descriptor of its first bit */
+	__u64 file[64];	   /* addresses of the files of these 64, and of the inodes of the files */
+	__u64 inode[64];
+	__u64 sockets;	 /* once known: the address of the super block of sockets, */
+	__u64 stream[2]; /* of the operations of a stream socket of IPv4 and of IPv6 */
+};
+
+/* ---- the table of connections: what chains.c writes, and connections.c reads ------------------
+ */
+
+struct connection {
+	__u64 keepalive;	   /* jiffies until the timer fires; 0: it does not run */
+	__u32 address[4], peer[4]; /* network byte order; IPv4 in the first word */
+	__u32 interface;
+	__u32 inode;
+	__u32 unread;	       /* of a CLOSE_WAIT: sequence numbers received and not read */
+	__u16 port, peer_port; /* host and network byte order: as the kernel keeps them */
+	__u8 family, state;
+	__u16 unused[3];
+};
+
+#define CONNECTIONS_AT_ONCE 512 /* 32 KiB, as above */
+#define CHAIN_LONGEST 256	/* so many always fit */
+
+/* As struct window, of the table: a number of buckets, each with a chain of sockets. */
+struct chains {
+	__u32 descriptor; /* in: of a socket in the namespace to list */
+	__u32 states;	  /* in: bits 1 << state, as the kernel numbers them */
+	__u32 next;	  /* in and out: the first bucket that was not looked at */
+	__u32 mask;	  /* out: number of the last bucket */
+	__u32 lost;	  /* out: a chain too long, or none: the table is not what it seems */
+	__u32 count;	  /* written */
+	__u64 table, net; /* addresses in the kernel */
+	__u64 head[64];	  /* of the chains of a group of buckets */
 };
 
 #endif

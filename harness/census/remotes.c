@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define FEW_ROWS 64
+
 uint8_t socket_peer(const struct census_socket *socket, uint32_t address[4])
 {
 	const uint32_t *peer = socket->peer;
@@ -89,21 +91,34 @@ static int grow(struct remote_index *index)
 	return 0;
 }
 
-void remote_expect(const struct census_host *host, const struct census_snapshot *snapshot,
-		   enum census_ends ends, const struct census_socket *socket, uint16_t port)
+uint32_t remote_tag(const struct census_host *host, enum census_ends ends,
+		    const struct census_socket *socket, uint16_t port)
 {
 	const struct census_remote remote = remote_of(ends, socket, port);
+	uint32_t tag = hash(&remote);
 
-	if (snapshot->asked.rows && host->remotes.size)
-		__builtin_prefetch(&host->remotes.slot[hash(&remote) & (host->remotes.size - 1)]);
+	if (host->remotes.size)
+		__builtin_prefetch(&host->remotes.slot[tag & (host->remotes.size - 1)]);
+	return tag;
+}
+
+void remote_expect(const struct census_host *host, const struct census_snapshot *snapshot,
+		   uint32_t tag)
+{
+	uint32_t number = 0;
+
+	if (host->remotes.size)
+		number = host->remotes.slot[tag & (host->remotes.size - 1)].number;
+	if (number)
+		__builtin_prefetch(&snapshot->remotes[number - 1]);
 }
 
 int64_t remote_number(struct census_host *host, struct census_snapshot *snapshot,
-		      enum census_ends ends, const struct census_socket *socket, uint16_t port)
+		      enum census_ends ends, const struct census_socket *socket, uint16_t port,
+		      uint32_t tag)
 {
 	struct census_remote remote, *remotes;
 	struct remote_slot *slot;
-	uint32_t tag;
 
 	if (!snapshot->asked.rows || socket->state == STATE_LISTEN)
 		return 0;
@@ -111,7 +126,6 @@ int64_t remote_number(struct census_host *host, struct census_snapshot *snapshot
 	    snapshot->remote_count < CENSUS_REMOTES && grow(&host->remotes) < 0)
 		return -1;
 	remote = remote_of(ends, socket, port);
-	tag = hash(&remote);
 	slot = slot_of(&host->remotes, snapshot->remotes, &remote, tag);
 	if (slot->number || snapshot->remote_count == CENSUS_REMOTES)
 		return slot->number;
@@ -151,8 +165,37 @@ static int by_row(const void *a, const void *b)
 	return order ? order : by_count(a, b);
 }
 
+static bool of_one_row(const struct census_remote *a, const struct census_remote *b)
+{
+	return a->state == b->state && a->local_port == b->local_port;
+}
+
+/* Bring the most frequent of each row to the front. False: there are too many rows for this. */
+static bool find_most_frequent(struct census_snapshot *snapshot)
+{
+	struct census_remote *remotes = snapshot->remotes;
+	size_t rows = 0;
+
+	for (size_t i = 0; i < snapshot->remote_count; i++) {
+		const struct census_remote remote = remotes[i];
+		size_t row = 0;
+
+		while (row < rows && !of_one_row(&remotes[row], &remote))
+			row++;
+		if (row == FEW_ROWS)
+			return false;
+		if (row < rows && by_count(&remotes[row], &remote) < 0)
+			continue;
+		rows += row == rows;
+		remotes[i] = remotes[row];
+		remotes[row] = remote;
+	}
+	return true;
+}
+
 void remotes_sort(struct census_snapshot *snapshot)
 {
+	const bool of_rows = snapshot->ends == CENSUS_ENDS_OF_ROWS;
 	size_t kept = 0;
 
 	/* Sockets that do not count after all, because no process of --pid has them. */
@@ -160,9 +203,9 @@ void remotes_sort(struct census_snapshot *snapshot)
 		if (snapshot->remotes[i].count)
 			snapshot->remotes[kept++] = snapshot->remotes[i];
 	snapshot->remote_count = kept;
-	if (kept)
-		qsort(snapshot->remotes, kept, sizeof(*snapshot->remotes),
-		      snapshot->ends == CENSUS_ENDS_OF_ROWS ? by_row : by_count);
+	if (!kept || (of_rows && !snapshot->asked.remotes && find_most_frequent(snapshot)))
+		return;
+	qsort(snapshot->remotes, kept, sizeof(*snapshot->remotes), of_rows ? by_row : by_count);
 }
 
 const char *remote_text(const struct census_remote *remote, char text[REMOTE_TEXT])

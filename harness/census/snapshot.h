@@ -138,6 +138,8 @@ struct census_needs {
 	bool counters;	  /* read /proc/net/snmp and netstat */
 	size_t units;	  /* find the unit or container of this many owners */
 	bool rows;	  /* fill rows and owners, not only the sums */
+	bool remotes; /* sort other ends, not only bring the most frequent of each row to the front
+		       */
 };
 
 struct census_snapshot {

@@ -43,6 +43,10 @@ int census_class_by_name(const char *name, size_t length);
 
 /* ---- one socket, and the bytes it comes in (parse.c) --------------------------------------- */
 
+/* A request socket: the SYN is answered, nothing more exists. The kernel's name and number
+ * (include/net/tcp_states.h; not in the user-space headers). */
+#define TCP_NEW_SYN_RECV 12
+
 struct census_socket {
 	uint8_t family;		      /* AF_INET or AF_INET6 */
 	uint8_t state;		      /* enum state; request sockets are SYN_RECEIVED */

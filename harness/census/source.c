@@ -141,8 +141,22 @@ static bool has_mptcp(const struct source *source)
 	       source_has_mptcp(protocols);
 }
 
-int source_dump(const struct source *source, uint32_t states, const struct census_sink *sink,
-		bool *interrupted, bool *mptcp, struct error *error)
+/* The listeners from sock_diag, the rest by BPF. */
+static int dump_fast(const struct source *source, struct bpf_connections *connections,
+		     uint32_t states, const struct census_sink *sink, bool *interrupted,
+		     struct error *error)
+{
+	const int descriptor = mnl_socket_get_fd(source->transport.context);
+
+	return census_dump(&source->transport, states & STATE_BIT(STATE_LISTEN), sink, interrupted,
+			   error) < 0 ||
+		       bpf_connections_list(connections, descriptor, states, sink)
+		   ? -1
+		   : 0;
+}
+
+int source_dump(const struct source *source, struct bpf_connections *connections, uint32_t states,
+		const struct census_sink *sink, bool *interrupted, bool *mptcp, struct error *error)
 {
 	if (source->tcp >= 0) {
 		*interrupted = *mptcp = false;
@@ -153,6 +167,10 @@ int source_dump(const struct source *source, uint32_t states, const struct censu
 			   : 0;
 	}
 	*mptcp = has_mptcp(source);
+	/* BPF knows neither subflows nor times. If it fails, the dump begins again. */
+	if (connections && !*mptcp && !(states & CENSUS_TIMES) &&
+	    dump_fast(source, connections, states, sink, interrupted, error) == 0)
+		return 0;
 	return census_dump(&source->transport, states | (*mptcp ? CENSUS_SUBFLOWS : 0), sink,
 			   interrupted, error);
 }
@@ -185,7 +203,7 @@ int source_collect(const struct source *source, const struct scope *scope, uint3
 	/* The application's sockets first: a descriptor has their state, not a subflow's. */
 	if (has_mptcp(source) && census_dump_mptcp(&source->transport, states, &sink, error) < 0)
 		return -1;
-	if (source_dump(source, states, &sink, &interrupted, &mptcp, error) < 0)
+	if (source_dump(source, NULL, states, &sink, &interrupted, &mptcp, error) < 0)
 		return -1;
 	return collection.no_memory ? error_no_memory(error) : 0;
 }

@@ -57,13 +57,15 @@ static void finds_members_sizes_and_functions(void **state)
 	    {.type = "file"},
 	    {.type = "run", .function = true},
 	};
-	const uint32_t values[] = {5, 12, 16, 5};
+	const uint32_t values[] = {5, 12, 16, 0}, numbers[] = {4, 4, 4, 5};
 	const struct made made = make();
 
 	(void)state;
 	assert_true(btf_look_up(&made, sizeof(made), wanted, 4));
-	for (size_t i = 0; i < 4; i++)
+	for (size_t i = 0; i < 4; i++) {
 		assert_int_equal(wanted[i].value, values[i]);
+		assert_int_equal(wanted[i].number, numbers[i]);
+	}
 }
 
 static void says_what_is_missing(void **state)
@@ -76,6 +78,9 @@ static void says_what_is_missing(void **state)
 	(void)state;
 	assert_false(btf_look_up(&made, sizeof(made), wanted, 2));
 	assert_true(wanted[0].found);
+	assert_false(wanted[1].found);
+	wanted[1].optional = true;
+	assert_true(btf_look_up(&made, sizeof(made), wanted, 2));
 	assert_false(wanted[1].found);
 	assert_false(btf_look_up(&made, sizeof(made), &run, 1)); /* it is a function */
 }
@@ -135,6 +140,7 @@ static void no_program_without_its_offsets(void **state)
 
 	(void)state;
 	assert_int_equal(iterator_write(&iterator, &made, sizeof(made), 0), -1);
+	assert_int_equal(chains_write(&iterator, &made, sizeof(made), 0), -1);
 }
 
 int main(void)

@@ -35,7 +35,7 @@ static inline unsigned char *recorded(const char *name, size_t *length)
 
 /* A datagram, built message by message. */
 struct datagram {
-	_Alignas(struct nlmsghdr) unsigned char bytes[8192];
+	_Alignas(struct nlmsghdr) unsigned char bytes[32768];
 	size_t length;
 };
 

@@ -73,6 +73,46 @@ static void by_row_by_end_by_address_by_port(void **state)
 	}
 }
 
+/* The other end that a table shows for a row: the first. */
+static char *first_of(const struct census_snapshot *snapshot, uint16_t local_port, char *text)
+{
+	size_t i = 0;
+
+	while (i < snapshot->remote_count && snapshot->remotes[i].local_port != local_port)
+		i++;
+	assert_true(i < snapshot->remote_count);
+	remote_text(&snapshot->remotes[i], text);
+	return text;
+}
+
+/* Whether all are sorted or, of few rows, only these are found. */
+static void the_most_frequent_of_each_row_comes_first(void **state)
+{
+	static const char *const peers[] = {"10.0.0.4", "10.0.0.3", "10.0.0.2", "10.0.0.3",
+					    "10.0.0.2"};
+	struct fixture *fixture = *state;
+
+	for (uint16_t rows = 1; rows <= 70; rows += 69) {
+		for (int sorted = 0; sorted < 2; sorted++) {
+			struct census_needs needs = COUNTED;
+			struct census_snapshot *snapshot;
+			char text[REMOTE_TEXT];
+
+			fixture->datagram.length = 0;
+			for (uint16_t i = 0; i < rows * 5; i++)
+				add_end(fixture, STATE_CLOSE_WAIT, 1000 + i % rows, peers[i / rows],
+					i);
+			add_done(&fixture->datagram, 0);
+			needs.remotes = sorted;
+			snapshot = take(fixture, needs);
+			assert_int_equal(snapshot->remote_count, rows * 3);
+			for (uint16_t row = 0; row < rows; row++) /* of two, the lower address */
+				assert_string_equal(first_of(snapshot, 1000 + row, text),
+						    "10.0.0.2");
+		}
+	}
+}
+
 static void only_the_other_ends_asked(void **state)
 {
 	static const struct {
@@ -143,6 +183,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(by_row_by_end_by_address_by_port, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(the_most_frequent_of_each_row_comes_first, set_up,
+					    tear_down),
 	    cmocka_unit_test_setup_teardown(only_the_other_ends_asked, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(what_is_no_address, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(the_most_frequent_is_in_the_row, set_up, tear_down),

@@ -85,7 +85,7 @@ static inline struct census_snapshot *take(struct fixture *fixture, struct censu
 #define COUNTED                                                                                    \
 	(struct census_needs)                                                                      \
 	{                                                                                          \
-		.states = ALL_STATES, .rows = true                                                 \
+		.states = ALL_STATES, .rows = true, .remotes = true                                \
 	}
 
 #endif

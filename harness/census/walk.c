@@ -51,27 +51,41 @@ static bool is_wanted(const struct walk *walk, const struct census_socket *socke
 	       scope_has(&walk->census->scope, socket);
 }
 
-static int make_entry(struct walk *walk, const struct census_socket *socket, bool wanted,
+/* What is known of a socket on its way, as soon as it comes. */
+static struct ahead look_ahead(const struct walk *walk, const struct census_socket *socket)
+{
+	const struct census *census = walk->census;
+	const uint16_t port = census_shown_port(census, walk->host, socket->port);
+
+	return (struct ahead){
+	    .socket = *socket,
+	    .port = port,
+	    .tag = walk->needs->rows ? remote_tag(walk->host, census->ends, socket, port) : 0,
+	};
+}
+
+static int make_entry(struct walk *walk, const struct ahead *ahead, bool wanted,
 		      struct inode_entry *entry)
 {
 	int64_t remote = 0;
 
-	*entry = inode_entry_of(socket, census_shown_port(walk->census, walk->host, socket->port));
+	*entry = inode_entry_of(&ahead->socket, ahead->port);
 	entry->flags |= wanted ? 0 : INODE_SKIP;
 	if (wanted)
-		remote = remote_number(walk->host, walk->snapshot, walk->census->ends, socket,
-				       entry->port);
+		remote = remote_number(walk->host, walk->snapshot, walk->census->ends,
+				       &ahead->socket, ahead->port, ahead->tag);
 	entry->number = (uint32_t)remote;
 	return remote < 0 ? -1 : 0;
 }
 
-static int count_socket(struct walk *walk, const struct census_socket *socket)
+static int count_socket(struct walk *walk, const struct ahead *ahead)
 {
+	const struct census_socket *socket = &ahead->socket;
 	const struct census_needs *needs = walk->needs;
 	bool wanted = is_wanted(walk, socket);
 	struct inode_entry entry;
 
-	if (make_entry(walk, socket, wanted, &entry) < 0)
+	if (make_entry(walk, ahead, wanted, &entry) < 0)
 		return -1;
 	if (socket->inode && (needs->owners || walk->host->mptcp)) {
 		if (wanted && socket->state == STATE_LISTEN) {
@@ -107,10 +121,12 @@ static void walk_socket(const struct census_socket *socket, void *data)
 		bit_set(host->listening, socket->port);
 	if (walk->came - walk->counted == WALK_AHEAD)
 		count_next(walk);
-	walk->ahead[walk->came++ % WALK_AHEAD] = *socket;
+	walk->ahead[walk->came % WALK_AHEAD] = look_ahead(walk, socket);
 	inodes_expect(&host->inodes, socket->inode);
-	remote_expect(host, walk->snapshot, walk->census->ends, socket,
-		      census_shown_port(walk->census, host, socket->port));
+	if (walk->came >= walk->counted + WALK_AHEAD / 2)
+		remote_expect(host, walk->snapshot,
+			      walk->ahead[(walk->came - WALK_AHEAD / 2) % WALK_AHEAD].tag);
+	walk->came++;
 }
 
 /*
@@ -123,6 +139,7 @@ static void walk_main(const struct census_socket *socket, void *data)
 	struct walk *walk = data;
 	struct inodes *inodes = &walk->host->inodes;
 	bool wanted = is_wanted(walk, socket), differs = true;
+	const struct ahead ahead = look_ahead(walk, socket);
 	struct inode_entry entry;
 
 	for (struct inode_entry *subflow = inodes_find(inodes, socket->inode); subflow;
@@ -132,7 +149,7 @@ static void walk_main(const struct census_socket *socket, void *data)
 	}
 	if (!socket->inode || !differs)
 		return;
-	walk->no_memory |= make_entry(walk, socket, wanted, &entry) < 0;
+	walk->no_memory |= make_entry(walk, &ahead, wanted, &entry) < 0;
 	entry.flags |= INODE_MAIN;
 	walk->snapshot->mptcp += wanted;
 	walk->no_memory |= inodes_add(inodes, &entry) < 0;
@@ -174,7 +191,8 @@ int walk_host(struct walk *walk, struct error *error)
 	if (walk->needs->owners &&
 	    inodes_reserve(&walk->host->inodes, (size_t)expected(host_sockets(walk->host))) < 0)
 		return error_no_memory(error);
-	result = source_dump(source, states, &first, &interrupted, &walk->host->mptcp, error);
+	result = source_dump(source, kernel_connections(walk->census, walk->host), states, &first,
+			     &interrupted, &walk->host->mptcp, error);
 	handover_end(&handover);
 	if (result < 0)
 		return -1;

@@ -14,7 +14,11 @@ struct walk {
 	struct census_host *host;
 	struct census_snapshot *snapshot;
 	bool no_memory;
-	struct census_socket ahead[WALK_AHEAD]; /* a ring */
+	struct ahead {
+		struct census_socket socket;
+		uint16_t port; /* to show */
+		uint32_t tag;  /* of the other end (remotes.c) */
+	} ahead[WALK_AHEAD];   /* a ring */
 	uint64_t came, counted;
 };
 

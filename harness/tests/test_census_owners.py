@@ -21,7 +21,10 @@ from test_census_truth import VALID, census, holding
 from linger.lab.programs import program
 
 WAYS = """leader table away alone ring mapping flight doubled high crowd mptcp subflows gone fin_with_data
-    unreadable""".split()
+    unreadable states few_buckets one_bucket""".split()
+STATES = {
+    *"ESTABLISHED SYN_SENT SYN_RECEIVED FIN_WAIT2 TIME_WAIT CLOSE_WAIT LISTEN".split()
+}
 # What changes with time and with other tests, and processes that only one of the two may examine.
 PASSING = ("counters", "processes", "unplaced", "unreadable_processes", "unreadable")
 
@@ -52,6 +55,11 @@ def counted(*words: object) -> dict[str, Any]:
     return {key: value for key, value in document["hosts"][0].items() if key not in PASSING}
 
 
+def keepalives(host: dict[str, Any]) -> list[int]:
+    """The time left of each row, in ms; -1: none runs. They are taken out of the rows."""
+    return [row.pop("keepalive_ms") or -1 for row in host["rows"]]
+
+
 def there(pid: int) -> list[str]:
     """The namespace of a process, by its last thread: the first may have ended."""
     alive = [task for task in Path(f"/proc/{pid}/task").iterdir() if (task / "ns/net").exists()]
@@ -68,7 +76,9 @@ def test_both_say_the_same(fast: list[str], how: str) -> None:
         by_bpf, by_proc = (counted(*by, *words) for by in (fast, BY_PROC))
         for host in (by_bpf, by_proc):  # why no owner was found depends on which processes may be examined
             host["unknown"] = sum(host["unknown"].values())
+        assert keepalives(by_bpf) == pytest.approx(keepalives(by_proc), abs=5000)
         assert by_bpf == by_proc
+        assert how != "states" or {name for name, count in by_bpf["states"].items() if count} == STATES
         assert sum(by_bpf["states"].values()) or how == "away" or how == "alone"
 
 

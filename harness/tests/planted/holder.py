@@ -231,6 +231,62 @@ def fin_with_data() -> None:
         kept.append(accepted)
 
 
+def states() -> None:
+    """Sockets in eight states, of both families; a request, the small sockets of a closed FIN_WAIT2 and of
+    TIME_WAIT; with keepalive, with unread data, not accepted, and bound to a device."""
+    for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"),
+                            (socket.AF_INET6, "::ffff:127.0.0.3")):  # fmt: skip
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.bind((address, 9000))
+        listener.listen(100)
+        kept.append(listener)
+        for do in ("keep", "keepalive", "shut", "close", "device", "wait", "leave"):
+            end = socket.socket(family, socket.SOCK_STREAM)
+            if do == "device":
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"lo")
+            end.connect((address, 9000))
+            accepted = listener.accept()[0] if do != "leave" else None
+            if do == "keepalive":
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            elif do == "shut":
+                end.send(b"unread")
+                end.shutdown(socket.SHUT_WR)
+            elif do == "wait" and accepted:
+                end.close()
+                accepted.close()
+                continue
+            kept.append(accepted)
+            if do == "close":
+                end.close()
+            else:
+                kept.append(end)
+    deferred, full = socket.socket(), socket.socket()
+    deferred.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 1000)
+    for listener, address in ((deferred, "127.0.0.4"), (full, "127.0.0.5")):
+        listener.bind((address, 9000))
+        listener.listen(0)
+        for _ in range(3):  # the first is not accepted, and the queue is full
+            end = socket.socket()
+            end.setblocking(False)
+            end.connect_ex(listener.getsockname())
+            kept.extend((listener, end))
+
+
+def few_buckets(number: int = 4) -> None:
+    """300 connections in a table that has few chains."""
+    with open("/proc/sys/net/ipv4/tcp_child_ehash_entries", "w") as entries:
+        entries.write(str(number))
+    own_network()
+    listener = listen()
+    kept.append(listener)
+    for _ in range(300):
+        kept.extend((connect(), listener.accept()[0]))
+
+
+def one_bucket() -> None:
+    few_buckets(1)
+
+
 def unreadable() -> None:
     """A process that may not be examined without CAP_SYS_PTRACE."""
     kept.extend(three())
