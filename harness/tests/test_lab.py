@@ -15,6 +15,7 @@ import pytest
 from linger.lab import Lab, census, netns
 from linger.lab.errors import Broken, CannotRun, NotHeld, Usage
 from linger.lab.host import SYSCTLS
+from linger.lab.samples import Samples
 from linger.run.scenarios import connections
 
 N = 20
@@ -179,6 +180,16 @@ def test_a_timeline_that_has_ended_is_no_evidence(lab: Lab) -> None:
     lab._samples.kill()
     with pytest.raises(Broken, match="timeline is incomplete: census was ended by SIGKILL"):
         lab.result()
+
+
+def test_what_follows_a_look_does_not_hide_it(tmp_path: Path) -> None:
+    """A look prints every host when asked, but a later one only those that have changed."""
+    samples = Samples.__new__(Samples)
+    samples.log, samples._hosts = tmp_path / "timeline.jsonl", ["client", "server"]
+    lines = [("client", 1.0), ("server", 1.0), ("client", 2.0)]
+    text = "".join(json.dumps({"time": time, "host": host, "states": {}}) + "\n" for host, time in lines)
+    samples.log.write_text(f'{{"cut": \n{text}census: why it ended\n')
+    assert samples._has_looked_since(0.9) and not samples._has_looked_since(1.5)
 
 
 def test_closing_removes_the_hosts(lab: Lab) -> None:

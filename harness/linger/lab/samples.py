@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import time
@@ -10,6 +11,7 @@ from typing import Mapping
 
 from linger.lab import census
 from linger.lab.errors import Broken, NotHeld
+from linger.lab.foreign import end_of
 from linger.lab.process import LONGEST, Process
 
 
@@ -41,12 +43,14 @@ class Samples(Process):
             time.sleep(0.001)  # the next look
 
     def _has_looked_since(self, moment: float) -> bool:
-        """moment: in seconds since 1970."""
-        try:
-            line = json.loads(self.prose)
-        except ValueError:  # why it ended
-            return False
-        return line["time"] >= moment and line["host"] == self._hosts[-1]  # the last line of a look
+        """Whether it has looked at every host: the last one comes last, but a later look may print only
+        another. moment: in seconds since 1970."""
+        for line in reversed(end_of(self.log).splitlines()):
+            with contextlib.suppress(ValueError):  # the beginning was cut off, or it is why it ended
+                sample = json.loads(line)
+                if sample["host"] == self._hosts[-1]:
+                    return sample["time"] >= moment
+        return False
 
     def peaks(self) -> dict[str, dict[str, int]]:
         """The highest count of each state in each host so far."""
