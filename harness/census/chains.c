@@ -14,7 +14,8 @@
  * takes no reference. A socket may be released and become another one meanwhile (its memory stays a
  * socket's: SLAB_TYPESAFE_BY_RCU). So it counts only if the pointer that led to it still does after
  * the socket was read, and its hash belongs to the bucket; and a chain ends with the number of its
- * bucket. Otherwise the chain is walked again; window.c recognises the sockets listed twice.
+ * bucket, and begins as it did. Otherwise the chain is walked again; window.c recognises the
+ *sockets listed twice.
  *
  * The kernel has a program run for each element of a map (Linux 5.9), here for the only one.
  */
@@ -66,6 +67,9 @@ static const struct btf_wanted wanted[FIELDS] = {
     [TCP_READ] = {.type = "tcp_sock", .member = "copied_seq"},
     [TIME_WAIT_STATE] = {.type = "inet_timewait_sock", .member = "tw_substate"},
     [SOCK_NUMBER] = {.type = "sock", .member = "sk_ino", .optional = true},
+    [CONNECTION_TIMER] = {.type = "inet_connection_sock",
+			  .member = "icsk_keepalive_timer",
+			  .optional = true},
 };
 
 /* ---- all ------------------------------------------------------------------------------------- */
@@ -224,6 +228,7 @@ static size_t write_bucket(struct writing *w)
 	sound = code_jump(w->code);
 	code_land(w->code, occupied);
 	code_store(w->code, BPF_DW, GIVEN, IN_FRAME(node), HEAD);
+	code_store(w->code, BPF_DW, GIVEN, IN_FRAME(first), HEAD);
 	code_store(w->code, BPF_DW, GIVEN, IN_FRAME(bucket), BUCKET);
 	code_with(w->code, BPF_LSH, BUCKET, 3);
 	code_load(w->code, BPF_DW, A1, CHAINS_AT, IN_CHAINS(table));
@@ -242,12 +247,14 @@ int chains_write(struct iterator *iterator, const void *btf, size_t length, int 
 {
 	size_t head, bucket;
 	struct writing w;
+	int timer;
 
 	if (writing_begin(&w, iterator, wanted, FIELDS, btf, length, map) < 0)
 		return -1;
 	w.field[ROW_TABLE].value += w.field[IPV4_ROW].value + w.field[NET_IPV4].value;
-	w.field[NODE_PENDING].value += w.field[TIMER_NODE].value + w.field[SOCK_TIMER].value;
-	w.field[TIMER_EXPIRES].value += w.field[SOCK_TIMER].value;
+	timer = w.field[CONNECTION_TIMER].found ? CONNECTION_TIMER : SOCK_TIMER;
+	w.field[NODE_PENDING].value += w.field[TIMER_NODE].value + w.field[timer].value;
+	w.field[TIMER_EXPIRES].value += w.field[timer].value;
 	function_begin(&w, write_main(&w));
 	write_group(&w, &head, &bucket);
 	function_begin(&w, head);

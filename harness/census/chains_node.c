@@ -14,10 +14,13 @@ enum { GIVEN = BPF_REG_6, SOCK, STATE, NEXT };
 enum { CONNECTION_AT = VALUE_AT - (int)sizeof(struct connection), KIND_AT = CONNECTION_AT - 8 };
 #define IN_CONNECTION(member) (CONNECTION_AT + (int)offsetof(struct connection, member))
 
-/* STATE: as sock_diag reports it; at KIND_AT what it is. Leave a socket that is not wanted. */
-static void select_socket(struct writing *w)
+/*
+ * STATE: as sock_diag reports it; at KIND_AT what it is. Leave a socket that is not wanted. Returns
+ * the jump of a closed one: it has left the table, and so may have its predecessor.
+ */
+static size_t select_socket(struct writing *w)
 {
-	size_t other;
+	size_t other, closed;
 
 	fetch(w, BPF_DW, STATE, SOCK, COMMON_NET);
 	code_map_value(w->code, A5, w->map);
@@ -25,6 +28,7 @@ static void select_socket(struct writing *w)
 	end_if_register(w, A1, BPF_JNE, STATE);
 	fetch(w, BPF_B, STATE, SOCK, COMMON_STATE);
 	code_store(w->code, BPF_DW, FRAME, KIND_AT, STATE);
+	closed = code_jump_if(w->code, STATE, BPF_JEQ, STATE_CLOSED);
 	other = code_jump_if(w->code, STATE, BPF_JNE, STATE_TIME_WAIT);
 	fetch(w, BPF_B, STATE, SOCK, TIME_WAIT_STATE);
 	code_land(w->code, other);
@@ -34,6 +38,7 @@ static void select_socket(struct writing *w)
 	code_with_register(w->code, BPF_RSH, A1, STATE);
 	code_with(w->code, BPF_AND, A1, 1);
 	end_if(w, A1, BPF_JEQ, 0);
+	return closed;
 }
 
 /* Returns the jump of a socket that is not of this chain. */
@@ -181,22 +186,41 @@ static void write_connection(struct writing *w)
 	report(w, GIVEN, IN_FRAME(seq), sizeof(struct connection));
 }
 
-/* Back to the head of the chain. */
-static void begin_again(struct writing *w)
+/* A3: the address of the head of the chain. */
+static void find_head(struct writing *w)
 {
 	code_map_value(w->code, A5, w->map);
 	code_load(w->code, BPF_DW, A1, GIVEN, IN_FRAME(bucket));
 	code_with(w->code, BPF_LSH, A1, 3);
 	code_load(w->code, BPF_DW, A3, A5, IN_CHAINS(table));
 	code_with_register(w->code, BPF_ADD, A3, A1);
+}
+
+/*
+ * Returns the jump of a chain that has a new first socket. Before Linux 6.19 that may be a
+ * TIME_WAIT, and the connection that it replaces has left its place further on.
+ */
+static size_t check_first(struct writing *w)
+{
+	find_head(w);
+	load(w, BPF_DW, A1, A3, 0);
+	code_load(w->code, BPF_DW, A2, GIVEN, IN_FRAME(first));
+	return code_jump_if_register(w->code, A1, BPF_JNE, A2);
+}
+
+/* Back to the head of the chain. */
+static void begin_again(struct writing *w)
+{
+	find_head(w);
 	code_store(w->code, BPF_DW, GIVEN, IN_FRAME(place), A3);
 	load(w, BPF_DW, A1, A3, 0);
 	code_store(w->code, BPF_DW, GIVEN, IN_FRAME(node), A1);
+	code_store(w->code, BPF_DW, GIVEN, IN_FRAME(first), A1);
 }
 
 void write_node(struct writing *w)
 {
-	size_t over, strayed[3];
+	size_t over, written, strayed[6];
 
 	code_move(w->code, GIVEN, A2);
 	code_load(w->code, BPF_DW, SOCK, GIVEN, IN_FRAME(node));
@@ -205,13 +229,16 @@ void write_node(struct writing *w)
 	over = code_jump_if(w->code, A1, BPF_JNE, 0);
 	code_with(w->code, BPF_SUB, SOCK, offset_of(w, COMMON_NODE));
 	fetch(w, BPF_DW, NEXT, SOCK, COMMON_NODE);
-	select_socket(w);
-	strayed[0] = check_hash(w);
+	strayed[0] = select_socket(w);
 	take_common(w);
 	take_rest(w);
-	strayed[1] = check_place(w);
+	strayed[1] = check_hash(w);
+	strayed[2] = check_place(w);
 	write_connection(w);
+	written = code_jump(w->code);
 	end_here(w);
+	strayed[3] = check_place(w); /* what is not wanted may have become so elsewhere */
+	code_land(w->code, written);
 	code_load(w->code, BPF_DW, A1, GIVEN, IN_FRAME(node));
 	code_store(w->code, BPF_DW, GIVEN, IN_FRAME(place), A1);
 	code_store(w->code, BPF_DW, GIVEN, IN_FRAME(node), NEXT);
@@ -219,9 +246,10 @@ void write_node(struct writing *w)
 	code_land(w->code, over);
 	code_with(w->code, BPF_RSH, SOCK, 1);
 	code_load(w->code, BPF_DW, A1, GIVEN, IN_FRAME(bucket));
-	strayed[2] = code_jump_if_register(w->code, SOCK, BPF_JNE, A1);
+	strayed[4] = code_jump_if_register(w->code, SOCK, BPF_JNE, A1);
+	strayed[5] = check_first(w);
 	code_return(w->code, 1); /* no more */
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 6; i++)
 		code_land(w->code, strayed[i]);
 	begin_again(w);
 	code_return(w->code, 0);

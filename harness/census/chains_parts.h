@@ -41,7 +41,8 @@ enum field {
 	TCP_RECEIVED,
 	TCP_READ,
 	TIME_WAIT_STATE,
-	SOCK_NUMBER, /* since Linux 6.18 */
+	SOCK_NUMBER,	  /* since Linux 6.18 */
+	CONNECTION_TIMER, /* since Linux 6.19; the one of struct sock is another then */
 	FIELDS
 };
 
@@ -51,6 +52,7 @@ struct frame {
 	uint64_t node;	 /* the next of the chain */
 	uint64_t place;	 /* the address of the pointer that led to it */
 	uint64_t bucket; /* whose chain it is */
+	uint64_t first;	 /* of the chain, when the walk of it began */
 };
 
 #define IN_FRAME(member) ((int)offsetof(struct frame, member))
