@@ -22,7 +22,7 @@
 #include "census/chains_parts.h"
 
 #define GROUP 64    /* buckets whose heads are read at once */
-#define AT_ONCE 256 /* groups: 16,384 buckets, at most a millisecond */
+#define AT_ONCE 256 /* groups: 16,384 buckets, at most a millisecond if they are empty */
 
 /* struct bpf_iter__bpf_map_elem of the kernel: what the program is given, in A1. */
 struct context {
@@ -114,6 +114,7 @@ static size_t write_main(struct writing *w)
 	code_map_value(w->code, CHAINS_AT, w->map);
 	code_set(w->code, A1, 0);
 	code_store(w->code, BPF_W, CHAINS_AT, IN_CHAINS(count), A1);
+	code_store(w->code, BPF_W, CHAINS_AT, IN_CHAINS(looks), A1);
 	find_table(w);
 	code_set(w->code, A1, AT_ONCE);
 	point(w, GIVEN, frame_at);
@@ -124,11 +125,16 @@ static size_t write_main(struct writing *w)
 
 /* ---- a group of buckets ---------------------------------------------------------------------- */
 
-/* Leave when what is written leaves no room for another chain, or the table makes no sense. */
+/*
+ * Leave when what is written leaves no room for another chain, when it has taken long, or when the
+ * table makes no sense.
+ */
 static void end_if_full(struct writing *w)
 {
 	code_load(w->code, BPF_W, A1, CHAINS_AT, IN_CHAINS(count));
 	end_if(w, A1, BPF_JGT, CONNECTIONS_AT_ONCE - CHAIN_LONGEST);
+	code_load(w->code, BPF_W, A1, CHAINS_AT, IN_CHAINS(looks));
+	end_if(w, A1, BPF_JGE, LOOKS_AT_ONCE);
 	code_load(w->code, BPF_W, A1, CHAINS_AT, IN_CHAINS(lost));
 	end_if(w, A1, BPF_JNE, 0);
 }

@@ -176,12 +176,17 @@ static size_t check_place(struct writing *w)
 	return code_jump_if_register(w->code, A1, BPF_JNE, A2);
 }
 
-static void write_connection(struct writing *w)
+static void count_one(struct writing *w, int offset)
 {
 	code_map_value(w->code, A5, w->map);
-	code_load(w->code, BPF_W, A1, A5, IN_CHAINS(count));
+	code_load(w->code, BPF_W, A1, A5, offset);
 	code_with(w->code, BPF_ADD, A1, 1);
-	code_store(w->code, BPF_W, A5, IN_CHAINS(count), A1);
+	code_store(w->code, BPF_W, A5, offset, A1);
+}
+
+static void write_connection(struct writing *w)
+{
+	count_one(w, IN_CHAINS(count));
 	point(w, A2, CONNECTION_AT);
 	report(w, GIVEN, IN_FRAME(seq), sizeof(struct connection));
 }
@@ -227,6 +232,7 @@ void write_node(struct writing *w)
 	code_move(w->code, A1, SOCK);
 	code_with(w->code, BPF_AND, A1, 1);
 	over = code_jump_if(w->code, A1, BPF_JNE, 0);
+	count_one(w, IN_CHAINS(looks));
 	code_with(w->code, BPF_SUB, SOCK, offset_of(w, COMMON_NODE));
 	fetch(w, BPF_DW, NEXT, SOCK, COMMON_NODE);
 	strayed[0] = select_socket(w);

@@ -67,6 +67,7 @@ struct connection {
 
 #define CONNECTIONS_AT_ONCE 512 /* 32 KiB, as above */
 #define CHAIN_LONGEST 256	/* so many always fit */
+#define LOOKS_AT_ONCE 4096	/* a millisecond without another task */
 
 /* As struct window, of the table: a number of buckets, each with a chain of sockets. */
 struct chains {
@@ -76,6 +77,7 @@ struct chains {
 	__u32 mask;	  /* out: number of the last bucket */
 	__u32 lost;	  /* out: a chain too long, or none: the table is not what it seems */
 	__u32 count;	  /* written */
+	__u32 looks;	  /* at sockets, also at those that are not wanted */
 	__u64 table, net; /* addresses in the kernel */
 	__u64 head[64];	  /* of the chains of a group of buckets */
 };
