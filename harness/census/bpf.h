@@ -66,6 +66,15 @@ void window_next(struct window *window, size_t listed);
 /* Pure: leave out each heading that is followed by a RECORD_VOID, and all between. */
 void records_drop_void(struct records *records);
 
+/* A heading and what follows. A large table is listed in parts, with other tables between them. */
+struct record_part {
+	uint32_t pid;
+	size_t at; /* number of the record */
+};
+
+/* Pure: all parts, those of a process one after another. To be freed; NULL: no memory. */
+struct record_part *records_by_process(const struct records *records, size_t *count);
+
 /* ---- connections.c: the table of connections ------------------------------------------------- */
 
 struct bpf_connections;

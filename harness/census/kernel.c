@@ -116,28 +116,39 @@ static void forget_at_home(struct lister *kernel)
 	kernel->at_home = NULL;
 }
 
+static int scan_part(struct kernel_scan *scan, const struct records *records, size_t at)
+{
+	const struct record *record = records->record + at, *end = records->record + records->count;
+	struct record_heading heading;
+	int result;
+
+	memcpy(&heading, record, sizeof(heading));
+	result = enter(scan, &heading);
+	for (record += RECORDS_OF_HEADING; record < end && record->fd != RECORD_HEADING; record++) {
+		if (AHEAD < end - record)
+			expect(scan->visit, record + AHEAD);
+		if (result == 0)
+			result = meet(scan, record);
+	}
+	return result;
+}
+
 int kernel_scan(struct visit *visit, struct error *error)
 {
 	struct kernel_scan scan = {.visit = visit, .own = getpid()};
-	const struct records *records = &visit->census->kernel.records;
-	const struct record *record = records->record, *end = record + records->count;
-	struct record_heading heading;
+	struct lister *kernel = &visit->census->kernel;
+	struct record_part *parts;
 	int result = 0;
+	size_t count;
 
 	visit->home = -1;
-	forget_at_home(&visit->census->kernel);
-	visit->census->kernel.at_home = calloc(1, MOST_PIDS / 8);
-	while (record < end && result == 0) {
-		if (AHEAD < end - record)
-			expect(visit, record + AHEAD);
-		if (record->fd == RECORD_HEADING) {
-			memcpy(&heading, record, sizeof(heading));
-			result = enter(&scan, &heading);
-			record += RECORDS_OF_HEADING;
-		} else {
-			result = meet(&scan, record++);
-		}
-	}
+	forget_at_home(kernel);
+	kernel->at_home = calloc(1, MOST_PIDS / 8);
+	parts = records_by_process(&kernel->records, &count);
+	for (size_t i = 0; parts && i < count && result == 0; i++)
+		result = scan_part(&scan, &kernel->records, parts[i].at);
+	result = parts ? result : -1;
+	free(parts);
 	free(scan.apart);
 	visit->comm = NULL;
 	return result < 0 ? error_no_memory(error) : 0;

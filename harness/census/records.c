@@ -49,3 +49,32 @@ void records_drop_void(struct records *records)
 	}
 	records->count = kept;
 }
+
+static int by_process(const void *a, const void *b)
+{
+	const struct record_part *x = a, *y = b;
+
+	if (x->pid != y->pid)
+		return x->pid < y->pid ? -1 : 1;
+	return x->at < y->at ? -1 : x->at > y->at;
+}
+
+struct record_part *records_by_process(const struct records *records, size_t *count)
+{
+	const size_t most = records->count / RECORDS_OF_HEADING + 1;
+	struct record_part *parts = malloc(most * sizeof(*parts));
+	struct record_heading heading;
+
+	*count = 0;
+	if (!parts)
+		return NULL;
+	for (size_t at = 0; at < records->count; at++) {
+		if (records->record[at].fd != RECORD_HEADING)
+			continue;
+		memcpy(&heading, records->record + at, sizeof(heading));
+		parts[(*count)++] = (struct record_part){heading.pid, at};
+		at += RECORDS_OF_HEADING - 1;
+	}
+	qsort(parts, *count, sizeof(*parts), by_process);
+	return parts;
+}

@@ -3,6 +3,7 @@
  */
 #include "census/bpf.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "census/code.h"
@@ -76,6 +77,30 @@ static void tables_that_ended_are_left_out(void **state)
 	}
 }
 
+static void parts_of_a_process_follow_each_other(void **state)
+{
+	const uint32_t pids[] = {7, 3, 7, 9, 3};
+	const size_t order[] = {1, 4, 0, 2, 3};
+	struct record listed[128] = {0};
+	struct records records = {listed, 0, 128};
+	struct record_part *parts;
+	size_t count;
+
+	(void)state;
+	fill(&records, "h1h2h3h4h5");
+	for (size_t i = 0; i < 5; i++)
+		memcpy((char *)(listed + i * (RECORDS_OF_HEADING + 1)) +
+			   offsetof(struct record_heading, pid),
+		       &pids[i], sizeof(pids[i]));
+	parts = records_by_process(&records, &count);
+	assert_int_equal(count, 5);
+	for (size_t i = 0; i < count; i++) {
+		assert_int_equal(parts[i].pid, pids[order[i]]);
+		assert_int_equal(parts[i].at, order[i] * (RECORDS_OF_HEADING + 1));
+	}
+	free(parts);
+}
+
 static size_t windows_of(size_t descriptors, size_t listed)
 {
 	struct window window = {.width = WINDOW};
@@ -101,6 +126,7 @@ int main(void)
 	    cmocka_unit_test(jumps_lead_to_what_follows),
 	    cmocka_unit_test(what_does_not_fit_is_counted),
 	    cmocka_unit_test(tables_that_ended_are_left_out),
+	    cmocka_unit_test(parts_of_a_process_follow_each_other),
 	    cmocka_unit_test(a_table_with_little_in_it_takes_few_windows),
 	};
 

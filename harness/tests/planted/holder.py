@@ -149,10 +149,14 @@ def high() -> None:
 
 
 def crowd() -> None:
-    """Many with high numbers, after a gap: more than the kernel lists of a table at once."""
+    """Many with high numbers, after a gap: more than the kernel lists of a table at once. Two processes
+    have them."""
     high()
     for number in range(13000, 18000):
         os.dup2(kept[number % 3].fileno(), number)
+    if os.fork() == 0:
+        LIBC.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+        signal.pause()
 
 
 def mptcp() -> None:
