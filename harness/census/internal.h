@@ -103,6 +103,7 @@ struct census {
 		int refused;		   /* an errno: it cannot be asked */
 		struct bpf_owners *owners; /* NULL: not loaded */
 		struct bpf_connections *connections;
+		bool no_connections; /* that program cannot be loaded: not to be tried again */
 		struct records records;
 		uint8_t *at_home; /* processes that live in a host's namespace, by bit; or NULL */
 		pthread_t thread;

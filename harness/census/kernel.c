@@ -239,8 +239,9 @@ struct bpf_connections *kernel_connections(struct census *census, const struct c
 
 	if (!kernel->asked || (census->ask != CENSUS_ASK_KERNEL && host_sockets(host) < PAYS_TABLE))
 		return NULL;
-	if (!kernel->connections)
+	if (!kernel->connections && !kernel->no_connections)
 		kernel->connections = bpf_connections_new();
+	kernel->no_connections = !kernel->connections;
 	return kernel->connections;
 }
 
