@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # the judge outside the sandbox needs none
 
 # More than an exercise needs: bytes of memory for each process and in total, seconds of CPU time,
 # processes, core dumps.
-LIMITS = {"as": 512 << 20, "memory": 512 << 20, "cpu": 1, "nproc": 64, "core": 0}
+LIMITS = {"as": 512 << 20, "memory": 512 << 20, "cpu": 2, "nproc": 64, "core": 0}
 SANITIZED = {"memory": 1 << 30}  # AddressSanitizer keeps freed memory, to recognize it
 SPINNING = 0.1  # s of CPU time, after the scenario
 SPIN_WATCH = 6  # s
