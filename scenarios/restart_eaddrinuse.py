@@ -31,6 +31,8 @@ def test_restart_eaddrinuse(lab, variant):
     lab.happened(server, LISTEN=0)
     server = lab.start("server", f"servers/restart_eaddrinuse_{variant}")
     error = server.said("listen")["err"]
+    # A SYN from the port of a TIME_WAIT would be answered by that, not refused.
+    lab.hosts["client"].sysctl(ip_local_port_range="20000 29999")
     visitor = lab.peer("connect hello drain fin")
     lab.happened(visitor, ActiveOpens=N + 1)
     hello = visitor.said("done", 2)  # after "connect", whether that succeeded or not
