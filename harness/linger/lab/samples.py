@@ -31,13 +31,14 @@ class Samples(Process):
             raise Broken(f"there is no timeline: {silent}") from None
 
     def catch_up(self) -> None:
-        """Wait until the file shows what there is now; errors: Broken.
+        """Wait until the file shows what there is now; errors: Broken, and as must_be_logged().
 
         On a busy machine the census may not have had a processor since the last change.
         """
         now, deadline = time.time(), time.monotonic() + LONGEST
         self.signal(signal.SIGUSR1)
         while not self._has_looked_since(now):
+            self.must_be_logged()
             if not self.running or time.monotonic() > deadline:
                 raise Broken(f"the timeline is incomplete: census {self.ending()}{self.tail(1)}")
             time.sleep(0.001)  # the next look
