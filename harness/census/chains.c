@@ -15,7 +15,7 @@
  * socket's: SLAB_TYPESAFE_BY_RCU). So it counts only if the pointer that led to it still does after
  * the socket was read, and its hash belongs to the bucket; and a chain ends with the number of its
  * bucket, and begins as it did. Otherwise the chain is walked again; window.c recognises the
- *sockets listed twice.
+ * sockets listed twice.
  *
  * The kernel has a program run for each element of a map (Linux 5.9), here for the only one.
  */

@@ -18,7 +18,7 @@
  *
  * The kernel keeps neither file nor table for it, so what is read may end meanwhile. Memory that is
  * no longer there reads as 0. An inode stays what it is until RCU lets it go, after the program.
- *But since Linux 6.7 a file that is closed may become another one at once: a descriptor counts if,
+ * But since Linux 6.7 a file that is closed may become another one at once: a descriptor counts if,
  * after all was read, it still leads to the same file and this to the same inode, and a table if it
  * is still that of the task.
  *

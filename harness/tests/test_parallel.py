@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from conftest import Run
 
 PLANTED = """
-import os, time, warnings
+import os, warnings
 from pathlib import Path
 import pytest
 
@@ -28,12 +29,12 @@ def test_shared(whole, tmp_path, n):
     print(f"of {n}")
     Path(os.environ["MET"], f"{os.getpid()}-{len(whole)}-{tmp_path.parent.name}").touch()
 
-def test_captured(capfd):
-    os.write(1, b"mine")
-    time.sleep(0.05)  # others write meanwhile
-    assert capfd.readouterr().out == "mine"
+@pytest.mark.parametrize("n", range(6))
+def test_writes(n):
+    for _ in range(2000): os.write(1, b"by %d\\n" % n)
+    assert n == "written"
 
-def test_differs(tmp_path): print("shown"); assert {"a": 1} == {"a": 2}
+def test_differs(): assert {"a": 1} == {"a": 2}
 def test_warns(): warnings.warn("beware")
 def test_dies(): os.kill(os.getpid(), 9)
 def test_stuck(stuck): pass
@@ -57,10 +58,12 @@ def test_each_test_is_reported_once(planted: Run, tmp_path: Path) -> None:
     done = planted("-n", 3)
     assert done.returncode == 1, done.stderr
     # The one that is stuck passed before its worker ended badly.
-    assert " 3 failed, 11 passed, 1 warning in " in done.stdout, done.stdout
+    assert " 9 failed, 10 passed, 1 warning in " in done.stdout, done.stdout
     for sentence in ("the process of this test ended without a report", "ValueError: cannot be put away",
-                     "{'a': 1} != {'a': 2}", "shown\n", "UserWarning: beware"):  # fmt: skip
+                     "{'a': 1} != {'a': 2}", "UserWarning: beware"):  # fmt: skip
         assert sentence in done.stdout
+    captured = re.findall(r"^-+ Captured stdout call -+\n((?:by \d\n)*)", done.stdout, re.M)
+    assert sorted(captured) == [f"by {n}\n" * 2000 for n in range(6)], "of each its own"
     met = [name.name.split("-", 2) for name in (tmp_path / "met").iterdir()]
     pids, numbers, folders = zip(*met)
     assert len(met) == 8 and max(map(int, numbers)) > 2, "a fixture of the session serves many tests"
@@ -69,7 +72,7 @@ def test_each_test_is_reported_once(planted: Run, tmp_path: Path) -> None:
 
 def test_one_failure_may_be_enough(planted: Run) -> None:
     done = planted("-n", 1, "-x", "-k", "differs or dies")
-    assert done.returncode in (1, 70) and "= 1 failed, 1" in done.stdout, done.stdout  # 12 deselected
+    assert done.returncode in (1, 70) and "= 1 failed, 1" in done.stdout, done.stdout  # 17 deselected
 
 
 def test_without_workers(planted: Run, tmp_path: Path) -> None:

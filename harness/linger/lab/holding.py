@@ -22,7 +22,7 @@ from linger.lab.verdict import make_row
 
 OWN = 8  # descriptors that any process may have for itself: standard streams, listener, epoll, timer
 PASSING = 2  # sockets: the kernel still counts those of a tool that has just ended
-PASSED = 10.0  # s within which it has released them all, on a busy machine too
+PASSED = 10.0  # s that it is given to release them all: on a busy machine two were not enough
 
 
 @dataclasses.dataclass(frozen=True)
