@@ -71,7 +71,7 @@ lab-%: all ## start or continue an exercise (HINT=1..3 or blame, PREDICT=a, SHOW
 		$(if $(SHOW),--show) $(if $(filter command,$(origin RESET)),$(if $(RESET),--reset)); \
 		code=$$?; [ $$code = 1 ] || exit $$code
 
-test: all $(UNIT_TESTS) ## run all tests, in parallel (SAN=1 under ASan and UBSan, ARGS='-k name')
+test: all $(UNIT_TESTS) $(BUILD)/tests/lists ## run all tests, in parallel (SAN=1 under ASan and UBSan, ARGS='-k name')
 	@$(BUILD)/linger test -- $(ARGS)
 
 report: $(BUILD)/linger ## write the newest run as web pages, and say where
@@ -157,6 +157,9 @@ $(BUILD)/sandbox-init $(BUILD)/sandbox-user: $(BUILD)/sandbox-%: $(BUILD)/obj/ha
 $(BUILD)/tests/%: $(BUILD)/obj/harness/$$(subst _test_,/test_,$$*).o \
 		$(BUILD)/lib$$(firstword $$(subst _test_, ,$$*)).a $(common)
 	$(link) -lcmocka
+
+$(BUILD)/tests/lists: $(BUILD)/obj/harness/tests/lists.o $(BUILD)/libwire.a $(common)
+	$(link)
 
 # The calls to watch (common/watched.c) in a student's program, and in the fixed ones, its
 # yardstick.

@@ -117,11 +117,13 @@ void census_snapshot_clear(struct census_snapshot *snapshot);
 
 /*
  * A few numbers that move when a socket of @host changes its state, read without a walk of the
- * table: cheap enough for every few milliseconds. Returns 0, or -1 with @error. stream.c describes
- * what they can miss.
+ * table: cheap enough for every few milliseconds. Updates @pulse; returns 1 when a number has
+ * changed, 0 when none has, or -1 with @error. stream.c describes what they can miss.
  */
+#define PULSE_SEGMENTS 5
 struct census_pulse {
-	int64_t value[8];
+	int64_t segments[PULSE_SEGMENTS], sockets, sockets6, timewaits;
+	uint64_t snmp; /* a hash of the file that has the segments */
 };
 int census_pulse(const struct census *census, size_t host, struct census_pulse *pulse,
 		 struct error *error);

@@ -244,10 +244,11 @@ void views_clear(struct census_snapshot *snapshot)
 static int home_of(const struct census *census, pid_t pid)
 {
 	struct netns_id id;
+	int home = -1;
 
-	if (pid == getpid() || process_netns(pid, &id) < 0 || !process_may_hold(pid))
-		return -1;
-	return host_of(census, &id);
+	if (pid != getpid() && process_netns(pid, &id) == 0)
+		home = host_of(census, &id);
+	return home >= 0 && process_may_hold(pid) ? home : -1;
 }
 
 struct viewing {

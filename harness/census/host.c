@@ -10,6 +10,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "common/hash.h"
+
 /* Runs inside the host's namespace. */
 static int open_host(void *data, struct error *error)
 {
@@ -75,33 +77,43 @@ int64_t host_sockets(const struct census_host *host)
 	return sockets;
 }
 
+static void parse_segments(const char *snmp, int64_t value[PULSE_SEGMENTS])
+{
+	static const char *const names[PULSE_SEGMENTS] = {"ActiveOpens", "InSegs", "OutSegs",
+							  "CurrEstab", "AttemptFails"};
+	struct census_counters tcp = {0};
+
+	census_counters_parse(&tcp, snmp, "Tcp:");
+	for (size_t i = 0; i < PULSE_SEGMENTS; i++) {
+		int at = census_counter_find(&tcp, names[i], strlen(names[i]));
+
+		value[i] = at < 0 ? 0 : tcp.counter[at].value;
+	}
+}
+
 int census_pulse(const struct census *census, size_t index, struct census_pulse *pulse,
 		 struct error *error)
 {
-	static const char *const names[] = {"ActiveOpens", "InSegs", "OutSegs", "CurrEstab",
-					    "AttemptFails"};
 	const struct census_host *host = census->hosts[index];
-	struct census_counters tcp = {0};
+	const struct census_pulse last = *pulse;
 	char text[8192];
-	size_t n = 0;
 
-	*pulse = (struct census_pulse){0};
 	if (read_again(host->snmp, text, sizeof(text)) <= 0)
 		return error_set(error, EXIT_CANNOT, "cannot read /proc/net/snmp of host %s",
 				 host->name);
-	census_counters_parse(&tcp, text, "Tcp:");
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		int at = census_counter_find(&tcp, names[i], strlen(names[i]));
-
-		pulse->value[n++] = at < 0 ? 0 : tcp.counter[at].value;
-	}
+	/* Mostly nothing has happened, and to parse the numbers takes as long as to read them. */
+	pulse->snmp = hash_text(HASH_BEGIN, text);
+	if (pulse->snmp != last.snmp)
+		parse_segments(text, pulse->segments);
 	if (read_again(host->sockstat, text, sizeof(text)) > 0) {
-		pulse->value[n++] = number_after(text, "TCP:", " inuse ");
-		pulse->value[n++] = number_after(text, "TCP:", " tw ");
+		pulse->sockets = number_after(text, "TCP:", " inuse ");
+		pulse->timewaits = number_after(text, "TCP:", " tw ");
 	}
 	if (read_again(host->sockstat6, text, sizeof(text)) > 0)
-		pulse->value[n++] = number_after(text, "TCP6:", " inuse ");
-	return 0;
+		pulse->sockets6 = number_after(text, "TCP6:", " inuse ");
+	return pulse->sockets != last.sockets || pulse->timewaits != last.timewaits ||
+	       pulse->sockets6 != last.sockets6 ||
+	       memcmp(pulse->segments, last.segments, sizeof(last.segments)) != 0;
 }
 
 struct census *census_new(void)

@@ -56,38 +56,46 @@ struct netns_search {
 	pid_t pid;
 	char *path;
 	size_t size;
+	struct netns_id id;
 };
 
-static int thread_netns_path(void *data, pid_t thread)
+static int search_thread(void *data, pid_t thread)
 {
 	struct netns_search *search = data;
-	struct stat st;
 
 	snprintf(search->path, search->size, "/proc/%d/task/%d/ns/net", search->pid, thread);
-	return stat(search->path, &st) == 0;
+	return netns_of(search->path, &search->id) == 0;
+}
+
+static int search_process(struct netns_search *search)
+{
+	int found;
+
+	snprintf(search->path, search->size, "/proc/%d/ns/net", search->pid);
+	if (netns_of(search->path, &search->id) == 0)
+		return 0;
+	if (errno != ENOENT) /* a leader that has ended has none */
+		return -1;
+	found = process_threads(search->pid, search_thread, search);
+	errno = ENOENT;
+	return found ? 0 : -1;
 }
 
 int process_netns_path(pid_t pid, char *path, size_t size)
 {
-	struct netns_search search = {pid, path, size};
-	struct stat st;
-	int found;
+	struct netns_search search = {.pid = pid, .path = path, .size = size};
 
-	snprintf(path, size, "/proc/%d/ns/net", pid);
-	if (stat(path, &st) == 0)
-		return 0;
-	if (errno != ENOENT) /* a leader that has ended has none */
-		return -1;
-	found = process_threads(pid, thread_netns_path, &search);
-	errno = ENOENT;
-	return found ? 0 : -1;
+	return search_process(&search);
 }
 
 int process_netns(pid_t pid, struct netns_id *id)
 {
 	char path[64];
+	struct netns_search search = {.pid = pid, .path = path, .size = sizeof(path)};
+	int result = search_process(&search);
 
-	return process_netns_path(pid, path, sizeof(path)) < 0 || netns_of(path, id) < 0 ? -1 : 0;
+	*id = search.id;
+	return result;
 }
 
 void process_read(pid_t pid, const char *file, char *text, size_t size)

@@ -56,18 +56,17 @@ static bool print_change(const char *host, const struct census_snapshot *snapsho
 	return fflush(stdout) == 0;
 }
 
-/* True when any host's pulse has changed. */
+/* Has any host's pulse @changed? False: a host has none, see @error. */
 static bool pulse_changed(struct census *census, struct watched *watched, bool *changed,
 			  struct error *error)
 {
 	*changed = false;
 	for (size_t i = 0; i < census_host_count(census); i++) {
-		struct census_pulse pulse;
+		int moved = census_pulse(census, i, &watched[i].pulse, error);
 
-		if (census_pulse(census, i, &pulse, error) < 0)
+		if (moved < 0)
 			return false;
-		*changed |= memcmp(&pulse, &watched[i].pulse, sizeof(pulse)) != 0;
-		watched[i].pulse = pulse;
+		*changed |= moved;
 	}
 	return true;
 }

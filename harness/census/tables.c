@@ -12,6 +12,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "common/hash.h"
+
 #define MOST_TABLES 64 /* distinguished; beyond that we look at threads one by one */
 #define READINGS 3
 
@@ -30,13 +32,6 @@ struct tables {
 	size_t count;
 };
 
-static uint64_t hash(uint64_t h, const char *text)
-{
-	for (; *text; text++)
-		h = (h ^ (unsigned char)*text) * 0x100000001b3u; /* FNV-1a */
-	return h;
-}
-
 static uint64_t content(DIR *directory)
 {
 	struct dirent *entry;
@@ -48,7 +43,7 @@ static uint64_t content(DIR *directory)
 		    readlinkat(dirfd(directory), entry->d_name, target, sizeof(target) - 1);
 
 		target[length > 0 ? length : 0] = '\0';
-		sum += hash(hash(0xcbf29ce484222325u, entry->d_name), target);
+		sum += hash_text(hash_text(HASH_BEGIN, entry->d_name), target);
 	}
 	return sum;
 }

@@ -40,9 +40,11 @@ SYSTEM = Path("/usr/bin/python3")
 
 def all_but(folder: Path, *names: str) -> None:
     """Fill a folder with what PATH has on Debian, except these programs and what is already there."""
-    for path in (path for where in ("/usr/bin", "/usr/sbin") for path in Path(where).iterdir()):
-        if path.name not in names and not (folder / path.name).exists():
-            (folder / path.name).symlink_to(path)
+    there = {*names, *os.listdir(folder)}
+    found = {path.name: path for where in ("/usr/sbin", "/usr/bin") for path in Path(where).iterdir()}
+    wanted = [str(path) for name, path in found.items() if name not in there]
+    if wanted:
+        subprocess.run(["ln", "-s", "-t", str(folder), *wanted], check=True)
 
 
 class Machine:

@@ -12,8 +12,6 @@ import pytest
 from conftest import Run
 from exchanges import CLIENT, EXCHANGES, SERVER, SLL, STEP, Look, Packet, damages, play, write
 
-from linger.lab.programs import program
-
 LOOKS = [
     Look(),
     Look(stamps=True),
@@ -26,8 +24,6 @@ OTHERS = (None, CLIENT, SERVER)  # whose packets are captured; None: both ends'
 States = "tuple[str, str]"
 Seen = "tuple[Packet, ...]"
 Listed = "list[tuple[str, str]]"
-# One shell lists all captures of a test: to start each list from Python takes longer than the list.
-EACH = 'for capture; do "$0" list --json "$capture" || exit; echo end; done'
 
 
 def plain(packets: list[Packet]) -> Seen:
@@ -61,7 +57,7 @@ def told(run: Run, folder: Path, captures: Iterable[bytes]) -> list[Listed]:
     for number, capture in enumerate(captures):
         files.append(folder / f"{number}.pcap")
         files[-1].write_bytes(capture)
-    done = run("/bin/sh", "-c", EACH, program("wire"), *files)
+    done = run("tests/lists", *files)  # to start a process takes longer than to read a capture
     assert done.returncode == 0 and not done.stderr, done.stderr
     lists = done.stdout.split("end\n")
     assert len(lists) == len(files) + 1

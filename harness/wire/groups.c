@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/hash.h"
 #include "wire/filter.h"
 #include "wire/summary.h"
 
@@ -48,13 +49,13 @@ static void moved(void *data, int end, int64_t time, int before, int after)
 
 static uint64_t mix(uint64_t hash, uint64_t value)
 {
-	return (hash ^ value) * 0x100000001b3u; /* FNV-1a, by words */
+	return (hash ^ value) * HASH_PRIME; /* by words */
 }
 
 static uint64_t signature(const struct wire_connection *c, const struct wire_step *steps,
 			  const uint8_t ends[2])
 {
-	uint64_t hash = 0xcbf29ce484222325u;
+	uint64_t hash = HASH_BEGIN;
 
 	for (size_t i = 0; i < c->count; i++) {
 		const struct wire_segment *s = &c->segments[i];

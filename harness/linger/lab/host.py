@@ -62,7 +62,9 @@ class Host:
 
     def _rows(self, state: str) -> Iterator[list[str]]:
         """The fields of each socket in a state (proc_pid_net(5), proc_net_tcp.rst)."""
-        rows = (line.split() for line in self.run("cat", "/proc/net/tcp").splitlines()[1:])
+        with netns.inside(self.path):
+            table = Path("/proc/thread-self/net/tcp").read_text()
+        rows = (line.split() for line in table.splitlines()[1:])
         return (row for row in rows if row[3] == state)
 
     def run(self, *command: str, input: str | None = None) -> str:

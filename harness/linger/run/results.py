@@ -173,7 +173,7 @@ class Environment:
 
     def write(self, run: Path) -> None:
         """Write environment.json; unknown values are null."""
-        import pytest
+        import _pytest  # knows the version; all of pytest takes as long as a whole check
 
         answers = {
             name: asked.communicate()[0].strip() or None if asked else None
@@ -190,7 +190,7 @@ class Environment:
                 "cores": os.cpu_count(),
                 "uid": os.getuid(),
                 "python": platform.python_version(),
-                "pytest": pytest.__version__,
+                "pytest": _pytest.__version__,
                 **answers,
                 **self._told,
                 "arguments": sys.argv[1:],
