@@ -57,7 +57,7 @@ def command(source: str | Path, *more: str) -> list[str]:
 
 def compile_ours(source: Path, binary: Path) -> None:
     """Compile a program that we wrote, without the cage and quickly; errors: Broken with the complaint."""
-    words = command(source, "-O0", "-g0", "-w", "-o", str(binary))
+    words = command(source, "-O0", "-g0", "-w", "-s", "-o", str(binary))
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
     if done.returncode:
         raise Broken(f"{source.name}: {done.stderr}")
