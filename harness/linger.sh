@@ -1,6 +1,7 @@
 #!/bin/sh
 # linger: see `linger --help`. Commands that touch the network run in a sandbox, the rest do not.
-build=$(dirname "$(readlink -f "$0")")
+build=$(readlink -f "$0")
+build=${build%/*}
 python=$(readlink "$build/python")
 again="run: make"
 case $build in

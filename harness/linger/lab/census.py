@@ -79,15 +79,17 @@ def until(
     hold: float,
     ports: Iterable[int] = (),
     copies: bool = False,
+    owners: bool = True,
 ) -> dict[str, Any]:
     """Await an expression over the hosts' sockets; see `build/census --help` for its language.
 
     within: seconds until it must become true; hold: seconds that it must then stay true.
-    ports, copies: as for command(). Returns the last snapshot; its "until" says whether it held and
+    ports, copies: as for command(). owners: also look for processes, which an expression of states and counters
+    does not need: that takes most of the time. Returns the last snapshot; its "until" says whether it held and
     what was measured.
     Errors: Broken, CannotRun or Usage with the census's own sentence.
     """
-    words = command(hosts, ports, copies) + [
+    words = command(hosts, ports, copies) + ([] if owners else ["--no-owners"]) + [
         "--json", "--until", expression, "--within", f"{within:.3f}s", "--hold", f"{hold:.3f}s",
     ]  # fmt: skip
     return _ask(words)

@@ -73,7 +73,7 @@ class Expectations:
     def __init__(self, verdict: Verdict) -> None:
         """verdict: where the rows go."""
         self.verdict = verdict
-        self.snapshot: dict[str, dict[str, Any]] = {}  # the last count of each host
+        self.snapshot: dict[str, dict[str, Any]] = {}  # of each host: the last count, and its last owners
 
     # The vacuity guard: the fault happened.
 
@@ -90,7 +90,8 @@ class Expectations:
         for name, value in expected.items():
             names = who.opened if name == "ESTABLISHED" else (name,)
             variables = [f"{who.host.name}:{variable}" for variable in names]
-            until = self.until(census.term(" - ".join(variables), value), within, hold)
+            owners = not all(map(_is_plain, names))
+            until = self.until(census.term(" - ".join(variables), value), within, hold, owners)
             first, *others = (until["values"][variable] for variable in variables)
             self.verdict.guard(who.host.name, name, value, first - sum(others), who.tail())
             self.tell(f"{who.host.name}: {name} {first - sum(others)}")
@@ -200,24 +201,33 @@ class Expectations:
 
         Waits until it is as expected and stays so, or for that many seconds; "-" means no connection.
         """
-        wanted: dict[str, int] = dict.fromkeys(set(census.STATES) - {"CLOSED", "LISTEN"}, 0)
+        wanted = {state: 0 for state in census.STATES if state not in ("CLOSED", "LISTEN")}
         if expected != "-":
             state, count = expected.split()
             wanted[state] = int(count)
         host = who.host.name
         terms = (census.term(f"{host}:{state}", value) for state, value in wanted.items())
-        self.until(" and ".join(terms), _deadline(within), STILL)
-        states = self.snapshot[host]["states"]
-        found = [f"{name} {n}" for name, n in states.items() if n and name != "LISTEN"]
+        until = self.until(" and ".join(terms), _deadline(within), STILL, owners=False)
+        found = [f"{state} {n}" for state in wanted if (n := until["values"][f"{host}:{state}"])]
         self.tell(f"{host}: {', '.join(found) or '-'}")
         return ", ".join(found) or "-"
 
-    def until(self, expression: str, within: float, hold: float) -> dict[str, Any]:
+    def until(
+        self, expression: str, within: float, hold: float, owners: bool = True
+    ) -> dict[str, Any]:
         """Ask the census about all hosts; see census.until(). Returns its "until"."""
         # These are our own programs, so descriptors may be copied to tell whether one was ever connected.
-        snapshot = census.until(self.paths, expression, within, hold, copies=True)
-        self.snapshot = {host["host"]: host for host in snapshot["hosts"]}
-        return snapshot["until"]
+        counted = census.until(self.paths, expression, within, hold, copies=owners, owners=owners)
+        for host in counted["hosts"]:
+            if not owners and host["host"] in self.snapshot:
+                host["owners"] = self.snapshot[host["host"]]["owners"]
+            self.snapshot[host["host"]] = host
+        return counted["until"]
+
+
+def _is_plain(variable: str) -> bool:
+    """Whether a variable of the census is a state or a counter, for which no process matters."""
+    return variable[0].isupper() and "." not in variable
 
 
 def _deadline(within: float) -> float:
