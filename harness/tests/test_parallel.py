@@ -14,8 +14,10 @@ import os, warnings
 from pathlib import Path
 import pytest
 
+def worker(): return os.stat("/proc/self/ns/pid").st_ino
+
 @pytest.fixture(scope="session")
-def whole(): return [os.getpid()]
+def whole(): return [worker()]
 
 @pytest.fixture(scope="session")
 def stuck():
@@ -25,9 +27,9 @@ def stuck():
 @pytest.mark.parametrize("n", range(8))
 def test_shared(whole, tmp_path, n):
     whole.append(n)
-    assert whole[0] == os.getpid()
+    assert whole[0] == worker()
     print(f"of {n}")
-    Path(os.environ["MET"], f"{os.getpid()}-{len(whole)}-{tmp_path.parent.name}").touch()
+    Path(os.environ["MET"], f"{worker()}-{len(whole)}-{tmp_path.parent.name}").touch()
 
 @pytest.mark.parametrize("n", range(6))
 def test_writes(n):
@@ -65,9 +67,9 @@ def test_each_test_is_reported_once(planted: Run, tmp_path: Path) -> None:
     captured = re.findall(r"^-+ Captured stdout call -+\n((?:by \d\n)*)", done.stdout, re.M)
     assert sorted(captured) == [f"by {n}\n" * 2000 for n in range(6)], "of each its own"
     met = [name.name.split("-", 2) for name in (tmp_path / "met").iterdir()]
-    pids, numbers, folders = zip(*met)
+    workers, numbers, folders = zip(*met)
     assert len(met) == 8 and max(map(int, numbers)) > 2, "a fixture of the session serves many tests"
-    assert len({*zip(pids, folders)}) == len({*pids}) == len({*folders}), "each worker has a tmp_path"
+    assert len({*zip(workers, folders)}) == len({*workers}) == len({*folders}), "each worker has a tmp_path"
 
 
 def test_one_failure_may_be_enough(planted: Run) -> None:

@@ -21,6 +21,8 @@ import pytest
 from _pytest.reports import TestReport
 from _pytest.runner import runtestprotocol
 
+from linger.run import alone
+
 OnStep = Callable[[Sequence[str], str], None]
 _to_parent: BinaryIO | None = None
 
@@ -122,6 +124,8 @@ class Child:
         self.pid = os.fork()
         if self.pid == 0:
             self.channel.close()
+            if worker:
+                alone.enter()
             self._serve(theirs.makefile("rwb"), number, worker)
         theirs.close()
 

@@ -1,0 +1,44 @@
+"""A worker apart from all others, in namespaces of its own: its counts need not look through their processes,
+and what its tests leave behind ends with it."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+from pathlib import Path
+
+from linger.lab import netns
+from linger.lab.errors import Broken
+
+CLONE_NEWPID = 0x20000000
+PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def enter() -> None:
+    """Go on as process 2 of a new pid namespace, with a /proc and a /run of its own.
+
+    The calling process stays behind until that ends, and ends like it. Process 1 buries orphans. Errors:
+    Broken with what the kernel refused.
+    """
+    netns.own_run()
+    if _libc.unshare(CLONE_NEWPID) < 0:
+        raise Broken(f"unshare: {os.strerror(ctypes.get_errno())}")
+    _go_on_in_a_child()
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if refused := netns.mount("proc", Path("/proc"), 0, "proc"):
+        raise Broken(refused)
+    _go_on_in_a_child()
+
+
+def _go_on_in_a_child() -> None:
+    """Fork. The parent waits for the child, and for the orphans it is given, and ends as the child did."""
+    child = os.fork()
+    if child == 0:
+        return
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the child acts on ^C
+    ended = 0
+    while ended != child:
+        ended, status = os.wait()
+    os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
