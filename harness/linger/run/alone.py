@@ -16,12 +16,14 @@ PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def enter() -> None:
-    """Go on as process 2 of a new pid namespace, with a /proc and a /run of its own.
+def enter(number: int) -> None:
+    """Go on as a process of a new pid namespace, with a /proc and a /run of its own.
 
-    The calling process stays behind until that ends, and ends like it. Process 1 buries orphans. Errors:
-    Broken with what the kernel refused.
+    The calling process stays behind until that ends, and ends like it. Process 1 buries orphans. number: of
+    the worker, from which its pid follows: names that are made of pids shall differ. Errors: Broken with what
+    the kernel refused.
     """
+    passed_over = os.getppid() + number  # so that it is not the session's pid either
     netns.own_run()
     if _libc.unshare(CLONE_NEWPID) < 0:
         raise Broken(f"unshare: {os.strerror(ctypes.get_errno())}")
@@ -29,6 +31,8 @@ def enter() -> None:
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if refused := netns.mount("proc", Path("/proc"), 0, "proc"):
         raise Broken(refused)
+    for _ in range(passed_over):
+        os.waitpid(os.fork() or os._exit(0), 0)
     _go_on_in_a_child()
 
 

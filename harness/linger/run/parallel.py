@@ -125,7 +125,7 @@ class Child:
         if self.pid == 0:
             self.channel.close()
             if worker:
-                alone.enter()
+                alone.enter(worker)
             self._serve(theirs.makefile("rwb"), number, worker)
         theirs.close()
 

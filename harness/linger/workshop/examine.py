@@ -114,12 +114,13 @@ def _counts(lab: Lab, host: str) -> dict[str, int]:
 
 def _subject(peer: Peer) -> dict[str, Any]:
     """The program under trial: how it ended, where it waits, what it reported."""
+    spins = _spins(peer)  # may end it, by its limit of CPU time
     return {
         "program": peer.program,
         "killed": peer.killed,
         "status": peer.status,
         "waits": waiting.place(peer.pid) if peer.running else None,
-        "spins": _spins(peer),
+        "spins": spins,
         "events": _tally(peer),
         "misuse": _misuse(peer),
         "lingers": sorted({event.get("seconds", "") for event in peer.events("linger", on=1)}),
@@ -164,6 +165,8 @@ def _spins(peer: Peer) -> bool:
         if peer.cpu_seconds - began >= SPINNING:
             return True
         time.sleep(0.01)  # the next look
+    if processor.stat(peer.pid)[1] in ("", "Z"):
+        peer.ending(0.5)  # whoever started it will know in a moment how it ended
     return False
 
 
