@@ -76,7 +76,7 @@ def many_processes() -> None:
             os.waitpid(child, 0)
 
 
-def compute(seconds: float = 1.5) -> None:
+def compute(seconds: float = 1.2) -> None:
     while time.process_time() < seconds:
         pass
 
@@ -84,9 +84,9 @@ def compute(seconds: float = 1.5) -> None:
 def in_turn() -> None:
     """Children that each take what one process may, and are not waited for."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    for _ in range(4):
+    for _ in range(3):
         if (child := os.fork()) == 0:
-            compute(0.7)
+            compute(0.6)
             os._exit(0)
         handle = os.pidfd_open(child)
         select.select([handle], [], [])
