@@ -28,6 +28,8 @@ def stuck():
 def test_shared(whole, tmp_path, n):
     whole.append(n)
     assert whole[0] == worker()
+    alone = {*filter(str.isdigit, os.listdir("/proc"))} == {"1", str(os.getpid())}
+    assert alone == tmp_path.parent.name.startswith("worker-")
     print(f"of {n}")
     Path(os.environ["MET"], f"{worker()}-{len(whole)}-{tmp_path.parent.name}").touch()
 

@@ -67,8 +67,10 @@ def test_it_goes_on_where_it_was(run: Run, tmp_path: Path) -> None:
     (stale / "junit.xml").write_text("<testsuites/>")
     assert "2 passed, 0 failed" in run("linger", "soak", "--runs", "2", env=env).stdout
     state.write_text(json.dumps({**found, "commit": "another"}))
-    done = run("linger", "soak", "--runs", "1", env=env)
-    assert "starts anew" in done.stdout
+    assert "continues after 1 rounds" in run("linger", "soak", "--runs", "2", env=env).stdout
+    with open(tmp_path / "scenarios/planted.py", "a") as scenario:
+        scenario.write("# another\n")
+    assert "starts anew" in run("linger", "soak", "--runs", "1", env=env).stdout
 
 
 def test_its_round_ends_with_it(tmp_path: Path) -> None:

@@ -54,6 +54,7 @@ def run_scenarios(folder: Path, build: Path, reports: Path, words: list[str], ju
         "LINGER_BUILD": str(folder),
         "LINGER_PROGRAMS": str(build),
         "LINGER_RUN": str(reports.parent),
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # xdist has an option of the same name
         "PYTHONPATH": f"{ROOT / 'harness'}{os.pathsep}{Path(__file__).parent}",
     }
     fixed = ["-c", str(ROOT / "harness/pytest.ini"), "--rootdir", str(ROOT), "-p", "linger.run.plugin"]

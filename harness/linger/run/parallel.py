@@ -47,7 +47,7 @@ class ForkingLoop:
         """at_once: children at the same time, unless -n (run/plugin.py) has another number.
 
         on_step: called with the steps of their tests. afresh: each item gets a new child; otherwise a child
-        runs one after the other, with folders for tmp_path of its own.
+        runs one after the other, with folders for tmp_path, processes and a /run of its own.
         """
         self.at_once = at_once
         self.on_step = on_step
@@ -124,8 +124,6 @@ class Child:
         self.pid = os.fork()
         if self.pid == 0:
             self.channel.close()
-            if worker:
-                alone.enter(worker)
             self._serve(theirs.makefile("rwb"), number, worker)
         theirs.close()
 
@@ -136,6 +134,8 @@ class Child:
         global _to_parent
         config, status = self._session.config, 1
         try:
+            if worker:
+                alone.enter(worker)
             self._separate(worker)
             config.pluginmanager.register(self)  # which repeats all earlier warnings
             _to_parent = parent

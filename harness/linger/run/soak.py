@@ -10,12 +10,13 @@ Each round runs every scenario once in both variants, under one of three conditi
     older kernels ignore it), while base_slice_ns of debugfs and real-time priorities need root.
 
 Nothing is retried. A failure keeps its evidence, a pass does not. The state is saved after each
-round, so an interrupted soak continues where it stopped, as long as the commit is the same.
+round, so an interrupted soak continues where it stopped, as long as no program and no scenario has changed.
 """
 
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import json
 import math
 import os
@@ -36,7 +37,7 @@ from linger.run.printer import print_table, say
 from linger.run.results import COMMIT
 from linger.run.summary import good
 
-SCHEMA = 1  # of soak.json
+SCHEMA = 2  # of soak.json
 CONDITIONS = {"alone": 0, "busy": 2 * (os.cpu_count() or 1), "sliced": 2}  # computing processes
 SLICE = 100_000  # ns, the shortest there is
 SLOW = 10.0  # s: slower scenarios run only in every RARELY-th round
@@ -62,10 +63,10 @@ class Soak:
         """folder: results/soak; fresh: discard the earlier rounds."""
         self.folder = folder
         self._file = folder / "soak.json"
-        self._commit = _commit()
+        self._tried = _tried()
         known = json.loads(self._file.read_text()) if self._file.exists() and not fresh else None
-        if known and known["commit"] != self._commit:
-            say(f"starts anew: {self._file} is from commit {known['commit']}")
+        if known and known.get("tried") != self._tried:
+            say(f"starts anew: {self._file} is about other programs or scenarios (commit {known['commit']})")
             known = None
         if not known:
             shutil.rmtree(folder, ignore_errors=True)
@@ -108,7 +109,7 @@ class Soak:
         return kept
 
     def _write(self) -> None:
-        content = {"schema": SCHEMA, "commit": self._commit, "rounds": self.rounds}
+        content = {"schema": SCHEMA, "commit": _commit(), "tried": self._tried, "rounds": self.rounds}
         table = {label: summary(row) for label, row in self.rows.items()}
         write_json(self._file, {**content, "table": table, "rows": self.rows})
 
@@ -152,6 +153,16 @@ def wilson(passed: int, runs: int, z: float = 1.96) -> float:
 
 def _commit() -> str:
     return subprocess.run(COMMIT, capture_output=True, text=True).stdout.strip() or "unknown"
+
+
+def _tried() -> str:
+    """A hash of all programs and scenarios: earlier rounds say nothing about others."""
+    folders = [program(name) for name in ("", "servers", "clients")]
+    files = [*scenarios.SCENARIOS.glob("*.py"), *(path for folder in folders for path in folder.iterdir())]
+    digest = hashlib.sha256()
+    for path in sorted(path for path in files if path.is_file() and not path.is_symlink()):
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()
 
 
 def _run(names: Sequence[str], condition: str, here: Path) -> list[Outcome]:
