@@ -64,6 +64,7 @@ class Outside:
         self._stack.close()
 
     def _furnish(self) -> None:
+        self._stack.callback(self.trace.unlink, missing_ok=True)
         for path in (self.folder, self.evidence, self.mine):
             path.mkdir(parents=True, exist_ok=True)
         (self.evidence / "kept").write_text("evidence")
@@ -145,6 +146,11 @@ class Outside:
     def name(self) -> str:
         """A unique name, for its abstract sockets and what the attacker leaves."""
         return f"{self.folder.parent.name}-{self.folder.name}"
+
+    @property
+    def trace(self) -> Path:
+        """What the attacker leaves, if its /tmp is ours."""
+        return Path("/tmp", self.name)
 
     def facts(self, **more: object) -> dict[str, Any]:
         """The facts for the attacker."""

@@ -14,7 +14,7 @@ from typing import Iterator, Sequence
 
 from linger.cli import modules
 from linger.cli.options import AT_ONCE, CORES, JSON, TAP, Add, add_results, count
-from linger.lab import confine, files
+from linger.lab import confine, files, netns
 from linger.lab.errors import CannotRun, LingerError, Usage, complain
 from linger.lab.programs import INSTALLED, ROOT
 from linger.run import scenarios
@@ -156,12 +156,12 @@ def run_tests(options: argparse.Namespace) -> int:
 @contextlib.contextmanager
 def _in_memory(folder: Path) -> Iterator[None]:
     """Keep a folder's files in memory, where that is allowed: tests make thousands that nobody keeps."""
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=700", "linger", str(folder)])
+    refused = netns.mount("tmpfs", folder, 0, "tmpfs", "mode=700")
     try:
         yield
     finally:
-        if mounted.returncode == 0:
-            subprocess.run(["umount", "--lazy", str(folder)])
+        if not refused:
+            subprocess.run(["umount", "--lazy", folder])
 
 
 def _allow_descriptors(connections: int) -> None:

@@ -66,7 +66,7 @@ def bind(file: Path, over: Path) -> None:
 
 
 def mount(source: str, target: Path, flags: int, kind: str = "none", options: str = "") -> str:
-    """mount(2), after own_run(); returns what was refused and why, or ""."""
+    """mount(2), in the sandbox or after own_run(); returns what was refused and why, or ""."""
     words = (os.fsencode(text) for text in (source, str(target), kind))
     if _libc.mount(*words, flags, os.fsencode(options)) == 0:
         return ""
