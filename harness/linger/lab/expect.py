@@ -215,14 +215,20 @@ class Expectations:
     def until(
         self, expression: str, within: float, hold: float, owners: bool = True
     ) -> dict[str, Any]:
-        """Ask the census about all hosts; see census.until(). Returns its "until"."""
+        """Ask the census about all hosts; see census.until(). Returns its "until".
+
+        Without owners, it looks for them only if the expression does not hold: the evidence then names them.
+        """
         # These are our own programs, so descriptors may be copied to tell whether one was ever connected.
         counted = census.until(self.paths, expression, within, hold, copies=owners, owners=owners)
+        until: dict[str, Any] = counted["until"]
+        if not owners and not until["held"]:
+            counted, owners = census.until(self.paths, expression, 0, 0, copies=True), True
         for host in counted["hosts"]:
             if not owners and host["host"] in self.snapshot:
                 host["owners"] = self.snapshot[host["host"]]["owners"]
             self.snapshot[host["host"]] = host
-        return counted["until"]
+        return until
 
 
 def _is_plain(variable: str) -> bool:
