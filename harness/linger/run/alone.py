@@ -19,9 +19,9 @@ _libc = ctypes.CDLL(None, use_errno=True)
 def enter(number: int) -> None:
     """Go on as a process of a new pid namespace, with a /proc and a /run of its own.
 
-    The calling process stays behind until that ends, and ends like it. Process 1 buries orphans. number: of
-    the worker, from which its pid follows: names that are made of pids shall differ. Errors: Broken with what
-    the kernel refused.
+    The calling process waits until the new one ends, and ends with its status. Process 1 reaps orphans.
+    number: the worker's, which determines its pid: workers' pids differ, so names made of them do too. Errors:
+    Broken with what the kernel refused.
     """
     passed_over = os.getppid() + number  # so that it is not the session's pid either
     netns.own_run()
@@ -37,7 +37,7 @@ def enter(number: int) -> None:
 
 
 def _go_on_in_a_child() -> None:
-    """Fork. The parent waits for the child, and for the orphans it is given, and ends as the child did."""
+    """Fork. The parent waits for the child, and for the orphans it is given, and ends with the child's status."""
     child = os.fork()
     if child == 0:
         return
