@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* FNV-1a: tells texts apart that nobody chose so that they collide. */
+/* FNV-1a: tells texts apart; not safe against texts that were chosen to collide. */
 #ifndef COMMON_HASH_H
 #define COMMON_HASH_H
 

@@ -23,7 +23,7 @@ def enter(number: int) -> None:
     number: the worker's, which determines its pid: workers' pids differ, so names made of them do too. Errors:
     Broken with what the kernel refused.
     """
-    passed_over = os.getppid() + number  # so that it is not the session's pid either
+    passed_over = os.getppid() % 32 + number  # so that it is not the session's pid either
     netns.own_run()
     if _libc.unshare(CLONE_NEWPID) < 0:
         raise Broken(f"unshare: {os.strerror(ctypes.get_errno())}")
