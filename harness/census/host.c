@@ -101,7 +101,7 @@ int census_pulse(const struct census *census, size_t index, struct census_pulse 
 	if (read_again(host->snmp, text, sizeof(text)) <= 0)
 		return error_set(error, EXIT_CANNOT, "cannot read /proc/net/snmp of host %s",
 				 host->name);
-	/* Mostly nothing has happened, and parsing the numbers takes as long as reading them. */
+	/* Mostly nothing has happened; then there is nothing to parse. */
 	pulse->snmp = hash_text(HASH_BEGIN, text);
 	if (pulse->snmp != last.snmp)
 		parse_segments(text, pulse->segments);

@@ -56,7 +56,7 @@ static bool print_change(const char *host, const struct census_snapshot *snapsho
 	return fflush(stdout) == 0;
 }
 
-/* Has any host's pulse @changed? False: a host has none, see @error. */
+/* Read every host's pulse, and whether any has @changed. False, with @error, if one is unreadable. */
 static bool pulse_changed(struct census *census, struct watched *watched, bool *changed,
 			  struct error *error)
 {

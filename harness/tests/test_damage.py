@@ -57,7 +57,7 @@ def told(run: Run, folder: Path, captures: Iterable[bytes]) -> list[Listed]:
     for number, capture in enumerate(captures):
         files.append(folder / f"{number}.pcap")
         files[-1].write_bytes(capture)
-    done = run("tests/lists", *files)  # to start a process takes longer than to read a capture
+    done = run("tests/lists", *files)  # starting a process takes longer than reading a capture
     assert done.returncode == 0 and not done.stderr, done.stderr
     lists = done.stdout.split("end\n")
     assert len(lists) == len(files) + 1

@@ -54,12 +54,20 @@ def test_swapped(lab: Lab, variant: str, row: str) -> None:
 
 
 def test_a_fault_that_did_not_strike(lab: Lab) -> None:
-    """The evidence says who holds what there is instead."""
+    """The evidence names the program that holds the connections."""
     server = lab.server("closewait_leak", "buggy")
     lab.peer("connect hello fin", connections=N - 1).wait()
     server.said("recv", N - 1, n=0)
     with pytest.raises(NotHeld, match=f"did not happen: server has ESTABLISHED {N - 1}, .* == {N}"):
         lab.happened(server, within=0.05, ESTABLISHED=N)
+    assert [owner["pid"] for owner in lab.result()["owners"]["server"]] == [server.pid]
+
+
+def test_guards_alone_name_the_owners_too(lab: Lab) -> None:
+    server = lab.server("closewait_leak", "buggy")
+    lab.peer("connect hello fin", connections=N).wait()
+    server.said("recv", N, n=0)
+    lab.happened(server, ESTABLISHED=N)
     assert [owner["pid"] for owner in lab.result()["owners"]["server"]] == [server.pid]
 
 

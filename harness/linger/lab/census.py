@@ -84,9 +84,8 @@ def until(
     """Await an expression over the hosts' sockets; see `build/census --help` for its language.
 
     within: seconds until it must become true; hold: seconds that it must then stay true.
-    ports, copies: as for command(). owners: also look for processes, which an expression of states and counters
-    does not need: that takes most of the time. Returns the last snapshot; its "until" says whether it held and
-    what was measured.
+    ports, copies: as for command(). owners: whether to look for processes; an expression of states and counters
+    does not need them. Returns the last snapshot; its "until" says whether it held and what was measured.
     Errors: Broken, CannotRun or Usage with the census's own sentence.
     """
     words = command(hosts, ports, copies) + ([] if owners else ["--no-owners"]) + [

@@ -73,7 +73,8 @@ class Expectations:
     def __init__(self, verdict: Verdict) -> None:
         """verdict: where the rows go."""
         self.verdict = verdict
-        self.snapshot: dict[str, dict[str, Any]] = {}  # of each host: the last count, and its last owners
+        # Of each host: the last count, with the owners of the last that looked for them; None: none has.
+        self.snapshot: dict[str, dict[str, Any]] = {}
 
     # The vacuity guard: the fault happened.
 
@@ -225,10 +226,17 @@ class Expectations:
         if not owners and not until["held"]:
             counted, owners = census.until(self.paths, expression, 0, 0, copies=True), True
         for host in counted["hosts"]:
-            if not owners and host["host"] in self.snapshot:
-                host["owners"] = self.snapshot[host["host"]]["owners"]
+            if not owners:
+                host["owners"] = self.snapshot.get(host["host"], {"owners": None})["owners"]
             self.snapshot[host["host"]] = host
         return until
+
+    def owners(self) -> dict[str, list[dict[str, Any]]]:
+        """Who holds the connections of each host that was counted, from the last count that looked for
+        owners; from one now if none has."""
+        if any(host["owners"] is None for host in self.snapshot.values()):
+            self.snapshot = census.count(self.paths)
+        return {name: host["owners"] for name, host in self.snapshot.items()}
 
 
 def _is_plain(variable: str) -> bool:

@@ -259,7 +259,7 @@ class Lab(Expectations):
             "struck": self.verdict.struck,
             "expectations": self.verdict.expectations,
             "tables": self.verdict.tables,
-            "owners": {name: host["owners"] for name, host in self.snapshot.items()},
+            "owners": self.owners(),
             "processes": [
                 {
                     "host": peer.host.name,

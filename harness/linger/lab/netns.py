@@ -21,6 +21,7 @@ from linger.lab.errors import Broken, CannotRun
 
 CLONE_NEWNET = 0x40000000
 CLONE_NEWNS = 0x00020000
+CLONE_NEWPID = 0x20000000
 MS_BIND, MS_REC = 0x1000, 0x4000  # mount(2)
 SIOCGIFFLAGS = 0x8913  # netdevice(7)
 IFF_RUNNING = 0x40
@@ -32,6 +33,11 @@ def _check(result: int, call: str) -> None:
     if result < 0:
         error = ctypes.get_errno()
         raise Broken(f"{call}: {os.strerror(error)}")
+
+
+def unshare(kind: int) -> None:
+    """unshare(2): a new namespace of this kind, CLONE_NEW*. Errors: Broken with what the kernel refused."""
+    _check(_libc.unshare(kind), "unshare")
 
 
 @contextlib.contextmanager
@@ -51,7 +57,7 @@ def own_run() -> None:
     So the pid files and UNIX sockets of several instances of one server do not collide, nor do the names of
     the labs built there. Only before the process has threads.
     """
-    _check(_libc.unshare(CLONE_NEWNS), "unshare")
+    unshare(CLONE_NEWNS)
     _must(mount("tmpfs", Path("/run"), 0, "tmpfs", "mode=755"))
     for name in ("netns", "lock"):
         Path("/run", name).mkdir()
@@ -87,7 +93,7 @@ def socket_table(entries: int) -> Iterator[None]:
     runs in a throw-away namespace; on older kernels the table is shared.
     """
     with open("/proc/thread-self/ns/net") as home:
-        _check(_libc.unshare(CLONE_NEWNET), "unshare")
+        unshare(CLONE_NEWNET)
         try:
             set_sysctls({"-net.ipv4.tcp_child_ehash_entries": str(entries)})
             yield

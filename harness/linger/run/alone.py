@@ -1,5 +1,5 @@
-"""A worker apart from all others, in namespaces of its own: its counts need not look through their processes,
-and what its tests leave behind ends with it."""
+"""Separates a worker from all others by namespaces of its own: its counts need not look through their
+processes, and what its tests leave behind ends with it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ from pathlib import Path
 from linger.lab import netns
 from linger.lab.errors import Broken
 
-CLONE_NEWPID = 0x20000000
 PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 def enter(number: int) -> None:
@@ -25,10 +23,9 @@ def enter(number: int) -> None:
     """
     passed_over = os.getppid() % 32 + number  # so that it is not the session's pid either
     netns.own_run()
-    if _libc.unshare(CLONE_NEWPID) < 0:
-        raise Broken(f"unshare: {os.strerror(ctypes.get_errno())}")
+    netns.unshare(netns.CLONE_NEWPID)  # for children only
     _go_on_in_a_child()
-    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if refused := netns.mount("proc", Path("/proc"), 0, "proc"):
         raise Broken(refused)
     for _ in range(passed_over):

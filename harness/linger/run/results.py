@@ -173,7 +173,7 @@ class Environment:
 
     def write(self, run: Path) -> None:
         """Write environment.json; unknown values are null."""
-        import _pytest  # knows the version; all of pytest takes as long as a whole check
+        import _pytest  # knows the version, without importing the rest of pytest
 
         answers = {
             name: asked.communicate()[0].strip() or None if asked else None

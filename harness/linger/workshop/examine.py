@@ -166,7 +166,7 @@ def _spins(peer: Peer) -> bool:
             return True
         time.sleep(0.01)  # the next look
     if processor.stat(peer.pid)[1] in ("", "Z"):
-        peer.ending(0.5)  # whoever started it will know in a moment how it ended
+        peer.ending(0.5)  # its parent needs a moment to learn how it ended
     return False
 
 
