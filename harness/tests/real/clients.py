@@ -100,7 +100,7 @@ CLIENTS: dict[str, Client] = {
     ),
     "httplib2": Client(
         "{python} {here}/python.py httplib2",
-        POOLED | HEADER | CUT_TLS | CUT_GZIP | FALSE | ADDRESSES | WRITES_FIRST
+        POOLED | HEADER | CUT_TLS | FALSE | ADDRESSES | WRITES_FIRST
         | {"stale-pool": WARN, "repeated-request": FAIL}, True,
     ),
     "pycurl": Client("{python} {here}/python.py pycurl", POOLED | HEADER | FALSE, True),
