@@ -15,6 +15,7 @@ import pytest
 from callers import DOCKER, ROOT_ALONE, USER_ALONE, after, contained
 from conftest import Run
 
+from linger.lab import netns
 from linger.lab.environment import outside
 from linger.lab.programs import program
 
@@ -98,6 +99,16 @@ def test_a_real_refusal_is_explained(name: str) -> None:
 def test_it_works_without_just_that_cause(name: str) -> None:
     done = tried([*CAUSES[name].who, *CAUSES[name].cured])
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("kind", netns.KINDS.values())
+def test_one_too_many_is_explained(kind: str) -> None:
+    """The sandbox may get its namespaces while a worker or a lab gets no more."""
+    code = "from linger.lab import netns; [netns.unshare(number) for number in netns.KINDS]"
+    words = [*USER_ALONE, *after(limit(kind, 0)), sys.executable, "-c", code]
+    done = subprocess.run(words, capture_output=True, text=True)
+    for told in scarce(kind):
+        assert f"CannotRun: no more {kind}" in done.stderr and told in done.stderr
 
 
 DENIED = "unshare: write failed /proc/self/uid_map: Operation not permitted"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import fcntl
 import os
 import socket
@@ -22,6 +23,7 @@ from linger.lab.errors import Broken, CannotRun
 CLONE_NEWNET = 0x40000000
 CLONE_NEWNS = 0x00020000
 CLONE_NEWPID = 0x20000000
+KINDS = {CLONE_NEWNET: "net", CLONE_NEWNS: "mnt", CLONE_NEWPID: "pid"}
 MS_BIND, MS_REC = 0x1000, 0x4000  # mount(2)
 SIOCGIFFLAGS = 0x8913  # netdevice(7)
 IFF_RUNNING = 0x40
@@ -36,8 +38,17 @@ def _check(result: int, call: str) -> None:
 
 
 def unshare(kind: int) -> None:
-    """unshare(2): a new namespace of this kind, CLONE_NEW*. Errors: Broken with what the kernel refused."""
-    _check(_libc.unshare(kind), "unshare")
+    """unshare(2): a new namespace, of one of KINDS.
+
+    Errors: CannotRun when there are as many as the system allows, Broken with anything else that the kernel
+    refused.
+    """
+    result = _libc.unshare(kind)
+    if result < 0 and ctypes.get_errno() == errno.ENOSPC:  # namespaces(7)
+        name = KINDS[kind]
+        raise CannotRun(f"no more {name} namespaces are allowed here; "
+                        f"run: sudo sysctl -w user.max_{name}_namespaces=10000")  # fmt: skip
+    _check(result, "unshare")
 
 
 @contextlib.contextmanager
