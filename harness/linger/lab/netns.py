@@ -45,8 +45,8 @@ def unshare(kind: int) -> None:
     """
     result = _libc.unshare(kind)
     if result < 0 and ctypes.get_errno() == errno.ENOSPC:  # namespaces(7)
-        name = KINDS[kind]
-        raise CannotRun(f"no more {name} namespaces are allowed here; "
+        name, why = KINDS[kind], os.strerror(errno.ENOSPC)
+        raise CannotRun(f"no more {name} namespaces are allowed here (unshare: {why}); "
                         f"run: sudo sysctl -w user.max_{name}_namespaces=10000")  # fmt: skip
     _check(result, "unshare")
 
