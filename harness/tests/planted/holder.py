@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 CLONE_FILES, CLONE_NEWNET = 0x400, 0x40000000
@@ -67,7 +68,14 @@ def three() -> list[socket.socket]:
 def leader() -> None:
     """The leader of the threads ends; the others live on."""
     kept.extend(three())
-    threading.Thread(target=lambda: (say(), time.sleep(1000))).start()
+
+    def stay() -> None:
+        while " Z " not in Path(f"/proc/self/task/{os.getpid()}/stat").read_text():
+            time.sleep(0.001)  # the next look
+        say()
+        time.sleep(1000)
+
+    threading.Thread(target=stay).start()
     LIBC.pthread_exit(None)
 
 
