@@ -13,9 +13,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "sandbox/hierarchy.h"
 #include "sandbox/supervise.h"
 
 #define PREFIX "linger-confine-"
+#define TRIES 100 /* to make a group that no other confine sweeps away */
 
 /* The unified hierarchy has all controllers; each older one has its own (cgroups(7)). */
 enum { UNIFIED, MEMORY, PIDS, CPUACCT, HIERARCHIES };
@@ -35,70 +37,6 @@ const char *cgroup_refusal(void)
 static void refuse(const char *what)
 {
 	snprintf(refusal, sizeof(refusal), "%s: %s", what, strerror(errno));
-}
-
-/* Whether a comma-separated list has a word. */
-static bool lists(const char *list, const char *word)
-{
-	size_t length = strlen(word);
-
-	for (; list; list = strchr(list, ',')) {
-		list += *list == ',';
-		if (strncmp(list, word, length) == 0 && strchr(",\n", list[length]))
-			return true;
-	}
-	return false;
-}
-
-/* Our own group in a hierarchy: the path in the line "ID:CONTROLLERS:PATH". */
-static bool find_own(int hierarchy, char *path)
-{
-	FILE *file = fopen("/proc/self/cgroup", "re");
-	char names[256], line[PATH_MAX];
-	bool found = false;
-
-	while (file && !found && fgets(line, sizeof(line), file)) {
-		*names = 0;
-		if (sscanf(line, "%*d::%4095[^\n]", path) != 1 &&
-		    sscanf(line, "%*d:%255[^:]:%4095[^\n]", names, path) != 2)
-			continue;
-		found = hierarchy == UNIFIED ? !*names : lists(names, controllers[hierarchy]);
-	}
-	if (file)
-		fclose(file);
-	return found && strncmp(path, "/..", 3) != 0; /* outside our cgroup namespace */
-}
-
-/* Where a hierarchy is mounted, and which group is its root there. */
-static bool find_mount(int hierarchy, char *root, char *place)
-{
-	FILE *file = fopen("/proc/self/mountinfo", "re");
-	char type[64], options[512];
-	bool found = false;
-
-	while (file && !found &&
-	       fscanf(file, "%*s %*s %*s %4095s %4095s %*[^-]- %63s %*s %511s%*[^\n]", root, place,
-		      type, options) == 4)
-		found = hierarchy == UNIFIED
-			    ? strcmp(type, "cgroup2") == 0
-			    : strcmp(type, "cgroup") == 0 && lists(options, controllers[hierarchy]);
-	if (file)
-		fclose(file);
-	return found;
-}
-
-/* The folder of our own group in a hierarchy. */
-static bool find_folder(int hierarchy, char *folder)
-{
-	static char own[PATH_MAX], root[PATH_MAX], place[PATH_MAX];
-	size_t length;
-
-	if (!find_own(hierarchy, own) || !find_mount(hierarchy, root, place))
-		return false;
-	length = strcmp(root, "/") == 0 ? 0 : strlen(root);
-	if (strncmp(own, root, length) != 0)
-		return false;
-	return snprintf(folder, PATH_MAX, "%s%s", place, own + length) < PATH_MAX;
 }
 
 /* Remove the groups of dead makers, except those that still have processes. */
@@ -121,41 +59,68 @@ static void sweep(int parent)
 		closedir(folder);
 }
 
+static void release(struct group *group)
+{
+	if (group->folder < 0)
+		return;
+	close(group->folder);
+	unlinkat(group->parent, group->name, AT_REMOVEDIR);
+	group->folder = -1;
+}
+
 static void forget(struct group *group)
 {
-	if (group->folder >= 0) {
-		close(group->folder);
-		unlinkat(group->parent, group->name, AT_REMOVEDIR);
-	}
+	release(group);
 	if (group->parent >= 0)
 		close(group->parent);
-	group->parent = group->folder = -1;
+	group->parent = -1;
+}
+
+/* Hold the lock of a new group. Returns false if the sweep of another confine came first. */
+static bool hold(struct group *group)
+{
+	struct stat there;
+
+	group->folder = openat(group->parent, group->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return group->folder >= 0 && flock(group->folder, LOCK_EX | LOCK_NB) == 0 &&
+	       fstatat(group->parent, group->name, &there, 0) == 0;
+}
+
+/* Make a group in a folder, and hold its lock. Returns false with a refusal. */
+static bool make_held(struct group *group, const char *folder)
+{
+	struct timespec now;
+
+	for (int i = 0; i < TRIES; i++) {
+		clock_gettime(CLOCK_REALTIME, &now);
+		snprintf(group->name, sizeof(group->name), PREFIX "%d-%ld%09ld", getpid(),
+			 now.tv_sec, now.tv_nsec);
+		if (mkdirat(group->parent, group->name, 0755) < 0) {
+			refuse(folder);
+			return false;
+		}
+		if (hold(group))
+			return true;
+		release(group);
+	}
+	snprintf(refusal, sizeof(refusal), "groups in %s do not stay", folder);
+	return false;
 }
 
 /* Make a group in a folder, unless the group would lack that file. */
 static bool make_in(struct group *group, const char *folder, const char *file)
 {
-	struct timespec now;
-
 	group->parent = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (group->parent >= 0) {
-		sweep(group->parent);
-		clock_gettime(CLOCK_REALTIME, &now);
-		snprintf(group->name, sizeof(group->name), PREFIX "%d-%ld%09ld", getpid(),
-			 now.tv_sec, now.tv_nsec);
-	}
-	if (group->parent < 0 || mkdirat(group->parent, group->name, 0755) < 0) {
+	if (group->parent < 0) {
 		refuse(folder);
-		forget(group);
 		return false;
 	}
-	group->folder = openat(group->parent, group->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	/* Another confine may have removed it before we held the lock; then its files are gone,
-	 * too. */
-	if (group->folder >= 0 && flock(group->folder, LOCK_EX | LOCK_NB) == 0 &&
-	    faccessat(group->folder, file, W_OK, 0) == 0)
-		return true;
-	snprintf(refusal, sizeof(refusal), "groups in %s have no %s", folder, file);
+	sweep(group->parent);
+	if (make_held(group, folder)) {
+		if (faccessat(group->folder, file, W_OK, 0) == 0)
+			return true;
+		snprintf(refusal, sizeof(refusal), "groups in %s have no %s", folder, file);
+	}
 	forget(group);
 	return false;
 }
@@ -202,7 +167,7 @@ static bool make_unified(void)
 {
 	char folder[PATH_MAX], beside[PATH_MAX];
 
-	if (!find_folder(UNIFIED, folder))
+	if (!hierarchy_folder(controllers[UNIFIED], folder))
 		return false;
 	if (make_in(&groups[UNIFIED], folder, "memory.max"))
 		return true;
@@ -218,7 +183,7 @@ static bool make_older(void)
 	char folder[PATH_MAX];
 
 	for (int i = MEMORY; i < HIERARCHIES; i++)
-		if (!find_folder(i, folder) || !make_in(&groups[i], folder, files[i]))
+		if (!hierarchy_folder(controllers[i], folder) || !make_in(&groups[i], folder, files[i]))
 			return false;
 	return true;
 }

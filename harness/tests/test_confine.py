@@ -275,3 +275,11 @@ def test_an_interrupt_from_a_terminal_reaches_it() -> None:
         os.write(own, b"\x03")
         assert process.wait(20) == 5
     os.close(own)
+
+
+def test_many_at_once_each_have_a_control_group() -> None:
+    """None removes another's as abandoned, between the making of it and the lock of its maker."""
+    words = ["sh", "-c", 'for each in $(seq 40); do "$0" --bounds; done', program("confine")]
+    every = [subprocess.Popen(words, stdout=subprocess.PIPE, text=True) for _ in range(8)]
+    bounds = [line for each in every for line in each.communicate()[0].splitlines()]
+    assert len(bounds) == 320 and len(set(bounds)) == 1
