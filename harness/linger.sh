@@ -19,9 +19,11 @@ for name in DONTWRITEBYTECODE HOME NOUSERSITE PATH UTF8; do
 	eval "export LINGER_CALLER_PYTHON$name=\"\${PYTHON$name-}\"; unset PYTHON$name"
 done
 export LINGER_BUILD="$build" PYTHONPATH="$root/harness" PYTHONNOUSERSITE=1 PYTHONUTF8=1
+# Not -m, which finds modules in the working folder first: a json.py there is not ours.
+main='import sys; "" in sys.path and sys.path.remove(""); import linger.__main__'
 # ^C waits until linger can handle it: Python would exit with 1 if interrupted while it starts.
 case ${1-}:${2-} in
-*:-h | *:--help) exec "$python" -m linger "$@" ;;
-check:* | check-client:* | run:* | prove:* | test:*) exec "$build/sandbox" env --block-signal=INT "$python" -m linger "$@" ;;
-*) exec env --block-signal=INT "$python" -m linger "$@" ;;
+*:-h | *:--help) exec "$python" -c "$main" "$@" ;;
+check:* | check-client:* | run:* | prove:* | test:*) exec "$build/sandbox" env --block-signal=INT "$python" -c "$main" "$@" ;;
+*) exec env --block-signal=INT "$python" -c "$main" "$@" ;;
 esac

@@ -10,6 +10,6 @@ gc.set_threshold(100_000)
 from linger.cli.main import main  # noqa: E402
 
 # All is written and what was started has ended. Python would take a fifth of the start once more to
-# put away its modules; and `python -m` ends by SIGINT if an exec() was interrupted, whatever became
+# put away its modules; and Python ends by SIGINT if an exec() was interrupted, whatever became
 # of it.
 os._exit(main())

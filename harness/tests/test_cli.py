@@ -238,6 +238,18 @@ def test_an_interrupted_exec_changes_no_status(tmp_path: Path) -> None:
     assert subprocess.run([sys.executable, "-m", "linger"], env=env).returncode == 129
 
 
+MODULES = "argparse json linger os pytest random select socket subprocess typing".split()
+
+
+@pytest.mark.parametrize("words", [["list"], ["run", "closewait-leak", "-n", "3"], ["claims", "cw-passive-side"]])
+def test_a_module_in_the_working_folder_is_not_ours(run: Run, tmp_path: Path, words: list[str]) -> None:
+    """Python's option -m would take it, and run it as whoever calls linger, perhaps as root."""
+    for name in MODULES:
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('the wrong module')")
+    done = run("linger", *words, cwd=tmp_path, env=outside(RESULTS=str(tmp_path / "results")))
+    assert done.returncode == 0 and done.stdout, done.stderr
+
+
 AT_EVERY_LINE = """
 import os, signal, sys
 from types import SimpleNamespace

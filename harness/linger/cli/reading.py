@@ -10,7 +10,7 @@ import sys
 from linger.cli import running
 from linger.cli.options import Add, add_results, folder
 from linger.lab.errors import HELD
-from linger.lab.programs import program
+from linger.lab.programs import MAIN, program
 from linger.run import scenarios
 from linger.run.printer import say
 
@@ -89,7 +89,7 @@ def show_claims(options: argparse.Namespace) -> int:
     else:
         found = measured.newest(options.results, chosen)
         if not found and "LINGER_SANDBOX" not in os.environ:
-            words = [str(program("sandbox")), sys.executable, "-m", "linger", *sys.argv[1:]]
+            words = [str(program("sandbox")), sys.executable, "-c", MAIN, *sys.argv[1:]]
             os.execv(words[0], words)
         if not found:
             names = measured.deciders(chosen)
