@@ -172,12 +172,32 @@ void census_free(struct census *census)
 	free(census);
 }
 
+static int say_ended(pid_t pid, struct error *error)
+{
+	return error_set(error, EXIT_ENDED, "process %d has ended", pid);
+}
+
+/* A leader may end between the two steps; then another thread has the namespace. */
+static int visit_netns_of(pid_t pid, struct census_host *host, struct error *error)
+{
+	char path[64];
+
+	for (;;) {
+		if (process_netns_path(pid, path, sizeof(path)) < 0 && errno == ENOENT)
+			return say_ended(pid, error);
+		if (netns_visit(path, &host->netns, open_host, host, error) == 0)
+			return 0;
+		if (host->netns.inode || access(path, F_OK) == 0)
+			return -1;
+	}
+}
+
 int census_add_host(struct census *census, const char *name, const char *netns, struct error *error)
 {
 	struct census_host *host = calloc(1, sizeof(*host));
 	struct census_host **hosts =
 	    reallocarray(census->hosts, census->host_count + 1, sizeof(*hosts));
-	char own[64] = "/proc/thread-self/ns/net";
+	int result;
 
 	if (hosts)
 		census->hosts = hosts;
@@ -189,8 +209,11 @@ int census_add_host(struct census *census, const char *name, const char *netns, 
 	host->source = (struct source){.tcp = -1, .tcp6 = -1, .protocols = -1};
 	snprintf(host->name, sizeof(host->name), "%s", name);
 	if (!netns && census->process_count)
-		process_netns_path(census->processes[0].pid, own, sizeof(own));
-	if (netns_visit(netns ? netns : own, &host->netns, open_host, host, error) < 0) {
+		result = visit_netns_of(census->processes[0].pid, host, error);
+	else
+		result = netns_visit(netns ? netns : "/proc/thread-self/ns/net", &host->netns,
+				     open_host, host, error);
+	if (result < 0) {
 		host_free(host);
 		return -1;
 	}
@@ -266,7 +289,7 @@ int census_ready(struct census *census, struct error *error)
 		int host;
 
 		if (process_netns(pid, &id) < 0)
-			return error_set(error, EXIT_USAGE, "process %d has ended", pid);
+			return say_ended(pid, error);
 		host = host_of(census, &id);
 		if (host < 0)
 			return error_set(error, EXIT_USAGE,

@@ -40,6 +40,20 @@ static int open_session(const struct census_options *options, struct census *cen
 	return census_ready(census, error);
 }
 
+int count_living(struct census *census, const struct census_needs *needs,
+		 struct census_snapshot *snapshots, struct error *error)
+{
+	pid_t ended;
+
+	if (census_take(census, needs, snapshots, error) < 0)
+		return -1;
+	ended = census_ended(census);
+	if (ended)
+		return error_set(error, EXIT_ENDED, "process %d ended while census watched it",
+				 ended);
+	return 0;
+}
+
 static int run(const struct census_options *options, struct census *census, struct error *error)
 {
 	struct census_snapshot *snapshots;

@@ -134,7 +134,7 @@ int run_once(const struct census_options *options, struct census *census,
 	struct census_needs needs = census_options_needs(options);
 	int64_t start = now_ns();
 
-	if (census_take(census, &needs, snapshots, error) < 0)
+	if (count_living(census, &needs, snapshots, error) < 0)
 		return error->code;
 	if (options->verbose)
 		fprintf(stderr, "census: counted in %.3f ms\n", (double)(now_ns() - start) / 1e6);
@@ -155,7 +155,7 @@ int run_repeat(const struct census_options *options, struct census *census,
 		int64_t start = now_ns();
 		uint64_t sockets = 0;
 
-		if (census_take(census, &needs, snapshots, error) < 0)
+		if (count_living(census, &needs, snapshots, error) < 0)
 			return error->code;
 
 		int64_t cost = now_ns() - start;

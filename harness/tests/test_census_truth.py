@@ -20,7 +20,7 @@ import linger
 from linger.lab.programs import program
 
 HERE = Path(__file__).parent
-HOLDER, REFUSE = HERE / "planted" / "holder.py", HERE / "refuse.py"
+HOLDER, ENDING, REFUSE = HERE / "planted/holder.py", HERE / "planted/ending.py", HERE / "refuse.py"
 Holder = subprocess.Popen[str]
 
 
@@ -81,6 +81,30 @@ def test_never_green_while_the_process_has_one(how: str) -> None:
         assert "CLOSE_WAIT is 3" in done.stderr
         words = ["--pid", holder.pid, "--copy", "--until", "CLOSE_WAIT == 3"]
         assert census(*words).returncode == 0
+
+
+def outcomes(who: str, each: int, *words: str) -> list[tuple[int, str]]:
+    """The exit status and the first line of a census at each moment that planted/ending.py chooses."""
+    command = [sys.executable, "-S", str(ENDING), who, str(each), str(program("census")), "--pid", "PID", *words]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=60, check=True)
+    lines = [line.split(maxsplit=2)[1:] for line in done.stdout.splitlines()]
+    return [(int(status), text) for status, text in lines]
+
+
+def test_a_leader_may_end_at_any_moment() -> None:
+    for status, text in (found := outcomes("leader", 1, "--until", "CLOSE_WAIT == 3")):
+        assert status == 0 and text.endswith("CLOSE_WAIT is 3"), text
+    assert len(found) > 100
+
+
+def test_what_a_process_held_is_not_half_counted_when_it_ends() -> None:
+    found = outcomes("process", 3, "--json")
+    for status, text in found:
+        if status == 0:
+            assert json.loads(text)["hosts"][0]["states"]["CLOSE_WAIT"] == 3
+        else:
+            assert status == 3 and " ended" in text, text
+    assert {status for status, _ in found} == {0, 3}
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ def once(pid: int, port: int | None) -> Observation:
     place = Path("/proc", str(pid))
     if not place.exists():
         raise TargetDied(f"there is no process {pid}")
-    if _has_ended(pid):
+    if processor.ended(pid):
         raise TargetDied(f"process {pid} has ended")
     unseen: list[str] = []
     pids = _members(pid)[:MOST_MEMBERS]
@@ -110,11 +110,6 @@ def _look(unseen: list[str], what: str, look: Callable[[], Looked]) -> Looked | 
         return None
 
 
-def _has_ended(pid: int) -> bool:
-    """Whether a process is gone, or only waits for its parent to reap it (proc(5), stat)."""
-    return processor.stat(pid)[1] in ("", "Z", "X")
-
-
 def _members(pid: int) -> list[int]:
     """The process, and its descendants that run the same file, as workers do."""
 
@@ -138,7 +133,7 @@ def _ask_of(one: int, pid: int, port: int | None) -> Snapshot | None:
     try:
         return ask("--pid", one, "--age", *(["--port", port] if port else []))
     except LingerError:
-        if not _has_ended(one):
+        if not processor.ended(one):
             raise
         if one == pid:
             raise TargetDied(f"process {pid} has ended") from None

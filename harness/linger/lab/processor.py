@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Iterable
 
 COMPUTING = "processes that compute"  # the row of a scenario that counts them
+THREADS = 16  # num_threads, among the further fields of stat
 TURN = 10.0  # s within which a thread gets a processor, however busy the machine
 
 
@@ -64,6 +65,13 @@ def stat(pid: int, thread: str = "") -> list[str]:
         name, _, fields = Path(folder, "stat").read_text(errors="replace").rpartition(") ")
         return [name.partition("(")[2], *fields.split()]
     return ["", ""]
+
+
+def ended(pid: int) -> bool:
+    """Whether a process is gone, or only waits for its parent to reap it. (A leader that ended before its
+    threads is a zombie, too.)"""
+    _, state, *fields = stat(pid)
+    return state in ("", "X") or (state == "Z" and int(fields[THREADS]) < 2)
 
 
 def _schedules(pid: int) -> dict[str, tuple[int, int]]:

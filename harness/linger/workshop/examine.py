@@ -165,7 +165,7 @@ def _spins(peer: Peer) -> bool:
         if peer.cpu_seconds - began >= SPINNING:
             return True
         time.sleep(0.01)  # the next look
-    if processor.stat(peer.pid)[1] in ("", "Z"):
+    if processor.ended(peer.pid):
         peer.ending(0.5)  # its parent needs a moment to learn how it ended
     return False
 

@@ -309,9 +309,10 @@ def say() -> None:
     print("ready", flush=True)
 
 
-own_network()
-globals()[sys.argv[1]]()
-if sys.argv[1] not in ("leader", "ends_later"):
-    say()
-while True:
-    signal.pause()
+if __name__ == "__main__":
+    own_network()
+    globals()[sys.argv[1]]()
+    if sys.argv[1] not in ("leader", "ends_later"):
+        say()
+    while True:
+        signal.pause()
