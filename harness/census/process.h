@@ -82,4 +82,11 @@ void process_refusal(pid_t pid, char *text, size_t size);
 int process_tables(pid_t pid, int (*each)(void *data, pid_t task, DIR *directory), void *data,
 		   bool *refused);
 
+/*
+ * True when @task, a thread of @pid, has ended or is ending. A leader that ended before its threads
+ * has no table, and its directory belongs to root (proc(5)); so does that of any thread while it
+ * ends. Without a stat file, the process is gone by now or hidden (hidepid).
+ */
+bool task_has_ended(pid_t pid, pid_t task);
+
 #endif

@@ -98,12 +98,7 @@ static bool known(struct tables *tables, pid_t task)
 	return false;
 }
 
-/*
- * A leader that ended before its threads has no table, and its directory belongs to root (proc(5)).
- * So does the directory of any thread while it ends. Without a stat file, the process is gone by
- * now or hidden (hidepid).
- */
-static bool has_ended(pid_t pid, pid_t task)
+bool task_has_ended(pid_t pid, pid_t task)
 {
 	char stat[1024];
 
@@ -124,7 +119,7 @@ static int look_at_task(void *data, pid_t task)
 	directory = opendir(path);
 	if (!directory) {
 		*tables->refused |=
-		    (errno == EACCES || errno == EPERM) && !has_ended(tables->pid, task);
+		    (errno == EACCES || errno == EPERM) && !task_has_ended(tables->pid, task);
 		return 0;
 	}
 	if (!known(tables, task))

@@ -127,21 +127,36 @@ static void name_call(pid_t pid, const struct call *call, struct census_wait *wa
 	}
 }
 
-/* Call numbers are ours only if the program has our architecture. */
-static bool of_our_architecture(pid_t pid)
+struct program {
+	pid_t pid;
+	bool ours;
+};
+
+static int examine_thread(void *data, pid_t thread)
 {
+	struct program *program = data;
 	unsigned char header[EI_CLASS + 1] = {0};
 	char path[64];
 	int fd;
 
-	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/exe", program->pid, thread);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return false;
-	if (pread(fd, header, sizeof(header), 0) != sizeof(header))
-		header[EI_CLASS] = ELFCLASSNONE;
+		return errno != ENOENT; /* one that has ended has none */
+	if (pread(fd, header, sizeof(header), 0) == sizeof(header))
+		program->ours =
+		    header[EI_CLASS] == (sizeof(long) == 8 ? ELFCLASS64 : ELFCLASS32);
 	close(fd);
-	return header[EI_CLASS] == (sizeof(long) == 8 ? ELFCLASS64 : ELFCLASS32);
+	return 1;
+}
+
+/* Call numbers are ours only if the program has our architecture. */
+static bool of_our_architecture(pid_t pid)
+{
+	struct program program = {pid, false};
+
+	process_threads(pid, examine_thread, &program);
+	return program.ours;
 }
 
 /* Returns false when we may not read the call. */
@@ -184,7 +199,12 @@ static int add_wait(void *data, pid_t thread)
 	if (!waits)
 		return -1;
 	view->waits = waits;
-	listing->all &= view_thread(view->pid, thread, listing->ours, &waits[view->wait_count++]);
+	if (view_thread(view->pid, thread, listing->ours, &waits[view->wait_count]))
+		view->wait_count++;
+	else if (!task_has_ended(view->pid, thread)) {
+		view->wait_count++;
+		listing->all = false;
+	}
 	return 0;
 }
 

@@ -15,6 +15,7 @@ import jsonschema
 import pytest
 from conftest import Run
 from patients import PATIENTS, Ward, explained
+from test_census_truth import holding
 
 import linger
 from linger.explain import fitting, sums, symptoms, telling
@@ -305,6 +306,14 @@ def test_a_process_that_nobody_has_collected_has_ended(run: Run) -> None:
         done = run("linger", "explain", "--pid", ended.pid)
     assert (done.returncode, done.stdout) == (3, "")
     assert done.stderr == f"linger: process {ended.pid} has ended\n"
+
+
+def test_a_process_may_live_on_without_its_leader(run: Run) -> None:
+    with holding("leader") as holder:
+        done = run("linger", "explain", "--pid", holder.pid, "--for", 0.1, "--json")
+    made = json.loads(done.stdout)
+    assert made["unseen"] == []
+    assert (made["values"]["CLOSE_WAIT"], made["values"]["open"]) == (3, 7)
 
 
 @pytest.mark.parametrize(

@@ -66,11 +66,11 @@ def once(pid: int, port: int | None) -> Observation:
     port: only sockets with this local port. Errors: TargetDied when there is no such process;
     CannotRun when its descriptors cannot be read.
     """
-    place = Path("/proc", str(pid))
-    if not place.exists():
+    if not Path("/proc", str(pid)).exists():
         raise TargetDied(f"there is no process {pid}")
     if processor.ended(pid):
         raise TargetDied(f"process {pid} has ended")
+    place = _place(pid)
     unseen: list[str] = []
     pids = _members(pid)[:MOST_MEMBERS]
     members = [snapshot for one in pids if (snapshot := _ask_of(one, pid, port))]
@@ -81,7 +81,7 @@ def once(pid: int, port: int | None) -> Observation:
         if process["unreadable"]
     ]
     unseen += hidden
-    host = _look(unseen, "its network namespace", lambda: _host(pid))
+    host = _look(unseen, "its network namespace", lambda: _host(place))
     limits = _look(unseen, "its limits", lambda: resource.prlimit(pid, resource.RLIMIT_NOFILE))
     held = _look(unseen, "its descriptors", lambda: len(os.listdir(place / "fd")))
     maps = _look(unseen, "what it is linked with", (place / "maps").read_text)
@@ -108,6 +108,15 @@ def _look(unseen: list[str], what: str, look: Callable[[], Looked]) -> Looked | 
     except (OSError, CannotRun, Broken, Usage) as error:
         unseen.append(f"{what}: {getattr(error, 'strerror', None) or error}")
         return None
+
+
+def _place(pid: int) -> Path:
+    """What /proc shows of a process; of another thread if its leader has ended, and so shows nothing."""
+    if processor.stat(pid)[1] == "Z":
+        for task in _tasks(pid):
+            if processor.stat(pid, task)[1] not in ("", "Z", "X"):
+                return Path("/proc", str(pid), "task", task)
+    return Path("/proc", str(pid))
 
 
 def _members(pid: int) -> list[int]:
@@ -140,12 +149,10 @@ def _ask_of(one: int, pid: int, port: int | None) -> Snapshot | None:
         return None
 
 
-def _host(pid: int) -> Snapshot:
+def _host(place: Path) -> Snapshot:
     """Everything in the namespace of a process."""
-    theirs, ours = (os.stat(f"/proc/{one}/ns/net") for one in (pid, "self"))
-    if os.path.samestat(theirs, ours):
-        return ask()
-    return ask("--host", f"its={f'/proc/{pid}/ns/net'}")
+    theirs, ours = place / "ns/net", Path("/proc/self/ns/net")
+    return ask() if theirs.samefile(ours) else ask("--host", f"its={theirs}")
 
 
 def _ports() -> int:
