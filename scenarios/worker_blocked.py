@@ -50,6 +50,7 @@ def test_worker_blocked(lab, variant):
         crowd.said("await", 2)
         crowd.go()
     clients.wait()
+    patient.said("done", action="half")
     lab.peer("connect stay").said("stay")  # a newcomer
     lab.happened(server, ESTABLISHED=1 + 2 * N + 1)
     lab.expect(server, left, within=4)  # N limits, one after the other
