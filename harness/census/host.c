@@ -261,7 +261,8 @@ pid_t census_ended(const struct census *census)
 	for (size_t i = 0; i < census->process_count; i++) {
 		struct pollfd ended = {.fd = census->processes[i].pidfd, .events = POLLIN};
 
-		if (poll(&ended, 1, 0) == 1) /* pidfd_open(2) */
+		/* Its threads close its descriptors before pidfd_open(2) says that it ended. */
+		if (poll(&ended, 1, 0) == 1 || process_has_ended(census->processes[i].pid))
 			return census->processes[i].pid;
 	}
 	return 0;

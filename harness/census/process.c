@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -188,17 +189,27 @@ void process_name(pid_t pid, char *name, size_t size)
 	process_name_of(pid, comm, name, size);
 }
 
+/* "pid (comm) state ppid pgrp session tty tpgid flags"; comm may contain ") Z". */
+static bool read_state(const char *stat, char *state, unsigned int *flags)
+{
+	const char *end = strrchr(stat, ')');
+
+	return end && sscanf(end, ") %c %*d %*d %*d %*d %*d %u", state, flags) == 2;
+}
+
+static bool is_over(char state, unsigned int flags)
+{
+	return state == 'Z' || state == 'X' || (flags & PF_EXITING);
+}
+
 bool process_stat_may_hold(const char *stat, bool threads)
 {
-	/* "pid (comm) state ppid pgrp session tty tpgid flags"; comm may contain ") Z". */
-	const char *end = strrchr(stat, ')');
 	unsigned int flags;
 	char state;
 
-	if (!end || sscanf(end, ") %c %*d %*d %*d %*d %*d %u", &state, &flags) != 2)
+	if (!read_state(stat, &state, &flags))
 		return true; /* unknown: report it as unreadable */
-	return (threads || (state != 'Z' && state != 'X' && !(flags & PF_EXITING))) &&
-	       !(flags & PF_KTHREAD);
+	return (threads || !is_over(state, flags)) && !(flags & PF_KTHREAD);
 }
 
 bool process_may_hold(pid_t pid)
@@ -209,4 +220,27 @@ bool process_may_hold(pid_t pid)
 	process_read(pid, "stat", stat, sizeof(stat));
 	snprintf(path, sizeof(path), "/proc/%d/task", pid);
 	return stat[0] && process_stat_may_hold(stat, !lstat(path, &task) && task.st_nlink > 3);
+}
+
+bool task_has_ended(pid_t pid, pid_t task)
+{
+	char stat[1024], state;
+	unsigned int flags;
+
+	process_read(task, "stat", stat, sizeof(stat));
+	if (!read_state(stat, &state, &flags))
+		return syscall(SYS_tgkill, pid, task, 0) < 0 && errno == ESRCH;
+	return is_over(state, flags);
+}
+
+static int lives(void *data, pid_t thread)
+{
+	const pid_t *pid = data;
+
+	return !task_has_ended(*pid, thread);
+}
+
+bool process_has_ended(pid_t pid)
+{
+	return task_has_ended(pid, pid) && process_threads(pid, lives, &pid) == 0;
 }

@@ -57,6 +57,16 @@ bool process_may_hold(pid_t pid);
 /* Pure: the same from the content of /proc/PID/stat; @threads: others of its threads live. */
 bool process_stat_may_hold(const char *stat, bool threads);
 
+/*
+ * True when @task, a thread of @pid, has ended or is ending. A leader that ended before its threads
+ * has no table, and its directory belongs to root (proc(5)); so does that of any thread while it
+ * ends. Without a stat file, the process is gone by now or hidden (hidepid).
+ */
+bool task_has_ended(pid_t pid, pid_t task);
+
+/* True when all threads of @pid have ended or are ending: its descriptors may be closed already. */
+bool process_has_ended(pid_t pid);
+
 /* The beginning of /proc/@pid/@file as a string; empty when it cannot be read. */
 void process_read(pid_t pid, const char *file, char *text, size_t size);
 
@@ -81,12 +91,5 @@ void process_refusal(pid_t pid, char *text, size_t size);
  */
 int process_tables(pid_t pid, int (*each)(void *data, pid_t task, DIR *directory), void *data,
 		   bool *refused);
-
-/*
- * True when @task, a thread of @pid, has ended or is ending. A leader that ended before its threads
- * has no table, and its directory belongs to root (proc(5)); so does that of any thread while it
- * ends. Without a stat file, the process is gone by now or hidden (hidepid).
- */
-bool task_has_ended(pid_t pid, pid_t task);
 
 #endif

@@ -98,16 +98,6 @@ static bool known(struct tables *tables, pid_t task)
 	return false;
 }
 
-bool task_has_ended(pid_t pid, pid_t task)
-{
-	char stat[1024];
-
-	process_read(task, "stat", stat, sizeof(stat));
-	if (!stat[0])
-		return syscall(SYS_tgkill, pid, task, 0) < 0 && errno == ESRCH;
-	return !process_stat_may_hold(stat, false);
-}
-
 static int look_at_task(void *data, pid_t task)
 {
 	struct tables *tables = data;

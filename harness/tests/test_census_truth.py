@@ -97,14 +97,18 @@ def test_a_leader_may_end_at_any_moment() -> None:
     assert len(found) > 100
 
 
-def test_what_a_process_held_is_not_half_counted_when_it_ends() -> None:
-    found = outcomes("process", 3, "--json")
-    for status, text in found:
-        if status == 0:
-            assert json.loads(text)["hosts"][0]["states"]["CLOSE_WAIT"] == 3
-        else:
-            assert status == 3 and " ended" in text, text
-    assert {status for status, _ in found} == {0, 3}
+@pytest.mark.parametrize(
+    "words, status, whole",
+    [
+        (["--json"], 0, '"CLOSE_WAIT":3'),
+        (["--until", "CLOSE_WAIT == 0", "--within", "0ms"], 1, "CLOSE_WAIT is 3"),
+    ],
+)
+def test_what_a_process_held_is_not_half_counted_when_it_ends(words: list[str], status: int, whole: str) -> None:
+    found = outcomes("process", 3, *words)
+    for code, text in found:
+        assert whole in text if code == status else " ended" in text, (code, text)
+    assert {code for code, _ in found} == {status, 3}
 
 
 @pytest.mark.parametrize(

@@ -141,8 +141,8 @@ def _ask_of(one: int, pid: int, port: int | None) -> Snapshot | None:
     """What a member holds; None if it has ended, unless it is the named process."""
     try:
         return ask("--pid", one, "--age", *(["--port", port] if port else []))
-    except LingerError:
-        if not processor.ended(one):
+    except LingerError as error:
+        if not isinstance(error, TargetDied) and not processor.ended(one):
             raise
         if one == pid:
             raise TargetDied(f"process {pid} has ended") from None
