@@ -18,6 +18,7 @@ from pathlib import Path
 from holder import LIBC, kept, own_network, three
 
 TRACEME, CONT, SYSCALL, SETOPTIONS = 0, 7, 24, 0x4200
+NO_LEAKS = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}  # LeakSanitizer uses ptrace(), too
 ptrace = LIBC.ptrace
 ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
 
@@ -53,7 +54,7 @@ def start(words: list[str]) -> tuple[int, int]:
         os.dup2(say, 1)
         os.dup2(say, 2)
         ptrace(TRACEME, 0, None, None)
-        os.execv(words[0], words)
+        os.execve(words[0], words, NO_LEAKS)
     os.close(say)
     os.waitpid(pid, 0)
     return pid, said
