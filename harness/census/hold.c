@@ -154,6 +154,7 @@ static int look_at_table(void *data, pid_t task, DIR *directory)
 	struct looking *looking = data;
 	struct census_process_view *view = looking->view;
 	struct dirent *entry;
+	int found = 0;
 
 	while ((entry = readdir(directory))) {
 		struct census_held held, *all;
@@ -173,8 +174,9 @@ static int look_at_table(void *data, pid_t task, DIR *directory)
 			return -1;
 		view->held = all;
 		all[view->held_count++] = held;
+		found++;
 	}
-	return 0;
+	return found;
 }
 
 static int by_kind_and_name(const void *a, const void *b)

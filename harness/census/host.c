@@ -172,24 +172,38 @@ void census_free(struct census *census)
 	free(census);
 }
 
-static int say_ended(pid_t pid, struct error *error)
+static bool has_ended(const struct census_process *process)
 {
-	return error_set(error, EXIT_ENDED, "process %d has ended", pid);
+	struct pollfd ended = {.fd = process->pidfd, .events = POLLIN};
+
+	/* Its threads close its descriptors before pidfd_open(2) says that it ended. */
+	return poll(&ended, 1, 0) == 1 || process_has_ended(process->pid);
+}
+
+/* Why the namespace of a process cannot be found. */
+static int say_why(const struct census_process *process, struct error *error)
+{
+	char why[192];
+
+	if (has_ended(process))
+		return error_set(error, EXIT_ENDED, "process %d has ended", process->pid);
+	process_refusal(process->pid, why, sizeof(why));
+	return error_set(error, EXIT_CANNOT, "cannot inspect process %d: %s", process->pid, why);
 }
 
 /* A leader may end between the two steps; then another thread has the namespace. */
-static int visit_netns_of(pid_t pid, struct census_host *host, struct error *error)
+static int visit_netns_of(const struct census_process *process, struct census_host *host,
+			  struct error *error)
 {
 	char path[64];
 
-	for (;;) {
-		if (process_netns_path(pid, path, sizeof(path)) < 0 && errno == ENOENT)
-			return say_ended(pid, error);
+	do {
+		if (process_netns_path(process->pid, path, sizeof(path)) < 0)
+			return say_why(process, error);
 		if (netns_visit(path, &host->netns, open_host, host, error) == 0)
 			return 0;
-		if (host->netns.inode || access(path, F_OK) == 0)
-			return -1;
-	}
+	} while (!host->netns.inode && access(path, F_OK) < 0 && errno == ENOENT);
+	return -1;
 }
 
 int census_add_host(struct census *census, const char *name, const char *netns, struct error *error)
@@ -209,7 +223,7 @@ int census_add_host(struct census *census, const char *name, const char *netns, 
 	host->source = (struct source){.tcp = -1, .tcp6 = -1, .protocols = -1};
 	snprintf(host->name, sizeof(host->name), "%s", name);
 	if (!netns && census->process_count)
-		result = visit_netns_of(census->processes[0].pid, host, error);
+		result = visit_netns_of(&census->processes[0], host, error);
 	else
 		result = netns_visit(netns ? netns : "/proc/thread-self/ns/net", &host->netns,
 				     open_host, host, error);
@@ -258,13 +272,9 @@ void census_allow_copies(struct census *census)
 
 pid_t census_ended(const struct census *census)
 {
-	for (size_t i = 0; i < census->process_count; i++) {
-		struct pollfd ended = {.fd = census->processes[i].pidfd, .events = POLLIN};
-
-		/* Its threads close its descriptors before pidfd_open(2) says that it ended. */
-		if (poll(&ended, 1, 0) == 1 || process_has_ended(census->processes[i].pid))
+	for (size_t i = 0; i < census->process_count; i++)
+		if (has_ended(&census->processes[i]))
 			return census->processes[i].pid;
-	}
 	return 0;
 }
 
@@ -290,7 +300,7 @@ int census_ready(struct census *census, struct error *error)
 		int host;
 
 		if (process_netns(pid, &id) < 0)
-			return say_ended(pid, error);
+			return say_why(&census->processes[i], error);
 		host = host_of(census, &id);
 		if (host < 0)
 			return error_set(error, EXIT_USAGE,

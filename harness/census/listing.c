@@ -14,6 +14,8 @@
 
 #include "census/internal.h"
 
+#define READINGS 3
+
 enum leads leads_of(const char *target, uint32_t *inode)
 {
 	const size_t socket = strlen("socket:[");
@@ -44,9 +46,9 @@ static int read_table(void *data, pid_t task, DIR *directory)
 {
 	struct listing *listing = data;
 	struct dirent *entry;
-	int result = 0;
+	int found = 0;
 
-	while (result >= 0 && (entry = readdir(directory))) {
+	while ((entry = readdir(directory))) {
 		struct descriptor descriptor = {.task = task};
 		char target[64];
 		ssize_t length;
@@ -61,10 +63,11 @@ static int read_table(void *data, pid_t task, DIR *directory)
 		target[length] = '\0';
 		descriptor.leads = leads_of(target, &descriptor.inode);
 		descriptor.fd = atoi(entry->d_name);
-		if (descriptor.leads != LEADS_ELSEWHERE)
-			result = note(listing, &descriptor);
+		if (descriptor.leads != LEADS_ELSEWHERE && note(listing, &descriptor) < 0)
+			return -1;
+		found++;
 	}
-	return result;
+	return found;
 }
 
 struct listing listing_read(pid_t pid)
@@ -75,7 +78,11 @@ struct listing listing_read(pid_t pid)
 		listing.hidden = errno;
 	if (listing.hidden && listing.hidden != EACCES && listing.hidden != EPERM)
 		return listing; /* it has ended */
-	listing.no_memory = process_tables(pid, read_table, &listing, &listing.refused) < 0;
+	for (int i = 0, again = 1; i < READINGS && again > 0; i++) {
+		listing.count = 0;
+		again = process_tables(pid, read_table, &listing, &listing.refused);
+		listing.no_memory = again < 0;
+	}
 	return listing;
 }
 

@@ -68,18 +68,21 @@ static int search_thread(void *data, pid_t thread)
 	return netns_of(search->path, &search->id) == 0;
 }
 
+static int search_leader(struct netns_search *search)
+{
+	snprintf(search->path, search->size, "/proc/%d/ns/net", search->pid);
+	return netns_of(search->path, &search->id);
+}
+
 static int search_process(struct netns_search *search)
 {
-	int found;
-
-	snprintf(search->path, search->size, "/proc/%d/ns/net", search->pid);
-	if (netns_of(search->path, &search->id) == 0)
+	if (search_leader(search) == 0)
 		return 0;
 	if (errno != ENOENT) /* a leader that has ended has none */
 		return -1;
-	found = process_threads(search->pid, search_thread, search);
-	errno = ENOENT;
-	return found ? 0 : -1;
+	if (process_threads(search->pid, search_thread, search))
+		return 0;
+	return search_leader(search); /* execve(2) of another thread makes that the leader */
 }
 
 int process_netns_path(pid_t pid, char *path, size_t size)
@@ -233,14 +236,53 @@ bool task_has_ended(pid_t pid, pid_t task)
 	return is_over(state, flags);
 }
 
-static int lives(void *data, pid_t thread)
-{
-	const pid_t *pid = data;
+/* The threads of a process, listed twice. */
+struct threads {
+	pid_t pid;
+	pid_t *first;
+	size_t count, room;
+	size_t next, seen; /* of the second listing */
+};
 
-	return !task_has_ended(*pid, thread);
+static int note_ended(void *data, pid_t thread)
+{
+	struct threads *threads = data;
+	pid_t *first =
+	    census_grow(threads->first, threads->count, &threads->room, sizeof(*threads->first));
+
+	if (!first || !task_has_ended(threads->pid, thread))
+		return 1;
+	threads->first = first;
+	first[threads->count++] = thread;
+	return 0;
 }
 
+static int note_again(void *data, pid_t thread)
+{
+	struct threads *threads = data;
+
+	while (threads->next < threads->count && threads->first[threads->next] != thread)
+		threads->next++;
+	threads->seen++;
+	return threads->next == threads->count || !task_has_ended(threads->pid, thread);
+}
+
+/*
+ * One listing does not suffice: a thread that is not in it any more may have become the leader, by
+ * execve(2), and one that is ending may have made another. The second one shows both.
+ */
 bool process_has_ended(pid_t pid)
 {
-	return task_has_ended(pid, pid) && process_threads(pid, lives, &pid) == 0;
+	struct threads threads = {.pid = pid};
+	struct stat task;
+	char path[64];
+	bool ended = task_has_ended(pid, pid) && process_threads(pid, note_ended, &threads) == 0 &&
+		     process_threads(pid, note_again, &threads) == 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	/* A listing ends early at a thread that ends meanwhile. */
+	if (ended && lstat(path, &task) == 0 && task.st_nlink > threads.seen + 2)
+		ended = false;
+	free(threads.first);
+	return ended;
 }

@@ -59,8 +59,8 @@ bool process_stat_may_hold(const char *stat, bool threads);
 
 /*
  * True when @task, a thread of @pid, has ended or is ending. A leader that ended before its threads
- * has no table, and its directory belongs to root (proc(5)); so does that of any thread while it
- * ends. Without a stat file, the process is gone by now or hidden (hidepid).
+ * has no descriptor table, and its directory belongs to root (proc(5)); so does the directory of a
+ * thread that is ending. Without a stat file, the process is gone by now or hidden (hidepid).
  */
 bool task_has_ended(pid_t pid, pid_t task);
 
@@ -86,8 +86,9 @@ void process_refusal(pid_t pid, char *text, size_t size);
 
 /*
  * Call @each for every descriptor table of the threads of @pid: nearly all processes have one.
- * @task is a thread that has it, @directory its /proc directory of descriptors. Stops when @each
- * returns less than 0, and returns that; else 0. *@refused: some could not be read.
+ * @task is a thread that has it, @directory its /proc directory of descriptors; returns how many
+ * there are, or -1. Stops then, and returns -1; else 0, or 1 if a thread ended meanwhile, so that a
+ * table may be missing or have been read twice. *@refused: some could not be read.
  */
 int process_tables(pid_t pid, int (*each)(void *data, pid_t task, DIR *directory), void *data,
 		   bool *refused);

@@ -48,8 +48,8 @@ int64_t now_ns(void);	 /* CLOCK_MONOTONIC */
 int64_t worked_ns(void); /* CLOCK_PROCESS_CPUTIME_ID */
 
 /*
- * census_take(), but EXIT_ENDED if a process of --pid ended before it had been counted: what it held
- * is gone, and that must not look like a repair.
+ * census_take(), but EXIT_ENDED if a process of --pid has ended by then: what it held is gone, and
+ * that must not look like a repair.
  */
 int count_living(struct census *census, const struct census_needs *needs,
 		 struct census_snapshot *snapshots, struct error *error);

@@ -15,7 +15,7 @@
 #include "common/hash.h"
 
 #define MOST_TABLES 64 /* distinguished; beyond that we look at threads one by one */
-#define READINGS 3
+#define READINGS 3 /* of a content */
 
 /* Without kcmp(2) two tables are the same when the same numbers lead to the same files. */
 struct table {
@@ -28,6 +28,7 @@ struct tables {
 	int (*each)(void *data, pid_t task, DIR *directory);
 	void *data;
 	bool *refused;
+	bool vanished;
 	struct table known[MOST_TABLES];
 	size_t count;
 };
@@ -98,6 +99,14 @@ static bool known(struct tables *tables, pid_t task)
 	return false;
 }
 
+/* An empty table matters to nobody. A leader that has ended has none; any other is gone by now. */
+static void forget(struct tables *tables, pid_t task)
+{
+	if (tables->count && tables->known[tables->count - 1].task == task)
+		tables->count--;
+	tables->vanished |= task != tables->pid;
+}
+
 static int look_at_task(void *data, pid_t task)
 {
 	struct tables *tables = data;
@@ -108,14 +117,33 @@ static int look_at_task(void *data, pid_t task)
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/fd", tables->pid, task);
 	directory = opendir(path);
 	if (!directory) {
+		tables->vanished |= errno == ENOENT;
 		*tables->refused |=
 		    (errno == EACCES || errno == EPERM) && !task_has_ended(tables->pid, task);
 		return 0;
 	}
-	if (!known(tables, task))
+	if (!known(tables, task)) {
 		result = tables->each(tables->data, task, directory);
+		if (result == 0)
+			forget(tables, task);
+	}
 	closedir(directory);
 	return result < 0 ? -1 : 0;
+}
+
+/*
+ * Whether a table may be missing, or have been read twice: the thread that stands for it has ended
+ * since, or become the leader, by execve(2). The table of a leader alone ends with the process.
+ */
+static bool is_doubtful(const struct tables *tables)
+{
+	if (!tables->count)
+		return tables->vanished;
+	for (size_t i = 0; i < tables->count; i++)
+		if ((tables->count > 1 || tables->known[i].task != tables->pid) &&
+		    task_has_ended(tables->pid, tables->known[i].task))
+			return true;
+	return false;
 }
 
 int process_tables(pid_t pid, int (*each)(void *data, pid_t task, DIR *directory), void *data,
@@ -123,5 +151,5 @@ int process_tables(pid_t pid, int (*each)(void *data, pid_t task, DIR *directory
 {
 	struct tables tables = {.pid = pid, .each = each, .data = data, .refused = refused};
 
-	return process_threads(pid, look_at_task, &tables);
+	return process_threads(pid, look_at_task, &tables) < 0 ? -1 : is_doubtful(&tables);
 }

@@ -272,7 +272,7 @@ int run_until(const struct census_options *options, struct census *census,
 		const struct census_needs full = full_needs(&wait);
 
 		/* Show a failure with everything known about it. */
-		if (!snapshots[0].asked.rows && census_take(census, &full, snapshots, error) < 0)
+		if (!snapshots[0].asked.rows && count_living(census, &full, snapshots, error) < 0)
 			return error->code;
 		fprintf(stderr, "census: '%s' did not %s within %s: ", options->until,
 			wait.ever ? "hold for long enough" : "come true",

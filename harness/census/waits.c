@@ -142,7 +142,7 @@ static int examine_thread(void *data, pid_t thread)
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/exe", program->pid, thread);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return errno != ENOENT; /* one that has ended has none */
+		return errno != ENOENT; /* a thread that has ended has no exe */
 	if (pread(fd, header, sizeof(header), 0) == sizeof(header))
 		program->ours =
 		    header[EI_CLASS] == (sizeof(long) == 8 ? ELFCLASS64 : ELFCLASS32);

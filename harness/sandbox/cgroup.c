@@ -61,11 +61,12 @@ static void sweep(int parent)
 
 static void release(struct group *group)
 {
-	if (group->folder < 0)
-		return;
-	close(group->folder);
-	unlinkat(group->parent, group->name, AT_REMOVEDIR);
+	if (group->folder >= 0)
+		close(group->folder);
+	if (*group->name)
+		unlinkat(group->parent, group->name, AT_REMOVEDIR);
 	group->folder = -1;
+	*group->name = 0;
 }
 
 static void forget(struct group *group)
@@ -76,34 +77,37 @@ static void forget(struct group *group)
 	group->parent = -1;
 }
 
-/* Hold the lock of a new group. Returns false if the sweep of another confine came first. */
+/* Hold the lock of a new group. Returns false and errno; ENOENT if another confine swept it away. */
 static bool hold(struct group *group)
 {
 	struct stat there;
 
 	group->folder = openat(group->parent, group->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return group->folder >= 0 && flock(group->folder, LOCK_EX | LOCK_NB) == 0 &&
-	       fstatat(group->parent, group->name, &there, 0) == 0;
+	if (group->folder < 0)
+		return false;
+	if (flock(group->folder, LOCK_EX | LOCK_NB) == 0)
+		return fstatat(group->parent, group->name, &there, 0) == 0;
+	if (errno == EWOULDBLOCK) /* it is sweeping */
+		errno = ENOENT;
+	return false;
 }
 
 /* Make a group in a folder, and hold its lock. Returns false with a refusal. */
 static bool make_held(struct group *group, const char *folder)
 {
 	struct timespec now;
+	bool swept = true;
 
-	for (int i = 0; i < TRIES; i++) {
+	for (int i = 0; swept && i < TRIES; i++) {
 		clock_gettime(CLOCK_REALTIME, &now);
 		snprintf(group->name, sizeof(group->name), PREFIX "%d-%ld%09ld", getpid(),
 			 now.tv_sec, now.tv_nsec);
-		if (mkdirat(group->parent, group->name, 0755) < 0) {
-			refuse(folder);
-			return false;
-		}
-		if (hold(group))
+		if (mkdirat(group->parent, group->name, 0755) == 0 && hold(group))
 			return true;
+		swept = errno == ENOENT;
+		refuse(folder);
 		release(group);
 	}
-	snprintf(refusal, sizeof(refusal), "groups in %s do not stay", folder);
 	return false;
 }
 

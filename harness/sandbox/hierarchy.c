@@ -62,7 +62,7 @@ bool hierarchy_folder(const char *controller, char *folder)
 	if (!find_own(controller, own) || !find_mount(controller, root, place))
 		return false;
 	length = strcmp(root, "/") == 0 ? 0 : strlen(root);
-	if (strncmp(own, root, length) != 0)
+	if (strncmp(own, root, length) != 0 || !strchr("/", own[length])) /* '/' or the end */
 		return false;
 	return snprintf(folder, PATH_MAX, "%s%s", place, own + length) < PATH_MAX;
 }

@@ -83,18 +83,30 @@ def test_never_green_while_the_process_has_one(how: str) -> None:
         assert census(*words).returncode == 0
 
 
-def outcomes(who: str, each: int, *words: str) -> list[tuple[int, str]]:
+def outcomes(what: str, each: int, *words: str) -> list[tuple[int, str]]:
     """The exit status and the first line of a census at each moment that planted/ending.py chooses."""
-    command = [sys.executable, "-S", str(ENDING), who, str(each), str(program("census")), "--pid", "PID", *words]
+    command = [sys.executable, "-S", str(ENDING), what, str(each), str(program("census")), "--pid", "PID", *words]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=60, check=True)
     lines = [line.split(maxsplit=2)[1:] for line in done.stdout.splitlines()]
+    assert len(lines) > 50
     return [(int(status), text) for status, text in lines]
 
 
-def test_a_leader_may_end_at_any_moment() -> None:
-    for status, text in (found := outcomes("leader", 1, "--until", "CLOSE_WAIT == 3")):
-        assert status == 0 and text.endswith("CLOSE_WAIT is 3"), text
-    assert len(found) > 100
+@pytest.mark.parametrize("what", ["leader", "exec"])
+def test_a_process_may_change_its_leader_at_any_moment(what: str) -> None:
+    for status, text in outcomes(what, 1, "--json"):
+        assert status == 0, text
+        (host,) = json.loads(text)["hosts"]
+        assert (host["states"]["CLOSE_WAIT"], host["descriptors"]) == (3, 3)
+
+
+def test_what_a_process_hides_at_any_moment_is_not_seen() -> None:
+    for status, text in outcomes("hide", 3, "--json"):
+        if status == 0:
+            (host,) = json.loads(text)["hosts"]
+            assert host["states"]["CLOSE_WAIT"] == 3 or host["unreadable_processes"] == 1
+        else:
+            assert status == 77 and " ended" not in text, text
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from conftest import Run
 
 from linger.lab.environment import outside
 from linger.lab.errors import BROKEN
-from linger.lab.programs import ROOT, program
+from linger.lab.programs import MAIN, ROOT, program
 from linger.run import scenarios
 
 
@@ -232,10 +232,10 @@ linger.cli.main.main = main
 
 
 def test_an_interrupted_exec_changes_no_status(tmp_path: Path) -> None:
-    """CPython remembers it (run_eval_code_obj(), 3.11), and `python -m` then ends with SIGINT."""
+    """CPython remembers it (run_eval_code_obj(), 3.11), and then ends with SIGINT."""
     (tmp_path / "sitecustomize.py").write_text(INTERRUPTED)
     env = outside(PYTHONPATH=f"{tmp_path}:{os.environ['PYTHONPATH']}")
-    assert subprocess.run([sys.executable, "-m", "linger"], env=env).returncode == 129
+    assert subprocess.run([sys.executable, "-c", MAIN], env=env).returncode == 129
 
 
 MODULES = "argparse json linger os pytest random select socket subprocess typing".split()
@@ -248,6 +248,10 @@ def test_a_module_in_the_working_folder_is_not_ours(run: Run, tmp_path: Path, wo
         (tmp_path / f"{name}.py").write_text("raise SystemExit('the wrong module')")
     done = run("linger", *words, cwd=tmp_path, env=outside(RESULTS=str(tmp_path / "results")))
     assert done.returncode == 0 and done.stdout, done.stderr
+
+
+def test_linger_starts_in_one_way() -> None:
+    assert f"main='{MAIN}'\n" in (ROOT / "harness/linger.sh").read_text()
 
 
 AT_EVERY_LINE = """

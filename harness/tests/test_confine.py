@@ -278,7 +278,7 @@ def test_an_interrupt_from_a_terminal_reaches_it() -> None:
 
 
 def test_many_at_once_each_have_a_control_group() -> None:
-    """None removes another's as abandoned, between the making of it and the lock of its maker."""
+    """No confine removes another's new group before its maker has locked it."""
     words = ["sh", "-c", 'for each in $(seq 40); do "$0" --bounds; done', program("confine")]
     every = [subprocess.Popen(words, stdout=subprocess.PIPE, text=True) for _ in range(8)]
     bounds = [line for each in every for line in each.communicate()[0].splitlines()]

@@ -17,7 +17,7 @@ from conftest import Run
 
 from linger.lab import netns
 from linger.lab.environment import outside
-from linger.lab.programs import program
+from linger.lab.programs import MAIN, program
 
 CONTAINED = contained()
 REFUSE = [sys.executable, str(Path(__file__).with_name("refuse.py"))]
@@ -154,6 +154,6 @@ def test_what_is_not_built_is_said(run: Run, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command, part", [(["blame", "--", "true"], "blame"), (["explain", "--pid", "1"], "census")])
 def test_a_program_that_is_not_built_is_no_bug(tmp_path: Path, command: list[str], part: str) -> None:
-    words = [sys.executable, "-m", "linger", *command]
+    words = [sys.executable, "-c", MAIN, *command]
     done = subprocess.run(words, env=outside(LINGER_BUILD=str(tmp_path)), capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (77, f"linger: {tmp_path / part} is not built; run: make\n")

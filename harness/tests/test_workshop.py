@@ -21,7 +21,7 @@ from linger.blame import moved
 from linger.lab.environment import outside
 from linger.lab.errors import Broken, CannotRun
 from linger.lab.failure import EVENT, Failure
-from linger.lab.programs import program
+from linger.lab.programs import MAIN, program
 from linger.run import scenarios
 from linger.workshop import build, diagnose, endings, exercise, grade, remarks, score, screen, texts
 from linger.workshop.evidence import Evidence
@@ -196,7 +196,7 @@ def test_a_program_that_does_not_compile(student: Student) -> None:
 def test_a_caller_who_ignores_its_children_compiles_nothing_else(student: Student) -> None:
     student.place.folder.mkdir(parents=True)
     student.file.write_text("int main(void) { return }")
-    words = [sys.executable, "-m", "linger", "lab", LEAK]  # not by a shell, which may undo it
+    words = [sys.executable, "-c", MAIN, "lab", LEAK]  # not by a shell, which may undo it
     done = subprocess.run(
         words, env=outside(LABS=str(student.place.folder), RESULTS=str(student.results)),
         preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN),

@@ -111,7 +111,7 @@ def _look(unseen: list[str], what: str, look: Callable[[], Looked]) -> Looked | 
 
 
 def _place(pid: int) -> Path:
-    """What /proc shows of a process; of another thread if its leader has ended, and so shows nothing."""
+    """The folder in /proc of a process, or of a living thread if its leader has ended and shows nothing."""
     if processor.stat(pid)[1] == "Z":
         for task in _tasks(pid):
             if processor.stat(pid, task)[1] not in ("", "Z", "X"):

@@ -16,7 +16,7 @@ PACKED = Path(__file__).resolve().parents[1] / "programs"
 INSTALLED = PACKED.exists()
 # Where results/ and labs/ are by default: in the working folder, if installed.
 WRITABLE = Path() if INSTALLED else ROOT
-# Python's program for `linger`, as in linger.sh. (-m would find modules in the working folder first.)
+# What starts linger after `python -c`, as in linger.sh. (-m finds modules in the working folder first.)
 MAIN = 'import sys; "" in sys.path and sys.path.remove(""); import linger.__main__'
 
 

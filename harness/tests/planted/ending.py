@@ -1,58 +1,94 @@
-"""ending.py WHO EACH COMMAND [ARGUMENT]...: a process with three CLOSE_WAITs ends while a command looks at it.
+"""ending.py WHAT EACH COMMAND [ARGUMENT]...: something happens to a process while a command looks at it.
 
-WHO is "leader", so that the process lives on in its other thread, or "process". The command runs again and
-again, each time for a new process, whose pid replaces "PID". It is stopped (ptrace(2)) before its first system
-call, then before the one that is EACH later, and so on, until it has no more. While it is stopped, WHO ends.
-For each run, one line: the number of the call, the exit status, and what the command said first.
+The process has three CLOSE_WAITs, and a second thread. WHAT happens is "leader": its leader ends, and the process
+lives on; "process": all of it ends; "exec": its leader has ended already, and the other thread calls execve(2),
+which makes it the leader; "hide": it is no longer dumpable, and COMMAND lacks CAP_SYS_PTRACE (ptrace(2)).
+
+The command runs again and again, each time for a new process, whose pid replaces "PID". The command is stopped
+before its first system call, then before the one that is EACH later, and so on, until it makes no more calls.
+While it is stopped, WHAT happens. For each run, one line: the number of the call, the exit status, and what the
+command said first.
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
+import struct
 import sys
 import threading
 import time
 from pathlib import Path
 
-from holder import LIBC, kept, own_network, three
+from holder import LIBC, check, kept, own_network, three
 
 TRACEME, CONT, SYSCALL, SETOPTIONS = 0, 7, 24, 0x4200
 NO_LEAKS = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}  # LeakSanitizer uses ptrace(), too
+PR_SET_DUMPABLE, PR_CAPBSET_DROP, CAP_SYS_PTRACE, CAPABILITY_VERSION_3 = 4, 24, 19, 0x20080522
 ptrace = LIBC.ptrace
 ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
 
 
-def hold(who: str) -> tuple[int, int]:
-    """Start the process; returns its pid, and the descriptor by which end() asks it to end."""
-    ready, say = os.pipe()
+def hold(what: str) -> tuple[int, int, int]:
+    """Start the process; returns its pid, the descriptor by which happen() asks, and that of the answer."""
+    answer, say = os.pipe()
     wait, ask = os.pipe()
     if (pid := os.fork()) == 0:
-        kept.extend(three())
-        threading.Thread(target=time.sleep, args=(1000,)).start()
+        if what == "hide":  # the command may see it at first: it has no more capabilities than that
+            check(LIBC.capset(struct.pack("Ii", CAPABILITY_VERSION_3, 0), bytes(24)))
+        for end in three():
+            end.set_inheritable(True)
+            kept.append(end)
+        threading.Thread(target=stay, args=(what, wait, say)).start()
         os.write(say, b"x")
-        os.read(wait, 1)
-        if who == "leader":
+        if what != "exec":
+            os.read(wait, 1)
+        if what == "hide":
+            check(LIBC.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
+            os.write(say, b"x")
+            time.sleep(1000)
+        if what != "process":
             LIBC.pthread_exit(None)
         os._exit(0)
-    os.read(ready, 1)
-    for fd in (ready, say, wait):
+    os.read(answer, 1)
+    if what == "exec":
+        ended(pid)
+    for fd in (say, wait):
         os.close(fd)
-    return pid, ask
+    return pid, ask, answer
 
 
-def end(pid: int, ask: int) -> None:
-    os.write(ask, b"x")
+def stay(what: str, wait: int, say: int) -> None:
+    """The second thread."""
+    if what == "exec":
+        os.read(wait, 1)
+        os.execv("/bin/sleep", ["sleep", "1000"])  # closes `say`
+    time.sleep(1000)
+
+
+def ended(pid: int) -> None:
+    """Until the leader has ended."""
     while ") Z " not in Path(f"/proc/{pid}/stat").read_text():
         time.sleep(0.0001)  # the next look
 
 
-def start(words: list[str]) -> tuple[int, int]:
-    """Start a command, stopped at its beginning; returns its pid, and a descriptor of what it says."""
+def happen(what: str, pid: int, ask: int, answer: int) -> None:
+    os.write(ask, b"x")
+    if what in ("leader", "process"):
+        ended(pid)
+    else:
+        os.read(answer, 1)
+
+
+def start(words: list[str], rights: bool) -> tuple[int, int]:
+    """Start a command, stopped at its beginning; returns its pid, and a descriptor of what it says. rights:
+    whether it has CAP_SYS_PTRACE."""
     said, say = os.pipe()
     if (pid := os.fork()) == 0:
         os.dup2(say, 1)
         os.dup2(say, 2)
+        if not rights:
+            check(LIBC.prctl(PR_CAPBSET_DROP, CAP_SYS_PTRACE, 0, 0, 0))
         ptrace(TRACEME, 0, None, None)
         os.execve(words[0], words, NO_LEAKS)
     os.close(say)
@@ -66,10 +102,10 @@ def go_on(pid: int, how: int) -> int:
     return os.waitpid(pid, 0)[1]
 
 
-def run(who: str, command: list[str], call: int) -> bool:
+def run(what: str, command: list[str], call: int) -> bool:
     """Run the command once; returns whether it came to that call."""
-    pid, ask = hold(who)
-    looker, said = start([str(pid) if word == "PID" else word for word in command])
+    pid, ask, answer = hold(what)
+    looker, said = start([str(pid) if word == "PID" else word for word in command], what != "hide")
     status = 0
     for _ in range(2 * call + 1):  # it stops before and after each call
         status = go_on(looker, SYSCALL)
@@ -77,20 +113,21 @@ def run(who: str, command: list[str], call: int) -> bool:
             break
     came = os.WIFSTOPPED(status)
     if came:
-        end(pid, ask)
+        happen(what, pid, ask, answer)
         status = go_on(looker, CONT)
     with open(said) as lines:
         print(call, os.waitstatus_to_exitcode(status), lines.readline().strip(), flush=True)
     os.close(ask)
+    os.close(answer)
     os.kill(pid, 9)
     os.waitpid(pid, 0)
     return came
 
 
-def main(who: str, each: str, *command: str) -> None:
+def main(what: str, each: str, *command: str) -> None:
     own_network()
     call = 0
-    while run(who, list(command), call):
+    while run(what, list(command), call):
         call += int(each)
 
 
