@@ -250,9 +250,11 @@ static int note_ended(void *data, pid_t thread)
 	pid_t *first =
 	    census_grow(threads->first, threads->count, &threads->room, sizeof(*threads->first));
 
-	if (!first || !task_has_ended(threads->pid, thread))
+	if (!first)
 		return 1;
 	threads->first = first;
+	if (!task_has_ended(threads->pid, thread))
+		return 1;
 	first[threads->count++] = thread;
 	return 0;
 }
