@@ -12,6 +12,8 @@
 
 #include "common/hash.h"
 
+#define TRIES 100 /* to open a namespace while leaders end */
+
 /* Runs inside the host's namespace. */
 static int open_host(void *data, struct error *error)
 {
@@ -196,14 +198,15 @@ static int visit_netns_of(const struct census_process *process, struct census_ho
 			  struct error *error)
 {
 	char path[64];
+	int tries = 0;
 
-	do {
-		if (process_netns_path(process->pid, path, sizeof(path)) < 0)
-			return say_why(process, error);
+	while (tries++ < TRIES && process_netns_path(process->pid, path, sizeof(path)) == 0) {
 		if (netns_visit(path, &host->netns, open_host, host, error) == 0)
 			return 0;
-	} while (!host->netns.inode && access(path, F_OK) < 0 && errno == ENOENT);
-	return -1;
+		if (host->netns.inode) /* it was found, but not entered */
+			return -1;
+	}
+	return tries > TRIES ? -1 : say_why(process, error);
 }
 
 int census_add_host(struct census *census, const char *name, const char *netns, struct error *error)
