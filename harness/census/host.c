@@ -182,7 +182,7 @@ static bool has_ended(const struct census_process *process)
 	return poll(&ended, 1, 0) == 1 || process_has_ended(process->pid);
 }
 
-/* Why the namespace of a process cannot be found. */
+/* Why the namespace of a process cannot be seen. */
 static int say_why(const struct census_process *process, struct error *error)
 {
 	char why[192];
@@ -241,9 +241,8 @@ int census_add_host(struct census *census, const char *name, const char *netns, 
 int census_add_process(struct census *census, pid_t pid, struct error *error)
 {
 	struct census_process *processes;
+	struct census_process process = {.pid = pid};
 	struct netns_id id;
-	char why[192];
-	int pidfd;
 
 	for (size_t i = 0; i < census->process_count; i++)
 		if (census->processes[i].pid == pid)
@@ -253,18 +252,18 @@ int census_add_process(struct census *census, pid_t pid, struct error *error)
 		return error_no_memory(error);
 	census->processes = processes;
 	/* Kept while we count: a later process with this number is another one (see owner.c). */
-	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	if (pidfd < 0 && errno == ENOSYS)
+	process.pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (process.pidfd < 0 && errno == ENOSYS)
 		return error_set(error, EXIT_CANNOT, "--pid needs Linux 5.3 (pidfd_open)");
-	if (pidfd < 0)
+	if (process.pidfd < 0)
 		return error_set(error, errno == ESRCH ? EXIT_ENDED : EXIT_USAGE,
 				 "cannot watch process %d: %s", pid, strerror(errno));
 	if (process_netns(pid, &id) < 0 && errno != ENOENT) {
-		close(pidfd);
-		process_refusal(pid, why, sizeof(why));
-		return error_set(error, EXIT_CANNOT, "cannot inspect process %d: %s", pid, why);
+		say_why(&process, error);
+		close(process.pidfd);
+		return -1;
 	}
-	processes[census->process_count++] = (struct census_process){pid, pidfd, 0};
+	processes[census->process_count++] = process;
 	return 0;
 }
 

@@ -99,7 +99,7 @@ static bool known(struct tables *tables, pid_t task)
 	return false;
 }
 
-/* An empty table matters to nobody. A leader that has ended has none; any other is gone by now. */
+/* An empty table matters to nobody. A leader that has ended has none; any other may be gone by now. */
 static void forget(struct tables *tables, pid_t task)
 {
 	if (tables->count && tables->known[tables->count - 1].task == task)

@@ -195,16 +195,16 @@ static int add_wait(void *data, pid_t thread)
 	struct census_process_view *view = listing->view;
 	struct census_wait *waits =
 	    census_grow(view->waits, view->wait_count, &listing->room, sizeof(*waits));
+	bool seen;
 
 	if (!waits)
 		return -1;
 	view->waits = waits;
-	if (view_thread(view->pid, thread, listing->ours, &waits[view->wait_count]))
-		view->wait_count++;
-	else if (!task_has_ended(view->pid, thread)) {
-		view->wait_count++;
-		listing->all = false;
-	}
+	seen = view_thread(view->pid, thread, listing->ours, &waits[view->wait_count]);
+	if (!seen && task_has_ended(view->pid, thread))
+		return 0;
+	view->wait_count++;
+	listing->all &= seen;
 	return 0;
 }
 

@@ -101,12 +101,13 @@ def test_a_process_may_change_its_leader_at_any_moment(what: str) -> None:
 
 
 def test_what_a_process_hides_at_any_moment_is_not_seen() -> None:
-    for status, text in outcomes("hide", 3, "--json"):
+    for status, text in (found := outcomes("hide", 3, "--json")):
         if status == 0:
             (host,) = json.loads(text)["hosts"]
             assert host["states"]["CLOSE_WAIT"] == 3 or host["unreadable_processes"] == 1
         else:
             assert status == 77 and " ended" not in text, text
+    assert {status for status, _ in found} == {0, 77}
 
 
 @pytest.mark.parametrize(

@@ -18,9 +18,8 @@ import struct
 import sys
 import threading
 import time
-from pathlib import Path
 
-from holder import LIBC, check, kept, own_network, three
+from holder import LIBC, await_leader, check, kept, own_network, three
 
 TRACEME, CONT, SYSCALL, SETOPTIONS = 0, 7, 24, 0x4200
 NO_LEAKS = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}  # LeakSanitizer uses ptrace(), too
@@ -52,7 +51,7 @@ def hold(what: str) -> tuple[int, int, int]:
         os._exit(0)
     os.read(answer, 1)
     if what == "exec":
-        ended(pid)
+        await_leader(pid)
     for fd in (say, wait):
         os.close(fd)
     return pid, ask, answer
@@ -66,16 +65,10 @@ def stay(what: str, wait: int, say: int) -> None:
     time.sleep(1000)
 
 
-def ended(pid: int) -> None:
-    """Until the leader has ended."""
-    while ") Z " not in Path(f"/proc/{pid}/stat").read_text():
-        time.sleep(0.0001)  # the next look
-
-
 def happen(what: str, pid: int, ask: int, answer: int) -> None:
     os.write(ask, b"x")
     if what in ("leader", "process"):
-        ended(pid)
+        await_leader(pid)
     else:
         os.read(answer, 1)
 

@@ -65,13 +65,18 @@ def three() -> list[socket.socket]:
     return accepted
 
 
+def await_leader(pid: int) -> None:
+    """Wait until the leader of a process's threads has ended."""
+    while ") Z " not in Path(f"/proc/{pid}/stat").read_text():
+        time.sleep(0.0001)  # the next look
+
+
 def leader() -> None:
     """The leader of the threads ends; the others live on."""
     kept.extend(three())
 
     def stay() -> None:
-        while " Z " not in Path(f"/proc/self/task/{os.getpid()}/stat").read_text():
-            time.sleep(0.001)  # the next look
+        await_leader(os.getpid())
         say()
         time.sleep(1000)
 
