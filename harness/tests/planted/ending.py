@@ -24,6 +24,7 @@ from holder import LIBC, await_leader, check, kept, own_network, three
 TRACEME, CONT, SYSCALL, SETOPTIONS = 0, 7, 24, 0x4200
 NO_LEAKS = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}  # LeakSanitizer uses ptrace(), too
 PR_SET_DUMPABLE, PR_CAPBSET_DROP, CAP_SYS_PTRACE, CAPABILITY_VERSION_3 = 4, 24, 19, 0x20080522
+PR_CAP_AMBIENT, PR_CAP_AMBIENT_LOWER = 47, 3
 ptrace = LIBC.ptrace
 ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
 
@@ -81,7 +82,8 @@ def start(words: list[str], rights: bool) -> tuple[int, int]:
         os.dup2(say, 1)
         os.dup2(say, 2)
         if not rights:
-            check(LIBC.prctl(PR_CAPBSET_DROP, CAP_SYS_PTRACE, 0, 0, 0))
+            check(LIBC.prctl(PR_CAPBSET_DROP, CAP_SYS_PTRACE, 0, 0, 0))  # what execve(2) gives root
+            check(LIBC.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_LOWER, CAP_SYS_PTRACE, 0, 0))  # and others
         ptrace(TRACEME, 0, None, None)
         os.execve(words[0], words, NO_LEAKS)
     os.close(say)
